@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Which rank belongs to which group: pure arithmetic over two grids that share the ranks of one pipeline stage
+// (parallel folding, Megatron Core, arXiv 2504.14960). No MPI here; 100,000 ranks are as cheap as one.
+//
+//   attention grid  tp x cp x dp      experts' grid  etp x ep x edp      tp*cp*dp == etp*ep*edp
+//   rank = pp_index * (tp*cp*dp) + ((dp_index * cp) + cp_index) * tp + tp_index        (tp fastest, pp slowest)
+//   and within the stage also     = ((edp_index * ep) + ep_index) * etp + etp_index
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace argosy {
+
+// A direction of communication. `axis` is a mesh word; tensors have `dim`s.
+//   dp_cp       ranks that hold the same dense parameters and see other tokens: ZeRO shards over these
+//   embedding   first and last pipeline stage at equal other coordinates: keeps tied embeddings equal
+//   kv_replica  tensor-parallel ranks that hold a copy of the same key/value head (tp > kv heads)
+enum class Axis { tp, cp, dp, pp, etp, ep, edp, dp_cp, embedding, kv_replica, world };
+inline constexpr int kNumAxes = 11;
+std::string_view to_string(Axis axis);
+
+struct Mesh {
+  int64_t tp = 1, pp = 1, dp = 1, cp = 1;  // degrees
+  int64_t ep = 1, etp = 1;                 // experts; edp follows
+
+  int64_t stage_size() const { return tp * cp * dp; }  // ranks per pipeline stage
+  int64_t world_size() const { return stage_size() * pp; }
+  int64_t edp() const { return stage_size() / (ep * etp); }
+  auto operator<=>(const Mesh&) const = default;
+};
+
+struct Coordinates {
+  int64_t tp = 0, cp = 0, dp = 0, pp = 0;
+  int64_t etp = 0, ep = 0, edp = 0;
+  auto operator<=>(const Coordinates&) const = default;
+};
+
+// Half-open range of indices.
+struct Range {
+  int64_t begin = 0, end = 0;
+  int64_t size() const { return end - begin; }
+  bool empty() const { return end <= begin; }
+  auto operator<=>(const Range&) const = default;
+};
+Range intersect(Range a, Range b);
+
+// Part `index` of [0, size) cut into `parts`; the first size % parts parts are one longer. The one rule for every ragged
+// split: vocabulary, layers, ZeRO shards.
+Range split_range(int64_t size, int64_t parts, int64_t index);
+std::vector<int64_t> split_sizes(int64_t size, int64_t parts);
+
+// Throws ConfigError, printing every factor, unless all degrees are >= 1 and both grids cover the same ranks.
+void validate(const Mesh& mesh);
+
+Coordinates coordinates(const Mesh& mesh, int64_t rank);
+int64_t rank_of(const Mesh& mesh, const Coordinates& attention_coordinates);  // from tp, cp, dp, pp
+
+int64_t degree(const Mesh& mesh, Axis axis);  // size of the group; not for kv_replica, which depends on the model
+
+// World ranks of the group of `rank` along `axis`, ascending; the rank's position in it is its group rank.
+// `num_kv_heads` matters for kv_replica alone: its groups are the tp/num_kv_heads neighbours in tp that share a head.
+std::vector<int64_t> group_members(const Mesh& mesh, Axis axis, int64_t rank, int64_t num_kv_heads = 0);
+
+// "tp=2 pp=2 dp=1 cp=1 | etp=1 ep=2 edp=1", as printed in tables.
+std::string to_string(const Mesh& mesh);
+
+}  // namespace argosy
