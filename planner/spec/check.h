@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Errors have an owner. The user's mistake is a ConfigError (exit code 2); a failed call of a library or the system is an
-// Error naming call, code and place; a broken invariant of our own is a CHECK, always on. Libraries throw, only main prints.
+// Errors have an owner. The user's mistake is a ConfigError (exit code 2); a failed call of a
+// library or the system is an Error naming call, code and place; a broken invariant of our own is a
+// CHECK, always on. Libraries throw, only main prints.
 #pragma once
 
 #include <sstream>
@@ -17,7 +18,8 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// The user's mistake (exit code 2). The message names file or option, key, value, and what would be valid.
+// The user's mistake (exit code 2). The message names file or option, key, value, and what would be
+// valid.
 class ConfigError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -40,15 +42,18 @@ std::string concat(const Args&... args) {
 }
 
 namespace detail {
-[[noreturn]] void check_failed(const char* expression, const char* file, int line, const std::string& message);
+[[noreturn]] void check_failed(const char* expression, const char* file, int line,
+                               const std::string& message);
 }  // namespace detail
 
-// CHECK(condition, values...): throws std::logic_error with the expression, the place and the concatenated values.
-#define CHECK(condition, ...)                                                                              \
-  do {                                                                                                     \
-    if (!(condition)) {                                                                                    \
-      ::argosy::detail::check_failed(#condition, __FILE__, __LINE__, ::argosy::concat("" __VA_OPT__(, ) __VA_ARGS__)); \
-    }                                                                                                      \
+// CHECK(condition, values...): throws std::logic_error with the expression, the place and the
+// concatenated values.
+#define CHECK(condition, ...)                                                          \
+  do {                                                                                 \
+    if (!(condition)) {                                                                \
+      ::argosy::detail::check_failed(#condition, __FILE__, __LINE__,                   \
+                                     ::argosy::concat("" __VA_OPT__(, ) __VA_ARGS__)); \
+    }                                                                                  \
   } while (false)
 
 }  // namespace argosy

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Which rank belongs to which group: pure arithmetic over two grids that share the ranks of one pipeline stage
-// (parallel folding, Megatron Core, arXiv 2504.14960). No MPI here; 100,000 ranks are as cheap as one.
+// Which rank belongs to which group: pure arithmetic over two grids that share the ranks of one
+// pipeline stage (parallel folding, Megatron Core, arXiv 2504.14960). No MPI here; 100,000 ranks
+// are as cheap as one.
 //
 //   attention grid  tp x cp x dp      experts' grid  etp x ep x edp      tp*cp*dp == etp*ep*edp
-//   rank = pp_index * (tp*cp*dp) + ((dp_index * cp) + cp_index) * tp + tp_index        (tp fastest, pp slowest)
-//   and within the stage also     = ((edp_index * ep) + ep_index) * etp + etp_index
+//   rank = pp_index * (tp*cp*dp) + ((dp_index * cp) + cp_index) * tp + tp_index        (tp fastest,
+//   pp slowest) and within the stage also     = ((edp_index * ep) + ep_index) * etp + etp_index
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,10 @@
 namespace argosy {
 
 // A direction of communication. `axis` is a mesh word; tensors have `dim`s.
-//   dp_cp       ranks that hold the same dense parameters and see other tokens: ZeRO shards over these
-//   embedding   first and last pipeline stage at equal other coordinates: keeps tied embeddings equal
-//   kv_replica  tensor-parallel ranks that hold a copy of the same key/value head (tp > kv heads)
+//   dp_cp       ranks that hold the same dense parameters and see other tokens: ZeRO shards over
+//   these embedding   first and last pipeline stage at equal other coordinates: keeps tied
+//   embeddings equal kv_replica  tensor-parallel ranks that hold a copy of the same key/value head
+//   (tp > kv heads)
 enum class Axis { tp, cp, dp, pp, etp, ep, edp, dp_cp, embedding, kv_replica, world };
 inline constexpr int kNumAxes = 11;
 std::string_view to_string(Axis axis);
@@ -49,22 +51,26 @@ struct Range {
 };
 Range intersect(Range a, Range b);
 
-// Part `index` of [0, size) cut into `parts`; the first size % parts parts are one longer. The one rule for every ragged
-// split: vocabulary, layers, ZeRO shards.
+// Part `index` of [0, size) cut into `parts`; the first size % parts parts are one longer. The one
+// rule for every ragged split: vocabulary, layers, ZeRO shards.
 Range split_range(int64_t size, int64_t parts, int64_t index);
 std::vector<int64_t> split_sizes(int64_t size, int64_t parts);
 
-// Throws ConfigError, printing every factor, unless all degrees are >= 1 and both grids cover the same ranks.
+// Throws ConfigError, printing every factor, unless all degrees are >= 1 and both grids cover the
+// same ranks.
 void validate(const Mesh& mesh);
 
 Coordinates coordinates(const Mesh& mesh, int64_t rank);
 int64_t rank_of(const Mesh& mesh, const Coordinates& attention_coordinates);  // from tp, cp, dp, pp
 
-int64_t degree(const Mesh& mesh, Axis axis);  // size of the group; not for kv_replica, which depends on the model
+int64_t degree(const Mesh& mesh,
+               Axis axis);  // size of the group; not for kv_replica, which depends on the model
 
-// World ranks of the group of `rank` along `axis`, ascending; the rank's position in it is its group rank.
-// `num_kv_heads` matters for kv_replica alone: its groups are the tp/num_kv_heads neighbours in tp that share a head.
-std::vector<int64_t> group_members(const Mesh& mesh, Axis axis, int64_t rank, int64_t num_kv_heads = 0);
+// World ranks of the group of `rank` along `axis`, ascending; the rank's position in it is its
+// group rank. `num_kv_heads` matters for kv_replica alone: its groups are the tp/num_kv_heads
+// neighbours in tp that share a head.
+std::vector<int64_t> group_members(const Mesh& mesh, Axis axis, int64_t rank,
+                                   int64_t num_kv_heads = 0);
 
 // "tp=2 pp=2 dp=1 cp=1 | etp=1 ep=2 edp=1", as printed in tables.
 std::string to_string(const Mesh& mesh);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What the network is: a Hugging Face config.json, read as it is, and every tensor that follows from it.
-// Nothing here knows how the network is split; layout.h does that.
+// What the network is: a Hugging Face config.json, read as it is, and every tensor that follows
+// from it. Nothing here knows how the network is split; layout.h does that.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@ enum class NormKind { rms, layer };
 enum class PositionKind { rope, learned };
 enum class MlpKind { swiglu, gelu };  // gelu: tanh approximation, as GPT-2 ("gelu_new")
 
-// softmax_then_topk: weights are the softmax over all experts, then (normalize_topk) rescaled to sum to one (Qwen-MoE).
-// topk_then_softmax: softmax over the k chosen logits (Mixtral; equal to the former with normalize_topk).
+// softmax_then_topk: weights are the softmax over all experts, then (normalize_topk) rescaled to
+// sum to one (Qwen-MoE). topk_then_softmax: softmax over the k chosen logits (Mixtral; equal to the
+// former with normalize_topk).
 enum class RouterOrder { softmax_then_topk, topk_then_softmax };
 
 // Rotary embedding, half-split layout. inv_freq follows Hugging Face's `rope_type`s.
@@ -26,10 +27,10 @@ struct RopeSpec {
   double theta = 10000.0;
   std::string type = "default";  // default, linear, llama3, yarn
   double factor = 1.0;
-  double low_freq_factor = 1.0, high_freq_factor = 4.0;     // llama3
-  int64_t original_max_positions = 0;                       // llama3, yarn
-  double beta_fast = 32.0, beta_slow = 1.0;                 // yarn
-  double attention_factor = 1.0;                            // yarn: multiplies cos and sin
+  double low_freq_factor = 1.0, high_freq_factor = 4.0;  // llama3
+  int64_t original_max_positions = 0;                    // llama3, yarn
+  double beta_fast = 32.0, beta_slow = 1.0;              // yarn
+  double attention_factor = 1.0;                         // yarn: multiplies cos and sin
 };
 // D/2 angular frequencies for head size D.
 std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_dim);
@@ -45,9 +46,9 @@ struct MoeSpec {
 };
 
 struct ModelSpec {
-  std::string name;        // file name without .json, or the folder's name
-  std::string model_type;  // llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2
-  std::string config_json; // the text as read; a plan embeds it
+  std::string name;         // file name without .json, or the folder's name
+  std::string model_type;   // llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2
+  std::string config_json;  // the text as read; a plan embeds it
 
   int64_t vocab_size = 0, hidden_size = 0, num_layers = 0, max_positions = 0;
   int64_t num_heads = 0, num_kv_heads = 0, head_dim = 0;
@@ -59,8 +60,9 @@ struct ModelSpec {
   MlpKind mlp = MlpKind::swiglu;
   bool tied_head = false;
   bool qkv_bias = false, attention_output_bias = false, mlp_bias = false;
-  bool qk_norm = false;        // RMS norm per head on q and k before RoPE (Qwen3)
-  int64_t sliding_window = 0;  // a query sees at most this many keys, itself included; 0: all before it
+  bool qk_norm = false;  // RMS norm per head on q and k before RoPE (Qwen3)
+  int64_t sliding_window =
+      0;  // a query sees at most this many keys, itself included; 0: all before it
   double init_std = 0.02;
   MoeSpec moe;
   std::vector<bool> layer_is_moe;  // [num_layers]
@@ -73,48 +75,80 @@ struct ModelReading {
   std::vector<std::string> warnings;  // unknown keys, dropout keys that stay off
 };
 
-// Reads config.json or the folder that holds it. Throws ConfigError naming file and key when a value is missing, of the wrong
-// type, or asks for an architecture that cannot be represented.
+// Reads config.json or the folder that holds it. Throws ConfigError naming file and key when a
+// value is missing, of the wrong type, or asks for an architecture that cannot be represented.
 ModelReading read_model(const std::filesystem::path& path);
-ModelReading parse_model(std::string_view json_text, const std::string& name, const std::string& where);
+ModelReading parse_model(std::string_view json_text, const std::string& name,
+                         const std::string& where);
 
-// --- tensors -------------------------------------------------------------------------------------------------------------
+// --- tensors
+// -------------------------------------------------------------------------------------------------------------
 
 enum class TensorRole {
-  embedding, position_embedding,
-  attention_norm, attention_norm_bias, mlp_norm, mlp_norm_bias, final_norm, final_norm_bias,
-  q, k, v, q_bias, k_bias, v_bias, q_norm, k_norm, o, o_bias,
-  gate, up, up_bias, down, down_bias,  // dense MLP; GPT-2: up = c_fc, down = c_proj
+  embedding,
+  position_embedding,
+  attention_norm,
+  attention_norm_bias,
+  mlp_norm,
+  mlp_norm_bias,
+  final_norm,
+  final_norm_bias,
+  q,
+  k,
+  v,
+  q_bias,
+  k_bias,
+  v_bias,
+  q_norm,
+  k_norm,
+  o,
+  o_bias,
+  gate,
+  up,
+  up_bias,
+  down,
+  down_bias,  // dense MLP; GPT-2: up = c_fc, down = c_proj
   router,
-  expert_gate, expert_up, expert_down,
-  shared_gate_proj, shared_up_proj, shared_down_proj, shared_expert_gate,
+  expert_gate,
+  expert_up,
+  expert_down,
+  shared_gate_proj,
+  shared_up_proj,
+  shared_down_proj,
+  shared_expert_gate,
   head,
 };
 
 // How the attention grid's tp, or for experts etp, cuts a tensor.
-//   rows      dim 0 (outputs of a column-parallel Linear)        cols   dim 1 (inputs of a row-parallel Linear)
-//   kv_rows   dim 0 by key/value heads: tp > num_kv_heads leaves tp/num_kv_heads copies of each
-//   vocab     dim 0, ragged (split_range)
+//   rows      dim 0 (outputs of a column-parallel Linear)        cols   dim 1 (inputs of a
+//   row-parallel Linear) kv_rows   dim 0 by key/value heads: tp > num_kv_heads leaves
+//   tp/num_kv_heads copies of each vocab     dim 0, ragged (split_range)
 enum class Shard { replicated, rows, cols, kv_rows, vocab };
 
-enum class Init { zeros, ones, normal, kaiming_uniform };  // normal: mean 0; kaiming_uniform: U(-1/sqrt(cols), 1/sqrt(cols))
+enum class Init {
+  zeros,
+  ones,
+  normal,
+  kaiming_uniform
+};  // normal: mean 0; kaiming_uniform: U(-1/sqrt(cols), 1/sqrt(cols))
 
 // Which LoRA factor a tensor is.
 enum class LoraPart { none, a, b };
 
-// One logical tensor, named as Hugging Face names it. Matrices are (rows = outputs, cols = inputs), vectors (rows, 1).
-// GPT-2 stores c_attn as one (H, 3H) matrix and all Linears transposed ("Conv1D"); here every Linear is (out, in), and c_attn
-// is three tensors named ...c_attn.q.weight, .k., .v.; reading and writing HF files is where the two are matched.
+// One logical tensor, named as Hugging Face names it. Matrices are (rows = outputs, cols = inputs),
+// vectors (rows, 1). GPT-2 stores c_attn as one (H, 3H) matrix and all Linears transposed
+// ("Conv1D"); here every Linear is (out, in), and c_attn is three tensors named ...c_attn.q.weight,
+// .k., .v.; reading and writing HF files is where the two are matched.
 struct TensorSpec {
   std::string name;
   int64_t rows = 0, cols = 1;
-  int layer = 0;        // -1: embedding, num_layers: final norm and head
+  int layer = 0;  // -1: embedding, num_layers: final norm and head
   TensorRole role = TensorRole::embedding;
   int64_t expert = -1;  // >= 0: lives on the experts' grid
   Shard shard = Shard::replicated;
   Init init = Init::zeros;
   double init_std = 0.0;
-  bool decay = false;   // weight decay applies (matrices, not norms and biases)
+  bool decay = false;  // weight decay applies (matrices, not norms and biases)
   bool trainable = true;
   LoraPart lora = LoraPart::none;
 
@@ -126,23 +160,24 @@ struct TensorSpec {
 struct LoraSpec {
   int64_t rank = 0;
   double alpha = 16.0;
-  std::vector<std::string> targets;  // module names as in PEFT (q_proj, down_proj, c_attn ...), or "all-linear"
+  std::vector<std::string>
+      targets;  // module names as in PEFT (q_proj, down_proj, c_attn ...), or "all-linear"
   double scale() const { return rank > 0 ? alpha / static_cast<double>(rank) : 0.0; }
   auto operator<=>(const LoraSpec&) const = default;
 };
 
-// Every tensor in the order of the network: embedding, layers 0..L-1, final norm, head. With lora.rank > 0 the base is frozen
-// and each targeted Linear is followed by its two factors, named as PEFT names them without the leading
-// "base_model.model.". Throws ConfigError for a target that matches nothing (naming what would match). A tied head has no
-// tensor of its own.
+// Every tensor in the order of the network: embedding, layers 0..L-1, final norm, head. With
+// lora.rank > 0 the base is frozen and each targeted Linear is followed by its two factors, named
+// as PEFT names them without the leading "base_model.model.". Throws ConfigError for a target that
+// matches nothing (naming what would match). A tied head has no tensor of its own.
 std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lora = {});
 
 // True if the Linear of this role carries an adapter under `lora`.
 bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole role);
 
 struct ParameterCount {
-  int64_t total = 0;      // each logical tensor once; a tied head counts once
-  int64_t active = 0;     // used for one token: top_k of the experts
+  int64_t total = 0;   // each logical tensor once; a tied head counts once
+  int64_t active = 0;  // used for one token: top_k of the experts
   int64_t trainable = 0;
   int64_t embedding = 0;  // token (and position) embeddings; an untied head is not among them
 };

@@ -31,7 +31,8 @@ enum class ReduceOp { sum, max };
 int64_t size_in_bytes(DType dtype);
 DType compute_dtype(Precision precision);   // weights and activations; fp8 computes in bf16 storage
 DType gradient_dtype(Precision precision);  // accumulation: fp64 for fp64, else fp32
-DType statistic_dtype(Precision precision);  // softmax, norms, router, loss: fp64 for fp64, else fp32
+DType statistic_dtype(
+    Precision precision);  // softmax, norms, router, loss: fp64 for fp64, else fp32
 bool has_master_weights(Precision precision);
 
 std::string_view to_string(DType dtype);

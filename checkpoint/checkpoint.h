@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Saving and loading by all ranks together. Saving: temporary folder, shards with CRC and fsync,
+// manifest, rename; a kill at any moment leaves the previous checkpoint as it was. Loading: any
+// layout reads any checkpoint by intersecting rectangles.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/manifest.h"
+#include "comm/communicator.h"
+#include "planner/spec/layout.h"
+
+namespace argosy {
+
+// A piece of a logical tensor in this rank's memory: `data` is a row-major image of `box`. For
+// saving, pieces of all ranks must be disjoint and cover every tensor; for loading they may overlap
+// (replicas).
+struct TensorPiece {
+  std::string name;            // logical tensor
+  std::string kind;            // "parameter", "master", "exp_avg", "exp_avg_sq"
+  int64_t rows = 0, cols = 1;  // of the whole tensor
+  DType dtype = DType::fp32;
+  Box box;
+  void* data = nullptr;
+};
+
+struct CheckpointContent {
+  int64_t step = 0;
+  std::string plan_json;
+  std::map<std::string, std::string> state;
+};
+
+// checkpoints_dir/step_00000100
+std::filesystem::path checkpoint_path(const std::filesystem::path& checkpoints_dir, int64_t step);
+
+// Collective. Throws Error with the same message on all ranks when any rank failed; then nothing
+// named step_* is left behind, and older checkpoints are untouched. Uses no collective inside HDF5.
+void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoints_dir,
+                     const CheckpointContent& content, const std::vector<TensorPiece>& pieces);
+
+// Fills `pieces` from the checkpoint, converting between floating dtypes; every element of every
+// piece must be there (Error naming tensor and rectangle otherwise; ConfigError when shapes differ,
+// naming both). CRCs of all extents read are checked. Collective; all ranks throw if one does.
+Manifest load_checkpoint(Communicator& world, const std::filesystem::path& checkpoint_dir,
+                         const std::vector<TensorPiece>& pieces);
+
+// Committed checkpoints in a folder, ascending by step; temporary folders are not among them.
+std::vector<int64_t> list_checkpoints(const std::filesystem::path& checkpoints_dir);
+
+// Newest step whose manifest and shard sizes are whole, skipping damaged ones (each named in
+// *skipped).
+std::optional<int64_t> newest_valid_checkpoint(const std::filesystem::path& checkpoints_dir,
+                                               std::vector<std::string>* skipped);
+
+// Reads every byte and checks every CRC; one line per problem, empty when whole. No MPI.
+std::vector<std::string> verify_checkpoint(const std::filesystem::path& checkpoint_dir);
+
+// One hash per (kind, tensor) over its logical content, layout-free: equal hashes mean equal bits.
+std::map<std::string, uint64_t> content_hashes(const std::filesystem::path& checkpoint_dir);
+
+}  // namespace argosy

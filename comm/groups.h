@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The mesh made real: one communicator an axis for this rank.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "comm/communicator.h"
+#include "planner/spec/ledger.h"
+#include "planner/spec/mesh.h"
+
+namespace argosy {
+
+class ProcessGroups {
+ public:
+  // Collective over `world`, whose size must be mesh.world_size() (ConfigError naming both). With a
+  // ledger, calls on every axis but `world` are recorded into it. Groups of one are self
+  // communicators.
+  ProcessGroups(Communicator& world, const Mesh& mesh, int64_t num_kv_heads,
+                Ledger* ledger = nullptr);
+
+  Communicator& operator[](Axis axis) const;
+  Communicator& control() const {
+    return *control_;
+  }  // all ranks, never recorded: logging, counts, guards
+  const Mesh& mesh() const { return mesh_; }
+  const Coordinates& coordinates() const { return coordinates_; }
+  int64_t rank() const { return rank_; }
+
+ private:
+  Mesh mesh_;
+  Coordinates coordinates_;
+  int64_t rank_ = 0;
+  std::unique_ptr<Communicator> control_;
+  std::array<std::unique_ptr<Communicator>, kNumAxes> groups_;
+};
+
+}  // namespace argosy

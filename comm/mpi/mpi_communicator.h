@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Communicators over MPI. Only main and the test's main create an MpiEnvironment; nothing else
+// names MPI_COMM_WORLD.
+#pragma once
+
+#include <memory>
+
+#include "comm/communicator.h"
+
+namespace argosy {
+
+// MPI_Init_thread in the constructor, MPI_Finalize in the destructor unless an exception is in
+// flight.
+class MpiEnvironment {
+ public:
+  MpiEnvironment(int& argc, char**& argv);
+  ~MpiEnvironment();
+  MpiEnvironment(const MpiEnvironment&) = delete;
+  MpiEnvironment& operator=(const MpiEnvironment&) = delete;
+
+  std::unique_ptr<Communicator> world() const;
+  // Rank among the ranks of this host (MPI_Comm_split_type SHARED), and how many they are.
+  int local_rank() const { return local_rank_; }
+  int local_size() const { return local_size_; }
+
+ private:
+  int local_rank_ = 0, local_size_ = 1;
+  int exceptions_at_start_ = 0;
+};
+
+}  // namespace argosy

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/mesh.h"
+
+#include <algorithm>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+std::string_view to_string(Axis axis) {
+  switch (axis) {
+    case Axis::tp:
+      return "tp";
+    case Axis::cp:
+      return "cp";
+    case Axis::dp:
+      return "dp";
+    case Axis::pp:
+      return "pp";
+    case Axis::etp:
+      return "etp";
+    case Axis::ep:
+      return "ep";
+    case Axis::edp:
+      return "edp";
+    case Axis::dp_cp:
+      return "dp_cp";
+    case Axis::embedding:
+      return "embedding";
+    case Axis::kv_replica:
+      return "kv_replica";
+    case Axis::world:
+      return "world";
+  }
+  return "?";
+}
+
+Range intersect(Range a, Range b) {
+  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
+}
+
+Range split_range(int64_t size, int64_t parts, int64_t index) {
+  CHECK(parts >= 1 && index >= 0 && index < parts, index, " of ", parts);
+  const int64_t base = size / parts, longer = size % parts;
+  const int64_t begin = index * base + std::min(index, longer);
+  return {begin, begin + base + (index < longer ? 1 : 0)};
+}
+
+std::vector<int64_t> split_sizes(int64_t size, int64_t parts) {
+  std::vector<int64_t> sizes;
+  for (int64_t i = 0; i < parts; ++i) sizes.push_back(split_range(size, parts, i).size());
+  return sizes;
+}
+
+void validate(const Mesh& mesh) {
+  const struct {
+    const char* name;
+    int64_t value;
+  } degrees[] = {{"tp", mesh.tp}, {"pp", mesh.pp}, {"dp", mesh.dp},
+                 {"cp", mesh.cp}, {"ep", mesh.ep}, {"etp", mesh.etp}};
+  for (const auto& degree : degrees) {
+    if (degree.value < 1) {
+      throw ConfigError(
+          concat("mesh: ", degree.name, "=", degree.value, ", but a degree is at least 1"));
+    }
+  }
+  if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
+    throw ConfigError(concat("mesh: etp*ep = ", mesh.etp, "*", mesh.ep, " = ", mesh.etp * mesh.ep,
+                             " must divide the ranks of a pipeline stage, tp*cp*dp = ", mesh.tp,
+                             "*", mesh.cp, "*", mesh.dp, " = ", mesh.stage_size()));
+  }
+}
+
+Coordinates coordinates(const Mesh& mesh, int64_t rank) {
+  CHECK(rank >= 0 && rank < mesh.world_size(), "rank ", rank, " of ", mesh.world_size());
+  Coordinates c;
+  c.pp = rank / mesh.stage_size();
+  const int64_t in_stage = rank % mesh.stage_size();
+  c.tp = in_stage % mesh.tp;
+  c.cp = in_stage / mesh.tp % mesh.cp;
+  c.dp = in_stage / (mesh.tp * mesh.cp);
+  c.etp = in_stage % mesh.etp;
+  c.ep = in_stage / mesh.etp % mesh.ep;
+  c.edp = in_stage / (mesh.etp * mesh.ep);
+  return c;
+}
+
+int64_t rank_of(const Mesh& mesh, const Coordinates& c) {
+  return c.pp * mesh.stage_size() + (c.dp * mesh.cp + c.cp) * mesh.tp + c.tp;
+}
+
+int64_t degree(const Mesh& mesh, Axis axis) {
+  switch (axis) {
+    case Axis::tp:
+      return mesh.tp;
+    case Axis::cp:
+      return mesh.cp;
+    case Axis::dp:
+      return mesh.dp;
+    case Axis::pp:
+      return mesh.pp;
+    case Axis::etp:
+      return mesh.etp;
+    case Axis::ep:
+      return mesh.ep;
+    case Axis::edp:
+      return mesh.edp();
+    case Axis::dp_cp:
+      return mesh.dp * mesh.cp;
+    case Axis::embedding:
+      return mesh.pp > 1 ? 2 : 1;
+    case Axis::world:
+      return mesh.world_size();
+    case Axis::kv_replica:
+      break;
+  }
+  CHECK(false, "the size of a ", to_string(axis), " group depends on the model");
+  return 0;
+}
+
+namespace {
+
+// Ranks base, base + stride, ... : `count` of them.
+std::vector<int64_t> strided(int64_t base, int64_t stride, int64_t count) {
+  std::vector<int64_t> ranks;
+  ranks.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) ranks.push_back(base + i * stride);
+  return ranks;
+}
+
+}  // namespace
+
+std::vector<int64_t> group_members(const Mesh& mesh, Axis axis, int64_t rank,
+                                   int64_t num_kv_heads) {
+  const Coordinates c = coordinates(mesh, rank);
+  const int64_t tp_cp = mesh.tp * mesh.cp, etp_ep = mesh.etp * mesh.ep, stage = mesh.stage_size();
+  switch (axis) {
+    case Axis::tp:
+      return strided(rank - c.tp, 1, mesh.tp);
+    case Axis::cp:
+      return strided(rank - c.cp * mesh.tp, mesh.tp, mesh.cp);
+    case Axis::dp:
+      return strided(rank - c.dp * tp_cp, tp_cp, mesh.dp);
+    case Axis::dp_cp:
+      return strided(c.pp * stage + c.tp, mesh.tp, mesh.dp * mesh.cp);
+    case Axis::pp:
+      return strided(rank - c.pp * stage, stage, mesh.pp);
+    case Axis::etp:
+      return strided(rank - c.etp, 1, mesh.etp);
+    case Axis::ep:
+      return strided(rank - c.ep * mesh.etp, mesh.etp, mesh.ep);
+    case Axis::edp:
+      return strided(rank - c.edp * etp_ep, etp_ep, mesh.edp());
+    case Axis::world:
+      return strided(0, 1, mesh.world_size());
+    case Axis::embedding:
+      // Stages in between stay alone: only the first and the last hold the tied table.
+      if (mesh.pp > 1 && (c.pp == 0 || c.pp == mesh.pp - 1)) {
+        return {rank - c.pp * stage, rank - c.pp * stage + (mesh.pp - 1) * stage};
+      }
+      return {rank};
+    case Axis::kv_replica: {
+      const int64_t copies =
+          num_kv_heads > 0 && mesh.tp > num_kv_heads ? mesh.tp / num_kv_heads : 1;
+      return strided(rank - c.tp % copies, 1, copies);
+    }
+  }
+  CHECK(false, "axis ", static_cast<int>(axis));
+  return {};
+}
+
+std::string to_string(const Mesh& mesh) {
+  return concat("tp=", mesh.tp, " pp=", mesh.pp, " dp=", mesh.dp, " cp=", mesh.cp,
+                " | etp=", mesh.etp, " ep=", mesh.ep, " edp=", mesh.edp());
+}
+
+}  // namespace argosy

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The contract: everything the trainer needs and nothing it may guess. The planner writes it, the
+// trainer obeys it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/spec/mesh.h"
+#include "planner/spec/model.h"
+#include "planner/spec/types.h"
+
+namespace argosy {
+
+enum class ScheduleKind { gpipe, one_f_one_b };  // "gpipe", "1f1b"
+enum class Recompute { none, full };
+enum class Task { pretrain, lora };
+enum class OptimizerKind { adamw, sgd };  // sgd: plain, without momentum
+
+std::string_view to_string(ScheduleKind kind);
+std::string_view to_string(Recompute recompute);
+std::string_view to_string(Task task);
+std::string_view to_string(OptimizerKind kind);
+ScheduleKind schedule_from_string(std::string_view text, std::string_view where);
+Recompute recompute_from_string(std::string_view text, std::string_view where);
+Task task_from_string(std::string_view text, std::string_view where);
+OptimizerKind optimizer_from_string(std::string_view text, std::string_view where);
+
+// Predicted seconds of one stage's actions for one micro-batch; the trainer simulates its schedule
+// from these.
+struct StageDurations {
+  double forward_s = 0, backward_s = 0;
+  double send_activation_s = 0, send_gradient_s = 0;
+  double reduce_s = 0;     // gradient reduction after the last backward, not overlapped
+  double optimizer_s = 0;  // update and, with ZeRO-1, the gather of parameters
+};
+
+// What the planner promises for this plan. Ratios are fractions, bytes are per rank of the fullest
+// stage.
+struct Prediction {
+  double step_s = 0, mfu = 0, mfu_palm = 0, hfu = 0;
+  double tokens_per_s = 0, tokens_per_s_per_device = 0, tflops_per_device = 0;
+  std::array<int64_t, kNumMemoryCategories> memory_bytes{};  // by MemoryCategory
+  int64_t peak_bytes = 0;                                    // of all categories together
+  double bubble_fraction = 0;  // idle share of the step of the average stage
+  double exposed_comm_s = 0;   // communication nothing hides
+  double days = 0;             // for --tokens, goodput included; 0 without --tokens
+  double goodput = 1;
+  double cost_usd = 0, energy_kwh = 0, carbon_kg = 0;
+  double peak_flops_per_device = 0;    // dense, of the plan's precision: the MFU denominator
+  std::vector<StageDurations> stages;  // [pp * virtual_stages]; empty: no prediction
+};
+
+struct Plan {
+  ModelSpec model;
+  std::string cluster;  // name of the cluster it was made for
+  Mesh mesh;
+  int zero_stage = 0;
+  bool sequence_parallel = false;
+  int64_t micro_batch = 1;   // sequences
+  int64_t global_batch = 1;  // sequences per optimizer step
+  int64_t seq_len = 0;
+  Precision precision = Precision::bf16;
+  ScheduleKind schedule = ScheduleKind::one_f_one_b;
+  int64_t virtual_stages = 1;
+  std::vector<int64_t> layers_per_stage;  // [pp * virtual_stages]
+  std::vector<Recompute> recompute;       // [num_layers]
+  Task task = Task::pretrain;
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  LoraSpec lora;
+  uint64_t seed = 1234;
+  Prediction predicted;
+
+  int64_t num_stages() const { return mesh.pp * virtual_stages; }
+  int64_t num_microbatches() const {
+    return global_batch / (mesh.dp * micro_batch);
+  }  // per data-parallel rank and step
+  int64_t tokens_per_microbatch() const {
+    return micro_batch * seq_len / mesh.cp;
+  }  // on one rank before the tp split
+  int64_t tokens_per_step() const { return global_batch * seq_len; }
+};
+
+// Throws ConfigError naming the numbers unless everything divides as it must: heads by tp; kv heads
+// by tp or tp by kv heads; FFN (dense, expert by etp, shared) by tp; tokens of a micro-batch by tp
+// with sequence parallelism; sequence by cp; experts by ep; global batch by dp*micro_batch; MoE
+// with tp > 1 requires sequence parallelism; layers_per_stage sums up; seq_len <= max positions of
+// a model with learned positions. What this version cannot run (cp > 1, etp > 1, virtual_stages >
+// 1, ZeRO > 1, fp8) is an error here too.
+void validate(const Plan& plan);
+
+// The split of `num_layers` into stages that differ by at most one layer; later stages take the
+// longer parts except the last, whose head is work too.
+std::vector<int64_t> default_layers_per_stage(int64_t num_layers, int64_t num_stages);
+
+Range layers_of_stage(const Plan& plan, int64_t stage);  // global layer indices
+int64_t stage_of_layer(const Plan& plan, int64_t layer);
+
+// plan.json. Reading rejects unknown and missing keys, wrong types and a format version other than
+// ours, naming file and key.
+std::string to_json(const Plan& plan);
+Plan parse_plan(std::string_view json_text, const std::string& where);
+Plan read_plan(const std::filesystem::path& path);
+void write_plan(const Plan& plan,
+                const std::filesystem::path& path);  // temporary file, then rename
+
+}  // namespace argosy

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A pipeline schedule is data: per pipeline rank a list of actions. Builders emit compute alone;
+// lowering adds transfers; validate proves that the result cannot deadlock; the simulator times it
+// and the trainer runs the very same list.
+//
+// Reading of the lists: a rank performs its actions in order.
+//   forward, backward       compute; start when their prerequisites are complete
+//   send_*                  post a transfer of a finished tensor to the neighbour stage and go on
+//   recv_*                  post the matching receive and go on; the compute that needs the data
+//   waits for it
+// validate() assumes the worst of a network: a transfer completes only when both sides have posted
+// it (rendezvous).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+enum class ActionKind {
+  forward,
+  backward,
+  send_activation,
+  recv_activation,
+  send_gradient,
+  recv_gradient
+};
+
+// `stage` is the stage whose tensor it is about: 1RECV_F0 receives the input of stage 1, 0SEND_F0
+// sends the output of stage 0.
+struct Action {
+  ActionKind kind = ActionKind::forward;
+  int stage = 0;
+  int microbatch = 0;
+  auto operator<=>(const Action&) const = default;
+};
+
+struct Schedule {
+  int num_stages = 0;
+  int num_microbatches = 0;
+  std::vector<int> rank_of_stage;            // [num_stages] -> pipeline rank
+  std::vector<std::vector<Action>> actions;  // [pipeline rank], program order
+};
+
+// Compute-only schedules of p stages on p ranks and m micro-batches.
+Schedule gpipe(int num_stages, int num_microbatches);
+Schedule one_f_one_b(int num_stages, int num_microbatches);
+Schedule forward_only(int num_stages, int num_microbatches);  // evaluation
+
+// Adds the transfers between stages on different ranks: each send directly after the compute that
+// made the tensor, each receive placed so that no rank waits for a peer that waits for it.
+Schedule add_transfers(const Schedule& compute_only);
+
+// builder + lowering for a plan.
+Schedule build_schedule(ScheduleKind kind, int num_stages, int num_microbatches);
+
+// Actions that must be complete before `action` may start (compute) or be posted (transfers); the
+// one definition that validate, simulate and the trainer share.
+std::vector<Action> prerequisites(const Action& action, const Schedule& schedule);
+
+// Throws std::logic_error naming rank and action: every forward (and backward) of every stage and
+// micro-batch exactly once, sends and receives in pairs and in the same order on both ends, and the
+// whole list runs to its end under rendezvous.
+void validate(const Schedule& schedule, bool with_backward = true);
+
+// Micro-batches whose activations are alive at once on each rank, at most.
+std::vector<int> max_in_flight(const Schedule& schedule);
+
+// PyTorch's notation, one line a rank, comma separated: "0F0,0SEND_F0,...". `microbatch` follows
+// the kind: F, B, SEND_F, RECV_F, SEND_B, RECV_B.
+std::string to_string(const Action& action);
+std::string to_csv(const Schedule& schedule);
+Schedule parse_schedule_csv(std::string_view text);
+
+}  // namespace argosy

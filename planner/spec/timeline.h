@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// When each rank did what: one type for the predicted and the measured step, so that they can be
+// laid over each other.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/spec/plan.h"
+#include "planner/spec/schedule.h"
+
+namespace argosy {
+
+struct TimelineEvent {
+  int rank = 0;        // pipeline rank in a prediction, world rank in a measurement
+  std::string name;    // "0F3", "1SEND_B0", "reduce", "optimizer", "wait 1RECV_F0"
+  double start_s = 0;  // from the start of the step
+  double end_s = 0;
+};
+
+struct Timeline {
+  std::vector<TimelineEvent> events;
+  double step_s = 0;
+};
+
+// Runs the schedule against durations: compute occupies the rank, transfers take their time beside
+// it and block only who waits for their data. durations: [num_stages].
+Timeline simulate(const Schedule& schedule, const std::vector<StageDurations>& durations);
+
+// 1 - busy compute time / (ranks * step_s), reduce and optimizer counted as busy.
+double bubble_fraction(const Timeline& timeline, int num_ranks);
+
+}  // namespace argosy

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What one micro-batch costs in each layer of one rank: FLOPs, bytes kept for backward, bytes
+// moved, collectives. The trainer's layers do exactly this (tests compare), the cost model turns it
+// into seconds, the ledger adds it up.
+//
+// Letters: n tokens of a micro-batch on the rank before the sequence-parallel split, s tokens after
+// it (n/tp with sequence parallelism, else n), H hidden, D head size, hq and hk query and key/value
+// heads of the rank, F MLP width of the rank, V vocabulary rows of the rank, E experts, k top-k, R
+// rows that reach the rank's experts (k*s when routing is even), e bytes of the compute dtype, z
+// bytes of the statistic dtype, r LoRA rank.
+//
+// Kept for backward (the list that every device obeys):
+//   block      input (s,H)e · norm statistics (s)z, LayerNorm twice that · q (n,hq*D)e · k, v
+//   (n,hk*D)e · attention output
+//              (n,hq*D)e · log-sum-exp (n,hq)z · q_norm/k_norm: their statistics (n,hq)z, (n,hk)z,
+//              and q, k are kept as they were before the norm · input of the MLP norm (s,H)e and
+//              its statistics dense MLP: gate and up (n,F)e each; GPT-2: up (n,F)e MoE: router
+//              probabilities (s,E)z · chosen experts (s,k)int32 · their weights (s,k)z · their
+//              logits' log-sum-exp (s)z · row order (s*k)int32 · expert inputs (R,H)e · gate and up
+//              (R,Fe)e each · returned rows (s*k,H)e; shared expert: gate and up (n,Fs)e each; with
+//              shared_gate also its output (s,H)e and the gate (s)z LoRA: x A^T, (rows of its
+//              input, r)e, of each adapted Linear Norm outputs, activations and RoPE are computed
+//              again in backward; sharded inputs of column-parallel Linears are gathered again when
+//              a weight or adapter gradient needs them.
+//   recompute full: the block's input (s,H)e alone; forward runs again in backward.
+//   embedding  nothing         head  final norm's input (s,H)e, its statistics, and the gradient of
+//   the loss with respect to the
+//              normed hidden state (s,H)e: the head runs its own backward inside forward, in chunks
+//              of tokens, so that logits never exist as a whole.
+//   Inside a stage the input of a block is the output of the one before it: kept once, by the block
+//   whose input it is.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "planner/spec/ledger.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+enum class OpKind { matmul, attention, memory };
+
+// One op of a layer. matmul: rows x cols x inner; attention: flops as counted; memory: bytes read
+// and written alone.
+struct OpWork {
+  OpKind kind = OpKind::memory;
+  int64_t flops = 0;  // matrix products and attention; 0 for memory-bound ops
+  int64_t bytes = 0;  // moved to and from memory
+  int64_t count = 1;  // ops of this size (experts)
+};
+
+struct CollectiveWork {
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  Axis axis = Axis::tp;
+  int64_t bytes = 0;  // payload as in CollectiveTotal
+};
+
+struct Pass {
+  std::vector<OpWork> ops;
+  std::vector<CollectiveWork> collectives;
+};
+
+struct LayerWork {
+  int layer = 0;           // -1: embedding, num_layers: final norm and head
+  Pass forward, backward;  // backward includes what `recompute` runs again
+  int64_t saved_bytes = 0;
+  int64_t workspace_bytes = 0;  // largest scratch at once, an upper bound
+  int64_t model_flops =
+      0;  // forward and backward as MFU counts them: no recomputation, causal half of attention
+  int64_t model_flops_palm = 0;  // the same with full attention
+};
+
+// The layers of `stage` for the rank at tensor-parallel index `tp_index`: [embedding] blocks
+// [head].
+std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index = 0);
+
+// Work of the step that is not per micro-batch: gradient sums over tp and kv replicas, tied
+// embeddings, data-parallel reduction, ZeRO-1 gather, and the optimizer's bytes, in this order.
+Pass step_work(const Plan& plan, int64_t rank);
+
+// Tokens per chunk of the head: as many as keep the chunk's logits (rows of V in fp32 or fp64)
+// within kHeadChunkBytes, at least 1.
+inline constexpr int64_t kHeadChunkBytes = int64_t{32} << 20;
+int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index);
+
+// MFU numerators of a whole step, all ranks together: forward and backward, no recomputation,
+// active experts only, LoRA without the frozen weights' gradients. attention_full: PaLM's
+// convention, without the causal half.
+int64_t model_flops_per_step(const Plan& plan, bool attention_full = false);
+int64_t executed_flops_per_step(
+    const Plan& plan);  // what runs, recomputation included: HFU's numerator
+
+}  // namespace argosy

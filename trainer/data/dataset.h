@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Tokens on disk and which of them a step reads. The sample in slot i of step t is a pure function
+// of (seed, step, slot): it does not depend on data parallelism, micro-batch size or where a run
+// was resumed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace argosy {
+
+// A corpus as one stream of tokens, memory-mapped where the format allows.
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+  virtual int64_t num_tokens() const = 0;
+  virtual int32_t token(int64_t index) const = 0;
+  // True if the token at `index` is to be predicted (prompt tokens are not).
+  virtual bool is_target(int64_t) const { return true; }
+  virtual int32_t max_token() const = 0;  // largest id there is
+};
+
+// Byte-level tokenizer for text without one: bytes 0-255, end of text, padding.
+inline constexpr int32_t kEndOfText = 256;
+inline constexpr int32_t kPadToken = 257;
+inline constexpr int32_t kByteVocabulary = 258;
+std::vector<int32_t> encode_bytes(std::string_view text);
+std::string decode_bytes(const std::vector<int32_t>& tokens);
+
+// By the file's content and name: llm.c .bin (magic 20240520 u16, 20240801 u32), .txt raw text
+// (bytes), .jsonl with `text` or `prompt` + `completion` (loss on the completion and the end of
+// text alone). Throws ConfigError: missing or empty file, unknown format, a token
+// >= vocab_size (naming both), vocabulary below 258 for text.
+std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size);
+
+// Cuts a source into samples of seq_len tokens plus the next one as the last target; throws
+// ConfigError when there is not one.
+class SampleOrder {
+ public:
+  SampleOrder(int64_t num_tokens, int64_t seq_len, uint64_t seed, const std::string& where);
+  int64_t num_samples() const { return num_samples_; }
+  // First token of the sample in `slot` (0..global_batch-1) of `step` (first is 1): a fresh
+  // permutation every epoch.
+  int64_t first_token(int64_t step, int64_t slot, int64_t global_batch) const;
+
+ private:
+  int64_t num_samples_ = 0, seq_len_ = 0;
+  uint64_t seed_ = 0;
+};
+
+// inputs and targets of `count` consecutive slots: row-major (count, seq_len); target -1 where
+// masked.
+struct Batch {
+  std::vector<int32_t> inputs, targets;
+};
+Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t step,
+                 int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch);
+
+}  // namespace argosy

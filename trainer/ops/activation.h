@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// Activations of the MLP; element by element, any equal shapes.
+#pragma once
+
+#include "trainer/device/device_context.h"
+#include "trainer/tensor.h"
+
+namespace argosy::ops {
+
+// y = silu(gate) * up (Shazeer 2020).
+void swiglu_forward(DeviceContext& ctx, const Tensor& gate, const Tensor& up, const Tensor& y);
+// dgate and dup may be gate and up themselves.
+void swiglu_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& gate, const Tensor& up,
+                     const Tensor& dgate, const Tensor& dup);
+
+// y = gelu(x), tanh approximation (Hendrycks & Gimpel 2016), as GPT-2.
+void gelu_forward(DeviceContext& ctx, const Tensor& x, const Tensor& y);
+void gelu_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dx);
+
+}  // namespace argosy::ops

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The one place that asks which devices and dtypes were built.
+#pragma once
+
+#include "planner/spec/bfloat16.h"
+#include "planner/spec/check.h"
+#include "planner/spec/types.h"
+
+namespace argosy::ops {
+
+// Calls body.template operator()<Device>().
+template <typename Body>
+decltype(auto) dispatch_device(Device device, Body&& body) {
+  CHECK(device == Device::cpu, "this build has no ", to_string(device), " device");
+  return body.template operator()<Device::cpu>();
+}
+
+// Calls body.template operator()<T>() with double, float or bfloat16.
+template <typename Body>
+decltype(auto) dispatch_float(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::fp64:
+      return body.template operator()<double>();
+    case DType::fp32:
+      return body.template operator()<float>();
+    case DType::bf16:
+      return body.template operator()<bfloat16>();
+    case DType::int32:
+      break;
+  }
+  CHECK(false, "not a floating dtype: ", to_string(dtype));
+  return body.template operator()<float>();  // not reached
+}
+
+}  // namespace argosy::ops

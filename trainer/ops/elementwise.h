@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// Copies, sums and conversions. Shapes agree; dtypes may differ (computed in the wider one).
+#pragma once
+
+#include "trainer/device/device_context.h"
+#include "trainer/tensor.h"
+
+namespace argosy::ops {
+
+void fill_zero(DeviceContext& ctx, const Tensor& x);
+void copy(DeviceContext& ctx, const Tensor& from,
+          const Tensor& to);  // converts between fp64, fp32 and bf16 (nearest even)
+void add(DeviceContext& ctx, const Tensor& x, const Tensor& y);  // y += x
+void scale(DeviceContext& ctx, double factor, const Tensor& y);  // y *= factor
+
+// y (N,C) += bias (C).
+void add_bias(DeviceContext& ctx, const Tensor& bias, const Tensor& y);
+// dbias (C), gradient dtype, += sum of dy (N,C) over rows, in row order.
+void bias_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& dbias);
+
+// y (N,C) = x (N,C) * sigmoid(gate (N)); gate in the statistic dtype.
+void sigmoid_gate_forward(DeviceContext& ctx, const Tensor& x, const Tensor& gate, const Tensor& y);
+// dx (N,C) = dy * sigmoid(gate); dgate (N) = sum over C of dy * x * sigmoid'(gate).
+void sigmoid_gate_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x,
+                           const Tensor& gate, const Tensor& dx, const Tensor& dgate);
+
+// Deterministic sums in double.
+double sum(DeviceContext& ctx, const Tensor& x);
+double sum_of_squares(DeviceContext& ctx, const Tensor& x);
+
+}  // namespace argosy::ops

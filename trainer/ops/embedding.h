@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// Table look-ups.
+#pragma once
+
+#include "trainer/device/device_context.h"
+#include "trainer/tensor.h"
+
+namespace argosy::ops {
+
+// y (N,H) = table (V,H)[ids (N) - first_id]; ids outside of [first_id, first_id + V) give zeros:
+// another rank has them.
+void embedding_forward(DeviceContext& ctx, const Tensor& ids, const Tensor& table, int64_t first_id,
+                       const Tensor& y);
+// dtable (V,H), gradient dtype, is added to; rows that share an id are summed in row order.
+void embedding_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& ids, int64_t first_id,
+                        const Tensor& dtable);
+
+// y (N,H) += table (T,H)[(first_row + i) % seq_len].
+void add_positions(DeviceContext& ctx, const Tensor& table, int64_t first_row, int64_t seq_len,
+                   const Tensor& y);
+void positions_backward(DeviceContext& ctx, const Tensor& dy, int64_t first_row, int64_t seq_len,
+                        const Tensor& dtable);
+
+}  // namespace argosy::ops

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// Matrix products. Operands are row-major fp64, fp32 or bf16, in any mix without fp64; sums are at
+// least fp32. Each call adds 2*M*N*K to ctx.matmul_flops.
+#pragma once
+
+#include <string>
+
+#include "trainer/device/device_context.h"
+#include "trainer/tensor.h"
+
+namespace argosy::ops {
+
+// What each computes: out = alpha * product + (accumulate ? out : 0). Empty operands are allowed: M
+// or N = 0 does nothing, K = 0 adds 0. Throws std::logic_error when shapes do not fit.
+struct MatmulOptions {
+  bool accumulate = false;
+  double alpha = 1.0;
+};
+
+// y (M,N) = x (M,K) w (N,K)^T: the forward of a Linear.
+void matmul_nt(DeviceContext& ctx, const Tensor& x, const Tensor& w, const Tensor& y,
+               MatmulOptions options = {});
+// dx (M,K) = dy (M,N) w (N,K): its input gradient.
+void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tensor& dx,
+               MatmulOptions options = {});
+// dw (N,K) = dy (M,N)^T x (M,K): its weight gradient.
+void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
+               MatmulOptions options = {});
+
+// Measured rate of one matrix product, FLOP/s, on this rank alone: the MFU denominator when all
+// ranks call it at once. Median of several products of a size that fits the caches badly (about
+// 1024^3), after warm-up. Leaves ctx.matmul_flops as it was.
+double measure_matmul_rate(DeviceContext& ctx, DType dtype);
+
+// The library behind each dtype and anything the user should know about it (a slow kernel choice
+// and its remedy), for the start-up lines.
+std::string matmul_description();
+
+}  // namespace argosy::ops

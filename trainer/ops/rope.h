@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// Rotary position embedding (Su et al. 2021), half-split layout as Hugging Face: pairs (i, i +
+// D/2).
+#pragma once
+
+#include <vector>
+
+#include "trainer/device/device_context.h"
+#include "trainer/tensor.h"
+
+namespace argosy::ops {
+
+// cos and sin, each (num_positions, D/2) in fp32, fp64 for fp64, from D/2 angular frequencies;
+// `factor` multiplies both (yarn).
+struct RopeTable {
+  Tensor cos, sin;
+};
+RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse_frequencies,
+                          int64_t num_positions, DType statistic, double factor);
+
+// In place on x (N, num_heads * D); the position of row i is i % seq_len. inverse: the transposed
+// rotation, for backward.
+void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, int64_t seq_len,
+          const RopeTable& table, bool inverse);
+
+}  // namespace argosy::ops
