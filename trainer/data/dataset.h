@@ -31,6 +31,7 @@ inline constexpr int32_t kEndOfText = 256;
 inline constexpr int32_t kPadToken = 257;
 inline constexpr int32_t kByteVocabulary = 258;
 std::vector<int32_t> encode_bytes(std::string_view text);
+// Specials and ids beyond them have no bytes and are left out.
 std::string decode_bytes(const std::vector<int32_t>& tokens);
 
 // By the file's content and name: llm.c .bin (magic 20240520 u16, 20240801 u32), .txt raw text

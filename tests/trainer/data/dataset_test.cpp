@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/data/dataset.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+constexpr int64_t kVocabSize = 300;
+
+// A folder for the files of one test, removed with it.
+class DatasetTest : public testing::Test {
+ protected:
+  DatasetTest()
+      : folder_(std::filesystem::temp_directory_path() /
+                concat("argosy_dataset_", ::getpid(), "_",
+                       testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    std::filesystem::create_directories(folder_);
+  }
+  ~DatasetTest() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path write(const std::string& name, const std::string& content) const {
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+    return folder_ / name;
+  }
+
+  // llm.c's file: header of 256 int32, then the tokens.
+  template <typename Token>
+  std::filesystem::path write_bin(const std::string& name, int32_t magic, int32_t version,
+                                  int32_t count, const std::vector<Token>& tokens) const {
+    std::vector<int32_t> header(256);
+    header[0] = magic, header[1] = version, header[2] = count;
+    std::string content(reinterpret_cast<const char*>(header.data()), 1024);
+    content.append(reinterpret_cast<const char*>(tokens.data()), tokens.size() * sizeof(Token));
+    return write(name, content);
+  }
+
+  std::filesystem::path folder_;
+};
+
+std::vector<int32_t> tokens_of(const TokenSource& source) {
+  std::vector<int32_t> tokens;
+  for (int64_t i = 0; i < source.num_tokens(); ++i) tokens.push_back(source.token(i));
+  return tokens;
+}
+
+std::string targets_of(const TokenSource& source) {
+  std::string marks;
+  for (int64_t i = 0; i < source.num_tokens(); ++i) marks += source.is_target(i) ? 'T' : '.';
+  return marks;
+}
+
+// The message of the ConfigError that `action` throws; a test failure if it does not.
+std::string config_error(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "no ConfigError";
+  return "";
+}
+
+void expect_contains(const std::string& message, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts) {
+    EXPECT_NE(message.find(part), std::string::npos) << "'" << part << "' is not in: " << message;
+  }
+}
+
+TEST(ByteTokenizer, EveryByteComesBack) {
+  std::string text;
+  for (int byte = 0; byte < 256; ++byte) text.push_back(static_cast<char>(byte));
+  const std::vector<int32_t> tokens = encode_bytes(text);
+  EXPECT_EQ(tokens.front(), 0);
+  EXPECT_EQ(tokens.back(), 255);
+  EXPECT_EQ(decode_bytes(tokens), text);
+  EXPECT_EQ(decode_bytes({'a', kEndOfText, 'b', kPadToken, 4000}), "ab");
+}
+
+TEST_F(DatasetTest, TextIsItsBytes) {
+  const auto source = open_tokens(write("a.txt", "Hi\xff\n"), kVocabSize);
+  EXPECT_EQ(tokens_of(*source), (std::vector<int32_t>{'H', 'i', 255, '\n'}));
+  EXPECT_EQ(targets_of(*source), "TTTT");
+  EXPECT_EQ(source->max_token(), 255);
+}
+
+TEST_F(DatasetTest, BinOf16And32Bits) {
+  const auto path16 = write_bin<uint16_t>("a.bin", 20240520, 1, 3, {7, 65535, 0});
+  EXPECT_EQ(tokens_of(*open_tokens(path16, 65536)), (std::vector<int32_t>{7, 65535, 0}));
+  const auto path32 = write_bin<uint32_t>("b.bin", 20240801, 7, 3, {7, 128255, 1});
+  EXPECT_EQ(tokens_of(*open_tokens(path32, 128256)), (std::vector<int32_t>{7, 128255, 1}));
+  // By content where the name says nothing.
+  const auto unnamed = write_bin<uint16_t>("shard", 20240520, 1, 1, {5});
+  EXPECT_EQ(tokens_of(*open_tokens(unnamed, 6)), (std::vector<int32_t>{5}));
+}
+
+TEST_F(DatasetTest, JsonlTrainsOnCompletionsAlone) {
+  const auto path = write("a.jsonl",
+                          "{\"prompt\": \"2+2\", \"completion\": \"=4\", \"id\": 9}\r\n"
+                          "\n"
+                          "{\"text\": \"a\\u00e9\"}");
+  const auto source = open_tokens(path, kVocabSize);
+  EXPECT_EQ(tokens_of(*source),
+            (std::vector<int32_t>{'2', '+', '2', '=', '4', 256, 'a', 0xc3, 0xa9, 256}));
+  EXPECT_EQ(targets_of(*source), "...TTTTTTT");
+}
+
+TEST_F(DatasetTest, ErrorsNameFileAndReason) {
+  const std::string megatron(2000, 'x');
+  struct Case {
+    std::filesystem::path path;
+    int64_t vocab_size;
+    std::vector<std::string> parts;
+  };
+  const std::vector<Case> cases = {
+      {folder_ / "none.txt", kVocabSize, {"none.txt", "No such file"}},
+      {folder_, kVocabSize, {"not a regular file"}},
+      {write("empty.txt", ""), kVocabSize, {"empty.txt", "is empty"}},
+      {write("blank.jsonl", "\n \n"), kVocabSize, {"blank.jsonl", "is empty"}},
+      {write("a.parquet", "PAR1"), kVocabSize, {"a.parquet", "unknown format", ".jsonl"}},
+      {write("a.txt", "text"), 257, {"a.txt", "258", "vocab_size is 257"}},
+      {write("m.bin", megatron), kVocabSize, {"m.bin", "magic", "20240520"}},
+      {write("short.bin", "ab"), kVocabSize, {"short.bin", "magic is 0"}},
+      {write_bin<uint16_t>("v.bin", 20240520, 2, 1, {1}), kVocabSize, {"v.bin", "version is 2"}},
+      {write_bin<uint16_t>("n.bin", 20240520, 1, -4, {1}), kVocabSize, {"n.bin", "-4 tokens"}},
+      {write_bin<uint16_t>("c.bin", 20240520, 1, 9, {1, 2}),
+       kVocabSize,
+       {"c.bin", "1028 bytes", "9 tokens", "1042 bytes"}},
+      {write_bin<uint16_t>("t.bin", 20240520, 1, 2, {1, 300}),
+       kVocabSize,
+       {"t.bin", "token 300", "vocab_size is 300"}},
+      {write_bin<uint32_t>("u.bin", 20240801, 7, 1, {0xffffffffu}),
+       kVocabSize,
+       {"u.bin", "vocab_size is 300"}},
+      {write("j.jsonl", "{\"text\": \"a\"}\n{\"text\": \n"),
+       kVocabSize,
+       {"j.jsonl", "line 2", "not valid JSON"}},
+      {write("k.jsonl", "\n{\"prompt\": \"a\"}\n"),
+       kVocabSize,
+       {"k.jsonl", "line 2", "`completion`"}},
+      {write("l.jsonl", "{\"text\": 3}"), kVocabSize, {"line 1", "`text` is number"}},
+      {write("o.jsonl", "[1]"), kVocabSize, {"line 1", "is array"}},
+      {write("p.jsonl", "{\"messages\": []}"), kVocabSize, {"`messages` is not supported"}},
+  };
+  for (const Case& bad : cases) {
+    SCOPED_TRACE(bad.path);
+    expect_contains(config_error([&] { open_tokens(bad.path, bad.vocab_size); }), bad.parts);
+  }
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// One function a file format, behind open_tokens (dataset.h). All throw ConfigError naming the
+// file.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "trainer/data/dataset.h"
+
+namespace argosy {
+
+// Raw text, one token a byte.
+std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path);
+
+// llm.c's .bin, 16 or 32 bits a token; the file's size must be what its header counts.
+std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path);
+bool has_bin_magic(const std::filesystem::path& path);
+
+// JSON objects, one a line, with `text`, or `prompt` and `completion`; errors name the line.
+std::unique_ptr<TokenSource> open_jsonl(const std::filesystem::path& path);
+
+}  // namespace argosy

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Token sources that are a mapped file as it lies on disk: raw text and llm.c's .bin.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "planner/spec/check.h"
+#include "trainer/data/dataset.h"
+#include "trainer/data/mapped_file.h"
+#include "trainer/data/sources.h"
+
+namespace argosy {
+
+namespace {
+
+// Header of llm.c's token files: 256 int32, of which the first three are magic, version and number
+// of tokens (github.com/karpathy/llm.c, dev/data/data_common.py).
+constexpr size_t kHeaderBytes = 256 * sizeof(int32_t);
+struct BinFormat {
+  int32_t magic, version;
+  size_t token_bytes;
+};
+constexpr std::array<BinFormat, 2> kBinFormats = {{{20240520, 1, 2}, {20240801, 7, 4}}};
+
+// The mapped array of `Token` behind the first `offset_bytes` of a file.
+template <typename Token>
+class MappedTokens : public TokenSource {
+ public:
+  MappedTokens(std::unique_ptr<MappedFile> file, size_t offset_bytes)
+      : file_(std::move(file)),
+        tokens_(reinterpret_cast<const Token*>(file_->bytes().data() + offset_bytes)),
+        num_tokens_(static_cast<int64_t>((file_->bytes().size() - offset_bytes) / sizeof(Token))) {
+    const Token largest = *std::max_element(tokens_, tokens_ + num_tokens_);
+    max_token_ = static_cast<int32_t>(std::min<uint64_t>(largest, INT32_MAX));
+  }
+
+  int64_t num_tokens() const override { return num_tokens_; }
+  int32_t token(int64_t index) const override { return static_cast<int32_t>(tokens_[index]); }
+  int32_t max_token() const override { return max_token_; }
+
+ private:
+  std::unique_ptr<MappedFile> file_;
+  const Token* tokens_;  // (num_tokens), inside file_
+  int64_t num_tokens_;
+  int32_t max_token_ = 0;
+};
+
+// Magic, version and number of tokens; zeros if the file is too short for them.
+std::array<int32_t, 3> header_of(const MappedFile& file) {
+  std::array<int32_t, 3> header = {};
+  if (file.bytes().size() >= sizeof(header)) {
+    std::memcpy(header.data(), file.bytes().data(), sizeof(header));
+  }
+  return header;
+}
+
+}  // namespace
+
+std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path) {
+  return std::make_unique<MappedTokens<uint8_t>>(std::make_unique<MappedFile>(path), 0);
+}
+
+bool has_bin_magic(const std::filesystem::path& path) {
+  const int32_t magic = header_of(MappedFile(path))[0];
+  return std::any_of(kBinFormats.begin(), kBinFormats.end(),
+                     [magic](const BinFormat& format) { return format.magic == magic; });
+}
+
+std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path) {
+  auto file = std::make_unique<MappedFile>(path);
+  const auto [magic, version, num_tokens] = header_of(*file);
+  const auto format = std::find_if(kBinFormats.begin(), kBinFormats.end(),
+                                   [m = magic](const BinFormat& f) { return f.magic == m; });
+  if (format == kBinFormats.end()) {
+    throw ConfigError(concat("data file ", path, ": magic is ", magic, "; llm.c token files begin ",
+                             "with 20240520 (16-bit tokens) or 20240801 (32-bit tokens)"));
+  }
+  if (version != format->version) {
+    throw ConfigError(concat("data file ", path, ": version is ", version, ", magic ", magic,
+                             " is known with version ", format->version));
+  }
+  if (num_tokens <= 0) {
+    throw ConfigError(concat("data file ", path, ": header counts ", num_tokens, " tokens"));
+  }
+  const size_t expected_bytes =
+      kHeaderBytes + static_cast<size_t>(num_tokens) * format->token_bytes;
+  if (file->bytes().size() != expected_bytes) {
+    throw ConfigError(concat("data file ", path, ": has ", file->bytes().size(),
+                             " bytes, its header counts ", num_tokens, " tokens, which are ",
+                             expected_bytes, " bytes; the file is damaged or was cut"));
+  }
+  if (format->token_bytes == sizeof(uint16_t)) {
+    return std::make_unique<MappedTokens<uint16_t>>(std::move(file), kHeaderBytes);
+  }
+  return std::make_unique<MappedTokens<uint32_t>>(std::move(file), kHeaderBytes);
+}
+
+}  // namespace argosy
