@@ -32,6 +32,14 @@ enum class ActionKind {
   send_gradient,
   recv_gradient
 };
+inline constexpr int kNumActionKinds = 6;
+
+constexpr bool is_compute(ActionKind kind) {
+  return kind == ActionKind::forward || kind == ActionKind::backward;
+}
+constexpr bool is_send(ActionKind kind) {
+  return kind == ActionKind::send_activation || kind == ActionKind::send_gradient;
+}
 
 // `stage` is the stage whose tensor it is about: 1RECV_F0 receives the input of stage 1, 0SEND_F0
 // sends the output of stage 0.
@@ -61,6 +69,10 @@ Schedule add_transfers(const Schedule& compute_only);
 // builder + lowering for a plan.
 Schedule build_schedule(ScheduleKind kind, int num_stages, int num_microbatches);
 
+// The other end of a transfer: 1RECV_F0 for 0SEND_F0 and the reverse. Its rank, rank_of_stage of
+// its stage, is the peer.
+Action counterpart(const Action& transfer);
+
 // Actions that must be complete before `action` may start (compute) or be posted (transfers); the
 // one definition that validate, simulate and the trainer share.
 std::vector<Action> prerequisites(const Action& action, const Schedule& schedule);
@@ -70,13 +82,16 @@ std::vector<Action> prerequisites(const Action& action, const Schedule& schedule
 // whole list runs to its end under rendezvous.
 void validate(const Schedule& schedule, bool with_backward = true);
 
-// Micro-batches whose activations are alive at once on each rank, at most.
+// Micro-batches whose activations are alive at once on each rank, at most; with several stages on a
+// rank, (stage, micro-batch) pairs. Without a backward nothing is kept: the one at hand.
 std::vector<int> max_in_flight(const Schedule& schedule);
 
 // PyTorch's notation, one line a rank, comma separated: "0F0,0SEND_F0,...". `microbatch` follows
 // the kind: F, B, SEND_F, RECV_F, SEND_B, RECV_B.
 std::string to_string(const Action& action);
 std::string to_csv(const Schedule& schedule);
+// Stages and micro-batches are counted from the actions, so that a hand-written file needs no
+// header; empty cells (PyTorch's idle slots) are skipped. Throws ConfigError naming line and cell.
 Schedule parse_schedule_csv(std::string_view text);
 
 }  // namespace argosy

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// How a schedule is run through without a machine: shared by validate (can it end?) and simulate
+// (when?). Not for use outside of spec.
+#pragma once
+
+#include <vector>
+
+#include "planner/spec/schedule.h"
+
+namespace argosy {
+
+// One slot for every action that `schedule` could hold: tables indexed by action.
+class ActionIndex {
+ public:
+  explicit ActionIndex(const Schedule& schedule)
+      : num_stages_(static_cast<size_t>(schedule.num_stages)),
+        num_microbatches_(static_cast<size_t>(schedule.num_microbatches)) {}
+  size_t size() const { return kNumActionKinds * num_stages_ * num_microbatches_; }
+  size_t operator()(const Action& action) const {
+    const size_t row =
+        static_cast<size_t>(action.kind) * num_stages_ + static_cast<size_t>(action.stage);
+    return row * num_microbatches_ + static_cast<size_t>(action.microbatch);
+  }
+
+ private:
+  size_t num_stages_, num_microbatches_;
+};
+
+// Lets every rank perform its actions in program order, each as soon as ready(rank, action), by
+// perform(rank, action). Returns how many actions each rank performed until nobody could go on: all
+// of them, unless the schedule is stuck. What is performed does not depend on the order in which
+// ranks are visited, because performing never takes anything away from another rank.
+template <typename Ready, typename Perform>
+std::vector<size_t> play(const Schedule& schedule, Ready ready, Perform perform) {
+  std::vector<size_t> performed(schedule.actions.size(), 0);
+  for (bool advanced = true; advanced;) {
+    advanced = false;
+    for (size_t rank = 0; rank < schedule.actions.size(); ++rank) {
+      const std::vector<Action>& actions = schedule.actions[rank];
+      size_t& next = performed[rank];
+      for (; next < actions.size() && ready(rank, actions[next]); ++next) {
+        perform(rank, actions[next]);
+        advanced = true;
+      }
+    }
+  }
+  return performed;
+}
+
+}  // namespace argosy

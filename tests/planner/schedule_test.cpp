@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Schedules: complete, free of deadlock, within their memory bounds; broken ones are refused.
+#include "planner/spec/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+constexpr int kMaxStages = 8, kMaxMicrobatches = 17;
+
+// Message of the std::logic_error that validate throws; empty: it accepts.
+std::string refusal(const Schedule& schedule, bool with_backward = true) {
+  try {
+    validate(schedule, with_backward);
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+void expect_refused(const Schedule& schedule, const std::string& rank, const std::string& action) {
+  const std::string message = refusal(schedule);
+  EXPECT_NE(message.find(rank), std::string::npos) << message;
+  EXPECT_NE(message.find(action), std::string::npos) << message;
+}
+
+Action forward(int stage, int microbatch) {
+  return {ActionKind::forward, stage, microbatch};
+}
+
+size_t position(const std::vector<Action>& actions, const std::string& text) {
+  const auto found = std::find_if(actions.begin(), actions.end(),
+                                  [&](const Action& action) { return to_string(action) == text; });
+  EXPECT_NE(found, actions.end()) << text;
+  return static_cast<size_t>(found - actions.begin());
+}
+
+TEST(Schedule, EveryScheduleValidates) {
+  for (int stages = 1; stages <= kMaxStages; ++stages) {
+    for (int microbatches = 1; microbatches <= kMaxMicrobatches; ++microbatches) {
+      for (const ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b}) {
+        EXPECT_EQ(refusal(build_schedule(kind, stages, microbatches)), "")
+            << stages << " stages, " << microbatches << " micro-batches";
+      }
+      EXPECT_EQ(refusal(add_transfers(forward_only(stages, microbatches)), false), "");
+    }
+  }
+}
+
+TEST(Schedule, InFlightBounds) {
+  for (int stages = 1; stages <= kMaxStages; ++stages) {
+    for (int microbatches = 1; microbatches <= kMaxMicrobatches; ++microbatches) {
+      const auto all = max_in_flight(gpipe(stages, microbatches));
+      const auto few =
+          max_in_flight(build_schedule(ScheduleKind::one_f_one_b, stages, microbatches));
+      const auto one = max_in_flight(forward_only(stages, microbatches));
+      for (int rank = 0; rank < stages; ++rank) {
+        const auto at = static_cast<size_t>(rank);
+        EXPECT_EQ(all[at], microbatches);
+        EXPECT_EQ(few[at], std::min(microbatches, stages - rank));
+        EXPECT_EQ(one[at], 1);
+      }
+    }
+  }
+}
+
+TEST(Schedule, OneFOneBByHand) {
+  EXPECT_EQ(to_csv(one_f_one_b(2, 3)), "0F0,0F1,0B0,0F2,0B1,0B2\n1F0,1B0,1F1,1B1,1F2,1B2\n");
+  // Receives stand one compute ahead of their readers, sends directly behind their makers.
+  EXPECT_EQ(to_csv(build_schedule(ScheduleKind::one_f_one_b, 2, 2)),
+            "0F0,0SEND_F0,0RECV_B0,0F1,0SEND_F1,0RECV_B1,0B0,0B1\n"
+            "1RECV_F0,1F0,1RECV_F1,1B0,1SEND_B0,1F1,1B1,1SEND_B1\n");
+  EXPECT_EQ(to_csv(gpipe(1, 2)), "0F0,0F1,0B0,0B1\n");
+}
+
+TEST(Schedule, CsvRoundTrip) {
+  for (int stages : {1, 2, 5}) {
+    const Schedule schedule = build_schedule(ScheduleKind::one_f_one_b, stages, 7);
+    const Schedule read = parse_schedule_csv(to_csv(schedule));
+    EXPECT_EQ(read.actions, schedule.actions);
+    EXPECT_EQ(read.rank_of_stage, schedule.rank_of_stage);
+    EXPECT_EQ(read.num_stages, stages);
+    EXPECT_EQ(read.num_microbatches, 7);
+  }
+  const Schedule spaced = parse_schedule_csv(" 0F0, ,0B0\r\n,1F0 , 1B0\n\n");  // idle slots
+  EXPECT_EQ(to_csv(spaced), "0F0,0B0\n1F0,1B0\n");
+}
+
+TEST(Schedule, CsvMistakesAreNamed) {
+  const std::pair<const char*, const char*> cases[] = {{"0F0,0X1\n", "'0X1'"},
+                                                       {"0F0\n1F\n", "line 2: '1F'"},
+                                                       {"F0", "'F0'"},
+                                                       {"0F0x", "'0F0x'"},
+                                                       {"-1F0", "'-1F0'"},
+                                                       {"", "no actions"},
+                                                       {"0F0\n0B0\n", "on line 1"},
+                                                       {"0F0,2F0\n", "out of range"},
+                                                       {"0F0,0B0,2F0\n", "stage 1"},
+                                                       {"0F2147483647", "0F2147483"}};
+  for (const auto& [text, expected] : cases) {
+    try {
+      parse_schedule_csv(text);
+      ADD_FAILURE() << text << " was accepted";
+    } catch (const ConfigError& error) {
+      EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Schedule, Prerequisites) {
+  const Schedule schedule = build_schedule(ScheduleKind::gpipe, 2, 2);
+  EXPECT_TRUE(prerequisites(forward(0, 1), schedule).empty());
+  EXPECT_EQ(prerequisites(forward(1, 1), schedule),
+            (std::vector<Action>{{ActionKind::recv_activation, 1, 1}}));
+  EXPECT_EQ(prerequisites({ActionKind::backward, 0, 1}, schedule),
+            (std::vector<Action>{{ActionKind::forward, 0, 1}, {ActionKind::recv_gradient, 0, 1}}));
+  EXPECT_EQ(prerequisites({ActionKind::send_gradient, 1, 0}, schedule),
+            (std::vector<Action>{{ActionKind::backward, 1, 0}}));
+  EXPECT_TRUE(prerequisites({ActionKind::recv_activation, 1, 0}, schedule).empty());
+}
+
+TEST(Schedule, TwoStagesOnOneRankNeedNoTransfer) {
+  Schedule schedule = gpipe(2, 2);
+  schedule.rank_of_stage = {0, 0};
+  schedule.actions = {parse_schedule_csv("0F0,1F0,0F1,1F1,1B0,0B0,1B1,0B1").actions[0]};
+  EXPECT_EQ(to_csv(add_transfers(schedule)), to_csv(schedule));
+  EXPECT_EQ(refusal(schedule), "");
+  EXPECT_EQ(max_in_flight(schedule), std::vector<int>{4});
+  std::swap(schedule.actions[0][0], schedule.actions[0][1]);
+  expect_refused(schedule, "rank 0", "1F0");
+}
+
+class BrokenSchedule : public testing::Test {
+ protected:
+  Schedule schedule_ = build_schedule(ScheduleKind::one_f_one_b, 3, 4);
+  std::vector<Action>& actions(size_t rank) { return schedule_.actions[rank]; }
+  void swap(size_t rank, const std::string& a, const std::string& b) {
+    std::swap(actions(rank)[position(actions(rank), a)], actions(rank)[position(actions(rank), b)]);
+  }
+  void erase(size_t rank, const std::string& action) {
+    actions(rank).erase(actions(rank).begin() +
+                        static_cast<std::ptrdiff_t>(position(actions(rank), action)));
+  }
+};
+
+TEST_F(BrokenSchedule, SwappedActions) {
+  swap(1, "1F0", "1SEND_F0");
+  expect_refused(schedule_, "rank 1", "1SEND_F0");
+}
+
+TEST_F(BrokenSchedule, SwappedSends) {
+  swap(0, "0SEND_F0", "0SEND_F1");
+  EXPECT_NE(refusal(schedule_), "");
+}
+
+TEST_F(BrokenSchedule, ReceivesInAnotherOrder) {
+  swap(1, "1RECV_F0", "1RECV_F1");
+  expect_refused(schedule_, "rank 1", "1RECV_F1");
+}
+
+TEST_F(BrokenSchedule, MissingReceive) {
+  erase(1, "1RECV_F2");
+  expect_refused(schedule_, "rank 1", "1RECV_F2: is missing");
+}
+
+TEST_F(BrokenSchedule, MissingBackward) {
+  erase(2, "2B3");
+  expect_refused(schedule_, "rank 2", "2B3: is missing");
+}
+
+TEST_F(BrokenSchedule, Twice) {
+  actions(0).push_back(forward(0, 3));
+  expect_refused(schedule_, "rank 0", "0F3: occurs twice");
+}
+
+TEST_F(BrokenSchedule, OnTheWrongRank) {
+  actions(0).push_back(forward(1, 3));
+  expect_refused(schedule_, "rank 0", "1F3: the stage is on rank 1");
+}
+
+TEST_F(BrokenSchedule, UselessTransfer) {
+  actions(0).push_back({ActionKind::recv_activation, 0, 0});
+  expect_refused(schedule_, "rank 0", "0RECV_F0: has no use");
+}
+
+TEST_F(BrokenSchedule, UnknownMicrobatch) {
+  actions(0).push_back(forward(0, 4));
+  expect_refused(schedule_, "rank 0", "0F4: there is no such");
+}
+
+TEST_F(BrokenSchedule, BackwardInEvaluation) {
+  EXPECT_NE(refusal(schedule_, false).find("0B0: has no use"), std::string::npos);
+}
+
+// Rank 0 wants the gradient of micro-batch 0 before it sends the input of micro-batch 1, rank 1
+// wants that input before it works on the gradient: everyone waits for everyone.
+TEST_F(BrokenSchedule, CyclicWait) {
+  const Schedule cycle = parse_schedule_csv(
+      "0F0,0SEND_F0,0RECV_B0,0B0,0F1,0SEND_F1,0RECV_B1,0B1\n"
+      "1RECV_F0,1F0,1RECV_F1,1F1,1B0,1SEND_B0,1B1,1SEND_B1\n");
+  expect_refused(cycle, "rank 0", "0B0: waits forever for 0RECV_B0 (deadlock)");
+}
+
+}  // namespace
+}  // namespace argosy
