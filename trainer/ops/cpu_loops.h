@@ -8,20 +8,14 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace argosy::ops {
+#include "trainer/ops/simd_math.h"
 
-// Statistic and gradient type of T: double for double, float for float and bfloat16.
-template <typename T>
-using Statistic = std::conditional_t<std::is_same_v<T, double>, double, float>;
+namespace argosy::ops {
 
 // The type in which two types meet: double if either is, else float.
 template <typename A, typename B>
 using Wider =
     std::conditional_t<std::is_same_v<A, double> || std::is_same_v<B, double>, double, float>;
-
-// Elements below which waking threads (about 5 us) costs more than they save (about 1 GB/s a core
-// and more: 32768 fp32 elements take 10 to 50 us).
-inline constexpr int64_t kMinParallelElements = 32768;
 
 // Columns of one owner in a sum over rows: 256 bytes of fp32, four cache lines.
 inline constexpr int64_t kColumnBlock = 64;
@@ -29,7 +23,7 @@ inline constexpr int64_t kColumnBlock = 64;
 // body(row) for each row; rows are independent. `row_elements` sizes the work of one.
 template <typename Body>
 void for_rows(int64_t num_rows, int64_t row_elements, const Body& body) {
-  const bool parallel = num_rows * row_elements >= kMinParallelElements;
+  const bool parallel = num_rows * row_elements >= kParallelElements;
 #pragma omp parallel for schedule(static) if (parallel)
   for (int64_t row = 0; row < num_rows; ++row) body(row);
 }
@@ -38,7 +32,7 @@ void for_rows(int64_t num_rows, int64_t row_elements, const Body& body) {
 template <typename Body>
 void for_blocks(int64_t size, int64_t block, int64_t work_per_element, const Body& body) {
   const int64_t num_blocks = (size + block - 1) / block;
-  const bool parallel = size * work_per_element >= kMinParallelElements && num_blocks > 1;
+  const bool parallel = size * work_per_element >= kParallelElements && num_blocks > 1;
 #pragma omp parallel for schedule(static) if (parallel)
   for (int64_t i = 0; i < num_blocks; ++i) body(i * block, std::min(size, (i + 1) * block));
 }

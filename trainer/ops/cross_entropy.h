@@ -22,4 +22,17 @@ void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor
                           int64_t first_id, const Tensor& maximum, const Tensor& sums,
                           const Tensor& loss, bool with_gradient);
 
+// What each device defines; operands are checked.
+namespace detail {
+template <Device device>
+void cross_entropy_max(const Tensor& logits, const Tensor& maximum);
+template <Device device>
+void cross_entropy_sums(const Tensor& logits, const Tensor& targets, int64_t first_id,
+                        const Tensor& maximum, const Tensor& sums);
+template <Device device>
+void cross_entropy_finish(const Tensor& logits, const Tensor& targets, int64_t first_id,
+                          const Tensor& maximum, const Tensor& sums, const Tensor& loss,
+                          bool with_gradient);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -29,4 +29,29 @@ void sigmoid_gate_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x
 double sum(DeviceContext& ctx, const Tensor& x);
 double sum_of_squares(DeviceContext& ctx, const Tensor& x);
 
+// What each device defines; operands are checked.
+namespace detail {
+template <Device device>
+void fill_zero(const Tensor& x);
+template <Device device>
+void copy(const Tensor& from, const Tensor& to);
+template <Device device>
+void add(const Tensor& x, const Tensor& y);
+template <Device device>
+void scale(double factor, const Tensor& y);
+template <Device device>
+void add_bias(const Tensor& bias, const Tensor& y);
+template <Device device>
+void bias_backward(const Tensor& dy, const Tensor& dbias);
+template <Device device>
+void sigmoid_gate_forward(const Tensor& x, const Tensor& gate, const Tensor& y);
+template <Device device>
+void sigmoid_gate_backward(const Tensor& dy, const Tensor& x, const Tensor& gate, const Tensor& dx,
+                           const Tensor& dgate);
+template <Device device>
+double sum(const Tensor& x);
+template <Device device>
+double sum_of_squares(const Tensor& x);
+}  // namespace detail
+
 }  // namespace argosy::ops

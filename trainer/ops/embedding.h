@@ -22,4 +22,17 @@ void add_positions(DeviceContext& ctx, const Tensor& table, int64_t first_row, i
 void positions_backward(DeviceContext& ctx, const Tensor& dy, int64_t first_row, int64_t seq_len,
                         const Tensor& dtable);
 
+// What each device defines; operands are checked.
+namespace detail {
+template <Device device>
+void embedding_forward(const Tensor& ids, const Tensor& table, int64_t first_id, const Tensor& y);
+template <Device device>
+void embedding_backward(const Tensor& dy, const Tensor& ids, int64_t first_id,
+                        const Tensor& dtable);
+template <Device device>
+void add_positions(const Tensor& table, int64_t first_row, int64_t seq_len, const Tensor& y);
+template <Device device>
+void positions_backward(const Tensor& dy, int64_t first_row, int64_t seq_len, const Tensor& dtable);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -15,4 +15,10 @@ namespace argosy::ops {
 void initialize(DeviceContext& ctx, const TensorSpec& spec, const Box& box, uint64_t seed,
                 const Tensor& part);
 
+// What each device defines; operands are checked.
+namespace detail {
+template <Device device>
+void initialize(const TensorSpec& spec, const Box& box, uint64_t seed, const Tensor& part);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -39,4 +39,28 @@ void permute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t
 void unpermute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
                     const Tensor& y);
 
+// What each device defines; operands are checked. position (m) int32 is the inverse of order.
+namespace detail {
+template <Device device>
+std::vector<int64_t> sort_by_expert(const Tensor& experts, int64_t num_experts,
+                                    const Tensor& order);
+template <Device device>
+void invert(const Tensor& order, const Tensor& position);
+template <Device device>
+void dispatch_rows(const Tensor& x, const Tensor& order, int64_t k, const Tensor& y);
+template <Device device>
+void dispatch_rows_backward(const Tensor& drows, const Tensor& position, int64_t k,
+                            const Tensor& dx);
+template <Device device>
+void combine_rows(const Tensor& rows, const Tensor& position, const Tensor& weights,
+                  const Tensor& y);
+template <Device device>
+void combine_rows_backward(const Tensor& dy, const Tensor& rows, const Tensor& position,
+                           const Tensor& weights, const Tensor& drows, const Tensor& dweights);
+template <Device device>
+void permute_rows(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y);
+template <Device device>
+void unpermute_rows(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -36,4 +36,21 @@ void aux_loss_backward(DeviceContext& ctx, const Tensor& counts, const Tensor& u
                        int64_t top_k, double coef, int64_t first_row, int64_t seq_len,
                        const Tensor& dprobs);
 
+// What each device defines; operands are checked.
+namespace detail {
+template <Device device>
+void router_forward(RouterOrder order, bool normalize, const Tensor& logits, const Tensor& probs,
+                    const Tensor& experts, const Tensor& weights, const Tensor& lse);
+template <Device device>
+void router_backward(RouterOrder order, bool normalize, const Tensor& dweights, const Tensor& probs,
+                     const Tensor& experts, const Tensor& weights, const Tensor& dprobs,
+                     const Tensor& lse, double z_factor, const Tensor& mask, const Tensor& dlogits);
+template <Device device>
+void router_statistics(const Tensor& probs, const Tensor& experts, int64_t first_row,
+                       int64_t seq_len, const Tensor& counts, const Tensor& prob_sums);
+template <Device device>
+void aux_loss_backward(const Tensor& counts, const Tensor& unmasked, int64_t top_k, double coef,
+                       int64_t first_row, int64_t seq_len, const Tensor& dprobs);
+}  // namespace detail
+
 }  // namespace argosy::ops

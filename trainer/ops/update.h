@@ -27,4 +27,14 @@ struct SgdStep {
 void sgd_update(DeviceContext& ctx, const SgdStep& step, const Tensor& grads, const Tensor& params,
                 const Tensor& master);
 
+// What each device defines; operands are checked.
+namespace detail {
+template <Device device>
+void adamw_update(const AdamwStep& step, const Tensor& grads, const Tensor& params,
+                  const Tensor& master, const Tensor& exp_avg, const Tensor& exp_avg_sq);
+template <Device device>
+void sgd_update(const SgdStep& step, const Tensor& grads, const Tensor& params,
+                const Tensor& master);
+}  // namespace detail
+
 }  // namespace argosy::ops

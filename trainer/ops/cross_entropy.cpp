@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/cross_entropy.h"
+
+#include "trainer/ops/checks.h"
+#include "trainer/ops/dispatch.h"
+
+namespace argosy::ops {
+
+namespace {
+
+// logits (N,V) and one of its statistics.
+void check_statistic(const Tensor& logits, const Tensor& statistic, const Shape& shape,
+                     const char* name) {
+  check_shape(name, statistic, shape);
+  check_dtype(name, statistic, statistic_of(logits.dtype()));
+}
+
+void check_targets(const Tensor& logits, const Tensor& targets) {
+  check_dtype("targets", targets, DType::int32);
+  CHECK(targets.size() == logits.dim(0), targets.size(), " targets for logits ",
+        to_string(logits.shape()));
+}
+
+}  // namespace
+
+void cross_entropy_max(DeviceContext& ctx, const Tensor& logits, const Tensor& maximum) {
+  check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
+  dispatch_device(ctx.device(),
+                  [&]<Device device>() { detail::cross_entropy_max<device>(logits, maximum); });
+}
+
+void cross_entropy_sums(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                        int64_t first_id, const Tensor& maximum, const Tensor& sums) {
+  check_targets(logits, targets);
+  check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
+  check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
+  dispatch_device(ctx.device(), [&]<Device device>() {
+    detail::cross_entropy_sums<device>(logits, targets, first_id, maximum, sums);
+  });
+}
+
+void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                          int64_t first_id, const Tensor& maximum, const Tensor& sums,
+                          const Tensor& loss, bool with_gradient) {
+  check_targets(logits, targets);
+  check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
+  check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
+  check_statistic(logits, loss, {logits.dim(0)}, "loss");
+  dispatch_device(ctx.device(), [&]<Device device>() {
+    detail::cross_entropy_finish<device>(logits, targets, first_id, maximum, sums, loss,
+                                         with_gradient);
+  });
+}
+
+}  // namespace argosy::ops

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "trainer/ops/cpu_loops.h"
+#include "trainer/ops/dispatch.h"
+#include "trainer/ops/elementwise.h"
+
+namespace argosy::ops {
+
+namespace {
+
+// Calls body.template operator()<A, B>() with the types of a and b.
+template <typename Body>
+void dispatch_pair(const Tensor& a, const Tensor& b, const Body& body) {
+  dispatch_float(a.dtype(), [&]<typename A>() {
+    dispatch_float(b.dtype(), [&]<typename B>() { body.template operator()<A, B>(); });
+  });
+}
+
+}  // namespace
+
+template <>
+void detail::fill_zero<Device::cpu>(const Tensor& x) {
+  const int64_t element_bytes = size_in_bytes(x.dtype());
+  for_elements(x.size(), [&](int64_t begin, int64_t end) {
+    std::memset(static_cast<char*>(x.raw()) + begin * element_bytes, 0,
+                static_cast<size_t>((end - begin) * element_bytes));
+  });
+}
+
+template <>
+void detail::copy<Device::cpu>(const Tensor& from, const Tensor& to) {
+  if (from.dtype() == to.dtype()) {  // int32 included
+    const int64_t element_bytes = size_in_bytes(from.dtype());
+    for_elements(from.size(), [&](int64_t begin, int64_t end) {
+      std::memcpy(static_cast<char*>(to.raw()) + begin * element_bytes,
+                  static_cast<char*>(from.raw()) + begin * element_bytes,
+                  static_cast<size_t>((end - begin) * element_bytes));
+    });
+    return;
+  }
+  dispatch_pair(from, to, [&]<typename From, typename To>() {
+    const From* x = from.data<From>();
+    To* y = to.data<To>();
+    for_elements(from.size(), [&](int64_t begin, int64_t end) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        y[i] = static_cast<To>(static_cast<Accumulator<From>>(x[i]));
+      }
+    });
+  });
+}
+
+template <>
+void detail::add<Device::cpu>(const Tensor& x, const Tensor& y) {
+  dispatch_pair(x, y, [&]<typename X, typename Y>() {
+    using W = Wider<X, Y>;
+    const X* from = x.data<X>();
+    Y* to = y.data<Y>();
+    for_elements(x.size(), [&](int64_t begin, int64_t end) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) {
+        to[i] = static_cast<Y>(static_cast<W>(to[i]) + static_cast<W>(from[i]));
+      }
+    });
+  });
+}
+
+template <>
+void detail::scale<Device::cpu>(double factor, const Tensor& y) {
+  dispatch_float(y.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    T* to = y.data<T>();
+    const A by = static_cast<A>(factor);
+    for_elements(y.size(), [&](int64_t begin, int64_t end) {
+#pragma omp simd
+      for (int64_t i = begin; i < end; ++i) to[i] = static_cast<T>(static_cast<A>(to[i]) * by);
+    });
+  });
+}
+
+template <>
+void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
+  dispatch_float(y.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const int64_t num_cols = y.dim(1);
+    const T* b = bias.data<T>();  // (C)
+    for_rows(y.dim(0), num_cols, [&](int64_t row) {
+      T* to = y.data<T>() + row * num_cols;
+#pragma omp simd
+      for (int64_t c = 0; c < num_cols; ++c) {
+        to[c] = static_cast<T>(static_cast<A>(to[c]) + static_cast<A>(b[c]));
+      }
+    });
+  });
+}
+
+template <>
+void detail::bias_backward<Device::cpu>(const Tensor& dy, const Tensor& dbias) {
+  dispatch_float(dy.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const int64_t num_rows = dy.dim(0), num_cols = dy.dim(1);
+    const T* from = dy.data<T>();  // (N,C)
+    A* to = dbias.data<A>();       // (C)
+    for_columns(num_rows, num_cols, [&](int64_t begin, int64_t end) {
+      for (int64_t row = 0; row < num_rows; ++row) {
+#pragma omp simd
+        for (int64_t c = begin; c < end; ++c) to[c] += static_cast<A>(from[row * num_cols + c]);
+      }
+    });
+  });
+}
+
+template <>
+void detail::sigmoid_gate_forward<Device::cpu>(const Tensor& x, const Tensor& gate,
+                                               const Tensor& y) {
+  dispatch_float(x.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const int64_t num_cols = x.dim(1);
+    for_rows(x.dim(0), num_cols, [&](int64_t row) {
+      const A open = sigmoid(gate.data<A>()[row]);
+      const T* from = x.data<T>() + row * num_cols;
+      T* to = y.data<T>() + row * num_cols;
+#pragma omp simd
+      for (int64_t c = 0; c < num_cols; ++c) to[c] = static_cast<T>(static_cast<A>(from[c]) * open);
+    });
+  });
+}
+
+template <>
+void detail::sigmoid_gate_backward<Device::cpu>(const Tensor& dy, const Tensor& x,
+                                                const Tensor& gate, const Tensor& dx,
+                                                const Tensor& dgate) {
+  dispatch_float(x.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const int64_t num_cols = x.dim(1);
+    for_rows(x.dim(0), num_cols, [&](int64_t row) {
+      const A open = sigmoid(gate.data<A>()[row]);
+      const T* grad = dy.data<T>() + row * num_cols;
+      const T* from = x.data<T>() + row * num_cols;
+      T* to = dx.data<T>() + row * num_cols;
+      A dot = 0;
+#pragma omp simd reduction(+ : dot)
+      for (int64_t c = 0; c < num_cols; ++c) {
+        const A g = static_cast<A>(grad[c]);
+        dot += g * static_cast<A>(from[c]);
+        to[c] = static_cast<T>(g * open);
+      }
+      dgate.data<A>()[row] = dot * open * (1 - open);
+    });
+  });
+}
+
+namespace {
+
+// Sum of term(x[i]) in double. Blocks of kElementBlock elements are summed in kLanes lanes of a
+// fixed assignment, then blocks in order: neither threads, vector width nor alignment change it.
+template <typename Term>
+double blocked_sum(const Tensor& x, const Term& term) {
+  constexpr int64_t kLanes = 8;  // doubles of one AVX-512 register
+  return dispatch_float(x.dtype(), [&]<typename T>() {
+    const T* from = x.data<T>();
+    std::vector<double> sums(static_cast<size_t>((x.size() + kElementBlock - 1) / kElementBlock));
+    for_elements(x.size(), [&](int64_t begin, int64_t end) {
+      double lanes[kLanes] = {};
+      int64_t i = begin;
+      for (; i + kLanes <= end; i += kLanes) {
+#pragma omp simd
+        for (int64_t j = 0; j < kLanes; ++j) {
+          lanes[j] += term(static_cast<double>(static_cast<Accumulator<T>>(from[i + j])));
+        }
+      }
+      double total = 0;
+      for (double lane : lanes) total += lane;
+      for (; i < end; ++i) total += term(static_cast<double>(static_cast<Accumulator<T>>(from[i])));
+      sums[static_cast<size_t>(begin / kElementBlock)] = total;
+    });
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
+  });
+}
+
+}  // namespace
+
+template <>
+double detail::sum<Device::cpu>(const Tensor& x) {
+  return blocked_sum(x, [](double value) { return value; });
+}
+
+template <>
+double detail::sum_of_squares<Device::cpu>(const Tensor& x) {
+  return blocked_sum(x, [](double value) { return value * value; });
+}
+
+}  // namespace argosy::ops
