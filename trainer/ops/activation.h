@@ -18,4 +18,17 @@ void swiglu_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& gate, c
 void gelu_forward(DeviceContext& ctx, const Tensor& x, const Tensor& y);
 void gelu_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dx);
 
+// One specialisation a device: activation_cpu.cpp.
+namespace detail {
+template <Device D>
+void swiglu_forward(const Tensor& gate, const Tensor& up, const Tensor& y);
+template <Device D>
+void swiglu_backward(const Tensor& dy, const Tensor& gate, const Tensor& up, const Tensor& dgate,
+                     const Tensor& dup);
+template <Device D>
+void gelu_forward(const Tensor& x, const Tensor& y);
+template <Device D>
+void gelu_backward(const Tensor& dy, const Tensor& x, const Tensor& dx);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -37,4 +37,24 @@ double measure_matmul_rate(DeviceContext& ctx, DType dtype);
 // and its remedy), for the start-up lines.
 std::string matmul_description();
 
+namespace detail {
+// c (m,n) = alpha * op(a) op(b) + (accumulate ? c : 0); op(a) is (m,k), op(b) is (k,n); op
+// transposes where the flag is set. One specialisation a device: matmul_cpu.cpp.
+struct Product {
+  bool transpose_a = false, transpose_b = false;
+  int64_t m = 0, n = 0, k = 0;
+};
+template <Device D>
+void matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
+            const Tensor& c, const MatmulOptions& options);
+template <Device D>
+void fill_pattern(const Tensor& x);  // some values without zeros, for measuring
+template <Device D>
+std::string matmul_description();
+
+// The fp64 product of the CPU; m, n, k > 0.
+void matmul_fp64(DeviceContext& ctx, const Product& product, const double* a, const double* b,
+                 double* c, const MatmulOptions& options);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -31,4 +31,19 @@ void layer_norm_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, 
                          const Tensor& mean, const Tensor& inv_std, const Tensor& dx,
                          const Tensor& dgain, const Tensor& dbias, bool accumulate_dx);
 
+// Both norms in one: without `mean` and `bias` (undefined) it is RMSNorm. One specialisation a
+// device: norm_cpu.cpp.
+namespace detail {
+template <Device D>
+void norm_forward(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps,
+                  const Tensor& y, const Tensor& mean, const Tensor& inv);
+template <Device D>
+void norm_apply(const Tensor& x, const Tensor& gain, const Tensor& bias, const Tensor& mean,
+                const Tensor& inv, const Tensor& y);
+template <Device D>
+void norm_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& gain,
+                   const Tensor& mean, const Tensor& inv, const Tensor& dx, const Tensor& dgain,
+                   const Tensor& dbias, bool accumulate_dx);
+}  // namespace detail
+
 }  // namespace argosy::ops

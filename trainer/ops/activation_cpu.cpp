@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/activation.h"
+#include "trainer/ops/dispatch.h"
+#include "trainer/ops/simd_math.h"
+
+namespace argosy::ops::detail {
+namespace {
+
+// GPT-2's gelu: x/2 (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), which is x sigmoid(2u).
+constexpr double kTwoSqrtTwoOverPi = 1.5957691216057308;
+constexpr double kCubic = 0.044715;
+
+// Calls body(i) for every element; the iterations are independent.
+template <typename Body>
+void for_each_element(int64_t size, Body&& body) {
+#pragma omp parallel for simd schedule(static) if (parallel : size >= kParallelElements)
+  for (int64_t i = 0; i < size; ++i) body(i);
+}
+
+}  // namespace
+
+template <>
+void swiglu_forward<Device::cpu>(const Tensor& gate, const Tensor& up, const Tensor& y) {
+  dispatch_float(y.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const T *g = gate.data<T>(), *u = up.data<T>();
+    T* out = y.data<T>();
+    for_each_element(y.size(), [=](int64_t i) {
+      const A x = A(g[i]);
+      out[i] = T(x * sigmoid(x) * A(u[i]));
+    });
+  });
+}
+
+template <>
+void swiglu_backward<Device::cpu>(const Tensor& dy, const Tensor& gate, const Tensor& up,
+                                  const Tensor& dgate, const Tensor& dup) {
+  dispatch_float(dy.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const T *d = dy.data<T>(), *g = gate.data<T>(), *u = up.data<T>();
+    T *dg = dgate.data<T>(), *du = dup.data<T>();
+    for_each_element(dy.size(), [=](int64_t i) {
+      const A grad = A(d[i]), x = A(g[i]), linear = A(u[i]), s = sigmoid(x);
+      dg[i] = T(grad * linear * s * (A(1) + x * (A(1) - s)));
+      du[i] = T(grad * x * s);
+    });
+  });
+}
+
+template <>
+void gelu_forward<Device::cpu>(const Tensor& x, const Tensor& y) {
+  dispatch_float(x.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const T* in = x.data<T>();
+    T* out = y.data<T>();
+    for_each_element(x.size(), [=](int64_t i) {
+      const A v = A(in[i]);
+      out[i] = T(v * sigmoid(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v)));
+    });
+  });
+}
+
+template <>
+void gelu_backward<Device::cpu>(const Tensor& dy, const Tensor& x, const Tensor& dx) {
+  dispatch_float(x.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const T *d = dy.data<T>(), *in = x.data<T>();
+    T* out = dx.data<T>();
+    for_each_element(x.size(), [=](int64_t i) {
+      const A v = A(in[i]);
+      const A s = sigmoid(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v));
+      const A slope = A(kTwoSqrtTwoOverPi) * (A(1) + A(3 * kCubic) * v * v);  // d(2u)/dx
+      out[i] = T(A(d[i]) * (s + v * s * (A(1) - s) * slope));
+    });
+  });
+}
+
+}  // namespace argosy::ops::detail

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/matmul.h"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "trainer/ops/checks.h"
+#include "trainer/ops/dispatch.h"
+
+namespace argosy::ops {
+namespace {
+
+using detail::Product;
+
+void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
+         const MatmulOptions& options) {
+  check_shape("the first operand", a, p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k});
+  check_shape("the second operand", b, p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
+  check_shape("the output", c, {p.m, p.n});
+  const bool any_fp64 =
+      a.dtype() == DType::fp64 || b.dtype() == DType::fp64 || c.dtype() == DType::fp64;
+  const bool all_fp64 =
+      a.dtype() == DType::fp64 && b.dtype() == DType::fp64 && c.dtype() == DType::fp64;
+  CHECK(any_fp64 == all_fp64, "fp64 mixes with nothing: ", to_string(a.dtype()), " x ",
+        to_string(b.dtype()), " -> ", to_string(c.dtype()));
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::matmul<D>(ctx, p, a, b, c, options); });
+  ctx.matmul_flops += 2 * p.m * p.n * p.k;
+}
+
+void check_matrices(const Tensor& a, const Tensor& b, const Tensor& c) {
+  check_rank("the first operand", a, 2);
+  check_rank("the second operand", b, 2);
+  check_rank("the output", c, 2);
+}
+
+}  // namespace
+
+void matmul_nt(DeviceContext& ctx, const Tensor& x, const Tensor& w, const Tensor& y,
+               MatmulOptions options) {
+  check_matrices(x, w, y);
+  run(ctx, {.transpose_b = true, .m = x.dim(0), .n = w.dim(0), .k = x.dim(1)}, x, w, y, options);
+}
+
+void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tensor& dx,
+               MatmulOptions options) {
+  check_matrices(dy, w, dx);
+  run(ctx, {.m = dy.dim(0), .n = w.dim(1), .k = dy.dim(1)}, dy, w, dx, options);
+}
+
+void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
+               MatmulOptions options) {
+  check_matrices(dy, x, dw);
+  run(ctx, {.transpose_a = true, .m = dy.dim(1), .n = x.dim(1), .k = dy.dim(0)}, dy, x, dw,
+      options);
+}
+
+double measure_matmul_rate(DeviceContext& ctx, DType dtype) {
+  constexpr int64_t kSize = 1024;  // three fp32 matrices of 4 MiB: larger than a core's L2
+  constexpr int kWarmUps = 2, kRepetitions = 7;
+  const int64_t flops_before = ctx.matmul_flops;
+  const Tensor x = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
+  const Tensor w = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
+  const Tensor y = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::fill_pattern<D>(x);
+    detail::fill_pattern<D>(w);
+  });
+  std::vector<double> seconds;
+  for (int i = 0; i < kWarmUps + kRepetitions; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    matmul_nt(ctx, x, w, y);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    if (i >= kWarmUps) seconds.push_back(elapsed.count());
+  }
+  ctx.matmul_flops = flops_before;
+  std::sort(seconds.begin(), seconds.end());
+  return 2.0 * kSize * kSize * kSize / seconds[seconds.size() / 2];
+}
+
+std::string matmul_description() {
+  return detail::matmul_description<Device::cpu>();
+}
+
+}  // namespace argosy::ops

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Rows are independent; sums over rows (dgain, dbias) are taken in blocks of a fixed number of rows
+// and then over blocks in order, so that the number of threads changes no bit.
+#include <algorithm>
+#include <cmath>
+
+#include "trainer/ops/dispatch.h"
+#include "trainer/ops/norm.h"
+#include "trainer/ops/simd_math.h"
+
+namespace argosy::ops::detail {
+namespace {
+
+constexpr int64_t kRowsPerBlock = 32;   // long against the second sum, short against N
+constexpr int64_t kColsPerChunk = 256;  // columns that a thread sums at a time
+
+// Mean of the row, and 1 / sqrt(mean of squared deviations + eps); RMSNorm has mean 0.
+template <bool kCentered, typename T, typename A = Accumulator<T>>
+void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
+  mean = 0;
+  if constexpr (kCentered) {
+    A sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t c = 0; c < cols; ++c) sum += A(x[c]);
+    mean = sum / static_cast<A>(cols);
+  }
+  const A center = mean;
+  A squares = 0;
+#pragma omp simd reduction(+ : squares)
+  for (int64_t c = 0; c < cols; ++c) squares += (A(x[c]) - center) * (A(x[c]) - center);
+  inv = A(1) / std::sqrt(squares / static_cast<A>(cols) + eps);
+}
+
+template <bool kCentered, typename T, typename A = Accumulator<T>>
+void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int64_t cols, T* y) {
+#pragma omp simd
+  for (int64_t c = 0; c < cols; ++c) {
+    A value = A(gain[c]) * ((A(x[c]) - mean) * inv);
+    if constexpr (kCentered) value += A(bias[c]);
+    y[c] = T(value);
+  }
+}
+
+// With xhat = (x - mean) * inv and d = gain * dy:
+// dx = inv * (d - [mean(d)] - xhat * mean(d * xhat)); dgain += dy * xhat; dbias += dy.
+template <bool kCentered, typename T, typename A = Accumulator<T>>
+void row_backward(const T* dy, const T* x, const T* gain, A mean, A inv, int64_t cols,
+                  bool accumulate_dx, T* dx, A* dgain, A* dbias) {
+  A sum = 0, projection = 0;
+#pragma omp simd reduction(+ : sum, projection)
+  for (int64_t c = 0; c < cols; ++c) {
+    const A d = A(gain[c]) * A(dy[c]);
+    sum += d;
+    projection += d * ((A(x[c]) - mean) * inv);
+  }
+  const A shift = kCentered ? sum / static_cast<A>(cols) : A(0);
+  const A slope = projection / static_cast<A>(cols);
+  if (dgain != nullptr) {
+#pragma omp simd
+    for (int64_t c = 0; c < cols; ++c) dgain[c] += A(dy[c]) * ((A(x[c]) - mean) * inv);
+  }
+  if (dbias != nullptr) {
+#pragma omp simd
+    for (int64_t c = 0; c < cols; ++c) dbias[c] += A(dy[c]);
+  }
+#pragma omp simd
+  for (int64_t c = 0; c < cols; ++c) {
+    const A xhat = (A(x[c]) - mean) * inv;
+    const A old = accumulate_dx ? A(dx[c]) : A(0);
+    dx[c] = T(old + inv * (A(gain[c]) * A(dy[c]) - shift - xhat * slope));
+  }
+}
+
+// sums (cols) += partials (blocks, cols), block after block.
+template <typename A>
+void add_partials(const Tensor& partials, const Tensor& sums) {
+  const int64_t blocks = partials.dim(0), cols = partials.dim(1);
+  const A* from = partials.data<A>();
+  A* to = sums.data<A>();
+#pragma omp parallel for schedule(static) if (blocks * cols >= kParallelElements)
+  for (int64_t begin = 0; begin < cols; begin += kColsPerChunk) {
+    const int64_t end = std::min(cols, begin + kColsPerChunk);
+    for (int64_t b = 0; b < blocks; ++b) {
+#pragma omp simd
+      for (int64_t c = begin; c < end; ++c) to[c] += from[b * cols + c];
+    }
+  }
+}
+
+template <bool kCentered, typename T, typename A = Accumulator<T>>
+void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& gain,
+              const Tensor& mean, const Tensor& inv, const Tensor& dx, const Tensor& dgain,
+              const Tensor& dbias, bool accumulate_dx) {
+  const int64_t rows = x.dim(0), cols = x.dim(1);
+  const int64_t blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
+  const DType statistic = inv.dtype();
+  Tensor gain_partials, bias_partials;
+  if (dgain.defined()) {
+    gain_partials = ctx.empty({blocks, cols}, statistic, MemoryCategory::workspace);
+  }
+  if (dbias.defined()) {
+    bias_partials = ctx.empty({blocks, cols}, statistic, MemoryCategory::workspace);
+  }
+#pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
+  for (int64_t b = 0; b < blocks; ++b) {
+    A* gain_sum = dgain.defined() ? gain_partials.data<A>() + b * cols : nullptr;
+    A* bias_sum = dbias.defined() ? bias_partials.data<A>() + b * cols : nullptr;
+    if (gain_sum != nullptr) std::fill_n(gain_sum, cols, A(0));
+    if (bias_sum != nullptr) std::fill_n(bias_sum, cols, A(0));
+    const int64_t end = std::min(rows, (b + 1) * kRowsPerBlock);
+    for (int64_t r = b * kRowsPerBlock; r < end; ++r) {
+      row_backward<kCentered>(dy.data<T>() + r * cols, x.data<T>() + r * cols, gain.data<T>(),
+                              kCentered ? mean.data<A>()[r] : A(0), inv.data<A>()[r], cols,
+                              accumulate_dx, dx.data<T>() + r * cols, gain_sum, bias_sum);
+    }
+  }
+  if (dgain.defined()) add_partials<A>(gain_partials, dgain);
+  if (dbias.defined()) add_partials<A>(bias_partials, dbias);
+}
+
+// Calls body.operator()<kCentered, T>().
+template <typename Body>
+void dispatch_norm(bool centered, DType dtype, Body&& body) {
+  dispatch_float(dtype, [&]<typename T>() {
+    if (centered) {
+      body.template operator()<true, T>();
+    } else {
+      body.template operator()<false, T>();
+    }
+  });
+}
+
+}  // namespace
+
+template <>
+void norm_forward<Device::cpu>(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps,
+                               const Tensor& y, const Tensor& mean, const Tensor& inv) {
+  const int64_t rows = x.dim(0), cols = x.dim(1);
+  dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
+    using A = Accumulator<T>;
+#pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* row = x.data<T>() + r * cols;
+      A center, scale;
+      row_statistics<kCentered>(row, cols, static_cast<A>(eps), center, scale);
+      if constexpr (kCentered) mean.data<A>()[r] = center;
+      inv.data<A>()[r] = scale;
+      normalize_row<kCentered>(row, gain.data<T>(), bias.data<T>(), center, scale, cols,
+                               y.data<T>() + r * cols);
+    }
+  });
+}
+
+template <>
+void norm_apply<Device::cpu>(const Tensor& x, const Tensor& gain, const Tensor& bias,
+                             const Tensor& mean, const Tensor& inv, const Tensor& y) {
+  const int64_t rows = x.dim(0), cols = x.dim(1);
+  dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
+    using A = Accumulator<T>;
+#pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
+    for (int64_t r = 0; r < rows; ++r) {
+      const A center = kCentered ? mean.data<A>()[r] : A(0);
+      normalize_row<kCentered>(x.data<T>() + r * cols, gain.data<T>(), bias.data<T>(), center,
+                               inv.data<A>()[r], cols, y.data<T>() + r * cols);
+    }
+  });
+}
+
+template <>
+void norm_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy, const Tensor& x,
+                                const Tensor& gain, const Tensor& mean, const Tensor& inv,
+                                const Tensor& dx, const Tensor& dgain, const Tensor& dbias,
+                                bool accumulate_dx) {
+  dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
+    backward<kCentered, T>(ctx, dy, x, gain, mean, inv, dx, dgain, dbias, accumulate_dx);
+  });
+}
+
+}  // namespace argosy::ops::detail
