@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/matmul.h"
+
+#include <stdexcept>
+
+#include "tests/trainer/ops/ops_support.h"
+
+namespace argosy {
+namespace {
+
+struct Case {
+  int64_t m, n, k;
+};
+const Case kCases[] = {{1, 1, 1}, {5, 7, 3},     {13, 1, 17}, {1, 19, 11},  {0, 3, 2},   {3, 0, 2},
+                       {3, 2, 0}, {37, 41, 129}, {6, 16, 8},  {97, 33, 64}, {23, 101, 7}};
+
+// alpha * op(a) op(b) + (accumulate ? c : 0), element by element.
+Values reference(const Case& s, bool ta, bool tb, const Values& a, const Values& b, const Values& c,
+                 const ops::MatmulOptions& options) {
+  Values out(c.size());
+  for (int64_t i = 0; i < s.m; ++i) {
+    for (int64_t j = 0; j < s.n; ++j) {
+      double sum = 0;
+      for (int64_t p = 0; p < s.k; ++p) {
+        sum += a[static_cast<size_t>(ta ? p * s.m + i : i * s.k + p)] *
+               b[static_cast<size_t>(tb ? j * s.k + p : p * s.n + j)];
+      }
+      const auto at = static_cast<size_t>(i * s.n + j);
+      out[at] = options.alpha * sum + (options.accumulate ? c[at] : 0.0);
+    }
+  }
+  return out;
+}
+
+// All three products of one size; dtypes of the operands and of the output.
+void check_products(const Case& s, DType da, DType db, DType dc, ops::MatmulOptions options) {
+  DeviceContext ctx(Device::cpu);
+  const Values a = random_values(s.m * s.k, 1), b = random_values(s.k * s.n, 2);
+  const Values old = random_values(s.m * s.n, 3);
+  const Values c = options.accumulate ? old : Values(old.size(), kPoison);
+  const double tolerance = tolerance_of(dc == DType::fp32 ? DType::fp32 : dc);
+  const auto expect = [&](const char* name, const Tensor& out, bool ta, bool tb) {
+    EXPECT_LE(relative_error(values_of(out), reference(s, ta, tb, a, b, c, options)), tolerance)
+        << name << " m=" << s.m << " n=" << s.n << " k=" << s.k;
+  };
+  Tensor out = make(ctx, {s.m, s.n}, dc, c);
+  ops::matmul_nt(ctx, make(ctx, {s.m, s.k}, da, a), make(ctx, {s.n, s.k}, db, b), out, options);
+  expect("nt", out, false, true);
+  EXPECT_EQ(ctx.matmul_flops, 2 * s.m * s.n * s.k);
+  out = make(ctx, {s.m, s.n}, dc, c);
+  ops::matmul_nn(ctx, make(ctx, {s.m, s.k}, da, a), make(ctx, {s.k, s.n}, db, b), out, options);
+  expect("nn", out, false, false);
+  out = make(ctx, {s.m, s.n}, dc, c);
+  ops::matmul_tn(ctx, make(ctx, {s.k, s.m}, da, a), make(ctx, {s.k, s.n}, db, b), out, options);
+  expect("tn", out, true, false);
+  EXPECT_EQ(ctx.matmul_flops, 6 * s.m * s.n * s.k);
+}
+
+TEST(Matmul, EqualsTheDefinition) {
+  for (const Case& s : kCases) {
+    for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+      for (const bool accumulate : {false, true}) {
+        check_products(s, dtype, dtype, dtype, {.accumulate = accumulate, .alpha = 1.0});
+        check_products(s, dtype, dtype, dtype, {.accumulate = accumulate, .alpha = -0.375});
+      }
+    }
+  }
+}
+
+TEST(Matmul, MixesFp32AndBf16) {
+  const DType kinds[] = {DType::fp32, DType::bf16};
+  for (const DType a : kinds) {
+    for (const DType b : kinds) {
+      for (const DType c : kinds) check_products({37, 41, 129}, a, b, c, {.accumulate = true});
+    }
+  }
+}
+
+// A weight gradient of bf16 operands must not pass through bf16 on its way into the fp32 sum.
+TEST(Matmul, AccumulatesBf16ProductsInFp32) {
+  DeviceContext ctx(Device::cpu);
+  const Tensor one = filled(ctx, {1, 1}, DType::bf16, 1.0);
+  const Tensor small = filled(ctx, {1, 1}, DType::bf16, 0x1p-12);
+  const Tensor sum = filled(ctx, {1, 1}, DType::fp32, 1.0);
+  for (int i = 0; i < 8; ++i) ops::matmul_tn(ctx, one, small, sum, {.accumulate = true});
+  EXPECT_EQ(values_of(sum)[0], 1.0 + 8 * 0x1p-12);
+}
+
+TEST(Matmul, ThreadsDoNotChangeBits) {
+  DeviceContext ctx(Device::cpu);
+  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+    for (const Case& s : {Case{211, 256, 256}, Case{256, 256, 509}, Case{64, 48, 2048}}) {
+      const Tensor x = make(ctx, {s.m, s.k}, dtype, random_values(s.m * s.k, 4));
+      const Tensor w = make(ctx, {s.n, s.k}, dtype, random_values(s.n * s.k, 5));
+      const Tensor y = ctx.empty({s.m, s.n}, dtype, MemoryCategory::buffers);
+      expect_same_on_any_threads([&] {
+        ops::matmul_nt(ctx, x, w, y);
+        return values_of(y);
+      });
+      const Tensor dw = ctx.empty({s.m, s.n}, dtype, MemoryCategory::buffers);
+      expect_same_on_any_threads([&] {
+        ops::matmul_tn(ctx, x.view({s.k, s.m}), w.view({s.k, s.n}), dw);
+        return values_of(dw);
+      });
+    }
+  }
+}
+
+TEST(Matmul, KeepsNaN) {
+  DeviceContext ctx(Device::cpu);
+  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+    const Tensor x = filled(ctx, {2, 3}, dtype, 1.0), w = filled(ctx, {2, 3}, dtype, 1.0);
+    set_values(x.rows(1, 2), {1.0, kPoison, 1.0});
+    const Tensor y = ctx.empty({2, 2}, dtype, MemoryCategory::buffers);
+    ops::matmul_nt(ctx, x, w, y);
+    const Values values = values_of(y);
+    EXPECT_EQ(values[0], 3.0);
+    EXPECT_TRUE(std::isnan(values[2]) && std::isnan(values[3]));
+  }
+}
+
+TEST(Matmul, RefusesWhatDoesNotFit) {
+  DeviceContext ctx(Device::cpu);
+  const Tensor x = filled(ctx, {2, 3}, DType::fp32, 1.0), y = filled(ctx, {2, 2}, DType::fp32, 1.0);
+  EXPECT_THROW(ops::matmul_nn(ctx, x, x, y), std::logic_error);
+  EXPECT_THROW(ops::matmul_nt(ctx, x, x, x), std::logic_error);
+  EXPECT_THROW(ops::matmul_nt(ctx, x, filled(ctx, {2, 3}, DType::fp64, 1.0), y), std::logic_error);
+  EXPECT_THROW(ops::matmul_nt(ctx, x.view({6}), x, y), std::logic_error);
+}
+
+TEST(Matmul, LeavesNoWorkspaceBehind) {
+  DeviceContext ctx(Device::cpu);
+  const Tensor x = filled(ctx, {32, 16}, DType::bf16, 1.0);
+  const Tensor y = filled(ctx, {32, 32}, DType::bf16, 1.0);
+  ops::matmul_nt(ctx, x, x, y);
+  const auto workspace = static_cast<size_t>(MemoryCategory::workspace);
+  EXPECT_EQ(ctx.memory().current[workspace], 0);
+  EXPECT_EQ(ctx.memory().peak[workspace], 4 * (2 * 32 * 16 + 32 * 32));
+}
+
+TEST(Matmul, MeasuresARate) {
+  DeviceContext ctx(Device::cpu);
+  ctx.matmul_flops = 5;
+  EXPECT_GT(ops::measure_matmul_rate(ctx, DType::fp32), 1e8);
+  EXPECT_EQ(ctx.matmul_flops, 5);
+  EXPECT_NE(ops::matmul_description().find("oneDNN"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace argosy
