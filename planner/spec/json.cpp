@@ -77,6 +77,12 @@ bool JsonObject::has(const std::string& key) const {
   return found != value_->end() && !found->is_null();
 }
 
+std::vector<std::string> JsonObject::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [key, ignored] : value_->items()) names.push_back(key);
+  return names;
+}
+
 void JsonObject::fail(const std::string& key, const std::string& what) const {
   const auto found = value_->find(key);
   if (found == value_->end()) {

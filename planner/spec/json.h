@@ -30,6 +30,8 @@ class JsonObject {
   JsonObject(const Json& value, std::string where, std::string prefix = "");
 
   bool has(const std::string& key) const;  // present and not null; does not mark the key as known
+  bool contains(const std::string& key) const { return value_->contains(key); }  // may be null
+  std::vector<std::string> keys() const;                                         // of the file
 
   int64_t integer(const std::string& key);
   int64_t integer(const std::string& key, int64_t fallback);

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/layout.h"
+
+#include <algorithm>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+// Where a rank stands in the group that cuts a tensor, and how many parts there are. With more
+// tensor-parallel ranks than key/value heads `kv_copies` neighbours hold the same head.
+struct Cut {
+  int64_t index = 0, parts = 1;
+  int64_t kv_copies = 1;
+};
+
+Cut cut_of(const Plan& plan, const Coordinates& at, const TensorSpec& tensor) {
+  if (tensor.is_expert()) return {at.etp, plan.mesh.etp, 1};
+  return {at.tp, plan.mesh.tp, std::max<int64_t>(1, plan.mesh.tp / plan.model.num_kv_heads)};
+}
+
+Box box_of(const TensorSpec& tensor, const Cut& cut) {
+  const Range rows{0, tensor.rows}, cols{0, tensor.cols};
+  switch (tensor.shard) {
+    case Shard::replicated:
+      return {rows, cols};
+    case Shard::rows:
+    case Shard::vocab:
+      return {split_range(tensor.rows, cut.parts, cut.index), cols};
+    case Shard::kv_rows:
+      return {split_range(tensor.rows, cut.parts / cut.kv_copies, cut.index / cut.kv_copies), cols};
+    case Shard::cols:
+      return {rows, split_range(tensor.cols, cut.parts, cut.index)};
+  }
+  CHECK(false, "shard ", static_cast<int>(tensor.shard));
+  return {};
+}
+
+// Replicated tensors whose backward runs on each rank's part of the sequence only.
+bool sees_part_of_sequence(TensorRole role) {
+  switch (role) {
+    case TensorRole::attention_norm:
+    case TensorRole::attention_norm_bias:
+    case TensorRole::mlp_norm:
+    case TensorRole::mlp_norm_bias:
+    case TensorRole::final_norm:
+    case TensorRole::final_norm_bias:
+    case TensorRole::router:
+    case TensorRole::shared_expert_gate:
+    case TensorRole::o_bias:
+    case TensorRole::down_bias:
+    case TensorRole::position_embedding:
+      return true;
+    default:
+      return false;
+  }
+}
+
+GradientSum gradient_sum_of(const Plan& plan, const TensorSpec& tensor, const Cut& cut) {
+  if (!tensor.trainable || cut.parts == 1 || tensor.is_expert()) return GradientSum::none;
+  if (tensor.shard == Shard::kv_rows) {
+    return cut.kv_copies > 1 ? GradientSum::kv_replica : GradientSum::none;
+  }
+  if (tensor.shard != Shard::replicated) return GradientSum::none;
+  // A replicated factor of an adapter meets the rank's part of the outputs (A) or inputs (B).
+  if (tensor.lora != LoraPart::none) return GradientSum::tp;
+  // Each rank normalises its own heads.
+  if (tensor.role == TensorRole::q_norm || tensor.role == TensorRole::k_norm) {
+    return GradientSum::tp;
+  }
+  const bool partial = plan.sequence_parallel && sees_part_of_sequence(tensor.role);
+  return partial ? GradientSum::tp : GradientSum::none;
+}
+
+bool stands_for_its_elements(const TensorSpec& tensor, const Cut& cut) {
+  if (tensor.shard == Shard::replicated) return cut.index == 0;
+  if (tensor.shard == Shard::kv_rows) return cut.index % cut.kv_copies == 0;
+  return true;
+}
+
+Domain domain_of(const TensorSpec& tensor) {
+  if (tensor.is_expert()) return tensor.trainable ? Domain::expert : Domain::expert_frozen;
+  return tensor.trainable ? Domain::dense : Domain::dense_frozen;
+}
+
+// Pipeline rank that a tensor lives on; virtual stages go round the pipeline ranks.
+int64_t home_of(const Plan& plan, const TensorSpec& tensor) {
+  if (tensor.layer < 0) return 0;
+  if (tensor.layer >= plan.model.num_layers) return plan.mesh.pp - 1;
+  return stage_of_layer(plan, tensor.layer) % plan.mesh.pp;
+}
+
+bool is_expert_elsewhere(const Plan& plan, const Coordinates& at, const TensorSpec& tensor) {
+  if (!tensor.is_expert()) return false;
+  const Range here = split_range(plan.model.moe.num_experts, plan.mesh.ep, at.ep);
+  return tensor.expert < here.begin || tensor.expert >= here.end;
+}
+
+// This rank's tensors in model order, offsets not yet set.
+std::vector<LocalTensor> local_tensors(const Plan& plan, const std::vector<TensorSpec>& tensors,
+                                       const Coordinates& at) {
+  std::vector<LocalTensor> result;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const TensorSpec& tensor = tensors[i];
+    const bool is_home = home_of(plan, tensor) == at.pp;
+    const bool is_tied_copy = !is_home && plan.model.tied_head && at.pp == plan.mesh.pp - 1 &&
+                              tensor.role == TensorRole::embedding;
+    if ((!is_home && !is_tied_copy) || is_expert_elsewhere(plan, at, tensor)) continue;
+    const Cut cut = cut_of(plan, at, tensor);
+    LocalTensor local;
+    local.tensor = static_cast<int>(i);
+    local.box = box_of(tensor, cut);
+    local.domain = domain_of(tensor);
+    local.gradient_sum = gradient_sum_of(plan, tensor, cut);
+    local.counts = !is_tied_copy && stands_for_its_elements(tensor, cut);
+    result.push_back(local);
+  }
+  return result;
+}
+
+// Order inside a domain: summed over tp, then over kv_replica, then the others.
+int order_of(GradientSum sum) {
+  return sum == GradientSum::tp ? 0 : sum == GradientSum::kv_replica ? 1 : 2;
+}
+
+}  // namespace
+
+Axis reduction_axis(Domain domain) {
+  return domain == Domain::expert || domain == Domain::expert_frozen ? Axis::edp : Axis::dp_cp;
+}
+
+bool is_trainable(Domain domain) {
+  return domain == Domain::dense || domain == Domain::expert;
+}
+
+RankLayout rank_layout(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t rank) {
+  const Coordinates at = coordinates(plan.mesh, rank);
+  RankLayout layout;
+  layout.tensors = local_tensors(plan, tensors, at);
+  std::stable_sort(layout.tensors.begin(), layout.tensors.end(),
+                   [](const LocalTensor& a, const LocalTensor& b) {
+                     if (a.domain != b.domain) return a.domain < b.domain;
+                     return order_of(a.gradient_sum) < order_of(b.gradient_sum);
+                   });
+  for (LocalTensor& local : layout.tensors) {
+    const auto domain = static_cast<size_t>(local.domain);
+    local.offset = layout.domains[domain].num_elements;
+    layout.domains[domain].num_elements += local.box.size();
+    if (local.gradient_sum == GradientSum::tp) layout.num_tp_summed[domain] += local.box.size();
+    if (local.gradient_sum == GradientSum::kv_replica) {
+      layout.num_kv_summed[domain] += local.box.size();
+    }
+  }
+  for (int i = 0; i < kNumDomains; ++i) {
+    const Axis axis = reduction_axis(static_cast<Domain>(i));
+    const int64_t index = axis == Axis::edp ? at.edp : at.dp * plan.mesh.cp + at.cp;
+    DomainLayout& domain = layout.domains[static_cast<size_t>(i)];
+    domain.owned = split_range(domain.num_elements, degree(plan.mesh, axis), index);
+  }
+  return layout;
+}
+
+}  // namespace argosy

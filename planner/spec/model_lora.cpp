@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Which Linears a LoRA job adapts: PEFT's rule for target_modules, a module's whole path or its
+// end behind a dot (https://huggingface.co/docs/peft, LoraConfig).
+#include <algorithm>
+
+#include "planner/spec/check.h"
+#include "planner/spec/model.h"
+#include "planner/spec/model_lora.h"
+#include "planner/spec/model_names.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr std::string_view kAllLinear = "all-linear";
+
+// The module that PEFT sees: c_attn of GPT-2 is one Linear there.
+std::string peft_path(const ModelSpec& model, TensorRole role) {
+  std::string path = module_path(model, role);
+  if (const size_t fused = path.find("c_attn."); fused != std::string::npos) path.resize(fused + 6);
+  return path;
+}
+
+bool matches(const std::string& path, const std::string& target) {
+  return target == kAllLinear || path == target || path.ends_with("." + target);
+}
+
+// Last parts of the adaptable modules' paths, each once: "q_proj, k_proj, ...".
+std::string valid_targets(const ModelSpec& model) {
+  std::vector<std::string> names = {std::string(kAllLinear)};
+  for (const TensorRole role : adaptable_roles(model)) {
+    const std::string path = peft_path(model, role);
+    const std::string name = path.substr(path.rfind('.') + 1);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+}  // namespace
+
+bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole role) {
+  if (lora.rank <= 0) return false;
+  const std::vector<TensorRole> roles = adaptable_roles(model);
+  if (std::find(roles.begin(), roles.end(), role) == roles.end()) return false;
+  const std::string path = peft_path(model, role);
+  return std::any_of(lora.targets.begin(), lora.targets.end(),
+                     [&](const std::string& target) { return matches(path, target); });
+}
+
+void validate_lora(const ModelSpec& model, const LoraSpec& lora) {
+  if (lora.rank < 0) {
+    throw ConfigError(concat("lora: rank=", lora.rank, ", but a rank is at least 1 (0: no LoRA)"));
+  }
+  if (lora.rank == 0) return;
+  if (!(lora.alpha > 0)) {
+    throw ConfigError(concat("lora: alpha=", lora.alpha, ", but alpha is above 0"));
+  }
+  const std::vector<TensorRole> roles = adaptable_roles(model);
+  if (lora.targets.empty()) {
+    throw ConfigError(
+        concat("lora: no targets; valid for ", model.model_type, ": ", valid_targets(model)));
+  }
+  for (const std::string& target : lora.targets) {
+    const bool any = std::any_of(roles.begin(), roles.end(), [&](TensorRole role) {
+      return matches(peft_path(model, role), target);
+    });
+    if (!any) {
+      throw ConfigError(concat("lora: target '", target, "' matches no Linear of ",
+                               model.model_type, "; valid: ", valid_targets(model)));
+    }
+  }
+}
+
+}  // namespace argosy

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// How Hugging Face names the modules of each model type. For .cpp files only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/spec/model.h"
+
+namespace argosy {
+
+// Path of a role's module within its layer ("self_attn.q_proj"), "{}" standing for the expert's
+// number; of roles outside of the layers the whole path ("model.embed_tokens"). Biases share the
+// path of their weight. CHECK fails for a role that the model type does not have.
+std::string module_path(const ModelSpec& model, TensorRole role);
+
+// Name of a tensor: prefix of the layer, module path, "weight" or "bias".
+std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, int64_t expert);
+
+// Linears that may carry an adapter, in the order of the network; the router, embeddings and the
+// head are not among them.
+std::vector<TensorRole> adaptable_roles(const ModelSpec& model);
+
+}  // namespace argosy

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Every tensor of the network, in its order, and the counts that follow.
+#include <cmath>
+
+#include "planner/spec/check.h"
+#include "planner/spec/model.h"
+#include "planner/spec/model_lora.h"
+#include "planner/spec/model_names.h"
+
+namespace argosy {
+
+namespace {
+
+// Appends tensors in the order of the network. Shapes are (rows = outputs, cols = inputs).
+class TensorList {
+ public:
+  TensorList(const ModelSpec& model, const LoraSpec& lora) : model_(model), lora_(lora) {}
+
+  void enter_layer(int64_t layer) { layer_ = layer; }
+  void enter_expert(int64_t expert) { expert_ = expert; }
+
+  // A gain (ones) and, for LayerNorm, its bias (zeros).
+  void norm(TensorRole gain, TensorRole bias) {
+    vector(gain, model_.hidden_size, Init::ones);
+    if (model_.norm == NormKind::layer) vector(bias, model_.hidden_size, Init::zeros);
+  }
+
+  void vector(TensorRole role, int64_t size, Init init, Shard shard = Shard::replicated) {
+    add(role, size, 1, shard).init = init;
+  }
+
+  void matrix(TensorRole role, int64_t rows, int64_t cols, Shard shard) {
+    TensorSpec& tensor = add(role, rows, cols, shard);
+    tensor.init = Init::normal;
+    tensor.init_std = model_.init_std;
+    tensor.decay = true;
+  }
+
+  // A Linear with its bias (if `has_bias`) and its adapter (if `lora` wants one).
+  void linear(TensorRole role, int64_t rows, int64_t cols, Shard shard, bool has_bias = false,
+              TensorRole bias = TensorRole::q_bias) {
+    matrix(role, rows, cols, shard);
+    // The residual stream sums 2L outputs: GPT-2 scales these down to keep its variance (Radford et
+    // al. 2019, section 2.3).
+    if (shard == Shard::cols) {
+      tensors_.back().init_std /= std::sqrt(2.0 * static_cast<double>(model_.num_layers));
+    }
+    const std::string name = tensors_.back().name;
+    if (has_bias) {
+      vector(bias, rows, Init::zeros, shard == Shard::cols ? Shard::replicated : shard);
+    }
+    if (is_lora_target(model_, lora_, role)) adapter(name, role, rows, cols, shard);
+  }
+
+  std::vector<TensorSpec> take() { return std::move(tensors_); }
+
+ private:
+  // y = W x + (alpha/r) B (A x). An adapter's output is in the same parallel state as that of its
+  // base: column-parallel W shards B, row-parallel W shards A.
+  void adapter(const std::string& base_name, TensorRole role, int64_t rows, int64_t cols,
+               Shard shard) {
+    const std::string module =
+        base_name.substr(0, base_name.size() - std::string(".weight").size());
+    const bool row_parallel = shard == Shard::cols;
+    TensorSpec& a = add(role, lora_.rank, cols, row_parallel ? Shard::cols : Shard::replicated);
+    a.name = module + ".lora_A.weight";
+    a.init = Init::kaiming_uniform;
+    a.lora = LoraPart::a;
+    a.decay = a.trainable = true;
+    TensorSpec& b = add(role, rows, lora_.rank, row_parallel ? Shard::replicated : shard);
+    b.name = module + ".lora_B.weight";
+    b.init = Init::zeros;
+    b.lora = LoraPart::b;
+    b.decay = b.trainable = true;
+  }
+
+  TensorSpec& add(TensorRole role, int64_t rows, int64_t cols, Shard shard) {
+    TensorSpec tensor;
+    tensor.name = tensor_name(model_, role, layer_, expert_);
+    tensor.rows = rows;
+    tensor.cols = cols;
+    tensor.layer = static_cast<int>(layer_);
+    tensor.role = role;
+    tensor.expert = expert_;
+    tensor.shard = shard;
+    tensor.trainable = lora_.rank == 0;
+    return tensors_.emplace_back(std::move(tensor));
+  }
+
+  const ModelSpec& model_;
+  const LoraSpec& lora_;
+  std::vector<TensorSpec> tensors_;
+  int64_t layer_ = -1, expert_ = -1;
+};
+
+void add_attention(const ModelSpec& model, TensorList& list) {
+  const int64_t hidden = model.hidden_size;
+  const int64_t q_rows = model.num_heads * model.head_dim;
+  const int64_t kv_rows = model.num_kv_heads * model.head_dim;
+  list.norm(TensorRole::attention_norm, TensorRole::attention_norm_bias);
+  list.linear(TensorRole::q, q_rows, hidden, Shard::rows, model.qkv_bias, TensorRole::q_bias);
+  list.linear(TensorRole::k, kv_rows, hidden, Shard::kv_rows, model.qkv_bias, TensorRole::k_bias);
+  list.linear(TensorRole::v, kv_rows, hidden, Shard::kv_rows, model.qkv_bias, TensorRole::v_bias);
+  if (model.qk_norm) {
+    list.vector(TensorRole::q_norm, model.head_dim, Init::ones);
+    list.vector(TensorRole::k_norm, model.head_dim, Init::ones);
+  }
+  list.linear(TensorRole::o, hidden, q_rows, Shard::cols, model.attention_output_bias,
+              TensorRole::o_bias);
+}
+
+void add_dense_mlp(const ModelSpec& model, TensorList& list) {
+  const int64_t hidden = model.hidden_size, ffn = model.ffn_size;
+  if (model.mlp == MlpKind::swiglu) list.linear(TensorRole::gate, ffn, hidden, Shard::rows);
+  list.linear(TensorRole::up, ffn, hidden, Shard::rows, model.mlp_bias, TensorRole::up_bias);
+  list.linear(TensorRole::down, hidden, ffn, Shard::cols, model.mlp_bias, TensorRole::down_bias);
+}
+
+void add_moe(const ModelSpec& model, TensorList& list) {
+  const MoeSpec& moe = model.moe;
+  const int64_t hidden = model.hidden_size;
+  list.matrix(TensorRole::router, moe.num_experts, hidden, Shard::replicated);
+  for (int64_t expert = 0; expert < moe.num_experts; ++expert) {
+    list.enter_expert(expert);
+    list.linear(TensorRole::expert_gate, moe.ffn_size, hidden, Shard::rows);
+    list.linear(TensorRole::expert_up, moe.ffn_size, hidden, Shard::rows);
+    list.linear(TensorRole::expert_down, hidden, moe.ffn_size, Shard::cols);
+  }
+  list.enter_expert(-1);
+  if (moe.shared_ffn_size == 0) return;
+  list.linear(TensorRole::shared_gate_proj, moe.shared_ffn_size, hidden, Shard::rows);
+  list.linear(TensorRole::shared_up_proj, moe.shared_ffn_size, hidden, Shard::rows);
+  list.linear(TensorRole::shared_down_proj, hidden, moe.shared_ffn_size, Shard::cols);
+  if (moe.shared_gate) list.matrix(TensorRole::shared_expert_gate, 1, hidden, Shard::replicated);
+}
+
+}  // namespace
+
+std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lora) {
+  validate_lora(model, lora);
+  TensorList list(model, lora);
+  list.matrix(TensorRole::embedding, model.vocab_size, model.hidden_size, Shard::vocab);
+  if (model.position == PositionKind::learned) {
+    list.matrix(TensorRole::position_embedding, model.max_positions, model.hidden_size,
+                Shard::replicated);
+  }
+  for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+    list.enter_layer(layer);
+    add_attention(model, list);
+    list.norm(TensorRole::mlp_norm, TensorRole::mlp_norm_bias);
+    if (model.layer_is_moe.at(static_cast<size_t>(layer))) {
+      add_moe(model, list);
+    } else {
+      add_dense_mlp(model, list);
+    }
+  }
+  list.enter_layer(model.num_layers);
+  list.norm(TensorRole::final_norm, TensorRole::final_norm_bias);
+  if (!model.tied_head) {
+    list.matrix(TensorRole::head, model.vocab_size, model.hidden_size, Shard::vocab);
+  }
+  return list.take();
+}
+
+ParameterCount count_parameters(const ModelSpec& model, const LoraSpec& lora) {
+  ParameterCount count;
+  int64_t experts = 0;
+  for (const TensorSpec& tensor : model_tensors(model, lora)) {
+    count.total += tensor.size();
+    if (tensor.is_expert()) experts += tensor.size();
+    if (tensor.trainable) count.trainable += tensor.size();
+    if (tensor.layer < 0) count.embedding += tensor.size();
+  }
+  count.active = count.total;
+  // All experts are of one size, so the share is exact.
+  if (experts > 0)
+    count.active -= experts / model.moe.num_experts * (model.moe.num_experts - model.moe.top_k);
+  return count;
+}
+
+}  // namespace argosy

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/plan.h"
+
+#include <array>
+#include <initializer_list>
+#include <utility>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+template <typename Enum>
+Enum enum_from_string(std::string_view text, std::string_view where, const char* what,
+                      std::initializer_list<Enum> values) {
+  std::string valid;
+  for (const Enum value : values) {
+    if (text == to_string(value)) return value;
+    valid += concat(valid.empty() ? "" : ", ", to_string(value));
+  }
+  throw ConfigError(concat(where, ": '", text, "' is not ", what, "; valid: ", valid));
+}
+
+}  // namespace
+
+std::string_view to_string(ScheduleKind kind) {
+  return kind == ScheduleKind::gpipe ? "gpipe" : "1f1b";
+}
+std::string_view to_string(Recompute recompute) {
+  return recompute == Recompute::none ? "none" : "full";
+}
+std::string_view to_string(Task task) {
+  return task == Task::pretrain ? "pretrain" : "lora";
+}
+std::string_view to_string(OptimizerKind kind) {
+  return kind == OptimizerKind::adamw ? "adamw" : "sgd";
+}
+
+ScheduleKind schedule_from_string(std::string_view text, std::string_view where) {
+  return enum_from_string(text, where, "a schedule",
+                          {ScheduleKind::gpipe, ScheduleKind::one_f_one_b});
+}
+Recompute recompute_from_string(std::string_view text, std::string_view where) {
+  return enum_from_string(text, where, "a recomputation", {Recompute::none, Recompute::full});
+}
+Task task_from_string(std::string_view text, std::string_view where) {
+  return enum_from_string(text, where, "a task", {Task::pretrain, Task::lora});
+}
+OptimizerKind optimizer_from_string(std::string_view text, std::string_view where) {
+  return enum_from_string(text, where, "an optimizer", {OptimizerKind::adamw, OptimizerKind::sgd});
+}
+
+std::vector<int64_t> default_layers_per_stage(int64_t num_layers, int64_t num_stages) {
+  if (num_stages < 1 || num_stages > num_layers) {
+    throw ConfigError(concat("plan: ", num_layers, " layers cannot fill ", num_stages,
+                             " pipeline stages; valid: 1 to ", num_layers, " stages"));
+  }
+  const int64_t base = num_layers / num_stages, num_longer = num_layers % num_stages;
+  std::vector<int64_t> sizes(static_cast<size_t>(num_stages), base);
+  const int64_t last = num_stages - 1;
+  for (int64_t stage = last - num_longer; stage < last; ++stage)
+    ++sizes[static_cast<size_t>(stage)];
+  return sizes;
+}
+
+Range layers_of_stage(const Plan& plan, int64_t stage) {
+  CHECK(stage >= 0 && stage < static_cast<int64_t>(plan.layers_per_stage.size()), "stage ", stage,
+        " of ", plan.layers_per_stage.size());
+  int64_t begin = 0;
+  for (int64_t s = 0; s < stage; ++s) begin += plan.layers_per_stage[static_cast<size_t>(s)];
+  return {begin, begin + plan.layers_per_stage[static_cast<size_t>(stage)]};
+}
+
+int64_t stage_of_layer(const Plan& plan, int64_t layer) {
+  CHECK(layer >= 0, "layer ", layer);
+  int64_t end = 0;
+  for (size_t stage = 0; stage < plan.layers_per_stage.size(); ++stage) {
+    end += plan.layers_per_stage[stage];
+    if (layer < end) return static_cast<int64_t>(stage);
+  }
+  CHECK(false, "layer ", layer, " of ", end);
+  return 0;
+}
+
+}  // namespace argosy

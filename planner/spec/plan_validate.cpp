@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What must divide what. Each message names the numbers and what would be valid.
+#include <algorithm>
+#include <numeric>
+
+#include "planner/spec/check.h"
+#include "planner/spec/model_lora.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+namespace {
+
+template <typename... Args>
+void require(bool condition, const Args&... message) {
+  if (!condition) throw ConfigError(concat("plan: ", message...));
+}
+
+// "1, 2, 4": the divisors of `size` that a degree may be.
+std::string divisors(int64_t size) {
+  std::string list;
+  for (int64_t d = 1; d <= size; ++d) {
+    if (size % d == 0) list += (list.empty() ? "" : ", ") + std::to_string(d);
+  }
+  return list;
+}
+
+void require_divides(const char* degree_name, int64_t degree, const char* size_name, int64_t size) {
+  if (size % degree == 0) return;
+  throw ConfigError(concat("plan: ", degree_name, "=", degree, " does not divide ", size_name, "=",
+                           size, "; valid ", degree_name, ": ", divisors(size)));
+}
+
+void require_supported(const Plan& plan) {
+  require(plan.mesh.cp == 1, "cp=", plan.mesh.cp, " is not supported yet; valid: 1");
+  require(plan.mesh.etp == 1, "etp=", plan.mesh.etp, " is not supported yet; valid: 1");
+  require(plan.virtual_stages == 1, "virtual_stages=", plan.virtual_stages,
+          " is not supported yet; valid: 1");
+  require(plan.zero_stage == 0 || plan.zero_stage == 1, "zero_stage=", plan.zero_stage,
+          " is not supported yet; valid: 0, 1");
+  require(plan.precision != Precision::fp8,
+          "precision=fp8 is not supported yet; valid: fp64, fp32, bf16");
+}
+
+void require_model_fits_mesh(const Plan& plan) {
+  const ModelSpec& model = plan.model;
+  const int64_t tp = plan.mesh.tp, kv_heads = model.num_kv_heads;
+  require_divides("tp", tp, "num_attention_heads", model.num_heads);
+  require(kv_heads % tp == 0 || tp % kv_heads == 0, "tp=", tp,
+          " and num_key_value_heads=", kv_heads,
+          ": one must divide the other; valid tp: ", divisors(kv_heads), " and multiples of ",
+          kv_heads);
+  require(model.vocab_size >= tp, "tp=", tp, " exceeds vocab_size=", model.vocab_size,
+          "; valid: at most one rank per row of the vocabulary");
+  const auto& is_moe = model.layer_is_moe;
+  if (std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end()) {
+    require_divides("tp", tp, "intermediate_size", model.ffn_size);
+  }
+  if (!model.has_moe()) {
+    require(plan.mesh.ep == 1, "ep=", plan.mesh.ep, ", but ", model.name,
+            " has no experts; valid: 1");
+    return;
+  }
+  require_divides("ep", plan.mesh.ep, "the number of experts", model.moe.num_experts);
+  require_divides("etp", plan.mesh.etp, "the expert's intermediate size", model.moe.ffn_size);
+  if (model.moe.shared_ffn_size > 0) {
+    require_divides("tp", tp, "shared_expert_intermediate_size", model.moe.shared_ffn_size);
+  }
+  require(tp == 1 || plan.sequence_parallel, "tp=", tp,
+          " with experts needs sequence_parallel=1, or every tensor-parallel rank would route the "
+          "same tokens; valid: sequence_parallel=1 or tp=1");
+}
+
+void require_batch(const Plan& plan) {
+  const auto positive = [](const char* name, int64_t value) {
+    require(value >= 1, name, "=", value, "; valid: at least 1");
+  };
+  positive("micro_batch", plan.micro_batch);
+  positive("global_batch", plan.global_batch);
+  positive("seq_len", plan.seq_len);
+  const int64_t unit = plan.mesh.dp * plan.micro_batch;
+  require(plan.global_batch % unit == 0, "global_batch=", plan.global_batch,
+          " is not a multiple of dp*micro_batch=", plan.mesh.dp, "*", plan.micro_batch, "=", unit,
+          "; valid: multiples of ", unit);
+  require_divides("cp", plan.mesh.cp, "seq_len", plan.seq_len);
+  if (plan.sequence_parallel) {
+    const int64_t tokens = plan.tokens_per_microbatch();
+    require(tokens % plan.mesh.tp == 0, "sequence_parallel: tp=", plan.mesh.tp,
+            " does not divide the ", tokens,
+            " tokens of a micro-batch (micro_batch=", plan.micro_batch, " x seq_len=", plan.seq_len,
+            "); valid: a multiple of ", plan.mesh.tp, " tokens or sequence_parallel=0");
+  }
+  if (plan.model.position == PositionKind::learned) {
+    require(plan.seq_len <= plan.model.max_positions, "seq_len=", plan.seq_len, " exceeds the ",
+            plan.model.max_positions, " learned positions of ", plan.model.name,
+            "; valid: at most ", plan.model.max_positions);
+  }
+}
+
+void require_stages(const Plan& plan) {
+  const std::vector<int64_t>& layers = plan.layers_per_stage;
+  require(static_cast<int64_t>(layers.size()) == plan.num_stages(), "layers_per_stage has ",
+          layers.size(), " entries; valid: pp*virtual_stages=", plan.mesh.pp, "*",
+          plan.virtual_stages, "=", plan.num_stages());
+  for (size_t stage = 0; stage < layers.size(); ++stage) {
+    require(layers[stage] >= 1, "layers_per_stage[", stage, "]=", layers[stage],
+            "; valid: at least 1 layer in each stage");
+  }
+  const int64_t sum = std::accumulate(layers.begin(), layers.end(), int64_t{0});
+  require(sum == plan.model.num_layers, "layers_per_stage sums up to ", sum,
+          "; valid: num_hidden_layers=", plan.model.num_layers);
+  require(static_cast<int64_t>(plan.recompute.size()) == plan.model.num_layers, "recompute has ",
+          plan.recompute.size(), " entries; valid: num_hidden_layers=", plan.model.num_layers);
+}
+
+void require_task(const Plan& plan) {
+  validate_lora(plan.model, plan.lora);
+  require(plan.task == Task::lora || plan.lora.rank == 0,
+          "task=pretrain with lora rank=", plan.lora.rank, "; valid: rank 0, or task=lora");
+  require(plan.task == Task::pretrain || plan.lora.rank >= 1,
+          "task=lora with lora rank=", plan.lora.rank, "; valid: at least 1");
+}
+
+}  // namespace
+
+void validate(const Plan& plan) {
+  validate(plan.mesh);
+  require_supported(plan);
+  require_model_fits_mesh(plan);
+  require_batch(plan);
+  require_stages(plan);
+  require_task(plan);
+}
+
+}  // namespace argosy
