@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "comm/communicator.h"
+#include "comm/recording.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/mesh.h"
 
@@ -15,9 +16,9 @@ namespace argosy {
 
 class ProcessGroups {
  public:
-  // Collective over `world`, whose size must be mesh.world_size() (ConfigError naming both). With a
-  // ledger, calls on every axis but `world` are recorded into it. Groups of one are self
-  // communicators.
+  // Collective over `world`, whose size must be mesh.world_size() (ConfigError printing every
+  // factor). With a ledger, calls on every axis but `world` are recorded into it; it must outlive
+  // this. Groups of one are self communicators.
   ProcessGroups(Communicator& world, const Mesh& mesh, int64_t num_kv_heads,
                 Ledger* ledger = nullptr);
 
@@ -25,6 +26,8 @@ class ProcessGroups {
   Communicator& control() const {
     return *control_;
   }  // all ranks, never recorded: logging, counts, guards
+  // Where this rank's calls are recorded from now on; nullptr: nowhere, as in evaluations.
+  void set_ledger(Ledger* ledger) { recording_->ledger = ledger; }
   const Mesh& mesh() const { return mesh_; }
   const Coordinates& coordinates() const { return coordinates_; }
   int64_t rank() const { return rank_; }
@@ -33,7 +36,8 @@ class ProcessGroups {
   Mesh mesh_;
   Coordinates coordinates_;
   int64_t rank_ = 0;
-  std::unique_ptr<Communicator> control_;
+  std::shared_ptr<RecordingSwitch> recording_;
+  std::unique_ptr<Communicator> control_;  // also Axis::world
   std::array<std::unique_ptr<Communicator>, kNumAxes> groups_;
 };
 

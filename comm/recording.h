@@ -9,9 +9,20 @@
 
 namespace argosy {
 
-// Forwards to `inner` and writes each call into `ledger` under `axis`, unless the group has one
-// rank. `ledger` must outlive it. Pausing (evaluation, control traffic) is the caller's business:
-// see ProcessGroups.
+// Where recording communicators write; nullptr: calls are not recorded. Shared, so that one
+// assignment pauses all of them (evaluation, measurements). The ledger is the caller's.
+struct RecordingSwitch {
+  Ledger* ledger = nullptr;
+};
+
+// Forwards to `inner` and writes each call into the switch's ledger under `axis` when it is
+// started, unless the group has one rank. Barriers carry nothing and are not recorded; groups split
+// from it do not record.
+std::unique_ptr<Communicator> make_recording_communicator(
+    std::unique_ptr<Communicator> inner, Axis axis,
+    std::shared_ptr<const RecordingSwitch> recording);
+
+// The same with a ledger that stays, and must outlive it.
 std::unique_ptr<Communicator> make_recording_communicator(std::unique_ptr<Communicator> inner,
                                                           Axis axis, Ledger* ledger);
 

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "comm/communicator.h"
+#include "comm/message/transport.h"
 
 namespace argosy {
 
@@ -20,7 +21,9 @@ class MpiEnvironment {
   MpiEnvironment(const MpiEnvironment&) = delete;
   MpiEnvironment& operator=(const MpiEnvironment&) = delete;
 
-  std::unique_ptr<Communicator> world() const;
+  // Collective. All ranks of the job; the communicator and all that is split from it must be gone
+  // before the environment. `limits` is for tests of the cutting.
+  std::unique_ptr<Communicator> world(const Limits& limits = {}) const;
   // Rank among the ranks of this host (MPI_Comm_split_type SHARED), and how many they are.
   int local_rank() const { return local_rank_; }
   int local_size() const { return local_size_; }

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "comm/communicator.h"
+
+#include <exception>
+#include <utility>
+
+namespace argosy {
+
+Request& Request::operator=(Request&& other) noexcept {
+  if (this != &other) {
+    Request finished(std::move(*this));  // waits in its destructor
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+// While an exception unwinds the stack the peers may never answer: waiting could hang the very
+// report of the failure, so the call is abandoned instead. A failure met here cannot be thrown; the
+// back end remembers it and every later call throws it.
+Request::~Request() {
+  if (!state_ || std::uncaught_exceptions() > 0) return;
+  try {
+    state_->wait();
+  } catch (const std::exception&) {
+    state_.reset();
+  }
+}
+
+void Request::wait() {
+  if (!state_) return;
+  const std::unique_ptr<State> state = std::move(state_);
+  state->wait();
+}
+
+}  // namespace argosy

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A non-blocking call is a coroutine: straight-line code that posts a batch of messages, suspends
+// until they have arrived, computes, posts the next. Nothing runs by itself: Engine resumes it from
+// whichever wait() or test() this rank is in.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <utility>
+
+#include "comm/message/transport.h"
+
+namespace argosy {
+
+class Operation {
+ public:
+  struct promise_type {
+    Batch* awaited = nullptr;
+    std::exception_ptr error;
+
+    Operation get_return_object() {
+      return Operation(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
+    std::suspend_never initial_suspend() noexcept { return {}; }  // posts at once
+    std::suspend_always final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { error = std::current_exception(); }
+  };
+
+  Operation(Operation&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Operation& operator=(Operation&&) = delete;
+  ~Operation() {
+    if (handle_) handle_.destroy();
+  }
+
+  // Runs on if the awaited messages are there; true if it did.
+  bool advance();
+  bool done() const { return handle_.done() || handle_.promise().error; }
+  void rethrow_error() const {
+    if (handle_.promise().error) std::rethrow_exception(handle_.promise().error);
+  }
+
+ private:
+  explicit Operation(std::coroutine_handle<promise_type> handle) : handle_(handle) {}
+  std::coroutine_handle<promise_type> handle_;
+};
+
+// co_await delivered(batch): suspends until every message of the batch is delivered.
+struct Delivery {
+  Batch& batch;
+  bool await_ready() { return batch.test(); }
+  void await_suspend(std::coroutine_handle<Operation::promise_type> handle) noexcept {
+    handle.promise().awaited = &batch;
+  }
+  void await_resume() noexcept {}
+};
+inline Delivery delivered(Batch& batch) {
+  return Delivery{batch};
+}
+
+}  // namespace argosy

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a back end must bring: messages between two ranks. All collectives are written once on top
+// (collectives.h), so threads and MPI compute the same bits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace argosy {
+
+// Messages of the user's send and recv never meet those of collectives, whatever their tags.
+enum class Channel { user, collective };
+inline constexpr int kNumChannels = 2;
+
+// Messages under way together, of one channel and tag. Between two ranks, messages of one tag are
+// received in the order in which they were sent. Destroying a batch before test() was true abandons
+// its messages: for use on the way out of a failure only.
+class Batch {
+ public:
+  virtual ~Batch() = default;
+  // Post a message of `bytes` <= Limits::message_bytes; the memory belongs to the batch until
+  // test() is true. Throw Error.
+  virtual void send(const void* data, int64_t bytes, int peer) = 0;
+  virtual void recv(void* data, int64_t bytes, int peer) = 0;
+  // Never blocks; true: all messages are delivered. Throws Error when one failed or had another
+  // size than was expected.
+  virtual bool test() = 0;
+};
+
+// The ranks of one group.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  virtual int max_tag() const = 0;
+  virtual std::unique_ptr<Batch> open(Channel channel, int tag) = 0;
+  // Collective over `members` (ranks of this group, this one among them, in the order of the new
+  // group). `sequence` counts the splits of this group, `color` names the new group within a split.
+  virtual std::shared_ptr<Transport> subgroup(const std::vector<int>& members, int64_t sequence,
+                                              int color) = 0;
+  virtual void abort(int exit_code) = 0;
+};
+
+// How messages are cut. Tests make these small to see every boundary.
+struct Limits {
+  // A reduction receives and sums pieces of at most this size: they are still in the cache when
+  // they are summed. 1 to 2 MiB is the plateau for two ranks over shared memory.
+  int64_t reduce_piece_bytes = int64_t{1} << 20;
+  // What one reduction may take for the pieces of its peers.
+  int64_t reduce_scratch_bytes = int64_t{16} << 20;
+  // Up to this size an all_reduce is one exchange of whole buffers: one latency instead of two.
+  int64_t small_all_reduce_bytes = int64_t{16} << 10;
+  // Longer messages are cut, since MPI counts in int.
+  int64_t message_bytes = int64_t{1} << 30;
+};
+
+}  // namespace argosy
