@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "planner/spec/layout.h"
@@ -20,7 +21,7 @@
 namespace argosy {
 
 struct Extent {
-  int shard = 0;        // shard_NNNNN.h5
+  int shard = 0;        // index into Manifest::shards
   std::string dataset;  // path inside the file
   int64_t offset = 0;   // of the data in the file, bytes
   int64_t bytes = 0;
@@ -52,11 +53,29 @@ struct Manifest {
   std::vector<StoredTensor> tensors;
 };
 
-// The last line of the file is the CRC-32C of everything before it. Reading throws Error naming
-// file and reason (missing, truncated, wrong CRC, newer format).
+inline constexpr int kManifestFormatVersion = 1;
+inline constexpr const char* kManifestFile = "manifest.json";
+
+// The JSON document alone, one tensor a line.
 std::string to_json(const Manifest& manifest);
+
+// The file: the JSON document and a last line "crc32c XXXXXXXX" over everything before it.
+std::string manifest_file_text(const Manifest& manifest);
+
+// Throws Error naming `where` and the reason (truncated, wrong CRC, other format version, numbers
+// that contradict each other). What is returned has been checked: extents lie within their shards
+// and tensors, are disjoint and cover every tensor. Survives any input.
+Manifest parse_manifest_file(std::string_view text, const std::string& where);
+
+// The text of a checkpoint's manifest; Error when it is missing or larger than any manifest.
+std::string read_manifest_text(const std::filesystem::path& checkpoint_dir);
 Manifest read_manifest(const std::filesystem::path& checkpoint_dir);
 
+// CRC-32C of `bytes` bytes; seed is the CRC of what stands before them, 0 at the start.
 uint32_t crc32c(const void* data, int64_t bytes, uint32_t seed = 0);
+uint32_t crc32c_by_table(const void* data, int64_t bytes, uint32_t seed = 0);  // without SSE4.2
+
+// "parameter/model.norm.weight": how messages and tables name a stored tensor.
+std::string full_name(const StoredTensor& tensor);
 
 }  // namespace argosy

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Loading: what a rank wants and what a file holds are rectangles of the same logical tensors; a
+// load is their intersections. No layout appears here, which is why any layout reads any
+// checkpoint.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/convert.h"
+#include "checkpoint/coverage.h"
+#include "checkpoint/exchange.h"
+#include "checkpoint/manifest_check.h"
+#include "checkpoint/shard_reader.h"
+#include "checkpoint/shard_writer.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+Box overlap(const Box& a, const Box& b) {
+  return {intersect(a.rows, b.rows), intersect(a.cols, b.cols)};
+}
+
+// What one extent gives: pieces that overlap it.
+struct PlannedRead {
+  const StoredTensor* tensor = nullptr;
+  const Extent* extent = nullptr;
+  std::vector<const TensorPiece*> pieces;
+};
+// By (shard, offset): files are read one after the other, from front to back.
+using ReadPlan = std::map<std::pair<int, int64_t>, PlannedRead>;
+
+// Finds extents by tensor, then by first row.
+class ExtentIndex {
+ public:
+  explicit ExtentIndex(const Manifest& manifest) {
+    for (const StoredTensor& tensor : manifest.tensors) {
+      Entry& entry = entries_[full_name(tensor)];
+      entry.tensor = &tensor;
+      for (const Extent& extent : tensor.extents) entry.by_row.push_back(&extent);
+      std::sort(entry.by_row.begin(), entry.by_row.end(), [](const Extent* a, const Extent* b) {
+        return a->box.rows.begin < b->box.rows.begin;
+      });
+      kinds_.insert(tensor.kind);
+    }
+  }
+
+  const StoredTensor& tensor(const TensorPiece& piece) const {
+    const auto found = entries_.find(concat(piece.kind, "/", piece.name));
+    if (found != entries_.end()) return *found->second.tensor;
+    if (kinds_.count(piece.kind) == 0) {
+      std::string kinds;
+      for (const std::string& kind : kinds_) kinds += " " + kind;
+      throw Error(concat("the checkpoint holds nothing of kind '", piece.kind, "' (wanted for ",
+                         piece.name, "); its kinds:", kinds));
+    }
+    throw Error(concat("the checkpoint has no tensor ", piece.kind, "/", piece.name));
+  }
+
+  // Adds the reads that fill `piece` to `plan`; throws Error when they do not.
+  void plan_reads(const TensorPiece& piece, ReadPlan& plan) const {
+    const Entry& entry = entries_.at(concat(piece.kind, "/", piece.name));
+    int64_t found_elements = 0;
+    const auto end = std::upper_bound(
+        entry.by_row.begin(), entry.by_row.end(), piece.box.rows.end - 1,
+        [](int64_t row, const Extent* extent) { return row < extent->box.rows.begin; });
+    for (auto it = entry.by_row.begin(); it != end; ++it) {
+      const Box common = overlap((*it)->box, piece.box);
+      if (common.empty()) continue;
+      found_elements += common.size();
+      PlannedRead& read = plan[{(*it)->shard, (*it)->offset}];
+      read.tensor = entry.tensor;
+      read.extent = *it;
+      read.pieces.push_back(&piece);
+    }
+    if (found_elements != piece.box.size()) {
+      throw Error(concat(piece.kind, "/", piece.name, " ", to_string(piece.box), ": ",
+                         found_elements, " of ", piece.box.size(), " elements are there"));
+    }
+  }
+
+ private:
+  struct Entry {
+    const StoredTensor* tensor = nullptr;
+    std::vector<const Extent*> by_row;
+  };
+  std::unordered_map<std::string, Entry> entries_;
+  std::set<std::string> kinds_;
+};
+
+void check_wanted(const StoredTensor& stored, const TensorPiece& piece) {
+  if (stored.rows != piece.rows || stored.cols != piece.cols) {
+    throw ConfigError(concat(full_name(stored), ": shape (", stored.rows, ", ", stored.cols,
+                             ") in the checkpoint, (", piece.rows, ", ", piece.cols,
+                             ") in this model"));
+  }
+  if (!can_convert(stored.dtype, piece.dtype)) {
+    throw ConfigError(concat(full_name(stored), ": ", to_string(stored.dtype),
+                             " in the checkpoint cannot be read as ", to_string(piece.dtype)));
+  }
+}
+
+// Copies what `part` (row-major image `data` of dtype `from`) and `piece` have in common.
+void copy_common(const Box& part, const unsigned char* data, DType from, const TensorPiece& piece) {
+  const Box common = overlap(part, piece.box);
+  if (common.empty()) return;
+  const int64_t part_width = part.cols.size(), piece_width = piece.box.cols.size();
+  const auto source = [&](int64_t row) {
+    return data + ((row - part.rows.begin) * part_width + common.cols.begin - part.cols.begin) *
+                      size_in_bytes(from);
+  };
+  const auto destination = [&](int64_t row) {
+    return static_cast<unsigned char*>(piece.data) +
+           ((row - piece.box.rows.begin) * piece_width + common.cols.begin - piece.box.cols.begin) *
+               size_in_bytes(piece.dtype);
+  };
+  const int64_t width = common.cols.size();
+  if (width == part_width && width == piece_width) {  // rows follow each other on both sides
+    convert_elements(from, source(common.rows.begin), piece.dtype, destination(common.rows.begin),
+                     common.size());
+    return;
+  }
+  for (int64_t row = common.rows.begin; row < common.rows.end; ++row) {
+    convert_elements(from, source(row), piece.dtype, destination(row), width);
+  }
+}
+
+void fill_pieces(const std::filesystem::path& checkpoint_dir, const Manifest& manifest,
+                 const std::vector<TensorPiece>& pieces) {
+  const ExtentIndex index(manifest);
+  ReadPlan plan;
+  for (const TensorPiece& piece : pieces) {
+    if (piece.box.empty()) continue;
+    check_wanted(index.tensor(piece), piece);
+    check_piece(piece);
+    index.plan_reads(piece, plan);
+  }
+  ShardReader reader(checkpoint_dir, manifest);
+  for (const auto& [place, read] : plan) {
+    reader.read(*read.tensor, *read.extent, [&](const Box& part, const unsigned char* data) {
+      for (const TensorPiece* piece : read.pieces) {
+        copy_common(part, data, read.tensor->dtype, *piece);
+      }
+    });
+  }
+}
+
+}  // namespace
+
+Manifest load_checkpoint(Communicator& world, const std::filesystem::path& checkpoint_dir,
+                         const std::vector<TensorPiece>& pieces) {
+  // One rank asks the file system about all files; the others would only repeat the questions.
+  std::string text;
+  Outcome mine = attempt([&] {
+    if (world.rank() != 0) return;
+    text = read_manifest_text(checkpoint_dir);
+    const Manifest manifest = parse_manifest_file(text, (checkpoint_dir / kManifestFile).string());
+    const std::vector<std::string> problems = shard_file_problems(checkpoint_dir, manifest);
+    if (!problems.empty()) throw Error(problems.front());
+  });
+  throw_if_failed(agree(world, mine));
+  text = broadcast_string(world, text);
+
+  Manifest manifest;
+  mine = attempt([&] {
+    manifest = parse_manifest_file(text, (checkpoint_dir / kManifestFile).string());
+    fill_pieces(checkpoint_dir, manifest, pieces);
+  });
+  throw_if_failed(agree(world, mine));
+  return manifest;
+}
+
+}  // namespace argosy

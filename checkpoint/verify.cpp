@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What can be said about a checkpoint without a model: is it whole, and what is in it.
+#include <algorithm>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/file_io.h"
+#include "checkpoint/manifest_check.h"
+#include "checkpoint/shard_reader.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+constexpr int64_t kBucketBytes = int64_t{4} << 20;
+
+uint32_t file_crc(const File& file, int64_t bytes) {
+  std::vector<unsigned char> bucket(static_cast<size_t>(std::min(bytes, kBucketBytes)));
+  uint32_t crc = 0;
+  for (int64_t done = 0; done < bytes; done += kBucketBytes) {
+    const int64_t count = std::min(kBucketBytes, bytes - done);
+    file.read_at(done, bucket.data(), count);
+    crc = crc32c(bucket.data(), count, crc);
+  }
+  return crc;
+}
+
+// The tensors first, because their names say more than the file's.
+void verify_shard(const std::filesystem::path& directory, const Manifest& manifest, size_t index,
+                  std::vector<std::string>& problems) {
+  const StoredShard& shard = manifest.shards[index];
+  const size_t problems_before = problems.size();
+  ShardReader reader(directory, manifest);
+  for (const StoredTensor& tensor : manifest.tensors) {
+    for (const Extent& extent : tensor.extents) {
+      if (static_cast<size_t>(extent.shard) != index) continue;
+      try {
+        reader.read(tensor, extent, [](const Box&, const unsigned char*) {});
+      } catch (const Error& e) {
+        problems.emplace_back(e.what());
+      }
+    }
+  }
+  if (problems.size() != problems_before) return;
+  const File file = File::open_for_reading(directory / shard.file);
+  const uint32_t crc = file_crc(file, shard.bytes);
+  if (crc != shard.crc32c) {
+    problems.push_back(concat((directory / shard.file).string(),
+                              ": damaged outside of the tensors, in HDF5's own structures: CRC-32C "
+                              "of the file is ",
+                              std::hex, crc, ", the manifest says ", shard.crc32c));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> verify_checkpoint(const std::filesystem::path& checkpoint_dir) {
+  try {
+    const Manifest manifest = read_manifest(checkpoint_dir);
+    std::vector<std::string> problems = shard_file_problems(checkpoint_dir, manifest);
+    if (!problems.empty()) return problems;
+    for (size_t i = 0; i < manifest.shards.size(); ++i) {
+      verify_shard(checkpoint_dir, manifest, i, problems);
+    }
+    return problems;
+  } catch (const std::exception& e) {
+    return {e.what()};
+  }
+}
+
+std::optional<int64_t> newest_valid_checkpoint(const std::filesystem::path& checkpoints_dir,
+                                               std::vector<std::string>* skipped) {
+  std::vector<int64_t> steps = list_checkpoints(checkpoints_dir);
+  std::reverse(steps.begin(), steps.end());
+  for (const int64_t step : steps) {
+    const std::filesystem::path directory = checkpoint_path(checkpoints_dir, step);
+    std::string problem;
+    try {
+      const Manifest manifest = read_manifest(directory);
+      const std::vector<std::string> problems = shard_file_problems(directory, manifest);
+      if (!problems.empty()) problem = problems.front();
+      if (manifest.step != step) {
+        problem = concat(directory.string(), ": the manifest says step ", manifest.step);
+      }
+    } catch (const std::exception& e) {
+      problem = e.what();
+    }
+    if (problem.empty()) return step;
+    if (skipped != nullptr) skipped->push_back(problem);
+  }
+  return std::nullopt;
+}
+
+}  // namespace argosy
