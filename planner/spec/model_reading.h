@@ -1,16 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Parts of the config reader that have a file of their own. For .cpp files only.
+// Parts of the config reader, one per file. Keys, defaults and their meaning are those of Hugging
+// Face Transformers' configuration classes. For .cpp files only.
 #pragma once
+
+#include <string>
+#include <vector>
 
 #include "planner/spec/json.h"
 #include "planner/spec/model.h"
 
 namespace argosy {
 
+// Each fills `model`, whose model_type is set, from the config. Throws ConfigError naming the key.
+void read_gpt2(JsonObject& config, ModelSpec& model);
+// False if model_type is not one of llama_like_types().
+bool read_llama_like(JsonObject& config, ModelSpec& model);
+std::vector<std::string> llama_like_types();
+void read_moe(JsonObject& config, ModelSpec& model);  // mixtral, qwen2_moe, qwen3_moe
+
 // Both spellings of Transformers: `rope_theta` with `rope_scaling` (v4) and `rope_parameters` (v5).
 // Throws ConfigError for a rope type that is not in RopeSpec.
 RopeSpec read_rope(JsonObject& config, double default_theta, int64_t max_positions);
+
+// hidden_size, num_heads and, unless the config or `model.head_dim` has it, head_dim.
+void read_heads(JsonObject& config, ModelSpec& model, const std::string& hidden_key,
+                const std::string& heads_key);
+
+// ConfigError unless the key, if it is there, has the one value (one of the words) that this
+// project can represent.
+void expect_flag(JsonObject& config, const std::string& key, bool only);
+void expect_word(JsonObject& config, const std::string& key, const std::vector<std::string>& valid);
 
 }  // namespace argosy

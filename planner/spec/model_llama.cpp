@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Llama and its descendants: RMS norms, rotary embedding, SwiGLU, grouped-query attention.
+#include <algorithm>
+
+#include "planner/spec/check.h"
+#include "planner/spec/model_reading.h"
+
+namespace argosy {
+
+namespace {
+
+// What a model type fixes, and what Transformers assumes where its config is silent.
+struct TypeFacts {
+  const char* name;
+  double rms_norm_eps, rope_theta;
+  int64_t max_positions;
+  int64_t head_dim;        // 0: hidden / heads
+  int64_t sliding_window;  // 0: none
+  bool qkv_bias;           // always there, whatever attention_bias says
+  bool attention_bias;     // the key exists and adds biases to q, k, v and o
+  bool qk_norm;
+};
+constexpr TypeFacts kTypes[] = {
+    // name, eps, theta, positions, head_dim, window, qkv_bias, attention_bias, qk_norm
+    {"llama", 1e-6, 1e4, 2048, 0, 0, false, true, false},
+    {"mistral", 1e-6, 1e4, 131072, 0, 4096, false, false, false},
+    {"qwen2", 1e-6, 1e4, 32768, 0, 0, true, false, false},
+    {"qwen3", 1e-6, 1e4, 32768, 128, 0, false, true, true},
+    {"mixtral", 1e-5, 1e6, 131072, 0, 0, false, false, false},
+    {"qwen2_moe", 1e-6, 1e4, 32768, 0, 0, true, false, false},
+    {"qwen3_moe", 1e-6, 1e4, 32768, 0, 0, false, true, true},
+};
+
+// Which keys a query sees. Qwen2 and Qwen3 window the layers from max_window_layers on, and only if
+// use_sliding_window says so; here all layers are alike.
+void read_sliding_window(JsonObject& config, ModelSpec& model, int64_t fallback) {
+  // A null is "no window", a missing key the default of the type.
+  const bool is_null = config.contains("sliding_window") && !config.has("sliding_window");
+  model.sliding_window = is_null ? 0 : config.integer("sliding_window", fallback);
+  if (model.sliding_window < 0) config.fail("sliding_window", "expected at least 0 or null");
+  if (model.model_type.starts_with("qwen")) {
+    if (!config.boolean("use_sliding_window", false)) {
+      model.sliding_window = 0;
+    } else if (const int64_t first = config.integer("max_window_layers", 0);
+               first >= model.num_layers) {
+      model.sliding_window = 0;
+    } else if (first > 0) {
+      config.fail("max_window_layers",
+                  "layers with and without a window cannot be represented; "
+                  "valid: 0 or at least num_hidden_layers");
+    }
+  }
+  if (!config.has("layer_types")) return;
+  const std::vector<std::string> kinds = config.texts("layer_types");
+  const std::string expected = model.sliding_window > 0 ? "sliding_attention" : "full_attention";
+  for (const std::string& kind : kinds) {
+    if (kind != expected) {
+      config.fail("layer_types", concat("'", kind, "' cannot be represented; valid: '", expected,
+                                        "' for every layer"));
+    }
+  }
+}
+
+void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type) {
+  model.head_dim = type.head_dim;
+  read_heads(config, model, "hidden_size", "num_attention_heads");
+  model.head_dim = config.positive_integer("head_dim", model.head_dim);
+  if (model.head_dim % 2 != 0) {
+    throw ConfigError(concat(config.where(),
+                             ": head_dim: rotary embedding needs an even head size, found ",
+                             model.head_dim));
+  }
+  // Only LlamaConfig ties the default to another key; elsewhere a missing key would be a guess.
+  model.num_kv_heads = model.model_type == "llama"
+                           ? config.positive_integer("num_key_value_heads", model.num_heads)
+                           : config.positive_integer("num_key_value_heads");
+  if (model.num_heads % model.num_kv_heads != 0) {
+    config.fail("num_key_value_heads", concat("must divide num_attention_heads=", model.num_heads));
+  }
+  const bool bias = type.attention_bias && config.boolean("attention_bias", false);
+  if (!type.attention_bias) expect_flag(config, "attention_bias", type.qkv_bias);
+  model.qkv_bias = type.qkv_bias || bias;
+  model.attention_output_bias = bias;
+  if (type.qkv_bias) expect_flag(config, "qkv_bias", true);
+  model.qk_norm = type.qk_norm;
+}
+
+}  // namespace
+
+std::vector<std::string> llama_like_types() {
+  std::vector<std::string> names;
+  for (const TypeFacts& type : kTypes) names.emplace_back(type.name);
+  return names;
+}
+
+bool read_llama_like(JsonObject& config, ModelSpec& model) {
+  const auto* found = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& facts) {
+    return model.model_type == facts.name;
+  });
+  if (found == std::end(kTypes)) return false;
+  const TypeFacts& type = *found;
+  model.vocab_size = config.positive_integer("vocab_size");
+  model.num_layers = config.positive_integer("num_hidden_layers");
+  model.layer_is_moe.assign(static_cast<size_t>(model.num_layers), false);
+  model.max_positions = config.positive_integer("max_position_embeddings", type.max_positions);
+  read_attention(config, model, type);
+  read_sliding_window(config, model, type.sliding_window);
+  model.norm_eps = config.positive_number("rms_norm_eps", type.rms_norm_eps);
+  model.rope = read_rope(config, type.rope_theta, model.max_positions);
+  model.tied_head = config.boolean("tie_word_embeddings", false);
+  model.init_std = config.positive_number("initializer_range", 0.02);
+  expect_word(config, "hidden_act", {"silu", "swish"});
+  expect_flag(config, "mlp_bias", false);
+  if (model.model_type == "mixtral" || model.model_type.ends_with("_moe")) read_moe(config, model);
+  const bool any_dense = std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
+                         model.layer_is_moe.end();
+  if (any_dense) {
+    model.ffn_size = config.positive_integer("intermediate_size");
+  } else {
+    config.ignore("intermediate_size");
+  }
+  return true;
+}
+
+}  // namespace argosy
