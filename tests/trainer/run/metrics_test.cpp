@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/run/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "planner/spec/check.h"
+#include "planner/spec/json.h"
+#include "planner/spec/philox.h"
+
+namespace argosy {
+namespace {
+
+StepMetrics full_metrics() {
+  StepMetrics metrics;
+  metrics.step = 12;
+  metrics.loss = 1.0 / 3;
+  metrics.grad_norm = 0x1.fffffffffffffp-3;
+  metrics.lr = 3e-4;
+  metrics.step_s = 0.1;
+  metrics.tokens = int64_t{1} << 53;
+  metrics.tokens_per_s = 80600.123456789;
+  metrics.mfu = 0.412, metrics.mfu_palm = 0.43, metrics.hfu = 0.5;
+  metrics.memory_bytes = {1, 2, 3, 4, 5, 6};
+  metrics.peak_bytes = 21;
+  metrics.aux_loss = 0.01, metrics.z_loss = 5e-324, metrics.moe_imbalance = 1.31;
+  metrics.moe_dropped = 0, metrics.bubble_fraction = 0.06, metrics.exposed_comm_s = 0.011;
+  metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
+  return metrics;
+}
+
+TEST(Metrics, EveryFieldReadsBackExactly) {
+  const StepMetrics metrics = full_metrics();
+  EXPECT_EQ(parse_metrics(to_json_line(metrics), "test"), metrics);
+  StepMetrics plain;
+  plain.step = 1;
+  EXPECT_EQ(parse_metrics(to_json_line(plain), "test"), plain);
+}
+
+TEST(Metrics, AnyDoubleReadsBackExactly) {
+  for (uint64_t i = 0; i < 2000; ++i) {
+    StepMetrics metrics;
+    metrics.step = 1;
+    metrics.loss = std::exp(40 * standard_normal(7, 1, i));
+    ASSERT_EQ(parse_metrics(to_json_line(metrics), "test").loss, metrics.loss);
+  }
+}
+
+TEST(Metrics, KeysOfTheContract) {
+  const std::string line = to_json_line(full_metrics());
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const Json json = parse_json(line, "test");
+  for (const char* key :
+       {"step", "loss", "grad_norm", "lr", "step_s", "tokens", "tokens_per_s", "mfu", "mfu_palm",
+        "hfu", "memory_bytes", "aux_loss", "z_loss", "moe_imbalance", "moe_dropped",
+        "bubble_fraction", "exposed_comm_s", "eval_loss", "trained_tokens"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+  for (const char* key :
+       {"peak", "parameters", "gradients", "optimizer", "activations", "buffers", "workspace"}) {
+    EXPECT_TRUE(json["memory_bytes"].contains(key)) << key;
+  }
+}
+
+TEST(Metrics, UnknownIsAbsentAndNotFiniteIsNull) {
+  StepMetrics metrics;
+  metrics.step = 1;
+  metrics.loss = std::numeric_limits<double>::infinity();
+  const std::string line = to_json_line(metrics);
+  EXPECT_EQ(line.find("aux_loss"), std::string::npos);
+  EXPECT_NE(line.find("\"loss\":null"), std::string::npos) << line;
+  EXPECT_TRUE(std::isnan(parse_metrics(line, "test").loss));
+}
+
+TEST(Metrics, BadLinesNameThePlace) {
+  try {
+    parse_metrics("{\"step\": \"one\"}", "metrics.jsonl line 3");
+    FAIL() << "no ConfigError";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("metrics.jsonl line 3: step"), std::string::npos)
+        << error.what();
+  }
+  EXPECT_THROW(parse_metrics("{", "test"), ConfigError);
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/run/metrics.h"
+
+#include <limits>
+
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+// The optional numbers and their keys, once for writing and reading.
+struct OptionalNumber {
+  const char* key;
+  std::optional<double> StepMetrics::*field;
+};
+constexpr OptionalNumber kOptionalNumbers[] = {
+    {"aux_loss", &StepMetrics::aux_loss},
+    {"z_loss", &StepMetrics::z_loss},
+    {"moe_imbalance", &StepMetrics::moe_imbalance},
+    {"moe_dropped", &StepMetrics::moe_dropped},
+    {"bubble_fraction", &StepMetrics::bubble_fraction},
+    {"exposed_comm_s", &StepMetrics::exposed_comm_s},
+    {"eval_loss", &StepMetrics::eval_loss},
+};
+struct Number {
+  const char* key;
+  double StepMetrics::*field;
+};
+constexpr Number kNumbers[] = {
+    {"loss", &StepMetrics::loss},
+    {"grad_norm", &StepMetrics::grad_norm},
+    {"lr", &StepMetrics::lr},
+    {"step_s", &StepMetrics::step_s},
+    {"tokens_per_s", &StepMetrics::tokens_per_s},
+    {"mfu", &StepMetrics::mfu},
+    {"mfu_palm", &StepMetrics::mfu_palm},
+    {"hfu", &StepMetrics::hfu},
+};
+
+Json memory_json(const StepMetrics& metrics) {
+  Json memory = {{"peak", metrics.peak_bytes}};
+  for (int i = 0; i < kNumMemoryCategories; ++i) {
+    memory[std::string(to_string(static_cast<MemoryCategory>(i)))] =
+        metrics.memory_bytes[static_cast<size_t>(i)];
+  }
+  return memory;
+}
+
+}  // namespace
+
+std::string to_json_line(const StepMetrics& metrics) {
+  Json line;
+  line["step"] = metrics.step;
+  for (const Number& number : kNumbers) line[number.key] = metrics.*number.field;
+  line["tokens"] = metrics.tokens;
+  line["memory_bytes"] = memory_json(metrics);
+  for (const OptionalNumber& number : kOptionalNumbers) {
+    if (const auto& value = metrics.*number.field) line[number.key] = *value;
+  }
+  if (metrics.trained_tokens) line["trained_tokens"] = *metrics.trained_tokens;
+  return line.dump();  // the shortest digits that read back exactly
+}
+
+StepMetrics parse_metrics(std::string_view line, const std::string& where) {
+  constexpr double kNotFinite = std::numeric_limits<double>::quiet_NaN();
+  const Json json = parse_json(line, where);
+  JsonObject object(json, where);
+  StepMetrics metrics;
+  metrics.step = object.positive_integer("step");
+  for (const Number& number : kNumbers) {
+    metrics.*number.field = object.number(number.key, kNotFinite);
+  }
+  metrics.tokens = object.integer("tokens");
+  JsonObject memory = object.object("memory_bytes");
+  metrics.peak_bytes = memory.integer("peak");
+  for (int i = 0; i < kNumMemoryCategories; ++i) {
+    metrics.memory_bytes[static_cast<size_t>(i)] =
+        memory.integer(std::string(to_string(static_cast<MemoryCategory>(i))));
+  }
+  for (const OptionalNumber& number : kOptionalNumbers) {
+    if (object.has(number.key)) metrics.*number.field = object.number(number.key);
+  }
+  if (object.has("trained_tokens")) metrics.trained_tokens = object.integer("trained_tokens");
+  return metrics;
+}
+
+namespace {
+
+// Calls visit(line, metrics) for every whole line: one that ends with a line break.
+template <typename Visit>
+void for_each_line(const std::filesystem::path& path, const Visit& visit) {
+  const std::string text = read_text_file(path);
+  size_t begin = 0;
+  for (int64_t number = 1; begin < text.size(); ++number) {
+    const size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    const std::string_view line = std::string_view(text).substr(begin, end - begin);
+    visit(line, parse_metrics(line, concat(path.string(), " line ", number)));
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
+std::vector<StepMetrics> read_metrics(const std::filesystem::path& path) {
+  std::vector<StepMetrics> metrics;
+  for_each_line(path,
+                [&](std::string_view, const StepMetrics& of_step) { metrics.push_back(of_step); });
+  return metrics;
+}
+
+std::string metrics_lines_until(const std::filesystem::path& path, int64_t last_step) {
+  std::string kept;
+  for_each_line(path, [&](std::string_view line, const StepMetrics& of_step) {
+    if (of_step.step <= last_step) kept.append(line).push_back('\n');
+  });
+  return kept;
+}
+
+}  // namespace argosy

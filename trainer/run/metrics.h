@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a step reports, and its line of metrics.jsonl.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/spec/types.h"
+
+namespace argosy {
+
+// One optimizer step of the whole job. Ratios are fractions.
+struct StepMetrics {
+  int64_t step = 0;      // from 1
+  double loss = 0;       // cross entropy per unmasked token before the update, nothing else added
+  double grad_norm = 0;  // global L2 norm of the objective's gradient before clipping
+  double lr = 0;
+  double step_s = 0;   // wall time of the slowest rank
+  int64_t tokens = 0;  // positions: global_batch * seq_len
+  double tokens_per_s = 0;
+  double mfu = 0, mfu_palm = 0, hfu = 0;
+  std::array<int64_t, kNumMemoryCategories> memory_bytes{};  // peaks of the fullest rank
+  int64_t peak_bytes = 0;                                    // of all categories together
+
+  std::optional<double> aux_loss, z_loss;  // as they enter the objective, coefficients included
+  std::optional<double> moe_imbalance;     // most loaded expert's tokens over the mean
+  std::optional<double> moe_dropped;       // share of the routed rows
+  std::optional<double> bubble_fraction;   // idle share of the step of the average stage
+  std::optional<double> exposed_comm_s;
+  std::optional<double> eval_loss;        // on the evaluation data after this step
+  std::optional<int64_t> trained_tokens;  // unmasked tokens of this step
+
+  bool operator==(const StepMetrics&) const = default;
+};
+
+// One JSON object without a line break. Numbers read back exactly; an unknown field has no key; a
+// loss that is not finite is null, as JSON has no word for it.
+std::string to_json_line(const StepMetrics& metrics);
+
+// The inverse. Keys that this version does not know are ignored, so that older programs read newer
+// runs. Throws ConfigError naming `where` and the key.
+StepMetrics parse_metrics(std::string_view line, const std::string& where);
+
+// All lines of a metrics.jsonl; a last line that was cut short by a crash is left out.
+std::vector<StepMetrics> read_metrics(const std::filesystem::path& path);
+
+// The text of those lines whose step is at most `last_step`, unchanged.
+std::string metrics_lines_until(const std::filesystem::path& path, int64_t last_step);
+
+}  // namespace argosy

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/run/run_dir.h"
+
+#include <ctime>
+#include <system_error>
+#include <utility>
+
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+// "2026-11-21T08:00:20Z"
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts = {};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+void refuse_checkpoints(const std::filesystem::path& run_dir) {
+  const std::filesystem::path checkpoints = run_dir / "checkpoints";
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoints, none)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step_")) {
+      throw ConfigError(concat("--run-dir ", run_dir.string(), ": holds checkpoints already (",
+                               name, "); give --resume auto to go on with that run, or another ",
+                               "folder for a new one"));
+    }
+  }
+}
+
+// Rewrites metrics.jsonl without the steps after `last_step` and without a line cut by a crash.
+void drop_metrics_after(const std::filesystem::path& path, int64_t last_step) {
+  const bool keeps_some = last_step > 0 && std::filesystem::exists(path);
+  write_text_file(path, keeps_some ? metrics_lines_until(path, last_step) : "");
+}
+
+// Messages may quote anything: bytes that are not UTF-8 are replaced, not fatal.
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::ofstream open_for_append(const std::filesystem::path& path) {
+  std::ofstream out(path, std::ios::app);
+  if (!out) throw Error(concat("cannot open ", path.string(), " for writing"));
+  return out;
+}
+
+void append_line(std::ofstream& out, const std::string& line, const std::filesystem::path& path) {
+  out << line << '\n' << std::flush;
+  if (!out) throw Error(concat("writing to ", path.string(), " failed (is the disk full?)"));
+}
+
+}  // namespace
+
+std::string_view to_string(RunState state) {
+  switch (state) {
+    case RunState::running:
+      return "running";
+    case RunState::done:
+      return "done";
+    case RunState::failed:
+      return "failed";
+    case RunState::requeue:
+      return "requeue";
+  }
+  CHECK(false, "run state ", static_cast<int>(state));
+}
+
+RunDir::RunDir(std::filesystem::path path, bool is_resume)
+    : path_(std::move(path)), started_(utc_now()) {
+  std::error_code code;
+  std::filesystem::create_directories(path_, code);
+  if (code || !std::filesystem::is_directory(path_)) {
+    throw ConfigError(concat("--run-dir ", path_.string(), ": cannot be made a folder: ",
+                             code ? code.message() : "it is a file"));
+  }
+  if (!is_resume) refuse_checkpoints(path_);
+}
+
+void RunDir::begin(std::string_view plan_json, std::string_view run_cfg, int64_t resume_step) {
+  const bool has_plan = std::filesystem::exists(plan());
+  if (!has_plan || read_text_file(plan()) != plan_json) {
+    if (has_plan && resume_step > 0) {
+      std::filesystem::rename(plan(), path_ / concat("plan.step_", resume_step, ".json"));
+    }
+    write_text_file(plan(), plan_json);
+  }
+  write_text_file(path_ / "run.cfg", run_cfg);
+  drop_metrics_after(metrics(), resume_step);
+  metrics_ = open_for_append(metrics());
+  events_ = open_for_append(path_ / "events.jsonl");
+}
+
+void RunDir::append(const StepMetrics& metrics_of_step) {
+  CHECK(metrics_.is_open(), "begin() comes first");
+  append_line(metrics_, to_json_line(metrics_of_step), metrics());
+}
+
+void RunDir::append_event(int64_t step, std::string_view event, std::string_view message) {
+  CHECK(events_.is_open(), "begin() comes first");
+  const Json line = {{"time", utc_now()}, {"step", step}, {"event", event}, {"message", message}};
+  append_line(events_, dump(line, -1), path_ / "events.jsonl");
+}
+
+void RunDir::write_status(RunState state, int exit_code, int64_t step,
+                          std::string_view message) const {
+  const bool is_running = state == RunState::running;
+  const Json status = {{"state", to_string(state)},
+                       {"exit_code", is_running ? Json(nullptr) : Json(exit_code)},
+                       {"step", step},
+                       {"message", message},
+                       {"started", started_},
+                       {"ended", is_running ? Json(nullptr) : Json(utc_now())}};
+  write_text_file(path_ / "status.json", dump(status, 2) + "\n");
+}
+
+}  // namespace argosy

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The folder of a run. One rank (0) holds the object; the others stay away from these files.
+//   plan.json      the plan that runs; plan.step_N.json: an older one, which ran up to step N
+//   run.cfg        every option as resolved; --config reads it back
+//   metrics.jsonl  a JSON object a step (metrics.h)
+//   events.jsonl   what else happened: {"time", "step", "event", "message"}
+//   status.json    how it goes or how it ended: {"state", "exit_code", "step", "message",
+//                  "started", "ended"}
+//   report.html, trace.json, checkpoints/
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "trainer/run/metrics.h"
+
+namespace argosy {
+
+enum class RunState { running, done, failed, requeue };
+std::string_view to_string(RunState state);
+
+class RunDir {
+ public:
+  // Creates the folder. Throws ConfigError if it cannot be, or if it holds checkpoints and this is
+  // not a resume: they would be mixed with those of another run.
+  RunDir(std::filesystem::path path, bool is_resume);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path plan() const { return path_ / "plan.json"; }
+  std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path report() const { return path_ / "report.html"; }
+  std::filesystem::path trace() const { return path_ / "trace.json"; }
+
+  // Call first: writes plan.json and run.cfg, drops the metrics of steps after `resume_step` (0:
+  // all of them) and opens metrics.jsonl and events.jsonl for appending. A plan.json that differs
+  // stays as plan.step_<resume_step>.json. Throws Error naming the file that cannot be written.
+  void begin(std::string_view plan_json, std::string_view run_cfg, int64_t resume_step);
+
+  // Each line is handed to the system before the call returns: a crash of the program loses none.
+  void append(const StepMetrics& metrics);
+  void append_event(int64_t step, std::string_view event, std::string_view message);
+
+  // Replaces status.json; `exit_code` and the time of the end are null while running.
+  void write_status(RunState state, int exit_code, int64_t step, std::string_view message) const;
+
+ private:
+  std::filesystem::path path_;
+  std::string started_;  // ISO 8601, UTC
+  std::ofstream metrics_, events_;
+};
+
+}  // namespace argosy
