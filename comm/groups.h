@@ -28,6 +28,7 @@ class ProcessGroups {
   }  // all ranks, never recorded: logging, counts, guards
   // Where this rank's calls are recorded from now on; nullptr: nowhere, as in evaluations.
   void set_ledger(Ledger* ledger) { recording_->ledger = ledger; }
+  Ledger* ledger() const { return recording_->ledger; }
   const Mesh& mesh() const { return mesh_; }
   const Coordinates& coordinates() const { return coordinates_; }
   int64_t rank() const { return rank_; }
@@ -39,6 +40,22 @@ class ProcessGroups {
   std::shared_ptr<RecordingSwitch> recording_;
   std::unique_ptr<Communicator> control_;  // also Axis::world
   std::array<std::unique_ptr<Communicator>, kNumAxes> groups_;
+};
+
+// Control traffic on a recorded axis (counts of rows, of choices): nothing is recorded while this
+// lives.
+class UnrecordedScope {
+ public:
+  explicit UnrecordedScope(ProcessGroups& groups) : groups_(groups), ledger_(groups.ledger()) {
+    groups_.set_ledger(nullptr);
+  }
+  ~UnrecordedScope() { groups_.set_ledger(ledger_); }
+  UnrecordedScope(const UnrecordedScope&) = delete;
+  UnrecordedScope& operator=(const UnrecordedScope&) = delete;
+
+ private:
+  ProcessGroups& groups_;
+  Ledger* ledger_;
 };
 
 }  // namespace argosy

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The attention half of a block: y = x + o(attention(q, k, v)) with q, k, v Linears of norm(x).
+// Heads are split over tp.
+#pragma once
+
+#include "trainer/layers/context.h"
+#include "trainer/layers/linear.h"
+#include "trainer/layers/norm.h"
+#include "trainer/ops/attention.h"
+#include "trainer/ops/rope.h"
+
+namespace argosy {
+
+// Kept by forward; x itself is kept by the block.
+struct AttentionState {
+  NormStatistics norm;
+  Tensor q, k,
+      v;  // (n, hq*D), (n, hk*D), (n, hk*D); after RoPE, or with q_norm/k_norm before the norm
+  Tensor q_rms, k_rms;                    // (n*hq), (n*hk) statistics of q_norm and k_norm
+  Tensor out;                             // (n, hq*D)
+  Tensor lse;                             // (n, hq)
+  Tensor q_lora, k_lora, v_lora, o_lora;  // (n, r)
+};
+
+class Attention {
+ public:
+  Attention(const LayerContext& ctx, const ParameterStore& store, int layer);
+
+  // x (s, H) -> y (s, H), in category buffers.
+  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                 const Tensor& x, AttentionState* state, Keep keep) const;
+  // gradient (s, H): in, of y; out, of x.
+  void backward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                const Tensor& x, const AttentionState& state, const Tensor& gradient) const;
+
+ private:
+  ops::AttentionShape shape_of(const Microbatch& microbatch) const;
+  // q or k as attention reads it, from what is kept.
+  Tensor ready(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+               const Tensor& kept, const Tensor& rms, const Parameter* gain, int64_t heads) const;
+  // In place: gradient of a ready q or k -> gradient of the Linear's output.
+  void ready_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                      const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
+                      const Parameter* gain, int64_t heads, const Tensor& gradient) const;
+
+  Norm norm_;
+  Linear q_, k_, v_, o_;
+  const Parameter* o_bias_;
+  const Parameter* q_norm_;  // gain (D), null without q_norm/k_norm
+  const Parameter* k_norm_;
+  int64_t heads_, kv_heads_, head_dim_, window_;
+  bool use_rope_;
+  double eps_;
+};
+
+}  // namespace argosy

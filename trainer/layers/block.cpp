@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/block.h"
+
+#include "trainer/ops/elementwise.h"
+
+namespace argosy {
+
+Block::Block(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
+    : recompute_(ctx.plan.recompute[static_cast<size_t>(layer)]),
+      attention_(ctx, store, layer),
+      mlp_norm_(ctx, store, layer, TensorRole::mlp_norm, TensorRole::mlp_norm_bias) {
+  if (moe_index >= 0) {
+    moe_.emplace(ctx, store, layer, moe_index);
+  } else {
+    mlp_.emplace(ctx, store, layer, kDenseMlp);
+  }
+}
+
+Tensor Block::forward(const LayerContext& ctx, const Microbatch& microbatch,
+                      const ops::RopeTable& rope, const Tensor& x, BlockState* state, Keep keep,
+                      RouterTotals* totals) const {
+  state->x = x;
+  if (keep == Keep::for_backward) ctx.device.recategorize(x, MemoryCategory::activations);
+  if (keep == Keep::for_backward && recompute_ == Recompute::none) {
+    return run(ctx, microbatch, rope, state, keep, totals);
+  }
+  BlockState passing;
+  passing.x = x;
+  return run(ctx, microbatch, rope, &passing, Keep::discard, totals);
+}
+
+Tensor Block::run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                  BlockState* state, Keep keep, RouterTotals* totals) const {
+  state->h = attention_.forward(ctx, microbatch, rope, state->x, &state->attention, keep);
+  ctx.device.recategorize(state->h, category_of(keep));
+  const Tensor input = mlp_norm_.forward(ctx, state->h, &state->mlp_norm, category_of(keep));
+  Tensor y = mlp_ ? mlp_->forward(ctx, input, &state->mlp, keep, MemoryCategory::buffers)
+                  : moe_->forward(ctx, microbatch, input, &state->moe, keep, totals);
+  ops::add(ctx.device, state->h, y);
+  return y;
+}
+
+void Block::backward(const LayerContext& ctx, const Microbatch& microbatch,
+                     const ops::RopeTable& rope, BlockState* state, const Tensor& gradient) const {
+  if (recompute_ == Recompute::full) run(ctx, microbatch, rope, state, Keep::for_backward, nullptr);
+
+  {
+    Tensor input;  // of the MLP, computed again where a gradient needs it
+    if (moe_ || mlp_->needs_input()) input = mlp_norm_.apply(ctx, state->h, state->mlp_norm);
+    const Tensor dinput = mlp_ ? mlp_->backward(ctx, gradient, input, state->mlp)
+                               : moe_->backward(ctx, microbatch, gradient, input, state->moe);
+    mlp_norm_.backward(ctx, dinput, state->h, state->mlp_norm, gradient, true);
+  }
+  state->mlp = {};
+  state->moe = {};
+  attention_.backward(ctx, microbatch, rope, state->x, state->attention, gradient);
+  *state = {};
+}
+
+}  // namespace argosy

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What every layer needs to know about where it runs, passed down explicitly.
+#pragma once
+
+#include "comm/groups.h"
+#include "planner/spec/plan.h"
+#include "trainer/device/device_context.h"
+#include "trainer/tensor.h"
+
+namespace argosy {
+
+// Letters used for shapes in this folder: B sequences and T tokens a sequence of the micro-batch, n
+// = B*T tokens before and s after the sequence-parallel split (n/tp, or n without it), H hidden
+// size, D head size, hq and hk query and key/value heads of this rank, F MLP width of this rank, V
+// vocabulary rows of this rank, E experts, k choices, R rows at this rank's experts.
+struct LayerContext {
+  DeviceContext& device;
+  ProcessGroups& groups;
+  const Plan& plan;
+
+  DType compute() const { return compute_dtype(plan.precision); }
+  DType statistic() const { return statistic_dtype(plan.precision); }
+  bool sequence_parallel() const { return plan.sequence_parallel && plan.mesh.tp > 1; }
+  int64_t hidden() const { return plan.model.hidden_size; }
+
+  // Scratch, gone when its last view is.
+  Tensor scratch(Shape shape, DType dtype) const {
+    return device.empty(shape, dtype, MemoryCategory::workspace);
+  }
+  Tensor scratch(Shape shape) const { return scratch(shape, compute()); }
+};
+
+// Whether forward keeps what backward needs. In `discard` the same tensors are scratch.
+enum class Keep { for_backward, discard };
+inline MemoryCategory category_of(Keep keep) {
+  return keep == Keep::for_backward ? MemoryCategory::activations : MemoryCategory::workspace;
+}
+
+// One micro-batch as a stage sees it.
+struct Microbatch {
+  int64_t batch = 0, seq_len = 0;  // B, T
+  Tensor inputs;                   // (n) int32
+  Tensor targets;                  // (n) int32, negative: masked
+  Tensor mask;      // (s) statistic dtype: 1 where this rank's token is to be predicted
+  Tensor unmasked;  // (B) statistic dtype: predicted tokens of each sequence
+  int64_t tokens() const { return batch * seq_len; }
+};
+
+inline Buffer buffer_of(const Tensor& t) {
+  return {t.raw(), t.size(), t.dtype(), t.device()};
+}
+
+}  // namespace argosy

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/embedding.h"
+
+#include "trainer/layers/tensor_parallel.h"
+#include "trainer/ops/embedding.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr int kEmbeddingLayer = -1;
+
+// Of this rank's rows among the micro-batch's tokens.
+int64_t first_row(const LayerContext& ctx, const Tensor& rows) {
+  return ctx.sequence_parallel() ? ctx.groups.coordinates().tp * rows.dim(0) : 0;
+}
+
+}  // namespace
+
+Embedding::Embedding(const LayerContext& ctx, const ParameterStore& store)
+    : table_(&store.at(kEmbeddingLayer, TensorRole::embedding)),
+      positions_(store.find(kEmbeddingLayer, TensorRole::position_embedding)),
+      first_id_(
+          split_range(ctx.plan.model.vocab_size, ctx.plan.mesh.tp, ctx.groups.coordinates().tp)
+              .begin) {}
+
+Tensor Embedding::forward(const LayerContext& ctx, const Microbatch& microbatch) const {
+  const Tensor partial = ctx.scratch({microbatch.tokens(), ctx.hidden()});
+  ops::embedding_forward(ctx.device, microbatch.inputs, table_->value, first_id_, partial);
+  Tensor y = reduce_tokens(ctx, partial, MemoryCategory::buffers);
+  if (positions_ != nullptr) {
+    ops::add_positions(ctx.device, positions_->value, first_row(ctx, y), microbatch.seq_len, y);
+  }
+  return y;
+}
+
+void Embedding::backward(const LayerContext& ctx, const Microbatch& microbatch,
+                         const Tensor& dy) const {
+  if (!table_->grad.defined()) return;
+  if (positions_ != nullptr) {
+    ops::positions_backward(ctx.device, dy, first_row(ctx, dy), microbatch.seq_len,
+                            positions_->grad);
+  }
+  ops::embedding_backward(ctx.device, gather_tokens(ctx, dy), microbatch.inputs, first_id_,
+                          table_->grad);
+}
+
+}  // namespace argosy

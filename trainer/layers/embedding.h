@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Token embedding, its table split over tp by vocabulary rows, and GPT-2's learned positions.
+#pragma once
+
+#include "trainer/layers/context.h"
+#include "trainer/layers/parameters.h"
+
+namespace argosy {
+
+class Embedding {
+ public:
+  Embedding(const LayerContext& ctx, const ParameterStore& store);
+
+  // (s, H) in buffers.
+  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch) const;
+  // dy (s, H). Does nothing when the table is frozen.
+  void backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy) const;
+
+ private:
+  const Parameter* table_;      // (V, H)
+  const Parameter* positions_;  // (max positions, H), or null
+  int64_t first_id_;            // of this rank's rows
+};
+
+}  // namespace argosy

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/head.h"
+
+#include <algorithm>
+
+#include "planner/spec/work.h"
+#include "trainer/layers/tensor_parallel.h"
+#include "trainer/ops/cross_entropy.h"
+#include "trainer/ops/elementwise.h"
+#include "trainer/ops/matmul.h"
+
+namespace argosy {
+
+namespace {
+
+const Parameter& projection(const LayerContext& ctx, const ParameterStore& store) {
+  if (ctx.plan.model.tied_head) return store.at(-1, TensorRole::embedding);
+  return store.at(static_cast<int>(ctx.plan.model.num_layers), TensorRole::head);
+}
+
+}  // namespace
+
+Head::Head(const LayerContext& ctx, const ParameterStore& store)
+    : norm_(ctx, store, static_cast<int>(ctx.plan.model.num_layers), TensorRole::final_norm,
+            TensorRole::final_norm_bias),
+      weight_(&projection(ctx, store)),
+      first_id_(
+          split_range(ctx.plan.model.vocab_size, ctx.plan.mesh.tp, ctx.groups.coordinates().tp)
+              .begin),
+      chunk_tokens_(head_chunk_tokens(ctx.plan, ctx.groups.coordinates().tp)) {}
+
+double Head::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& x,
+                     HeadState* state, Keep keep) const {
+  const bool with_gradient = keep == Keep::for_backward;
+  state->x = x;
+  if (with_gradient) ctx.device.recategorize(x, MemoryCategory::activations);
+  const Tensor hidden =
+      gather_tokens(ctx, norm_.forward(ctx, x, &state->norm, category_of(keep)));  // (n, H)
+  Tensor dhidden;  // (n, H), this rank's vocabulary alone
+  if (with_gradient) dhidden = ctx.scratch(hidden.shape());
+
+  double loss = 0;
+  const int64_t n = microbatch.tokens();
+  for (int64_t begin = 0; begin < n; begin += chunk_tokens_) {
+    const int64_t end = std::min(begin + chunk_tokens_, n);
+    loss += chunk_loss(ctx, hidden.rows(begin, end), microbatch.targets.rows(begin, end),
+                       with_gradient ? dhidden.rows(begin, end) : Tensor(), with_gradient);
+  }
+  if (with_gradient) state->dnormed = reduce_tokens(ctx, dhidden, MemoryCategory::activations);
+  return loss;
+}
+
+double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,
+                        const Tensor& dhidden, bool with_gradient) const {
+  const int64_t rows = hidden.dim(0);
+  Communicator& tp = ctx.groups[Axis::tp];
+  const Tensor logits = ctx.scratch({rows, weight_->value.dim(0)}, ctx.statistic());
+  ops::matmul_nt(ctx.device, hidden, weight_->value, logits);
+
+  const Tensor maximum = ctx.scratch({rows}, ctx.statistic()),
+               sums = ctx.scratch({2, rows}, ctx.statistic());
+  ops::cross_entropy_max(ctx.device, logits, maximum);
+  if (tp.size() > 1) tp.all_reduce(buffer_of(maximum), ReduceOp::max);
+  ops::cross_entropy_sums(ctx.device, logits, targets, first_id_, maximum, sums);
+  if (tp.size() > 1) tp.all_reduce(buffer_of(sums));
+  const Tensor losses = ctx.scratch({rows}, ctx.statistic());
+  ops::cross_entropy_finish(ctx.device, logits, targets, first_id_, maximum, sums, losses,
+                            with_gradient);
+
+  if (with_gradient) {
+    ops::matmul_nn(ctx.device, logits, weight_->value, dhidden);
+    if (weight_->grad.defined())
+      ops::matmul_tn(ctx.device, logits, hidden, weight_->grad, {.accumulate = true});
+  }
+  return ops::sum(ctx.device, losses);
+}
+
+Tensor Head::backward(const LayerContext& ctx, HeadState* state) const {
+  Tensor dx = ctx.scratch(state->x.shape());
+  norm_.backward(ctx, state->dnormed, state->x, state->norm, dx, false);
+  *state = {};
+  return dx;
+}
+
+Tensor Head::logits(const LayerContext& ctx, const Tensor& x) const {
+  NormStatistics statistics;
+  const Tensor hidden =
+      gather_tokens(ctx, norm_.forward(ctx, x, &statistics, MemoryCategory::workspace));
+  Tensor logits = ctx.scratch({hidden.dim(0), weight_->value.dim(0)}, ctx.statistic());
+  ops::matmul_nt(ctx.device, hidden, weight_->value, logits);
+  return logits;
+}
+
+}  // namespace argosy

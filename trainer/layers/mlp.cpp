@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/mlp.h"
+
+#include "trainer/layers/tensor_parallel.h"
+#include "trainer/ops/activation.h"
+#include "trainer/ops/elementwise.h"
+
+namespace argosy {
+
+Mlp::Mlp(const LayerContext& ctx, const ParameterStore& store, int layer, const MlpRoles& roles)
+    : up_(ctx, store, layer, roles.up, roles.up == TensorRole::up ? TensorRole::up_bias : roles.up),
+      down_(ctx, store, layer, roles.down),
+      down_bias_(roles.down == TensorRole::down ? store.find(layer, TensorRole::down_bias)
+                                                : nullptr) {
+  if (ctx.plan.model.mlp == MlpKind::swiglu) gate_.emplace(ctx, store, layer, roles.gate);
+}
+
+Tensor Mlp::forward(const LayerContext& ctx, const Tensor& input, MlpState* state, Keep keep,
+                    MemoryCategory category) const {
+  const MemoryCategory kept = category_of(keep);
+  const Tensor x = gather_tokens(ctx, input);  // (n, H)
+  const Shape wide = {x.dim(0), up_.out_features()};
+  state->up = ctx.device.empty(wide, ctx.compute(), kept);
+  up_.forward(ctx, x, state->up, &state->up_lora, kept);
+
+  const Tensor activated = ctx.scratch(wide);
+  if (gate_) {
+    state->gate = ctx.device.empty(wide, ctx.compute(), kept);
+    gate_->forward(ctx, x, state->gate, &state->gate_lora, kept);
+    ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
+  } else {
+    ops::gelu_forward(ctx.device, state->up, activated);
+  }
+
+  const Tensor partial = ctx.scratch({x.dim(0), ctx.hidden()});
+  down_.forward(ctx, activated, partial, &state->down_lora, kept);
+  Tensor y = reduce_tokens(ctx, partial, category);
+  if (down_bias_ != nullptr) ops::add_bias(ctx.device, down_bias_->value, y);
+  return y;
+}
+
+Tensor Mlp::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& input,
+                     const MlpState& state) const {
+  if (down_bias_ != nullptr && down_bias_->grad.defined())
+    ops::bias_backward(ctx.device, dy, down_bias_->grad);
+
+  const Tensor dup = ctx.scratch(state.up.shape());  // gradient of the activation, then of up
+  Tensor dgate;
+  {
+    const Tensor activated = ctx.scratch(state.up.shape());
+    if (gate_) {
+      ops::swiglu_forward(ctx.device, state.gate, state.up, activated);
+    } else {
+      ops::gelu_forward(ctx.device, state.up, activated);
+    }
+    down_.backward(ctx, gather_tokens(ctx, dy), activated, state.down_lora, dup, false);
+    if (gate_) {
+      dgate = activated;  // its memory is free now
+      const Tensor dactivated = dup;
+      ops::swiglu_backward(ctx.device, dactivated, state.gate, state.up, dgate, dup);
+    } else {
+      ops::gelu_backward(ctx.device, dup, state.up, dup);
+    }
+  }
+
+  Tensor x;
+  if (needs_input()) x = gather_tokens(ctx, input);
+  const Tensor dx = ctx.scratch({state.up.dim(0), ctx.hidden()});
+  up_.backward(ctx, dup, x, state.up_lora, dx, false);
+  if (gate_) gate_->backward(ctx, dgate, x, state.gate_lora, dx, true);
+  return reduce_tokens(ctx, dx, MemoryCategory::workspace);
+}
+
+}  // namespace argosy

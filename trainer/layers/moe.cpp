@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/moe.h"
+
+#include "trainer/ops/activation.h"
+#include "trainer/ops/elementwise.h"
+#include "trainer/ops/matmul.h"
+#include "trainer/ops/permute.h"
+#include "trainer/ops/router.h"
+#include "trainer/ops/router_totals.h"
+
+namespace argosy {
+
+namespace {
+
+// Rows of local expert e within the sorted rows.
+std::vector<int64_t> row_offsets(const std::vector<int64_t>& rows) {
+  std::vector<int64_t> offsets = {0};
+  for (const int64_t count : rows) offsets.push_back(offsets.back() + count);
+  return offsets;
+}
+
+}  // namespace
+
+Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
+    : spec_(ctx.plan.model.moe),
+      moe_index_(moe_index),
+      router_(&store.at(layer, TensorRole::router)) {
+  const int64_t local = spec_.num_experts / ctx.plan.mesh.ep;
+  const int64_t first = ctx.groups.coordinates().ep * local;
+  for (int64_t e = first; e < first + local; ++e) {
+    experts_.push_back({Linear(ctx, store, layer, TensorRole::expert_gate, e),
+                        Linear(ctx, store, layer, TensorRole::expert_up, e),
+                        Linear(ctx, store, layer, TensorRole::expert_down, e)});
+  }
+  if (spec_.shared_ffn_size > 0) shared_.emplace(ctx, store, layer, kSharedExpert);
+  if (spec_.shared_gate) shared_gate_ = &store.at(layer, TensorRole::shared_expert_gate);
+}
+
+int64_t Moe::first_row(const LayerContext& ctx, const Tensor& input) const {
+  return ctx.sequence_parallel() ? ctx.groups.coordinates().tp * input.dim(0) : 0;
+}
+
+// --- forward
+// -------------------------------------------------------------------------------------------------------------
+
+Tensor Moe::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                    MoeState* state, Keep keep, RouterTotals* totals) const {
+  const MemoryCategory kept = category_of(keep);
+  route(ctx, microbatch, input, state, kept, totals);
+
+  const int64_t slots = input.dim(0) * spec_.top_k;
+  state->order = ctx.device.empty({slots}, DType::int32, kept);
+  state->exchange = plan_exchange(
+      ctx, ops::sort_by_expert(ctx.device, state->experts, spec_.num_experts, state->order));
+  {
+    const Tensor rows = ctx.scratch({slots, ctx.hidden()});
+    ops::dispatch_rows(ctx.device, input, state->order, spec_.top_k, rows);
+    state->expert_input = send_to_experts(ctx, state->exchange, rows, kept);
+  }
+  state->returned = return_from_experts(ctx, state->exchange, run_experts(ctx, state, kept), kept);
+
+  Tensor y = ctx.device.empty(input.shape(), ctx.compute(), MemoryCategory::buffers);
+  ops::combine_rows(ctx.device, state->returned, state->order, state->weights, y);
+  if (shared_) add_shared(ctx, input, state, keep, y);
+  return y;
+}
+
+void Moe::route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                MoeState* state, MemoryCategory kept, RouterTotals* totals) const {
+  const int64_t s = input.dim(0), experts = spec_.num_experts, k = spec_.top_k;
+  const Tensor logits = ctx.scratch({s, experts}, ctx.statistic());
+  ops::matmul_nt(ctx.device, input, router_->value, logits);
+  state->probs = ctx.device.empty({s, experts}, ctx.statistic(), kept);
+  state->experts = ctx.device.empty({s, k}, DType::int32, kept);
+  state->weights = ctx.device.empty({s, k}, ctx.statistic(), kept);
+  state->lse = ctx.device.empty({s}, ctx.statistic(), kept);
+  ops::router_forward(ctx.device, spec_.order, spec_.normalize_topk, logits, state->probs,
+                      state->experts, state->weights, state->lse);
+  count_choices(ctx, microbatch, state, totals);
+}
+
+void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, MoeState* state,
+                        RouterTotals* totals) const {
+  const int64_t sequences = microbatch.batch, experts = spec_.num_experts;
+  state->sequence_counts =
+      ctx.device.empty({sequences, experts}, ctx.statistic(), MemoryCategory::buffers);
+  const Tensor prob_sums = ctx.scratch({sequences, experts}, ctx.statistic());
+  ops::router_statistics(ctx.device, state->probs, state->experts, first_row(ctx, state->probs),
+                         microbatch.seq_len, state->sequence_counts, prob_sums);
+  if (totals != nullptr) {
+    std::vector<double>& choices = totals->choices[static_cast<size_t>(moe_index_)];
+    ops::accumulate_columns(ctx.device, state->sequence_counts, choices);
+  }
+  if (ctx.sequence_parallel()) {  // f is a property of the whole sequence
+    const UnrecordedScope control(ctx.groups);
+    ctx.groups[Axis::tp].all_reduce(buffer_of(state->sequence_counts));
+  }
+  if (totals != nullptr) {
+    totals->aux_loss += ops::aux_loss(ctx.device, state->sequence_counts, prob_sums,
+                                      microbatch.unmasked, spec_.top_k, microbatch.seq_len);
+    totals->z_loss += ops::z_loss(ctx.device, state->lse, microbatch.mask);
+  }
+}
+
+Tensor Moe::run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory kept) const {
+  const std::vector<int64_t> offsets = row_offsets(state->exchange.rows_of_expert);
+  const Shape wide = {offsets.back(), experts_.front().up.out_features()};
+  state->gate = ctx.device.empty(wide, ctx.compute(), kept);
+  state->up = ctx.device.empty(wide, ctx.compute(), kept);
+  state->lora.resize(experts_.size());
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    const Tensor x = state->expert_input.rows(offsets[e], offsets[e + 1]);
+    ExpertState& lora = state->lora[e];
+    experts_[e].gate.forward(ctx, x, state->gate.rows(offsets[e], offsets[e + 1]), &lora.gate_lora,
+                             kept);
+    experts_[e].up.forward(ctx, x, state->up.rows(offsets[e], offsets[e + 1]), &lora.up_lora, kept);
+  }
+  const Tensor activated = ctx.scratch(wide);
+  ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
+  Tensor out = ctx.scratch({offsets.back(), ctx.hidden()});  // (R, H)
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    experts_[e].down.forward(ctx, activated.rows(offsets[e], offsets[e + 1]),
+                             out.rows(offsets[e], offsets[e + 1]), &state->lora[e].down_lora, kept);
+  }
+  return out;
+}
+
+void Moe::add_shared(const LayerContext& ctx, const Tensor& input, MoeState* state, Keep keep,
+                     const Tensor& y) const {
+  if (shared_gate_ == nullptr) {
+    ops::add(ctx.device,
+             shared_->forward(ctx, input, &state->shared, keep, MemoryCategory::workspace), y);
+    return;
+  }
+  state->shared_out = shared_->forward(ctx, input, &state->shared, keep, category_of(keep));
+  state->shared_gate = ctx.device.empty({input.dim(0), 1}, ctx.statistic(), category_of(keep));
+  ops::matmul_nt(ctx.device, input, shared_gate_->value, state->shared_gate);
+  const Tensor gated = ctx.scratch(input.shape());
+  ops::sigmoid_gate_forward(ctx.device, state->shared_out, state->shared_gate.view({input.dim(0)}),
+                            gated);
+  ops::add(ctx.device, gated, y);
+}
+
+// --- backward
+// ------------------------------------------------------------------------------------------------------------
+
+Tensor Moe::backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy,
+                     const Tensor& input, const MoeState& state) const {
+  const Tensor dweights = ctx.scratch(state.weights.shape(), ctx.statistic());
+  const Tensor dx = ctx.scratch(input.shape());
+  ops::fill_zero(ctx.device, dx);
+  {
+    const Tensor dreturned = ctx.scratch(state.returned.shape());
+    ops::combine_rows_backward(ctx.device, dy, state.returned, state.order, state.weights,
+                               dreturned, dweights);
+    const Tensor dout = send_to_experts(ctx, state.exchange, dreturned, MemoryCategory::workspace);
+    const Tensor drows = return_from_experts(
+        ctx, state.exchange, run_experts_backward(ctx, dout, state), MemoryCategory::workspace);
+    ops::dispatch_rows_backward(ctx.device, drows, state.order, spec_.top_k, dx);
+  }
+  add_router_backward(ctx, microbatch, dweights, input, state, dx);
+  if (shared_) add_shared_backward(ctx, dy, input, state, dx);
+  return dx;
+}
+
+Tensor Moe::run_experts_backward(const LayerContext& ctx, const Tensor& dout,
+                                 const MoeState& state) const {
+  const std::vector<int64_t> offsets = row_offsets(state.exchange.rows_of_expert);
+  const Tensor activated = ctx.scratch(state.up.shape()), dup = ctx.scratch(state.up.shape());
+  ops::swiglu_forward(ctx.device, state.gate, state.up, activated);
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    experts_[e].down.backward(ctx, dout.rows(offsets[e], offsets[e + 1]),
+                              activated.rows(offsets[e], offsets[e + 1]), state.lora[e].down_lora,
+                              dup.rows(offsets[e], offsets[e + 1]), false);
+  }
+  const Tensor& dgate = activated;  // its memory is free now
+  ops::swiglu_backward(ctx.device, dup, state.gate, state.up, dgate, dup);
+  Tensor dx = ctx.scratch(state.expert_input.shape());  // (R, H)
+  for (size_t e = 0; e < experts_.size(); ++e) {
+    const Tensor x = state.expert_input.rows(offsets[e], offsets[e + 1]);
+    const Tensor dx_rows = dx.rows(offsets[e], offsets[e + 1]);
+    experts_[e].up.backward(ctx, dup.rows(offsets[e], offsets[e + 1]), x, state.lora[e].up_lora,
+                            dx_rows, false);
+    experts_[e].gate.backward(ctx, dgate.rows(offsets[e], offsets[e + 1]), x,
+                              state.lora[e].gate_lora, dx_rows, true);
+  }
+  return dx;
+}
+
+void Moe::add_router_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                              const Tensor& dweights, const Tensor& input, const MoeState& state,
+                              const Tensor& dx) const {
+  Tensor dprobs;  // of the auxiliary loss
+  if (spec_.aux_loss_coef != 0) {
+    dprobs = ctx.scratch(state.probs.shape(), ctx.statistic());
+    ops::aux_loss_backward(ctx.device, state.sequence_counts, microbatch.unmasked, spec_.top_k,
+                           spec_.aux_loss_coef, first_row(ctx, input), microbatch.seq_len, dprobs);
+  }
+  const Tensor dlogits = ctx.scratch(state.probs.shape(), ctx.statistic());
+  ops::router_backward(ctx.device, spec_.order, spec_.normalize_topk, dweights, state.probs,
+                       state.experts, state.weights, dprobs, state.lse, spec_.z_loss_coef,
+                       microbatch.mask, dlogits);
+  ops::matmul_nn(ctx.device, dlogits, router_->value, dx, {.accumulate = true});
+  if (router_->grad.defined()) {
+    ops::matmul_tn(ctx.device, dlogits, input, router_->grad, {.accumulate = true});
+  }
+}
+
+void Moe::add_shared_backward(const LayerContext& ctx, const Tensor& dy, const Tensor& input,
+                              const MoeState& state, const Tensor& dx) const {
+  if (shared_gate_ == nullptr) {
+    ops::add(ctx.device, shared_->backward(ctx, dy, input, state.shared), dx);
+    return;
+  }
+  const Tensor dshared = ctx.scratch(dy.shape());
+  const Tensor dgate = ctx.scratch({dy.dim(0), 1}, ctx.statistic());
+  ops::sigmoid_gate_backward(ctx.device, dy, state.shared_out, state.shared_gate.view({dy.dim(0)}),
+                             dshared, dgate.view({dy.dim(0)}));
+  ops::add(ctx.device, shared_->backward(ctx, dshared, input, state.shared), dx);
+  ops::matmul_nn(ctx.device, dgate, shared_gate_->value, dx, {.accumulate = true});
+  if (shared_gate_->grad.defined()) {
+    ops::matmul_tn(ctx.device, dgate, input, shared_gate_->grad, {.accumulate = true});
+  }
+}
+
+}  // namespace argosy

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A Mixture-of-Experts layer on already normed tokens: router, dispatch, experts, combination,
+// shared expert. Dropless: every choice is computed. Each rank routes its own s tokens; experts are
+// split over ep.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "trainer/layers/context.h"
+#include "trainer/layers/expert_exchange.h"
+#include "trainer/layers/linear.h"
+#include "trainer/layers/mlp.h"
+
+namespace argosy {
+
+struct ExpertState {
+  Tensor gate_lora, up_lora, down_lora;  // (rows of the expert, r)
+};
+
+struct MoeState {
+  Tensor probs;    // (s, E)
+  Tensor experts;  // (s, k) int32
+  Tensor weights;  // (s, k)
+  Tensor lse;      // (s)
+  Tensor order;    // (s*k) int32
+  ExchangePlan exchange;
+  Tensor sequence_counts;         // (B, E) choices of each sequence, summed over tp; in buffers
+  Tensor expert_input;            // (R, H)
+  Tensor gate, up;                // (R, Fe)
+  std::vector<ExpertState> lora;  // [E/ep]
+  Tensor returned;                // (s*k, H)
+  MlpState shared;
+  Tensor shared_out;   // (s, H), with a shared gate alone
+  Tensor shared_gate;  // (s, 1) logits of the shared gate
+};
+
+// Sums over micro-batches of one step, on this rank's tokens; the trainer reduces and reports them.
+struct RouterTotals {
+  double aux_loss =
+      0;  // sum over layers and sequences of unmasked * E * sum_i f_i P_i, coefficient left out
+  double z_loss = 0;  // sum over layers and unmasked tokens of lse^2, coefficient left out
+  std::vector<std::vector<double>> choices;  // [MoE layer of this stage][E]
+};
+
+class Moe {
+ public:
+  Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index);
+
+  // input (s, H) -> (s, H) in buffers. totals may be null.
+  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                 MoeState* state, Keep keep, RouterTotals* totals) const;
+  // dy (s, H), input (s, H) -> gradient of the input (s, H), scratch.
+  Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy,
+                  const Tensor& input, const MoeState& state) const;
+
+ private:
+  struct Expert {
+    Linear gate, up, down;
+  };
+  void route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+             MoeState* state, MemoryCategory kept, RouterTotals* totals) const;
+  void count_choices(const LayerContext& ctx, const Microbatch& microbatch, MoeState* state,
+                     RouterTotals* totals) const;
+  Tensor run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory kept) const;
+  Tensor run_experts_backward(const LayerContext& ctx, const Tensor& dout,
+                              const MoeState& state) const;
+  void add_shared(const LayerContext& ctx, const Tensor& input, MoeState* state, Keep keep,
+                  const Tensor& y) const;
+  void add_shared_backward(const LayerContext& ctx, const Tensor& dy, const Tensor& input,
+                           const MoeState& state, const Tensor& dx) const;
+  void add_router_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                           const Tensor& dweights, const Tensor& input, const MoeState& state,
+                           const Tensor& dx) const;
+  int64_t first_row(const LayerContext& ctx,
+                    const Tensor& input) const;  // of this rank among the micro-batch's tokens
+
+  MoeSpec spec_;
+  int moe_index_;
+  const Parameter* router_;
+  std::vector<Expert> experts_;  // [E/ep], this rank's
+  std::optional<Mlp> shared_;
+  const Parameter* shared_gate_ = nullptr;  // (1, H)
+};
+
+}  // namespace argosy

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/stage.h"
+
+namespace argosy {
+
+namespace {
+
+int64_t kept_bytes(const LayerContext& ctx) {
+  return ctx.device.memory().current[static_cast<size_t>(MemoryCategory::activations)];
+}
+
+}  // namespace
+
+Stage::Stage(const LayerContext& ctx, const ParameterStore& store, int64_t stage)
+    : first_layer_(static_cast<int>(layers_of_stage(ctx.plan, stage).begin)),
+      num_layers_(static_cast<int>(ctx.plan.model.num_layers)),
+      num_experts_(ctx.plan.model.moe.num_experts) {
+  const ModelSpec& model = ctx.plan.model;
+  if (stage == 0) embedding_.emplace(ctx, store);
+  const Range layers = layers_of_stage(ctx.plan, stage);
+  for (int64_t layer = layers.begin; layer < layers.end; ++layer) {
+    const bool is_moe = model.layer_is_moe[static_cast<size_t>(layer)];
+    blocks_.emplace_back(ctx, store, static_cast<int>(layer), is_moe ? num_moe_layers_++ : -1);
+  }
+  if (stage == ctx.plan.num_stages() - 1) head_.emplace(ctx, store);
+  if (model.position == PositionKind::rope) {
+    rope_ = ops::make_rope_table(ctx.device, rope_inverse_frequencies(model.rope, model.head_dim),
+                                 ctx.plan.seq_len, ctx.statistic(), model.rope.attention_factor);
+  }
+}
+
+RouterTotals Stage::make_totals() const {
+  RouterTotals totals;
+  totals.choices.assign(static_cast<size_t>(num_moe_layers_),
+                        std::vector<double>(static_cast<size_t>(num_experts_), 0.0));
+  return totals;
+}
+
+Tensor Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Tensor x,
+                         StageState* state, Keep keep, RouterTotals* totals) {
+  state->blocks.resize(blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const int64_t before = kept_bytes(ctx);
+    x = blocks_[i].forward(ctx, microbatch, rope_, x, &state->blocks[i], keep, totals);
+    if (keep == Keep::for_backward)
+      saved_bytes_[first_layer_ + static_cast<int>(i)] = kept_bytes(ctx) - before;
+    if (keep == Keep::discard) state->blocks[i] = {};
+  }
+  return x;
+}
+
+Tensor Stage::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                      StageState* state, Keep keep, double* loss_sum, RouterTotals* totals) {
+  Tensor x = run_blocks(ctx, microbatch, embedding_ ? embedding_->forward(ctx, microbatch) : input,
+                        state, keep, totals);
+  if (!head_) return x;
+  const int64_t before = kept_bytes(ctx);
+  *loss_sum += head_->forward(ctx, microbatch, x, &state->head, keep);
+  if (keep == Keep::for_backward) saved_bytes_[num_layers_] = kept_bytes(ctx) - before;
+  return Tensor();
+}
+
+Tensor Stage::backward(const LayerContext& ctx, const Microbatch& microbatch, StageState* state,
+                       Tensor gradient) {
+  if (head_) gradient = head_->backward(ctx, &state->head);
+  for (size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i].backward(ctx, microbatch, rope_, &state->blocks[i], gradient);
+  }
+  if (!embedding_) return gradient;
+  embedding_->backward(ctx, microbatch, gradient);
+  return Tensor();
+}
+
+Tensor Stage::logits(const LayerContext& ctx, const Microbatch& microbatch) {
+  CHECK(embedding_ && head_, "logits of a stage that is not the whole model");
+  StageState state;
+  const Tensor x = run_blocks(ctx, microbatch, embedding_->forward(ctx, microbatch), &state,
+                              Keep::discard, nullptr);
+  return head_->logits(ctx, x);
+}
+
+}  // namespace argosy

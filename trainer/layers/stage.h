@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The layers of one pipeline stage on one rank: [embedding] blocks [head], and what they keep of
+// each micro-batch.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "trainer/layers/block.h"
+#include "trainer/layers/context.h"
+#include "trainer/layers/embedding.h"
+#include "trainer/layers/head.h"
+
+namespace argosy {
+
+// What a stage keeps of one micro-batch between its forward and its backward.
+struct StageState {
+  std::vector<BlockState> blocks;
+  HeadState head;
+};
+
+class Stage {
+ public:
+  Stage(const LayerContext& ctx, const ParameterStore& store, int64_t stage);
+
+  bool is_first() const { return embedding_.has_value(); }
+  bool is_last() const { return head_.has_value(); }
+
+  // input: (s, H) from the previous stage; undefined on the first. Returns the stage's output (s,
+  // H) in buffers; undefined on the last, where *loss_sum is increased. totals may be null.
+  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                 StageState* state, Keep keep, double* loss_sum, RouterTotals* totals);
+  // gradient: (s, H) of the output; undefined on the last. Returns the gradient of the input;
+  // undefined on the first.
+  Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, StageState* state,
+                  Tensor gradient);
+  // Logits (n, V) of this rank's vocabulary, on a stage that is first and last; nothing is kept.
+  Tensor logits(const LayerContext& ctx, const Microbatch& microbatch);
+
+  // Layer -> bytes that the latest forward kept for backward: the measured side of
+  // Ledger::saved_bytes.
+  const std::map<int, int64_t>& saved_bytes() const { return saved_bytes_; }
+  RouterTotals make_totals() const;
+
+ private:
+  Tensor run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Tensor x,
+                    StageState* state, Keep keep, RouterTotals* totals);
+
+  std::optional<Embedding> embedding_;
+  std::vector<Block> blocks_;
+  std::optional<Head> head_;
+  ops::RopeTable rope_;           // (max seq_len, D/2)
+  int first_layer_, num_layers_;  // of the stage; of the model
+  int num_moe_layers_ = 0;
+  int64_t num_experts_;
+  std::map<int, int64_t> saved_bytes_;
+};
+
+}  // namespace argosy

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/dispatch.h"
+#include "trainer/ops/router_totals.h"
+
+namespace argosy::ops::detail {
+
+namespace {
+
+// fp32 or fp64, the statistic dtypes.
+template <typename Body>
+decltype(auto) dispatch_statistic(DType dtype, Body&& body) {
+  return dtype == DType::fp64 ? body.template operator()<double>()
+                              : body.template operator()<float>();
+}
+
+}  // namespace
+
+template <>
+double aux_loss<Device::cpu>(const Tensor& counts, const Tensor& prob_sums, const Tensor& unmasked,
+                             int64_t top_k, int64_t seq_len) {
+  return dispatch_statistic(counts.dtype(), [&]<typename T>() {
+    const int64_t num_sequences = counts.dim(0), num_experts = counts.dim(1);
+    const double choices = static_cast<double>(seq_len * top_k);
+    double total = 0;
+    for (int64_t b = 0; b < num_sequences; ++b) {
+      const T* count = counts.data<T>() + b * num_experts;
+      const T* prob = prob_sums.data<T>() + b * num_experts;
+      double balance = 0;  // sum over e of f_e P_e
+      for (int64_t e = 0; e < num_experts; ++e) {
+        balance += static_cast<double>(count[e]) / choices * static_cast<double>(prob[e]) /
+                   static_cast<double>(seq_len);
+      }
+      total +=
+          static_cast<double>(unmasked.data<T>()[b]) * static_cast<double>(num_experts) * balance;
+    }
+    return total;
+  });
+}
+
+template <>
+double z_loss<Device::cpu>(const Tensor& lse, const Tensor& mask) {
+  return dispatch_statistic(lse.dtype(), [&]<typename T>() {
+    double total = 0;
+    for (int64_t i = 0; i < lse.size(); ++i) {
+      const double value = static_cast<double>(lse.data<T>()[i]);
+      total += static_cast<double>(mask.data<T>()[i]) * value * value;
+    }
+    return total;
+  });
+}
+
+template <>
+void accumulate_columns<Device::cpu>(const Tensor& counts, std::vector<double>& totals) {
+  dispatch_statistic(counts.dtype(), [&]<typename T>() {
+    for (int64_t i = 0; i < counts.size(); ++i) {
+      totals[static_cast<size_t>(i % counts.dim(1))] += static_cast<double>(counts.data<T>()[i]);
+    }
+  });
+}
+
+}  // namespace argosy::ops::detail

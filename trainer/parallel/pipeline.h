@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Runs a schedule's list of actions for this rank: the one interpreter for every pipeline schedule,
+// training and evaluation alike.
+#pragma once
+
+#include <vector>
+
+#include "planner/spec/schedule.h"
+#include "planner/spec/timeline.h"
+#include "trainer/layers/context.h"
+#include "trainer/layers/stage.h"
+
+namespace argosy {
+
+struct PipelineResult {
+  double loss_sum =
+      0;  // over unmasked tokens of this rank's micro-batches; on the last stage alone
+  RouterTotals router;
+  std::vector<TimelineEvent> events;  // times from the start of run()
+  double waited_s = 0;                // for activations and gradients of the neighbours
+};
+
+// microbatches: [schedule.num_microbatches], in the schedule's numbering. With Keep::discard the
+// schedule must be forward only. Gradients are added to the store that the stage was built from.
+PipelineResult run_pipeline(const LayerContext& ctx, Stage& stage, const Schedule& schedule,
+                            const std::vector<Microbatch>& microbatches, Keep keep);
+
+}  // namespace argosy

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// AdamW or SGD over the flat buffers of a rank. With ZeRO 1 (Rajbhandari et al. 2020) each rank
+// keeps the state of its share alone, updates it, and the shares are gathered.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "trainer/layers/context.h"
+#include "trainer/layers/parameters.h"
+#include "trainer/parallel/gradients.h"
+
+namespace argosy {
+
+struct OptimizerSettings {
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
+  double weight_decay = 0.1;  // on tensors that TensorSpec::decay names
+};
+
+class ShardedOptimizer {
+ public:
+  ShardedOptimizer(const LayerContext& ctx, const ParameterStore& store,
+                   const OptimizerSettings& settings);
+
+  // Collective. step: 1 for the first update; gradients are multiplied by grad_scale.
+  void update(const LayerContext& ctx, const ParameterStore& store, const ReducedGradients& reduced,
+              int64_t step, double lr, double grad_scale);
+
+  // After parameters were initialised or loaded: master weights start from them.
+  void reset_master(const LayerContext& ctx, const ParameterStore& store);
+
+  // State tensors by their checkpoint kind ("master", "exp_avg", "exp_avg_sq"); each covers `range`
+  // of the domain's flat buffer.
+  struct StateTensor {
+    std::string kind;
+    Domain domain;
+    Range range;
+    Tensor values;  // (range.size())
+  };
+  std::vector<StateTensor> state() const;
+
+ private:
+  struct DomainState {
+    Range range;
+    Tensor master, exp_avg, exp_avg_sq;  // (range.size()); undefined where not used
+  };
+  void update_segment(const LayerContext& ctx, const DomainState& state, const Tensor& values,
+                      const Tensor& grads, Range segment, bool decay, int64_t step, double lr,
+                      double grad_scale) const;
+
+  OptimizerKind kind_;
+  OptimizerSettings settings_;
+  std::array<DomainState, kNumDomains> states_;
+};
+
+}  // namespace argosy
