@@ -85,6 +85,25 @@ std::vector<std::string> collect_warnings(JsonObject& config) {
 
 }  // namespace
 
+int64_t read_size(JsonObject& config, const std::string& key) {
+  constexpr int64_t kLargest = 2147483647;
+  const int64_t size = config.positive_integer(key);
+  if (size > kLargest) config.fail(key, concat("expected at most ", kLargest));
+  return size;
+}
+
+int64_t read_size(JsonObject& config, const std::string& key, int64_t fallback) {
+  config.ignore(key);
+  return config.has(key) ? read_size(config, key) : fallback;
+}
+
+int64_t read_count(JsonObject& config, const std::string& key) {
+  constexpr int64_t kMost = 100000;
+  const int64_t count = config.positive_integer(key);
+  if (count > kMost) config.fail(key, concat("expected at most ", kMost));
+  return count;
+}
+
 void expect_word(JsonObject& config, const std::string& key,
                  const std::vector<std::string>& valid) {
   const std::string word = config.text(key, valid.front());
@@ -103,8 +122,8 @@ void expect_flag(JsonObject& config, const std::string& key, bool only) {
 
 void read_heads(JsonObject& config, ModelSpec& model, const std::string& hidden_key,
                 const std::string& heads_key) {
-  model.hidden_size = config.positive_integer(hidden_key);
-  model.num_heads = config.positive_integer(heads_key);
+  model.hidden_size = read_size(config, hidden_key);
+  model.num_heads = read_size(config, heads_key);
   if (!config.has("head_dim") && model.head_dim == 0) {
     if (model.hidden_size % model.num_heads != 0) {
       config.fail(heads_key, concat("must divide ", hidden_key, "=", model.hidden_size));
@@ -114,13 +133,13 @@ void read_heads(JsonObject& config, ModelSpec& model, const std::string& hidden_
 }
 
 void read_gpt2(JsonObject& config, ModelSpec& model) {
-  model.vocab_size = config.positive_integer("vocab_size");
-  model.num_layers = config.positive_integer("n_layer");
+  model.vocab_size = read_size(config, "vocab_size");
+  model.num_layers = read_count(config, "n_layer");
   model.layer_is_moe.assign(static_cast<size_t>(model.num_layers), false);
-  model.max_positions = config.positive_integer("n_positions");
+  model.max_positions = read_size(config, "n_positions");
   read_heads(config, model, "n_embd", "n_head");
   model.num_kv_heads = model.num_heads;
-  model.ffn_size = config.positive_integer("n_inner", 4 * model.hidden_size);
+  model.ffn_size = read_size(config, "n_inner", 4 * model.hidden_size);
   model.norm = NormKind::layer;
   model.norm_eps = config.positive_number("layer_norm_epsilon", 1e-5);
   model.position = PositionKind::learned;

@@ -66,7 +66,7 @@ void read_sliding_window(JsonObject& config, ModelSpec& model, int64_t fallback)
 void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type) {
   model.head_dim = type.head_dim;
   read_heads(config, model, "hidden_size", "num_attention_heads");
-  model.head_dim = config.positive_integer("head_dim", model.head_dim);
+  model.head_dim = read_size(config, "head_dim", model.head_dim);
   if (model.head_dim % 2 != 0) {
     throw ConfigError(concat(config.where(),
                              ": head_dim: rotary embedding needs an even head size, found ",
@@ -74,8 +74,8 @@ void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type)
   }
   // Only LlamaConfig ties the default to another key; elsewhere a missing key would be a guess.
   model.num_kv_heads = model.model_type == "llama"
-                           ? config.positive_integer("num_key_value_heads", model.num_heads)
-                           : config.positive_integer("num_key_value_heads");
+                           ? read_size(config, "num_key_value_heads", model.num_heads)
+                           : read_size(config, "num_key_value_heads");
   if (model.num_heads % model.num_kv_heads != 0) {
     config.fail("num_key_value_heads", concat("must divide num_attention_heads=", model.num_heads));
   }
@@ -101,10 +101,10 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   });
   if (found == std::end(kTypes)) return false;
   const TypeFacts& type = *found;
-  model.vocab_size = config.positive_integer("vocab_size");
-  model.num_layers = config.positive_integer("num_hidden_layers");
+  model.vocab_size = read_size(config, "vocab_size");
+  model.num_layers = read_count(config, "num_hidden_layers");
   model.layer_is_moe.assign(static_cast<size_t>(model.num_layers), false);
-  model.max_positions = config.positive_integer("max_position_embeddings", type.max_positions);
+  model.max_positions = read_size(config, "max_position_embeddings", type.max_positions);
   read_attention(config, model, type);
   read_sliding_window(config, model, type.sliding_window);
   model.norm_eps = config.positive_number("rms_norm_eps", type.rms_norm_eps);
@@ -117,7 +117,7 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   const bool any_dense = std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
                          model.layer_is_moe.end();
   if (any_dense) {
-    model.ffn_size = config.positive_integer("intermediate_size");
+    model.ffn_size = read_size(config, "intermediate_size");
   } else {
     config.ignore("intermediate_size");
   }

@@ -28,6 +28,12 @@ RopeSpec read_rope(JsonObject& config, double default_theta, int64_t max_positio
 void read_heads(JsonObject& config, ModelSpec& model, const std::string& hidden_key,
                 const std::string& heads_key);
 
+// A size: 1 to 2^31 - 1, so that products of three stay within int64 for any real network.
+int64_t read_size(JsonObject& config, const std::string& key);
+int64_t read_size(JsonObject& config, const std::string& key, int64_t fallback);
+// A number of layers or experts, each of which has tensors of its own: 1 to 100,000.
+int64_t read_count(JsonObject& config, const std::string& key);
+
 // ConfigError unless the key, if it is there, has the one value (one of the words) that this
 // project can represent.
 void expect_flag(JsonObject& config, const std::string& key, bool only);
