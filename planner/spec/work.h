@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "planner/spec/layout.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/plan.h"
 
@@ -43,12 +44,12 @@ namespace argosy {
 
 enum class OpKind { matmul, attention, memory };
 
-// One op of a layer. matmul: rows x cols x inner; attention: flops as counted; memory: bytes read
-// and written alone.
+// One op of a layer, `count` times. matmul: rows x cols x inner; attention: flops as counted;
+// memory: bytes read and written alone.
 struct OpWork {
   OpKind kind = OpKind::memory;
-  int64_t flops = 0;  // matrix products and attention; 0 for memory-bound ops
-  int64_t bytes = 0;  // moved to and from memory
+  int64_t flops = 0;  // of one op: matrix products and attention; 0 for memory-bound ops
+  int64_t bytes = 0;  // of one op: moved to and from memory
   int64_t count = 1;  // ops of this size (experts)
 };
 
@@ -80,6 +81,11 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
 // Work of the step that is not per micro-batch: gradient sums over tp and kv replicas, tied
 // embeddings, data-parallel reduction, ZeRO-1 gather, and the optimizer's bytes, in this order.
 Pass step_work(const Plan& plan, int64_t rank);
+
+// Optimizer state of one element: two AdamW moments, none for SGD, and the master weight of bf16.
+int64_t optimizer_bytes_per_element(const Plan& plan);
+// Elements of a domain that a rank updates: its own part with ZeRO-1, else all.
+int64_t updated_elements(const Plan& plan, const DomainLayout& domain);
 
 // Tokens per chunk of the head: as many as keep the chunk's logits (rows of V in fp32 or fp64)
 // within kHeadChunkBytes, at least 1.

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/work.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "planner/spec/check.h"
+#include "planner/spec/work_shape.h"
+
+namespace argosy {
+
+namespace {
+
+// The shapes from which the work of a rank and its share of the model's FLOPs follow.
+struct Shapes {
+  RankShape rank, whole, whole_palm;
+};
+
+Shapes shapes_of(const Plan& plan, int64_t tp_index) {
+  return {rank_shape(plan, tp_index), whole_shape(plan, AttentionPairs::causal),
+          whole_shape(plan, AttentionPairs::full)};
+}
+
+int64_t block_model_flops(const RankShape& whole, bool is_moe) {
+  return total_flops(block_forward(whole, is_moe)) + total_flops(block_backward(whole, is_moe));
+}
+
+LayerWork block_work(const Shapes& shapes, bool is_moe, Recompute recompute) {
+  LayerWork work;
+  work.forward = block_forward(shapes.rank, is_moe);
+  work.saved_bytes = block_saved_bytes(shapes.rank, is_moe);
+  work.workspace_bytes = block_workspace_bytes(shapes.rank, is_moe);
+  if (recompute == Recompute::full) {
+    work.backward = work.forward;
+    work.saved_bytes = shapes.rank.split_bytes();
+  }
+  append(work.backward, block_backward(shapes.rank, is_moe));
+  // The share of one of the tp ranks: copies of key/value heads are no model FLOPs.
+  work.model_flops = block_model_flops(shapes.whole, is_moe) / shapes.rank.tp;
+  work.model_flops_palm = block_model_flops(shapes.whole_palm, is_moe) / shapes.rank.tp;
+  return work;
+}
+
+LayerWork embedding_work(const Shapes& shapes) {
+  LayerWork work;
+  work.layer = -1;
+  work.forward = embedding_forward(shapes.rank);
+  work.backward = embedding_backward(shapes.rank);
+  work.workspace_bytes = 2 * shapes.rank.full_bytes();
+  return work;
+}
+
+LayerWork head_work(const Shapes& shapes) {
+  LayerWork work;
+  work.layer = static_cast<int>(shapes.rank.model.num_layers);
+  work.forward = head_forward(shapes.rank);
+  work.backward = head_backward(shapes.rank);
+  work.saved_bytes = head_saved_bytes(shapes.rank);
+  work.workspace_bytes = head_workspace_bytes(shapes.rank);
+  work.model_flops = work.model_flops_palm =
+      total_flops(head_forward(shapes.whole)) / shapes.rank.tp;
+  return work;
+}
+
+int64_t gradient_bytes_of(const Plan& plan, int64_t elements) {
+  return elements * size_in_bytes(gradient_dtype(plan.precision));
+}
+
+// Sums inside the tensor-parallel group over what its ranks saw in part.
+void add_partial_sums(Pass& pass, const Plan& plan, const RankLayout& layout) {
+  const auto dense = static_cast<size_t>(Domain::dense);
+  const int64_t tp = plan.mesh.tp;
+  add_collective(pass, CollectiveKind::all_reduce, Axis::tp,
+                 gradient_bytes_of(plan, layout.num_tp_summed[dense]), tp);
+  add_collective(pass, CollectiveKind::all_reduce, Axis::kv_replica,
+                 gradient_bytes_of(plan, layout.num_kv_summed[dense]),
+                 std::max<int64_t>(1, tp / plan.model.num_kv_heads));
+}
+
+// First and last stage hold a copy each of a tied table and saw a gradient each.
+void add_tied_sum(Pass& pass, const Plan& plan, const Coordinates& at) {
+  const bool has_table = at.pp == 0 || at.pp == plan.mesh.pp - 1;
+  if (!plan.model.tied_head || !has_table || plan.lora.rank > 0) return;
+  const int64_t rows = split_range(plan.model.vocab_size, plan.mesh.tp, at.tp).size();
+  add_collective(pass, CollectiveKind::all_reduce, Axis::embedding,
+                 gradient_bytes_of(plan, rows * plan.model.hidden_size),
+                 degree(plan.mesh, Axis::embedding));
+}
+
+// Bytes that the optimizer moves: gradient read; state read and written; weight written, and read
+// where no master stands for it.
+int64_t update_traffic_bytes(const Plan& plan, int64_t elements) {
+  const int64_t weight = size_in_bytes(compute_dtype(plan.precision));
+  const int64_t read_weight = has_master_weights(plan.precision) ? 0 : weight;
+  return gradient_bytes_of(plan, elements) + elements * (weight + read_weight) +
+         2 * elements * optimizer_bytes_per_element(plan);
+}
+
+}  // namespace
+
+int64_t optimizer_bytes_per_element(const Plan& plan) {
+  const int64_t state = size_in_bytes(gradient_dtype(plan.precision));
+  const int64_t num_moments = plan.optimizer == OptimizerKind::adamw ? 2 : 0;
+  return state * (num_moments + (has_master_weights(plan.precision) ? 1 : 0));
+}
+
+int64_t updated_elements(const Plan& plan, const DomainLayout& domain) {
+  return plan.zero_stage >= 1 ? domain.owned.size() : domain.num_elements;
+}
+
+int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {
+  CHECK(tp_index >= 0 && tp_index < plan.mesh.tp, "tp index ", tp_index, " of ", plan.mesh.tp);
+  // Collectives run once a chunk, so all ranks take the chunks of the one with the longest part.
+  const int64_t vocab = split_range(plan.model.vocab_size, plan.mesh.tp, 0).size();
+  const int64_t row_bytes = vocab * size_in_bytes(statistic_dtype(plan.precision));
+  return std::clamp<int64_t>(kHeadChunkBytes / row_bytes, 1, plan.tokens_per_microbatch());
+}
+
+std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index) {
+  const Shapes shapes = shapes_of(plan, tp_index);
+  const Range layers = layers_of_stage(plan, stage);
+  std::vector<LayerWork> result;
+  if (stage == 0) result.push_back(embedding_work(shapes));
+  std::map<std::pair<bool, Recompute>, LayerWork> kinds;  // blocks of a kind are equal
+  for (int64_t layer = layers.begin; layer < layers.end; ++layer) {
+    const auto i = static_cast<size_t>(layer);
+    const std::pair kind(plan.model.layer_is_moe.at(i), plan.recompute.at(i));
+    auto known = kinds.find(kind);
+    if (known == kinds.end()) {
+      known = kinds.emplace(kind, block_work(shapes, kind.first, kind.second)).first;
+    }
+    result.push_back(known->second);
+    result.back().layer = static_cast<int>(layer);
+  }
+  if (stage == plan.num_stages() - 1) result.push_back(head_work(shapes));
+  return result;
+}
+
+Pass step_work(const Plan& plan, int64_t rank) {
+  const RankLayout layout = rank_layout(plan, model_tensors(plan.model, plan.lora), rank);
+  Pass pass, gathers;
+  add_partial_sums(pass, plan, layout);
+  add_tied_sum(pass, plan, coordinates(plan.mesh, rank));
+  for (const Domain kind : {Domain::dense, Domain::expert}) {
+    const DomainLayout& domain = layout[kind];
+    const Axis axis = reduction_axis(kind);
+    const int64_t size = degree(plan.mesh, axis);
+    const bool is_sharded = plan.zero_stage >= 1;
+    add_collective(pass, is_sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
+                   axis, gradient_bytes_of(plan, domain.num_elements), size);
+    add_memory(pass, update_traffic_bytes(plan, updated_elements(plan, domain)));
+    if (!is_sharded) continue;
+    add_collective(gathers, CollectiveKind::all_gather, axis,
+                   domain.num_elements * size_in_bytes(compute_dtype(plan.precision)), size);
+  }
+  append(pass, gathers);  // after the update
+  return pass;
+}
+
+int64_t model_flops_per_step(const Plan& plan, bool attention_full) {
+  const RankShape whole =
+      whole_shape(plan, attention_full ? AttentionPairs::full : AttentionPairs::causal);
+  const auto& is_moe = plan.model.layer_is_moe;
+  const int64_t num_moe = std::count(is_moe.begin(), is_moe.end(), true);
+  const int64_t num_dense = plan.model.num_layers - num_moe;
+  int64_t flops = total_flops(head_forward(whole));
+  if (num_dense > 0) flops += num_dense * block_model_flops(whole, false);
+  if (num_moe > 0) flops += num_moe * block_model_flops(whole, true);
+  return flops * (plan.global_batch / plan.micro_batch);
+}
+
+int64_t executed_flops_per_step(const Plan& plan) {
+  int64_t flops = 0;
+  for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
+    for (int64_t tp_index = 0; tp_index < plan.mesh.tp; ++tp_index) {
+      for (const LayerWork& work : stage_work(plan, stage, tp_index)) {
+        flops += total_flops(work.forward) + total_flops(work.backward);
+      }
+    }
+  }
+  return flops * plan.mesh.cp * plan.mesh.dp * plan.num_microbatches();
+}
+
+}  // namespace argosy

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A transformer block: x + attention(norm(x)), then x + mlp(norm(x)). The sequence of ops and
+// collectives is the trainer's; bytes of memory-bound ops count each tensor read or written once.
+#include <algorithm>
+
+#include "planner/spec/work_shape.h"
+
+namespace argosy {
+
+namespace {
+
+struct AttentionWork {
+  LinearWork q, k, v, o;
+};
+
+AttentionWork attention_linears(const RankShape& shape) {
+  const int64_t n = shape.tokens, hidden = shape.hidden;
+  const int64_t q_width = shape.q_heads * shape.head_dim;
+  const int64_t kv_width = shape.kv_heads * shape.head_dim;
+  return {linear(shape, TensorRole::q, n, hidden, q_width),
+          linear(shape, TensorRole::k, n, hidden, kv_width),
+          linear(shape, TensorRole::v, n, hidden, kv_width),
+          linear(shape, TensorRole::o, n, q_width, hidden)};
+}
+
+int64_t query_bytes(const RankShape& shape) {
+  return shape.tokens * shape.q_heads * shape.head_dim * shape.element_bytes;
+}
+int64_t key_bytes(const RankShape& shape) {
+  return shape.tokens * shape.kv_heads * shape.head_dim * shape.element_bytes;
+}
+
+// RoPE and the norms of q and k: each reads and writes both.
+void add_position_ops(Pass& pass, const RankShape& shape) {
+  const int64_t bytes = 2 * (query_bytes(shape) + key_bytes(shape));
+  if (shape.model.qk_norm) add_memory(pass, bytes);
+  if (shape.model.position == PositionKind::rope) add_memory(pass, bytes);
+}
+
+// forward: q k^T and p v, 4 D FLOPs a pair and head. Backward: dv, dp, dq, dk, twice as many; that
+// a fused kernel computes p again is not counted.
+void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
+  OpWork op;
+  op.kind = OpKind::attention;
+  op.flops = (is_backward ? 8 : 4) * shape.head_dim * shape.q_heads * shape.pairs;
+  op.bytes = (is_backward ? 2 : 1) * (2 * query_bytes(shape) + 2 * key_bytes(shape));
+  pass.ops.push_back(op);
+}
+
+void add_attention_forward(Pass& pass, const RankShape& shape) {
+  const AttentionWork attention = attention_linears(shape);
+  add_memory(pass, 2 * shape.split_bytes());  // norm
+  add_tp_gather(pass, shape);
+  for (const LinearWork* l : {&attention.q, &attention.k, &attention.v}) add_forward(pass, *l);
+  add_position_ops(pass, shape);
+  add_attention(pass, shape, false);
+  add_forward(pass, attention.o);
+  add_tp_reduce(pass, shape);
+  add_memory(pass, 3 * shape.split_bytes());  // residual
+}
+
+void add_attention_backward(Pass& pass, const RankShape& shape) {
+  const AttentionWork attention = attention_linears(shape);
+  add_tp_gather(pass, shape);  // dy
+  add_backward(pass, attention.o);
+  add_position_ops(pass, shape);  // forward again: q and k are kept as they came from the products
+  add_attention(pass, shape, true);
+  add_position_ops(pass, shape);
+  const auto inputs = {&attention.q, &attention.k, &attention.v};
+  if (std::any_of(inputs.begin(), inputs.end(),
+                  [](const LinearWork* l) { return l->reads_input_in_backward(); })) {
+    add_memory(pass, 2 * shape.split_bytes());  // the normed input, computed again
+    add_tp_gather(pass, shape);
+  }
+  for (const LinearWork* l : inputs) add_backward(pass, *l);
+  add_tp_reduce(pass, shape);                 // dx
+  add_memory(pass, 4 * shape.split_bytes());  // norm backward: x, dy, residual gradient, dx
+}
+
+int64_t attention_saved_bytes(const RankShape& shape) {
+  const AttentionWork attention = attention_linears(shape);
+  const int64_t n = shape.tokens, z = shape.statistic_bytes;
+  int64_t bytes = shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
+  bytes += 2 * query_bytes(shape) + 2 * key_bytes(shape);  // q, attention output; k, v
+  bytes += n * shape.q_heads * z;                          // log-sum-exp
+  if (shape.model.qk_norm) bytes += n * (shape.q_heads + shape.kv_heads) * z;
+  for (const LinearWork* l : {&attention.q, &attention.k, &attention.v, &attention.o}) {
+    bytes += l->adapter_bytes();
+  }
+  return bytes;
+}
+
+// In backward, all at once at most: dy, normed input, dx (n, H); their (s, H) parts; q, k, v after
+// norm and RoPE; dq, dk, dv, the gradient of the attention output; the u and du of the adapters.
+int64_t attention_workspace_bytes(const RankShape& shape) {
+  const int64_t adapters = 2 * 4 * shape.tokens * shape.lora.rank * shape.element_bytes;
+  return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 3 * query_bytes(shape) +
+         4 * key_bytes(shape) + shape.tokens * shape.q_heads * shape.statistic_bytes + adapters;
+}
+
+MlpWork mlp_linears(const RankShape& shape, int64_t width, TensorRole gate, TensorRole up,
+                    TensorRole down) {
+  MlpWork mlp;
+  mlp.width = width;
+  if (shape.model.mlp == MlpKind::swiglu) {
+    mlp.in.push_back(linear(shape, gate, shape.tokens, shape.hidden, width));
+  }
+  mlp.in.push_back(linear(shape, up, shape.tokens, shape.hidden, width));
+  mlp.down = linear(shape, down, shape.tokens, width, shape.hidden);
+  return mlp;
+}
+
+int64_t wide_bytes(const RankShape& shape, const MlpWork& mlp) {
+  return shape.tokens * mlp.width * shape.element_bytes;
+}
+
+}  // namespace
+
+MlpWork dense_mlp(const RankShape& shape) {
+  return mlp_linears(shape, shape.ffn, TensorRole::gate, TensorRole::up, TensorRole::down);
+}
+
+MlpWork shared_mlp(const RankShape& shape) {
+  return mlp_linears(shape, shape.shared_ffn, TensorRole::shared_gate_proj,
+                     TensorRole::shared_up_proj, TensorRole::shared_down_proj);
+}
+
+void add_mlp_forward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
+  const auto num_inputs = static_cast<int64_t>(mlp.in.size());
+  add_tp_gather(pass, shape);
+  for (const LinearWork& l : mlp.in) add_forward(pass, l);
+  add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp));  // activation
+  add_forward(pass, mlp.down);
+  add_tp_reduce(pass, shape);
+}
+
+void add_mlp_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
+  const auto num_inputs = static_cast<int64_t>(mlp.in.size());
+  add_tp_gather(pass, shape);  // dy
+  if (mlp.down.reads_input_in_backward()) {
+    add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp));  // the activation again
+  }
+  add_backward(pass, mlp.down);
+  add_memory(pass, (2 * num_inputs + 1) * wide_bytes(shape, mlp));  // activation backward
+  if (std::any_of(mlp.in.begin(), mlp.in.end(),
+                  [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
+    add_memory(pass, 2 * shape.split_bytes());  // the normed input again
+    add_tp_gather(pass, shape);
+  }
+  for (const LinearWork& l : mlp.in) add_backward(pass, l);
+  add_tp_reduce(pass, shape);  // dx
+}
+
+int64_t mlp_saved_bytes(const RankShape& shape, const MlpWork& mlp) {
+  int64_t bytes = mlp.down.adapter_bytes();
+  for (const LinearWork& l : mlp.in) bytes += wide_bytes(shape, mlp) + l.adapter_bytes();
+  return bytes;
+}
+
+// In backward, at most: dy, normed input, dx (n, H) and their (s, H) parts; the activation and its
+// gradient, the gradients of gate and up; the u and du of the adapters.
+int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp) {
+  const int64_t adapters = 2 * 3 * shape.tokens * shape.lora.rank * shape.element_bytes;
+  return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 4 * wide_bytes(shape, mlp) + adapters;
+}
+
+Pass block_forward(const RankShape& shape, bool is_moe) {
+  Pass pass;
+  add_attention_forward(pass, shape);
+  add_memory(pass, 2 * shape.split_bytes());  // norm
+  if (is_moe) {
+    add_moe_forward(pass, shape);
+  } else {
+    add_mlp_forward(pass, shape, dense_mlp(shape));
+  }
+  add_memory(pass, 3 * shape.split_bytes());  // residual
+  return pass;
+}
+
+Pass block_backward(const RankShape& shape, bool is_moe) {
+  Pass pass;
+  if (is_moe) {
+    add_moe_backward(pass, shape);
+  } else {
+    add_mlp_backward(pass, shape, dense_mlp(shape));
+  }
+  add_memory(pass, 4 * shape.split_bytes());  // norm backward
+  add_attention_backward(pass, shape);
+  return pass;
+}
+
+int64_t block_saved_bytes(const RankShape& shape, bool is_moe) {
+  const int64_t mlp_input = shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
+  const int64_t mlp = is_moe ? moe_saved_bytes(shape) : mlp_saved_bytes(shape, dense_mlp(shape));
+  return attention_saved_bytes(shape) + mlp_input + mlp;
+}
+
+int64_t block_workspace_bytes(const RankShape& shape, bool is_moe) {
+  const int64_t mlp =
+      is_moe ? moe_workspace_bytes(shape) : mlp_workspace_bytes(shape, dense_mlp(shape));
+  return std::max(attention_workspace_bytes(shape), mlp);
+}
+
+}  // namespace argosy

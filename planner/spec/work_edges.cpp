@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The two ends of the network: embedding, and final norm with the head and its loss.
+#include <algorithm>
+
+#include "planner/spec/work_shape.h"
+
+namespace argosy {
+
+Pass embedding_forward(const RankShape& shape) {
+  Pass pass;
+  add_memory(pass, 2 * shape.full_bytes());
+  add_tp_reduce(pass, shape);  // rows of other ranks' vocabulary are zeros here
+  if (shape.model.position == PositionKind::learned) add_memory(pass, 3 * shape.split_bytes());
+  return pass;
+}
+
+// A frozen table needs no gradient: what arrives is dropped.
+Pass embedding_backward(const RankShape& shape) {
+  Pass pass;
+  if (shape.is_frozen) return pass;
+  add_tp_gather(pass, shape);  // dy
+  add_memory(pass, 3 * shape.full_bytes());
+  return pass;
+}
+
+namespace {
+
+// Logits of `rows` tokens, their loss, and both gradients, `count` times.
+void add_head_chunk(Pass& pass, const RankShape& shape, int64_t rows, int64_t count) {
+  const int64_t z = shape.statistic_bytes, e = shape.element_bytes;
+  if (rows == 0 || count == 0) return;
+  add_matmul(pass, rows, shape.vocab, shape.hidden, e, count);
+  OpWork cross_entropy;
+  cross_entropy.bytes = 4 * rows * shape.vocab * z;  // maximum; sum; gradient read and written
+  cross_entropy.count = count;
+  pass.ops.push_back(cross_entropy);
+  for (int64_t i = 0; i < count; ++i) {
+    add_collective(pass, CollectiveKind::all_reduce, Axis::tp, rows * z, shape.tp);  // maximum
+    // Sum of exponentials and the target's logit in one call.
+    add_collective(pass, CollectiveKind::all_reduce, Axis::tp, 2 * rows * z, shape.tp);
+  }
+  add_matmul(pass, rows, shape.hidden, shape.vocab, e, count);  // gradient of the hidden state
+  if (!shape.is_frozen) add_matmul(pass, shape.vocab, shape.hidden, rows, e, count);  // dW
+}
+
+}  // namespace
+
+Pass head_forward(const RankShape& shape) {
+  Pass pass;
+  const int64_t chunk = shape.head_chunk_tokens;
+  add_memory(pass, 2 * shape.split_bytes());  // norm
+  add_tp_gather(pass, shape);
+  add_head_chunk(pass, shape, chunk, shape.tokens / chunk);
+  add_head_chunk(pass, shape, shape.tokens % chunk, 1);
+  add_tp_reduce(pass, shape);  // gradient of the normed hidden state
+  return pass;
+}
+
+Pass head_backward(const RankShape& shape) {
+  Pass pass;
+  add_memory(pass, 4 * shape.split_bytes());  // norm backward
+  return pass;
+}
+
+int64_t head_saved_bytes(const RankShape& shape) {
+  return 2 * shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
+}
+
+// The normed input and its gradient, gathered and split, and one chunk's logits with a copy in the
+// compute dtype.
+int64_t head_workspace_bytes(const RankShape& shape) {
+  const int64_t chunk = std::min(shape.head_chunk_tokens, shape.tokens);
+  const int64_t logits = chunk * shape.vocab * (shape.statistic_bytes + shape.element_bytes);
+  return 2 * shape.full_bytes() + 2 * shape.split_bytes() + logits +
+         4 * chunk * shape.statistic_bytes;
+}
+
+}  // namespace argosy

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The Mixture-of-Experts half of a block: route, dispatch, experts, combine, shared expert. Tokens
+// stay split over the tensor-parallel group. Token counts per expert are control traffic and not
+// recorded.
+#include <algorithm>
+
+#include "planner/spec/work_shape.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr int64_t kIndexBytes = 4;  // int32: chosen experts, row order
+
+struct ExpertWork {
+  LinearWork gate, up, down;
+};
+
+ExpertWork expert_linears(const RankShape& shape) {
+  const int64_t hidden = shape.hidden, width = shape.expert_ffn;
+  return {expert_linear(shape, TensorRole::expert_gate, hidden, width),
+          expert_linear(shape, TensorRole::expert_up, hidden, width),
+          expert_linear(shape, TensorRole::expert_down, width, hidden)};
+}
+
+// Routing is decided in the statistic dtype, so that layouts and precisions choose alike.
+LinearWork router(const RankShape& shape) {
+  LinearWork work =
+      linear(shape, TensorRole::router, shape.split_tokens, shape.hidden, shape.experts);
+  work.element_bytes = shape.statistic_bytes;
+  return work;
+}
+
+LinearWork shared_gate(const RankShape& shape) {
+  return linear(shape, TensorRole::shared_expert_gate, shape.split_tokens, shape.hidden, 1);
+}
+
+int64_t num_picks(const RankShape& shape) {  // s * k rows leave this rank
+  return shape.split_tokens * shape.top_k;
+}
+int64_t dispatch_bytes(const RankShape& shape) {
+  return num_picks(shape) * shape.hidden * shape.element_bytes;
+}
+int64_t expert_input_bytes(const RankShape& shape) {  // (R, H)e
+  return shape.expert_rows * shape.hidden * shape.element_bytes;
+}
+int64_t expert_width_bytes(const RankShape& shape) {  // (R, Fe)e
+  return shape.expert_rows * shape.expert_ffn * shape.element_bytes;
+}
+int64_t probability_bytes(const RankShape& shape) {  // (s, E)z
+  return shape.split_tokens * shape.experts * shape.statistic_bytes;
+}
+
+void add_all_to_all(Pass& pass, const RankShape& shape, int64_t bytes) {
+  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, bytes, shape.ep);
+}
+
+void add_experts_backward(Pass& pass, const RankShape& shape) {
+  const ExpertWork experts = expert_linears(shape);
+  if (experts.down.reads_input_in_backward()) {
+    add_memory(pass, 3 * expert_width_bytes(shape));  // the activation again
+  }
+  add_backward(pass, experts.down);
+  add_memory(pass, 5 * expert_width_bytes(shape));  // activation backward
+  add_backward(pass, experts.gate);
+  add_backward(pass, experts.up);
+}
+
+}  // namespace
+
+void add_moe_forward(Pass& pass, const RankShape& shape) {
+  const ExpertWork experts = expert_linears(shape);
+  add_forward(pass, router(shape));
+  add_memory(pass, 2 * probability_bytes(shape));                 // softmax, top-k
+  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // rows in expert order
+  add_all_to_all(pass, shape, dispatch_bytes(shape));
+  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));  // by source -> by expert
+  add_forward(pass, experts.gate);
+  add_forward(pass, experts.up);
+  add_memory(pass, 3 * expert_width_bytes(shape));  // activation
+  add_forward(pass, experts.down);
+  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));  // by expert -> by source
+  add_all_to_all(pass, shape, expert_input_bytes(shape));
+  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // weighted sum of k rows
+  if (shape.shared_ffn == 0) return;
+  add_mlp_forward(pass, shape, shared_mlp(shape));
+  if (shape.model.moe.shared_gate) add_forward(pass, shared_gate(shape));
+  add_memory(pass, 3 * shape.split_bytes());  // add it
+}
+
+void add_moe_backward(Pass& pass, const RankShape& shape) {
+  if (shape.shared_ffn > 0) {
+    if (shape.model.moe.shared_gate) add_backward(pass, shared_gate(shape));
+    add_mlp_backward(pass, shape, shared_mlp(shape));
+  }
+  add_memory(pass, 2 * dispatch_bytes(shape) + shape.split_bytes());  // rows' and weights' gradient
+  add_all_to_all(pass, shape, dispatch_bytes(shape));
+  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));
+  add_experts_backward(pass, shape);
+  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));
+  add_all_to_all(pass, shape, expert_input_bytes(shape));
+  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // sum of k rows
+  add_memory(pass, 3 * probability_bytes(shape));                 // softmax, auxiliary and z loss
+  add_memory(pass, 2 * shape.split_bytes());                      // the normed input again
+  add_backward(pass, router(shape));
+}
+
+int64_t moe_saved_bytes(const RankShape& shape) {
+  const int64_t s = shape.split_tokens, z = shape.statistic_bytes;
+  const ExpertWork experts = expert_linears(shape);
+  int64_t bytes = probability_bytes(shape);
+  bytes += num_picks(shape) * (kIndexBytes + z);  // chosen experts, their weights
+  bytes += s * z;                                 // log-sum-exp of the router's logits
+  bytes += num_picks(shape) * kIndexBytes;        // row order
+  bytes += expert_input_bytes(shape) + 2 * expert_width_bytes(shape);
+  bytes += dispatch_bytes(shape);  // returned rows
+  for (const LinearWork* l : {&experts.gate, &experts.up, &experts.down}) {
+    bytes += l->adapter_bytes();
+  }
+  if (shape.shared_ffn == 0) return bytes;
+  bytes += mlp_saved_bytes(shape, shared_mlp(shape));
+  if (shape.model.moe.shared_gate) {
+    bytes += shape.split_bytes() + s * z;  // its output, the gate
+  }
+  return bytes;
+}
+
+// In backward, at most: rows and their gradients on both sides of the exchange, the activation and
+// the gradients of gate and up, adapters, the router's gradients; or the shared expert alone.
+int64_t moe_workspace_bytes(const RankShape& shape) {
+  const int64_t adapters = 2 * 3 * shape.expert_rows * shape.lora.rank * shape.element_bytes;
+  const int64_t routed = 3 * dispatch_bytes(shape) + 3 * expert_input_bytes(shape) +
+                         4 * expert_width_bytes(shape) + 3 * probability_bytes(shape) +
+                         4 * shape.split_bytes() + adapters;
+  if (shape.shared_ffn == 0) return routed;
+  return std::max(routed, mlp_workspace_bytes(shape, shared_mlp(shape)) + 2 * shape.split_bytes());
+}
+
+}  // namespace argosy

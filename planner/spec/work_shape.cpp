@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/work_shape.h"
+
+#include <algorithm>
+
+namespace argosy {
+
+namespace {
+
+// Keys that the queries of one sequence attend to, all queries together.
+int64_t pairs_per_sequence(const Plan& plan, AttentionPairs pairs) {
+  const int64_t length = plan.seq_len, window = plan.model.sliding_window;
+  if (pairs == AttentionPairs::full) return length * length;
+  if (window <= 0 || window >= length) return length * (length + 1) / 2;
+  return window * (window + 1) / 2 + (length - window) * window;
+}
+
+}  // namespace
+
+RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
+  const ModelSpec& model = plan.model;
+  const int64_t tp = plan.mesh.tp;
+  RankShape shape;
+  shape.model = model;
+  shape.model.config_json.clear();  // long and of no use here
+  shape.lora = plan.lora;
+  shape.is_frozen = plan.lora.rank > 0;
+  shape.tp = tp;
+  shape.ep = plan.mesh.ep;
+  shape.sequence_parallel = plan.sequence_parallel && tp > 1;
+  shape.tokens = plan.tokens_per_microbatch();
+  shape.split_tokens = shape.sequence_parallel ? shape.tokens / tp : shape.tokens;
+  shape.hidden = model.hidden_size;
+  shape.head_dim = model.head_dim;
+  shape.q_heads = model.num_heads / tp;
+  shape.kv_heads = std::max<int64_t>(1, model.num_kv_heads / tp);
+  shape.ffn = model.ffn_size / tp;
+  shape.vocab = split_range(model.vocab_size, tp, tp_index).size();
+  shape.head_chunk_tokens = head_chunk_tokens(plan, tp_index);
+  shape.experts = model.moe.num_experts;
+  shape.top_k = model.moe.top_k;
+  shape.expert_rows = shape.split_tokens * shape.top_k;
+  shape.local_experts = shape.experts / shape.ep;
+  shape.expert_ffn = model.moe.ffn_size / plan.mesh.etp;
+  shape.shared_ffn = model.moe.shared_ffn_size / tp;
+  shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs) / plan.mesh.cp;
+  shape.element_bytes = size_in_bytes(compute_dtype(plan.precision));
+  shape.statistic_bytes = size_in_bytes(statistic_dtype(plan.precision));
+  return shape;
+}
+
+RankShape whole_shape(const Plan& plan, AttentionPairs pairs) {
+  Plan whole = plan;
+  whole.mesh = Mesh{};
+  whole.sequence_parallel = false;
+  return rank_shape(whole, 0, pairs);
+}
+
+int64_t LinearWork::num_rows() const {
+  int64_t rows = 0;
+  for (const RowGroup& group : groups) rows += group.rows * group.count;
+  return rows;
+}
+
+LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t inputs,
+                  int64_t outputs) {
+  LinearWork work;
+  work.groups = {{rows, 1}};
+  work.inputs = inputs;
+  work.outputs = outputs;
+  work.element_bytes = shape.element_bytes;
+  work.is_trainable = !shape.is_frozen;
+  if (shape.is_frozen && is_lora_target(shape.model, shape.lora, role)) {
+    work.lora_rank = shape.lora.rank;
+  }
+  return work;
+}
+
+LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs, int64_t outputs) {
+  LinearWork work = linear(shape, role, 0, inputs, outputs);
+  const int64_t rows = shape.expert_rows / shape.local_experts;
+  const int64_t num_longer = shape.expert_rows % shape.local_experts;
+  work.groups = {{rows + 1, num_longer}, {rows, shape.local_experts - num_longer}};
+  return work;
+}
+
+void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
+                int64_t count) {
+  if (rows == 0 || cols == 0 || inner == 0 || count == 0) return;
+  OpWork op;
+  op.kind = OpKind::matmul;
+  op.flops = 2 * rows * cols * inner;
+  op.bytes = (rows * inner + cols * inner + rows * cols) * element_bytes;
+  op.count = count;
+  pass.ops.push_back(op);
+}
+
+void add_memory(Pass& pass, int64_t bytes) {
+  if (bytes == 0) return;
+  OpWork op;
+  op.bytes = bytes;
+  pass.ops.push_back(op);
+}
+
+void add_forward(Pass& pass, const LinearWork& l) {
+  for (const auto& [rows, count] : l.groups) {
+    add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count);
+    add_matmul(pass, rows, l.lora_rank, l.inputs, l.element_bytes, count);   // u = x A^T
+    add_matmul(pass, rows, l.outputs, l.lora_rank, l.element_bytes, count);  // y += scale u B^T
+  }
+}
+
+void add_backward(Pass& pass, const LinearWork& l) {
+  for (const auto& [rows, count] : l.groups) {
+    add_matmul(pass, rows, l.inputs, l.outputs, l.element_bytes, count);  // dx = dy W
+    if (l.is_trainable) add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count);  // dW
+    add_matmul(pass, rows, l.lora_rank, l.outputs, l.element_bytes, count);  // du = dy B
+    add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);  // dB = dy^T u
+    add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);   // dA = du^T x
+    add_matmul(pass, rows, l.inputs, l.lora_rank, l.element_bytes, count);   // dx += du A
+  }
+}
+
+void append(Pass& pass, const Pass& more) {
+  pass.ops.insert(pass.ops.end(), more.ops.begin(), more.ops.end());
+  pass.collectives.insert(pass.collectives.end(), more.collectives.begin(), more.collectives.end());
+}
+
+void add_collective(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, int64_t group_size) {
+  if (group_size > 1 && bytes > 0) pass.collectives.push_back({kind, axis, bytes});
+}
+
+void add_tp_gather(Pass& pass, const RankShape& shape) {
+  if (!shape.sequence_parallel) return;
+  add_collective(pass, CollectiveKind::all_gather, Axis::tp, shape.full_bytes(), shape.tp);
+}
+
+void add_tp_reduce(Pass& pass, const RankShape& shape) {
+  const CollectiveKind kind =
+      shape.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce;
+  add_collective(pass, kind, Axis::tp, shape.full_bytes(), shape.tp);
+}
+
+int64_t total_flops(const Pass& pass) {
+  int64_t flops = 0;
+  for (const OpWork& op : pass.ops) flops += op.flops * op.count;
+  return flops;
+}
+
+int64_t norm_statistic_bytes(const RankShape& shape, int64_t rows) {
+  return rows * shape.statistic_bytes * (shape.model.norm == NormKind::layer ? 2 : 1);
+}
+
+}  // namespace argosy

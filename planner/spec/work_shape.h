@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The letters of work.h as numbers, and the few sentences in which the work of a layer is told:
+// products, memory-bound ops, collectives, Linears with and without adapters. Not for use outside
+// of spec.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "planner/spec/work.h"
+
+namespace argosy {
+
+// What one rank works on in one micro-batch. The letter of work.h stands behind each number.
+struct RankShape {
+  int64_t tokens = 0, split_tokens = 0;            // n, s
+  int64_t hidden = 0, head_dim = 0;                // H, D
+  int64_t q_heads = 0, kv_heads = 0;               // hq, hk (copies of kv heads included)
+  int64_t ffn = 0, vocab = 0;                      // F, V
+  int64_t head_chunk_tokens = 0;                   // c, the same on all ranks of the tp group
+  int64_t experts = 0, top_k = 0;                  // E, k
+  int64_t expert_rows = 0, local_experts = 0;      // R (even routing), E / ep
+  int64_t expert_ffn = 0, shared_ffn = 0;          // Fe, Fs
+  int64_t pairs = 0;                               // query-key pairs that attention computes
+  int64_t element_bytes = 0, statistic_bytes = 0;  // e, z
+  int64_t tp = 1, ep = 1;                          // sizes of the groups
+  bool sequence_parallel = false;                  // and tp > 1
+  bool is_frozen = false;                          // the base of a LoRA job
+  ModelSpec model;                                 // kinds of layers
+  LoraSpec lora;
+
+  int64_t full_bytes() const { return tokens * hidden * element_bytes; }         // (n, H)e
+  int64_t split_bytes() const { return split_tokens * hidden * element_bytes; }  // (s, H)e
+};
+
+enum class AttentionPairs { causal, full };
+
+RankShape rank_shape(const Plan& plan, int64_t tp_index,
+                     AttentionPairs pairs = AttentionPairs::causal);
+// The same micro-batch on one rank that holds everything: what MFU counts.
+RankShape whole_shape(const Plan& plan, AttentionPairs pairs);
+
+// `count` products of `rows` rows each: one for a dense Linear, one an expert.
+struct RowGroup {
+  int64_t rows = 0, count = 1;
+};
+
+// y (rows, outputs) = x (rows, inputs) W^T on this rank, with LoRA + scale (x A^T) B^T.
+struct LinearWork {
+  std::vector<RowGroup> groups;
+  int64_t inputs = 0, outputs = 0, element_bytes = 0;
+  bool is_trainable = true;
+  int64_t lora_rank = 0;  // 0: no adapter
+
+  // The weight's or adapter's gradient reads the input.
+  bool reads_input_in_backward() const { return is_trainable || lora_rank > 0; }
+  int64_t num_rows() const;
+  int64_t adapter_bytes() const { return num_rows() * lora_rank * element_bytes; }  // x A^T
+};
+LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t inputs,
+                  int64_t outputs);
+// One of the three products of this rank's experts, expert_rows spread as evenly as they can be.
+LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs, int64_t outputs);
+
+void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
+                int64_t count = 1);
+void add_memory(Pass& pass, int64_t bytes);
+void add_forward(Pass& pass, const LinearWork& linear);
+void add_backward(Pass& pass, const LinearWork& linear);
+void append(Pass& pass, const Pass& more);
+
+// Nothing in a group of one rank.
+void add_collective(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, int64_t group_size);
+
+// Around every tensor-parallel region. Into it, (s, H) -> (n, H): sequence-parallel ranks gather,
+// others have everything. Out of it, partial sums (n, H) -> (s, H).
+void add_tp_gather(Pass& pass, const RankShape& shape);
+void add_tp_reduce(Pass& pass, const RankShape& shape);
+
+int64_t total_flops(const Pass& pass);
+
+// The layers. Blocks: `is_moe` says which MLP; passes are without recomputation.
+Pass block_forward(const RankShape& shape, bool is_moe);
+Pass block_backward(const RankShape& shape, bool is_moe);
+int64_t block_saved_bytes(const RankShape& shape, bool is_moe);
+int64_t block_workspace_bytes(const RankShape& shape, bool is_moe);
+
+Pass embedding_forward(const RankShape& shape);
+Pass embedding_backward(const RankShape& shape);
+
+Pass head_forward(const RankShape& shape);
+Pass head_backward(const RankShape& shape);
+int64_t head_saved_bytes(const RankShape& shape);
+int64_t head_workspace_bytes(const RankShape& shape);
+
+// The MLP half of a MoE block; work_block.cpp has the rest of the block.
+void add_moe_forward(Pass& pass, const RankShape& shape);
+void add_moe_backward(Pass& pass, const RankShape& shape);
+int64_t moe_saved_bytes(const RankShape& shape);
+int64_t moe_workspace_bytes(const RankShape& shape);
+
+// A gated (or GPT-2's plain) MLP on (n, width): the dense one, and the shared expert of a MoE.
+struct MlpWork {
+  std::vector<LinearWork> in;  // gate and up, or up alone
+  LinearWork down;
+  int64_t width = 0;
+};
+MlpWork dense_mlp(const RankShape& shape);
+MlpWork shared_mlp(const RankShape& shape);
+// Gather, products, activation, reduce. The norm before it is not included.
+void add_mlp_forward(Pass& pass, const RankShape& shape, const MlpWork& mlp);
+void add_mlp_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp);
+int64_t mlp_saved_bytes(const RankShape& shape, const MlpWork& mlp);
+int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp);
+
+// Statistics of one norm over (rows, ...): RMS 1, LayerNorm 2 numbers a row.
+int64_t norm_statistic_bytes(const RankShape& shape, int64_t rows);
+
+}  // namespace argosy
