@@ -27,7 +27,7 @@ void set_state_bytes(Ledger& ledger, const Plan& plan, int64_t rank) {
 }
 
 void record(Ledger& ledger, const Pass& pass) {
-  ledger.matmul_flops += total_flops(pass);
+  ledger.matmul_flops += pass_flops(pass);
   for (const CollectiveWork& work : pass.collectives) {
     ledger.record(work.kind, work.axis, work.bytes);
   }

@@ -24,7 +24,7 @@ Shapes shapes_of(const Plan& plan, int64_t tp_index) {
 }
 
 int64_t block_model_flops(const RankShape& whole, bool is_moe) {
-  return total_flops(block_forward(whole, is_moe)) + total_flops(block_backward(whole, is_moe));
+  return pass_flops(block_forward(whole, is_moe)) + pass_flops(block_backward(whole, is_moe));
 }
 
 LayerWork block_work(const Shapes& shapes, bool is_moe, Recompute recompute) {
@@ -60,7 +60,7 @@ LayerWork head_work(const Shapes& shapes) {
   work.saved_bytes = head_saved_bytes(shapes.rank);
   work.workspace_bytes = head_workspace_bytes(shapes.rank);
   work.model_flops = work.model_flops_palm =
-      total_flops(head_forward(shapes.whole)) / shapes.rank.tp;
+      pass_flops(head_forward(shapes.whole)) / shapes.rank.tp;
   return work;
 }
 
@@ -165,7 +165,7 @@ int64_t model_flops_per_step(const Plan& plan, bool attention_full) {
   const auto& is_moe = plan.model.layer_is_moe;
   const int64_t num_moe = std::count(is_moe.begin(), is_moe.end(), true);
   const int64_t num_dense = plan.model.num_layers - num_moe;
-  int64_t flops = total_flops(head_forward(whole));
+  int64_t flops = pass_flops(head_forward(whole));
   if (num_dense > 0) flops += num_dense * block_model_flops(whole, false);
   if (num_moe > 0) flops += num_moe * block_model_flops(whole, true);
   return flops * (plan.global_batch / plan.micro_batch);
@@ -176,7 +176,7 @@ int64_t executed_flops_per_step(const Plan& plan) {
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
     for (int64_t tp_index = 0; tp_index < plan.mesh.tp; ++tp_index) {
       for (const LayerWork& work : stage_work(plan, stage, tp_index)) {
-        flops += total_flops(work.forward) + total_flops(work.backward);
+        flops += pass_flops(work.forward) + pass_flops(work.backward);
       }
     }
   }

@@ -142,7 +142,7 @@ void add_tp_reduce(Pass& pass, const RankShape& shape) {
   add_collective(pass, kind, Axis::tp, shape.full_bytes(), shape.tp);
 }
 
-int64_t total_flops(const Pass& pass) {
+int64_t pass_flops(const Pass& pass) {
   int64_t flops = 0;
   for (const OpWork& op : pass.ops) flops += op.flops * op.count;
   return flops;

@@ -79,7 +79,7 @@ void add_collective(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, i
 void add_tp_gather(Pass& pass, const RankShape& shape);
 void add_tp_reduce(Pass& pass, const RankShape& shape);
 
-int64_t total_flops(const Pass& pass);
+int64_t pass_flops(const Pass& pass);
 
 // The layers. Blocks: `is_moe` says which MLP; passes are without recomputation.
 Pass block_forward(const RankShape& shape, bool is_moe);
