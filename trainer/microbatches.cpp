@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/microbatches.h"
+
+#include <algorithm>
+
+#include "trainer/ops/elementwise.h"
+
+namespace argosy {
+
+namespace {
+
+Tensor upload(const LayerContext& ctx, const int32_t* values, Shape shape) {
+  Tensor tensor = ctx.device.empty(shape, DType::int32, MemoryCategory::buffers);
+  std::copy(values, values + tensor.size(), tensor.data<int32_t>());
+  return tensor;
+}
+
+Tensor upload(const LayerContext& ctx, const std::vector<double>& values) {
+  const int64_t size = static_cast<int64_t>(values.size());
+  Tensor tensor = ctx.device.empty({size}, ctx.statistic(), MemoryCategory::buffers);
+  if (ctx.statistic() == DType::fp64) {
+    std::copy(values.begin(), values.end(), tensor.data<double>());
+  } else {
+    std::transform(values.begin(), values.end(), tensor.data<float>(),
+                   [](double value) { return static_cast<float>(value); });
+  }
+  return tensor;
+}
+
+}  // namespace
+
+Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
+                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len) {
+  const int64_t n = batch * seq_len;
+  CHECK(static_cast<int64_t>(inputs.size()) == n && static_cast<int64_t>(targets.size()) == n,
+        inputs.size(), " inputs and ", targets.size(), " targets for ", batch, " x ", seq_len);
+  Microbatch microbatch;
+  microbatch.batch = batch;
+  microbatch.seq_len = seq_len;
+  microbatch.inputs = upload(ctx, inputs.data(), {n});
+  microbatch.targets = upload(ctx, targets.data(), {n});
+
+  const int64_t s = ctx.sequence_parallel() ? n / ctx.plan.mesh.tp : n;
+  const int64_t first = ctx.sequence_parallel() ? ctx.groups.coordinates().tp * s : 0;
+  std::vector<double> mask(static_cast<size_t>(s)), unmasked(static_cast<size_t>(batch), 0.0);
+  for (int64_t i = 0; i < s; ++i)
+    mask[static_cast<size_t>(i)] = targets[static_cast<size_t>(first + i)] >= 0 ? 1 : 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (targets[static_cast<size_t>(i)] >= 0) unmasked[static_cast<size_t>(i / seq_len)] += 1;
+  }
+  microbatch.mask = upload(ctx, mask);
+  microbatch.unmasked = upload(ctx, unmasked);
+  return microbatch;
+}
+
+std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
+                                          const SampleOrder& order, int64_t step) {
+  const Plan& plan = ctx.plan;
+  const int64_t slots = plan.global_batch / plan.mesh.dp;
+  std::vector<Microbatch> microbatches;
+  for (int64_t m = 0; m < plan.num_microbatches(); ++m) {
+    const int64_t first_slot = ctx.groups.coordinates().dp * slots + m * plan.micro_batch;
+    const Batch batch = read_batch(source, order, step, first_slot, plan.micro_batch, plan.seq_len,
+                                   plan.global_batch);
+    microbatches.push_back(
+        make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch, plan.seq_len));
+  }
+  return microbatches;
+}
+
+int64_t count_targets(const std::vector<Microbatch>& microbatches) {
+  int64_t count = 0;
+  for (const Microbatch& microbatch : microbatches) {
+    const int32_t* targets = microbatch.targets.data<int32_t>();
+    count += std::count_if(targets, targets + microbatch.targets.size(),
+                           [](int32_t t) { return t >= 0; });
+  }
+  return count;
+}
+
+}  // namespace argosy

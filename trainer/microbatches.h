@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The micro-batches of one step as this rank's stage needs them.
+#pragma once
+
+#include <vector>
+
+#include "trainer/data/dataset.h"
+#include "trainer/layers/context.h"
+
+namespace argosy {
+
+// Slots [dp * global_batch/dp_degree, ...) of the step, cut into the plan's micro-batches. Every
+// rank of a data-parallel group member (all stages, all tp ranks) reads the same tokens.
+std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
+                                          const SampleOrder& order, int64_t step);
+
+// From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked.
+Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
+                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len);
+
+// Unmasked tokens of these micro-batches, on this data-parallel rank.
+int64_t count_targets(const std::vector<Microbatch>& microbatches);
+
+}  // namespace argosy

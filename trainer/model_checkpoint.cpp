@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/model_checkpoint.h"
+
+#include <algorithm>
+
+namespace argosy {
+
+namespace {
+
+// Pieces of `local` within `range` of its domain's flat buffer, whose element flat.begin is
+// `values`[0].
+void append_pieces(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
+                   const Tensor& values, Range flat, Range range,
+                   std::vector<TensorPiece>* pieces) {
+  const Range mine =
+      intersect({local.offset, local.offset + local.box.size()}, intersect(flat, range));
+  if (mine.empty()) return;
+  const TensorSpec& spec = store.spec_of(local);
+  char* data =
+      static_cast<char*>(values.raw()) + (mine.begin - flat.begin) * size_in_bytes(values.dtype());
+  for (const Box& box :
+       boxes_of_flat_range(local.box, {mine.begin - local.offset, mine.end - local.offset})) {
+    pieces->push_back({spec.name, kind, spec.rows, spec.cols, values.dtype(), box, data});
+    data += box.size() * size_in_bytes(values.dtype());
+  }
+}
+
+bool has_kind(const Manifest& manifest, std::string_view kind) {
+  return std::any_of(manifest.tensors.begin(), manifest.tensors.end(),
+                     [&](const StoredTensor& tensor) { return tensor.kind == kind; });
+}
+
+}  // namespace
+
+std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
+                                      const ShardedOptimizer& optimizer) {
+  std::vector<TensorPiece> pieces;
+  const auto states = optimizer.state();
+  for (const LocalTensor& local : store.layout().tensors) {
+    if (!local.counts) continue;
+    const Range owned = store.layout()[local.domain].owned;
+    const Tensor& values = store.values(local.domain);
+    append_pieces(store, local, "parameter", values, {0, values.size()}, owned, &pieces);
+    for (const ShardedOptimizer::StateTensor& state : states) {
+      if (state.domain == local.domain)
+        append_pieces(store, local, state.kind, state.values, state.range, owned, &pieces);
+    }
+  }
+  return pieces;
+}
+
+std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
+                                         const ReducedGradients& reduced) {
+  std::vector<TensorPiece> pieces;
+  for (const LocalTensor& local : store.layout().tensors) {
+    const ReducedGradient& gradient = reduced[static_cast<size_t>(local.domain)];
+    if (!local.counts || !gradient.values.defined()) continue;
+    append_pieces(store, local, "gradient", gradient.values, gradient.range,
+                  store.layout()[local.domain].owned, &pieces);
+  }
+  return pieces;
+}
+
+Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
+                            Restore what, ParameterStore& store, ShardedOptimizer& optimizer) {
+  const Manifest stored = read_manifest(checkpoint_dir);
+  const bool has_master = has_kind(stored, "master");
+  const bool wants_wide = ctx.compute() != DType::bf16;
+  std::vector<TensorPiece> pieces;
+  for (const LocalTensor& local : store.layout().tensors) {
+    if (what == Restore::initialize && store.spec_of(local).lora != LoraPart::none) continue;
+    // Frozen weights of the checkpoint's own run have no master.
+    const bool from_master = wants_wide && has_master && is_trainable(local.domain);
+    const Tensor& values = store.values(local.domain);
+    append_pieces(store, local, from_master ? "master" : "parameter", values, {0, values.size()},
+                  {0, values.size()}, &pieces);
+  }
+  if (what == Restore::resume) {
+    for (const ShardedOptimizer::StateTensor& state : optimizer.state()) {
+      const bool missing_master = state.kind == "master" && !has_master;
+      for (const LocalTensor& local : store.layout().tensors) {
+        if (local.domain != state.domain) continue;
+        append_pieces(store, local, missing_master ? "parameter" : state.kind, state.values,
+                      state.range, state.range, &pieces);
+      }
+    }
+  }
+  Manifest manifest = load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
+  if (what == Restore::initialize) optimizer.reset_master(ctx, store);
+  return manifest;
+}
+
+}  // namespace argosy

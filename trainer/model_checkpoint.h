@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Between a rank's memory and a checkpoint: which pieces it saves (what it owns), and which it
+// loads (all it holds).
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "trainer/layers/context.h"
+#include "trainer/layers/parameters.h"
+#include "trainer/parallel/gradients.h"
+#include "trainer/parallel/sharded_optimizer.h"
+
+namespace argosy {
+
+// Parameters ("parameter") and optimizer state that this rank stands for: over all ranks disjoint
+// and complete.
+std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
+                                      const ShardedOptimizer& optimizer);
+
+// Reduced gradients ("gradient") that this rank stands for; for tests and replica checks.
+std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
+                                         const ReducedGradients& reduced);
+
+// What a load restores.
+//   resume      parameters, master weights and optimizer state
+//   initialize  the base model's parameters alone; LoRA factors and optimizer state stay as they
+//   are
+enum class Restore { resume, initialize };
+
+// Collective. Loads from any layout and precision; parameters prefer stored master weights when
+// they are wider. Returns the manifest.
+Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
+                            Restore what, ParameterStore& store, ShardedOptimizer& optimizer);
+
+}  // namespace argosy

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "trainer/microbatches.h"
+#include "trainer/parallel/pipeline.h"
+
+namespace argosy {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+constexpr double kClipEpsilon = 1e-6;  // PyTorch's clip_grad_norm_: max_norm / (norm + 1e-6)
+
+// Position of the MoE layers of earlier stages in a list of all of them.
+int64_t moe_layers_before(const Plan& plan, int64_t layer) {
+  const auto& is_moe = plan.model.layer_is_moe;
+  return std::count(is_moe.begin(), is_moe.begin() + layer, true);
+}
+
+// Most loaded expert over the mean, averaged over layers. choices: [MoE layer][E], flat.
+double imbalance(const std::vector<double>& choices, int64_t num_experts) {
+  double total = 0;
+  int64_t layers = 0;
+  for (size_t begin = 0; begin < choices.size();
+       begin += static_cast<size_t>(num_experts), ++layers) {
+    const auto first = choices.begin() + static_cast<std::ptrdiff_t>(begin),
+               last = first + num_experts;
+    const double mean = std::accumulate(first, last, 0.0) / static_cast<double>(num_experts);
+    total += mean > 0 ? *std::max_element(first, last) / mean : 1.0;
+  }
+  return layers > 0 ? total / static_cast<double>(layers) : 0.0;
+}
+
+}  // namespace
+
+// Sums over the world; control traffic.
+struct Trainer::Totals {
+  double num_targets = 0, loss_sum = 0, aux_sum = 0, z_sum = 0, sum_of_squares = 0, waited_s = 0;
+  std::vector<double> choices;  // [MoE layer of the model][E]
+};
+
+Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
+                 const TrainerSettings& settings)
+    : plan_(plan),
+      settings_(settings),
+      device_(device),
+      groups_(world, plan_.mesh, plan_.model.num_kv_heads, &ledger_),
+      context_{device_, groups_, plan_},
+      parameters_(device_, plan_, groups_.rank()),
+      stage_(context_, parameters_, groups_.coordinates().pp),
+      optimizer_(context_, parameters_, settings_.optimizer),
+      schedule_(build_schedule(plan_.schedule, static_cast<int>(plan_.num_stages()),
+                               static_cast<int>(plan_.num_microbatches()))),
+      evaluation_schedule_(add_transfers(forward_only(
+          static_cast<int>(plan_.num_stages()), static_cast<int>(plan_.num_microbatches())))) {
+  parameters_.initialize(plan_.seed);
+  optimizer_.reset_master(context_, parameters_);
+}
+
+StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, int64_t step,
+                         double lr) {
+  const Clock::time_point start = Clock::now();
+  StepResult result;
+  const auto record = [&](const char* name, double begin_s) {
+    result.timeline.events.push_back(
+        {static_cast<int>(groups_.rank()), name, begin_s, seconds_since(start)});
+  };
+  reduced_ = {};
+  ledger_ = {};
+  device_.matmul_flops = 0;
+  device_.reset_peaks();
+
+  const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
+  parameters_.zero_grads();
+  record("data", 0);
+
+  const double pipeline_begin_s = seconds_since(start);
+  PipelineResult pipeline =
+      run_pipeline(context_, stage_, schedule_, microbatches, Keep::for_backward);
+  for (TimelineEvent& event : pipeline.events) {
+    event.start_s += pipeline_begin_s;
+    event.end_s += pipeline_begin_s;
+    result.timeline.events.push_back(std::move(event));
+  }
+
+  const double reduce_begin_s = seconds_since(start);
+  reduced_ = reduce_gradients(context_, parameters_);
+  const Totals totals =
+      reduce_totals(microbatches, pipeline, owned_sum_of_squares(context_, parameters_, reduced_));
+  record("reduce", reduce_begin_s);
+
+  const double n = std::max(totals.num_targets, 1.0);
+  result.num_targets = static_cast<int64_t>(totals.num_targets);
+  result.loss = totals.loss_sum / n;
+  result.aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / n;
+  result.z_loss = plan_.model.moe.z_loss_coef * totals.z_sum / n;
+  result.grad_norm = std::sqrt(totals.sum_of_squares) / n;
+  result.imbalance =
+      plan_.model.has_moe() ? imbalance(totals.choices, plan_.model.moe.num_experts) : 0.0;
+  if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
+    throw Error(
+        concat("step ", step, ": loss ", result.loss, ", gradient norm ", result.grad_norm,
+               ": not finite; nothing was updated. A lower --lr or longer --warmup may help"));
+  }
+
+  const double update_begin_s = seconds_since(start);
+  const double clip =
+      settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
+  optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n);
+  record("optimizer", update_begin_s);
+
+  result.timeline.step_s = seconds_since(start);
+  result.waited_share =
+      totals.waited_s / static_cast<double>(plan_.mesh.world_size()) / result.timeline.step_s;
+  fill_ledger(&result);
+  return result;
+}
+
+Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatches,
+                                       const PipelineResult& result, double sum_of_squares) {
+  const Coordinates& at = groups_.coordinates();
+  const int64_t num_experts = plan_.model.moe.num_experts;
+  const int64_t moe_layers = moe_layers_before(plan_, plan_.model.num_layers);
+  constexpr size_t kScalars = 6;
+  std::vector<double> sums(kScalars + static_cast<size_t>(moe_layers * num_experts), 0.0);
+  // Ranks of one tp group see the same tokens: one of them counts. Router sums are of each rank's
+  // own tokens.
+  const bool counts = at.tp == 0;
+  sums[0] = counts && at.pp == 0 ? static_cast<double>(count_targets(microbatches)) : 0.0;
+  sums[1] = counts ? result.loss_sum : 0.0;
+  sums[2] = result.router.aux_loss;
+  sums[3] = result.router.z_loss;
+  sums[4] = sum_of_squares;
+  sums[5] = result.waited_s;
+  const int64_t first = moe_layers_before(plan_, layers_of_stage(plan_, at.pp).begin);
+  for (size_t layer = 0; layer < result.router.choices.size(); ++layer) {
+    const std::vector<double>& choices = result.router.choices[layer];
+    std::copy(choices.begin(), choices.end(),
+              sums.begin() + static_cast<std::ptrdiff_t>(
+                                 kScalars + (static_cast<size_t>(first) + layer) * choices.size()));
+  }
+  groups_.control().all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
+  Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], {}};
+  totals.choices.assign(sums.begin() + kScalars, sums.end());
+  return totals;
+}
+
+void Trainer::fill_ledger(StepResult* result) const {
+  result->memory = device_.memory();
+  const auto bytes = [&](MemoryCategory category) {
+    return result->memory.current[static_cast<size_t>(category)];
+  };
+  result->ledger = ledger_;
+  result->ledger.parameter_bytes = bytes(MemoryCategory::parameters);
+  result->ledger.gradient_bytes = bytes(MemoryCategory::gradients);
+  result->ledger.optimizer_bytes = bytes(MemoryCategory::optimizer);
+  result->ledger.activation_peak_bytes =
+      result->memory.peak[static_cast<size_t>(MemoryCategory::activations)];
+  result->ledger.saved_bytes = stage_.saved_bytes();
+  result->ledger.matmul_flops = device_.matmul_flops;
+}
+
+double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, int64_t num_steps) {
+  const UnrecordedScope control(groups_);
+  const bool counts = groups_.coordinates().tp == 0;
+  std::array<double, 2> sums{};  // targets, loss
+  for (int64_t step = 1; step <= num_steps; ++step) {
+    const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
+    const PipelineResult result =
+        run_pipeline(context_, stage_, evaluation_schedule_, microbatches, Keep::discard);
+    if (counts && groups_.coordinates().pp == 0)
+      sums[0] += static_cast<double>(count_targets(microbatches));
+    if (counts) sums[1] += result.loss_sum;
+  }
+  groups_.control().all_reduce({sums.data(), 2, DType::fp64});
+  return sums[1] / std::max(sums[0], 1.0);
+}
+
+}  // namespace argosy

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// One rank of a training run: its weights, its optimizer state, and what a step does with them.
+// Knows nothing of files, options or terminals.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "comm/groups.h"
+#include "planner/spec/ledger.h"
+#include "planner/spec/plan.h"
+#include "planner/spec/timeline.h"
+#include "trainer/data/dataset.h"
+#include "trainer/device/device_context.h"
+#include "trainer/layers/parameters.h"
+#include "trainer/layers/stage.h"
+#include "trainer/parallel/gradients.h"
+#include "trainer/parallel/sharded_optimizer.h"
+
+namespace argosy {
+
+struct TrainerSettings {
+  OptimizerSettings optimizer;
+  double clip = 1.0;  // global gradient norm is scaled down to this; 0: not
+};
+
+// What all ranks agree on after a step, and this rank's own counts.
+struct StepResult {
+  double loss = 0;      // cross entropy per unmasked token, before the update
+  double aux_loss = 0;  // with its coefficient, as in the objective
+  double z_loss = 0;
+  double grad_norm = 0;  // of the objective, before clipping
+  int64_t num_targets = 0;
+  double imbalance = 0;  // most loaded expert over the mean, averaged over the MoE layers; 0: dense
+  double waited_share =
+      0;              // of the ranks' time spent waiting for neighbour stages, mean over ranks
+  Ledger ledger;      // measured, this rank
+  MemoryUse memory;   // this rank; peaks are this step's
+  Timeline timeline;  // this rank
+};
+
+class Trainer {
+ public:
+  // Collective. Everything is allocated and initialised from plan.seed; load over it to resume.
+  Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
+          const TrainerSettings& settings);
+
+  // Collective. step: 1 for the first. Throws Error when the loss or the gradient is not finite.
+  StepResult step(const TokenSource& source, const SampleOrder& order, int64_t step, double lr);
+
+  // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size.
+  double evaluate(const TokenSource& source, const SampleOrder& order, int64_t num_steps);
+
+  const LayerContext& context() const { return context_; }
+  const Plan& plan() const { return plan_; }
+  ProcessGroups& groups() { return groups_; }
+  ParameterStore& parameters() { return parameters_; }
+  ShardedOptimizer& optimizer() { return optimizer_; }
+  Stage& stage() { return stage_; }
+  // Of the latest step: what the optimizer read. For tests.
+  const ReducedGradients& reduced_gradients() const { return reduced_; }
+
+ private:
+  struct Totals;
+  Totals reduce_totals(const std::vector<Microbatch>& microbatches,
+                       const struct PipelineResult& result, double sum_of_squares);
+  void fill_ledger(StepResult* result) const;
+
+  Plan plan_;
+  TrainerSettings settings_;
+  DeviceContext& device_;
+  Ledger ledger_;
+  ProcessGroups groups_;
+  LayerContext context_;
+  ParameterStore parameters_;
+  Stage stage_;
+  ShardedOptimizer optimizer_;
+  Schedule schedule_, evaluation_schedule_;
+  ReducedGradients reduced_;
+};
+
+}  // namespace argosy
