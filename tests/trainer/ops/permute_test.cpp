@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/permute.h"
+
+#include <numeric>
+
+#include "tests/trainer/ops/op_fixture.h"
+
+namespace argosy::ops {
+namespace {
+
+class Permute : public OpTest {
+ protected:
+  // 4 tokens, 2 choices of 3 experts; expert 1 gets nothing.
+  const Values chosen = {2, 0, 0, 2, 2, 0, 0, 2};
+};
+
+TEST_F(Permute, SortsStablyAndCounts) {
+  const Tensor order = poisoned({8}, DType::int32);
+  const auto counts = sort_by_expert(ctx, ids({4, 2}, chosen), 3, order);
+  EXPECT_EQ(counts, (std::vector<int64_t>{4, 0, 4}));
+  EXPECT_EQ(values_of(order), Values({1, 2, 5, 6, 0, 3, 4, 7}));
+  EXPECT_THROW(sort_by_expert(ctx, ids({4, 2}, chosen), 2, order), std::logic_error);
+}
+
+TEST_F(Permute, DispatchThenCombineWeighsEachToken) {
+  for (DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+    const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
+    const Tensor order = poisoned({8}, DType::int32), x = random({4, 5}, dtype, 1);
+    sort_by_expert(ctx, ids({4, 2}, chosen), 3, order);
+    const Tensor rows = poisoned({8, 5}, dtype), y = poisoned({4, 5}, dtype);
+    dispatch_rows(ctx, x, order, 2, rows);
+    // 0.75 + 0.25 = 1 exactly: the round trip is the identity.
+    const Tensor weights = make({4, 2}, statistic, {.75, .25, .5, .5, 1, 0, .25, .75});
+    combine_rows(ctx, rows, order, weights, y);
+    expect_near(values_of(y), values_of(x), tolerance_of(dtype));
+  }
+}
+
+TEST_F(Permute, BackwardsMatchFiniteDifferences) {
+  const Tensor order = poisoned({8}, DType::int32);
+  sort_by_expert(ctx, ids({4, 2}, chosen), 3, order);
+  const Tensor rows = random({8, 3}, DType::fp64, 1), weights = random({4, 2}, DType::fp64, 2);
+  const Tensor dy = random({4, 3}, DType::fp64, 3), y = poisoned({4, 3}, DType::fp64);
+  const Tensor drows = poisoned({8, 3}, DType::fp64), dweights = poisoned({4, 2}, DType::fp64);
+  combine_rows_backward(ctx, dy, rows, order, weights, drows, dweights);
+  const auto combined = [&] {
+    combine_rows(ctx, rows, order, weights, y);
+    return dot(values_of(y), values_of(dy));
+  };
+  expect_gradient(rows, values_of(drows), combined);
+  expect_gradient(weights, values_of(dweights), combined);
+
+  const Tensor x = random({4, 3}, DType::fp64, 4), sent = poisoned({8, 3}, DType::fp64);
+  const Tensor dx = filled(ctx, {4, 3}, DType::fp64, 0.0);
+  dispatch_rows_backward(ctx, rows, order, 2, dx);
+  expect_gradient(x, values_of(dx), [&] {
+    dispatch_rows(ctx, x, order, 2, sent);
+    return dot(values_of(sent), values_of(rows));
+  });
+  const Values once = values_of(dx);
+  dispatch_rows_backward(ctx, rows, order, 2, dx);  // adds
+  EXPECT_NEAR(values_of(dx)[7], 2 * once[7], 1e-12);
+}
+
+TEST_F(Permute, AllTokensToOneExpertOverManyColumns) {
+  const int64_t tokens = 97, width = 700;  // more columns than a chunk of the kernel
+  const Tensor order = poisoned({tokens}, DType::int32);
+  const auto counts = sort_by_expert(ctx, filled(ctx, {tokens, 1}, DType::int32, 2), 4, order);
+  EXPECT_EQ(counts, (std::vector<int64_t>{0, 0, tokens, 0}));
+  const Tensor x = random({tokens, width}, DType::fp32, 1);
+  expect_same_on_any_threads([&] {
+    const Tensor rows = poisoned({tokens, width}, DType::fp32), y = poisoned(x.shape(), x.dtype());
+    dispatch_rows(ctx, x, order, 1, rows);
+    combine_rows(ctx, rows, order, filled(ctx, {tokens, 1}, DType::fp32, 1.0), y);
+    EXPECT_EQ(values_of(y), values_of(x));
+    return values_of(y);
+  });
+}
+
+TEST_F(Permute, PermutationAndItsInverse) {
+  const std::vector<int32_t> index = {2, 0, 1};
+  const Tensor x = make({3, 2}, DType::bf16, {0, 1, 2, 3, 4, 5}), y = poisoned({3, 2}, DType::bf16);
+  permute_rows(ctx, x, index, y);
+  EXPECT_EQ(values_of(y), Values({4, 5, 0, 1, 2, 3}));
+  const Tensor back = poisoned({3, 2}, DType::bf16);
+  unpermute_rows(ctx, y, index, back);
+  EXPECT_EQ(values_of(back), values_of(x));
+}
+
+TEST_F(Permute, NoTokens) {
+  const Tensor order = poisoned({0}, DType::int32), none = poisoned({0, 3}, DType::fp32);
+  const auto counts = sort_by_expert(ctx, ids({0, 2}, {}), 2, order);
+  EXPECT_EQ(counts, (std::vector<int64_t>{0, 0}));
+  const Tensor weights = poisoned({0, 2}, DType::fp32);
+  dispatch_rows(ctx, none, order, 2, none);
+  combine_rows(ctx, none, order, weights, none);
+  dispatch_rows_backward(ctx, none, order, 2, none);
+  combine_rows_backward(ctx, none, none, order, weights, none, weights);
+  permute_rows(ctx, none, {}, none);
+}
+
+TEST_F(Permute, WorkspaceIsGivenBack) {
+  const Tensor order = ids({2}, {1, 0}), rows = random({2, 2}, DType::fp32, 1);
+  const Tensor dx = filled(ctx, {2, 2}, DType::fp32, 0.0);
+  const auto workspace = static_cast<size_t>(MemoryCategory::workspace);
+  const int64_t before = ctx.memory().current[workspace];
+  dispatch_rows_backward(ctx, rows, order, 1, dx);
+  EXPECT_EQ(ctx.memory().current[workspace], before);
+  EXPECT_GE(ctx.memory().peak[workspace], before + 2 * 4);  // positions, int32
+}
+
+}  // namespace
+}  // namespace argosy::ops
