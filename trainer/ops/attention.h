@@ -28,4 +28,15 @@ void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const T
                         const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
                         const Tensor& lse, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
+// One specialisation a device: attention_forward_cpu.cpp, attention_backward_cpu.cpp.
+namespace detail {
+template <Device D>
+void attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
+                       const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse);
+template <Device D>
+void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& dout,
+                        const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                        const Tensor& lse, const Tensor& dq, const Tensor& dk, const Tensor& dv);
+}  // namespace detail
+
 }  // namespace argosy::ops

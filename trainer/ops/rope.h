@@ -24,4 +24,14 @@ RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse
 void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, int64_t seq_len,
           const RopeTable& table, bool inverse);
 
+// One specialisation a device: rope_cpu.cpp.
+namespace detail {
+template <Device D>
+void fill_rope_table(const std::vector<double>& inverse_frequencies, double factor,
+                     const RopeTable& table);
+template <Device D>
+void rope(const Tensor& x, int64_t num_heads, int64_t seq_len, const RopeTable& table,
+          bool inverse);
+}  // namespace detail
+
 }  // namespace argosy::ops

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/attention.h"
+
+#include "tests/trainer/ops/ops_support.h"
+
+namespace argosy {
+namespace {
+
+using ops::AttentionShape;
+
+size_t at(int64_t i) {
+  return static_cast<size_t>(i);
+}
+
+// out (N, hq*D) and lse (N, hq), from the T x T matrix of each head.
+struct Reference {
+  Values out, lse;
+};
+Reference reference(const AttentionShape& s, const Values& q, const Values& k, const Values& v) {
+  const int64_t rows = s.batch * s.seq_len, dim = s.head_dim;
+  Reference r{Values(at(rows * s.num_heads * dim)), Values(at(rows * s.num_heads))};
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t start = row / s.seq_len * s.seq_len;
+    const int64_t first = s.window == 0 ? start : std::max(start, row - s.window + 1);
+    for (int64_t h = 0; h < s.num_heads; ++h) {
+      const int64_t kv = h / (s.num_heads / s.num_kv_heads);
+      Values weights;
+      double sum = 0;
+      for (int64_t key = first; key <= row; ++key) {
+        double score = 0;
+        for (int64_t d = 0; d < dim; ++d) {
+          score += q[at((row * s.num_heads + h) * dim + d)] *
+                   k[at((key * s.num_kv_heads + kv) * dim + d)];
+        }
+        weights.push_back(std::exp(s.scale * score));
+        sum += weights.back();
+      }
+      r.lse[at(row * s.num_heads + h)] = std::log(sum);
+      for (int64_t key = first; key <= row; ++key) {
+        for (int64_t d = 0; d < dim; ++d) {
+          r.out[at((row * s.num_heads + h) * dim + d)] +=
+              weights[at(key - first)] / sum * v[at((key * s.num_kv_heads + kv) * dim + d)];
+        }
+      }
+    }
+  }
+  return r;
+}
+
+// Inputs and poisoned outputs of one attention.
+struct Fixture {
+  Fixture(DeviceContext& context, const AttentionShape& shape, DType dtype)
+      : ctx(context),
+        s(shape),
+        rows(s.batch * s.seq_len),
+        queries{rows, s.num_heads * s.head_dim},
+        keys{rows, s.num_kv_heads * s.head_dim},
+        q_values(random_values(queries.size(), 1)),
+        k_values(random_values(keys.size(), 2)),
+        v_values(random_values(keys.size(), 3)),
+        dout_values(random_values(queries.size(), 4)),
+        q(make(ctx, queries, dtype, q_values)),
+        k(make(ctx, keys, dtype, k_values)),
+        v(make(ctx, keys, dtype, v_values)),
+        dout(make(ctx, queries, dtype, dout_values)),
+        out(filled(ctx, queries, dtype, kPoison)),
+        lse(filled(ctx, {rows, s.num_heads}, dtype == DType::fp64 ? DType::fp64 : DType::fp32,
+                   kPoison)),
+        dq(filled(ctx, queries, dtype, kPoison)),
+        dk(filled(ctx, keys, dtype, kPoison)),
+        dv(filled(ctx, keys, dtype, kPoison)) {}
+  void forward() { ops::attention_forward(ctx, s, q, k, v, out, lse); }
+  void backward() { ops::attention_backward(ctx, s, dout, q, k, v, out, lse, dq, dk, dv); }
+
+  DeviceContext& ctx;
+  AttentionShape s;
+  int64_t rows;
+  Shape queries, keys;
+  Values q_values, k_values, v_values, dout_values;
+  Tensor q, k, v, dout, out, lse, dq, dk, dv;
+};
+
+AttentionShape make_shape(int64_t batch, int64_t seq_len, int64_t heads, int64_t kv_heads,
+                          int64_t dim, int64_t window = 0) {
+  return {batch, seq_len, heads, kv_heads, dim, 1.0 / std::sqrt(static_cast<double>(dim)), window};
+}
+const AttentionShape kShapes[] = {make_shape(1, 1, 1, 1, 1),       make_shape(2, 7, 2, 1, 3),
+                                  make_shape(1, 64, 2, 2, 32),     make_shape(2, 65, 6, 2, 5),
+                                  make_shape(1, 131, 3, 3, 40),    make_shape(1, 200, 4, 1, 17),
+                                  make_shape(2, 131, 2, 1, 8, 1),  make_shape(1, 131, 2, 2, 8, 17),
+                                  make_shape(1, 200, 2, 1, 8, 64), make_shape(1, 200, 1, 1, 8, 70),
+                                  make_shape(1, 67, 1, 1, 8, 500)};
+const DType kDTypes[] = {DType::fp64, DType::fp32, DType::bf16};
+
+double tolerance(DType dtype) {
+  return dtype == DType::fp32 ? 1e-5 : tolerance_of(dtype);
+}
+
+TEST(Attention, ForwardEqualsTheDefinition) {
+  DeviceContext ctx(Device::cpu);
+  for (const AttentionShape& s : kShapes) {
+    for (const DType dtype : kDTypes) {
+      Fixture f(ctx, s, dtype);
+      f.forward();
+      const Reference r = reference(s, f.q_values, f.k_values, f.v_values);
+      EXPECT_LE(relative_error(values_of(f.out), r.out), tolerance(dtype))
+          << s.seq_len << " " << s.window;
+      EXPECT_LE(relative_error(values_of(f.lse), r.lse),
+                dtype == DType::fp64 ? 1e-13 : 1e-5);  // never rounded to bf16
+    }
+  }
+}
+
+TEST(Attention, BackwardEqualsFiniteDifferences) {
+  DeviceContext ctx(Device::cpu);
+  for (const AttentionShape& s :
+       {make_shape(2, 7, 2, 1, 3), make_shape(1, 67, 2, 1, 2), make_shape(1, 67, 1, 1, 3, 5)}) {
+    Fixture f(ctx, s, DType::fp64);
+    f.forward();
+    f.backward();
+    const auto objective = [&](const Values& q, const Values& k, const Values& v) {
+      return dot(f.dout_values, reference(s, q, k, v).out);
+    };
+    const Values dq = numeric_gradient(
+        [&](const Values& x) { return objective(x, f.k_values, f.v_values); }, f.q_values);
+    const Values dk = numeric_gradient(
+        [&](const Values& x) { return objective(f.q_values, x, f.v_values); }, f.k_values);
+    const Values dv = numeric_gradient(
+        [&](const Values& x) { return objective(f.q_values, f.k_values, x); }, f.v_values);
+    EXPECT_LE(relative_error(values_of(f.dq), dq), kGradientTolerance);
+    EXPECT_LE(relative_error(values_of(f.dk), dk), kGradientTolerance);
+    EXPECT_LE(relative_error(values_of(f.dv), dv), kGradientTolerance);
+  }
+}
+
+// The lower precisions against fp64, over all shapes: every tile edge.
+TEST(Attention, BackwardInLowerPrecision) {
+  DeviceContext ctx(Device::cpu);
+  for (const AttentionShape& s : kShapes) {
+    Fixture exact(ctx, s, DType::fp64);
+    exact.forward();
+    exact.backward();
+    for (const DType dtype : {DType::fp32, DType::bf16}) {
+      Fixture f(ctx, s, dtype);
+      f.forward();
+      f.backward();
+      const double limit = dtype == DType::fp32 ? 1e-5 : 3e-2;
+      EXPECT_LE(relative_error(values_of(f.dq), values_of(exact.dq)), limit);
+      EXPECT_LE(relative_error(values_of(f.dk), values_of(exact.dk)), limit);
+      EXPECT_LE(relative_error(values_of(f.dv), values_of(exact.dv)), limit);
+    }
+  }
+}
+
+TEST(Attention, LargeScoresDoNotOverflow) {
+  DeviceContext ctx(Device::cpu);
+  Fixture f(ctx, {1, 70, 1, 1, 4, 500.0, 0}, DType::fp32);
+  f.forward();
+  f.backward();
+  for (const Tensor& x : {f.out, f.lse, f.dq, f.dk, f.dv}) {
+    for (const double value : values_of(x)) ASSERT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST(Attention, CountsNominalFlops) {
+  EXPECT_EQ(ops::attention_pairs(5, 0), 15);
+  EXPECT_EQ(ops::attention_pairs(5, 1), 5);
+  EXPECT_EQ(ops::attention_pairs(5, 2), 9);
+  EXPECT_EQ(ops::attention_pairs(5, 9), 15);
+  EXPECT_EQ(ops::attention_pairs(0, 3), 0);
+  DeviceContext ctx(Device::cpu);
+  Fixture f(ctx, make_shape(3, 5, 4, 2, 7, 2), DType::fp32);
+  f.forward();
+  EXPECT_EQ(ctx.matmul_flops, 4 * 7 * 4 * 3 * 9);
+  f.backward();
+  EXPECT_EQ(ctx.matmul_flops, 12 * 7 * 4 * 3 * 9);
+}
+
+TEST(Attention, ThreadsDoNotChangeBits) {
+  DeviceContext ctx(Device::cpu);
+  Fixture f(ctx, make_shape(3, 130, 4, 2, 16), DType::fp32);
+  expect_same_on_any_threads([&] {
+    f.forward();
+    f.backward();
+    Values all = values_of(f.out);
+    for (const Tensor& x : {f.lse, f.dq, f.dk, f.dv}) {
+      for (const double value : values_of(x)) all.push_back(value);
+    }
+    return all;
+  });
+}
+
+TEST(Attention, EmptyAndWrongShapes) {
+  DeviceContext ctx(Device::cpu);
+  Fixture none(ctx, make_shape(0, 5, 2, 1, 4), DType::fp32);
+  none.forward();
+  none.backward();
+  Fixture f(ctx, make_shape(1, 5, 2, 1, 4), DType::fp32);
+  f.s.num_kv_heads = 2;
+  EXPECT_THROW(f.forward(), std::logic_error);
+  f.s = make_shape(1, 5, 2, 1, 4);
+  f.lse = filled(ctx, {5, 2}, DType::fp64, 0.0);
+  EXPECT_THROW(f.forward(), std::logic_error);
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/rope.h"
+
+#include "trainer/ops/checks.h"
+#include "trainer/ops/dispatch.h"
+
+namespace argosy::ops {
+
+RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse_frequencies,
+                          int64_t num_positions, DType statistic, double factor) {
+  CHECK(statistic == statistic_of(statistic), "a table in ", to_string(statistic));
+  const Shape shape{num_positions, static_cast<int64_t>(inverse_frequencies.size())};
+  const RopeTable table{ctx.empty(shape, statistic, MemoryCategory::buffers),
+                        ctx.empty(shape, statistic, MemoryCategory::buffers)};
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::fill_rope_table<D>(inverse_frequencies, factor, table);
+  });
+  return table;
+}
+
+void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, int64_t seq_len,
+          const RopeTable& table, bool inverse) {
+  check_rank("x", x, 2);
+  check_rank("the table", table.cos, 2);
+  check_tensor("the table of sines", table.sin, table.cos.shape(), statistic_of(x.dtype()));
+  check_dtype("the table of cosines", table.cos, statistic_of(x.dtype()));
+  CHECK(num_heads > 0 && x.dim(1) == num_heads * 2 * table.cos.dim(1), "x is ",
+        to_string(x.shape()), " with ", num_heads, " heads, the table ",
+        to_string(table.cos.shape()));
+  CHECK(seq_len > 0 && seq_len <= table.cos.dim(0), "sequences of ", seq_len,
+        " tokens, a table of ", table.cos.dim(0), " positions");
+  dispatch_device(ctx.device(),
+                  [&]<Device D>() { detail::rope<D>(x, num_heads, seq_len, table, inverse); });
+}
+
+}  // namespace argosy::ops
