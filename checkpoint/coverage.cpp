@@ -34,10 +34,6 @@ Range first_gap(const Crossed& crossed, int64_t cols) {
   return {end, cols};
 }
 
-Box overlap(const Box& a, const Box& b) {
-  return {intersect(a.rows, b.rows), intersect(a.cols, b.cols)};
-}
-
 }  // namespace
 
 std::string to_string(const Box& box) {
@@ -63,8 +59,8 @@ std::optional<std::string> coverage_flaw(int64_t rows, int64_t cols,
     for (; next_begin < by_begin.size() && by_begin[next_begin].rows.begin == row; ++next_begin) {
       const Box& box = by_begin[next_begin];
       if (const std::optional<Box> other = insert(crossed, box)) {
-        return concat(to_string(overlap(box, *other)), " is written twice: by ", to_string(*other),
-                      " and by ", to_string(box));
+        return concat(to_string(intersect(box, *other)), " is written twice: by ",
+                      to_string(*other), " and by ", to_string(box));
       }
       crossed_cols += box.cols.size();
     }

@@ -21,10 +21,6 @@
 namespace argosy {
 namespace {
 
-Box overlap(const Box& a, const Box& b) {
-  return {intersect(a.rows, b.rows), intersect(a.cols, b.cols)};
-}
-
 // What one extent gives: pieces that overlap it.
 struct PlannedRead {
   const StoredTensor* tensor = nullptr;
@@ -69,7 +65,7 @@ class ExtentIndex {
         entry.by_row.begin(), entry.by_row.end(), piece.box.rows.end - 1,
         [](int64_t row, const Extent* extent) { return row < extent->box.rows.begin; });
     for (auto it = entry.by_row.begin(); it != end; ++it) {
-      const Box common = overlap((*it)->box, piece.box);
+      const Box common = intersect((*it)->box, piece.box);
       if (common.empty()) continue;
       found_elements += common.size();
       PlannedRead& read = plan[{(*it)->shard, (*it)->offset}];
@@ -106,7 +102,7 @@ void check_wanted(const StoredTensor& stored, const TensorPiece& piece) {
 
 // Copies what `part` (row-major image `data` of dtype `from`) and `piece` have in common.
 void copy_common(const Box& part, const unsigned char* data, DType from, const TensorPiece& piece) {
-  const Box common = overlap(part, piece.box);
+  const Box common = intersect(part, piece.box);
   if (common.empty()) return;
   const int64_t part_width = part.cols.size(), piece_width = piece.box.cols.size();
   const auto source = [&](int64_t row) {
