@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// argosy-launch: starts the ranks of a plan.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <system_error>
+
+#include "launch/hostfile.h"
+#include "launch/machine.h"
+#include "launch/mpirun.h"
+#include "launch/options.h"
+#include "planner/spec/check.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+namespace {
+
+void leave_running_job() {
+  std::vector<std::string> names;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (belongs_to_running_job(name)) names.emplace_back(name);
+  }
+  for (const std::string& name : names) ::unsetenv(name.c_str());
+}
+
+// Replaces this process: signals reach mpirun, and its exit code is ours.
+[[noreturn]] void execute(const Command& command) {
+  leave_running_job();
+  for (const auto& [name, value] : command.environment) {
+    ::setenv(name.c_str(), value.c_str(), /*overwrite=*/1);
+  }
+  std::vector<std::string> words = command.words;
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  ::execvp(arguments[0], arguments.data());
+  throw Error(concat("cannot start ", words[0], ": ", std::generic_category().message(errno),
+                     "; is it installed (Debian: openmpi-bin) and in PATH?"));
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const LaunchOptions options = parse_options(arguments);
+  if (options.help) {
+    std::cout << launch_usage();
+    return kExitDone;
+  }
+  MpirunJob job;
+  job.plan = options.plan;
+  job.num_ranks = read_plan(options.plan).mesh.world_size();
+  job.hostfile = options.hostfile;
+  if (!options.hostfile.empty()) job.hosts = read_hostfile(options.hostfile);
+  job.cores = num_cores();
+  job.as_root = is_root();
+  job.trainer = (program_folder() / "argosy-train").string();
+  job.trainer_arguments = options.trainer_arguments;
+  const Command command = mpirun_command(job);
+  if (options.dry_run) {
+    std::cout << to_shell(command) << '\n';
+    return kExitDone;
+  }
+  if (::access(job.trainer.c_str(), X_OK) != 0) {
+    throw Error(concat(job.trainer, ": ", std::generic_category().message(errno),
+                       "; argosy-train is expected beside argosy-launch"));
+  }
+  execute(command);
+}
+
+}  // namespace
+}  // namespace argosy
+
+int main(int argc, char** argv) {
+  try {
+    return argosy::run({argv + 1, argv + argc});
+  } catch (const argosy::ConfigError& error) {
+    std::cerr << "argosy-launch: " << error.what() << '\n';
+    return argosy::kExitUserError;
+  } catch (const std::exception& error) {
+    std::cerr << "argosy-launch: " << error.what() << '\n';
+    return argosy::kExitFailure;
+  }
+}

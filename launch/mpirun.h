@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// From a plan and machines to the line that starts the ranks with Open MPI's mpirun. Pure, so that
+// --dry-run prints what would run and tests read it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launch/hostfile.h"
+
+namespace argosy {
+
+struct MpirunJob {
+  int64_t num_ranks = 1;
+  std::string plan;         // path, handed on to the trainer
+  std::string hostfile;     // path; empty: this machine alone
+  std::vector<Host> hosts;  // what it says
+  int64_t cores = 1;        // of this machine; other hosts are taken to be like it
+  bool as_root = false;     // Open MPI wants to be told
+  std::string trainer;      // path of argosy-train
+  std::vector<std::string> trainer_arguments;
+};
+
+struct Command {
+  std::vector<std::pair<std::string, std::string>> environment;  // set for it
+  std::vector<std::string> words;                                // program and arguments
+};
+
+// More ranks a core than this on one machine is taken for a plan of another cluster.
+inline constexpr int64_t kMaxRanksPerCore = 16;
+
+// Throws ConfigError, naming both numbers, when the hosts have fewer slots than the plan has ranks,
+// or when this machine alone would have to take more than kMaxRanksPerCore ranks a core. Ranks that
+// all get a core of their own are bound to cores/ranks of them and use as many OpenMP threads; else
+// they share the cores, unbound, with one thread each.
+Command mpirun_command(const MpirunJob& job);
+
+// The command as a line for a POSIX shell.
+std::string to_shell(const Command& command);
+
+// True for what mpirun sets in the environment of its ranks. An mpirun started by a rank, or by a
+// shell inside a job, must not see these: it would take itself for a part of that job. Options that
+// a user sets (OMPI_MCA_btl ...) are not among them.
+bool belongs_to_running_job(std::string_view variable);
+
+}  // namespace argosy

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The command line of argosy-launch.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace argosy {
+
+struct LaunchOptions {
+  std::string plan;
+  std::string hostfile;  // empty: this machine
+  bool dry_run = false;
+  bool help = false;
+  std::vector<std::string> trainer_arguments;  // what stands behind --
+};
+
+// `arguments` without the program's name. Throws ConfigError for unknown, missing and not yet
+// supported options.
+LaunchOptions parse_options(const std::vector<std::string>& arguments);
+
+std::string launch_usage();
+
+}  // namespace argosy

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "launch/mpirun.h"
+
+#include <gtest/gtest.h>
+
+#include "launch/machine.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+MpirunJob job_of(int64_t num_ranks, int64_t cores) {
+  MpirunJob job;
+  job.num_ranks = num_ranks;
+  job.cores = cores;
+  job.plan = "plan.json";
+  job.trainer = "/opt/argosy-train";
+  job.trainer_arguments = {"--steps", "5"};
+  return job;
+}
+
+std::string line_of(const MpirunJob& job) {
+  return to_shell(mpirun_command(job));
+}
+
+std::string config_error(const MpirunJob& job) {
+  try {
+    mpirun_command(job);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "no ConfigError";
+  return "";
+}
+
+TEST(Mpirun, RanksWithCoresOfTheirOwnAreBound) {
+  EXPECT_EQ(line_of(job_of(2, 2)),
+            "mpirun -np 2 --map-by slot:PE=1 --bind-to core -x OMP_NUM_THREADS=1 "
+            "/opt/argosy-train --plan plan.json --steps 5");
+  EXPECT_EQ(line_of(job_of(3, 8)),
+            "mpirun -np 3 --map-by slot:PE=2 --bind-to core -x OMP_NUM_THREADS=2 "
+            "/opt/argosy-train --plan plan.json --steps 5");
+}
+
+TEST(Mpirun, MoreRanksThanCoresShareThem) {
+  EXPECT_EQ(line_of(job_of(4, 2)),
+            "mpirun -np 4 --oversubscribe --bind-to none -x OMP_NUM_THREADS=1 "
+            "/opt/argosy-train --plan plan.json --steps 5");
+}
+
+TEST(Mpirun, HostsAreCountedPerHost) {
+  MpirunJob job = job_of(8, 16);
+  job.hostfile = "hosts";
+  job.hosts = {{"a", 4}, {"b", 4}, {"c", 4}};
+  EXPECT_EQ(line_of(job),
+            "mpirun -np 8 --hostfile hosts --map-by slot:PE=4 --bind-to core -x OMP_NUM_THREADS=4 "
+            "/opt/argosy-train --plan plan.json --steps 5");
+}
+
+TEST(Mpirun, TooFewSlotsNamesBothNumbers) {
+  MpirunJob job = job_of(8, 2);
+  job.hostfile = "hosts";
+  job.hosts = {{"a", 4}, {"b", 3}};
+  const std::string message = config_error(job);
+  EXPECT_NE(message.find("7 slots on 2 hosts"), std::string::npos) << message;
+  EXPECT_NE(message.find("8 ranks"), std::string::npos) << message;
+}
+
+TEST(Mpirun, AClusterPlanIsNotStartedOnALaptop) {
+  EXPECT_NO_THROW(mpirun_command(job_of(32, 2)));
+  const std::string message = config_error(job_of(2048, 2));
+  EXPECT_NE(message.find("2048 ranks"), std::string::npos) << message;
+  EXPECT_NE(message.find("2 cores"), std::string::npos) << message;
+}
+
+TEST(Mpirun, RootIsAnnounced) {
+  MpirunJob job = job_of(1, 1);
+  job.as_root = true;
+  EXPECT_EQ(line_of(job).substr(0, 65),
+            "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun ");
+}
+
+TEST(Mpirun, ThePlanIsGivenOnce) {
+  MpirunJob job = job_of(1, 1);
+  for (const auto& same :
+       std::vector<std::vector<std::string>>{{"--plan", "plan.json"}, {"--plan=plan.json"}}) {
+    job.trainer_arguments = same;
+    EXPECT_EQ(mpirun_command(job).words.back(), same.back());
+  }
+  job.trainer_arguments = {"--plan", "other.json"};
+  const std::string message = config_error(job);
+  EXPECT_NE(message.find("other.json"), std::string::npos) << message;
+}
+
+TEST(Mpirun, WordsAreQuotedForTheShell) {
+  EXPECT_EQ(to_shell({{{"A", "b c"}}, {"run", "it's", "", "$HOME", "a=b"}}),
+            "A='b c' run 'it'\\''s' '' '$HOME' a=b");
+}
+
+TEST(Mpirun, VariablesOfARunningJobAreKnown) {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "OMPI_MCA_ess_base_jobid",
+                           "OMPI_MCA_orte_hnp_uri", "OMPI_UNIVERSE_SIZE"}) {
+    EXPECT_TRUE(belongs_to_running_job(name)) << name;
+  }
+  for (const char* name : {"OMPI_MCA_btl", "OMPI_ALLOW_RUN_AS_ROOT", "PATH", "OMP_NUM_THREADS"}) {
+    EXPECT_FALSE(belongs_to_running_job(name)) << name;
+  }
+}
+
+TEST(Machine, HasCoresAndAFolder) {
+  EXPECT_GE(num_cores(), 1);
+  EXPECT_TRUE(std::filesystem::exists(program_folder() / "launch_test"));
+}
+
+TEST(Hostfile, SlotsAddUp) {
+  const auto hosts = parse_hostfile(
+      "# machines\n"
+      "node1 slots=4 max_slots=8\n"
+      "\n"
+      "node2\tslots=2  # half of it\r\n"
+      "node1 slots=1\n",
+      "hosts");
+  EXPECT_EQ(hosts, (std::vector<Host>{{"node1", 5}, {"node2", 2}}));
+  EXPECT_EQ(total_slots(hosts), 7);
+}
+
+TEST(Hostfile, ErrorsNameTheLine) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "hosts: names no host"},
+      {"a slots=1\nb", "hosts line 2: host 'b' has no slots=N"},
+      {"a slots=0", "hosts line 1: slots=0"},
+      {"a slots=2x", "hosts line 1: slots=2x"},
+      {"a slots=", "hosts line 1: slots="},
+      {"a cpus=2", "hosts line 1: 'cpus=2' is not known"},
+  };
+  for (const auto& [text, expected] : cases) {
+    try {
+      parse_hostfile(text, "hosts");
+      ADD_FAILURE() << "no ConfigError for " << text;
+    } catch (const ConfigError& error) {
+      EXPECT_EQ(std::string(error.what()).substr(0, expected.size()), expected);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace argosy
