@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "tests/end_to_end/layout_run.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/spec/philox.h"
+#include "trainer/model_checkpoint.h"
+#include "trainer/ops/initialize.h"
+#include "trainer/trainer.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr uint64_t kDataSeed = 7;
+constexpr double kTolerance = 1e-12, kSmallestScale = 1e-3;
+
+// Random tokens, one in five of them not to be predicted.
+class RandomTokens : public TokenSource {
+ public:
+  explicit RandomTokens(int64_t vocab_size) : vocab_size_(vocab_size) {}
+  int64_t num_tokens() const override { return 1000; }
+  int32_t token(int64_t index) const override {
+    return static_cast<int32_t>(random_bits(kDataSeed, 0, static_cast<uint64_t>(index)) %
+                                static_cast<uint64_t>(vocab_size_));
+  }
+  bool is_target(int64_t index) const override {
+    return uniform(kDataSeed, 1, static_cast<uint64_t>(index)) < 0.8;
+  }
+  int32_t max_token() const override { return static_cast<int32_t>(vocab_size_ - 1); }
+
+ private:
+  int64_t vocab_size_;
+};
+
+void randomize_lora_b(const LayerContext& ctx, ParameterStore& store) {
+  for (const LocalTensor& local : store.layout().tensors) {
+    TensorSpec spec = store.spec_of(local);
+    if (spec.lora != LoraPart::b) continue;
+    spec.init = Init::normal;
+    spec.init_std = 0.3;
+    const Tensor part = store.values(local.domain)
+                            .flat(local.offset, local.offset + local.box.size(),
+                                  Shape{local.box.rows.size(), local.box.cols.size()});
+    ops::initialize(ctx.device, spec, local.box, kDataSeed, part);
+  }
+}
+
+// Every rank contributes the elements it stands for; the sum over ranks is the whole tensor, and
+// wrong if an element has two owners.
+GlobalTensors assemble(Communicator& world, const std::vector<TensorSpec>& tensors,
+                       const std::vector<TensorPiece>& pieces, const std::string& kind) {
+  GlobalTensors whole;
+  for (const TensorSpec& spec : tensors)
+    whole[spec.name].assign(static_cast<size_t>(spec.size()), 0.0);
+  for (const TensorPiece& piece : pieces) {
+    if (piece.kind != kind) continue;
+    const double* data = static_cast<const double*>(piece.data);
+    std::vector<double>& values = whole.at(piece.name);
+    for (int64_t r = piece.box.rows.begin; r < piece.box.rows.end; ++r) {
+      for (int64_t c = piece.box.cols.begin; c < piece.box.cols.end; ++c) {
+        values[static_cast<size_t>(r * piece.cols + c)] += *data++;
+      }
+    }
+  }
+  for (auto& [name, values] : whole) {
+    world.all_reduce({values.data(), static_cast<int64_t>(values.size()), DType::fp64});
+  }
+  return whole;
+}
+
+void compare_values(const std::string& what, const std::vector<double>& expected,
+                    const std::vector<double>& actual, double smallest_scale,
+                    std::vector<std::string>* lines) {
+  double scale = smallest_scale, worst = 0;
+  size_t where = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    scale = std::max(scale, std::abs(expected[i]));
+    const double difference = std::abs(actual[i] - expected[i]);
+    if (!(difference <= worst)) {  // a NaN is a difference
+      worst = difference;
+      where = i;
+    }
+  }
+  if (!(worst <= kTolerance * scale)) {
+    lines->push_back(concat(what, "[", where, "]: ", actual[where], ", one rank has ",
+                            expected[where], ", relative difference ", worst / scale));
+  }
+}
+
+void compare_steps(const std::string& what, const std::vector<double>& expected,
+                   const std::vector<double>& actual, std::vector<std::string>* lines) {
+  for (size_t i = 0; i < expected.size(); ++i) {
+    compare_values(concat(what, " of step ", i + 1), {expected[i]}, {actual[i]}, 0, lines);
+  }
+}
+
+}  // namespace
+
+LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps) {
+  DeviceContext device(Device::cpu);
+  Trainer trainer(device, world, plan, {.optimizer = {.weight_decay = 0.1}, .clip = 0});
+  randomize_lora_b(trainer.context(), trainer.parameters());
+  const RandomTokens tokens(plan.model.vocab_size);
+  const SampleOrder order(tokens.num_tokens(), plan.seq_len, kDataSeed, "random tokens");
+  const double lr = plan.optimizer == OptimizerKind::sgd ? 0.3 : 0.01;
+
+  LayoutRecord record;
+  for (int step = 1; step <= num_steps; ++step) {
+    const StepResult result = trainer.step(tokens, order, step, lr);
+    record.losses.push_back(result.loss);
+    record.grad_norms.push_back(result.grad_norm);
+    record.aux_losses.push_back(result.aux_loss);
+    record.z_losses.push_back(result.z_loss);
+    record.ledger = result.ledger;
+  }
+  const std::vector<TensorSpec>& tensors = trainer.parameters().tensors();
+  record.gradients =
+      assemble(world, tensors, owned_gradients(trainer.parameters(), trainer.reduced_gradients()),
+               "gradient");
+  record.parameters = assemble(
+      world, tensors, owned_pieces(trainer.parameters(), trainer.optimizer()), "parameter");
+  return record;
+}
+
+std::vector<std::string> compare(const LayoutRecord& expected, const LayoutRecord& actual) {
+  std::vector<std::string> lines;
+  compare_steps("loss", expected.losses, actual.losses, &lines);
+  compare_steps("gradient norm", expected.grad_norms, actual.grad_norms, &lines);
+  compare_steps("auxiliary loss", expected.aux_losses, actual.aux_losses, &lines);
+  compare_steps("z loss", expected.z_losses, actual.z_losses, &lines);
+  for (const auto& [name, values] : expected.gradients) {
+    compare_values("gradient of " + name, values, actual.gradients.at(name), kSmallestScale,
+                   &lines);
+  }
+  for (const auto& [name, values] : expected.parameters) {
+    compare_values(name, values, actual.parameters.at(name), kSmallestScale, &lines);
+  }
+  return lines;
+}
+
+}  // namespace argosy

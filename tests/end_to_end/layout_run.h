@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Runs a plan for a few steps on whatever ranks `world` has and collects what must not depend on
+// the layout.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "planner/spec/ledger.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+using GlobalTensors =
+    std::map<std::string, std::vector<double>>;  // name -> row-major elements of the whole tensor
+
+struct LayoutRecord {
+  std::vector<double> losses, grad_norms, aux_losses, z_losses;  // [step]
+  GlobalTensors gradients;   // of the last step, as the optimizer reads them: sums, not means
+  GlobalTensors parameters;  // after the last step
+  Ledger ledger;             // measured in the last step, this rank
+};
+
+// Collective. With LoRA the B factors start from random values: zeros would hide mistakes.
+LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps);
+
+// max |a-b| <= 1e-12 * max(max|b|, 1e-3) per tensor and 1e-12 relative for losses and norms; one
+// line per violation.
+std::vector<std::string> compare(const LayoutRecord& expected, const LayoutRecord& actual);
+
+}  // namespace argosy

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "tests/end_to_end/layouts.h"
+
+#include "planner/spec/model.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr int64_t kGlobalBatch = 12, kSeqLen = 8;
+constexpr auto kGpipe = ScheduleKind::gpipe;
+constexpr auto k1f1b = ScheduleKind::one_f_one_b;
+constexpr auto kFull = Recompute::full;
+
+const char* config_of(TinyModel model) {
+  switch (model) {
+    case TinyModel::llama:
+      return R"({"model_type": "llama", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
+          "num_hidden_layers": 5, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::qwen2_tied:
+      return R"({"model_type": "qwen2", "vocab_size": 59, "hidden_size": 24, "intermediate_size": 28,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": true,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::qwen3:
+      return R"({"model_type": "qwen3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 6,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::gpt2:
+      return R"({"model_type": "gpt2", "vocab_size": 61, "n_embd": 12, "n_head": 4, "n_layer": 3, "n_positions": 16,
+          "initializer_range": 0.2})";
+    case TinyModel::mixtral:
+      return R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 14,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6,
+          "num_local_experts": 4, "num_experts_per_tok": 2, "router_aux_loss_coef": 0.05,
+          "router_z_loss_coef": 0.01, "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::qwen2_moe:
+      return R"({"model_type": "qwen2_moe", "vocab_size": 61, "hidden_size": 24, "intermediate_size": 20,
+          "moe_intermediate_size": 10, "shared_expert_intermediate_size": 8, "num_hidden_layers": 3,
+          "num_attention_heads": 4, "num_key_value_heads": 2, "num_experts": 8, "num_experts_per_tok": 3,
+          "norm_topk_prob": false, "decoder_sparse_step": 1, "mlp_only_layers": [1],
+          "router_aux_loss_coef": 0.05, "max_position_embeddings": 32, "initializer_range": 0.2})";
+  }
+  return "";
+}
+
+}  // namespace
+
+const std::vector<Layout>& layouts() {
+  using M = TinyModel;
+  static const std::vector<Layout> table = {
+      // dense, data parallel
+      {"accumulate", M::llama, {}, 0, 1},
+      {"accumulate_recompute", M::llama, {}, 0, 3, k1f1b, kFull},
+      {"gpt2_one_rank", M::gpt2, {}, 0, 4},
+      {"dp2", M::llama, {.dp = 2}, 0, 2},
+      {"dp3_zero1", M::llama, {.dp = 3}, 1, 2},
+      {"dp4_zero1_gpt2", M::gpt2, {.dp = 4}, 1, 1},
+      {"dp2_zero1_adamw",
+       M::qwen2_tied,
+       {.dp = 2},
+       1,
+       3,
+       k1f1b,
+       kFull,
+       0,
+       true,
+       OptimizerKind::adamw},
+      // tensor parallel, with and without sequence parallelism; kv heads copied when tp > kv heads
+      {"tp2", M::llama, {.tp = 2}, 0, 2, k1f1b, Recompute::none, 0, false},
+      {"tp2_sp", M::llama, {.tp = 2}, 0, 3},
+      {"tp4_sp_kv_copies", M::llama, {.tp = 4}, 0, 1},
+      {"tp4_kv_copies", M::llama, {.tp = 4}, 0, 2, k1f1b, Recompute::none, 0, false},
+      {"tp2_sp_qwen3_kv_copies", M::qwen3, {.tp = 2}, 0, 2},
+      {"tp4_qwen3", M::qwen3, {.tp = 4}, 0, 2, k1f1b, kFull, 0, false},
+      {"tp2_gpt2", M::gpt2, {.tp = 2}, 0, 2, k1f1b, Recompute::none, 0, false},
+      {"tp2_sp_gpt2", M::gpt2, {.tp = 2}, 0, 2, k1f1b, kFull},
+      {"tp2_sp_qwen2_bias", M::qwen2_tied, {.tp = 2}, 0, 2},
+      {"tp2_sp_dp2_zero1", M::llama, {.tp = 2, .dp = 2}, 1, 2},
+      {"tp4_sp_dp2_zero1_kv_copies", M::llama, {.tp = 4, .dp = 2}, 1, 1},
+      // pipeline: both schedules, micro-batches that are no multiple of the stages
+      {"pp2_gpipe", M::llama, {.pp = 2}, 0, 4, kGpipe},
+      {"pp2_1f1b", M::llama, {.pp = 2}, 0, 4},
+      {"pp3_1f1b_fewer_microbatches", M::llama, {.pp = 3}, 0, 6},
+      {"pp4_gpipe_recompute", M::llama, {.pp = 4}, 0, 4, kGpipe, kFull},
+      {"pp5_1f1b", M::llama, {.pp = 5}, 0, 2},
+      {"pp2_tied", M::qwen2_tied, {.pp = 2}, 0, 4},
+      {"pp3_tied_dp2_zero1", M::qwen2_tied, {.pp = 3, .dp = 2}, 1, 2},
+      {"pp2_tp2_sp_tied_zero1", M::qwen2_tied, {.tp = 2, .pp = 2, .dp = 2}, 1, 3},
+      {"pp2_tp2_dp2_gpt2", M::gpt2, {.tp = 2, .pp = 2, .dp = 2}, 1, 2, kGpipe, kFull},
+      // mixture of experts
+      {"moe_accumulate", M::mixtral, {}, 0, 1},
+      {"moe_recompute", M::mixtral, {}, 0, 2, k1f1b, kFull},
+      {"moe_dp2", M::mixtral, {.dp = 2}, 0, 2},
+      {"moe_dp2_ep2", M::mixtral, {.dp = 2, .ep = 2}, 0, 2},
+      {"moe_dp4_ep2_zero1", M::mixtral, {.dp = 4, .ep = 2}, 1, 1},
+      {"moe_dp4_ep4_zero1", M::mixtral, {.dp = 4, .ep = 4}, 1, 3},
+      {"moe_tp2_sp", M::mixtral, {.tp = 2}, 0, 2},
+      {"moe_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 2},
+      {"moe_tp2_sp_dp2_ep4_zero1", M::mixtral, {.tp = 2, .dp = 2, .ep = 4}, 1, 2},
+      {"moe_pp3_dp2_ep2", M::mixtral, {.pp = 3, .dp = 2, .ep = 2}, 0, 2, kGpipe},
+      {"moe_pp2_tp2_dp2_ep2_zero1",
+       M::mixtral,
+       {.tp = 2, .pp = 2, .dp = 2, .ep = 2},
+       1,
+       2,
+       k1f1b,
+       kFull},
+      {"shared_one_rank", M::qwen2_moe, {}, 0, 3},
+      {"shared_tp2_sp_ep2", M::qwen2_moe, {.tp = 2, .ep = 2}, 0, 2, k1f1b, kFull},
+      {"shared_dp4_ep2_zero1", M::qwen2_moe, {.dp = 4, .ep = 2}, 1, 1},
+      {"shared_pp2_tp2_dp2_ep4", M::qwen2_moe, {.tp = 2, .pp = 2, .dp = 2, .ep = 4}, 1, 1},
+      // LoRA, B nonzero from the start
+      {"lora_accumulate", M::llama, {}, 0, 2, k1f1b, Recompute::none, 3},
+      {"lora_tp2_sp", M::llama, {.tp = 2}, 0, 2, k1f1b, Recompute::none, 3},
+      {"lora_tp4_kv_copies", M::llama, {.tp = 4}, 0, 2, k1f1b, Recompute::none, 3, false},
+      {"lora_tp4_sp_dp2_zero1_kv_copies", M::llama, {.tp = 4, .dp = 2}, 1, 2, k1f1b, kFull, 2},
+      {"lora_pp2_dp2_zero1", M::gpt2, {.pp = 2, .dp = 2}, 1, 2, k1f1b, Recompute::none, 2},
+      {"lora_pp2_tied", M::qwen2_tied, {.pp = 2}, 0, 3, kGpipe, kFull, 2},
+      {"lora_moe_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 2, k1f1b, Recompute::none, 2},
+      {"lora_moe_dp4_ep2_zero1", M::mixtral, {.dp = 4, .ep = 2}, 1, 1, k1f1b, kFull, 2},
+      {"lora_shared_pp2_tp2_ep2",
+       M::qwen2_moe,
+       {.tp = 2, .pp = 2, .ep = 2},
+       0,
+       2,
+       k1f1b,
+       Recompute::none,
+       2},
+  };
+  return table;
+}
+
+Plan plan_of(const Layout& layout) {
+  Plan plan;
+  plan.model = parse_model(config_of(layout.model), "tiny", "tests/end_to_end/layouts.cpp").model;
+  plan.cluster = "local-cpu";
+  plan.mesh = layout.mesh;
+  plan.zero_stage = layout.zero_stage;
+  plan.sequence_parallel = layout.sequence_parallel && layout.mesh.tp > 1;
+  plan.micro_batch = layout.micro_batch;
+  plan.global_batch = kGlobalBatch;
+  plan.seq_len = kSeqLen;
+  plan.precision = Precision::fp64;
+  plan.schedule = layout.schedule;
+  plan.layers_per_stage = default_layers_per_stage(plan.model.num_layers, layout.mesh.pp);
+  plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), layout.recompute);
+  plan.optimizer = layout.optimizer;
+  if (layout.lora_rank > 0) {
+    plan.task = Task::lora;
+    plan.lora = {.rank = layout.lora_rank, .alpha = 5.0, .targets = {"all-linear"}};
+  }
+  validate(plan);
+  return plan;
+}
+
+Plan reference_plan_of(const Layout& layout) {
+  Layout reference = layout;
+  reference.mesh = {};
+  reference.zero_stage = 0;
+  reference.micro_batch = kGlobalBatch;
+  reference.recompute = Recompute::none;
+  return plan_of(reference);
+}
+
+}  // namespace argosy

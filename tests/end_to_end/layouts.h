@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The layouts that are proven equal to one rank. Adding one is adding a line to layouts.cpp.
+#pragma once
+
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+// A tiny network with awkward sizes: prime vocabulary, layers that do not divide by the stages.
+enum class TinyModel { llama, qwen2_tied, qwen3, gpt2, mixtral, qwen2_moe };
+
+struct Layout {
+  const char* name;
+  TinyModel model = TinyModel::llama;
+  Mesh mesh = {};
+  int zero_stage = 0;
+  int64_t micro_batch = 1;
+  ScheduleKind schedule = ScheduleKind::one_f_one_b;
+  Recompute recompute = Recompute::none;
+  int64_t lora_rank = 0;
+  bool sequence_parallel = true;  // with tp > 1
+  OptimizerKind optimizer = OptimizerKind::sgd;
+};
+
+inline void PrintTo(const Layout& layout, std::ostream* out) {
+  *out << layout.name;
+}
+
+const std::vector<Layout>& layouts();
+
+// fp64, global batch 12, 8 tokens a sequence.
+Plan plan_of(const Layout& layout);
+// The same run on one rank, in one micro-batch, without recomputation.
+Plan reference_plan_of(const Layout& layout);
+
+}  // namespace argosy
