@@ -6,18 +6,13 @@
 // the inner loop reads contiguously (the scheme of Goto & van de Geijn 2008 without cache blocking,
 // which the small shapes of proofs do not need).
 #include <algorithm>
-#include <cstring>
 
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/simd_math.h"
+#include "trainer/ops/tile_product.h"
 
 namespace argosy::ops::detail {
 namespace {
-
-constexpr int64_t kLanes = 8;  // doubles in a vector of 64 bytes
-typedef double Vector __attribute__((vector_size(kLanes * sizeof(double))));
-constexpr int64_t kRows = 6;           // rows of a tile: 6 x 2 vectors stay in registers
-constexpr int64_t kCols = 2 * kLanes;  // columns of a tile
 
 // Panels of `width` indices: panels[p][k][i] = element (p * width + i, k) of op(x), zero beyond n.
 // x is stored (n,k), or (k,n) when `transposed`.
@@ -36,27 +31,11 @@ void pack(const double* x, bool transposed, int64_t n, int64_t k, int64_t width,
   }
 }
 
-// tile (kRows, kCols) = a panel (k, kRows) times b panel (k, kCols).
-void multiply_panels(const double* a, const double* b, int64_t k, double* tile) {
-  Vector sums[kRows][2] = {};
-  for (int64_t kk = 0; kk < k; ++kk) {
-    Vector b0, b1;
-    std::memcpy(&b0, b + kk * kCols, sizeof b0);
-    std::memcpy(&b1, b + kk * kCols + kLanes, sizeof b1);
-#pragma GCC unroll 6
-    for (int64_t r = 0; r < kRows; ++r) {
-      const double x = a[kk * kRows + r];
-      sums[r][0] += x * b0;
-      sums[r][1] += x * b1;
-    }
-  }
-  std::memcpy(tile, sums, sizeof sums);
-}
-
 }  // namespace
 
 void matmul_fp64(DeviceContext& ctx, const Product& p, const double* a, const double* b, double* c,
                  const MatmulOptions& options) {
+  constexpr int64_t kRows = kTileRows, kCols = kTileCols<double>;
   const int64_t row_panels = (p.m + kRows - 1) / kRows, col_panels = (p.n + kCols - 1) / kCols;
   const Tensor packed_a =
       ctx.empty({row_panels, p.k, kRows}, DType::fp64, MemoryCategory::workspace);
@@ -67,9 +46,9 @@ void matmul_fp64(DeviceContext& ctx, const Product& p, const double* a, const do
 #pragma omp parallel for collapse(2) schedule(static) if (p.m * p.n * p.k >= kParallelElements)
   for (int64_t j = 0; j < col_panels; ++j) {
     for (int64_t i = 0; i < row_panels; ++i) {
-      double tile[kRows * kCols];
-      multiply_panels(packed_a.data<double>() + i * p.k * kRows,
-                      packed_b.data<double>() + j * p.k * kCols, p.k, tile);
+      double tile[kRows * kCols] = {};
+      add_tile_product(p.k, packed_a.data<double>() + i * p.k * kRows, 1, kRows,
+                       packed_b.data<double>() + j * p.k * kCols, kCols, tile, kCols);
       const int64_t rows = std::min(kRows, p.m - i * kRows),
                     cols = std::min(kCols, p.n - j * kCols);
       for (int64_t r = 0; r < rows; ++r) {
