@@ -1,0 +1,55 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Argosy Authors
+#
+# Debian 12 packages that Argosy needs, in one place: sourced by launch/demo.sh, tests/run.sh and .ci/run.
+
+build_packages=(
+  g++ cmake ninja-build
+  openmpi-bin libopenmpi-dev     # ranks
+  libdnnl-dev                    # matrix products on CPUs
+  libhdf5-dev                    # checkpoints
+  libboost-program-options-dev   # command lines
+  nlohmann-json3-dev             # plans, configurations
+  libgtest-dev                   # tests
+)
+check_packages=(clang-format-14 clang-tidy-14 python3 git)
+
+# Prints those of its arguments that are not installed.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+# apt-get as root, without questions.
+apt_get() {
+  local as_root=()
+  [[ $(id -u) == 0 ]] || as_root=(sudo)
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null
+}
+
+# ensure_packages INSTALL PACKAGE...: installs what is missing if INSTALL is yes, else names it and fails.
+ensure_packages() {
+  local install=$1 missing
+  shift
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]} == 0)) && return 0
+  if [[ $install != yes ]]; then
+    echo "Missing packages: ${missing[*]}" >&2
+    echo "Install them with: apt-get install --no-install-recommends ${missing[*]}" >&2
+    return 1
+  fi
+  echo "Installing ${missing[*]}"
+  apt_get update
+  apt_get install --no-install-recommends "${missing[@]}"
+}
+
+# Compilers at once: as many as there are processors, each with 2 GiB of memory.
+build_jobs() {
+  local memory_jobs
+  memory_jobs=$(($(awk '/^MemAvailable:/ {print $2}' /proc/meminfo) / (2 * 1024 * 1024)))
+  local jobs=$(($(nproc) < memory_jobs ? $(nproc) : memory_jobs))
+  echo $((jobs > 1 ? jobs : 1))
+}
