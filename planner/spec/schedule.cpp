@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "planner/spec/check.h"
+#include "planner/spec/schedule_play.h"
 
 namespace argosy {
 
@@ -16,12 +17,6 @@ namespace {
 // In the order of ActionKind.
 constexpr std::array<std::string_view, kNumActionKinds> kKindNames = {"F",      "B",      "SEND_F",
                                                                       "RECV_F", "SEND_B", "RECV_B"};
-
-// Do both stages live on one rank, so that the tensor between them needs no transfer?
-bool same_rank(const Schedule& schedule, int stage, int neighbour) {
-  return schedule.rank_of_stage[static_cast<size_t>(stage)] ==
-         schedule.rank_of_stage[static_cast<size_t>(neighbour)];
-}
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -135,35 +130,9 @@ Action counterpart(const Action& transfer) {
 }
 
 std::vector<Action> prerequisites(const Action& action, const Schedule& schedule) {
-  const auto [kind, stage, microbatch] = action;
-  std::vector<Action> needed;
-  switch (kind) {
-    case ActionKind::forward:
-      if (stage > 0) {
-        const bool here = same_rank(schedule, stage, stage - 1);
-        needed.push_back(here ? Action{ActionKind::forward, stage - 1, microbatch}
-                              : Action{ActionKind::recv_activation, stage, microbatch});
-      }
-      break;
-    case ActionKind::backward:
-      needed.push_back({ActionKind::forward, stage, microbatch});
-      if (stage + 1 < schedule.num_stages) {
-        const bool here = same_rank(schedule, stage, stage + 1);
-        needed.push_back(here ? Action{ActionKind::backward, stage + 1, microbatch}
-                              : Action{ActionKind::recv_gradient, stage, microbatch});
-      }
-      break;
-    case ActionKind::send_activation:
-      needed.push_back({ActionKind::forward, stage, microbatch});
-      break;
-    case ActionKind::send_gradient:
-      needed.push_back({ActionKind::backward, stage, microbatch});
-      break;
-    case ActionKind::recv_activation:
-    case ActionKind::recv_gradient:
-      break;  // a receive is posted into an empty buffer
-  }
-  return needed;
+  std::vector<Action> all;
+  for_each_prerequisite(action, schedule, [&](const Action& needed) { all.push_back(needed); });
+  return all;
 }
 
 std::string to_string(const Action& action) {

@@ -28,6 +28,42 @@ class ActionIndex {
   size_t num_stages_, num_microbatches_;
 };
 
+// Calls visit(needed) for each of prerequisites(action), without building a list: the planner
+// simulates thousands of schedules.
+template <typename Visit>
+void for_each_prerequisite(const Action& action, const Schedule& schedule, Visit visit) {
+  const auto [kind, stage, microbatch] = action;
+  // Do both stages live on one rank, so that the tensor between them needs no transfer?
+  const auto same_rank = [&](int a, int b) {
+    return schedule.rank_of_stage[static_cast<size_t>(a)] ==
+           schedule.rank_of_stage[static_cast<size_t>(b)];
+  };
+  switch (kind) {
+    case ActionKind::forward:
+      if (stage > 0) {
+        visit(same_rank(stage, stage - 1) ? Action{ActionKind::forward, stage - 1, microbatch}
+                                          : Action{ActionKind::recv_activation, stage, microbatch});
+      }
+      break;
+    case ActionKind::backward:
+      visit(Action{ActionKind::forward, stage, microbatch});
+      if (stage + 1 < schedule.num_stages) {
+        visit(same_rank(stage, stage + 1) ? Action{ActionKind::backward, stage + 1, microbatch}
+                                          : Action{ActionKind::recv_gradient, stage, microbatch});
+      }
+      break;
+    case ActionKind::send_activation:
+      visit(Action{ActionKind::forward, stage, microbatch});
+      break;
+    case ActionKind::send_gradient:
+      visit(Action{ActionKind::backward, stage, microbatch});
+      break;
+    case ActionKind::recv_activation:
+    case ActionKind::recv_gradient:
+      break;  // a receive is posted into an empty buffer
+  }
+}
+
 // Lets every rank perform its actions in program order, each as soon as ready(rank, action), by
 // perform(rank, action). Returns how many actions each rank performed until nobody could go on: all
 // of them, unless the schedule is stuck. What is performed does not depend on the order in which

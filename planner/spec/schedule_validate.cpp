@@ -132,10 +132,11 @@ void check_no_deadlock(const Schedule& schedule) {
     return is_compute(action.kind) || performed[index(counterpart(action))] != 0;
   };
   const auto first_missing = [&](const Action& action) -> std::optional<Action> {
-    for (const Action& needed : prerequisites(action, schedule)) {
-      if (!is_complete(needed)) return needed;
-    }
-    return std::nullopt;
+    std::optional<Action> missing;
+    for_each_prerequisite(action, schedule, [&](const Action& needed) {
+      if (!missing && !is_complete(needed)) missing = needed;
+    });
+    return missing;
   };
   const std::vector<size_t> done = play(
       schedule, [&](size_t, const Action& action) { return !first_missing(action); },

@@ -3,7 +3,6 @@
 #include "planner/spec/timeline.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "planner/spec/check.h"
@@ -41,13 +40,17 @@ class Simulation {
         index_(schedule),
         posted_s_(index_.size(), kUnknown),
         complete_s_(index_.size(), kUnknown),
-        clock_s_(schedule.actions.size(), 0.0) {}
+        clock_s_(schedule.actions.size(), 0.0),
+        link_free_s_(clock_s_.size() * clock_s_.size(), 0.0) {
+    timeline_.events.reserve(2 * index_.size() / 3);  // computes, sends and waits
+  }
 
   bool ready(const Action& action) const {
-    for (const Action& needed : prerequisites(action, schedule_)) {
-      if (complete_s_[index_(needed)] == kUnknown) return false;
-    }
-    return true;
+    bool all_complete = true;
+    for_each_prerequisite(action, schedule_, [&](const Action& needed) {
+      all_complete = all_complete && complete_s_[index_(needed)] != kUnknown;
+    });
+    return all_complete;
   }
 
   void perform(size_t rank, const Action& action) {
@@ -77,12 +80,12 @@ class Simulation {
 
   void compute(size_t rank, const Action& action) {
     double& clock_s = clock_s_[rank];
-    for (const Action& needed : prerequisites(action, schedule_)) {
+    for_each_prerequisite(action, schedule_, [&](const Action& needed) {
       const double available_s = complete_s_[index_(needed)];
-      if (available_s <= clock_s) continue;
+      if (available_s <= clock_s) return;
       add_event(rank, "wait " + to_string(needed), clock_s, available_s);
       clock_s = available_s;
-    }
+    });
     const double start_s = clock_s;
     clock_s += seconds(action, durations_of(action));
     complete_s_[index_(action)] = clock_s;
@@ -98,7 +101,7 @@ class Simulation {
     const Action& send = is_send(action.kind) ? action : other;
     const Action& receive = is_send(action.kind) ? other : action;
     const size_t sender = rank_of(send.stage);
-    double& link_free_s = link_free_s_[{sender, rank_of(receive.stage)}];
+    double& link_free_s = link_free_s_[sender * clock_s_.size() + rank_of(receive.stage)];
     const double start_s =
         std::max({posted_s_[index_(send)], posted_s_[index_(receive)], link_free_s});
     link_free_s = start_s + seconds(send, durations_of(send));
@@ -135,9 +138,9 @@ class Simulation {
   const Schedule& schedule_;
   const std::vector<StageDurations>& durations_;
   ActionIndex index_;
-  std::vector<double> posted_s_, complete_s_;                // [action]
-  std::vector<double> clock_s_;                              // [pipeline rank]
-  std::map<std::pair<size_t, size_t>, double> link_free_s_;  // [from rank, to rank]
+  std::vector<double> posted_s_, complete_s_;  // [action]
+  std::vector<double> clock_s_;                // [pipeline rank]
+  std::vector<double> link_free_s_;            // [from rank][to rank]
   Timeline timeline_;
 };
 
