@@ -100,11 +100,13 @@ void mask_scores(const AttentionShape& s, int64_t query, int64_t key, A masked, 
   const bool in_window = s.window == 0 || key > query + kTile - 1 - s.window;
   if (past_only && in_window) return;
   for (int64_t i = 0; i < kTile; ++i) {
-    const int64_t last = query + i - key;  // the newest key of the row, counted inside of the tile
-    const int64_t first = s.window == 0 ? 0 : last - s.window + 1;
-    for (int64_t j = 0; j < kTile; ++j) {
-      if (j < first || j > last) scores[i * kTile + j] = masked;
-    }
+    // The oldest and the newest key of the row, counted inside of the tile.
+    const int64_t last = std::clamp<int64_t>(query + i - key, -1, kTile - 1);
+    const int64_t oldest = s.window == 0 ? 0 : query + i - key - s.window + 1;
+    const int64_t first = std::clamp<int64_t>(oldest, 0, kTile);
+    A* row = scores + i * kTile;
+    std::fill(row, row + first, masked);
+    std::fill(row + last + 1, row + kTile, masked);
   }
 }
 
