@@ -38,6 +38,7 @@ constexpr TypeFacts kTypes[] = {
 void read_sliding_window(JsonObject& config, ModelSpec& model, int64_t fallback) {
   // A null is "no window", a missing key the default of the type.
   const bool is_null = config.contains("sliding_window") && !config.has("sliding_window");
+  config.ignore("sliding_window");
   model.sliding_window = is_null ? 0 : config.integer("sliding_window", fallback);
   if (model.sliding_window < 0) config.fail("sliding_window", "expected at least 0 or null");
   if (model.model_type.starts_with("qwen")) {

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/json.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+
+namespace argosy {
+namespace {
+
+template <typename Function>
+std::string error_of(Function function) {
+  try {
+    function();
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Json, CommentsAreAllowed) {
+  const Json json = parse_json("// why\n{\"a\": 1 /* unit */}", "f");
+  EXPECT_EQ(JsonObject(json, "f").integer("a"), 1);
+}
+
+TEST(Json, CorruptTextNamesFileLineAndColumn) {
+  const std::string cut = error_of([] { parse_json("{\n  \"a\": 1,\n", "f.json"); });
+  EXPECT_TRUE(cut.starts_with("f.json: not valid JSON at line 3, column ")) << cut;
+  const std::string comma = error_of([] { parse_json("{\"a\": 1,}", "f.json"); });
+  EXPECT_TRUE(comma.starts_with("f.json: not valid JSON at line 1, column 9")) << comma;
+  EXPECT_NE(error_of([] { parse_json("", "f.json"); }).find("line 1"), std::string::npos);
+  EXPECT_NE(error_of([] { parse_json("{\"a\": 1e999}", "f.json"); }).find("f.json"),
+            std::string::npos);
+  EXPECT_NE(error_of([] { parse_json("{\"a\": \"\xff\"}", "f.json"); }).find("line 1"),
+            std::string::npos);
+}
+
+TEST(Json, DuplicateKeysAreAMistakeInEachObject) {
+  EXPECT_EQ(error_of([] { parse_json(R"({"a": 1, "a": 2})", "f"); }), "f: key 'a' appears twice");
+  EXPECT_NE(error_of([] { parse_json(R"({"b": {"a": 1, "a": 2}})", "f"); }), "");
+  EXPECT_EQ(error_of([] { parse_json(R"({"a": {"a": 1}, "b": {"a": 1}})", "f"); }), "");
+}
+
+TEST(Json, IntegersMayBeWrittenWithAnExponent) {
+  const Json json =
+      parse_json(R"({"a": 80e9, "b": 1.5, "c": 1e300, "d": 18446744073709551615})", "f");
+  JsonObject object(json, "f");
+  EXPECT_EQ(object.integer("a"), 80000000000);
+  EXPECT_EQ(error_of([&] { object.integer("b"); }), "f: b: expected an integer, found 1.5");
+  EXPECT_NE(error_of([&] { object.integer("c"); }), "");
+  EXPECT_NE(error_of([&] { object.integer("d"); }), "");
+  EXPECT_EQ(object.unsigned_integer("d"), 18446744073709551615u);
+}
+
+TEST(Json, NestedKeysAreNamedWithTheirPath) {
+  const Json json = parse_json(R"({"a": {"b": [{"c": "x"}]}})", "f");
+  JsonObject root(json, "f");
+  JsonObject inner = root.object("a").objects("b").at(0);
+  EXPECT_EQ(error_of([&] { inner.number("c"); }), "f: a.b[0].c: expected a number, found \"x\"");
+  EXPECT_EQ(error_of([&] { inner.number("d"); }),
+            "f: a.b[0].d: expected a number, but the key is missing");
+}
+
+TEST(Json, UnknownKeysAreListedAndRejected) {
+  const Json json = parse_json(R"({"z": 1, "a": 2, "b": null})", "f");
+  JsonObject object(json, "f");
+  EXPECT_EQ(object.integer("a"), 2);
+  EXPECT_EQ(object.integer("b", 7), 7);
+  EXPECT_EQ(object.unknown_keys(), std::vector<std::string>{"z"});
+  EXPECT_EQ(error_of([&] { object.reject_unknown_keys(); }), "f: z: unknown key; valid: a, b");
+}
+
+TEST(Files, AreReplacedWholeAndErrorsNameThePath) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "argosy_files";
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path path = folder / "a.txt";
+  write_text_file(path, "old");
+  write_text_file(path, std::string("n\0w", 3));
+  EXPECT_EQ(read_text_file(path), std::string("n\0w", 3));
+  int num_files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder))
+    ++num_files;
+  EXPECT_EQ(num_files, 1);  // no temporary file is left
+  EXPECT_NE(error_of([&] { read_text_file(folder); }).find("is a folder"), std::string::npos);
+  EXPECT_THROW(write_text_file(folder / "none" / "a.txt", "x"), Error);
+  write_text_file(folder / "empty", "");
+  EXPECT_EQ(read_text_file(folder / "empty"), "");
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace argosy

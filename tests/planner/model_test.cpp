@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Reading config.json: published parameter counts, defaults of each type, and every mistake by
+// name.
+#include "planner/spec/model.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+const std::filesystem::path kModels = std::filesystem::path(ARGOSY_SOURCE_DIR) / "configs/models";
+
+// Totals of the released checkpoints (Hugging Face hub, safetensors metadata); GPT-3: table D.1 of
+// arXiv 2005.14165 says 174,600M. The source of each config stands in its first line.
+TEST(Model, ParameterCountsAreThePublishedOnes) {
+  const std::pair<const char*, int64_t> expected[] = {
+      {"gpt2-124m", 124439808},       {"gpt2-1.5b", 1557611200},
+      {"gpt3-175b", 174604259328},    {"llama-65b", 65285660672},
+      {"llama-2-7b", 6738415616},     {"llama-3.1-8b", 8030261248},
+      {"llama-3.1-70b", 70553706496}, {"llama-3.1-405b", 405853388800},
+      {"mistral-7b", 7241732096},     {"mixtral-8x7b", 46702792704},
+      {"qwen2-7b", 7615616512},       {"qwen3-8b", 8190735360},
+      {"qwen3-30b-a3b", 30532122624}, {"qwen2-57b-a14b", 57408658944},
+  };
+  for (const auto& [name, total] : expected) {
+    const ModelReading reading = read_model(kModels / (std::string(name) + ".json"));
+    EXPECT_EQ(count_parameters(reading.model).total, total) << name;
+    EXPECT_EQ(reading.model.name, name);
+    EXPECT_TRUE(reading.warnings.empty()) << name << ": " << reading.warnings.front();
+  }
+}
+
+// Active parameters: Mixtral paper 12.9B, Qwen2 paper 14B, Qwen3 paper 3B (3.3B on the model card).
+TEST(Model, ActiveParametersOfMixturesOfExperts) {
+  const auto active = [](const char* name) {
+    return static_cast<double>(
+        count_parameters(read_model(kModels / (std::string(name) + ".json")).model).active);
+  };
+  EXPECT_NEAR(active("mixtral-8x7b"), 12.9e9, 0.05e9);
+  EXPECT_NEAR(active("qwen2-57b-a14b"), 14.2e9, 0.1e9);
+  EXPECT_NEAR(active("qwen3-30b-a3b"), 3.35e9, 0.05e9);
+}
+
+TEST(Model, Gpt4LikeMixtureHasTheFiguresItIsMadeFor) {
+  const ModelSpec model = read_model(kModels / "gpt4-moe.json").model;
+  const ParameterCount count = count_parameters(model);
+  EXPECT_EQ(model.num_layers, 120);
+  EXPECT_EQ(model.moe.num_experts, 16);
+  EXPECT_EQ(model.moe.top_k, 2);
+  EXPECT_EQ(model.max_positions, 8192);
+  const double expert = static_cast<double>(count.total - count.active) / 14;
+  EXPECT_NEAR(expert, 111e9, 0.5e9);
+  EXPECT_NEAR(static_cast<double>(count.total) - 16 * expert, 55e9, 2e9);
+  EXPECT_NEAR(static_cast<double>(count.total), 1.8e12, 0.05e12);
+  EXPECT_NEAR(static_cast<double>(count.active), 280e9, 2e9);
+}
+
+TEST(Model, LoraCountsAsInPeft) {
+  const ModelSpec model = read_model(kModels / "llama-2-7b.json").model;
+  LoraSpec lora;
+  lora.rank = 8;
+  lora.targets = {"q_proj", "v_proj"};
+  const ParameterCount count = count_parameters(model, lora);
+  EXPECT_EQ(count.trainable, 4194304);  // 32 layers x 2 Linears x 8 x (4096 + 4096)
+  EXPECT_EQ(count.total, 6742609920);   // PEFT's "all params" for this job
+}
+
+// Reads a llama config of four fields plus `more` ("\"key\": value, ...").
+ModelReading llama(const std::string& more, const std::string& type = "llama") {
+  return parse_model(R"({"model_type": ")" + type + R"(", "vocab_size": 32, "hidden_size": 16,
+      "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 24)" +
+                         (more.empty() ? "" : ", " + more) + "}",
+                     "m", "m.json");
+}
+
+TEST(Model, DefaultsOfLlama) {
+  const ModelSpec model = llama("").model;
+  EXPECT_EQ(model.num_kv_heads, 4);
+  EXPECT_EQ(model.head_dim, 4);
+  EXPECT_EQ(model.max_positions, 2048);
+  EXPECT_DOUBLE_EQ(model.norm_eps, 1e-6);
+  EXPECT_DOUBLE_EQ(model.rope.theta, 10000.0);
+  EXPECT_FALSE(model.tied_head);
+  EXPECT_FALSE(model.qkv_bias);
+  EXPECT_EQ(model.sliding_window, 0);
+}
+
+TEST(Model, BiasesAndNormsOfEachType) {
+  EXPECT_TRUE(llama(R"("attention_bias": true)").model.attention_output_bias);
+  const std::string kv = R"("num_key_value_heads": 2)";
+  EXPECT_TRUE(llama(kv, "qwen2").model.qkv_bias);
+  EXPECT_FALSE(llama(kv, "qwen2").model.attention_output_bias);
+  EXPECT_TRUE(llama(kv, "qwen3").model.qk_norm);
+  EXPECT_EQ(llama(kv, "qwen3").model.head_dim, 128);
+  EXPECT_EQ(llama(kv + R"(, "head_dim": 8)", "qwen3").model.head_dim, 8);
+}
+
+TEST(Model, SlidingWindow) {
+  const std::string kv = R"("num_key_value_heads": 2, )";
+  EXPECT_EQ(llama(kv + R"("sliding_window": 8)", "mistral").model.sliding_window, 8);
+  EXPECT_EQ(llama(kv + R"("sliding_window": null)", "mistral").model.sliding_window, 0);
+  EXPECT_EQ(llama(kv + R"("head_dim": 4)", "mistral").model.sliding_window, 4096);
+  EXPECT_EQ(llama(kv + R"("sliding_window": 8)", "qwen2").model.sliding_window, 0);
+  const std::string used = kv + R"("sliding_window": 8, "use_sliding_window": true, )";
+  EXPECT_EQ(llama(used + R"("max_window_layers": 0)", "qwen2").model.sliding_window, 8);
+  EXPECT_EQ(llama(used + R"("max_window_layers": 4)", "qwen2").model.sliding_window, 0);
+  EXPECT_THROW(llama(used + R"("max_window_layers": 2)", "qwen2"), ConfigError);
+}
+
+TEST(Model, BothSpellingsOfRope) {
+  const RopeSpec v4 =
+      llama(R"("rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 4})").model.rope;
+  const RopeSpec v5 =
+      llama(R"("rope_parameters": {"rope_theta": 5e5, "rope_type": "linear", "factor": 4})")
+          .model.rope;
+  for (const RopeSpec& rope : {v4, v5}) {
+    EXPECT_DOUBLE_EQ(rope.theta, 5e5);
+    EXPECT_EQ(rope.type, "linear");
+    EXPECT_DOUBLE_EQ(rope_inverse_frequencies(rope, 4)[0], 0.25);
+  }
+}
+
+TEST(Model, RouterOfEachType) {
+  const std::string kv = R"("num_key_value_heads": 2, "num_experts_per_tok": 2, )";
+  const MoeSpec mixtral = llama(kv + R"("num_local_experts": 4)", "mixtral").model.moe;
+  EXPECT_EQ(mixtral.order, RouterOrder::topk_then_softmax);
+  EXPECT_EQ(mixtral.ffn_size, 24);
+  EXPECT_DOUBLE_EQ(mixtral.aux_loss_coef, 0.001);
+  const ModelSpec qwen =
+      llama(kv + R"("num_experts": 4, "moe_intermediate_size": 8, "mlp_only_layers": [1],
+          "router_z_loss_coef": 0.5, "norm_topk_prob": true)",
+            "qwen3_moe")
+          .model;
+  EXPECT_EQ(qwen.moe.order, RouterOrder::softmax_then_topk);
+  EXPECT_TRUE(qwen.moe.normalize_topk);
+  EXPECT_DOUBLE_EQ(qwen.moe.z_loss_coef, 0.5);
+  EXPECT_EQ(qwen.layer_is_moe, (std::vector<bool>{true, false, true, true}));
+  EXPECT_EQ(qwen.ffn_size, 24);
+}
+
+TEST(Model, WarningsNameUnknownAndDropoutKeys) {
+  const ModelReading reading = llama(R"("attention_dropout": 0.1, "flux": 1, "use_cache": true,
+      "eos_token_id": [1, 2], "torch_dtype": "bfloat16", "resid_pdrop": 0.0)");
+  ASSERT_EQ(reading.warnings.size(), 2u);
+  EXPECT_EQ(reading.warnings[0], "m.json: attention_dropout = 0.1 is read and stays off");
+  EXPECT_EQ(reading.warnings[1], "m.json: unknown key 'flux' is ignored");
+}
+
+// Each message names the file, the key and the value.
+TEST(Model, MistakesAreNamed) {
+  const std::string experts = R"("num_key_value_heads": 2, "num_local_experts": 4, )";
+  const struct {
+    const char* type;
+    std::string more;
+    const char* message;
+  } cases[] = {
+      {"llama", R"("hidden_act": "gelu")", "hidden_act: cannot be represented; valid: silu"},
+      {"llama", R"("mlp_bias": true)", "mlp_bias: cannot be represented; only false"},
+      {"llama", R"("head_dim": 0)", "head_dim: expected an integer of at least 1, found 0"},
+      {"llama", R"("head_dim": 5)", "head_dim: rotary embedding needs an even head size, found 5"},
+      {"llama", R"("num_key_value_heads": 3)", "num_key_value_heads: must divide"},
+      {"llama", R"("num_key_value_heads": "2")", "num_key_value_heads: expected an integer"},
+      {"llama", R"("rms_norm_eps": -1)", "rms_norm_eps: expected a number above 0, found -1"},
+      {"llama", R"("tie_word_embeddings": 1)", "tie_word_embeddings: expected true or false"},
+      {"llama", R"("rope_scaling": {"rope_type": "longrope"})",
+       "rope_scaling.rope_type: cannot be represented; valid: default, linear, llama3, yarn"},
+      {"llama", R"("rope_scaling": {"type": "linear", "factor": 0})", "rope_scaling.factor"},
+      {"llama", R"("rope_scaling": {"type": "linear", "factor": 2, "base": 1})",
+       "rope_scaling.base: unknown key"},
+      {"llama", R"("eos_token_id": "x")", "eos_token_id: expected an integer, found \"x\""},
+      {"llama", R"("max_position_embeddings": 99999999999)", "max_position_embeddings: expected"},
+      {"llama", R"("layer_types": ["full_attention", "sliding_attention"])", "layer_types"},
+      {"llama", R"("hidden_size": 16)", "key 'hidden_size' appears twice"},
+      {"qwen2", "",
+       "num_key_value_heads: expected an integer of at least 1, but the key is missing"},
+      {"mixtral", experts + R"("num_experts_per_tok": 5)", "num_experts_per_tok: expected at most"},
+      {"mixtral", experts + R"("num_experts_per_tok": 2, "router_aux_loss_coef": -1)",
+       "router_aux_loss_coef: expected at least 0, found -1"},
+      {"bert", "", "model_type: unknown; valid: gpt2, llama, mistral, qwen2, qwen3"},
+      {"deepseek_v3", "", "model_type: not supported yet"},
+      {"gpt_oss", "", "model_type: not supported yet"},
+      {"olmoe", "", "model_type: not supported yet"},
+  };
+  for (const auto& each : cases) {
+    try {
+      llama(each.more, each.type);
+      ADD_FAILURE() << "no error: " << each.message;
+    } catch (const ConfigError& error) {
+      EXPECT_TRUE(std::string(error.what()).starts_with("m.json: ")) << error.what();
+      EXPECT_NE(std::string(error.what()).find(each.message), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Model, SizesMustBePositive) {
+  for (const char* key : {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head", "n_inner"}) {
+    for (const char* value : {"0", "-3", "1.5", "\"8\"", "[8]"}) {
+      std::string json = R"({"model_type": "gpt2", "vocab_size": 8, "n_positions": 8, "n_embd": 8,
+          "n_layer": 2, "n_head": 2, "n_inner": 8})";
+      const size_t at = json.find(std::string("\"") + key) + std::string(key).size() + 4;
+      json.replace(at, 1, value);
+      try {
+        parse_model(json, "g", "g.json");
+        ADD_FAILURE() << "no error: " << json;
+      } catch (const ConfigError& error) {
+        const std::string start = std::string("g.json: ") + key + ": expected";
+        EXPECT_TRUE(std::string(error.what()).starts_with(start)) << error.what();
+        EXPECT_NE(std::string(error.what()).find(value), std::string::npos) << error.what();
+      }
+    }
+  }
+}
+
+TEST(Model, ReadsAFolderAndNamesAMissingFile) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / "argosy_model_test" / "my-model";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << llama("").model.config_json;
+  EXPECT_EQ(read_model(folder).model.name, "my-model");
+  EXPECT_EQ(read_model(folder / "config.json").model.name, "my-model");
+  std::filesystem::remove_all(folder);
+  try {
+    read_model(folder / "config.json");
+    ADD_FAILURE() << "no error";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("my-model/config.json: cannot be read: No such file"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
+// Values of an independent evaluation of the formulas in Python (double precision).
+TEST(Rope, Llama3Frequencies) {
+  const RopeSpec rope = read_model(kModels / "llama-3.1-8b.json").model.rope;
+  const std::vector<double> frequencies = rope_inverse_frequencies(rope, 128);
+  const std::pair<size_t, double> expected[] = {{0, 1.0},
+                                                {20, 0.016560440080994446},
+                                                {28, 0.003211445994752591},
+                                                {31, 0.0008567514129196321},
+                                                {33, 0.00031269375038406517},
+                                                {40, 3.428102195952591e-05},
+                                                {63, 3.068925988914511e-07}};
+  for (const auto& [i, value] : expected) EXPECT_NEAR(frequencies[i] / value, 1.0, 1e-12) << i;
+}
+
+TEST(Rope, YarnFrequenciesAndTemperature) {
+  const RopeSpec rope = llama(R"("rope_theta": 1000000.0, "rope_scaling": {"rope_type": "yarn",
+      "factor": 4.0, "original_max_position_embeddings": 32768})")
+                            .model.rope;
+  EXPECT_NEAR(rope.attention_factor, 1.138629436111989, 1e-15);
+  const std::vector<double> frequencies = rope_inverse_frequencies(rope, 128);
+  const std::pair<size_t, double> expected[] = {{0, 1.0},
+                                                {20, 0.01333521432163324},
+                                                {25, 0.004131738022518394},
+                                                {30, 0.001064360981247002},
+                                                {35, 0.0002462584069089387},
+                                                {40, 4.445698525097307e-05},
+                                                {63, 3.102344401879299e-07}};
+  for (const auto& [i, value] : expected) EXPECT_NEAR(frequencies[i] / value, 1.0, 1e-12) << i;
+}
+
+}  // namespace
+}  // namespace argosy
