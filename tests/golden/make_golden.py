@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Argosy Authors
+"""Writes the golden files beside it with PyTorch and Hugging Face transformers, CPU only:
+
+    python3 -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.23.0
+    venv/bin/python tests/golden/make_golden.py
+
+Each file holds a tiny model's config.json, tokens, targets, logits, loss and every gradient, computed
+in fp64 throughout. README.md beside this file describes the format.
+"""
+
+import json
+import math
+import pathlib
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+# Norms, RoPE, softmax and router convert to fp32 inside the library ("torch.float32", ".float()"),
+# even in an fp64 model. Here those conversions go to fp64; check_precision proves that they do.
+FP32 = torch.float32  # the real one
+torch.float32 = torch.float = torch.float64
+torch.Tensor.float = torch.Tensor.double
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+BATCH, SEQ_LEN, VOCAB = 2, 12, 61
+
+LLAMA_LIKE = {
+    "vocab_size": VOCAB, "hidden_size": 24, "intermediate_size": 20, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 32,
+    "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 500.0, "tie_word_embeddings": False,
+    "attention_dropout": 0.0, "initializer_range": 0.02,
+}
+CONFIGS = {
+    "llama": {"model_type": "llama", **LLAMA_LIKE, "attention_bias": False, "mlp_bias": False},
+    "qwen3": {"model_type": "qwen3", **LLAMA_LIKE, "head_dim": 8, "attention_bias": False},
+    "gpt2": {
+        "model_type": "gpt2", "vocab_size": VOCAB, "n_embd": 24, "n_layer": 2, "n_head": 4,
+        "n_inner": 36, "n_positions": 16, "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+        "initializer_range": 0.02, "tie_word_embeddings": True,
+    },
+    "mixtral": {
+        "model_type": "mixtral", **LLAMA_LIKE, "intermediate_size": 14, "num_local_experts": 4,
+        "num_experts_per_tok": 2, "router_aux_loss_coef": 0.0, "sliding_window": None,
+    },
+    "qwen2_moe": {
+        "model_type": "qwen2_moe", **LLAMA_LIKE, "num_experts": 6, "num_experts_per_tok": 2,
+        "moe_intermediate_size": 10, "shared_expert_intermediate_size": 14,
+        "norm_topk_prob": False, "decoder_sparse_step": 1, "mlp_only_layers": [],
+        "router_aux_loss_coef": 0.0, "use_sliding_window": False,
+    },
+}
+
+
+def ours(model_type, name, tensor):
+    """[(our name, view)]: the tensor of the library under our names, every Linear as (out, in).
+
+    Views of a parameter and of its gradient alike: what is written to them lands in the model.
+    """
+    leaf = name.rsplit(".", 1)[-1]
+    if model_type == "gpt2":
+        linear = any(part in name for part in (".c_attn.", ".c_proj.", ".c_fc."))
+        view = tensor.t() if linear and leaf == "weight" else tensor  # Conv1D is (in, out)
+        if ".c_attn." not in name:
+            return [(name, view)]
+        width = view.shape[0] // 3
+        return [(name.replace(f".{leaf}", f".{part}.{leaf}"), view[i * width:(i + 1) * width])
+                for i, part in enumerate("qkv")]
+    if leaf in ("gate_up_proj", "down_proj"):  # experts stacked: (E, 2I, H) and (E, H, I)
+        mixtral = model_type == "mixtral"
+        prefix = name.rsplit(".", 1)[0]
+        gate, up, down = ("w1", "w3", "w2") if mixtral else ("gate_proj", "up_proj", "down_proj")
+        if mixtral:
+            prefix = prefix.replace(".mlp.", ".block_sparse_moe.")
+        result = []
+        for expert, matrix in enumerate(tensor):
+            path = f"{prefix}.{expert}"
+            if leaf == "down_proj":
+                result.append((f"{path}.{down}.weight", matrix))
+                continue
+            half = matrix.shape[0] // 2
+            result += [(f"{path}.{gate}.weight", matrix[:half]),
+                       (f"{path}.{up}.weight", matrix[half:])]
+        return result
+    if model_type == "mixtral":
+        name = name.replace(".mlp.gate.", ".block_sparse_moe.gate.")
+    return [(name, tensor)]
+
+
+def fill(model, model_type):
+    """Weights by formula; returns [{name, shape, ordinal, base, amplitude}]."""
+    entries = []
+    for name, parameter in model.named_parameters():
+        for our_name, view in ours(model_type, name, parameter.data):
+            is_norm = "norm" in our_name or ".ln_" in our_name
+            is_bias = our_name.endswith(".bias")
+            entry = {"name": our_name, "shape": list(view.shape), "ordinal": len(entries),
+                     "base": 1.0 if is_norm and not is_bias else 0.0,
+                     "amplitude": 0.1 if is_norm or is_bias else 0.3}
+            values = [entry["base"] + entry["amplitude"] *
+                      math.sin(1.7 * (entry["ordinal"] + 1) + 0.37 * i * i)
+                      for i in range(view.numel())]
+            view.copy_(torch.tensor(values).to(FP32).view(view.shape))
+            entries.append(entry)
+    return entries
+
+
+def text():
+    """tokens and targets (BATCH, SEQ_LEN); targets are shifted already, -100 is masked."""
+    ids = [(7 * i * i + 3 * i + 5) % VOCAB for i in range(BATCH * (SEQ_LEN + 1))]
+    rows = torch.tensor(ids).view(BATCH, SEQ_LEN + 1)
+    tokens, targets = rows[:, :-1].contiguous(), rows[:, 1:].contiguous()
+    targets[0, 3] = targets[1, 0] = targets[1, 11] = -100
+    return tokens, targets
+
+
+def loss_of(model, tokens, targets):
+    logits = model(input_ids=tokens, use_cache=False).logits
+    loss = torch.nn.functional.cross_entropy(logits.view(-1, VOCAB), targets.view(-1),
+                                             ignore_index=-100)
+    return logits, loss
+
+
+def check_precision(model, tokens, targets):
+    """The directional derivative by central differences equals the gradient to 1e-7: an fp32
+    rounding anywhere (1e-7 of values near 1, over a step of 2e-6) would be seen at 1e-2."""
+    step = 2e-6
+    parameters = list(model.parameters())
+    generator = torch.Generator().manual_seed(1)
+    directions = [torch.randn(p.shape, generator=generator) for p in parameters]
+    expected = sum((p.grad * d).sum() for p, d in zip(parameters, directions)).item()
+    values = []
+    with torch.no_grad():
+        for move in (step, -2 * step):
+            for p, d in zip(parameters, directions):
+                p += move * d
+            values.append(loss_of(model, tokens, targets)[1].item())
+        for p, d in zip(parameters, directions):
+            p += step * d
+    numeric = (values[0] - values[1]) / (2 * step)
+    error = abs(numeric - expected) / abs(expected)
+    assert error < 1e-7, f"gradient {expected}, differences {numeric}"
+    return error
+
+
+def watch_router_gaps(model, gaps):
+    """Collects by how much the last chosen logit leads the first one not chosen: choices must not
+    hang on rounding."""
+    def hook(module, _, output):
+        ranked = output[0].sort(dim=-1, descending=True).values
+        gaps.append((ranked[:, module.top_k - 1] - ranked[:, module.top_k]).min().item())
+    for module in model.modules():
+        if type(module).__name__.endswith("TopKRouter"):
+            module.register_forward_hook(hook)
+
+
+def numbers(tensor):
+    """Flat, row-major, 10 significant digits, a line for each row."""
+    rows = tensor.reshape(-1, tensor.shape[-1]).tolist()
+    return "[" + ",\n".join(",".join(f"{x:.10g}" for x in row) for row in rows) + "]"
+
+
+def write_model(name, config):
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config),
+                                             attn_implementation="eager",
+                                             experts_implementation="eager").double().train()
+    entries = fill(model, config["model_type"])
+    tokens, targets = text()
+    gaps = []
+    watch_router_gaps(model, gaps)
+    logits, loss = loss_of(model, tokens, targets)
+    loss.backward()
+    error = check_precision(model, tokens, targets)
+    assert not gaps or min(gaps) > 1e-3, f"{name}: router gap {min(gaps)}"
+    gradients = [view for key, p in model.named_parameters()
+                 for _, view in ours(config["model_type"], key, p.grad)]
+    norm = math.sqrt(sum(g.square().sum().item() for g in gradients))
+    head = {"format": "argosy-golden-1",
+            "made_with": {"torch": torch.__version__, "transformers": transformers.__version__},
+            "config": config, "tokens": tokens.tolist(), "targets": targets.tolist(),
+            "loss": loss.item(), "grad_norm": norm}
+    lines = [json.dumps(head)[:-1] + ",", f'"logits": {numbers(logits)},', '"parameters": [']
+    for i, (entry, gradient) in enumerate(zip(entries, gradients)):
+        comma = "," if i + 1 < len(entries) else ""
+        lines.append(json.dumps(entry)[:-1] + f', "gradient": {numbers(gradient)}}}{comma}')
+    lines.append("]}")
+    path = FOLDER / f"{name}.json"
+    path.write_text("\n".join(lines) + "\n")
+    assert json.loads(path.read_text())["parameters"][-1]["name"] == entries[-1]["name"]
+    print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB, loss {loss.item():.6f}, norm {norm:.6f}, "
+          f"finite differences {error:.1e}, router gap {min(gaps) if gaps else math.nan:.1e}")
+
+
+def write_rope():
+    """Inverse frequencies of each kind of RoPE scaling, as config keys and numbers."""
+    base = {"model_type": "llama", "hidden_size": 256, "num_attention_heads": 4, "head_dim": 64,
+            "max_position_embeddings": 131072, "rope_theta": 500000.0}
+    scalings = [
+        {"rope_type": "linear", "factor": 4.0},
+        {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+         "original_max_position_embeddings": 8192},
+        {"rope_type": "yarn", "factor": 16.0, "original_max_position_embeddings": 8192,
+         "beta_fast": 32.0, "beta_slow": 1.0},
+    ]
+    cases = []
+    for scaling in scalings:
+        config = AutoConfig.for_model(**base, rope_scaling=dict(scaling))
+        frequencies, attention_factor = ROPE_INIT_FUNCTIONS[scaling["rope_type"]](config, "cpu")
+        cases.append({"config": {**base, "rope_scaling": scaling},
+                      "attention_factor": attention_factor,
+                      "inverse_frequencies": frequencies.tolist()})
+    head = {"format": "argosy-golden-rope-1",
+            "made_with": {"torch": torch.__version__, "transformers": transformers.__version__}}
+    (FOLDER / "rope.json").write_text(json.dumps({**head, "cases": cases}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    for model_name, model_config in CONFIGS.items():
+        write_model(model_name, model_config)
+    write_rope()
