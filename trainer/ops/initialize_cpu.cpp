@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <algorithm>
 #include <cmath>
 
 #include "planner/spec/philox.h"
@@ -21,9 +22,10 @@ template <typename T, typename ValueOf>
 void fill_box(const TensorSpec& spec, const Box& box, T* part, const ValueOf& value_of) {
   const int64_t num_cols = box.cols.size();
   for_blocks(box.size(), kElementBlock, kWorkOfDraw, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = box.rows.begin + i / num_cols, col = box.cols.begin + i % num_cols;
-      part[i] = static_cast<T>(value_of(static_cast<uint64_t>(row * spec.cols + col)));
+    for (int64_t i = begin; i < end;) {  // row by row: a division an element would cost as much
+      const int64_t row = i / num_cols, row_end = std::min(end, (row + 1) * num_cols);
+      const int64_t first = (box.rows.begin + row) * spec.cols + box.cols.begin - row * num_cols;
+      for (; i < row_end; ++i) part[i] = static_cast<T>(value_of(static_cast<uint64_t>(first + i)));
     }
   });
 }
