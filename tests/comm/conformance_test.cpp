@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// The conformance checks over a group of one and over threads.
+#include <tuple>
+
+#include "comm/self/self_communicator.h"
+#include "comm/thread/thread_communicator.h"
+#include "tests/comm/conformance.h"
+#include "tests/comm/conformance_data.h"
+
+namespace argosy {
+namespace {
+
+constexpr double kTimeLimit = 60.0;  // seconds a call may wait
+
+// Cuts everything: a message after 1000 bytes, a piece after 4096.
+Limits tiny_limits() {
+  Limits limits;
+  limits.reduce_piece_bytes = 4096;
+  limits.reduce_scratch_bytes = 20000;
+  limits.small_all_reduce_bytes = 8;
+  limits.message_bytes = 1000;
+  return limits;
+}
+
+std::string check_name(const ConformanceCheck& check) {
+  return check.name;
+}
+
+class SelfConformance : public testing::TestWithParam<ConformanceCheck> {};
+TEST_P(SelfConformance, Holds) {
+  GetParam().run(*make_self_communicator());
+}
+INSTANTIATE_TEST_SUITE_P(Checks, SelfConformance, testing::ValuesIn(conformance_checks()),
+                         [](const auto& parameter) { return check_name(parameter.param); });
+
+class ThreadConformance : public testing::TestWithParam<std::tuple<ConformanceCheck, int>> {};
+TEST_P(ThreadConformance, Holds) {
+  const auto& [check, size] = GetParam();
+  run_on_threads(size, check.run, kTimeLimit);
+}
+TEST_P(ThreadConformance, HoldsWhenEverythingIsCut) {
+  const auto& [check, size] = GetParam();
+  if (size > 3) GTEST_SKIP() << "three ranks have seen every boundary";
+  run_on_threads(size, check.run, kTimeLimit, tiny_limits());
+}
+INSTANTIATE_TEST_SUITE_P(Checks, ThreadConformance,
+                         testing::Combine(testing::ValuesIn(conformance_checks()),
+                                          testing::Values(1, 2, 3, 4, 5)),
+                         [](const auto& parameter) {
+                           return check_name(std::get<0>(parameter.param)) + "_" +
+                                  std::to_string(std::get<1>(parameter.param));
+                         });
+
+}  // namespace
+
+// For GoogleTest's messages.
+void PrintTo(const ConformanceCheck& check, std::ostream* out) {
+  *out << check.name;
+}
+
+}  // namespace argosy
