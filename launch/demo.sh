@@ -85,13 +85,12 @@ hold_out() {
 prepare_text() {
   local dictionary manual
   mkdir -p "$data"
-  if [[ ! -s $data/eval.txt ]]; then
+  if [[ ! -e $data/complete ]]; then
     dictionary=$(file_of_package dict-gcide usr/share/dictd/gcide.dict.dz)
     dictionary_text "$dictionary" | hold_out "$data/" 1
-  fi
-  if [[ ! -s $data/lora_eval.txt ]]; then
     manual=$(file_of_package python3.11-doc usr/share/doc/python3.11/html/_sources)
     manual_text "$manual" | hold_out "$data/lora_" 100
+    touch "$data/complete"
   fi
   wc -c "$data"/*.txt
   echo "A few lines of it:"
