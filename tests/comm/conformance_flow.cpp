@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 #include <stdexcept>
+#include <thread>
 
 #include "tests/comm/conformance.h"
 #include "tests/comm/conformance_data.h"
@@ -80,8 +81,7 @@ void check_destroyed_request_waits(Communicator& world) {
 void check_test_finishes(Communicator& world) {
   std::vector<float> values(kManyPieces, 1.0f);
   Request request = world.start_all_reduce(buffer_of(values), ReduceOp::sum);
-  while (!request.test()) {
-  }
+  while (!request.test()) std::this_thread::yield();
   request.wait();
   EXPECT_TRUE(request.test());
   expect_ones_summed(values, world.size());
