@@ -62,14 +62,37 @@ std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
   return pieces;
 }
 
+void check_same_model(const Manifest& stored, const ParameterStore& store, Restore what,
+                      const std::filesystem::path& checkpoint_dir) {
+  std::map<std::string, const StoredTensor*> parameters;
+  for (const StoredTensor& tensor : stored.tensors) {
+    if (tensor.kind == "parameter") parameters[tensor.name] = &tensor;
+  }
+  for (const TensorSpec& spec : store.tensors()) {
+    if (what == Restore::base && spec.lora != LoraPart::none) continue;
+    const auto it = parameters.find(spec.name);
+    if (it == parameters.end()) {
+      throw ConfigError(concat(checkpoint_dir.string(), " has no tensor ", spec.name,
+                               " of the plan's model: it holds another model"));
+    }
+    if (it->second->rows != spec.rows || it->second->cols != spec.cols) {
+      throw ConfigError(concat(checkpoint_dir.string(), ": ", spec.name, " is (", it->second->rows,
+                               ", ", it->second->cols, "), the plan's model has (", spec.rows, ", ",
+                               spec.cols, "): it holds another model"));
+    }
+  }
+}
+
 Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
-                            Restore what, ParameterStore& store, ShardedOptimizer& optimizer) {
+                            Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
+  CHECK(what != Restore::resume || optimizer != nullptr);
   const Manifest stored = read_manifest(checkpoint_dir);
+  check_same_model(stored, store, what, checkpoint_dir);
   const bool has_master = has_kind(stored, "master");
   const bool wants_wide = ctx.compute() != DType::bf16;
   std::vector<TensorPiece> pieces;
   for (const LocalTensor& local : store.layout().tensors) {
-    if (what == Restore::initialize && store.spec_of(local).lora != LoraPart::none) continue;
+    if (what == Restore::base && store.spec_of(local).lora != LoraPart::none) continue;
     // Frozen weights of the checkpoint's own run have no master.
     const bool from_master = wants_wide && has_master && is_trainable(local.domain);
     const Tensor& values = store.values(local.domain);
@@ -77,7 +100,7 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
                   {0, values.size()}, &pieces);
   }
   if (what == Restore::resume) {
-    for (const ShardedOptimizer::StateTensor& state : optimizer.state()) {
+    for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {
       const bool missing_master = state.kind == "master" && !has_master;
       for (const LocalTensor& local : store.layout().tensors) {
         if (local.domain != state.domain) continue;
@@ -87,7 +110,7 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
     }
   }
   Manifest manifest = load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
-  if (what == Restore::initialize) optimizer.reset_master(ctx, store);
+  if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx, store);
   return manifest;
 }
 

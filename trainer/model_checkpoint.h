@@ -28,14 +28,19 @@ std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
                                          const ReducedGradients& reduced);
 
 // What a load restores.
-//   resume      parameters, master weights and optimizer state
-//   initialize  the base model's parameters alone; LoRA factors and optimizer state stay as they
-//   are
-enum class Restore { resume, initialize };
+//   resume   parameters, master weights and optimizer state
+//   weights  parameters, LoRA factors included: to generate text
+//   base     parameters of the base model alone: to start a job from; LoRA factors stay as they are
+enum class Restore { resume, weights, base };
 
-// Collective. Loads from any layout and precision; parameters prefer stored master weights when
-// they are wider. Returns the manifest.
+// Throws ConfigError naming the first difference unless the checkpoint holds the tensors that
+// `what` restores, in these shapes.
+void check_same_model(const Manifest& stored, const ParameterStore& store, Restore what,
+                      const std::filesystem::path& checkpoint_dir);
+
+// Collective. `optimizer` may be null unless it is a resume. Loads from any layout and precision;
+// parameters prefer stored master weights when they are wider. Returns the manifest.
 Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
-                            Restore what, ParameterStore& store, ShardedOptimizer& optimizer);
+                            Restore what, ParameterStore& store, ShardedOptimizer* optimizer);
 
 }  // namespace argosy

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Text from a checkpoint, on one rank: argosy-train --generate PROMPT --run-dir DIR.
+#pragma once
+
+#include <iosfwd>
+
+#include "comm/communicator.h"
+#include "trainer/options.h"
+
+namespace argosy {
+
+// Writes prompt and continuation to `out`, token by token. Throws ConfigError on more than one rank
+// or without a checkpoint.
+int run_generate(const TrainOptions& options, Communicator& world, std::ostream& out);
+
+}  // namespace argosy

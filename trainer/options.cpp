@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/options.h"
+
+#include <boost/program_options.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr unsigned kHelpColumns = 100;
+
+po::options_description describe() {
+  po::options_description run("Run", kHelpColumns),
+      schedule("Learning rate and optimizer", kHelpColumns), lora("LoRA", kHelpColumns),
+      output("Checkpoints and evaluation", kHelpColumns), other("Other jobs", kHelpColumns);
+  const auto text = [] { return po::value<std::string>(); };
+  run.add_options()("plan", text(), "plan.json of argosy-plan: what runs where")(
+      "data", text(),
+      "tokens: llm.c .bin, raw .txt (bytes), .jsonl with text or prompt + completion")(
+      "steps", po::value<int64_t>(), "optimizer steps in total, resumed ones included")(
+      "run-dir", text(),
+      "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html ...")(
+      "config", text(), "file of 'option = value' lines; the command line wins")(
+      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda")(
+      "precision", text(), "fp64, fp32 or bf16 instead of the plan's")(
+      "seed", po::value<uint64_t>(), "of weights and sample order, instead of the plan's")(
+      "init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder")(
+      "resume", po::value<std::string>()->default_value("none"),
+      "none, auto (newest whole checkpoint) or a step");
+  schedule.add_options()("lr", po::value<double>()->default_value(3e-4, "3e-4"),
+                         "highest learning rate")("min-lr", po::value<double>()->default_value(0.0),
+                                                  "at the last step")(
+      "warmup", po::value<int64_t>()->default_value(0), "steps of linear warm-up")(
+      "lr-schedule", po::value<std::string>()->default_value("constant"),
+      "constant, linear, cosine or wsd")("optimizer", text(), "adamw or sgd: must be the plan's")(
+      "beta1", po::value<double>()->default_value(0.9, "0.9"), "AdamW")(
+      "beta2", po::value<double>()->default_value(0.95, "0.95"), "AdamW")(
+      "eps", po::value<double>()->default_value(1e-8, "1e-8"), "AdamW")(
+      "weight-decay", po::value<double>()->default_value(0.1, "0.1"), "on matrices")(
+      "clip", po::value<double>()->default_value(1.0), "global gradient norm; 0: no clipping")(
+      "router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)");
+  lora.add_options()("lora-rank", po::value<int64_t>(), "must be the plan's")(
+      "lora-alpha", po::value<double>(), "scale = alpha / rank")(
+      "lora-targets", text(), "comma separated; must be the plan's");
+  output.add_options()("checkpoint-every", po::value<int64_t>(),
+                       "steps; the last one is saved too; 0: none at all; unset: the last one")(
+      "eval-data", text(), "held-out tokens, as --data")(
+      "eval-every", po::value<int64_t>()->default_value(0),
+      "steps; 0: before the first and after the last")("eval-steps",
+                                                       po::value<int64_t>()->default_value(8),
+                                                       "batches of the global size per evaluation");
+  other.add_options()("generate", text(),
+                      "prompt: print a continuation by the checkpoint of --run-dir or --init")(
+      "max-new-tokens", po::value<int64_t>()->default_value(200), "with --generate")(
+      "temperature", po::value<double>()->default_value(0.8, "0.8"),
+      "with --generate; 0: the likeliest token")("top-k", po::value<int64_t>()->default_value(0),
+                                                 "with --generate; 0: all tokens")(
+      "measure", text(),
+      "measure this machine and write a cluster file; under mpirun with a rank a core")(
+      "help", "this text");
+  po::options_description all(
+      "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
+      "Trains by a plan; start it with argosy-launch or mpirun, one rank a device",
+      kHelpColumns);
+  return all.add(run).add(schedule).add(lora).add(output).add(other);
+}
+
+// Boost's own words name option and value; "valid" comes from us where a word is expected.
+po::variables_map parse(const po::options_description& description, int argc,
+                        const char* const* argv) {
+  po::variables_map values;
+  try {
+    po::store(
+        po::command_line_parser(argc, argv)
+            .options(description)
+            .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+            .positional({})
+            .run(),
+        values);
+    if (values.count("config") > 0) {
+      const std::string path = values["config"].as<std::string>();
+      std::ifstream file(path);
+      if (!file) throw ConfigError(concat("--config: cannot read '", path, "'"));
+      po::store(po::parse_config_file(file, description), values);
+    }
+    po::notify(values);
+  } catch (const po::error& error) {
+    throw ConfigError(concat(error.what(), "; argosy-train --help lists the options"));
+  }
+  return values;
+}
+
+class Reader {
+ public:
+  explicit Reader(const po::variables_map& values) : values_(values) {}
+  bool has(const char* key) const { return values_.count(key) > 0; }
+  template <typename T>
+  T get(const char* key) const {
+    return values_[key].as<T>();
+  }
+  template <typename T>
+  std::optional<T> optional(const char* key) const {
+    return has(key) ? std::optional<T>(get<T>(key)) : std::nullopt;
+  }
+  std::string path(const char* key) const {
+    return has(key) ? get<std::string>(key) : std::string();
+  }
+  int64_t count(const char* key, int64_t least) const {
+    const auto value = get<int64_t>(key);
+    if (value < least)
+      throw ConfigError(concat("--", key, ": ", value, ", but it must be at least ", least));
+    return value;
+  }
+  double at_least_zero(const char* key) const {
+    const double value = get<double>(key);
+    if (!(value >= 0))
+      throw ConfigError(concat("--", key, ": ", value, ", but it must be at least 0"));
+    return value;
+  }
+
+ private:
+  const po::variables_map& values_;
+};
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words;
+  std::stringstream stream(text);
+  for (std::string word; std::getline(stream, word, ',');) {
+    if (!word.empty()) words.push_back(word);
+  }
+  return words;
+}
+
+void require(const Reader& read, std::initializer_list<const char*> keys) {
+  std::string missing;
+  for (const char* key : keys) {
+    if (!read.has(key)) missing += concat(missing.empty() ? "" : ", ", "--", key);
+  }
+  if (!missing.empty())
+    throw ConfigError(concat("missing: ", missing, "; argosy-train --help lists the options"));
+}
+
+void read_training(const Reader& read, TrainOptions* options) {
+  require(read, {"plan", "data", "steps", "run-dir"});
+  options->steps = read.count("steps", 1);
+  options->resume = read.get<std::string>("resume");
+  const bool is_step = !options->resume.empty() &&
+                       options->resume.find_first_not_of("0123456789") == std::string::npos;
+  if (options->resume != "none" && options->resume != "auto" && !is_step) {
+    throw ConfigError(concat("--resume: '", options->resume, "'; valid: none, auto or a step"));
+  }
+  if (read.has("checkpoint-every")) options->checkpoint_every = read.count("checkpoint-every", 0);
+  options->eval_every = read.count("eval-every", 0);
+  options->eval_steps = read.count("eval-steps", 1);
+  options->lr = {
+      .kind = lr_schedule_from_string(read.get<std::string>("lr-schedule"), "--lr-schedule"),
+      .lr = read.get<double>("lr"),
+      .min_lr = read.get<double>("min-lr"),
+      .warmup_steps = read.get<int64_t>("warmup")};
+  validate(options->lr);
+  options->optimizer = {.beta1 = read.at_least_zero("beta1"),
+                        .beta2 = read.at_least_zero("beta2"),
+                        .eps = read.at_least_zero("eps"),
+                        .weight_decay = read.at_least_zero("weight-decay")};
+  options->clip = read.at_least_zero("clip");
+  if (read.has("router-aux-loss-coef"))
+    options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
+}
+
+void read_plan_options(const Reader& read, TrainOptions* options) {
+  if (read.has("precision")) {
+    options->precision = precision_from_string(read.get<std::string>("precision"), "--precision");
+  }
+  if (read.has("optimizer")) {
+    options->optimizer_kind =
+        optimizer_from_string(read.get<std::string>("optimizer"), "--optimizer");
+  }
+  options->seed = read.optional<uint64_t>("seed");
+  options->lora_rank = read.optional<int64_t>("lora-rank");
+  options->lora_alpha = read.optional<double>("lora-alpha");
+  if (read.has("lora-targets"))
+    options->lora_targets = split(read.get<std::string>("lora-targets"));
+}
+
+std::string resolved_lines(const po::variables_map& values) {
+  std::ostringstream lines;
+  lines.precision(17);
+  for (const auto& [key, value] : values) {
+    if (key == "config" || key == "help") continue;
+    lines << key << " = ";
+    if (const auto* word = boost::any_cast<std::string>(&value.value())) {
+      lines << *word;
+    } else if (const auto* integer = boost::any_cast<int64_t>(&value.value())) {
+      lines << *integer;
+    } else if (const auto* seed = boost::any_cast<uint64_t>(&value.value())) {
+      lines << *seed;
+    } else {
+      lines << value.as<double>();
+    }
+    lines << '\n';
+  }
+  return lines.str();
+}
+
+[[noreturn]] void contradiction(const char* option, std::string_view wanted,
+                                std::string_view planned) {
+  throw ConfigError(concat("--", option, ": ", wanted, ", but the plan has ", planned,
+                           "; make a plan for it with argosy-plan, or leave the option out"));
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ",") + word;
+  return text;
+}
+
+}  // namespace
+
+TrainOptions parse_train_options(int argc, const char* const* argv) {
+  const po::options_description description = describe();
+  const po::variables_map values = parse(description, argc, argv);
+  const Reader read(values);
+  TrainOptions options;
+  std::ostringstream help;
+  help << description;
+  options.help = help.str();
+  if (read.has("help")) {
+    options.mode = TrainMode::help;
+    return options;
+  }
+  options.device = device_from_string(read.get<std::string>("device"), "--device");
+  options.plan = read.path("plan");
+  options.data = read.path("data");
+  options.run_dir = read.path("run-dir");
+  options.init = read.path("init");
+  options.eval_data = read.path("eval-data");
+  options.measure_out = read.path("measure");
+  read_plan_options(read, &options);
+  if (read.has("measure")) {
+    options.mode = TrainMode::measure;
+  } else if (read.has("generate")) {
+    options.mode = TrainMode::generate;
+    options.prompt = read.get<std::string>("generate");
+    options.max_new_tokens = read.count("max-new-tokens", 1);
+    options.temperature = read.at_least_zero("temperature");
+    options.top_k = read.count("top-k", 0);
+  } else {
+    read_training(read, &options);
+  }
+  options.resolved = resolved_lines(values);
+  return options;
+}
+
+Plan apply_options(Plan plan, const TrainOptions& options) {
+  if (options.optimizer_kind && *options.optimizer_kind != plan.optimizer) {
+    contradiction("optimizer", to_string(*options.optimizer_kind), to_string(plan.optimizer));
+  }
+  if (options.lora_rank && *options.lora_rank != plan.lora.rank) {
+    contradiction("lora-rank", std::to_string(*options.lora_rank), concat("rank ", plan.lora.rank));
+  }
+  if (options.lora_targets && *options.lora_targets != plan.lora.targets) {
+    contradiction("lora-targets", join(*options.lora_targets), join(plan.lora.targets));
+  }
+  if (options.lora_alpha) plan.lora.alpha = *options.lora_alpha;
+  if (options.seed) plan.seed = *options.seed;
+  if (options.precision && *options.precision != plan.precision) {
+    plan.precision = *options.precision;
+    plan.predicted = {};  // seconds and bytes were of another precision
+  }
+  MoeSpec& moe = plan.model.moe;
+  if (plan.task == Task::lora) moe.aux_loss_coef = moe.z_loss_coef = 0;  // the router is frozen
+  if (options.router_aux_loss_coef >= 0) moe.aux_loss_coef = options.router_aux_loss_coef;
+  validate(plan);
+  return plan;
+}
+
+}  // namespace argosy

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The options of argosy-train: one definition for the command line, for --config files and for
+// --help.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/spec/plan.h"
+#include "trainer/optimizer/lr_schedule.h"
+#include "trainer/parallel/sharded_optimizer.h"
+
+namespace argosy {
+
+enum class TrainMode { help, train, generate, measure };
+
+struct TrainOptions {
+  TrainMode mode = TrainMode::train;
+  std::string help;  // text of --help
+
+  std::filesystem::path plan, data, run_dir, init, eval_data, measure_out;
+  int64_t steps = 0;
+  Device device = Device::cpu;
+  std::string resume = "none";              // none, auto or a step
+  std::optional<int64_t> checkpoint_every;  // unset: one at the end; 0: none
+  int64_t eval_every = 0, eval_steps = 8;
+  LrSchedule lr;
+  OptimizerSettings optimizer;
+  double clip = 1.0;
+  double router_aux_loss_coef = -1;  // negative: the model's own, 0 for LoRA
+  // What may also stand in the plan; unset: as there.
+  std::optional<Precision> precision;
+  std::optional<OptimizerKind> optimizer_kind;
+  std::optional<uint64_t> seed;
+  std::optional<int64_t> lora_rank;
+  std::optional<double> lora_alpha;
+  std::optional<std::vector<std::string>> lora_targets;
+
+  std::string prompt;
+  int64_t max_new_tokens = 200, top_k = 0;
+  double temperature = 0.8;
+
+  std::string resolved;  // "key = value" lines that --config reads back
+};
+
+// Throws ConfigError naming the option, its value and what would be valid.
+TrainOptions parse_train_options(int argc, const char* const* argv);
+
+// The plan with what the options may change. Throws ConfigError naming both values where an option
+// contradicts the plan.
+Plan apply_options(Plan plan, const TrainOptions& options);
+
+}  // namespace argosy

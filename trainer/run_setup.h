@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a run needs before its first step: the plan as it will run, the data, the starting point.
+// Everything here is decided alike on every rank; the user's mistakes become one ConfigError on all
+// of them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "planner/spec/plan.h"
+#include "trainer/data/dataset.h"
+#include "trainer/options.h"
+
+namespace argosy {
+
+// Tokens and the order in which they are read.
+struct DataStream {
+  std::unique_ptr<TokenSource> source;
+  std::unique_ptr<SampleOrder> order;
+};
+DataStream open_stream(const std::filesystem::path& path, const Plan& plan, uint64_t seed);
+
+struct RunInputs {
+  Plan plan;
+  DataStream data;
+  DataStream evaluation;  // empty without --eval-data
+};
+
+// Collective. Reads the plan and opens the data on every rank.
+RunInputs open_inputs(Communicator& world, const TrainOptions& options);
+
+// The checkpoint folder that a path means: step_N itself, or the newest whole one in a checkpoints
+// or run folder. Throws ConfigError saying what was looked for; damaged checkpoints that were
+// passed over are named in *skipped.
+std::filesystem::path resolve_checkpoint(const std::filesystem::path& path,
+                                         std::vector<std::string>* skipped);
+
+// Collective. The step to resume at, 0 for a fresh start, the same on all ranks.
+int64_t resume_step(Communicator& world, const TrainOptions& options,
+                    std::vector<std::string>* skipped);
+
+// "trainable params: 9,175,040 || all params: 3,221,924,864 || trainable%: 0.2848", as PEFT prints
+// it.
+std::string trainable_line(const Plan& plan);
+
+// A few lines that say what runs where.
+std::vector<std::string> describe_run(const Plan& plan);
+
+}  // namespace argosy

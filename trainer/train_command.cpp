@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/train_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ostream>
+
+#include "checkpoint/exchange.h"
+#include "planner/report/units.h"
+#include "planner/spec/work.h"
+#include "trainer/model_checkpoint.h"
+#include "trainer/ops/matmul.h"
+#include "trainer/run/progress.h"
+#include "trainer/run/run_dir.h"
+#include "trainer/run/step_line.h"
+#include "trainer/run_report.h"
+#include "trainer/run_setup.h"
+#include "trainer/trainer.h"
+
+namespace argosy {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+int64_t memory_of_rank_bytes(int local_ranks) {
+  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE) /
+         std::max(local_ranks, 1);
+}
+
+// Largest over the ranks, element by element.
+template <size_t N>
+void maximum_over_ranks(Communicator& world, std::array<double, N>& values) {
+  world.all_reduce({values.data(), static_cast<int64_t>(N), DType::fp64}, ReduceOp::max);
+}
+
+class TrainingRun {
+ public:
+  TrainingRun(const TrainOptions& options, Communicator& world, const TrainHost& host)
+      : options_(options),
+        world_(world),
+        host_(host),
+        inputs_(open_inputs(world, options)),
+        progress_(*host.out, detect_terminal(STDOUT_FILENO)),
+        device_(options.device) {}
+
+  int operator()() {
+    start_step_ = resume_step(world_, options_, &skipped_);
+    open_run_dir();
+    const Outcome outcome = attempt([&] { prepare(); });
+    // What only some ranks saw fail ends the job in main; agreed failures are told once.
+    throw_if_failed(outcome);
+    return train();
+  }
+
+  void write_failure(int exit_code, const std::string& message) {
+    if (run_dir_) run_dir_->write_status(RunState::failed, exit_code, last_step_, message);
+  }
+
+ private:
+  bool is_root() const { return world_.rank() == 0; }
+  const Plan& plan() const { return inputs_.plan; }
+  void say(const std::string& text, Emphasis emphasis = Emphasis::plain) {
+    if (is_root()) progress_.line(text, emphasis);
+  }
+
+  void open_run_dir() {
+    throw_if_failed(agree(world_, attempt([&] {
+                            if (!is_root()) return;
+                            run_dir_ = std::make_unique<RunDir>(options_.run_dir,
+                                                                options_.resume != "none");
+                            run_dir_->begin(to_json(plan()), options_.resolved, start_step_);
+                            run_dir_->write_status(RunState::running, 0, start_step_, "");
+                          })));
+  }
+
+  void prepare() {
+    for (const std::string& name : skipped_)
+      say("damaged checkpoint passed over: " + name, Emphasis::warning);
+    for (const std::string& line : describe_run(plan())) say(line);
+    if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
+    measure_peak();
+    trainer_ = std::make_unique<Trainer>(
+        device_, world_, plan(),
+        TrainerSettings{.optimizer = options_.optimizer, .clip = options_.clip});
+    restore();
+    last_step_ = start_step_;
+  }
+
+  // The MFU denominator: every rank multiplies at the same time, as in a step.
+  void measure_peak() {
+    world_.barrier();
+    double rate = ops::measure_matmul_rate(device_, compute_dtype(plan().precision));
+    world_.all_reduce({&rate, 1, DType::fp64});
+    peak_flops_per_s_ = rate;
+    say(concat("matmul   ", ops::matmul_description()));
+    say(concat("peak     ", format_fixed(rate / 1e9, 1), " GFLOP/s in ",
+               to_string(plan().precision), " by ", world_.size(),
+               " ranks at once: the MFU denominator"));
+  }
+
+  void restore() {
+    const Clock::time_point begin = Clock::now();
+    if (start_step_ > 0) {
+      const auto folder = checkpoint_path(options_.run_dir / "checkpoints", start_step_);
+      const Manifest manifest = restore_checkpoint(trainer_->context(), folder, Restore::resume,
+                                                   trainer_->parameters(), &trainer_->optimizer());
+      check_resumable(manifest);
+      say(concat("resumed  ", folder.string(), " in ", format_seconds(seconds_since(begin))),
+          Emphasis::strong);
+    } else if (!options_.init.empty()) {
+      std::vector<std::string> skipped;
+      const auto folder = resolve_checkpoint(options_.init, &skipped);
+      restore_checkpoint(trainer_->context(), folder, Restore::base, trainer_->parameters(),
+                         &trainer_->optimizer());
+      say(concat("weights  ", folder.string(), " in ", format_seconds(seconds_since(begin))),
+          Emphasis::strong);
+    }
+  }
+
+  void check_resumable(const Manifest& manifest) const {
+    const auto it = manifest.state.find("seed");
+    if (it == manifest.state.end() || it->second == std::to_string(plan().seed)) return;
+    throw ConfigError(concat("--seed: ", plan().seed, ", but the checkpoint's run has ", it->second,
+                             ": samples would be read in another order; resume with --seed ",
+                             it->second));
+  }
+
+  int train() {
+    if (start_step_ >= options_.steps) {
+      say(concat("nothing to do: the checkpoint is of step ", start_step_, " of ", options_.steps),
+          Emphasis::warning);
+    }
+    if (inputs_.evaluation.source) evaluate(start_step_);
+    for (int64_t step = start_step_ + 1; step <= options_.steps; ++step) {
+      const bool stop = run_step(step);
+      const bool is_last = step == options_.steps;
+      if (is_last || stop ||
+          (options_.checkpoint_every.value_or(0) > 0 && step % *options_.checkpoint_every == 0)) {
+        if (options_.checkpoint_every.value_or(1) > 0) save(step);
+      }
+      if (stop && !is_last)
+        return finish(RunState::requeue, kExitRequeue, "stopped by a signal; saved");
+    }
+    return finish(RunState::done, kExitDone, "");
+  }
+
+  // True if any rank was asked to stop.
+  bool run_step(int64_t step) {
+    const Clock::time_point begin = Clock::now();
+    const double lr = learning_rate(options_.lr, step, options_.steps);
+    const StepResult result = trainer_->step(*inputs_.data.source, *inputs_.data.order, step, lr);
+    StepMetrics metrics = metrics_of(step, lr, result);
+    const bool stop = gather_maxima(seconds_since(begin), result, &metrics);
+    last_step_ = step;
+    last_timeline_ = result.timeline;
+    eta_.add_step(metrics.step_s);
+    const bool is_last = step == options_.steps;
+    if (inputs_.evaluation.source &&
+        (is_last || (options_.eval_every > 0 && step % options_.eval_every == 0))) {
+      metrics.eval_loss = evaluate(step);
+    }
+    if (is_root()) report_step(metrics);
+    return stop;
+  }
+
+  StepMetrics metrics_of(int64_t step, double lr, const StepResult& result) const {
+    StepMetrics metrics;
+    metrics.step = step;
+    metrics.loss = result.loss;
+    metrics.grad_norm = result.grad_norm;
+    metrics.lr = lr;
+    metrics.tokens = plan().tokens_per_step();
+    metrics.trained_tokens = result.num_targets;
+    if (plan().model.has_moe()) {
+      metrics.aux_loss = result.aux_loss;
+      if (plan().model.moe.z_loss_coef > 0) metrics.z_loss = result.z_loss;
+      metrics.moe_imbalance = result.imbalance;
+      metrics.moe_dropped = 0.0;  // dropless
+    }
+    if (plan().mesh.pp > 1) metrics.bubble_fraction = result.waited_share;
+    return metrics;
+  }
+
+  // What the slowest and the fullest rank saw; everything that follows from the time of the step.
+  bool gather_maxima(double step_s, const StepResult& result, StepMetrics* metrics) {
+    std::array<double, kNumMemoryCategories + 3> maxima{};
+    for (size_t c = 0; c < kNumMemoryCategories; ++c)
+      maxima[c] = static_cast<double>(result.memory.peak[c]);
+    maxima[kNumMemoryCategories] = static_cast<double>(result.memory.total_peak);
+    maxima[kNumMemoryCategories + 1] = step_s;
+    maxima[kNumMemoryCategories + 2] = host_.stop_requested() ? 1 : 0;
+    maximum_over_ranks(trainer_->groups().control(), maxima);
+    for (size_t c = 0; c < kNumMemoryCategories; ++c)
+      metrics->memory_bytes[c] = static_cast<int64_t>(maxima[c]);
+    metrics->peak_bytes = static_cast<int64_t>(maxima[kNumMemoryCategories]);
+    metrics->step_s = maxima[kNumMemoryCategories + 1];
+    metrics->tokens_per_s = static_cast<double>(metrics->tokens) / metrics->step_s;
+    const double available = peak_flops_per_s_ * metrics->step_s;
+    metrics->mfu = static_cast<double>(model_flops_per_step(plan())) / available;
+    metrics->mfu_palm = static_cast<double>(model_flops_per_step(plan(), true)) / available;
+    metrics->hfu = static_cast<double>(executed_flops_per_step(plan())) / available;
+    return maxima[kNumMemoryCategories + 2] > 0;
+  }
+
+  void report_step(const StepMetrics& metrics) {
+    run_dir_->append(metrics);
+    StepLineContext context;
+    context.total_steps = options_.steps;
+    if (plan().predicted.mfu > 0) context.planned_mfu = plan().predicted.mfu;
+    context.memory_limit_bytes = memory_of_rank_bytes(host_.local_ranks);
+    context.eta_s = eta_.remaining_s(options_.steps - metrics.step);
+    progress_.line(step_line(metrics, context));
+    progress_.status(progress_bar(metrics.step, options_.steps, *context.eta_s));
+  }
+
+  double evaluate(int64_t step) {
+    const Clock::time_point begin = Clock::now();
+    const int64_t samples = inputs_.evaluation.order->num_samples();
+    const int64_t batches =
+        std::clamp<int64_t>(samples / plan().global_batch, 1, options_.eval_steps);
+    const double loss =
+        trainer_->evaluate(*inputs_.evaluation.source, *inputs_.evaluation.order, batches);
+    const std::string text = concat("held-out loss ", format_fixed(loss, 4), ", perplexity ",
+                                    format_fixed(std::exp(loss), 3), ", ", batches, " batches in ",
+                                    format_seconds(seconds_since(begin)));
+    say(concat("eval ", step, "/", options_.steps, " | ", text), Emphasis::strong);
+    if (is_root()) run_dir_->append_event(step, "evaluation", text);
+    return loss;
+  }
+
+  void save(int64_t step) {
+    const Clock::time_point begin = Clock::now();
+    CheckpointContent content;
+    content.step = step;
+    content.plan_json = to_json(plan());
+    content.state = {{"seed", std::to_string(plan().seed)},
+                     {"optimizer", std::string(to_string(plan().optimizer))},
+                     {"data", options_.data.string()},
+                     {"samples", std::to_string(step * plan().global_batch)}};
+    const auto folder = options_.run_dir / "checkpoints";
+    save_checkpoint(trainer_->groups().control(), folder, content,
+                    owned_pieces(trainer_->parameters(), trainer_->optimizer()));
+    const std::string text = concat(checkpoint_path(folder, step).string(), " in ",
+                                    format_seconds(seconds_since(begin)));
+    say("saved " + text);
+    if (is_root()) run_dir_->append_event(step, "checkpoint", text);
+  }
+
+  int finish(RunState state, int exit_code, const std::string& message) {
+    const std::string events = timeline_to_text(last_timeline_);
+    const std::vector<std::string> all_events =
+        gather_strings_at_root(trainer_->groups().control(), events);
+    if (!is_root()) return exit_code;
+    Timeline measured;
+    measured.step_s = last_timeline_.step_s;
+    for (const std::string& text : all_events) append_timeline(text, &measured);
+    write_run_report(*run_dir_, plan(), measured);
+    run_dir_->write_status(state, exit_code, last_step_, message);
+    progress_.status("");
+    if (!message.empty()) progress_.line(message, Emphasis::warning);
+    progress_.line(
+        concat("report ", run_dir_->report().string(), ", trace ", run_dir_->trace().string()));
+    return exit_code;
+  }
+
+  const TrainOptions& options_;
+  Communicator& world_;
+  const TrainHost& host_;
+  RunInputs inputs_;
+  Progress progress_;
+  DeviceContext device_;
+  std::unique_ptr<RunDir> run_dir_;  // rank 0
+  std::unique_ptr<Trainer> trainer_;
+  std::vector<std::string> skipped_;
+  EtaEstimator eta_;
+  Timeline last_timeline_;
+  double peak_flops_per_s_ = 0;  // of all ranks together
+  int64_t start_step_ = 0, last_step_ = 0;
+};
+
+}  // namespace
+
+int run_training(const TrainOptions& options, Communicator& world, const TrainHost& host) {
+  TrainingRun run(options, world, host);
+  try {
+    return run();
+  } catch (const ConfigError& error) {
+    run.write_failure(kExitUserError, error.what());
+    throw;
+  } catch (const std::exception& error) {
+    run.write_failure(kExitFailure, error.what());
+    throw;
+  }
+}
+
+}  // namespace argosy

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The training job from options to exit code: set up, step, report, save.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+
+#include "comm/communicator.h"
+#include "trainer/options.h"
+
+namespace argosy {
+
+struct TrainHost {
+  int local_ranks = 1;                   // of this job on this machine
+  std::function<bool()> stop_requested;  // a signal asked to save and leave
+  std::ostream* out = nullptr;           // rank 0 writes here
+};
+
+// Collective. Returns an exit code of planner/spec/check.h; throws what main reports.
+int run_training(const TrainOptions& options, Communicator& world, const TrainHost& host);
+
+}  // namespace argosy
