@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/compute.h"
+
+#include <algorithm>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision precision) {
+  const double flops = static_cast<double>(op.flops), bytes = static_cast<double>(op.bytes);
+  double seconds = 0;
+  if (bytes > 0) {
+    seconds = bytes / (accelerator.memory_bytes_per_s *
+                       efficiency_at(accelerator.memory_efficiency, bytes));
+  }
+  if (flops > 0) {
+    const double peak = accelerator.peak_flops_per_s(precision);
+    CHECK(peak > 0, accelerator.name, " has no peak for ", to_string(precision));
+    const EfficiencyCurve& curve = op.kind == OpKind::attention ? accelerator.attention_efficiency
+                                                                : accelerator.matmul_efficiency;
+    seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops)));
+  }
+  return static_cast<double>(op.count) * (seconds + accelerator.op_overhead_s);
+}
+
+double compute_seconds(const Pass& pass, const Accelerator& accelerator, Precision precision) {
+  double seconds = 0;
+  for (const OpWork& op : pass.ops) seconds += op_seconds(op, accelerator, precision);
+  return seconds;
+}
+
+int64_t total_flops(const Pass& pass) {
+  int64_t flops = 0;
+  for (const OpWork& op : pass.ops) flops += op.flops * op.count;
+  return flops;
+}
+
+ClusterSpec with_devices(const ClusterSpec& cluster, int64_t num_devices) {
+  ClusterSpec seen = cluster;
+  seen.num_devices = num_devices;
+  if (num_devices <= cluster.num_devices) return seen;
+  const double share = static_cast<double>(cluster.num_devices) / static_cast<double>(num_devices);
+  Accelerator& a = seen.accelerator;
+  for (double* rate : {&a.fp64_flops_per_s, &a.fp32_flops_per_s, &a.bf16_flops_per_s,
+                       &a.fp8_flops_per_s, &a.memory_bytes_per_s}) {
+    *rate *= share;
+  }
+  a.memory_bytes = static_cast<int64_t>(static_cast<double>(a.memory_bytes) * share);
+  a.reserved_bytes = static_cast<int64_t>(static_cast<double>(a.reserved_bytes) * share);
+  a.op_overhead_s /= share;
+  for (LinkTier& tier : seen.tiers) {
+    tier.bytes_per_s *= share;
+    tier.latency_s /= share;
+  }
+  // Power and price belong to the cores, not to the ranks that share them.
+  seen.device_power_w *= share;
+  seen.idle_power_w *= share;
+  seen.usd_per_device_hour *= share;
+  const int64_t nodes = cluster.num_devices / cluster.devices_per_node;
+  seen.devices_per_node = (num_devices + nodes - 1) / std::max<int64_t>(nodes, 1);
+  return seen;
+}
+
+}  // namespace argosy

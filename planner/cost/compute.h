@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Seconds of ops on one device: a roofline with efficiency curves.
+#pragma once
+
+#include <cstdint>
+
+#include "planner/spec/cluster.h"
+#include "planner/spec/types.h"
+#include "planner/spec/work.h"
+
+namespace argosy {
+
+// Seconds of all op.count ops: each max(flops / (peak * efficiency), bytes / (bandwidth *
+// efficiency)) + op_overhead_s. The efficiency of matmul and attention depends on the FLOPs of one
+// op, that of memory on its bytes. The peak of `precision` must not be 0.
+double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision precision);
+
+// Sum over the ops of a pass, one after the other; collectives are not in it.
+double compute_seconds(const Pass& pass, const Accelerator& accelerator, Precision precision);
+
+// FLOPs of the ops of a pass.
+int64_t total_flops(const Pass& pass);
+
+// The cluster as `num_devices` ranks see it. Up to its size it is the same machine; beyond, ranks
+// share cores: rates and memory per rank shrink by num_devices / cluster.num_devices and overheads
+// grow by it. The result has num_devices devices in as many nodes as before.
+ClusterSpec with_devices(const ClusterSpec& cluster, int64_t num_devices);
+
+}  // namespace argosy

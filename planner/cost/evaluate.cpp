@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/evaluate.h"
+
+#include <algorithm>
+
+#include "planner/cost/totals.h"
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+#include "planner/spec/schedule.h"
+
+namespace argosy {
+
+namespace {
+
+std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
+  std::vector<StageDurations> durations;
+  for (const StageTime& time : times) durations.push_back(time.durations);
+  return durations;
+}
+
+double exposed_communication_s(const std::vector<StageTime>& times, int64_t num_microbatches) {
+  double seconds = 0;
+  for (const StageTime& time : times) {
+    seconds +=
+        static_cast<double>(num_microbatches) * time.communication_s + time.step_communication_s;
+  }
+  return seconds / static_cast<double>(times.size());
+}
+
+// Products of a step on thousands of devices exceed int64: count one micro-batch per data-parallel
+// rank of the smallest grid, in exact numbers, and scale.
+struct StepFlops {
+  double model = 0, model_palm = 0, executed = 0;
+};
+
+StepFlops step_flops(const Plan& plan) {
+  Plan part = plan;
+  part.mesh.dp = 1;
+  while (part.mesh.stage_size() % (part.mesh.ep * part.mesh.etp) != 0) ++part.mesh.dp;
+  part.global_batch = part.mesh.dp * part.micro_batch;
+  const double scale =
+      static_cast<double>(plan.global_batch) / static_cast<double>(part.global_batch);
+  return {scale * static_cast<double>(model_flops_per_step(part)),
+          scale * static_cast<double>(model_flops_per_step(part, true)),
+          scale * static_cast<double>(executed_flops_per_step(part))};
+}
+
+void predict_rates(const Job& job, Plan& plan) {
+  Prediction& p = plan.predicted;
+  const double devices = static_cast<double>(job.num_devices());
+  p.peak_flops_per_device = job.cluster.accelerator.peak_flops_per_s(job.precision);
+  const double available_flops = p.step_s * devices * p.peak_flops_per_device;
+  const StepFlops flops = step_flops(plan);
+  p.mfu = flops.model / available_flops;
+  p.mfu_palm = flops.model_palm / available_flops;
+  p.hfu = flops.executed / available_flops;
+  p.tokens_per_s = static_cast<double>(plan.tokens_per_step()) / p.step_s;
+  p.tokens_per_s_per_device = p.tokens_per_s / devices;
+  p.tflops_per_device = flops.model / p.step_s / devices / 1e12;
+}
+
+MemoryCategory largest_category(const StageMemory& memory) {
+  const auto largest = std::max_element(memory.bytes.begin(), memory.bytes.end());
+  return static_cast<MemoryCategory>(largest - memory.bytes.begin());
+}
+
+}  // namespace
+
+int64_t usable_bytes(const Accelerator& accelerator) {
+  return accelerator.memory_bytes - accelerator.reserved_bytes;
+}
+
+std::string describe_shortage(const StageMemory& memory, const Candidate& candidate,
+                              int64_t usable) {
+  const MemoryCategory largest = largest_category(memory);
+  return concat("short by ", format_bytes(memory.total_bytes - usable), " on stage ", memory.stage,
+                " (", to_string(largest), " ",
+                format_bytes(memory.bytes[static_cast<size_t>(largest)]),
+                "): tp=", candidate.mesh.tp, " pp=", candidate.mesh.pp, " dp=", candidate.mesh.dp,
+                " ep=", candidate.mesh.ep, " zero=", candidate.zero_stage,
+                " micro_batch=", candidate.micro_batch, " ", to_string(candidate.schedule),
+                " recompute=", to_string(candidate.recompute));
+}
+
+Timeline predicted_timeline(const Plan& plan) {
+  CHECK(!plan.predicted.stages.empty(), "the plan carries no predicted seconds");
+  const Schedule schedule = build_schedule(plan.schedule, static_cast<int>(plan.num_stages()),
+                                           static_cast<int>(plan.num_microbatches()));
+  return simulate(schedule, plan.predicted.stages);
+}
+
+Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memory,
+             const std::vector<StageTime>& times) {
+  Plan plan = to_plan(job, candidate);
+  Prediction& p = plan.predicted;
+  p.memory_bytes = memory.bytes;
+  p.peak_bytes = memory.total_bytes;
+  p.stages = durations_of(times);
+  const Timeline timeline = predicted_timeline(plan);
+  p.step_s = timeline.step_s;
+  p.bubble_fraction = bubble_fraction(timeline, static_cast<int>(plan.mesh.pp));
+  p.exposed_comm_s = exposed_communication_s(times, plan.num_microbatches());
+  predict_rates(job, plan);
+  predict_totals(job, busy_s(times, plan.num_microbatches()), p);
+  return plan;
+}
+
+Verdict evaluate(const Job& job, const Candidate& candidate, LayerCostCache& cache) {
+  Verdict verdict;
+  validate(to_plan(job, candidate));
+  const std::vector<StageLayers> stages = stage_layers(job.model, candidate.mesh.pp);
+  const LayerCosts& costs = cache.costs(candidate);
+  const ElementTable& elements = cache.elements(candidate);
+  const StageMemory memory = fullest_stage(job, candidate, stages, elements, costs);
+  const int64_t usable = usable_bytes(job.cluster.accelerator);
+  if (memory.total_bytes > usable) {
+    verdict.missing_bytes = memory.total_bytes - usable;
+    verdict.reason = describe_shortage(memory, candidate, usable);
+    return verdict;
+  }
+  const Placements placements = place_all(candidate.mesh, job);
+  verdict.plan = predict(job, candidate, memory,
+                         stage_times(job, candidate, stages, elements, costs, placements));
+  verdict.feasible = true;
+  return verdict;
+}
+
+}  // namespace argosy

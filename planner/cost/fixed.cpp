@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/fixed.h"
+
+#include <charconv>
+#include <set>
+#include <string>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kValidKeys =
+    "tp, pp, dp, cp, ep, etp, zero (or zero_stage), micro_batch, schedule, virtual_stages, "
+    "recompute, sequence_parallel";
+
+int64_t positive(std::string_view key, std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1) {
+    throw ConfigError(concat("--fix: ", key, "=", text, "; valid: a whole number of at least 1"));
+  }
+  return value;
+}
+
+// Degrees that the trainer cannot run yet may be fixed to 1, which is what they are.
+void require_one(std::string_view key, std::string_view text) {
+  if (positive(key, text) != 1) {
+    throw ConfigError(concat("--fix: ", key, "=", text, " is not supported yet; valid: 1"));
+  }
+}
+
+int zero_stage(std::string_view key, std::string_view text) {
+  if (text == "0") return 0;
+  if (text == "1") return 1;
+  const char* why = text == "2" || text == "3" ? " is not supported yet" : "";
+  throw ConfigError(concat("--fix: ", key, "=", text, why, "; valid: 0, 1"));
+}
+
+bool flag(std::string_view key, std::string_view text) {
+  if (text == "0" || text == "false") return false;
+  if (text == "1" || text == "true") return true;
+  throw ConfigError(concat("--fix: ", key, "=", text, "; valid: 0, 1"));
+}
+
+ScheduleKind schedule(std::string_view key, std::string_view text) {
+  for (const char* later : {"interleaved", "zb-h1", "zb-v", "dualpipe-v"}) {
+    if (text == later) {
+      throw ConfigError(
+          concat("--fix: ", key, "=", text, " is not supported yet; valid: gpipe, 1f1b"));
+    }
+  }
+  return schedule_from_string(text, "--fix: schedule");
+}
+
+Recompute recompute(std::string_view key, std::string_view text) {
+  if (text == "selective") {
+    throw ConfigError(concat("--fix: ", key, "=selective is not supported yet; valid: none, full"));
+  }
+  return recompute_from_string(text, "--fix: recompute");
+}
+
+void set(Fixed& fixed, std::string_view key, std::string_view value) {
+  if (key == "tp") {
+    fixed.tp = positive(key, value);
+  } else if (key == "pp") {
+    fixed.pp = positive(key, value);
+  } else if (key == "dp") {
+    fixed.dp = positive(key, value);
+  } else if (key == "ep") {
+    fixed.ep = positive(key, value);
+  } else if (key == "micro_batch") {
+    fixed.micro_batch = positive(key, value);
+  } else if (key == "cp" || key == "etp" || key == "virtual_stages") {
+    require_one(key, value);
+  } else if (key == "zero" || key == "zero_stage") {
+    fixed.zero_stage = zero_stage(key, value);
+  } else if (key == "schedule") {
+    fixed.schedule = schedule(key, value);
+  } else if (key == "recompute") {
+    fixed.recompute = recompute(key, value);
+  } else if (key == "sequence_parallel") {
+    fixed.sequence_parallel = flag(key, value);
+  } else {
+    throw ConfigError(concat("--fix: unknown key '", key, "'; valid: ", kValidKeys));
+  }
+}
+
+[[noreturn]] void contradiction(const std::string& what, int64_t num_devices) {
+  throw ConfigError(concat("--fix: ", what, ", but the job has ", num_devices,
+                           " devices; valid: degrees whose product tp*pp*dp is ", num_devices,
+                           ", or another --devices"));
+}
+
+void check_degrees(const Fixed& fixed, int64_t num_devices) {
+  int64_t product = 1;
+  std::string names, numbers;
+  const auto multiply = [&](const char* name, const std::optional<int64_t>& degree) {
+    if (!degree) return;
+    if (*degree > num_devices) contradiction(concat(name, "=", *degree), num_devices);
+    product *= *degree;
+    names += (names.empty() ? "" : "*") + std::string(name);
+    numbers += (numbers.empty() ? "" : "*") + std::to_string(*degree);
+  };
+  multiply("tp", fixed.tp);
+  multiply("pp", fixed.pp);
+  multiply("dp", fixed.dp);
+  const bool all = fixed.tp && fixed.pp && fixed.dp;
+  if (all ? product != num_devices : num_devices % product != 0) {
+    contradiction(concat(names, "=", numbers, "=", product, all ? "" : " does not divide it"),
+                  num_devices);
+  }
+}
+
+void check_batch(const Job& job, const Fixed& fixed) {
+  const int64_t dp = implied_dp(fixed, job.num_devices()).value_or(1);
+  const int64_t unit = dp * fixed.micro_batch.value_or(1);
+  if (job.global_batch % unit != 0) {
+    throw ConfigError(concat("--fix: dp*micro_batch=", dp, "*", fixed.micro_batch.value_or(1), "=",
+                             unit, " does not divide the global batch of ", job.global_batch,
+                             " sequences; valid --global-batch: multiples of ", unit));
+  }
+}
+
+}  // namespace
+
+Fixed parse_fixed(std::string_view text) {
+  Fixed fixed;
+  std::set<std::string> seen;
+  while (!text.empty()) {
+    const std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    const size_t equals = item.find('=');
+    if (equals == std::string_view::npos) {
+      throw ConfigError(
+          concat("--fix: '", item, "'; valid: key=value,... with the keys ", kValidKeys));
+    }
+    const std::string_view key = item.substr(0, equals), value = item.substr(equals + 1);
+    if (!seen.insert(key == "zero" ? "zero_stage" : std::string(key)).second) {
+      throw ConfigError(concat("--fix: ", key, " is given twice; valid: each key once"));
+    }
+    set(fixed, key, value);
+  }
+  return fixed;
+}
+
+std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices) {
+  if (fixed.dp) return fixed.dp;
+  if (!fixed.tp || !fixed.pp || num_devices % (*fixed.tp * *fixed.pp) != 0) return std::nullopt;
+  return num_devices / (*fixed.tp * *fixed.pp);
+}
+
+void check_fixed(const Job& job, const Fixed& fixed) {
+  check_degrees(fixed, job.num_devices());
+  check_batch(job, fixed);
+  if (fixed.pp && *fixed.pp > job.model.num_layers) {
+    throw ConfigError(concat("--fix: pp=", *fixed.pp, " exceeds the ", job.model.num_layers,
+                             " layers of ", job.model.name, "; valid: 1 to ",
+                             job.model.num_layers));
+  }
+  // Everything that divides or not whatever the open values are: validate() words it best.
+  Candidate candidate;
+  candidate.mesh.tp = fixed.tp.value_or(1);
+  candidate.mesh.ep = fixed.ep.value_or(1);
+  candidate.mesh.dp = 1;
+  while (candidate.mesh.stage_size() % candidate.mesh.ep != 0) ++candidate.mesh.dp;
+  candidate.sequence_parallel =
+      candidate.mesh.tp > 1 && fixed.sequence_parallel.value_or(candidate.mesh.tp > 1);
+  candidate.micro_batch = fixed.micro_batch.value_or(candidate.mesh.tp);
+  Job probe = job;
+  probe.global_batch = candidate.mesh.dp * candidate.micro_batch;
+  try {
+    validate(to_plan(probe, candidate));
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat("--fix: ", error.what()));
+  }
+}
+
+}  // namespace argosy

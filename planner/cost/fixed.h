@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// --fix: what the user decides, so that the search does not.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "planner/cost/job.h"
+
+namespace argosy {
+
+struct Fixed {
+  std::optional<int64_t> tp, pp, dp, ep, micro_batch;
+  std::optional<int> zero_stage;
+  std::optional<ScheduleKind> schedule;
+  std::optional<Recompute> recompute;
+  std::optional<bool> sequence_parallel;
+};
+
+// "tp=8,pp=15,zero=1,schedule=1f1b". Throws ConfigError naming key and value: unknown keys, words
+// and numbers that are not valid, a key given twice, what is not supported yet.
+Fixed parse_fixed(std::string_view text);
+
+// Throws ConfigError if no candidate of the job can have these values: degrees that do not multiply
+// to the devices, experts that a dense model does not have, and so on.
+void check_fixed(const Job& job, const Fixed& fixed);
+
+// The degree dp, if the fixed values leave one choice.
+std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices);
+
+}  // namespace argosy

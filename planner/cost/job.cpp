@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/job.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace argosy {
+
+namespace {
+
+constexpr double kBatchTokens = 4e6;                // LLaMA, arXiv:2302.13971 table 2
+constexpr double kBatchTokensPerParameter = 40e-6;  // 73M tokens at 1.8T parameters
+constexpr double kCpuBatchTokensPerDevice = 4096;   // a step of seconds, not of hours
+constexpr double kBatchWindow = 0.05;               // how far a rounder number may be
+constexpr int64_t kLongestDefaultSequence = 8192;
+constexpr int64_t kCpuDefaultSequence = 256;
+
+}  // namespace
+
+Plan to_plan(const Job& job, const Candidate& candidate) {
+  Plan plan;
+  plan.model = job.model;
+  plan.cluster = job.cluster.name;
+  plan.mesh = candidate.mesh;
+  plan.zero_stage = candidate.zero_stage;
+  plan.sequence_parallel = candidate.sequence_parallel;
+  plan.micro_batch = candidate.micro_batch;
+  plan.global_batch = job.global_batch;
+  plan.seq_len = job.seq_len;
+  plan.precision = job.precision;
+  plan.schedule = candidate.schedule;
+  plan.layers_per_stage = default_layers_per_stage(job.model.num_layers, candidate.mesh.pp);
+  plan.recompute.assign(static_cast<size_t>(job.model.num_layers), candidate.recompute);
+  plan.task = job.task;
+  plan.optimizer = job.optimizer;
+  plan.lora = job.lora;
+  plan.seed = job.seed;
+  return plan;
+}
+
+std::vector<int64_t> divisors(int64_t n) {
+  std::vector<int64_t> low, high;
+  for (int64_t d = 1; d * d <= n; ++d) {
+    if (n % d != 0) continue;
+    low.push_back(d);
+    if (d * d != n) high.push_back(n / d);
+  }
+  low.insert(low.end(), high.rbegin(), high.rend());
+  return low;
+}
+
+int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, int64_t seq_len,
+                             int64_t multiple_of) {
+  const double parameters = static_cast<double>(count_parameters(model).total);
+  const double tokens = cluster.device == Device::cpu
+                            ? kCpuBatchTokensPerDevice * static_cast<double>(cluster.num_devices)
+                            : std::max(kBatchTokens, kBatchTokensPerParameter * parameters);
+  const int64_t target = std::max<int64_t>(1, std::llround(tokens / static_cast<double>(seq_len)));
+  const int64_t width = static_cast<int64_t>(kBatchWindow * static_cast<double>(target));
+  const std::vector<int64_t> degrees = divisors(cluster.num_devices);
+  const auto distance = [&](int64_t batch) { return std::abs(batch - target); };
+  int64_t best = 0, best_count = -1;
+  const int64_t first = std::max<int64_t>(1, (target - width) / multiple_of) * multiple_of;
+  for (int64_t batch = first; batch <= std::max(first, target + width); batch += multiple_of) {
+    const int64_t count =
+        std::count_if(degrees.begin(), degrees.end(), [&](int64_t dp) { return batch % dp == 0; });
+    if (count > best_count || (count == best_count && distance(batch) < distance(best))) {
+      best = batch;
+      best_count = count;
+    }
+  }
+  return best;
+}
+
+int64_t default_seq_len(const ModelSpec& model, const ClusterSpec& cluster) {
+  const int64_t longest =
+      cluster.device == Device::cpu ? kCpuDefaultSequence : kLongestDefaultSequence;
+  return model.max_positions > 0 ? std::min(model.max_positions, longest) : longest;
+}
+
+}  // namespace argosy

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What is to be trained, on which machines, and the decisions that a candidate adds to it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "planner/spec/cluster.h"
+#include "planner/spec/mesh.h"
+#include "planner/spec/model.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+enum class Objective { time, cost, carbon };
+
+// Equal for all candidates of a search.
+struct Job {
+  ModelSpec model;
+  ClusterSpec cluster;  // as its devices are seen: with_devices()
+  int64_t seq_len = 0;
+  int64_t global_batch = 0;  // sequences per optimizer step
+  double tokens = 0;         // of the whole run; 0: not asked
+  Task task = Task::pretrain;
+  LoraSpec lora;  // rank 0 unless task is lora
+  OptimizerKind optimizer = OptimizerKind::adamw;
+  Precision precision = Precision::bf16;
+  Objective objective = Objective::time;
+  uint64_t seed = 1234;
+
+  int64_t num_devices() const { return cluster.num_devices; }
+};
+
+// One point of the search space.
+struct Candidate {
+  Mesh mesh;
+  bool sequence_parallel = false;
+  int64_t micro_batch = 1;
+  Recompute recompute = Recompute::none;
+  int zero_stage = 0;
+  ScheduleKind schedule = ScheduleKind::one_f_one_b;
+};
+
+// The plan without its prediction.
+Plan to_plan(const Job& job, const Candidate& candidate);
+
+// The sequences per step when --global-batch is absent: 4M tokens, or 40 tokens per million
+// parameters if that is more (73M for 1.8T; 60M is reported of GPT-4), on a CPU 4096 tokens per
+// device. Within 5% of that, the number that the most degrees dp dividing the devices
+// divide; always a multiple of `multiple_of`.
+int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, int64_t seq_len,
+                             int64_t multiple_of);
+
+// The sequence length when --seq-len is absent: the model's positions, 8192 at most; on a CPU 256.
+int64_t default_seq_len(const ModelSpec& model, const ClusterSpec& cluster);
+
+// All divisors of n >= 1, ascending.
+std::vector<int64_t> divisors(int64_t n);
+
+}  // namespace argosy

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/layer_costs.h"
+
+#include <algorithm>
+
+#include "planner/cost/compute.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+size_t index(LayerKind kind) {
+  return static_cast<size_t>(kind);
+}
+
+bool has_dense(const ModelSpec& model) {
+  return std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
+         model.layer_is_moe.end();
+}
+
+// One layer of each kind that the model has, on one pipeline stage. dp is the smallest that holds
+// the experts' grid: nothing that is asked of the probe depends on it.
+Plan probe_plan(const Job& job, const Candidate& candidate) {
+  Candidate probe = candidate;
+  probe.mesh.pp = 1;
+  probe.mesh.dp = 1;
+  while (probe.mesh.stage_size() % (probe.mesh.ep * probe.mesh.etp) != 0) ++probe.mesh.dp;
+  Job small;
+  small.model = job.model;
+  small.model.layer_is_moe.clear();
+  if (has_dense(job.model)) small.model.layer_is_moe.push_back(false);
+  if (job.model.has_moe()) small.model.layer_is_moe.push_back(true);
+  small.model.num_layers = static_cast<int64_t>(small.model.layer_is_moe.size());
+  small.cluster.name = job.cluster.name;
+  small.seq_len = job.seq_len;
+  small.global_batch = probe.mesh.dp * probe.micro_batch;
+  small.task = job.task;
+  small.lora = job.lora;
+  small.optimizer = job.optimizer;
+  small.precision = job.precision;
+  return to_plan(small, probe);
+}
+
+LayerKind kind_of(const ModelSpec& model, int layer) {
+  if (layer < 0) return LayerKind::embedding;
+  if (layer >= model.num_layers) return LayerKind::head;
+  return model.layer_is_moe[static_cast<size_t>(layer)] ? LayerKind::moe : LayerKind::dense;
+}
+
+// Recomputation brings back what a block would have kept, besides its input, which is there.
+void add_recomputed_bytes(Plan probe, LayerCosts& costs) {
+  probe.recompute.assign(probe.recompute.size(), Recompute::none);
+  for (const LayerWork& work : stage_work(probe, 0, 0)) {
+    LayerCost& cost = costs[index(kind_of(probe.model, work.layer))];
+    cost.recomputed_bytes = work.saved_bytes - cost.saved_bytes;
+  }
+}
+
+LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
+  const Plan probe = probe_plan(job, candidate);
+  LayerCosts costs;
+  for (const LayerWork& work : stage_work(probe, 0, 0)) {
+    LayerCost& cost = costs[index(kind_of(probe.model, work.layer))];
+    cost.forward_s = compute_seconds(work.forward, job.cluster.accelerator, job.precision);
+    cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
+    cost.forward_collectives = work.forward.collectives;
+    cost.backward_collectives = work.backward.collectives;
+    cost.saved_bytes = work.saved_bytes;
+    cost.workspace_bytes = work.workspace_bytes;
+  }
+  if (candidate.recompute == Recompute::full) add_recomputed_bytes(probe, costs);
+  return costs;
+}
+
+ElementTable count_elements(const Job& job, const Candidate& candidate) {
+  const Plan probe = probe_plan(job, candidate);
+  const std::vector<TensorSpec> tensors = model_tensors(probe.model, probe.lora);
+  ElementTable table;
+  for (const LocalTensor& local : rank_layout(probe, tensors, 0).tensors) {
+    const TensorSpec& tensor = tensors[static_cast<size_t>(local.tensor)];
+    LayerElements& elements = table[index(kind_of(probe.model, tensor.layer))];
+    const size_t domain = static_cast<size_t>(local.domain);
+    elements.total[domain] += local.box.size();
+    if (local.gradient_sum == GradientSum::tp) elements.tp_summed[domain] += local.box.size();
+    if (local.gradient_sum == GradientSum::kv_replica) {
+      elements.kv_summed[domain] += local.box.size();
+    }
+    if (tensor.role == TensorRole::embedding) elements.token_embedding += local.box.size();
+  }
+  return table;
+}
+
+}  // namespace
+
+std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {
+  std::vector<StageLayers> stages;
+  int64_t layer = 0;
+  for (int64_t count : default_layers_per_stage(model.num_layers, num_stages)) {
+    StageLayers layers{};
+    for (int64_t i = 0; i < count; ++i, ++layer) {
+      ++layers[index(kind_of(model, static_cast<int>(layer)))];
+    }
+    stages.push_back(layers);
+  }
+  stages.front()[index(LayerKind::embedding)] = 1;
+  stages.back()[index(LayerKind::head)] = 1;
+  return stages;
+}
+
+const LayerCosts& LayerCostCache::costs(const Candidate& c) {
+  const CostKey key{c.mesh.tp, c.mesh.ep, c.micro_batch, c.sequence_parallel, c.recompute};
+  const std::lock_guard lock(mutex_);
+  const auto found = costs_.find(key);
+  if (found != costs_.end()) return found->second;
+  return costs_.emplace(key, cost_layers(job_, c)).first->second;
+}
+
+const ElementTable& LayerCostCache::elements(const Candidate& c) {
+  const ElementKey key{c.mesh.tp, c.mesh.ep, c.sequence_parallel};
+  const std::lock_guard lock(mutex_);
+  const auto found = elements_.find(key);
+  if (found != elements_.end()) return found->second;
+  return elements_.emplace(key, count_elements(job_, c)).first->second;
+}
+
+}  // namespace argosy

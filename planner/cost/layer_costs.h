@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Layers of a kind cost the same wherever they are, so that they are costed once for thousands of
+// candidates: on a probe, a model of one layer of each kind, by the very functions of planner/spec
+// that the trainer's layers obey.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <vector>
+
+#include "planner/cost/job.h"
+#include "planner/spec/layout.h"
+#include "planner/spec/work.h"
+
+namespace argosy {
+
+enum class LayerKind { embedding, dense, moe, head };
+inline constexpr size_t kNumLayerKinds = 4;
+
+// One layer, one micro-batch, the rank with the longest part of the vocabulary.
+struct LayerCost {
+  double forward_s = 0, backward_s = 0;  // ops alone
+  std::vector<CollectiveWork> forward_collectives, backward_collectives;
+  int64_t saved_bytes = 0;
+  int64_t recomputed_bytes = 0;  // kept beside them while backward runs forward again
+  int64_t workspace_bytes = 0;
+};
+using LayerCosts = std::array<LayerCost, kNumLayerKinds>;
+
+// Elements that a rank holds of one layer, by Domain.
+struct LayerElements {
+  std::array<int64_t, kNumDomains> total{};
+  std::array<int64_t, kNumDomains> tp_summed{}, kv_summed{};  // as in RankLayout
+  int64_t token_embedding = 0;                                // of the tied table, within total
+};
+using ElementTable = std::array<LayerElements, kNumLayerKinds>;
+
+// Layers of each kind in one stage.
+using StageLayers = std::array<int64_t, kNumLayerKinds>;
+
+// Stages of the default split of the job's model into `num_stages`.
+std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages);
+
+// Remembers what it has costed; may be asked by several threads.
+class LayerCostCache {
+ public:
+  explicit LayerCostCache(const Job& job) : job_(job) {}
+
+  const LayerCosts& costs(const Candidate& candidate);
+  const ElementTable& elements(const Candidate& candidate);
+
+ private:
+  using CostKey = std::tuple<int64_t, int64_t, int64_t, bool, Recompute>;  // tp ep micro_batch sp
+  using ElementKey = std::tuple<int64_t, int64_t, bool>;                   // tp ep sp
+
+  const Job& job_;
+  std::mutex mutex_;
+  std::map<CostKey, LayerCosts> costs_;  // nodes stay where they are
+  std::map<ElementKey, ElementTable> elements_;
+};
+
+}  // namespace argosy

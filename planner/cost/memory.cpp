@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/memory.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace argosy {
+
+namespace {
+
+// Held outside of what is saved: the tensor that flows between layers, its gradient, and one
+// message on the way.
+constexpr int64_t kFlowingTensors = 3;
+
+int64_t& category(MemoryBytes& bytes, MemoryCategory c) {
+  return bytes[static_cast<size_t>(c)];
+}
+
+int64_t microbatches(const Job& job, const Candidate& candidate) {
+  return job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
+}
+
+void add_state(const Job& job, const Candidate& candidate, const LayerElements& elements,
+               MemoryBytes& bytes) {
+  const int64_t parameter = size_in_bytes(compute_dtype(job.precision));
+  const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
+  for (int i = 0; i < kNumDomains; ++i) {
+    const Domain domain = static_cast<Domain>(i);
+    const int64_t count = elements.total[static_cast<size_t>(i)];
+    category(bytes, MemoryCategory::parameters) += count * parameter;
+    if (!is_trainable(domain)) continue;
+    category(bytes, MemoryCategory::gradients) += count * gradient;
+    category(bytes, MemoryCategory::optimizer) +=
+        owned_elements(count, domain, candidate) * state_bytes_per_element(job);
+  }
+}
+
+// Saved by all micro-batches alive at once. Backward goes through the layers from the last one and
+// frees as it goes, so that what the head kept is gone before a block runs again.
+int64_t activation_peak_bytes(const StageLayers& layers, const LayerCosts& costs, int64_t alive) {
+  int64_t saved = 0, recomputed = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    saved += layers[kind] * costs[kind].saved_bytes;
+    if (layers[kind] > 0) recomputed = std::max(recomputed, costs[kind].recomputed_bytes);
+  }
+  const size_t head = static_cast<size_t>(LayerKind::head);
+  return std::max(alive * saved,
+                  alive * saved - layers[head] * costs[head].saved_bytes + recomputed);
+}
+
+int64_t buffer_bytes(const Job& job, const Candidate& candidate) {
+  const int64_t tokens = candidate.micro_batch * job.seq_len / candidate.mesh.cp;
+  const int64_t ids = 2 * tokens * size_in_bytes(DType::int32);  // inputs and targets
+  const int64_t rows = candidate.sequence_parallel ? tokens / candidate.mesh.tp : tokens;
+  const int64_t row = job.model.hidden_size * size_in_bytes(compute_dtype(job.precision));
+  return ids + kFlowingTensors * rows * row;
+}
+
+}  // namespace
+
+int64_t state_bytes_per_element(const Job& job) {
+  Plan plan;
+  plan.precision = job.precision;
+  plan.optimizer = job.optimizer;
+  return optimizer_bytes_per_element(plan);
+}
+
+int64_t owned_elements(int64_t num_elements, Domain domain, const Candidate& candidate) {
+  if (candidate.zero_stage == 0) return num_elements;
+  return split_range(num_elements, degree(candidate.mesh, reduction_axis(domain)), 0).size();
+}
+
+LayerElements stage_elements(const StageLayers& layers, const ElementTable& table, bool is_copy) {
+  LayerElements sum;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    for (size_t domain = 0; domain < kNumDomains; ++domain) {
+      sum.total[domain] += layers[kind] * table[kind].total[domain];
+      sum.tp_summed[domain] += layers[kind] * table[kind].tp_summed[domain];
+      sum.kv_summed[domain] += layers[kind] * table[kind].kv_summed[domain];
+    }
+    sum.token_embedding += layers[kind] * table[kind].token_embedding;
+  }
+  if (is_copy) {
+    const LayerElements& embedding = table[static_cast<size_t>(LayerKind::embedding)];
+    const bool frozen = embedding.total[static_cast<size_t>(Domain::dense)] == 0;
+    const Domain domain = frozen ? Domain::dense_frozen : Domain::dense;
+    sum.total[static_cast<size_t>(domain)] += embedding.token_embedding;
+    sum.token_embedding += embedding.token_embedding;
+  }
+  return sum;
+}
+
+int64_t in_flight(ScheduleKind schedule, int64_t num_stages, int64_t num_microbatches,
+                  int64_t stage) {
+  if (schedule == ScheduleKind::gpipe) return num_microbatches;
+  return std::min(num_microbatches, num_stages - stage);
+}
+
+StageMemory stage_memory(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, int64_t stage,
+                         const ElementTable& elements, const LayerCosts& costs) {
+  const int64_t num_stages = static_cast<int64_t>(stages.size());
+  const StageLayers& layers = stages[static_cast<size_t>(stage)];
+  const bool is_copy = job.model.tied_head && stage > 0 && stage == num_stages - 1;
+  StageMemory memory;
+  memory.stage = stage;
+  add_state(job, candidate, stage_elements(layers, elements, is_copy), memory.bytes);
+  int64_t workspace = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
+  }
+  const int64_t alive =
+      in_flight(candidate.schedule, num_stages, microbatches(job, candidate), stage);
+  category(memory.bytes, MemoryCategory::activations) = activation_peak_bytes(layers, costs, alive);
+  category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
+  category(memory.bytes, MemoryCategory::workspace) = workspace;
+  memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
+  return memory;
+}
+
+StageMemory fullest_stage(const Job& job, const Candidate& candidate,
+                          const std::vector<StageLayers>& stages, const ElementTable& elements,
+                          const LayerCosts& costs) {
+  StageMemory fullest;
+  for (int64_t stage = 0; stage < static_cast<int64_t>(stages.size()); ++stage) {
+    // Later stages of equal layers hold fewer micro-batches.
+    if (stage > 1 && stages[static_cast<size_t>(stage)] == stages[static_cast<size_t>(stage - 1)]) {
+      continue;
+    }
+    const StageMemory memory = stage_memory(job, candidate, stages, stage, elements, costs);
+    if (memory.total_bytes > fullest.total_bytes) fullest = memory;
+  }
+  return fullest;
+}
+
+}  // namespace argosy

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Bytes of one rank of each stage. Parameters, gradients, optimizer and activations are exact (the
+// ledger's numbers, tests compare), buffers and workspace are upper bounds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "planner/cost/layer_costs.h"
+
+namespace argosy {
+
+using MemoryBytes = std::array<int64_t, kNumMemoryCategories>;  // by MemoryCategory
+
+// Elements of a rank of one stage, as RankLayout has them. `is_copy`: the last stage of a tied
+// model holds a copy of the token embedding.
+LayerElements stage_elements(const StageLayers& layers, const ElementTable& table, bool is_copy);
+
+// Micro-batches alive at once on `stage`, at most; what max_in_flight() finds in the schedules.
+int64_t in_flight(ScheduleKind schedule, int64_t num_stages, int64_t num_microbatches,
+                  int64_t stage);
+
+struct StageMemory {
+  int64_t stage = 0;
+  MemoryBytes bytes{};
+  int64_t total_bytes = 0;
+};
+
+StageMemory stage_memory(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, int64_t stage,
+                         const ElementTable& elements, const LayerCosts& costs);
+
+// The stage with the most bytes in all; of equals the first.
+StageMemory fullest_stage(const Job& job, const Candidate& candidate,
+                          const std::vector<StageLayers>& stages, const ElementTable& elements,
+                          const LayerCosts& costs);
+
+// Optimizer state of one owned element.
+int64_t state_bytes_per_element(const Job& job);
+
+// Elements of the domain's flat buffer whose optimizer state the rank keeps.
+int64_t owned_elements(int64_t num_elements, Domain domain, const Candidate& candidate);
+
+}  // namespace argosy

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/search.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <map>
+#include <thread>
+#include <tuple>
+
+#include "planner/cost/search_space.h"
+#include "planner/cost/totals.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kOutOfMemory = "out of memory";
+constexpr int64_t kFarAway = std::numeric_limits<int64_t>::max();
+
+// A candidate that divides and fits, with a lower bound of its objective.
+struct Promising {
+  Candidate candidate;
+  double bound = 0;
+  int64_t peak_bytes = 0;
+};
+
+struct Missed {
+  int64_t count = 0;
+  int64_t missing_bytes = kFarAway;
+  std::string nearest;
+};
+
+// What one mesh contributes; meshes are worked on in any order and merged in theirs.
+struct MeshResult {
+  std::vector<Promising> promising;
+  std::map<std::string, Missed> missed;
+};
+
+// Values that differ by rounding alone are equal: GPipe and 1F1B add the same times in other order.
+float rounded(double value) {
+  return static_cast<float>(value);
+}
+
+// Examines the candidates of one mesh.
+class MeshSearch {
+ public:
+  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point,
+             LayerCostCache& cache)
+      : job_(job), space_(space), point_(point), cache_(cache) {}
+
+  MeshResult run() {
+    for (int64_t micro_batch : point_.micro_batches) {
+      const std::string reason =
+          point_.reason.empty() ? micro_batch_reason(job_, point_, micro_batch) : point_.reason;
+      if (reason.empty()) {
+        examine(micro_batch);
+      } else {
+        reject(reason, micro_batch);
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  Candidate candidate(int64_t micro_batch, Recompute recompute) const {
+    Candidate c;
+    c.mesh = point_.mesh;
+    c.sequence_parallel = point_.sequence_parallel;
+    c.micro_batch = micro_batch;
+    c.recompute = recompute;
+    return c;
+  }
+
+  void reject(const std::string& reason, int64_t micro_batch) {
+    Missed& missed = result_.missed[reason];
+    missed.count += space_.points_per_micro_batch();
+    if (missed.nearest.empty()) {
+      const Mesh& m = point_.mesh;
+      missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " ep=", m.ep,
+                              " micro_batch=", micro_batch);
+    }
+  }
+
+  void examine(int64_t micro_batch) {
+    if (stages_.empty()) {
+      stages_ = stage_layers(job_.model, point_.mesh.pp);
+      placements_ = place_all(point_.mesh, job_);
+    }
+    for (Recompute recompute : space_.recomputes) {
+      Candidate c = candidate(micro_batch, recompute);
+      const LayerCosts& costs = cache_.costs(c);
+      const ElementTable& elements = cache_.elements(c);
+      for (int zero_stage : space_.zero_stages) {
+        c.zero_stage = zero_stage;
+        examine_schedules(c, costs, elements);
+      }
+    }
+  }
+
+  void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
+    const int64_t usable = usable_bytes(job_.cluster.accelerator);
+    const int64_t num_microbatches = job_.global_batch / (c.mesh.dp * c.micro_batch);
+    std::vector<StageTime> times;  // the same for every schedule
+    for (ScheduleKind schedule : space_.schedules) {
+      c.schedule = schedule;
+      const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
+      if (memory.total_bytes > usable) {
+        note_shortage(memory, c, usable);
+        continue;
+      }
+      if (times.empty()) times = stage_times(job_, c, stages_, elements, costs, placements_);
+      const double step_s = step_bound_s(times, schedule, num_microbatches);
+      result_.promising.push_back(
+          {c, objective_value(job_, step_s, busy_s(times, num_microbatches)), memory.total_bytes});
+    }
+  }
+
+  void note_shortage(const StageMemory& memory, const Candidate& c, int64_t usable) {
+    Missed& missed = result_.missed[kOutOfMemory];
+    ++missed.count;
+    if (memory.total_bytes - usable < missed.missing_bytes) {
+      missed.missing_bytes = memory.total_bytes - usable;
+      missed.nearest = describe_shortage(memory, c, usable);
+    }
+  }
+
+  const Job& job_;
+  const SearchSpace& space_;
+  const MeshPoint& point_;
+  LayerCostCache& cache_;
+  std::vector<StageLayers> stages_;
+  Placements placements_;
+  MeshResult result_;
+};
+
+// One result per mesh, in the order of the space.
+std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space,
+                                      LayerCostCache& cache, int num_threads) {
+  std::vector<MeshResult> results(space.meshes.size());
+  std::vector<std::exception_ptr> errors(static_cast<size_t>(num_threads));
+  std::atomic<size_t> next{0};
+  const auto work = [&](size_t thread) {
+    try {
+      for (size_t i = next++; i < results.size(); i = next++) {
+        results[i] = MeshSearch(job, space, space.meshes[i], cache).run();
+      }
+    } catch (...) {
+      errors[thread] = std::current_exception();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (size_t t = 1; t < errors.size(); ++t) threads.emplace_back(work, t);
+  work(0);
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+  return results;
+}
+
+std::vector<Rejection> merge_missed(const std::vector<MeshResult>& results) {
+  std::map<std::string, Missed> merged;
+  for (const MeshResult& result : results) {
+    for (const auto& [reason, missed] : result.missed) {
+      Missed& all = merged[reason];
+      all.count += missed.count;
+      if (all.nearest.empty() || missed.missing_bytes < all.missing_bytes) {
+        all.missing_bytes = missed.missing_bytes;
+        all.nearest = missed.nearest;
+      }
+    }
+  }
+  std::vector<Rejection> rejected;
+  for (const auto& [reason, missed] : merged) {
+    rejected.push_back({reason, missed.count, missed.nearest});
+  }
+  std::stable_sort(rejected.begin(), rejected.end(),
+                   [](const Rejection& a, const Rejection& b) { return a.count > b.count; });
+  return rejected;
+}
+
+std::vector<Promising> merge_promising(std::vector<MeshResult>& results) {
+  std::vector<Promising> all;
+  for (MeshResult& result : results) {
+    all.insert(all.end(), result.promising.begin(), result.promising.end());
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Promising& a, const Promising& b) {
+    return std::tuple(rounded(a.bound), a.peak_bytes) < std::tuple(rounded(b.bound), b.peak_bytes);
+  });
+  return all;
+}
+
+struct Costed {
+  Plan plan;
+  float value = 0;
+  int64_t peak_bytes = 0;
+};
+
+bool better(const Costed& a, const Costed& b) {
+  return std::tuple(a.value, a.peak_bytes) < std::tuple(b.value, b.peak_bytes);
+}
+
+Costed cost_in_full(const Job& job, const Promising& promising, LayerCostCache& cache) {
+  const Candidate& c = promising.candidate;
+  Verdict verdict = evaluate(job, c, cache);
+  CHECK(verdict.feasible, verdict.reason);
+  const std::vector<StageLayers> stages = stage_layers(job.model, c.mesh.pp);
+  const std::vector<StageTime> times =
+      stage_times(job, c, stages, cache.elements(c), cache.costs(c), place_all(c.mesh, job));
+  const double value = objective_value(job, verdict.plan.predicted.step_s,
+                                       busy_s(times, verdict.plan.num_microbatches()));
+  return {std::move(verdict.plan), rounded(value), promising.peak_bytes};
+}
+
+// Best bound first, until no bound is left below the worst of the `top` best values.
+std::vector<Costed> best_first(const Job& job, const std::vector<Promising>& promising, size_t top,
+                               LayerCostCache& cache, int64_t& num_evaluated) {
+  std::vector<Costed> best;
+  for (const Promising& next : promising) {
+    if (best.size() == top && rounded(next.bound) > best.back().value) break;
+    Costed costed = cost_in_full(job, next, cache);
+    ++num_evaluated;
+    const auto place = std::upper_bound(best.begin(), best.end(), costed, better);
+    best.insert(place, std::move(costed));
+    if (best.size() > top) best.pop_back();
+  }
+  return best;
+}
+
+}  // namespace
+
+SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads) {
+  const auto start = std::chrono::steady_clock::now();
+  check_fixed(job, fixed);
+  LayerCostCache cache(job);
+  const SearchSpace space = search_space(job, fixed);
+  std::vector<MeshResult> results = search_meshes(job, space, cache, std::max(1, num_threads));
+  const std::vector<Promising> promising = merge_promising(results);
+  SearchResult found;
+  found.summary.candidates = space.num_points();
+  found.summary.feasible = static_cast<int64_t>(promising.size());
+  found.summary.rejected = merge_missed(results);
+  for (Costed& costed :
+       best_first(job, promising, static_cast<size_t>(top), cache, found.summary.evaluated)) {
+    found.plans.push_back(std::move(costed.plan));
+  }
+  found.summary.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return found;
+}
+
+}  // namespace argosy

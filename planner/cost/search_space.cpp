@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/search_space.h"
+
+#include <algorithm>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+template <typename Value>
+std::vector<Value> fixed_or(const std::optional<Value>& fixed, std::vector<Value> all) {
+  return fixed ? std::vector<Value>{*fixed} : all;
+}
+
+bool has_dense_layer(const ModelSpec& model) {
+  const auto& is_moe = model.layer_is_moe;
+  return std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end();
+}
+
+// The rules of validate(), as cheap values: thousands of meshes break them.
+std::string tp_reason(const ModelSpec& model, int64_t tp) {
+  const int64_t kv = model.num_kv_heads;
+  if (model.num_heads % tp != 0) return "tp does not divide the attention heads";
+  if (kv % tp != 0 && tp % kv != 0) return "tp and the key/value heads do not divide";
+  if (tp > model.vocab_size) return "tp exceeds the vocabulary";
+  if (has_dense_layer(model) && model.ffn_size % tp != 0) return "tp does not divide the FFN";
+  if (model.moe.shared_ffn_size % tp != 0) return "tp does not divide the shared expert";
+  return "";
+}
+
+std::string mesh_reason(const Job& job, const MeshPoint& point) {
+  const Mesh& mesh = point.mesh;
+  if (const std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
+  if (mesh.pp > job.model.num_layers) return "more pipeline stages than layers";
+  if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
+    return "ep does not divide the ranks of a pipeline stage";
+  }
+  if (job.model.has_moe() && mesh.tp > 1 && !point.sequence_parallel) {
+    return "experts with tp > 1 need sequence parallelism";
+  }
+  if (job.global_batch % mesh.dp != 0) return "dp does not divide the global batch";
+  return "";
+}
+
+std::vector<int64_t> micro_batches(const Job& job, const Fixed& fixed, int64_t dp) {
+  if (job.global_batch % dp != 0) return {1};
+  const int64_t per_rank = job.global_batch / dp;
+  if (!fixed.micro_batch) return divisors(per_rank);
+  return {*fixed.micro_batch};
+}
+
+// With tp = 1 there is nothing to split: a fixed sequence_parallel=1 means the meshes beside it.
+bool sequence_parallel(const Fixed& fixed, int64_t tp) {
+  return tp > 1 && fixed.sequence_parallel.value_or(true);
+}
+
+}  // namespace
+
+int64_t SearchSpace::num_points() const {
+  int64_t micro_batches = 0;
+  for (const MeshPoint& point : meshes) {
+    micro_batches += static_cast<int64_t>(point.micro_batches.size());
+  }
+  return micro_batches * points_per_micro_batch();
+}
+
+std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t micro_batch) {
+  if (job.global_batch % (point.mesh.dp * micro_batch) != 0) {
+    return "dp*micro_batch does not divide the global batch";
+  }
+  if (point.sequence_parallel && micro_batch * job.seq_len % point.mesh.tp != 0) {
+    return "tp does not divide the tokens of a micro-batch";
+  }
+  return "";
+}
+
+SearchSpace search_space(const Job& job, const Fixed& fixed) {
+  SearchSpace space;
+  space.zero_stages = fixed_or(fixed.zero_stage, {0, 1});
+  space.schedules = fixed_or(fixed.schedule, {ScheduleKind::one_f_one_b, ScheduleKind::gpipe});
+  space.recomputes = fixed_or(fixed.recompute, {Recompute::none, Recompute::full});
+  const int64_t experts = std::max<int64_t>(1, job.model.moe.num_experts);
+  const int64_t devices = job.num_devices();
+  for (int64_t tp : divisors(devices)) {
+    if (fixed.tp && *fixed.tp != tp) continue;
+    for (int64_t pp : divisors(devices / tp)) {
+      const int64_t dp = devices / tp / pp;
+      if ((fixed.pp && *fixed.pp != pp) || (fixed.dp && *fixed.dp != dp)) continue;
+      for (int64_t ep : divisors(experts)) {
+        if (fixed.ep && *fixed.ep != ep) continue;
+        MeshPoint point;
+        point.mesh.tp = tp;
+        point.mesh.pp = pp;
+        point.mesh.dp = dp;
+        point.mesh.ep = ep;
+        point.sequence_parallel = sequence_parallel(fixed, tp);
+        point.micro_batches = micro_batches(job, fixed, dp);
+        point.reason = mesh_reason(job, point);
+        space.meshes.push_back(point);
+      }
+    }
+  }
+  return space;
+}
+
+}  // namespace argosy

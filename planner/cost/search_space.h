@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// All points that a search may look at: every factorisation of the devices into tp x pp x dp, every
+// ep that divides the experts, and for each of these meshes every micro-batch that divides the
+// batch of a data-parallel rank, ZeRO 0 and 1, GPipe and 1F1B, recomputation of no layer or of all.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "planner/cost/fixed.h"
+#include "planner/cost/job.h"
+
+namespace argosy {
+
+// A mesh and what may be chosen on it.
+struct MeshPoint {
+  Mesh mesh;
+  bool sequence_parallel = false;
+  std::vector<int64_t> micro_batches;  // never empty: {1} if none divides
+  std::string reason;                  // why no candidate on this mesh can run; empty: it can
+};
+
+struct SearchSpace {
+  std::vector<MeshPoint> meshes;  // in a fixed order
+  std::vector<int> zero_stages;
+  std::vector<ScheduleKind> schedules;
+  std::vector<Recompute> recomputes;
+
+  int64_t points_per_micro_batch() const {
+    return static_cast<int64_t>(zero_stages.size() * schedules.size() * recomputes.size());
+  }
+  int64_t num_points() const;
+};
+
+SearchSpace search_space(const Job& job, const Fixed& fixed);
+
+// Why a micro-batch cannot run on an otherwise good mesh; empty: it can.
+std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t micro_batch);
+
+}  // namespace argosy

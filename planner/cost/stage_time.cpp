@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/stage_time.h"
+
+#include <algorithm>
+
+#include "planner/cost/compute.h"
+
+namespace argosy {
+
+namespace {
+
+double communication_seconds(const std::vector<CollectiveWork>& collectives,
+                             const Placements& placements, const ClusterSpec& cluster) {
+  double seconds = 0;
+  for (const CollectiveWork& work : collectives) {
+    seconds += collective_seconds(work.kind, work.bytes, placements[static_cast<size_t>(work.axis)],
+                                  cluster);
+  }
+  return seconds;
+}
+
+// Bytes of the tensor that goes from stage to stage: (s, H) of the rank.
+int64_t boundary_bytes(const Job& job, const Candidate& candidate) {
+  const int64_t tokens = candidate.micro_batch * job.seq_len / candidate.mesh.cp;
+  const int64_t rows = candidate.sequence_parallel ? tokens / candidate.mesh.tp : tokens;
+  return rows * job.model.hidden_size * size_in_bytes(compute_dtype(job.precision));
+}
+
+// Bytes that the update moves for an owned element: gradient read, state read and written, weight
+// written, and read where no master stands for it.
+int64_t update_bytes_per_element(const Job& job) {
+  const int64_t weight = size_in_bytes(compute_dtype(job.precision));
+  const int64_t read_weight = has_master_weights(job.precision) ? 0 : weight;
+  return size_in_bytes(gradient_dtype(job.precision)) + weight + read_weight +
+         2 * state_bytes_per_element(job);
+}
+
+void add(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes) {
+  if (bytes > 0) pass.collectives.push_back({kind, axis, bytes});
+}
+
+void add_reduction(const Job& job, const Candidate& candidate, Domain domain, int64_t elements,
+                   Pass& pass) {
+  const bool sharded = candidate.zero_stage >= 1;
+  add(pass, sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
+      reduction_axis(domain), elements * size_in_bytes(gradient_dtype(job.precision)));
+  const int64_t owned = owned_elements(elements, domain, candidate);
+  if (owned > 0) pass.ops.push_back({OpKind::memory, 0, owned * update_bytes_per_element(job), 1});
+}
+
+StageTime time_stage(const Job& job, const StageLayers& layers, const LayerCosts& costs,
+                     const Placements& placements) {
+  StageTime time;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] == 0) continue;
+    const double count = static_cast<double>(layers[kind]);
+    const LayerCost& cost = costs[kind];
+    const double forward_s =
+        count * communication_seconds(cost.forward_collectives, placements, job.cluster);
+    const double backward_s =
+        count * communication_seconds(cost.backward_collectives, placements, job.cluster);
+    time.durations.forward_s += count * cost.forward_s + forward_s;
+    time.durations.backward_s += count * cost.backward_s + backward_s;
+    time.communication_s += forward_s + backward_s;
+  }
+  return time;
+}
+
+// Gathering the updated parameters belongs to the optimizer, all other collectives to the
+// reduction of gradients.
+void time_step_pass(const Job& job, const Pass& pass, const Placements& placements,
+                    StageTime& time) {
+  for (const CollectiveWork& work : pass.collectives) {
+    const double seconds = collective_seconds(
+        work.kind, work.bytes, placements[static_cast<size_t>(work.axis)], job.cluster);
+    (work.kind == CollectiveKind::all_gather ? time.durations.optimizer_s
+                                             : time.durations.reduce_s) += seconds;
+    time.step_communication_s += seconds;
+  }
+  time.durations.optimizer_s += compute_seconds(pass, job.cluster.accelerator, job.precision);
+}
+
+}  // namespace
+
+Placements place_all(const Mesh& mesh, const Job& job) {
+  Placements placements;
+  for (int axis = 0; axis < kNumAxes; ++axis) {
+    placements[static_cast<size_t>(axis)] =
+        place(mesh, static_cast<Axis>(axis), job.model.num_kv_heads, job.cluster);
+  }
+  return placements;
+}
+
+Pass step_pass(const Job& job, const Candidate& candidate, const LayerElements& elements,
+               bool shares_embedding) {
+  const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
+  const size_t dense = static_cast<size_t>(Domain::dense);
+  Pass pass;
+  add(pass, CollectiveKind::all_reduce, Axis::tp, elements.tp_summed[dense] * gradient);
+  add(pass, CollectiveKind::all_reduce, Axis::kv_replica, elements.kv_summed[dense] * gradient);
+  if (shares_embedding && job.lora.rank == 0) {
+    add(pass, CollectiveKind::all_reduce, Axis::embedding, elements.token_embedding * gradient);
+  }
+  for (Domain domain : {Domain::dense, Domain::expert}) {
+    add_reduction(job, candidate, domain, elements.total[static_cast<size_t>(domain)], pass);
+  }
+  if (candidate.zero_stage == 0) return pass;
+  for (Domain domain : {Domain::dense, Domain::expert}) {
+    add(pass, CollectiveKind::all_gather, reduction_axis(domain),
+        elements.total[static_cast<size_t>(domain)] * size_in_bytes(compute_dtype(job.precision)));
+  }
+  return pass;
+}
+
+std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
+                                   const std::vector<StageLayers>& stages,
+                                   const ElementTable& elements, const LayerCosts& costs,
+                                   const Placements& placements) {
+  const size_t last = stages.size() - 1;
+  const double send_s = collective_seconds(CollectiveKind::send, boundary_bytes(job, candidate),
+                                           placements[static_cast<size_t>(Axis::pp)], job.cluster);
+  std::vector<StageTime> times;
+  for (size_t stage = 0; stage <= last; ++stage) {
+    if (stage > 1 && stage < last && stages[stage] == stages[stage - 1]) {
+      times.push_back(times.back());
+      continue;
+    }
+    const bool is_end = stage == 0 || stage == last;
+    const bool shares_embedding = job.model.tied_head && last > 0 && is_end;
+    StageTime time = time_stage(job, stages[stage], costs, placements);
+    const LayerElements held =
+        stage_elements(stages[stage], elements, shares_embedding && stage > 0);
+    time_step_pass(job, step_pass(job, candidate, held, shares_embedding), placements, time);
+    time.durations.send_activation_s = stage < last ? send_s : 0;
+    time.durations.send_gradient_s = stage > 0 ? send_s : 0;
+    times.push_back(time);
+  }
+  return times;
+}
+
+double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
+                    int64_t num_microbatches) {
+  const double m = static_cast<double>(num_microbatches);
+  const int64_t num_stages = static_cast<int64_t>(times.size());
+  double before_s = 0, after_s = 0;  // first forward on its way in, last backward on its way out
+  double round_trip_s = 0, reduced_s = 0, optimizer_s = 0;
+  const double first_reduce_s = times.front().durations.reduce_s;
+  for (const StageTime& time : times) {
+    const StageDurations& d = time.durations;
+    const double work_s = m * (d.forward_s + d.backward_s);
+    after_s += d.send_gradient_s;
+    reduced_s =
+        std::max(reduced_s, before_s + work_s + std::max(d.reduce_s, after_s + first_reduce_s));
+    before_s += d.forward_s + d.send_activation_s;
+    after_s += d.backward_s;
+    round_trip_s += d.forward_s + d.backward_s + d.send_activation_s + d.send_gradient_s;
+    optimizer_s = std::max(optimizer_s, d.optimizer_s);
+  }
+  if (schedule == ScheduleKind::one_f_one_b) {
+    const double rounds = static_cast<double>((num_microbatches + num_stages - 1) / num_stages);
+    reduced_s = std::max(reduced_s, rounds * round_trip_s + first_reduce_s);
+  }
+  return reduced_s + optimizer_s;
+}
+
+double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches) {
+  double seconds = 0;
+  for (const StageTime& time : times) {
+    const StageDurations& d = time.durations;
+    seconds += static_cast<double>(num_microbatches) * (d.forward_s + d.backward_s) + d.reduce_s +
+               d.optimizer_s;
+  }
+  return seconds / static_cast<double>(times.size());
+}
+
+}  // namespace argosy

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Seconds of each stage's actions, and how long a step takes at least.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "planner/cost/collective.h"
+#include "planner/cost/layer_costs.h"
+#include "planner/cost/memory.h"
+
+namespace argosy {
+
+// Where the groups of every axis sit.
+using Placements = std::array<GroupPlacement, kNumAxes>;
+Placements place_all(const Mesh& mesh, const Job& job);
+
+struct StageTime {
+  StageDurations durations;
+  double communication_s = 0;       // of one micro-batch, forward and backward: within `durations`
+  double step_communication_s = 0;  // within reduce_s and optimizer_s
+};
+
+// What step_work() says of a rank with these elements, without laying out its tensors (collectives
+// of groups of one rank may be among them). `shares_embedding`: it keeps a tied table equal with
+// the other end of the pipeline.
+Pass step_pass(const Job& job, const Candidate& candidate, const LayerElements& elements,
+               bool shares_embedding);
+
+// [stages]
+std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
+                                   const std::vector<StageLayers>& stages,
+                                   const ElementTable& elements, const LayerCosts& costs,
+                                   const Placements& placements);
+
+// No schedule of one chunk per stage ends before this: the first micro-batch must reach a stage,
+// the stage must work through all of them, and the last gradient must come back to stage 0. 1F1B
+// in addition keeps no more than num_stages micro-batches between both ends of the pipeline.
+double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
+                    int64_t num_microbatches);
+
+// Seconds that the average rank computes or communicates in a step: all but the bubble.
+double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches);
+
+}  // namespace argosy

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// argosy-plan: the best plans for a model on a cluster, and why the others lost.
+#include <exception>
+#include <iostream>
+#include <thread>
+
+#include "planner/cost/search.h"
+#include "planner/options.h"
+#include "planner/report/plan_text.h"
+#include "planner/spec/check.h"
+
+namespace {
+
+using namespace argosy;  // NOLINT: the program is a part of it
+
+void print_tables(const PlanOptions& options, const Job& job, const SearchResult& result) {
+  if (!result.plans.empty()) {
+    const Plan& best = result.plans.front();
+    std::cout << plan_heading(best, job.cluster) << "\n"
+              << plan_table(result.plans) << "\n"
+              << totals_text(best);
+    if (options.explain) std::cout << "\n" << breakdown_text(best, job.cluster) << "\n";
+  } else {
+    std::cout << "No plan fits.\n";
+  }
+  std::cout << search_text(result.summary);
+  if (options.explain || result.plans.empty()) std::cout << rejections_text(result.summary);
+}
+
+int run(const PlanOptions& options) {
+  const Request request = make_request(options);
+  for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
+  const int threads = options.threads > 0 ? static_cast<int>(options.threads)
+                                          : static_cast<int>(std::thread::hardware_concurrency());
+  const SearchResult result = search(request.job, request.fixed, options.top, threads);
+  if (options.json) {
+    std::cout << plans_json(result.plans, result.summary);
+  } else {
+    print_tables(options, request.job, result);
+  }
+  if (result.plans.empty()) return kExitNoPlan;
+  if (!options.out.empty()) write_plan(result.plans.front(), options.out);
+  return kExitDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const CommandLine line = parse_command_line(argc, argv);
+    if (!line.help.empty()) {
+      std::cout << line.help;
+      return kExitDone;
+    }
+    return run(line.options);
+  } catch (const ConfigError& error) {
+    std::cerr << "argosy-plan: " << error.what() << "\n";
+    return kExitUserError;
+  } catch (const std::exception& error) {
+    std::cerr << "argosy-plan: " << error.what() << "\n";
+    return kExitFailure;
+  }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/options.h"
+
+#include <boost/program_options.hpp>
+#include <fstream>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+namespace po = boost::program_options;
+
+// A whole number of at least `least`; names the option when it is not.
+auto at_least(const char* option, int64_t least) {
+  return [option, least](int64_t value) {
+    if (value < least) {
+      throw ConfigError(
+          concat("--", option, ": ", value, "; valid: a whole number of at least ", least));
+    }
+  };
+}
+
+auto positive(const char* option) {
+  return [option](double value) {
+    if (!(value > 0)) throw ConfigError(concat("--", option, ": ", value, "; valid: above 0"));
+  };
+}
+
+po::typed_value<int64_t>* count(int64_t& target, const char* option, const char* name = "N") {
+  return po::value(&target)->value_name(name)->notifier(at_least(option, 1));
+}
+
+po::typed_value<std::string>* word(std::string& target, const char* name) {
+  return po::value(&target)->value_name(name);
+}
+
+void add_job_options(po::options_description& all, PlanOptions& o) {
+  po::options_description job("What to train, and where");
+  auto add = job.add_options();
+  add("model", word(o.model, "PATH"),
+      "config.json of Hugging Face, its folder, or a name in configs/models");
+  add("cluster", word(o.cluster, "PATH"), "machines: a file, or a name in configs/clusters");
+  add("devices", count(o.devices, "devices"), "devices to use; default: all of the cluster");
+  add("seq-len", count(o.seq_len, "seq-len", "T"),
+      "tokens of a sequence; default: the model's positions, at most 8192 (256 on a CPU)");
+  add("global-batch", count(o.global_batch, "global-batch", "SEQS"),
+      "sequences of an optimizer step; default: 4M tokens, or 40 tokens per million parameters if "
+      "that "
+      "is more, 4096 tokens per device on a CPU; within 5% of it rounded so that many dp divide "
+      "it");
+  add("tokens", po::value(&o.tokens)->value_name("TOTAL")->notifier(positive("tokens")),
+      "tokens of the whole run, as 1.4e12: predicts days, money, energy and carbon");
+  add("task", word(o.task, "pretrain|lora")->default_value(o.task), "train all, or adapters only");
+  add("lora-rank", count(o.lora_rank, "lora-rank", "R"),
+      "rank of the adapters; default with lora: 16");
+  add("lora-alpha", po::value(&o.lora_alpha)->value_name("A")->notifier(positive("lora-alpha")),
+      "scale of the adapters times rank; default: twice the rank");
+  add("lora-targets", word(o.lora_targets, "LIST")->default_value(o.lora_targets),
+      "comma separated module names as in PEFT, or all-linear");
+  add("optimizer", word(o.optimizer, "adamw|sgd")->default_value(o.optimizer), "optimizer");
+  add("precision", word(o.precision, "fp64|fp32|bf16")->default_value(o.precision),
+      "bf16 keeps fp32 master weights");
+  add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of the run");
+  all.add(job);
+}
+
+void add_search_options(po::options_description& all, PlanOptions& o) {
+  po::options_description search("What to decide");
+  auto add = search.add_options();
+  add("objective", word(o.objective, "time|cost|carbon")->default_value(o.objective),
+      "what the best plan has least of");
+  add("fix", word(o.fix, "LIST"),
+      "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, ep, zero, micro_batch, "
+      "schedule=gpipe|1f1b, recompute=none|full, sequence_parallel=0|1 (default: where tp > 1); "
+      "the "
+      "rest is searched");
+  add("threads", count(o.threads, "threads"), "threads of the search; default: all cores");
+  all.add(search);
+}
+
+void add_output_options(po::options_description& all, PlanOptions& o) {
+  po::options_description output("What to write");
+  auto add = output.add_options();
+  add("top", count(o.top, "top", "K")->default_value(o.top), "plans to show");
+  add("out", word(o.out, "plan.json"), "the best plan, for argosy-train and argosy-launch");
+  add("json", po::bool_switch(&o.json), "print JSON alone instead of tables");
+  add("explain", po::bool_switch(&o.explain), "why the others lost, where memory and time go");
+  add("report", word(o.report, "page.html"), "one page with figures and tables");
+  add("trace", word(o.trace, "trace.json"), "the predicted step, for ui.perfetto.dev");
+  all.add(output);
+}
+
+// Boost's words for a value of the wrong type name neither the option's form nor what is valid.
+std::string explain(const po::error& error) {
+  if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
+    return concat(invalid->what(), "; valid: a number");
+  }
+  return concat(error.what(), "; valid options: argosy-plan --help");
+}
+
+void read_config_file(const std::string& path, const po::options_description& options,
+                      po::variables_map& values) {
+  std::ifstream file(path);
+  if (!file) throw ConfigError(concat("--config: cannot read ", path));
+  try {
+    po::store(po::parse_config_file(file, options), values);
+  } catch (const po::error& error) {
+    throw ConfigError(concat("--config: ", path, ": ", explain(error)));
+  }
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv) {
+  CommandLine line;
+  po::options_description all("argosy-plan: how to train a model on a cluster", 100, 50);
+  add_job_options(all, line.options);
+  add_search_options(all, line.options);
+  add_output_options(all, line.options);
+  std::string config;
+  all.add_options()("config", po::value(&config)->value_name("FILE"),
+                    "options as key = value lines; the command line wins");
+  all.add_options()("help", "this text");
+  try {
+    po::variables_map values;
+    // Abbreviations would change their meaning when options are added.
+    const int style =
+        po::command_line_style::default_style ^ po::command_line_style::allow_guessing;
+    const po::positional_options_description none;
+    po::store(po::command_line_parser(argc, argv).options(all).style(style).positional(none).run(),
+              values);
+    if (values.count("help") > 0) {
+      line.help = concat(
+          all, "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
+      return line;
+    }
+    if (values.count("config") > 0) {
+      read_config_file(values["config"].as<std::string>(), all, values);
+    }
+    po::notify(values);
+  } catch (const po::error& error) {
+    throw ConfigError(explain(error));
+  }
+  return line;
+}
+
+}  // namespace argosy

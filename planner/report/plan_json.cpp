@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What `argosy-plan --json` prints.
+#include <algorithm>
+
+#include "planner/report/plan_text.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+Json memory_json(const Prediction& p) {
+  Json json = {{"peak", p.peak_bytes}};
+  for (int i = 0; i < kNumMemoryCategories; ++i) {
+    json[std::string(to_string(static_cast<MemoryCategory>(i)))] =
+        p.memory_bytes[static_cast<size_t>(i)];
+  }
+  return json;
+}
+
+Json predicted_json(const Prediction& p) {
+  return {{"step_s", p.step_s},
+          {"mfu", p.mfu},
+          {"mfu_palm", p.mfu_palm},
+          {"hfu", p.hfu},
+          {"tokens_per_s", p.tokens_per_s},
+          {"tokens_per_s_per_device", p.tokens_per_s_per_device},
+          {"tflops_per_device", p.tflops_per_device},
+          {"memory_bytes", memory_json(p)},
+          {"bubble_fraction", p.bubble_fraction},
+          {"exposed_comm_s", p.exposed_comm_s},
+          {"days", p.days},
+          {"goodput", p.goodput},
+          {"cost_usd", p.cost_usd},
+          {"energy_kwh", p.energy_kwh},
+          {"carbon_kg", p.carbon_kg}};
+}
+
+Json plan_json(const Plan& plan) {
+  const int64_t num_recomputed =
+      std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::full);
+  const char* recompute = num_recomputed == 0                       ? "none"
+                          : num_recomputed == plan.model.num_layers ? "full"
+                                                                    : "mixed";
+  const Mesh& m = plan.mesh;
+  return {{"mesh",
+           {{"tp", m.tp}, {"pp", m.pp}, {"dp", m.dp}, {"cp", m.cp}, {"ep", m.ep}, {"etp", m.etp}}},
+          {"zero_stage", plan.zero_stage},
+          {"sequence_parallel", plan.sequence_parallel},
+          {"micro_batch", plan.micro_batch},
+          {"global_batch", plan.global_batch},
+          {"seq_len", plan.seq_len},
+          {"schedule", to_string(plan.schedule)},
+          {"virtual_stages", plan.virtual_stages},
+          {"recompute", recompute},
+          {"recompute_layers", num_recomputed},
+          {"predicted", predicted_json(plan.predicted)}};
+}
+
+}  // namespace
+
+std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary) {
+  Json json = {{"plans", Json::array()},
+               {"search",
+                {{"candidates", summary.candidates},
+                 {"evaluated", summary.evaluated},
+                 {"feasible", summary.feasible},
+                 {"seconds", summary.seconds}}},
+               {"rejected", Json::array()}};
+  for (const Plan& plan : plans) json["plans"].push_back(plan_json(plan));
+  for (const Rejection& rejection : summary.rejected) {
+    json["rejected"].push_back(
+        {{"reason", rejection.reason}, {"count", rejection.count}, {"nearest", rejection.nearest}});
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace argosy

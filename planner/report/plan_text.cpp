@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/report/plan_text.h"
+
+#include <algorithm>
+
+#include "planner/report/text_table.h"
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr size_t kColumns = 100;
+
+std::string recompute_word(const Plan& plan) {
+  const auto full = std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::full);
+  if (full == 0) return "none";
+  return full == plan.model.num_layers ? "full" : "mixed";
+}
+
+std::vector<std::string> table_row(size_t number, const Plan& plan) {
+  const Prediction& p = plan.predicted;
+  const Mesh& m = plan.mesh;
+  return {std::to_string(number),
+          std::to_string(m.tp),
+          std::to_string(m.pp),
+          std::to_string(m.dp),
+          std::to_string(m.ep),
+          std::to_string(plan.zero_stage),
+          plan.sequence_parallel ? "yes" : "no",
+          std::to_string(plan.micro_batch),
+          std::string(to_string(plan.schedule)),
+          recompute_word(plan),
+          format_seconds(p.step_s),
+          format_percent(p.mfu),
+          format_count(p.tokens_per_s),
+          format_percent(p.bubble_fraction),
+          format_bytes(p.peak_bytes),
+          p.days > 0 ? format_fixed(p.days, 1) : "-"};
+}
+
+std::string stage_row_bytes(const Prediction& p, MemoryCategory category) {
+  return concat(to_string(category), " ",
+                format_bytes(p.memory_bytes[static_cast<size_t>(category)]));
+}
+
+}  // namespace
+
+std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
+  const ParameterCount count = count_parameters(plan.model, plan.lora);
+  std::string text =
+      concat(plan.model.name, ": ", format_count(static_cast<double>(count.total)), " parameters");
+  if (count.active != count.total) {
+    text += concat(", ", format_count(static_cast<double>(count.active)), " active");
+  }
+  if (count.trainable != count.total) {
+    text += concat(", ", format_count(static_cast<double>(count.trainable)), " trainable");
+  }
+  text += concat(" | ", cluster.name, ": ", format_grouped(plan.mesh.world_size()), " x ",
+                 cluster.accelerator.name, "\n");
+  return text + concat(to_string(plan.task), ", ", to_string(plan.precision), ", ",
+                       to_string(plan.optimizer), ", ", format_grouped(plan.global_batch),
+                       " sequences of ", format_grouped(plan.seq_len), " = ",
+                       format_count(static_cast<double>(plan.tokens_per_step())),
+                       " tokens a step\n");
+}
+
+std::string plan_table(const std::vector<Plan>& plans) {
+  TextTable table;
+  table.header = {"#",     "tp",     "pp",   "dp",  "ep",    "ZeRO",   "SP",     "mbs",
+                  "sched", "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
+  table.align.assign(table.header.size(), Align::right);
+  for (size_t i = 0; i < plans.size(); ++i) table.rows.push_back(table_row(i + 1, plans[i]));
+  return to_text(table);
+}
+
+std::string totals_text(const Plan& plan) {
+  const Prediction& p = plan.predicted;
+  if (p.days <= 0) return "";
+  return concat("whole run: ", format_fixed(p.days, 1), " days at a goodput of ",
+                format_percent(p.goodput), ", ", format_count(p.cost_usd), " USD, ",
+                format_count(p.energy_kwh), " kWh, ", format_count(p.carbon_kg / 1000),
+                " t CO2e\n");
+}
+
+std::string search_text(const SearchSummary& summary) {
+  return concat(format_grouped(summary.candidates), " candidates, ",
+                format_grouped(summary.feasible), " fit, ", format_grouped(summary.evaluated),
+                " simulated, in ", format_seconds(summary.seconds), "\n");
+}
+
+std::string rejections_text(const SearchSummary& summary) {
+  if (summary.rejected.empty()) return "";
+  std::string text = "rejected:\n";
+  for (const Rejection& rejection : summary.rejected) {
+    text += wrap(concat(format_grouped(rejection.count), " x ", rejection.reason,
+                        "; nearest: ", rejection.nearest),
+                 kColumns, "    ");
+  }
+  return text;
+}
+
+std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
+  const Prediction& p = plan.predicted;
+  std::string text = concat("memory of the fullest rank: ", format_bytes(p.peak_bytes), " of ",
+                            format_bytes(cluster.accelerator.memory_bytes), " (",
+                            format_bytes(cluster.accelerator.reserved_bytes), " reserved) =");
+  for (int i = 0; i < kNumMemoryCategories; ++i) {
+    text += concat(i == 0 ? " " : " + ", stage_row_bytes(p, static_cast<MemoryCategory>(i)));
+  }
+  text = wrap(text, kColumns, "    ");
+  TextTable table;
+  table.header = {"stage", "layers", "forward", "backward", "send", "reduce", "update"};
+  table.align.assign(table.header.size(), Align::right);
+  for (size_t i = 0; i < p.stages.size(); ++i) {
+    const StageDurations& d = p.stages[i];
+    table.rows.push_back({std::to_string(i), std::to_string(plan.layers_per_stage[i]),
+                          format_seconds(d.forward_s), format_seconds(d.backward_s),
+                          format_seconds(std::max(d.send_activation_s, d.send_gradient_s)),
+                          format_seconds(d.reduce_s), format_seconds(d.optimizer_s)});
+  }
+  text += concat(plan.num_microbatches(), " micro-batches a step; seconds of one micro-batch:\n");
+  text += to_text(table);
+  return text + concat("communication that nothing hides: ", format_seconds(p.exposed_comm_s),
+                       " of ", format_seconds(p.step_s), "; ", format_fixed(p.tflops_per_device, 1),
+                       " TFLOP/s a device; MFU ", format_percent(p.mfu), " (",
+                       format_percent(p.mfu_palm), " with full attention), HFU ",
+                       format_percent(p.hfu), "\n");
+}
+
+}  // namespace argosy

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Plans and searches as text for a terminal of 100 columns, and as JSON for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/report/search_summary.h"
+#include "planner/spec/cluster.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+// Model, cluster and job in two lines.
+std::string plan_heading(const Plan& plan, const ClusterSpec& cluster);
+
+// One line a plan: mesh, ZeRO, micro-batch, schedule, recomputation and what is predicted.
+std::string plan_table(const std::vector<Plan>& plans);
+
+// Run totals of a plan with --tokens: days, money, energy; empty without.
+std::string totals_text(const Plan& plan);
+
+// "412,160 candidates, ... in 0.8 s".
+std::string search_text(const SearchSummary& summary);
+
+// Why candidates were rejected, most frequent first, with the one that came closest.
+std::string rejections_text(const SearchSummary& summary);
+
+// Where the memory and the time of a plan go.
+std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster);
+
+// {"plans": [...], "search": {...}, "rejected": [...]}; the shape that scripts rely on.
+std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary);
+
+}  // namespace argosy

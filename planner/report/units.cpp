@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/report/units.h"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+namespace argosy {
+
+namespace {
+
+// Largest unit that leaves at least 1 before the point; three significant digits.
+template <size_t kSize>
+std::string scaled(double value, double step, const std::array<const char*, kSize>& units,
+                   const char* separator) {
+  size_t unit = 0;
+  double rest = value;
+  while (std::abs(rest) >= step && unit + 1 < kSize) {
+    rest /= step;
+    ++unit;
+  }
+  const bool whole = unit == 0 || std::abs(rest) >= 100;
+  return format_fixed(rest, whole ? 0 : 1) + separator + units[unit];
+}
+
+}  // namespace
+
+std::string format_fixed(double value, int decimals) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+std::string format_bytes(int64_t bytes) {
+  constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  return scaled(static_cast<double>(bytes), 1024, kUnits, " ");
+}
+
+std::string format_seconds(double seconds) {
+  const double size = std::abs(seconds);
+  if (size >= 100 || size == 0) return format_fixed(seconds, 0) + " s";
+  if (size >= 1) return format_fixed(seconds, size >= 10 ? 1 : 2) + " s";
+  if (size >= 1e-3) return format_fixed(seconds * 1e3, size >= 0.1 ? 0 : 1) + " ms";
+  return format_fixed(seconds * 1e6, 1) + " us";
+}
+
+std::string format_count(double count) {
+  constexpr std::array<const char*, 6> kUnits = {"", "k", "M", "B", "T", "P"};
+  return scaled(count, 1000, kUnits, "");
+}
+
+std::string format_percent(double fraction) {
+  return format_fixed(100 * fraction, 1) + "%";
+}
+
+std::string format_grouped(int64_t count) {
+  std::string digits = std::to_string(count);
+  const size_t first = count < 0 ? 1 : 0;
+  for (size_t i = digits.size(); i > first + 3;) {
+    i -= 3;
+    digits.insert(i, ",");
+  }
+  return digits;
+}
+
+}  // namespace argosy

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// From options to a job: files are read, defaults filled, contradictions refused.
+#include <filesystem>
+#include <sstream>
+#include <system_error>
+
+#include "planner/cost/compute.h"
+#include "planner/options.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kDefaultLoraRank = 16;
+constexpr double kDefaultAlphaPerRank = 2.0;
+
+// Folders that hold configs/: the source tree that the program was built in, <build>/bin/../.., and
+// for builds elsewhere the one it was configured from.
+std::vector<fs::path> config_roots() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  std::vector<fs::path> roots;
+  if (!error) roots.push_back(program.parent_path().parent_path().parent_path());
+  roots.emplace_back(ARGOSY_SOURCE_DIR);
+  return roots;
+}
+
+// A path as given, else relative to the program, else a name in configs/<folder>.
+fs::path find_config(const char* option, const std::string& given, const char* folder) {
+  if (given.empty()) throw ConfigError(concat("--", option, " is missing; valid: a path"));
+  std::vector<fs::path> places = {given};
+  for (const fs::path& root : config_roots()) {
+    const fs::path named = root / "configs" / folder;
+    places.insert(places.end(), {root / given, named / given, named / (given + ".json")});
+  }
+  for (const fs::path& path : places) {
+    std::error_code error;
+    if (fs::exists(path, error)) return path;
+  }
+  throw ConfigError(concat("--", option, ": there is no file '", given,
+                           "', neither as given nor by that name in configs/", folder));
+}
+
+Objective objective_from_string(const std::string& text) {
+  if (text == "time") return Objective::time;
+  if (text == "cost") return Objective::cost;
+  if (text == "carbon") return Objective::carbon;
+  throw ConfigError(concat("--objective: '", text, "'; valid: time, cost, carbon"));
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> items;
+  std::istringstream stream(list);
+  for (std::string item; std::getline(stream, item, ',');) {
+    if (!item.empty()) items.push_back(item);
+  }
+  return items;
+}
+
+LoraSpec make_lora(const PlanOptions& options, Task task) {
+  LoraSpec lora;
+  if (task == Task::pretrain) {
+    if (options.lora_rank > 0) {
+      throw ConfigError(
+          concat("--lora-rank: ", options.lora_rank, "; valid: only with --task lora"));
+    }
+    return lora;
+  }
+  lora.rank = options.lora_rank > 0 ? options.lora_rank : kDefaultLoraRank;
+  lora.alpha = options.lora_alpha > 0 ? options.lora_alpha
+                                      : kDefaultAlphaPerRank * static_cast<double>(lora.rank);
+  lora.targets = split(options.lora_targets);
+  return lora;
+}
+
+ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings) {
+  ClusterReading reading = read_cluster(find_config("cluster", options.cluster, "clusters"));
+  warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
+  const ClusterSpec& cluster = reading.cluster;
+  const int64_t devices = options.devices > 0 ? options.devices : cluster.num_devices;
+  if (devices > cluster.num_devices) {
+    if (!cluster.may_oversubscribe) {
+      throw ConfigError(concat("--devices: ", devices, ", but ", cluster.name, " has ",
+                               cluster.num_devices, "; valid: 1 to ", cluster.num_devices));
+    }
+    warnings.push_back(concat("--devices: ", devices, " ranks share the ", cluster.num_devices,
+                              " devices of ", cluster.name,
+                              ": a rehearsal, slower than one rank a device"));
+  }
+  return with_devices(cluster, devices);
+}
+
+void require_precision(const Job& job) {
+  if (job.precision == Precision::fp8) {
+    throw ConfigError("--precision: fp8 is not supported yet; valid: fp64, fp32, bf16");
+  }
+  if (job.cluster.accelerator.peak_flops_per_s(job.precision) > 0) return;
+  throw ConfigError(concat("--precision: ", job.cluster.accelerator.name, " has no ",
+                           to_string(job.precision), "_flops_per_s; valid: those that have one"));
+}
+
+}  // namespace
+
+Request make_request(const PlanOptions& options) {
+  Request request;
+  Job& job = request.job;
+  ModelReading model = read_model(find_config("model", options.model, "models"));
+  request.warnings = model.warnings;
+  job.model = std::move(model.model);
+  job.cluster = make_cluster(options, request.warnings);
+  job.task = task_from_string(options.task, "--task");
+  job.lora = make_lora(options, job.task);
+  job.optimizer = optimizer_from_string(options.optimizer, "--optimizer");
+  job.precision = precision_from_string(options.precision, "--precision");
+  job.objective = objective_from_string(options.objective);
+  job.tokens = options.tokens;
+  job.seed = options.seed;
+  require_precision(job);
+  request.fixed = parse_fixed(options.fix);
+  job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
+  const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *
+                       request.fixed.micro_batch.value_or(1);
+  job.global_batch = options.global_batch > 0
+                         ? options.global_batch
+                         : default_global_batch(job.model, job.cluster, job.seq_len, unit);
+  return request;
+}
+
+}  // namespace argosy
