@@ -10,6 +10,7 @@
 
 #include "comm/communicator.h"
 #include "comm/message/operation.h"
+#include "comm/message/scratch.h"
 #include "comm/message/transport.h"
 
 namespace argosy {
@@ -17,6 +18,7 @@ namespace argosy {
 // Where a call runs. Calls that may be under way together differ in `tag`; each owns tag and tag+1.
 struct CallContext {
   std::shared_ptr<Transport> transport;
+  std::shared_ptr<ScratchPool> scratch;
   Limits limits;
   int tag = 0;
 };

@@ -8,6 +8,7 @@
 
 #include "comm/communicator.h"
 #include "comm/message/operation.h"
+#include "comm/message/scratch.h"
 
 namespace argosy {
 
@@ -38,6 +39,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
       : waiter_(std::move(waiter)), world_rank_(world_rank), timeout_s_(timeout_s) {}
 
   Request start(Operation operation, CallName call);
+  // Shared by the rank's calls.
+  const std::shared_ptr<ScratchPool>& scratch() const { return scratch_; }
   int64_t num_under_way() const { return static_cast<int64_t>(under_way_.size()); }
   void throw_if_failed() const;
 
@@ -47,6 +50,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void wait(Call& call);
 
   std::unique_ptr<Waiter> waiter_;
+  std::shared_ptr<ScratchPool> scratch_ = std::make_shared<ScratchPool>();
   std::vector<Call*> under_way_;
   std::exception_ptr failure_;  // the first of any call; thrown by all later ones
   int world_rank_;

@@ -79,12 +79,12 @@ class MessageCommunicator : public Communicator {
   CallContext next_collective() {
     engine_->throw_if_failed();
     const int64_t num_tags = transport_->max_tag() / 2;
-    return {transport_, limits_, static_cast<int>(next_call_++ % num_tags * 2)};
+    return {transport_, engine_->scratch(), limits_, static_cast<int>(next_call_++ % num_tags * 2)};
   }
   CallContext user_call(int tag) {
     engine_->throw_if_failed();
     CHECK(tag <= transport_->max_tag(), "tag ", tag, ", the largest is ", transport_->max_tag());
-    return {transport_, limits_, tag};
+    return {transport_, engine_->scratch(), limits_, tag};
   }
 
   std::shared_ptr<Transport> transport_;

@@ -5,6 +5,7 @@
 // not depend on who was first. Pieces are summed while the next are under way.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "comm/message/collectives.h"
@@ -18,7 +19,7 @@ namespace {
 // Pieces of one round of a reduction: those of this rank's part from all ranks.
 struct Round {
   std::unique_ptr<Batch> batch;
-  std::vector<std::byte> scratch;  // [size - 1][piece], peers in rank order
+  std::optional<Scratch> scratch;  // [size - 1][piece], peers in rank order
 };
 
 // The part of a reduction that all_reduce and reduce_scatter share: which elements of the input
@@ -50,12 +51,12 @@ void post_round(const Reduction& reduction, int64_t index, Round& round) {
   const int rank = reduction.rank(), size = reduction.size();
   const int64_t own_bytes = reduction.piece(rank, index).size() * element;
   round.batch = context.transport->open(Channel::collective, context.tag);
-  round.scratch.resize(static_cast<size_t>(own_bytes * (size - 1)));
+  if (!round.scratch) round.scratch.emplace(context.scratch, own_bytes * (size - 1));
   for (int step = 1; step < size; ++step) {
     const int to = (rank + step) % size, from = (rank + size - step) % size;
     if (own_bytes > 0) {
       const int64_t slot = from < rank ? from : from - 1;
-      recv_bytes(*round.batch, round.scratch.data() + slot * own_bytes, own_bytes, from,
+      recv_bytes(*round.batch, round.scratch->data() + slot * own_bytes, own_bytes, from,
                  context.limits);
     }
     const Range theirs = reduction.piece(to, index);
@@ -76,7 +77,7 @@ void sum_round(const Reduction& reduction, int64_t index, const Round& round, st
   for (int peer = 0; peer < reduction.size(); ++peer) {
     const int64_t slot = peer < rank ? peer : peer - 1;
     inputs.push_back(peer == rank ? reduction.input + own.begin * element
-                                  : round.scratch.data() + slot * own.size() * element);
+                                  : round.scratch->data() + slot * own.size() * element);
   }
   reduce_in_order(inputs, output, own.size(), reduction.dtype, reduction.op);
 }
@@ -106,7 +107,7 @@ std::unique_ptr<Batch> post_gather(const Reduction& reduction, int64_t index, st
 Operation run_small_all_reduce(CallContext context, Buffer inout, ReduceOp op) {
   const int rank = context.transport->rank(), size = context.transport->size();
   const int64_t bytes = inout.bytes();
-  std::vector<std::byte> scratch(static_cast<size_t>(bytes * (size - 1)));
+  const Scratch scratch(context.scratch, bytes * (size - 1));
   std::vector<const void*> inputs(static_cast<size_t>(size), inout.data);
   const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
   for (int step = 1; step < size; ++step) {
