@@ -136,7 +136,8 @@ void fill_pieces(const std::filesystem::path& checkpoint_dir, const Manifest& ma
     index.plan_reads(piece, plan);
   }
   ShardReader reader(checkpoint_dir, manifest);
-  for (const auto& [place, read] : plan) {
+  for (const auto& entry : plan) {
+    const PlannedRead& read = entry.second;
     reader.read(*read.tensor, *read.extent, [&](const Box& part, const unsigned char* data) {
       for (const TensorPiece* piece : read.pieces) {
         copy_common(part, data, read.tensor->dtype, *piece);

@@ -57,6 +57,7 @@ Manifest merge_shares(const std::vector<Manifest>& shares) {
 void commit(TemporaryFolder& folder, const CheckpointContent& content,
             const std::vector<std::string>& share_texts) {
   std::vector<Manifest> shares;
+  shares.reserve(share_texts.size());
   for (const std::string& text : share_texts) {
     shares.push_back(manifest_from_json(text, "a rank's share"));
   }
