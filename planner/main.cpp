@@ -8,8 +8,11 @@
 
 #include "planner/cost/search.h"
 #include "planner/options.h"
+#include "planner/report/plan_report.h"
 #include "planner/report/plan_text.h"
+#include "planner/report/trace.h"
 #include "planner/spec/check.h"
+#include "planner/spec/files.h"
 
 namespace {
 
@@ -29,6 +32,21 @@ void print_tables(const PlanOptions& options, const Job& job, const SearchResult
   if (options.explain || result.plans.empty()) std::cout << rejections_text(result.summary);
 }
 
+void write_files(const PlanOptions& options, const Job& job, const SearchResult& result) {
+  Timeline timeline;
+  if (!result.plans.empty()) {
+    if (!options.out.empty()) write_plan(result.plans.front(), options.out);
+    timeline = predicted_timeline(result.plans.front());
+    if (!options.trace.empty()) {
+      write_text_file(options.trace, trace_json({{"predicted", timeline}}));
+    }
+  }
+  if (!options.report.empty()) {
+    write_text_file(options.report,
+                    plan_report(result.plans, job.cluster, result.summary, timeline));
+  }
+}
+
 int run(const PlanOptions& options) {
   const Request request = make_request(options);
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
@@ -40,9 +58,8 @@ int run(const PlanOptions& options) {
   } else {
     print_tables(options, request.job, result);
   }
-  if (result.plans.empty()) return kExitNoPlan;
-  if (!options.out.empty()) write_plan(result.plans.front(), options.out);
-  return kExitDone;
+  write_files(options, request.job, result);
+  return result.plans.empty() ? kExitNoPlan : kExitDone;
 }
 
 }  // namespace

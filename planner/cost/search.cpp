@@ -20,6 +20,7 @@ namespace argosy {
 namespace {
 
 constexpr const char* kOutOfMemory = "out of memory";
+constexpr const char* kOneStage = "on one stage gpipe is 1f1b with more memory";
 constexpr int64_t kFarAway = std::numeric_limits<int64_t>::max();
 
 // A candidate that divides and fits, with a lower bound of its objective.
@@ -60,7 +61,7 @@ class MeshSearch {
       if (reason.empty()) {
         examine(micro_batch);
       } else {
-        reject(reason, micro_batch);
+        reject(reason, micro_batch, space_.points_per_micro_batch());
       }
     }
     return std::move(result_);
@@ -76,9 +77,9 @@ class MeshSearch {
     return c;
   }
 
-  void reject(const std::string& reason, int64_t micro_batch) {
+  void reject(const std::string& reason, int64_t micro_batch, int64_t num_points) {
     Missed& missed = result_.missed[reason];
-    missed.count += space_.points_per_micro_batch();
+    missed.count += num_points;
     if (missed.nearest.empty()) {
       const Mesh& m = point_.mesh;
       missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " ep=", m.ep,
@@ -108,6 +109,10 @@ class MeshSearch {
     std::vector<StageTime> times;  // the same for every schedule
     for (ScheduleKind schedule : space_.schedules) {
       c.schedule = schedule;
+      if (c.mesh.pp == 1 && schedule == ScheduleKind::gpipe && space_.schedules.size() > 1) {
+        reject(kOneStage, c.micro_batch, 1);
+        continue;
+      }
       const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
       if (memory.total_bytes > usable) {
         note_shortage(memory, c, usable);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 
@@ -67,13 +66,17 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
                        " tokens a step\n");
 }
 
-std::string plan_table(const std::vector<Plan>& plans) {
+TextTable plan_rows(const std::vector<Plan>& plans) {
   TextTable table;
   table.header = {"#",     "tp",     "pp",   "dp",  "ep",    "ZeRO",   "SP",     "mbs",
                   "sched", "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
   table.align.assign(table.header.size(), Align::right);
   for (size_t i = 0; i < plans.size(); ++i) table.rows.push_back(table_row(i + 1, plans[i]));
-  return to_text(table);
+  return table;
+}
+
+std::string plan_table(const std::vector<Plan>& plans) {
+  return to_text(plan_rows(plans));
 }
 
 std::string totals_text(const Plan& plan) {

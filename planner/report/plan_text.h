@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "planner/report/search_summary.h"
+#include "planner/report/text_table.h"
 #include "planner/spec/cluster.h"
 #include "planner/spec/plan.h"
 
@@ -17,6 +18,7 @@ namespace argosy {
 std::string plan_heading(const Plan& plan, const ClusterSpec& cluster);
 
 // One line a plan: mesh, ZeRO, micro-batch, schedule, recomputation and what is predicted.
+TextTable plan_rows(const std::vector<Plan>& plans);
 std::string plan_table(const std::vector<Plan>& plans);
 
 // Run totals of a plan with --tokens: days, money, energy; empty without.

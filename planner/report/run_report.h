@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A training run as one HTML page: what was promised, what happened.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/spec/plan.h"
+#include "planner/spec/timeline.h"
+
+namespace argosy {
+
+// What the page shows of one step; ratios are fractions.
+struct RunStep {
+  int64_t step = 0;
+  double loss = 0, grad_norm = 0;
+  double mfu = 0, step_s = 0, tokens_per_s = 0;
+  std::optional<double> eval_loss;
+};
+
+struct RunReport {
+  Plan plan;                   // with its prediction, if it has one
+  std::vector<RunStep> steps;  // ascending
+  Timeline predicted;          // of one step; empty: not drawn
+  Timeline measured;
+  int64_t peak_bytes = 0;          // measured, of the fullest rank
+  std::vector<std::string> notes;  // plain text, a paragraph each
+};
+
+std::string run_report(const RunReport& report);
+
+}  // namespace argosy
