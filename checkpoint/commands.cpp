@@ -56,7 +56,7 @@ fs::path find_checkpoint(const fs::path& path, std::string* note) {
   for (const fs::path& folder : {path / "checkpoints", path}) {
     const std::vector<int64_t> steps = list_checkpoints(folder);
     if (steps.empty()) continue;
-    const fs::path newest = checkpoint_path(folder, steps.back());
+    fs::path newest = checkpoint_path(folder, steps.back());
     *note = concat("newest of ", steps.size(), " checkpoint", steps.size() > 1 ? "s" : "", ": ",
                    newest.string());
     return newest;

@@ -66,7 +66,7 @@ CommandLine parse(int argc, char** argv) {
 
 std::filesystem::path find(const std::string& path) {
   std::string note;
-  const std::filesystem::path found = find_checkpoint(path, &note);
+  std::filesystem::path found = find_checkpoint(path, &note);
   if (!note.empty()) std::cerr << note << "\n";
   return found;
 }
