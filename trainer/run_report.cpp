@@ -2,9 +2,14 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/run_report.h"
 
+#include <algorithm>
 #include <sstream>
 
-#include "planner/spec/check.h"
+#include "planner/report/run_report.h"
+#include "planner/report/trace.h"
+#include "planner/spec/files.h"
+#include "planner/spec/schedule.h"
+#include "trainer/run/metrics.h"
 
 namespace argosy {
 
@@ -28,6 +33,40 @@ void append_timeline(const std::string& text, Timeline* timeline) {
   }
 }
 
-void write_run_report(const RunDir&, const Plan&, const Timeline&) {}
+namespace {
+
+// The step that the plan promises; empty without a prediction (a plan run at another precision).
+Timeline predicted_step(const Plan& plan) {
+  if (plan.predicted.stages.empty()) return {};
+  return simulate(build_schedule(plan.schedule, static_cast<int>(plan.num_stages()),
+                                 static_cast<int>(plan.num_microbatches())),
+                  plan.predicted.stages);
+}
+
+RunStep run_step_of(const StepMetrics& metrics) {
+  return {.step = metrics.step,
+          .loss = metrics.loss,
+          .grad_norm = metrics.grad_norm,
+          .mfu = metrics.mfu,
+          .step_s = metrics.step_s,
+          .tokens_per_s = metrics.tokens_per_s,
+          .eval_loss = metrics.eval_loss};
+}
+
+}  // namespace
+
+void write_run_report(const RunDir& run_dir, const Plan& plan, const Timeline& measured) {
+  RunReport report;
+  report.plan = plan;
+  report.predicted = predicted_step(plan);
+  report.measured = measured;
+  for (const StepMetrics& metrics : read_metrics(run_dir.metrics())) {
+    report.steps.push_back(run_step_of(metrics));
+    report.peak_bytes = std::max(report.peak_bytes, metrics.peak_bytes);
+  }
+  write_text_file(run_dir.report(), run_report(report));
+  write_text_file(run_dir.trace(),
+                  trace_json({{"predicted", report.predicted}, {"measured", measured}}));
+}
 
 }  // namespace argosy
