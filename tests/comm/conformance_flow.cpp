@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 
@@ -109,9 +110,20 @@ void check_split(Communicator& world) {
   half->barrier();
 }
 
-// Nobody leaves before the last has come: after it every rank sees every rank's message.
+// Nobody leaves before the last has come.
 void check_barrier(Communicator& world) {
-  for (int i = 0; i < 20; ++i) world.barrier();
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kLate = std::chrono::milliseconds(20);
+  for (int late = 0; late < world.size(); ++late) {
+    // The late rank tells when it came: steady clocks of one host agree.
+    world.barrier();
+    if (world.rank() == late) std::this_thread::sleep_for(kLate);
+    int64_t came = Clock::now().time_since_epoch().count();
+    world.barrier();
+    const int64_t left = Clock::now().time_since_epoch().count();
+    world.broadcast({&came, 1, DType::fp64}, late);  // 8 bytes, only moved
+    EXPECT_GE(left, came) << "rank " << world.rank() << " left before rank " << late << " came";
+  }
 }
 
 void check_wrong_arguments(Communicator& world) {
