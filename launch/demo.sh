@@ -109,9 +109,8 @@ make_plan() { run "$bin/argosy-plan" "${JOB[@]}" --fix "$1" --out "$2" "${@:3}";
 # train PLAN RUN_DIR STEPS [options of argosy-train]
 train() { run "$bin/argosy-launch" --plan "$1" -- --run-dir "$2" --steps "$3" "${@:4}"; }
 
-sample() {
-  run "$bin/argosy-launch" --plan "$1" -- --run-dir "$2" --generate "$3" --max-new-tokens 300
-}
+# sample RUN_DIR PROMPT: a continuation by its newest checkpoint, on one rank.
+sample() { run "$bin/argosy-train" --run-dir "$1" --generate "$2" --max-new-tokens 300; }
 
 # Exit code 0 as long as every weight of the first checkpoint is in the second, bit for bit; adapters are left out.
 prove_base_unchanged() {
@@ -138,7 +137,7 @@ main() {
   heading "4/7 Train on 4 ranks: $FIRST_LAYOUT"
   train "$demo/first.json" "$demo/pretrain" "$STEPS" --data "$data/train.txt" --eval-data "$data/eval.txt" \
     --lr 2e-3 --warmup 20
-  sample "$demo/first.json" "$demo/pretrain" "Ship, a large vessel"
+  sample "$demo/pretrain" "Ship, n. A large vessel"
 
   heading "5/7 Resume under another layout: $SECOND_LAYOUT"
   make_plan "$SECOND_LAYOUT" "$demo/second.json"

@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <ostream>
+#include <string>
+#include <system_error>
 
 #include "planner/spec/check.h"
 #include "trainer/run/step_line.h"
@@ -34,12 +37,23 @@ std::string_view colour_of(Emphasis emphasis) {
   CHECK(false, "emphasis ", static_cast<int>(emphasis));
 }
 
+// mpirun gives its ranks a pseudo-terminal, wherever its own output goes: then what counts is the
+// output of the process that started us (mpirun, or its daemon on another host).
+bool reaches_terminal(int fd) {
+  if (::isatty(fd) != 1) return false;
+  if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
+  std::error_code code;
+  const std::string target =
+      std::filesystem::read_symlink(concat("/proc/", ::getppid(), "/fd/", fd), code).string();
+  return target.starts_with("/dev/pts/") || target.starts_with("/dev/tty");
+}
+
 }  // namespace
 
 Terminal detect_terminal(int fd) {
   Terminal terminal;
   const char* type = std::getenv("TERM");
-  terminal.rewrites = ::isatty(fd) == 1 && type != nullptr && std::string_view(type) != "dumb";
+  terminal.rewrites = reaches_terminal(fd) && type != nullptr && std::string_view(type) != "dumb";
   const char* no_color = std::getenv("NO_COLOR");
   terminal.colours = terminal.rewrites && (no_color == nullptr || *no_color == '\0');
   struct winsize size = {};

@@ -20,7 +20,7 @@ struct Terminal {
   int columns = 80;
 };
 
-// What `fd` (1 for stdout) is connected to.
+// What `fd` (1 for stdout) is connected to; under mpirun, what mpirun's is connected to.
 Terminal detect_terminal(int fd);
 
 class Progress {
