@@ -128,6 +128,7 @@ Request make_request(const PlanOptions& options) {
   job.global_batch = options.global_batch > 0
                          ? options.global_batch
                          : default_global_batch(job.model, job.cluster, job.seq_len, unit);
+  check_fixed(job, request.fixed);
   return request;
 }
 

@@ -40,9 +40,29 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           p.days > 0 ? format_fixed(p.days, 1) : "-"};
 }
 
-std::string stage_row_bytes(const Prediction& p, MemoryCategory category) {
+std::string category_text(const Prediction& p, MemoryCategory category) {
   return concat(to_string(category), " ",
                 format_bytes(p.memory_bytes[static_cast<size_t>(category)]));
+}
+
+bool same_stage(const Plan& plan, size_t a, size_t b) {
+  const StageDurations &x = plan.predicted.stages[a], &y = plan.predicted.stages[b];
+  return plan.layers_per_stage[a] == plan.layers_per_stage[b] && x.forward_s == y.forward_s &&
+         x.backward_s == y.backward_s && x.send_activation_s == y.send_activation_s &&
+         x.send_gradient_s == y.send_gradient_s && x.reduce_s == y.reduce_s &&
+         x.optimizer_s == y.optimizer_s;
+}
+
+// Stages [begin, end), which are equal.
+std::vector<std::string> stage_row(const Plan& plan, size_t begin, size_t end) {
+  const StageDurations& d = plan.predicted.stages[begin];
+  return {end == begin + 1 ? std::to_string(begin) : concat(begin, "-", end - 1),
+          std::to_string(plan.layers_per_stage[begin]),
+          format_seconds(d.forward_s),
+          format_seconds(d.backward_s),
+          format_seconds(std::max(d.send_activation_s, d.send_gradient_s)),
+          format_seconds(d.reduce_s),
+          format_seconds(d.optimizer_s)};
 }
 
 }  // namespace
@@ -58,12 +78,12 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
     text += concat(", ", format_count(static_cast<double>(count.trainable)), " trainable");
   }
   text += concat(" | ", cluster.name, ": ", format_grouped(plan.mesh.world_size()), " x ",
-                 cluster.accelerator.name, "\n");
-  return text + concat(to_string(plan.task), ", ", to_string(plan.precision), ", ",
-                       to_string(plan.optimizer), ", ", format_grouped(plan.global_batch),
-                       " sequences of ", format_grouped(plan.seq_len), " = ",
-                       format_count(static_cast<double>(plan.tokens_per_step())),
-                       " tokens a step\n");
+                 cluster.accelerator.name);
+  return wrap(text, kColumns, "    ") +
+         concat(to_string(plan.task), ", ", to_string(plan.precision), ", ",
+                to_string(plan.optimizer), ", ", format_grouped(plan.global_batch),
+                " sequences of ", format_grouped(plan.seq_len), " = ",
+                format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step\n");
 }
 
 TextTable plan_rows(const std::vector<Plan>& plans) {
@@ -111,26 +131,26 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
                             format_bytes(cluster.accelerator.memory_bytes), " (",
                             format_bytes(cluster.accelerator.reserved_bytes), " reserved) =");
   for (int i = 0; i < kNumMemoryCategories; ++i) {
-    text += concat(i == 0 ? " " : " + ", stage_row_bytes(p, static_cast<MemoryCategory>(i)));
+    text += concat(i == 0 ? " " : " + ", category_text(p, static_cast<MemoryCategory>(i)));
   }
   text = wrap(text, kColumns, "    ");
   TextTable table;
   table.header = {"stage", "layers", "forward", "backward", "send", "reduce", "update"};
   table.align.assign(table.header.size(), Align::right);
-  for (size_t i = 0; i < p.stages.size(); ++i) {
-    const StageDurations& d = p.stages[i];
-    table.rows.push_back({std::to_string(i), std::to_string(plan.layers_per_stage[i]),
-                          format_seconds(d.forward_s), format_seconds(d.backward_s),
-                          format_seconds(std::max(d.send_activation_s, d.send_gradient_s)),
-                          format_seconds(d.reduce_s), format_seconds(d.optimizer_s)});
+  for (size_t i = 0; i < p.stages.size();) {
+    size_t end = i + 1;
+    while (end < p.stages.size() && same_stage(plan, i, end)) ++end;
+    table.rows.push_back(stage_row(plan, i, end));
+    i = end;
   }
   text += concat(plan.num_microbatches(), " micro-batches a step; seconds of one micro-batch:\n");
   text += to_text(table);
-  return text + concat("communication that nothing hides: ", format_seconds(p.exposed_comm_s),
-                       " of ", format_seconds(p.step_s), "; ", format_fixed(p.tflops_per_device, 1),
-                       " TFLOP/s a device; MFU ", format_percent(p.mfu), " (",
-                       format_percent(p.mfu_palm), " with full attention), HFU ",
-                       format_percent(p.hfu), "\n");
+  return text + wrap(concat("communication that nothing hides: ", format_seconds(p.exposed_comm_s),
+                            " of ", format_seconds(p.step_s), "; ",
+                            format_fixed(p.tflops_per_device, 1), " TFLOP/s a device; MFU ",
+                            format_percent(p.mfu), " (", format_percent(p.mfu_palm),
+                            " with full attention), HFU ", format_percent(p.hfu)),
+                     kColumns, "    ");
 }
 
 }  // namespace argosy

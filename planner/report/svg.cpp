@@ -19,7 +19,7 @@ namespace {
 constexpr double kWidth = 960, kLabelWidth = 64;
 constexpr double kRowHeight = 22, kBarHeight = 16;
 constexpr int kMostRanks = 32;
-constexpr double kNarrowest = 0.3;  // narrower events of a kind are joined
+constexpr double kNarrowest = 1.2;  // narrower events of a kind are joined
 constexpr size_t kMostPoints = 1000;
 
 std::string number(double value) {

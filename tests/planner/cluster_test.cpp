@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "planner/cost/compute.h"
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+
+namespace argosy {
+namespace {
+
+std::string config(const std::string& name) {
+  return std::string(ARGOSY_SOURCE_DIR "/configs/clusters/") + name + ".json";
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+// The message of the ConfigError that reading `text` throws.
+std::string error_of(const std::string& text) {
+  try {
+    parse_cluster(text, "x", "x.json");
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Cluster, EveryConfigurationReads) {
+  const struct {
+    const char* name;
+    int64_t devices, per_node;
+    double bf16;
+  } kExpected[] = {{"local-cpu", 2, 2, 165e9},
+                   {"a100-2048", 2048, 8, 312e12},
+                   {"a100-25k", 24960, 8, 312e12},
+                   {"h100-8192", 8192, 8, 989e12},
+                   {"h200-8", 8, 8, 989e12}};
+  for (const auto& expected : kExpected) {
+    const ClusterReading reading = read_cluster(config(expected.name));
+    EXPECT_EQ(reading.cluster.name, expected.name);
+    EXPECT_EQ(reading.cluster.num_devices, expected.devices);
+    EXPECT_EQ(reading.cluster.devices_per_node, expected.per_node);
+    EXPECT_GT(reading.cluster.accelerator.peak_flops_per_s(Precision::bf16), 0);
+    EXPECT_TRUE(reading.warnings.empty()) << expected.name;
+    EXPECT_GT(reading.cluster.goodput(), 0.8) << expected.name;
+  }
+}
+
+TEST(Cluster, WritesWhatItReads) {
+  const ClusterSpec cluster = read_cluster(config("a100-2048")).cluster;
+  const std::string text = to_json(cluster, "copy");
+  const ClusterSpec copy = parse_cluster(text, "y", "copy.json").cluster;
+  EXPECT_EQ(to_json(copy, "copy"), text);
+  EXPECT_EQ(copy.num_devices, cluster.num_devices);
+  EXPECT_EQ(copy.accelerator.matmul_efficiency.size(),
+            cluster.accelerator.matmul_efficiency.size());
+}
+
+TEST(Cluster, ErrorsNameFileAndKey) {
+  const std::string good = to_json(read_cluster(config("h200-8")).cluster, "test");
+  const auto expect = [&](const std::string& from, const std::string& to, const std::string& key) {
+    const std::string message = error_of(replaced(good, from, to));
+    EXPECT_NE(message.find("x.json"), std::string::npos) << message;
+    EXPECT_NE(message.find(key), std::string::npos) << message;
+  };
+  expect("\"num_devices\": 8", "\"num_devices\": 0", "num_devices");
+  expect("\"num_devices\": 8", "\"num_device\": 8", "num_devices");
+  expect("\"memory_bytes\": ", "\"memory_byte\": 1, \"memory_bytes\": ", "memory_byte");
+  expect("\"device\": \"cuda\"", "\"device\": \"tpu\"", "tpu");
+  expect("\"pue\": 1.1", "\"pue\": 0", "pue");
+  expect("\"devices\": 8", "\"devices\": 4", "tiers");
+  expect("\"memory_efficiency\": [", "\"memory_efficiency\": [[1, 2],", "memory_efficiency");
+}
+
+TEST(Cluster, EfficiencyIsLinearInTheLogarithm) {
+  const EfficiencyCurve curve = {{1e3, 0.2}, {1e5, 0.6}};
+  EXPECT_DOUBLE_EQ(efficiency_at(curve, 1), 0.2);
+  EXPECT_NEAR(efficiency_at(curve, 1e4), 0.4, 1e-12);
+  EXPECT_DOUBLE_EQ(efficiency_at(curve, 1e9), 0.6);
+  EXPECT_DOUBLE_EQ(efficiency_at({}, 5), 1.0);
+}
+
+// 100 devices that fail once in 10,000 hours: every 100 h = 360,000 s one of them. Stall 2 s:
+// T = sqrt(2 * 2 * 360000) = 1200 s; lost 2/1200 + (600 + 300)/360000.
+TEST(Cluster, GoodputByYoung) {
+  ClusterSpec cluster;
+  cluster.num_devices = 100;
+  cluster.device_mtbf_hours = 10000;
+  cluster.checkpoint_s = 2;
+  cluster.restart_s = 300;
+  EXPECT_NEAR(cluster.goodput(), 1 - 2.0 / 1200 - 900.0 / 360000, 1e-12);
+  cluster.device_mtbf_hours = 0;
+  EXPECT_EQ(cluster.goodput(), 1);
+}
+
+TEST(Cluster, RanksThatShareCoresGetTheirShare) {
+  const ClusterSpec cpu = read_cluster(config("local-cpu")).cluster;
+  const ClusterSpec shared = with_devices(cpu, 8);
+  EXPECT_EQ(shared.num_devices, 8);
+  EXPECT_EQ(shared.devices_per_node, 8);
+  EXPECT_DOUBLE_EQ(shared.accelerator.fp32_flops_per_s, cpu.accelerator.fp32_flops_per_s / 4);
+  EXPECT_DOUBLE_EQ(shared.accelerator.memory_bytes_per_s, cpu.accelerator.memory_bytes_per_s / 4);
+  EXPECT_EQ(shared.accelerator.memory_bytes, cpu.accelerator.memory_bytes / 4);
+  EXPECT_DOUBLE_EQ(shared.tiers[0].bytes_per_s, cpu.tiers[0].bytes_per_s / 4);
+  EXPECT_DOUBLE_EQ(with_devices(cpu, 1).accelerator.fp32_flops_per_s,
+                   cpu.accelerator.fp32_flops_per_s);
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// argosy-plan as scripts see it: exit codes, what is on which stream, files, first answers.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "planner/spec/files.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+struct Result {
+  int exit_code = -1;
+  std::string out, err;
+};
+
+// A folder of this test program, removed at its end.
+class Scratch : public testing::Environment {
+ public:
+  static fs::path path() {
+    return fs::temp_directory_path() / ("argosy_plan_cli_test." + std::to_string(getpid()));
+  }
+  void SetUp() override { fs::create_directories(path()); }
+  void TearDown() override { fs::remove_all(path()); }
+};
+[[maybe_unused]] const testing::Environment* const kScratch =
+    testing::AddGlobalTestEnvironment(new Scratch);
+
+std::string scratch(const std::string& name) {
+  return (Scratch::path() / name).string();
+}
+
+std::string write(const std::string& name, const std::string& text) {
+  std::ofstream(scratch(name)) << text;
+  return scratch(name);
+}
+
+// Runs from /, so that configurations must be found relative to the program.
+Result plan(const std::string& arguments) {
+  const std::string out = scratch("out"), err = scratch("err");
+  const std::string command = "cd / && " ARGOSY_BINARY_DIR "/argosy-plan " + arguments + " > '" +
+                              out + "' 2> '" + err + "'";
+  const int status = std::system(command.c_str());
+  Result result;
+  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  result.out = read_text_file(out);
+  result.err = read_text_file(err);
+  return result;
+}
+
+const std::string kSmall = "--model configs/models/demo-moe.json --cluster local-cpu ";
+
+TEST(PlanCli, PrintsATable) {
+  const Result result = plan(kSmall + "--devices 2");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.err, "");
+  for (const char* term :
+       {"tp", "pp", "dp", "ep", "ZeRO", "MFU", "tok/s", "bubble", "candidates"}) {
+    EXPECT_NE(result.out.find(term), std::string::npos) << term;
+  }
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+}
+
+TEST(PlanCli, JsonAloneOnStdout) {
+  const Result result = plan(kSmall + "--devices 4 --json --top 2 --explain");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("warning"), std::string::npos);  // 4 ranks on 2 cores
+  const Json json = Json::parse(result.out);
+  EXPECT_EQ(json["plans"].size(), 2u);
+  EXPECT_LE(json["plans"][0]["predicted"]["step_s"], json["plans"][1]["predicted"]["step_s"]);
+}
+
+TEST(PlanCli, WritesThePlanThatItPrints) {
+  const std::string path = scratch("plan.json");
+  const Result result =
+      plan(kSmall + "--devices 4 --fix tp=2,ep=2,pp=2,zero=1 --json --out " + path + " --report " +
+           scratch("p.html") + " --trace " + scratch("t.json"));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json json = Json::parse(result.out);
+  const Plan read = read_plan(path);
+  validate(read);
+  EXPECT_EQ(read.mesh.tp, 2);
+  EXPECT_EQ(read.mesh.ep, 2);
+  EXPECT_EQ(read.mesh.pp, 2);
+  EXPECT_EQ(read.zero_stage, 1);
+  EXPECT_EQ(read.predicted.step_s, json["plans"][0]["predicted"]["step_s"]);
+  EXPECT_EQ(read.predicted.stages.size(), 2u);
+  EXPECT_TRUE(read_text_file(scratch("p.html")).starts_with("<!doctype html>"));
+  EXPECT_FALSE(Json::parse(read_text_file(scratch("t.json")))["traceEvents"].empty());
+}
+
+TEST(PlanCli, SameAnswerWithAnyThreads) {
+  const auto answer = [](const char* threads) {
+    Json json = Json::parse(
+        plan("--model mixtral-8x7b --cluster a100-2048 --json --threads " + std::string(threads))
+            .out);
+    json["search"].erase("seconds");
+    return json;
+  };
+  EXPECT_EQ(answer("1"), answer("2"));
+}
+
+TEST(PlanCli, NoPlanIsExitThree) {
+  const Result json = plan("--model llama-3.1-405b --cluster h200-8 --json");
+  EXPECT_EQ(json.exit_code, 3);
+  const Json parsed = Json::parse(json.out);
+  EXPECT_TRUE(parsed["plans"].empty());
+  ASSERT_FALSE(parsed["rejected"].empty());
+  const Result table = plan("--model llama-3.1-405b --cluster h200-8");
+  EXPECT_EQ(table.exit_code, 3);
+  EXPECT_NE(table.out.find("out of memory"), std::string::npos);
+  EXPECT_NE(table.out.find("short by"), std::string::npos);
+}
+
+TEST(PlanCli, ConfigFileHoldsOptions) {
+  const std::string config =
+      write("plan.cfg", "model = demo-moe\ncluster = local-cpu\ndevices = 2\nfix = dp=2\n");
+  const Result result = plan("--config " + config + " --fix tp=2 --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Json::parse(result.out)["plans"][0]["mesh"]["tp"], 2);  // the command line wins
+  const std::string unknown = write("bad.cfg", "modle = demo-moe\n");
+  EXPECT_EQ(plan("--config " + unknown).exit_code, 2);
+}
+
+TEST(PlanCli, LoraPlans) {
+  const Result result = plan(kSmall +
+                             "--devices 2 --task lora --lora-rank 8 --lora-alpha 16 "
+                             "--lora-targets q_proj,v_proj --out " +
+                             scratch("lora.json"));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Plan read = read_plan(scratch("lora.json"));
+  EXPECT_EQ(read.task, Task::lora);
+  EXPECT_EQ(read.lora.rank, 8);
+  EXPECT_EQ(read.lora.alpha, 16.0);
+  EXPECT_EQ(read.lora.targets, (std::vector<std::string>{"q_proj", "v_proj"}));
+}
+
+// One message, exit 2, nothing on stdout.
+void expect_mistake(const std::string& arguments, const std::string& named) {
+  const Result result = plan(arguments);
+  EXPECT_EQ(result.exit_code, 2) << arguments << "\n" << result.err;
+  EXPECT_EQ(result.out, "") << arguments;
+  EXPECT_NE(result.err.find(named), std::string::npos) << arguments << "\n" << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+}
+
+TEST(PlanCli, MistakesAreOneMessage) {
+  expect_mistake("", "--model");
+  expect_mistake("--model llama-65b", "--cluster");
+  expect_mistake("--model nowhere.json --cluster local-cpu", "nowhere.json");
+  expect_mistake("--model llama-65b --cluster nowhere", "nowhere");
+  expect_mistake(kSmall + "--devices 0", "--devices");
+  expect_mistake(kSmall + "--devices two", "two");
+  expect_mistake(kSmall + "--global-batch -4", "--global-batch");
+  expect_mistake(kSmall + "--seq-len 0", "--seq-len");
+  expect_mistake(kSmall + "--tokens -1", "--tokens");
+  expect_mistake(kSmall + "--top 0", "--top");
+  expect_mistake(kSmall + "--task dance", "dance");
+  expect_mistake(kSmall + "--optimizer lion", "lion");
+  expect_mistake(kSmall + "--precision fp8", "fp8");
+  expect_mistake(kSmall + "--precision int4", "int4");
+  expect_mistake(kSmall + "--objective fun", "fun");
+  expect_mistake(kSmall + "--lora-rank 4", "--lora-rank");
+  expect_mistake(kSmall + "--task lora --lora-targets nothing", "nothing");
+  expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
+  expect_mistake(kSmall + "--fix speed=9", "speed");
+  expect_mistake(kSmall + "--score runs.csv", "score");
+  expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "2048");
+  expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048", "1024");
+  expect_mistake("--model " + write("m.json", "{\"model_type\": ") + " --cluster local-cpu",
+                 "m.json");
+  expect_mistake("--model demo-moe --cluster " + write("c.json", "{\"device\": \"cpu\"}"),
+                 "c.json");
+}
+
+TEST(PlanCli, HelpNamesEveryOption) {
+  const Result result = plan("--help");
+  EXPECT_EQ(result.exit_code, 0);
+  for (const char* option :
+       {"--model",     "--cluster",   "--devices",   "--seq-len",    "--global-batch",
+        "--tokens",    "--task",      "--lora-rank", "--lora-alpha", "--lora-targets",
+        "--optimizer", "--precision", "--objective", "--fix",        "--top",
+        "--out",       "--json",      "--explain",   "--report",     "--trace",
+        "--threads",   "--seed",      "--config"}) {
+    EXPECT_NE(result.out.find(option), std::string::npos) << option;
+  }
+}
+
+// arXiv:2302.13971 section 2.4: 1.4T tokens on 2,048 A100 80 GB take about 21 days.
+TEST(FirstAnswers, Llama65b) {
+  const Result result = plan(
+      "--model configs/models/llama-65b.json --cluster configs/clusters/a100-2048.json "
+      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json best = Json::parse(result.out)["plans"][0];
+  EXPECT_GE(best["predicted"]["days"], 18.0);
+  EXPECT_LE(best["predicted"]["days"], 24.0);
+  EXPECT_EQ(Json::parse(plan("--model llama-65b --cluster a100-2048 --tokens 1.4e12 --json")
+                            .out)["plans"][0]["global_batch"],
+            2048);
+}
+
+// Press reports of GPT-4's training (SemiAnalysis, July 2023): tp 8 and pp 15 on about 25,000 A100,
+// 13T tokens, MFU of 32 to 36%, 90 to 100 days.
+TEST(FirstAnswers, Gpt4Moe) {
+  const Result result =
+      plan("--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1 --tokens 13e12 --json");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json best = Json::parse(result.out)["plans"][0];
+  EXPECT_EQ(best["mesh"]["dp"], 208);
+  EXPECT_EQ(best["seq_len"], 8192);
+  EXPECT_GE(best["predicted"]["mfu"], 0.32);
+  EXPECT_LE(best["predicted"]["mfu"], 0.36);
+  EXPECT_GE(best["predicted"]["days"], 90.0);
+  EXPECT_LE(best["predicted"]["days"], 100.0);
+}
+
+TEST(FirstAnswers, TheWholeSpaceOfALargeCluster) {
+  const auto start = std::chrono::steady_clock::now();
+  const Result result = plan("--model gpt4-moe --cluster a100-25k --json");
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_GT(Json::parse(result.out)["search"]["candidates"], 100'000);
+  EXPECT_LT(seconds, 20);  // about half a second; builds with sanitizers are slower
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "planner/cost/search.h"
+#include "planner/report/html.h"
+#include "planner/report/plan_report.h"
+#include "planner/report/plan_text.h"
+#include "planner/report/run_report.h"
+#include "planner/report/svg.h"
+#include "planner/report/timeline_kind.h"
+#include "planner/report/trace.h"
+#include "planner/report/units.h"
+#include "tests/planner/small_jobs.h"
+
+namespace argosy {
+namespace {
+
+SearchResult small_search() {
+  return search(small_job(SmallModel::moe, 8, 16), parse_fixed("pp=2"), 4, 1);
+}
+
+size_t count_of(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Units, ReadWell) {
+  EXPECT_EQ(format_bytes(512), "512 B");
+  EXPECT_EQ(format_bytes(65'712'999'424), "61.2 GiB");
+  EXPECT_EQ(format_seconds(0.8124), "812 ms");
+  EXPECT_EQ(format_seconds(34.21), "34.2 s");
+  EXPECT_EQ(format_seconds(15e-6), "15.0 us");
+  EXPECT_EQ(format_count(80'600), "80.6k");
+  EXPECT_EQ(format_count(950), "950");
+  EXPECT_EQ(format_count(13e12), "13.0T");
+  EXPECT_EQ(format_percent(0.4123), "41.2%");
+  EXPECT_EQ(format_grouped(24960), "24,960");
+  EXPECT_EQ(format_grouped(-1234567), "-1,234,567");
+  EXPECT_EQ(format_grouped(100), "100");
+}
+
+TEST(Timeline, KindsFollowTheNames) {
+  EXPECT_EQ(event_kind("0F3"), EventKind::forward);
+  EXPECT_EQ(event_kind("12B0"), EventKind::backward);
+  EXPECT_EQ(event_kind("1SEND_B0"), EventKind::transfer);
+  EXPECT_EQ(event_kind("wait 1RECV_F0"), EventKind::wait);
+  EXPECT_EQ(event_kind("reduce"), EventKind::reduce);
+  EXPECT_EQ(event_kind("optimizer"), EventKind::optimizer);
+  EXPECT_EQ(event_kind("checkpoint"), EventKind::other);
+}
+
+TEST(PlanText, FitsAHundredColumns) {
+  const SearchResult result = small_search();
+  ASSERT_FALSE(result.plans.empty());
+  const ClusterSpec cluster = small_job(SmallModel::moe, 8, 16).cluster;
+  for (const std::string& text :
+       {plan_table(result.plans), rejections_text(result.summary),
+        breakdown_text(result.plans.front(), cluster), totals_text(result.plans.front())}) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  }
+}
+
+TEST(PlanText, JsonHasTheAgreedShape) {
+  const SearchResult result = small_search();
+  const auto json = nlohmann::json::parse(plans_json(result.plans, result.summary));
+  ASSERT_EQ(json["plans"].size(), 4u);
+  const auto& plan = json["plans"][0];
+  for (const char* key : {"tp", "pp", "dp", "cp", "ep", "etp"}) {
+    EXPECT_TRUE(plan["mesh"][key].is_number_integer()) << key;
+  }
+  for (const char* key : {"zero_stage", "micro_batch", "global_batch", "seq_len", "virtual_stages",
+                          "recompute_layers"}) {
+    EXPECT_TRUE(plan[key].is_number_integer()) << key;
+  }
+  EXPECT_TRUE(plan["schedule"].is_string());
+  EXPECT_TRUE(plan["recompute"].is_string());
+  const auto& predicted = plan["predicted"];
+  for (const char* key : {"step_s", "mfu", "hfu", "tokens_per_s", "tokens_per_s_per_device",
+                          "tflops_per_device", "bubble_fraction", "exposed_comm_s", "days",
+                          "goodput", "cost_usd", "energy_kwh", "carbon_kg"}) {
+    EXPECT_TRUE(predicted[key].is_number()) << key;
+  }
+  int64_t sum = 0;
+  for (const char* key :
+       {"parameters", "gradients", "optimizer", "activations", "buffers", "workspace"}) {
+    sum += predicted["memory_bytes"][key].get<int64_t>();
+  }
+  EXPECT_EQ(predicted["memory_bytes"]["peak"], sum);
+  for (const char* key : {"candidates", "evaluated", "feasible", "seconds"}) {
+    EXPECT_TRUE(json["search"][key].is_number()) << key;
+  }
+  for (const auto& rejected : json["rejected"]) {
+    EXPECT_TRUE(rejected["reason"].is_string() && rejected["count"].is_number_integer() &&
+                rejected["nearest"].is_string());
+  }
+}
+
+TEST(PlanReport, IsOneFile) {
+  const SearchResult result = small_search();
+  const std::string page = plan_report(result.plans, small_job(SmallModel::moe, 8, 16).cluster,
+                                       result.summary, predicted_timeline(result.plans.front()));
+  EXPECT_TRUE(page.starts_with("<!doctype html>"));
+  EXPECT_EQ(count_of(page, "<svg"), count_of(page, "</svg>"));
+  EXPECT_EQ(count_of(page, "<table>"), 2u);
+  for (const char* loaded : {"http://", "https://", "<script", "src="}) {
+    EXPECT_EQ(page.find(loaded), page.npos) << loaded;
+  }
+}
+
+TEST(PlanReport, SaysThatNothingFits) {
+  SearchSummary summary;
+  summary.rejected = {{"out of <memory>", 7, "short by 1 GiB"}};
+  const std::string page = plan_report({}, {}, summary, {});
+  EXPECT_NE(page.find("No plan fits"), page.npos);
+  EXPECT_NE(page.find("out of &lt;memory&gt;"), page.npos);
+}
+
+TEST(Trace, HasATrackPerRankAndOneForItsTransfers) {
+  Timeline timeline;
+  timeline.events = {{0, "0F0", 0, 1e-3}, {0, "0SEND_F0", 1e-3, 2e-3}, {1, "1F0", 2e-3, 3.5e-3}};
+  const auto json =
+      nlohmann::json::parse(trace_json({{"predicted", timeline}, {"measured", timeline}}));
+  int complete = 0, processes = 0;
+  for (const auto& event : json["traceEvents"]) {
+    if (event["ph"] == "X") ++complete;
+    if (event["name"] == "process_name") ++processes;
+    if (event["name"] == "1F0") {
+      EXPECT_NEAR(event["ts"].get<double>(), 2000, 1e-6);
+      EXPECT_NEAR(event["dur"].get<double>(), 1500, 1e-6);
+      EXPECT_EQ(event["tid"], 2);
+    }
+    if (event["name"] == "0SEND_F0") {
+      EXPECT_EQ(event["tid"], 1);
+    }
+  }
+  EXPECT_EQ(complete, 6);
+  EXPECT_EQ(processes, 2);
+}
+
+TEST(Svg, TimelinesStayBounded) {
+  Timeline timeline;
+  timeline.step_s = 1;
+  for (int rank = 0; rank < 200; ++rank) {
+    for (int i = 0; i < 2000; ++i) timeline.events.push_back({rank, "0F0", i / 2e3, (i + 1) / 2e3});
+  }
+  const std::string svg = timeline_svg(timeline, timeline.step_s);
+  EXPECT_EQ(count_of(svg, ">rank "), 32u);
+  EXPECT_LT(svg.size(), 5'000'000u);
+}
+
+TEST(RunReport, ShowsPlanAndRun) {
+  RunReport report;
+  report.plan = small_search().plans.front();
+  report.predicted = report.measured = predicted_timeline(report.plan);
+  for (int step = 1; step <= 20; ++step) {
+    RunStep s;
+    s.step = step;
+    s.loss = 5.0 / step;
+    s.mfu = 0.4;
+    s.step_s = 0.1;
+    if (step % 10 == 0) s.eval_loss = s.loss + 0.1;
+    report.steps.push_back(s);
+  }
+  report.steps[3].loss = std::numeric_limits<double>::quiet_NaN();
+  report.notes = {"resumed <twice>"};
+  const std::string page = run_report(report);
+  for (const char* expected : {"loss", "evaluation loss", "A step as planned", "A step as measured",
+                               "resumed &lt;twice&gt;", "40.0%"}) {
+    EXPECT_NE(page.find(expected), page.npos) << expected;
+  }
+  EXPECT_EQ(page.find("nan,"), page.npos);
+}
+
+TEST(RunReport, AnEmptyRunHasAPageToo) {
+  EXPECT_NE(run_report({}).find("</html>"), std::string::npos);
+}
+
+TEST(Html, Escapes) {
+  EXPECT_EQ(escape_html("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;");
+}
+
+}  // namespace
+}  // namespace argosy

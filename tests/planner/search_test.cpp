@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/search.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "planner/cost/search_space.h"
+#include "planner/cost/totals.h"
+#include "planner/report/plan_text.h"
+#include "planner/spec/check.h"
+#include "tests/planner/small_jobs.h"
+
+namespace argosy {
+namespace {
+
+std::string key_of(const Plan& plan) {
+  return concat(to_string(plan.mesh), " ", plan.micro_batch, " ", plan.zero_stage, " ",
+                to_string(plan.schedule), " ", to_string(plan.recompute.front()), " ",
+                plan.sequence_parallel);
+}
+
+struct BruteForce {
+  int64_t num_points = 0;
+  std::vector<Plan> feasible;  // best first
+};
+
+// Every combination of every number, asked one by one: validate() says what divides.
+BruteForce brute_force(const Job& job) {
+  BruteForce result;
+  LayerCostCache cache(job);
+  const int64_t devices = job.num_devices();
+  const int64_t most_experts = std::max<int64_t>(1, job.model.moe.num_experts);
+  for (int64_t tp = 1; tp <= devices; ++tp) {
+    for (int64_t pp = 1; pp * tp <= devices; ++pp) {
+      if (devices % (tp * pp) != 0) continue;
+      for (int64_t ep = 1; ep <= most_experts; ++ep) {
+        for (int64_t micro_batch = 1; micro_batch <= job.global_batch; ++micro_batch) {
+          for (int rest = 0; rest < 8; ++rest) {
+            Candidate c;
+            c.mesh.tp = tp;
+            c.mesh.pp = pp;
+            c.mesh.dp = devices / tp / pp;
+            c.mesh.ep = ep;
+            c.sequence_parallel = tp > 1;
+            c.micro_batch = micro_batch;
+            c.zero_stage = rest % 2;
+            c.schedule = rest / 2 % 2 == 0 ? ScheduleKind::one_f_one_b : ScheduleKind::gpipe;
+            c.recompute = rest / 4 == 0 ? Recompute::none : Recompute::full;
+            if (pp == 1 && c.schedule == ScheduleKind::gpipe) continue;
+            try {
+              Verdict verdict = evaluate(job, c, cache);
+              ++result.num_points;
+              if (verdict.feasible) result.feasible.push_back(std::move(verdict.plan));
+            } catch (const ConfigError&) {  // does not divide
+            }
+          }
+        }
+      }
+    }
+  }
+  std::stable_sort(
+      result.feasible.begin(), result.feasible.end(),
+      [](const Plan& a, const Plan& b) { return a.predicted.step_s < b.predicted.step_s; });
+  return result;
+}
+
+TEST(Search, FindsWhatBruteForceFinds) {
+  const struct {
+    SmallModel model;
+    int64_t devices, batch, usable_bytes;
+  } kCases[] = {{SmallModel::llama, 12, 24, int64_t{1} << 40},
+                {SmallModel::llama, 8, 16, 5'000'000},
+                {SmallModel::moe, 8, 16, int64_t{1} << 40},
+                {SmallModel::moe, 8, 8, 9'000'000},
+                {SmallModel::mixed_moe, 6, 12, int64_t{1} << 40},
+                {SmallModel::tied_gpt2, 10, 20, int64_t{1} << 40}};
+  for (const auto& test : kCases) {
+    const Job job = small_job(test.model, test.devices, test.batch, test.usable_bytes);
+    const BruteForce expected = brute_force(job);
+    ASSERT_FALSE(expected.feasible.empty());
+    const SearchResult found = search(job, {}, 10, 1);
+    EXPECT_EQ(found.summary.feasible, static_cast<int64_t>(expected.feasible.size()));
+    ASSERT_EQ(found.plans.size(), std::min<size_t>(10, expected.feasible.size()));
+    for (size_t i = 0; i < found.plans.size(); ++i) {
+      EXPECT_NEAR(found.plans[i].predicted.step_s, expected.feasible[i].predicted.step_s,
+                  1e-6 * expected.feasible[i].predicted.step_s)
+          << i << ": " << key_of(found.plans[i]) << " or " << key_of(expected.feasible[i]);
+    }
+  }
+}
+
+TEST(Search, EveryCandidateIsAccountedFor) {
+  for (SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    const Job job = small_job(model, 12, 24, 7'000'000);
+    const SearchSummary summary = search(job, {}, 3, 1).summary;
+    int64_t rejected = 0;
+    for (const Rejection& rejection : summary.rejected) {
+      rejected += rejection.count;
+      EXPECT_FALSE(rejection.nearest.empty()) << rejection.reason;
+    }
+    EXPECT_EQ(summary.feasible + rejected, summary.candidates);
+    EXPECT_LE(summary.evaluated, summary.feasible);
+    EXPECT_GT(summary.evaluated, 0);
+  }
+}
+
+TEST(Search, DoesNotDependOnThreads) {
+  const Job job = small_job(SmallModel::moe, 24, 48);
+  const auto text = [&](int threads) {
+    SearchResult result = search(job, {}, 8, threads);
+    result.summary.seconds = 0;
+    return plans_json(result.plans, result.summary);
+  };
+  const std::string one = text(1);
+  EXPECT_EQ(text(2), one);
+  EXPECT_EQ(text(7), one);
+}
+
+TEST(Search, KeepsWhatIsFixed) {
+  const Job job = small_job(SmallModel::moe, 8, 16);
+  const SearchResult result = search(
+      job, parse_fixed("tp=2,pp=2,ep=4,zero=1,micro_batch=2,schedule=gpipe,recompute=full"), 9, 1);
+  ASSERT_EQ(result.plans.size(), 1u);
+  const Plan& plan = result.plans.front();
+  EXPECT_EQ(to_string(plan.mesh), "tp=2 pp=2 dp=2 cp=1 | etp=1 ep=4 edp=1");
+  EXPECT_EQ(plan.zero_stage, 1);
+  EXPECT_EQ(plan.micro_batch, 2);
+  EXPECT_EQ(plan.schedule, ScheduleKind::gpipe);
+  EXPECT_EQ(plan.recompute.front(), Recompute::full);
+  EXPECT_TRUE(plan.sequence_parallel);
+  EXPECT_EQ(result.summary.candidates, 1);
+}
+
+TEST(Search, SequenceParallelCanBeSwitchedOff) {
+  const Job job = small_job(SmallModel::llama, 4, 8);
+  for (const Plan& plan : search(job, parse_fixed("tp=4,sequence_parallel=0"), 50, 1).plans) {
+    EXPECT_FALSE(plan.sequence_parallel);
+  }
+}
+
+TEST(Search, NothingFits) {
+  const Job job = small_job(SmallModel::llama, 4, 8, 1000);
+  const SearchResult result = search(job, {}, 3, 2);
+  EXPECT_TRUE(result.plans.empty());
+  EXPECT_EQ(result.summary.feasible, 0);
+  EXPECT_EQ(result.summary.evaluated, 0);
+  const auto memory = std::find_if(result.summary.rejected.begin(), result.summary.rejected.end(),
+                                   [](const Rejection& r) { return r.reason == "out of memory"; });
+  ASSERT_NE(memory, result.summary.rejected.end());
+  EXPECT_NE(memory->nearest.find("short by"), std::string::npos);
+}
+
+TEST(Search, CarbonPrefersTheLeastEnergy) {
+  Job job = small_job(SmallModel::llama, 8, 16);
+  job.objective = Objective::carbon;
+  const SearchResult result = search(job, {}, 1, 1);
+  for (const Plan& plan : brute_force(job).feasible) {
+    EXPECT_GE(plan.predicted.carbon_kg, result.plans.front().predicted.carbon_kg * (1 - 1e-6));
+  }
+}
+
+// The message of the ConfigError that a list for --fix leads to.
+std::string error_of(const std::string& fix, const Job& job) {
+  try {
+    search(job, parse_fixed(fix), 1, 1);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Fixed, MistakesAreNamed) {
+  const Job dense = small_job(SmallModel::llama, 8, 16), moe = small_job(SmallModel::moe, 8, 16);
+  const std::tuple<const char*, const char*, const Job*> kCases[] = {
+      {"tp=3,pp=2", "does not divide", &dense},
+      {"tp=2,pp=2,dp=3", "tp*pp*dp", &dense},
+      {"tp=16", "16", &dense},
+      {"tp=0", "tp=0", &dense},
+      {"tp=two", "tp=two", &dense},
+      {"tp", "key=value", &dense},
+      {"colour=3", "colour", &dense},
+      {"tp=2,tp=4", "given twice", &dense},
+      {"zero=1,zero_stage=0", "given twice", &dense},
+      {"zero=2", "not supported yet", &dense},
+      {"zero=7", "zero=7", &dense},
+      {"cp=2", "not supported yet", &dense},
+      {"etp=2", "not supported yet", &moe},
+      {"virtual_stages=2", "not supported yet", &dense},
+      {"schedule=zb-h1", "not supported yet", &dense},
+      {"schedule=fifo", "fifo", &dense},
+      {"recompute=selective", "not supported yet", &dense},
+      {"recompute=half", "half", &dense},
+      {"sequence_parallel=yes", "sequence_parallel", &dense},
+      {"micro_batch=5", "16", &dense},
+      {"pp=8", "layers", &dense},
+      {"tp=8", "tp=8", &dense},  // 12 heads
+      {"ep=2", "ep=2", &dense},
+      {"ep=3", "ep=3", &moe},
+      {"tp=2,sequence_parallel=0", "sequence_parallel", &moe}};
+  for (const auto& [fix, expected, job] : kCases) {
+    const std::string message = error_of(fix, *job);
+    EXPECT_NE(message.find("--fix"), std::string::npos) << fix << ": " << message;
+    EXPECT_NE(message.find(expected), std::string::npos) << fix << ": " << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+}
+
+TEST(Fixed, WhatIsOneAlreadyMayBeSaid) {
+  const Job job = small_job(SmallModel::moe, 8, 16);
+  EXPECT_EQ(error_of("cp=1,etp=1,virtual_stages=1", job), "no error");
+}
+
+TEST(DefaultBatch, FollowsTheRule) {
+  const Job job = small_job(SmallModel::llama, 8, 16);
+  ClusterSpec cluster = job.cluster;
+  cluster.device = Device::cuda;
+  cluster.num_devices = 2048;
+  EXPECT_EQ(default_global_batch(job.model, cluster, 2048, 1), 2048);  // 4M tokens
+  EXPECT_EQ(default_global_batch(job.model, cluster, 2048, 48) % 48, 0);
+  cluster.device = Device::cpu;
+  cluster.num_devices = 4;
+  EXPECT_EQ(default_global_batch(job.model, cluster, 256, 1), 64);
+  EXPECT_EQ(default_global_batch(job.model, cluster, 1 << 20, 8), 8);
+}
+
+TEST(Divisors, Ascend) {
+  EXPECT_EQ(divisors(12), (std::vector<int64_t>{1, 2, 3, 4, 6, 12}));
+  EXPECT_EQ(divisors(1), (std::vector<int64_t>{1}));
+  EXPECT_EQ(divisors(49), (std::vector<int64_t>{1, 7, 49}));
+}
+
+}  // namespace
+}  // namespace argosy
