@@ -11,9 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/packages.sh
 
 # What is trained and how long; each can be set from outside, as in: STEPS=500 launch/demo.sh
-STEPS=${STEPS:-100}                  # of the first layout
-RESUMED_STEPS=${RESUMED_STEPS:-130}  # in total, the rest under the second layout
-LORA_STEPS=${LORA_STEPS:-40}
+STEPS=${STEPS:-160}                  # of the first layout
+RESUMED_STEPS=${RESUMED_STEPS:-200}  # in total, the rest under the second layout
+LORA_STEPS=${LORA_STEPS:-50}
 FIRST_LAYOUT=${FIRST_LAYOUT:-tp=1,pp=2,dp=2,ep=2}
 SECOND_LAYOUT=${SECOND_LAYOUT:-tp=2,pp=1,dp=2,ep=2}
 LORA_LAYOUT=${LORA_LAYOUT:-tp=1,pp=1,dp=4,ep=4}
@@ -118,9 +118,21 @@ prove_base_unchanged() {
   echo "The base weights are the same, bit for bit."
 }
 
-# first_and_last KEY FILE: of the numbers of a key in metrics.jsonl.
-first_and_last() {
-  grep -o "\"$1\":[^,}]*" "$2" | cut -d: -f2 | awk 'NR == 1 { first = $1 } END { print first " -> " $1 }'
+# numbers TEXT FILE: those that directly follow TEXT.
+numbers() { grep -o "$1 *[0-9.e+-]*" "$2" | grep -o '[0-9.e+-]*$'; }
+first_and_last() { numbers "$1" "$2" | sed -n '1p;$p' | xargs printf '%.4f -> %.4f\n'; }
+average() { numbers "$1" "$2" | awk -v scale="$3" '{ sum += $1 } END { printf "%.1f", scale * sum / NR }'; }
+
+summary() {
+  local pretrain=$demo/pretrain lora=$demo/lora
+  echo "loss of pre-training:  $(first_and_last '"loss":' $pretrain/metrics.jsonl)"
+  echo "held-out loss:         $(first_and_last 'held-out loss' $pretrain/events.jsonl)"
+  echo "held-out loss, LoRA:   $(first_and_last 'held-out loss' $lora/events.jsonl)"
+  echo "tokens/s:              $(average '"tokens_per_s":' $pretrain/metrics.jsonl 1)"
+  echo "MFU:                   $(average '"mfu":' $pretrain/metrics.jsonl 100)%"
+  echo "MFU, planned:          $(average '"mfu":' $demo/first.json 100)%, then $(average '"mfu":' $demo/second.json 100)%"
+  echo "reports:               $pretrain/report.html $lora/report.html"
+  echo "checkpoints:           $pretrain/checkpoints $lora/checkpoints"
 }
 
 main() {
@@ -151,10 +163,7 @@ main() {
   prove_base_unchanged "$demo/pretrain" "$demo/lora"
 
   heading "7/7 Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
-  echo "loss of pre-training:   $(first_and_last loss $demo/pretrain/metrics.jsonl)"
-  echo "held-out loss of LoRA:  $(first_and_last eval_loss $demo/lora/metrics.jsonl)"
-  echo "reports:                $demo/pretrain/report.html $demo/lora/report.html"
-  echo "checkpoints:            $demo/pretrain/checkpoints $demo/lora/checkpoints"
+  summary
 }
 
 main
