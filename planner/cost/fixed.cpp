@@ -2,9 +2,11 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/cost/fixed.h"
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "planner/spec/check.h"
 
@@ -88,30 +90,25 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
   }
 }
 
-[[noreturn]] void contradiction(const std::string& what, int64_t num_devices) {
-  throw ConfigError(concat("--fix: ", what, ", but the job has ", num_devices,
-                           " devices; valid: degrees whose product tp*pp*dp is ", num_devices,
-                           ", or another --devices"));
-}
-
 void check_degrees(const Fixed& fixed, int64_t num_devices) {
-  int64_t product = 1;
+  int64_t product = 1, num_fixed = 0;
   std::string names, numbers;
-  const auto multiply = [&](const char* name, const std::optional<int64_t>& degree) {
-    if (!degree) return;
-    if (*degree > num_devices) contradiction(concat(name, "=", *degree), num_devices);
-    product *= *degree;
-    names += (names.empty() ? "" : "*") + std::string(name);
-    numbers += (numbers.empty() ? "" : "*") + std::to_string(*degree);
-  };
-  multiply("tp", fixed.tp);
-  multiply("pp", fixed.pp);
-  multiply("dp", fixed.dp);
-  const bool all = fixed.tp && fixed.pp && fixed.dp;
-  if (all ? product != num_devices : num_devices % product != 0) {
-    contradiction(concat(names, "=", numbers, "=", product, all ? "" : " does not divide it"),
-                  num_devices);
+  for (const auto& [name, degree] :
+       {std::pair("tp", fixed.tp), {"pp", fixed.pp}, {"dp", fixed.dp}}) {
+    if (!degree) continue;
+    // A product beyond the devices is wrong already: do not let it overflow.
+    product = product > num_devices ? product : product * std::min(*degree, num_devices + 1);
+    names += (num_fixed > 0 ? "*" : "") + std::string(name);
+    numbers += (num_fixed > 0 ? "*" : "") + std::to_string(*degree);
+    ++num_fixed;
   }
+  const bool fits = num_fixed == 3 ? product == num_devices : num_devices % product == 0;
+  if (fits) return;
+  throw ConfigError(concat("--fix: ", names, "=", numbers,
+                           num_fixed == 3 ? " is not the number of devices, "
+                                          : " does not divide the number of devices, ",
+                           num_devices, "; valid: degrees whose product tp*pp*dp is ", num_devices,
+                           ", or another --devices"));
 }
 
 void check_batch(const Job& job, const Fixed& fixed) {

@@ -6,11 +6,11 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
-#include <limits>
 #include <map>
 #include <thread>
 #include <tuple>
 
+#include "planner/cost/mesh_search.h"
 #include "planner/cost/search_space.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
@@ -19,129 +19,10 @@ namespace argosy {
 
 namespace {
 
-constexpr const char* kOutOfMemory = "out of memory";
-constexpr const char* kOneStage = "on one stage gpipe is 1f1b with more memory";
-constexpr int64_t kFarAway = std::numeric_limits<int64_t>::max();
-
-// A candidate that divides and fits, with a lower bound of its objective.
-struct Promising {
-  Candidate candidate;
-  double bound = 0;
-  int64_t peak_bytes = 0;
-};
-
-struct Missed {
-  int64_t count = 0;
-  int64_t missing_bytes = kFarAway;
-  std::string nearest;
-};
-
-// What one mesh contributes; meshes are worked on in any order and merged in theirs.
-struct MeshResult {
-  std::vector<Promising> promising;
-  std::map<std::string, Missed> missed;
-};
-
 // Values that differ by rounding alone are equal: GPipe and 1F1B add the same times in other order.
 float rounded(double value) {
   return static_cast<float>(value);
 }
-
-// Examines the candidates of one mesh.
-class MeshSearch {
- public:
-  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point,
-             LayerCostCache& cache)
-      : job_(job), space_(space), point_(point), cache_(cache) {}
-
-  MeshResult run() {
-    for (int64_t micro_batch : point_.micro_batches) {
-      const std::string reason =
-          point_.reason.empty() ? micro_batch_reason(job_, point_, micro_batch) : point_.reason;
-      if (reason.empty()) {
-        examine(micro_batch);
-      } else {
-        reject(reason, micro_batch, space_.points_per_micro_batch());
-      }
-    }
-    return std::move(result_);
-  }
-
- private:
-  Candidate candidate(int64_t micro_batch, Recompute recompute) const {
-    Candidate c;
-    c.mesh = point_.mesh;
-    c.sequence_parallel = point_.sequence_parallel;
-    c.micro_batch = micro_batch;
-    c.recompute = recompute;
-    return c;
-  }
-
-  void reject(const std::string& reason, int64_t micro_batch, int64_t num_points) {
-    Missed& missed = result_.missed[reason];
-    missed.count += num_points;
-    if (missed.nearest.empty()) {
-      const Mesh& m = point_.mesh;
-      missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " ep=", m.ep,
-                              " micro_batch=", micro_batch);
-    }
-  }
-
-  void examine(int64_t micro_batch) {
-    if (stages_.empty()) {
-      stages_ = stage_layers(job_.model, point_.mesh.pp);
-      placements_ = place_all(point_.mesh, job_);
-    }
-    for (Recompute recompute : space_.recomputes) {
-      Candidate c = candidate(micro_batch, recompute);
-      const LayerCosts& costs = cache_.costs(c);
-      const ElementTable& elements = cache_.elements(c);
-      for (int zero_stage : space_.zero_stages) {
-        c.zero_stage = zero_stage;
-        examine_schedules(c, costs, elements);
-      }
-    }
-  }
-
-  void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
-    const int64_t usable = usable_bytes(job_.cluster.accelerator);
-    const int64_t num_microbatches = job_.global_batch / (c.mesh.dp * c.micro_batch);
-    std::vector<StageTime> times;  // the same for every schedule
-    for (ScheduleKind schedule : space_.schedules) {
-      c.schedule = schedule;
-      if (c.mesh.pp == 1 && schedule == ScheduleKind::gpipe && space_.schedules.size() > 1) {
-        reject(kOneStage, c.micro_batch, 1);
-        continue;
-      }
-      const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
-      if (memory.total_bytes > usable) {
-        note_shortage(memory, c, usable);
-        continue;
-      }
-      if (times.empty()) times = stage_times(job_, c, stages_, elements, costs, placements_);
-      const double step_s = step_bound_s(times, schedule, num_microbatches);
-      result_.promising.push_back(
-          {c, objective_value(job_, step_s, busy_s(times, num_microbatches)), memory.total_bytes});
-    }
-  }
-
-  void note_shortage(const StageMemory& memory, const Candidate& c, int64_t usable) {
-    Missed& missed = result_.missed[kOutOfMemory];
-    ++missed.count;
-    if (memory.total_bytes - usable < missed.missing_bytes) {
-      missed.missing_bytes = memory.total_bytes - usable;
-      missed.nearest = describe_shortage(memory, c, usable);
-    }
-  }
-
-  const Job& job_;
-  const SearchSpace& space_;
-  const MeshPoint& point_;
-  LayerCostCache& cache_;
-  std::vector<StageLayers> stages_;
-  Placements placements_;
-  MeshResult result_;
-};
 
 // One result per mesh, in the order of the space.
 std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space,
@@ -152,7 +33,7 @@ std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space,
   const auto work = [&](size_t thread) {
     try {
       for (size_t i = next++; i < results.size(); i = next++) {
-        results[i] = MeshSearch(job, space, space.meshes[i], cache).run();
+        results[i] = search_mesh(job, space, space.meshes[i], cache);
       }
     } catch (...) {
       errors[thread] = std::current_exception();

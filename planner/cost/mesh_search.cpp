@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/mesh_search.h"
+
+#include <algorithm>
+
+#include "planner/cost/evaluate.h"
+#include "planner/cost/totals.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kOutOfMemory = "out of memory";
+constexpr const char* kOneStage = "on one stage gpipe is 1f1b with more memory";
+
+// Examines the candidates of one mesh.
+class MeshSearch {
+ public:
+  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point,
+             LayerCostCache& cache)
+      : job_(job), space_(space), point_(point), cache_(cache) {}
+
+  MeshResult run() {
+    for (int64_t micro_batch : point_.micro_batches) {
+      const std::string reason =
+          point_.reason.empty() ? micro_batch_reason(job_, point_, micro_batch) : point_.reason;
+      if (reason.empty()) {
+        examine(micro_batch);
+      } else {
+        reject(reason, micro_batch, space_.points_per_micro_batch());
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  Candidate candidate(int64_t micro_batch, Recompute recompute) const {
+    Candidate c;
+    c.mesh = point_.mesh;
+    c.sequence_parallel = point_.sequence_parallel;
+    c.micro_batch = micro_batch;
+    c.recompute = recompute;
+    return c;
+  }
+
+  void reject(const std::string& reason, int64_t micro_batch, int64_t num_points) {
+    Missed& missed = result_.missed[reason];
+    missed.count += num_points;
+    if (missed.nearest.empty()) {
+      const Mesh& m = point_.mesh;
+      missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " ep=", m.ep,
+                              " micro_batch=", micro_batch);
+    }
+  }
+
+  void examine(int64_t micro_batch) {
+    if (stages_.empty()) {
+      stages_ = stage_layers(job_.model, point_.mesh.pp);
+      placements_ = place_all(point_.mesh, job_);
+    }
+    for (Recompute recompute : space_.recomputes) {
+      Candidate c = candidate(micro_batch, recompute);
+      if (num_too_large_[recompute] == points_per_recompute()) {
+        result_.missed[kOutOfMemory].count += points_per_recompute();
+        if (is_dominated(ScheduleKind::gpipe)) reject(kOneStage, micro_batch, num_zero_stages());
+        continue;
+      }
+      num_too_large_[recompute] = 0;
+      const LayerCosts& costs = cache_.costs(c);
+      const ElementTable& elements = cache_.elements(c);
+      for (int zero_stage : space_.zero_stages) {
+        c.zero_stage = zero_stage;
+        examine_schedules(c, costs, elements);
+      }
+    }
+  }
+
+  void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
+    const int64_t usable = usable_bytes(job_.cluster.accelerator);
+    const int64_t num_microbatches = job_.global_batch / (c.mesh.dp * c.micro_batch);
+    std::vector<StageTime> times;  // the same for every schedule
+    for (ScheduleKind schedule : space_.schedules) {
+      c.schedule = schedule;
+      if (is_dominated(schedule)) {
+        reject(kOneStage, c.micro_batch, 1);
+        continue;
+      }
+      const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
+      if (memory.total_bytes > usable) {
+        note_shortage(memory, c, usable);
+        continue;
+      }
+      if (times.empty()) times = stage_times(job_, c, stages_, elements, costs, placements_);
+      const double step_s = step_bound_s(times, schedule, num_microbatches);
+      result_.promising.push_back(
+          {c, objective_value(job_, step_s, busy_s(times, num_microbatches)), memory.total_bytes});
+    }
+  }
+
+  // Without a pipeline both schedules take the same time.
+  bool is_dominated(ScheduleKind schedule) const {
+    return point_.mesh.pp == 1 && schedule == ScheduleKind::gpipe && space_.schedules.size() > 1;
+  }
+
+  int64_t num_zero_stages() const { return static_cast<int64_t>(space_.zero_stages.size()); }
+
+  // ZeRO stages and schedules that are tried for one micro-batch and recomputation.
+  int64_t points_per_recompute() const {
+    return num_zero_stages() *
+           std::count_if(space_.schedules.begin(), space_.schedules.end(),
+                         [this](ScheduleKind kind) { return !is_dominated(kind); });
+  }
+
+  void note_shortage(const StageMemory& memory, const Candidate& c, int64_t usable) {
+    ++num_too_large_[c.recompute];
+    Missed& missed = result_.missed[kOutOfMemory];
+    ++missed.count;
+    if (memory.total_bytes - usable < missed.missing_bytes) {
+      missed.missing_bytes = memory.total_bytes - usable;
+      missed.nearest = describe_shortage(memory, c, usable);
+    }
+  }
+
+  const Job& job_;
+  const SearchSpace& space_;
+  const MeshPoint& point_;
+  LayerCostCache& cache_;
+  std::vector<StageLayers> stages_;
+  Placements placements_;
+  // Points of the last micro-batch that do not fit. A larger micro-batch never needs less memory:
+  // where none fits, the rest need not be costed.
+  std::map<Recompute, int64_t> num_too_large_;
+  MeshResult result_;
+};
+
+}  // namespace
+
+MeshResult search_mesh(const Job& job, const SearchSpace& space, const MeshPoint& point,
+                       LayerCostCache& cache) {
+  return MeshSearch(job, space, point, cache).run();
+}
+
+}  // namespace argosy
