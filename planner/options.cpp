@@ -13,6 +13,8 @@ namespace {
 
 namespace po = boost::program_options;
 
+constexpr unsigned kHelpColumns = 100;
+
 // A whole number of at least `least`; names the option when it is not.
 auto at_least(const char* option, int64_t least) {
   return [option, least](int64_t value) {
@@ -38,7 +40,7 @@ po::typed_value<std::string>* word(std::string& target, const char* name) {
 }
 
 void add_job_options(po::options_description& all, PlanOptions& o) {
-  po::options_description job("What to train, and where");
+  po::options_description job("What to train, and where", kHelpColumns, kHelpColumns / 2);
   auto add = job.add_options();
   add("model", word(o.model, "PATH"),
       "config.json of Hugging Face, its folder, or a name in configs/models");
@@ -68,7 +70,7 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
 }
 
 void add_search_options(po::options_description& all, PlanOptions& o) {
-  po::options_description search("What to decide");
+  po::options_description search("What to decide", kHelpColumns, kHelpColumns / 2);
   auto add = search.add_options();
   add("objective", word(o.objective, "time|cost|carbon")->default_value(o.objective),
       "what the best plan has least of");
@@ -82,7 +84,7 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
 }
 
 void add_output_options(po::options_description& all, PlanOptions& o) {
-  po::options_description output("What to write");
+  po::options_description output("What to write", kHelpColumns, kHelpColumns / 2);
   auto add = output.add_options();
   add("top", count(o.top, "top", "K")->default_value(o.top), "plans to show");
   add("out", word(o.out, "plan.json"), "the best plan, for argosy-train and argosy-launch");
@@ -116,7 +118,8 @@ void read_config_file(const std::string& path, const po::options_description& op
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
-  po::options_description all("argosy-plan: how to train a model on a cluster", 100, 50);
+  po::options_description all("argosy-plan: how to train a model on a cluster", kHelpColumns,
+                              kHelpColumns / 2);
   add_job_options(all, line.options);
   add_search_options(all, line.options);
   add_output_options(all, line.options);
