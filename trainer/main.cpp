@@ -52,15 +52,19 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world, int lo
 }
 
 // Ranks that fail alike tell it once: rank 0 speaks and ends the job before the others' patience is
-// over.
-[[noreturn]] void die(argosy::Communicator& world, int exit_code, const std::string& message) {
-  constexpr auto kPatience = std::chrono::milliseconds(500);
+// over. A rank alone just returns: an abort would add MPI's own words.
+int fail(argosy::Communicator& world, int exit_code, const std::string& message) {
+  constexpr auto kPatience = std::chrono::seconds(2);
+  std::signal(SIGTERM, SIG_DFL);  // mpirun's way to end us; there is nothing left to save
   if (world.rank() != 0) std::this_thread::sleep_for(kPatience);
   std::cerr << "argosy-train: "
             << (world.rank() != 0 ? "rank " + std::to_string(world.rank()) + ": " : "") << message
             << std::endl;
-  world.abort(exit_code);
-  std::_Exit(exit_code);
+  if (world.size() > 1) {
+    world.abort(exit_code);
+    std::_Exit(exit_code);
+  }
+  return exit_code;
 }
 
 }  // namespace
@@ -78,8 +82,8 @@ int main(int argc, char** argv) {
   try {
     return run(options, *world, mpi.local_size());
   } catch (const argosy::ConfigError& error) {
-    die(*world, argosy::kExitUserError, error.what());
+    return fail(*world, argosy::kExitUserError, error.what());
   } catch (const std::exception& error) {
-    die(*world, argosy::kExitFailure, error.what());
+    return fail(*world, argosy::kExitFailure, error.what());
   }
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "planner/report/units.h"
+#include "planner/spec/check.h"
 #include "planner/spec/cluster.h"
 #include "planner/spec/files.h"
 #include "trainer/device/device_context.h"
@@ -163,6 +164,11 @@ int run_measure(const TrainOptions& options, Communicator& world, int local_rank
     throw ConfigError(
         "--measure: 1 rank cannot measure links; start it as mpirun -np CORES argosy-train "
         "--measure OUT.json");
+  }
+  const std::filesystem::path folder = absolute(options.measure_out).parent_path();
+  if (!is_directory(folder)) {
+    throw ConfigError(concat("--measure ", options.measure_out.string(), ": there is no folder ",
+                             folder.string()));
   }
   DeviceContext device(options.device);
   Meter meter(device, world);

@@ -62,13 +62,13 @@ std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
   return pieces;
 }
 
-void check_same_model(const Manifest& stored, const ParameterStore& store, Restore what,
+void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& tensors, Restore what,
                       const std::filesystem::path& checkpoint_dir) {
   std::map<std::string, const StoredTensor*> parameters;
   for (const StoredTensor& tensor : stored.tensors) {
     if (tensor.kind == "parameter") parameters[tensor.name] = &tensor;
   }
-  for (const TensorSpec& spec : store.tensors()) {
+  for (const TensorSpec& spec : tensors) {
     if (what == Restore::base && spec.lora != LoraPart::none) continue;
     const auto it = parameters.find(spec.name);
     if (it == parameters.end()) {
@@ -87,7 +87,7 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
                             Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
   CHECK(what != Restore::resume || optimizer != nullptr);
   const Manifest stored = read_manifest(checkpoint_dir);
-  check_same_model(stored, store, what, checkpoint_dir);
+  check_same_model(stored, store.tensors(), what, checkpoint_dir);
   const bool has_master = has_kind(stored, "master");
   const bool wants_wide = ctx.compute() != DType::bf16;
   std::vector<TensorPiece> pieces;

@@ -35,7 +35,7 @@ enum class Restore { resume, weights, base };
 
 // Throws ConfigError naming the first difference unless the checkpoint holds the tensors that
 // `what` restores, in these shapes.
-void check_same_model(const Manifest& stored, const ParameterStore& store, Restore what,
+void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& tensors, Restore what,
                       const std::filesystem::path& checkpoint_dir);
 
 // Collective. `optimizer` may be null unless it is a resume. Loads from any layout and precision;

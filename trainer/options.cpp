@@ -3,10 +3,13 @@
 #include "trainer/options.h"
 
 #include <boost/program_options.hpp>
+#include <cmath>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "planner/spec/check.h"
+#include "trainer/device/device_context.h"
 
 namespace argosy {
 
@@ -30,7 +33,7 @@ po::options_description describe() {
       "config", text(), "file of 'option = value' lines; the command line wins")(
       "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda")(
       "precision", text(), "fp64, fp32 or bf16 instead of the plan's")(
-      "seed", po::value<uint64_t>(), "of weights and sample order, instead of the plan's")(
+      "seed", po::value<int64_t>(), "of weights and sample order, instead of the plan's")(
       "init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder")(
       "resume", po::value<std::string>()->default_value("none"),
       "none, auto (newest whole checkpoint) or a step");
@@ -72,27 +75,65 @@ po::options_description describe() {
   return all.add(run).add(schedule).add(lora).add(output).add(other);
 }
 
-// Boost's own words name option and value; "valid" comes from us where a word is expected.
+// Boost's own words name option and value; what would be valid comes from us.
+std::string explain(const po::error& error, const po::options_description& description) {
+  if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
+    std::string name = invalid->get_option_name();
+    name.erase(0, name.find_first_not_of('-'));
+    const po::option_description* option = description.find_nothrow(name, /*approx=*/false);
+    const auto* typed = option == nullptr
+                            ? nullptr
+                            : dynamic_cast<const po::typed_value_base*>(option->semantic().get());
+    const bool is_whole = typed != nullptr && typed->value_type() == typeid(int64_t);
+    return concat(error.what(), "; valid: a ", is_whole ? "whole number" : "number");
+  }
+  return concat(error.what(), "; argosy-train --help lists the options");
+}
+
+constexpr const char* kStrayWord = "word without an option";
+
+void store_command_line(const po::options_description& description, int argc,
+                        const char* const* argv, po::variables_map* values) {
+  po::options_description with_stray = description;
+  with_stray.add_options()(kStrayWord, po::value<std::vector<std::string>>());
+  po::positional_options_description positions;
+  positions.add(kStrayWord, -1);
+  po::store(po::command_line_parser(argc, argv)
+                .options(with_stray)
+                .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+                .positional(positions)
+                .run(),
+            *values);
+  if (values->count(kStrayWord) == 0) return;
+  const std::string& word = (*values)[kStrayWord].as<std::vector<std::string>>()[0];
+  throw ConfigError(concat("'", word, "' belongs to no option; valid: --option value"));
+}
+
+void store_config_file(const po::options_description& description, const std::string& path,
+                       po::variables_map* values) {
+  std::ifstream file(path);
+  if (!file || std::filesystem::is_directory(path)) {
+    throw ConfigError(concat("--config: cannot read '", path, "'; valid: a file of lines ",
+                             "'option = value', as run.cfg of a run folder"));
+  }
+  try {
+    po::store(po::parse_config_file(file, description), *values);
+  } catch (const po::error& error) {
+    throw ConfigError(concat("--config ", path, ": ", explain(error, description)));
+  }
+}
+
 po::variables_map parse(const po::options_description& description, int argc,
                         const char* const* argv) {
   po::variables_map values;
   try {
-    po::store(
-        po::command_line_parser(argc, argv)
-            .options(description)
-            .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-            .positional({})
-            .run(),
-        values);
+    store_command_line(description, argc, argv, &values);
     if (values.count("config") > 0) {
-      const std::string path = values["config"].as<std::string>();
-      std::ifstream file(path);
-      if (!file) throw ConfigError(concat("--config: cannot read '", path, "'"));
-      po::store(po::parse_config_file(file, description), values);
+      store_config_file(description, values["config"].as<std::string>(), &values);
     }
     po::notify(values);
   } catch (const po::error& error) {
-    throw ConfigError(concat(error.what(), "; argosy-train --help lists the options"));
+    throw ConfigError(explain(error, description));
   }
   return values;
 }
@@ -105,10 +146,6 @@ class Reader {
   T get(const char* key) const {
     return values_[key].as<T>();
   }
-  template <typename T>
-  std::optional<T> optional(const char* key) const {
-    return has(key) ? std::optional<T>(get<T>(key)) : std::nullopt;
-  }
   std::string path(const char* key) const {
     return has(key) ? get<std::string>(key) : std::string();
   }
@@ -120,8 +157,21 @@ class Reader {
   }
   double at_least_zero(const char* key) const {
     const double value = get<double>(key);
-    if (!(value >= 0))
+    if (!(value >= 0) || !std::isfinite(value))
       throw ConfigError(concat("--", key, ": ", value, ", but it must be at least 0"));
+    return value;
+  }
+  double above_zero(const char* key) const {
+    const double value = get<double>(key);
+    if (!(value > 0) || !std::isfinite(value))
+      throw ConfigError(concat("--", key, ": ", value, ", but it must be above 0"));
+    return value;
+  }
+  // Decay rate of a running average: 1 would divide by zero.
+  double decay(const char* key) const {
+    const double value = get<double>(key);
+    if (!(value >= 0 && value < 1))
+      throw ConfigError(concat("--", key, ": ", value, ", but it must be at least 0 and below 1"));
     return value;
   }
 
@@ -147,13 +197,18 @@ void require(const Reader& read, std::initializer_list<const char*> keys) {
     throw ConfigError(concat("missing: ", missing, "; argosy-train --help lists the options"));
 }
 
+// A whole number that int64_t holds.
+bool is_step(const std::string& text) {
+  constexpr size_t kMaxDigits = std::numeric_limits<int64_t>::digits10;
+  return !text.empty() && text.size() <= kMaxDigits &&
+         text.find_first_not_of("0123456789") == std::string::npos;
+}
+
 void read_training(const Reader& read, TrainOptions* options) {
   require(read, {"plan", "data", "steps", "run-dir"});
   options->steps = read.count("steps", 1);
   options->resume = read.get<std::string>("resume");
-  const bool is_step = !options->resume.empty() &&
-                       options->resume.find_first_not_of("0123456789") == std::string::npos;
-  if (options->resume != "none" && options->resume != "auto" && !is_step) {
+  if (options->resume != "none" && options->resume != "auto" && !is_step(options->resume)) {
     throw ConfigError(concat("--resume: '", options->resume, "'; valid: none, auto or a step"));
   }
   if (read.has("checkpoint-every")) options->checkpoint_every = read.count("checkpoint-every", 0);
@@ -165,13 +220,23 @@ void read_training(const Reader& read, TrainOptions* options) {
       .min_lr = read.get<double>("min-lr"),
       .warmup_steps = read.get<int64_t>("warmup")};
   validate(options->lr);
-  options->optimizer = {.beta1 = read.at_least_zero("beta1"),
-                        .beta2 = read.at_least_zero("beta2"),
-                        .eps = read.at_least_zero("eps"),
+  options->optimizer = {.beta1 = read.decay("beta1"),
+                        .beta2 = read.decay("beta2"),
+                        .eps = read.above_zero("eps"),
                         .weight_decay = read.at_least_zero("weight-decay")};
   options->clip = read.at_least_zero("clip");
   if (read.has("router-aux-loss-coef"))
     options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
+}
+
+Device available_device(const std::string& name) {
+  const Device device = device_from_string(name, "--device");
+  try {
+    const DeviceContext probe(device);
+  } catch (const Error& error) {
+    throw ConfigError(concat("--device ", name, ": ", error.what(), "; valid: cpu"));
+  }
+  return device;
 }
 
 void read_plan_options(const Reader& read, TrainOptions* options) {
@@ -182,9 +247,9 @@ void read_plan_options(const Reader& read, TrainOptions* options) {
     options->optimizer_kind =
         optimizer_from_string(read.get<std::string>("optimizer"), "--optimizer");
   }
-  options->seed = read.optional<uint64_t>("seed");
-  options->lora_rank = read.optional<int64_t>("lora-rank");
-  options->lora_alpha = read.optional<double>("lora-alpha");
+  if (read.has("seed")) options->seed = static_cast<uint64_t>(read.count("seed", 0));
+  if (read.has("lora-rank")) options->lora_rank = read.count("lora-rank", 1);
+  if (read.has("lora-alpha")) options->lora_alpha = read.above_zero("lora-alpha");
   if (read.has("lora-targets"))
     options->lora_targets = split(read.get<std::string>("lora-targets"));
 }
@@ -199,8 +264,6 @@ std::string resolved_lines(const po::variables_map& values) {
       lines << *word;
     } else if (const auto* integer = boost::any_cast<int64_t>(&value.value())) {
       lines << *integer;
-    } else if (const auto* seed = boost::any_cast<uint64_t>(&value.value())) {
-      lines << *seed;
     } else {
       lines << value.as<double>();
     }
@@ -235,7 +298,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
     options.mode = TrainMode::help;
     return options;
   }
-  options.device = device_from_string(read.get<std::string>("device"), "--device");
+  options.device = available_device(read.get<std::string>("device"));
   options.plan = read.path("plan");
   options.data = read.path("data");
   options.run_dir = read.path("run-dir");
@@ -259,8 +322,14 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
 }
 
 Plan apply_options(Plan plan, const TrainOptions& options) {
+  constexpr std::string_view kNoLora = "no LoRA (its task is pretrain)";
   if (options.optimizer_kind && *options.optimizer_kind != plan.optimizer) {
     contradiction("optimizer", to_string(*options.optimizer_kind), to_string(plan.optimizer));
+  }
+  if (plan.task != Task::lora) {
+    if (options.lora_rank) contradiction("lora-rank", std::to_string(*options.lora_rank), kNoLora);
+    if (options.lora_alpha) contradiction("lora-alpha", concat(*options.lora_alpha), kNoLora);
+    if (options.lora_targets) contradiction("lora-targets", join(*options.lora_targets), kNoLora);
   }
   if (options.lora_rank && *options.lora_rank != plan.lora.rank) {
     contradiction("lora-rank", std::to_string(*options.lora_rank), concat("rank ", plan.lora.rank));

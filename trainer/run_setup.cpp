@@ -29,27 +29,117 @@ std::string list_of(const std::vector<int64_t>& steps) {
   return text.empty() ? "none" : text;
 }
 
-}  // namespace
-
-DataStream open_stream(const fs::path& path, const Plan& plan, uint64_t seed) {
-  DataStream stream;
-  stream.source = open_tokens(path, plan.model.vocab_size);
-  stream.order =
-      std::make_unique<SampleOrder>(stream.source->num_tokens(), plan.seq_len, seed, path.string());
-  return stream;
+// Whatever is wrong with the value of an option says which option it was.
+template <typename Action>
+auto naming(const char* option, const Action& action) {
+  try {
+    return action();
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(option, ": ", error.what()));
+  }
 }
+
+DataStream open_stream(const char* option, const fs::path& path, const Plan& plan, uint64_t seed) {
+  return naming(option, [&] {
+    DataStream stream;
+    stream.source = open_tokens(path, plan.model.vocab_size);
+    stream.order = std::make_unique<SampleOrder>(stream.source->num_tokens(), plan.seq_len, seed,
+                                                 path.string());
+    return stream;
+  });
+}
+
+Plan open_plan(const TrainOptions& options) {
+  const Plan plan = naming("--plan", [&] { return read_plan(options.plan); });
+  return apply_options(plan, options);
+}
+
+// The step that --resume means; 0: start afresh.
+int64_t resume_step(const TrainOptions& options, std::vector<std::string>* skipped) {
+  if (options.resume == "none") return 0;
+  const fs::path folder = options.run_dir / "checkpoints";
+  const std::vector<int64_t> steps =
+      fs::is_directory(folder) ? list_checkpoints(folder) : std::vector<int64_t>{};
+  if (options.resume == "auto") {
+    return steps.empty() ? 0 : newest_valid_checkpoint(folder, skipped).value_or(0);
+  }
+  const int64_t step = std::stoll(options.resume);
+  if (std::find(steps.begin(), steps.end(), step) == steps.end()) {
+    throw ConfigError(concat("--resume: no checkpoint of step ", step, " in ", folder.string(),
+                             "; there are: ", list_of(steps)));
+  }
+  return step;
+}
+
+void check_resumable(const Manifest& stored, const Plan& plan) {
+  const auto state = [&](const char* key) {
+    const auto it = stored.state.find(key);
+    return it == stored.state.end() ? std::string() : it->second;
+  };
+  const std::string seed = state("seed"), optimizer = state("optimizer");
+  if (!seed.empty() && seed != std::to_string(plan.seed)) {
+    throw ConfigError(concat("--seed: ", plan.seed, ", but the checkpoint's run has ", seed,
+                             ": samples would be read in another order; resume with --seed ",
+                             seed));
+  }
+  if (!optimizer.empty() && optimizer != to_string(plan.optimizer)) {
+    throw ConfigError(concat("--resume: the checkpoint was written with ", optimizer,
+                             ", the plan has ", to_string(plan.optimizer), "; plan with ",
+                             "--optimizer ", optimizer, ", or start a new run with --init"));
+  }
+}
+
+StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
+  StartPoint start;
+  start.step = resume_step(options, &start.skipped);
+  if (start.step > 0) {
+    start.checkpoint = checkpoint_path(options.run_dir / "checkpoints", start.step);
+  } else if (!options.init.empty()) {
+    start.restore = Restore::base;
+    start.checkpoint =
+        naming("--init", [&] { return resolve_checkpoint(options.init, &start.skipped); });
+  }
+  if (start.checkpoint.empty()) return start;
+  const Manifest stored = read_manifest(start.checkpoint);
+  naming(start.step > 0 ? "--resume" : "--init", [&] {
+    check_same_model(stored, model_tensors(plan.model, plan.lora), start.restore, start.checkpoint);
+  });
+  if (start.step > 0) check_resumable(stored, plan);
+  return start;
+}
+
+}  // namespace
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   RunInputs inputs;
   throw_if_failed(agree(world, attempt([&] {
-                          inputs.plan = apply_options(read_plan(options.plan), options);
+                          inputs.plan = open_plan(options);
                           check_world_size(inputs.plan, world.size());
-                          inputs.data = open_stream(options.data, inputs.plan, inputs.plan.seed);
+                          inputs.data =
+                              open_stream("--data", options.data, inputs.plan, inputs.plan.seed);
                           if (!options.eval_data.empty()) {
-                            inputs.evaluation = open_stream(options.eval_data, inputs.plan, 0);
+                            inputs.evaluation =
+                                open_stream("--eval-data", options.eval_data, inputs.plan, 0);
                           }
                         })));
   return inputs;
+}
+
+void on_root(Communicator& world, const std::function<void()>& action) {
+  Outcome outcome;
+  if (world.rank() == 0) outcome = attempt(action);
+  const std::string text = broadcast_string(
+      world, concat(static_cast<char>('0' + static_cast<int>(outcome.kind)), outcome.message));
+  throw_if_failed({static_cast<Outcome::Kind>(text[0] - '0'), text.substr(1)});
+}
+
+StartPoint find_start(Communicator& world, const TrainOptions& options, const Plan& plan) {
+  StartPoint start;
+  on_root(world, [&] { start = locate_start(options, plan); });
+  start.step = std::stoll(broadcast_string(world, std::to_string(start.step)));
+  start.checkpoint = broadcast_string(world, start.checkpoint.string());
+  start.restore = start.step > 0 ? Restore::resume : Restore::base;
+  return start;
 }
 
 fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* skipped) {
@@ -67,28 +157,6 @@ fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* skip
   }
   throw ConfigError(
       concat(path.string(), ": no checkpoint here; valid: a step_N, checkpoints or run folder"));
-}
-
-int64_t resume_step(Communicator& world, const TrainOptions& options,
-                    std::vector<std::string>* skipped) {
-  int64_t step = 0;
-  const Outcome outcome = attempt([&] {
-    if (world.rank() != 0 || options.resume == "none") return;
-    const fs::path folder = options.run_dir / "checkpoints";
-    const std::vector<int64_t> steps =
-        fs::is_directory(folder) ? list_checkpoints(folder) : std::vector<int64_t>{};
-    if (options.resume == "auto") {
-      if (!steps.empty()) step = newest_valid_checkpoint(folder, skipped).value_or(0);
-      return;
-    }
-    step = std::stoll(options.resume);
-    if (std::find(steps.begin(), steps.end(), step) == steps.end()) {
-      throw ConfigError(concat("--resume: no checkpoint of step ", step, " in ", folder.string(),
-                               "; there are: ", list_of(steps)));
-    }
-  });
-  throw_if_failed(agree(world, outcome));
-  return std::stoll(broadcast_string(world, std::to_string(step)));
 }
 
 std::string trainable_line(const Plan& plan) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "comm/communicator.h"
 #include "planner/spec/plan.h"
 #include "trainer/data/dataset.h"
+#include "trainer/model_checkpoint.h"
 #include "trainer/options.h"
 
 namespace argosy {
@@ -23,7 +25,6 @@ struct DataStream {
   std::unique_ptr<TokenSource> source;
   std::unique_ptr<SampleOrder> order;
 };
-DataStream open_stream(const std::filesystem::path& path, const Plan& plan, uint64_t seed);
 
 struct RunInputs {
   Plan plan;
@@ -40,9 +41,21 @@ RunInputs open_inputs(Communicator& world, const TrainOptions& options);
 std::filesystem::path resolve_checkpoint(const std::filesystem::path& path,
                                          std::vector<std::string>* skipped);
 
-// Collective. The step to resume at, 0 for a fresh start, the same on all ranks.
-int64_t resume_step(Communicator& world, const TrainOptions& options,
-                    std::vector<std::string>* skipped);
+// Where a run starts: a checkpoint, or initial values where there is none.
+struct StartPoint {
+  int64_t step = 0;                  // of the checkpoint that is resumed; 0: a fresh start
+  std::filesystem::path checkpoint;  // empty: initial values
+  Restore restore = Restore::resume;
+  std::vector<std::string> skipped;  // damaged checkpoints that were passed over; on rank 0
+};
+
+// Collective. Follows --resume and --init, the same on all ranks. Throws ConfigError when there is
+// no such checkpoint, or when it is of another model, optimizer or seed: before anything is
+// written.
+StartPoint find_start(Communicator& world, const TrainOptions& options, const Plan& plan);
+
+// Collective. Runs `action` on rank 0; what it throws there is thrown on all ranks.
+void on_root(Communicator& world, const std::function<void()>& action);
 
 // "trainable params: 9,175,040 || all params: 3,221,924,864 || trainable%: 0.2848", as PEFT prints
 // it.

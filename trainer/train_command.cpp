@@ -52,7 +52,8 @@ class TrainingRun {
         device_(options.device) {}
 
   int operator()() {
-    start_step_ = resume_step(world_, options_, &skipped_);
+    start_ = find_start(world_, options_, plan());
+    last_step_ = start_.step;
     open_run_dir();
     const Outcome outcome = attempt([&] { prepare(); });
     // What only some ranks saw fail ends the job in main; agreed failures are told once.
@@ -72,17 +73,15 @@ class TrainingRun {
   }
 
   void open_run_dir() {
-    throw_if_failed(agree(world_, attempt([&] {
-                            if (!is_root()) return;
-                            run_dir_ = std::make_unique<RunDir>(options_.run_dir,
-                                                                options_.resume != "none");
-                            run_dir_->begin(to_json(plan()), options_.resolved, start_step_);
-                            run_dir_->write_status(RunState::running, 0, start_step_, "");
-                          })));
+    on_root(world_, [&] {
+      run_dir_ = std::make_unique<RunDir>(options_.run_dir, options_.resume != "none");
+      run_dir_->begin(to_json(plan()), options_.resolved, start_.step);
+      run_dir_->write_status(RunState::running, 0, start_.step, "");
+    });
   }
 
   void prepare() {
-    for (const std::string& name : skipped_)
+    for (const std::string& name : start_.skipped)
       say("damaged checkpoint passed over: " + name, Emphasis::warning);
     for (const std::string& line : describe_run(plan())) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
@@ -91,7 +90,6 @@ class TrainingRun {
         device_, world_, plan(),
         TrainerSettings{.optimizer = options_.optimizer, .clip = options_.clip});
     restore();
-    last_step_ = start_step_;
   }
 
   // The MFU denominator: every rank multiplies at the same time, as in a step.
@@ -107,39 +105,22 @@ class TrainingRun {
   }
 
   void restore() {
+    if (start_.checkpoint.empty()) return;
     const Clock::time_point begin = Clock::now();
-    if (start_step_ > 0) {
-      const auto folder = checkpoint_path(options_.run_dir / "checkpoints", start_step_);
-      const Manifest manifest = restore_checkpoint(trainer_->context(), folder, Restore::resume,
-                                                   trainer_->parameters(), &trainer_->optimizer());
-      check_resumable(manifest);
-      say(concat("resumed  ", folder.string(), " in ", format_seconds(seconds_since(begin))),
-          Emphasis::strong);
-    } else if (!options_.init.empty()) {
-      std::vector<std::string> skipped;
-      const auto folder = resolve_checkpoint(options_.init, &skipped);
-      restore_checkpoint(trainer_->context(), folder, Restore::base, trainer_->parameters(),
-                         &trainer_->optimizer());
-      say(concat("weights  ", folder.string(), " in ", format_seconds(seconds_since(begin))),
-          Emphasis::strong);
-    }
-  }
-
-  void check_resumable(const Manifest& manifest) const {
-    const auto it = manifest.state.find("seed");
-    if (it == manifest.state.end() || it->second == std::to_string(plan().seed)) return;
-    throw ConfigError(concat("--seed: ", plan().seed, ", but the checkpoint's run has ", it->second,
-                             ": samples would be read in another order; resume with --seed ",
-                             it->second));
+    restore_checkpoint(trainer_->context(), start_.checkpoint, start_.restore,
+                       trainer_->parameters(), &trainer_->optimizer());
+    say(concat(start_.step > 0 ? "resumed  " : "weights  ", start_.checkpoint.string(), " in ",
+               format_seconds(seconds_since(begin))),
+        Emphasis::strong);
   }
 
   int train() {
-    if (start_step_ >= options_.steps) {
-      say(concat("nothing to do: the checkpoint is of step ", start_step_, " of ", options_.steps),
+    if (start_.step >= options_.steps) {
+      say(concat("nothing to do: the checkpoint is of step ", start_.step, " of ", options_.steps),
           Emphasis::warning);
     }
-    if (inputs_.evaluation.source) evaluate(start_step_);
-    for (int64_t step = start_step_ + 1; step <= options_.steps; ++step) {
+    if (inputs_.evaluation.source) evaluate(start_.step);
+    for (int64_t step = start_.step + 1; step <= options_.steps; ++step) {
       const bool stop = run_step(step);
       const bool is_last = step == options_.steps;
       if (is_last || stop ||
@@ -279,11 +260,11 @@ class TrainingRun {
   DeviceContext device_;
   std::unique_ptr<RunDir> run_dir_;  // rank 0
   std::unique_ptr<Trainer> trainer_;
-  std::vector<std::string> skipped_;
   EtaEstimator eta_;
   Timeline last_timeline_;
   double peak_flops_per_s_ = 0;  // of all ranks together
-  int64_t start_step_ = 0, last_step_ = 0;
+  StartPoint start_;
+  int64_t last_step_ = 0;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/run/progress.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -37,29 +38,51 @@ std::string_view colour_of(Emphasis emphasis) {
   CHECK(false, "emphasis ", static_cast<int>(emphasis));
 }
 
-// mpirun gives its ranks a pseudo-terminal, wherever its own output goes: then what counts is the
-// output of the process that started us (mpirun, or its daemon on another host).
-bool reaches_terminal(int fd) {
-  if (::isatty(fd) != 1) return false;
-  if (std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return true;
+// An open file of this process or another one; closed with the object.
+class OpenFile {
+ public:
+  explicit OpenFile(const std::string& path) : fd_(::open(path.c_str(), O_WRONLY | O_NOCTTY)) {}
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Columns of the terminal that `fd` is, 0 if it is none.
+int terminal_columns(int fd, int unknown) {
+  if (::isatty(fd) != 1) return 0;
+  struct winsize size = {};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : unknown;
+}
+
+// mpirun gives its ranks a pseudo-terminal without a size, wherever its own output goes: then what
+// counts is the output of the process that started us (mpirun, or its daemon on another host).
+int columns_where_it_ends(int fd, int unknown) {
+  const int own = terminal_columns(fd, unknown);
+  if (own == 0 || std::getenv("OMPI_COMM_WORLD_RANK") == nullptr) return own;
+  const std::string path = concat("/proc/", ::getppid(), "/fd/", fd);
+  // Only a terminal is opened: to open a pipe would make us one of its writers.
   std::error_code code;
-  const std::string target =
-      std::filesystem::read_symlink(concat("/proc/", ::getppid(), "/fd/", fd), code).string();
-  return target.starts_with("/dev/pts/") || target.starts_with("/dev/tty");
+  const std::string target = std::filesystem::read_symlink(path, code).string();
+  if (!target.starts_with("/dev/pts/") && !target.starts_with("/dev/tty")) return 0;
+  return terminal_columns(OpenFile(path).fd(), unknown);
 }
 
 }  // namespace
 
 Terminal detect_terminal(int fd) {
   Terminal terminal;
+  const int columns = columns_where_it_ends(fd, terminal.columns);
   const char* type = std::getenv("TERM");
-  terminal.rewrites = reaches_terminal(fd) && type != nullptr && std::string_view(type) != "dumb";
+  terminal.rewrites = columns > 0 && type != nullptr && std::string_view(type) != "dumb";
   const char* no_color = std::getenv("NO_COLOR");
   terminal.colours = terminal.rewrites && (no_color == nullptr || *no_color == '\0');
-  struct winsize size = {};
-  if (terminal.rewrites && ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    terminal.columns = size.ws_col;
-  }
+  if (terminal.rewrites) terminal.columns = columns;
   return terminal;
 }
 
