@@ -15,6 +15,7 @@ namespace {
 
 std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
   std::vector<StageDurations> durations;
+  durations.reserve(times.size());
   for (const StageTime& time : times) durations.push_back(time.durations);
   return durations;
 }
