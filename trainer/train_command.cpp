@@ -185,9 +185,9 @@ class TrainingRun {
     metrics->step_s = maxima[kNumMemoryCategories + 1];
     metrics->tokens_per_s = static_cast<double>(metrics->tokens) / metrics->step_s;
     const double available = peak_flops_per_s_ * metrics->step_s;
-    metrics->mfu = static_cast<double>(model_flops_per_step(plan())) / available;
-    metrics->mfu_palm = static_cast<double>(model_flops_per_step(plan(), true)) / available;
-    metrics->hfu = static_cast<double>(executed_flops_per_step(plan())) / available;
+    metrics->mfu = model_flops_per_step(plan()) / available;
+    metrics->mfu_palm = model_flops_per_step(plan(), true) / available;
+    metrics->hfu = executed_flops_per_step(plan()) / available;
     return maxima[kNumMemoryCategories + 2] > 0;
   }
 

@@ -29,36 +29,18 @@ double exposed_communication_s(const std::vector<StageTime>& times, int64_t num_
   return seconds / static_cast<double>(times.size());
 }
 
-// Products of a step on thousands of devices exceed int64: count one micro-batch per data-parallel
-// rank of the smallest grid, in exact numbers, and scale.
-struct StepFlops {
-  double model = 0, model_palm = 0, executed = 0;
-};
-
-StepFlops step_flops(const Plan& plan) {
-  Plan part = plan;
-  part.mesh.dp = 1;
-  while (part.mesh.stage_size() % (part.mesh.ep * part.mesh.etp) != 0) ++part.mesh.dp;
-  part.global_batch = part.mesh.dp * part.micro_batch;
-  const double scale =
-      static_cast<double>(plan.global_batch) / static_cast<double>(part.global_batch);
-  return {scale * static_cast<double>(model_flops_per_step(part)),
-          scale * static_cast<double>(model_flops_per_step(part, true)),
-          scale * static_cast<double>(executed_flops_per_step(part))};
-}
-
 void predict_rates(const Job& job, Plan& plan) {
   Prediction& p = plan.predicted;
   const double devices = static_cast<double>(job.num_devices());
   p.peak_flops_per_device = job.cluster.accelerator.peak_flops_per_s(job.precision);
   const double available_flops = p.step_s * devices * p.peak_flops_per_device;
-  const StepFlops flops = step_flops(plan);
-  p.mfu = flops.model / available_flops;
-  p.mfu_palm = flops.model_palm / available_flops;
-  p.hfu = flops.executed / available_flops;
+  const double model_flops = model_flops_per_step(plan);
+  p.mfu = model_flops / available_flops;
+  p.mfu_palm = model_flops_per_step(plan, true) / available_flops;
+  p.hfu = executed_flops_per_step(plan) / available_flops;
   p.tokens_per_s = static_cast<double>(plan.tokens_per_step()) / p.step_s;
   p.tokens_per_s_per_device = p.tokens_per_s / devices;
-  p.tflops_per_device = flops.model / p.step_s / devices / 1e12;
+  p.tflops_per_device = model_flops / p.step_s / devices / 1e12;
 }
 
 MemoryCategory largest_category(const StageMemory& memory) {

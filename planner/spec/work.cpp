@@ -159,7 +159,7 @@ Pass step_work(const Plan& plan, int64_t rank) {
   return pass;
 }
 
-int64_t model_flops_per_step(const Plan& plan, bool attention_full) {
+double model_flops_per_step(const Plan& plan, bool attention_full) {
   const RankShape whole =
       whole_shape(plan, attention_full ? AttentionPairs::full : AttentionPairs::causal);
   const auto& is_moe = plan.model.layer_is_moe;
@@ -168,10 +168,10 @@ int64_t model_flops_per_step(const Plan& plan, bool attention_full) {
   int64_t flops = pass_flops(head_forward(whole));
   if (num_dense > 0) flops += num_dense * block_model_flops(whole, false);
   if (num_moe > 0) flops += num_moe * block_model_flops(whole, true);
-  return flops * (plan.global_batch / plan.micro_batch);
+  return static_cast<double>(flops) * static_cast<double>(plan.global_batch / plan.micro_batch);
 }
 
-int64_t executed_flops_per_step(const Plan& plan) {
+double executed_flops_per_step(const Plan& plan) {
   int64_t flops = 0;
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
     for (int64_t tp_index = 0; tp_index < plan.mesh.tp; ++tp_index) {
@@ -180,7 +180,8 @@ int64_t executed_flops_per_step(const Plan& plan) {
       }
     }
   }
-  return flops * plan.mesh.cp * plan.mesh.dp * plan.num_microbatches();
+  return static_cast<double>(flops) *
+         static_cast<double>(plan.mesh.cp * plan.mesh.dp * plan.num_microbatches());
 }
 
 }  // namespace argosy

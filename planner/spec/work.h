@@ -94,9 +94,9 @@ int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index);
 
 // MFU numerators of a whole step, all ranks together: forward and backward, no recomputation,
 // active experts only, LoRA without the frozen weights' gradients. attention_full: PaLM's
-// convention, without the causal half.
-int64_t model_flops_per_step(const Plan& plan, bool attention_full = false);
-int64_t executed_flops_per_step(
-    const Plan& plan);  // what runs, recomputation included: HFU's numerator
+// convention, without the causal half. Doubles: a step of a large cluster exceeds int64.
+double model_flops_per_step(const Plan& plan, bool attention_full = false);
+// What runs, recomputation included: HFU's numerator.
+double executed_flops_per_step(const Plan& plan);
 
 }  // namespace argosy

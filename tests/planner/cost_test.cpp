@@ -242,8 +242,8 @@ TEST(Evaluate, PredictionsHangTogether) {
   const Plan plan = evaluate(job, c, cache).plan;
   const Prediction& p = plan.predicted;
   const double available = p.step_s * 8 * 1e12;
-  EXPECT_NEAR(p.mfu, static_cast<double>(model_flops_per_step(plan)) / available, 1e-12);
-  EXPECT_NEAR(p.hfu, static_cast<double>(executed_flops_per_step(plan)) / available, 1e-12);
+  EXPECT_NEAR(p.mfu, model_flops_per_step(plan) / available, 1e-12);
+  EXPECT_NEAR(p.hfu, executed_flops_per_step(plan) / available, 1e-12);
   EXPECT_GT(p.hfu, p.mfu);
   EXPECT_GT(p.mfu_palm, p.mfu);
   EXPECT_NEAR(p.tokens_per_s * p.step_s, 16 * 64, 1e-6);

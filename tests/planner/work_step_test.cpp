@@ -40,17 +40,17 @@ TEST(StepWork, HeadChunks) {
 TEST(StepWork, ModelFlopsOfLlama3) {
   Plan plan = config_plan("llama-3.1-8b.json", 8192);
   const double tokens = 8192;
-  EXPECT_NEAR(static_cast<double>(model_flops_per_step(plan)) / tokens, 51.5e9, 0.05e9);
-  EXPECT_NEAR(static_cast<double>(model_flops_per_step(plan, true)) / tokens, 57.9e9, 0.05e9);
+  EXPECT_NEAR(model_flops_per_step(plan) / tokens, 51.5e9, 0.05e9);
+  EXPECT_NEAR(model_flops_per_step(plan, true) / tokens, 57.9e9, 0.05e9);
   plan.lora.rank = 16;
   plan.lora.targets = {"all-linear"};
-  EXPECT_NEAR(static_cast<double>(model_flops_per_step(plan)) / tokens, 36.7e9, 0.05e9);
+  EXPECT_NEAR(model_flops_per_step(plan) / tokens, 36.7e9, 0.05e9);
 }
 
 TEST(StepWork, ModelFlopsCountActiveExperts) {
   const Plan plan = config_plan("qwen3-30b-a3b.json", 4096);
   // 23.1 GFLOP a token with the 8 active of 128 experts, against 183 with all of them.
-  EXPECT_NEAR(static_cast<double>(model_flops_per_step(plan)) / 4096, 23.1e9, 0.1e9);
+  EXPECT_NEAR(model_flops_per_step(plan) / 4096, 23.1e9, 0.1e9);
 }
 
 TEST(StepWork, ExecutedEqualsModelWithoutRecomputation) {
