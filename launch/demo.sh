@@ -147,19 +147,19 @@ main() {
   heading "3/7 Plan"
   make_plan "$FIRST_LAYOUT" "$demo/first.json"
   heading "4/7 Train on 4 ranks: $FIRST_LAYOUT"
-  train "$demo/first.json" "$demo/pretrain" "$STEPS" --data "$data/train.txt" --eval-data "$data/eval.txt" \
-    --lr 2e-3 --warmup 20
+  train "$demo/first.json" "$demo/pretrain" "$STEPS" \
+    --config configs/runs/demo-pretrain.cfg --data "$data/train.txt" --eval-data "$data/eval.txt"
   sample "$demo/pretrain" "Ship, n. A large vessel"
 
   heading "5/7 Resume under another layout: $SECOND_LAYOUT"
   make_plan "$SECOND_LAYOUT" "$demo/second.json"
-  train "$demo/second.json" "$demo/pretrain" "$RESUMED_STEPS" --data "$data/train.txt" --eval-data "$data/eval.txt" \
-    --lr 2e-3 --warmup 20 --resume auto
+  train "$demo/second.json" "$demo/pretrain" "$RESUMED_STEPS" --resume auto \
+    --config configs/runs/demo-pretrain.cfg --data "$data/train.txt" --eval-data "$data/eval.txt"
 
   heading "6/7 LoRA on the Python manual: $LORA_LAYOUT"
   make_plan "$LORA_LAYOUT" "$demo/lora.json" "${LORA_JOB[@]}"
-  train "$demo/lora.json" "$demo/lora" "$LORA_STEPS" --data "$data/lora_train.txt" --eval-data "$data/lora_eval.txt" \
-    --init "$demo/pretrain" --lr 5e-3
+  train "$demo/lora.json" "$demo/lora" "$LORA_STEPS" --init "$demo/pretrain" \
+    --config configs/runs/demo-lora.cfg --data "$data/lora_train.txt" --eval-data "$data/lora_eval.txt"
   prove_base_unchanged "$demo/pretrain" "$demo/lora"
 
   heading "7/7 Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
