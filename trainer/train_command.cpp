@@ -163,8 +163,9 @@ class TrainingRun {
     if (plan().model.has_moe()) {
       metrics.aux_loss = result.aux_loss;
       if (plan().model.moe.z_loss_coef > 0) metrics.z_loss = result.z_loss;
-      metrics.moe_imbalance = result.imbalance;
-      metrics.moe_dropped = 0.0;  // dropless
+      metrics.moe_imbalance = mean(result.router.load_max_over_mean);
+      metrics.moe_dropped = mean(result.router.dropped_share);
+      metrics.router = result.router;
     }
     if (plan().mesh.pp > 1) metrics.bubble_fraction = result.waited_share;
     return metrics;

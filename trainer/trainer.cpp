@@ -28,26 +28,13 @@ int64_t moe_layers_before(const Plan& plan, int64_t layer) {
   return std::count(is_moe.begin(), is_moe.begin() + layer, true);
 }
 
-// Most loaded expert over the mean, averaged over layers. choices: [MoE layer][E], flat.
-double imbalance(const std::vector<double>& choices, int64_t num_experts) {
-  double total = 0;
-  int64_t layers = 0;
-  for (size_t begin = 0; begin < choices.size();
-       begin += static_cast<size_t>(num_experts), ++layers) {
-    const auto first = choices.begin() + static_cast<std::ptrdiff_t>(begin),
-               last = first + num_experts;
-    const double mean = std::accumulate(first, last, 0.0) / static_cast<double>(num_experts);
-    total += mean > 0 ? *std::max_element(first, last) / mean : 1.0;
-  }
-  return layers > 0 ? total / static_cast<double>(layers) : 0.0;
-}
-
 }  // namespace
 
 // Sums over the world; control traffic.
 struct Trainer::Totals {
   double num_targets = 0, loss_sum = 0, aux_sum = 0, z_sum = 0, sum_of_squares = 0, waited_s = 0;
   std::vector<double> choices;  // [MoE layer of the model][E]
+  std::vector<double> dropped;  // [MoE layer of the model]
 };
 
 Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
@@ -106,8 +93,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   result.aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / n;
   result.z_loss = plan_.model.moe.z_loss_coef * totals.z_sum / n;
   result.grad_norm = std::sqrt(totals.sum_of_squares) / n;
-  result.imbalance =
-      plan_.model.has_moe() ? imbalance(totals.choices, plan_.model.moe.num_experts) : 0.0;
+  result.router = router_metrics(totals.choices, totals.dropped, plan_.model.moe.num_experts);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
     throw Error(
         concat("step ", step, ": loss ", result.loss, ", gradient norm ", result.grad_norm,
@@ -133,7 +119,8 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
   const int64_t num_experts = plan_.model.moe.num_experts;
   const int64_t moe_layers = moe_layers_before(plan_, plan_.model.num_layers);
   constexpr size_t kScalars = 6;
-  std::vector<double> sums(kScalars + static_cast<size_t>(moe_layers * num_experts), 0.0);
+  const size_t num_choices = static_cast<size_t>(moe_layers * num_experts);
+  std::vector<double> sums(kScalars + num_choices + static_cast<size_t>(moe_layers), 0.0);
   // Ranks of one tp group see the same tokens: one of them counts. Router sums are of each rank's
   // own tokens.
   const bool counts = at.tp == 0;
@@ -149,10 +136,14 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
     std::copy(choices.begin(), choices.end(),
               sums.begin() + static_cast<std::ptrdiff_t>(
                                  kScalars + (static_cast<size_t>(first) + layer) * choices.size()));
+    sums[kScalars + num_choices + static_cast<size_t>(first) + layer] =
+        result.router.dropped[layer];
   }
   groups_.control().all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
-  Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], {}};
-  totals.choices.assign(sums.begin() + kScalars, sums.end());
+  Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], {}, {}};
+  const auto choices_end = sums.begin() + static_cast<std::ptrdiff_t>(kScalars + num_choices);
+  totals.choices.assign(sums.begin() + kScalars, choices_end);
+  totals.dropped.assign(choices_end, sums.end());
   return totals;
 }
 

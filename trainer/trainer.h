@@ -19,6 +19,7 @@
 #include "trainer/layers/stage.h"
 #include "trainer/parallel/gradients.h"
 #include "trainer/parallel/sharded_optimizer.h"
+#include "trainer/run/router_metrics.h"
 
 namespace argosy {
 
@@ -34,7 +35,7 @@ struct StepResult {
   double z_loss = 0;
   double grad_norm = 0;  // of the objective, before clipping
   int64_t num_targets = 0;
-  double imbalance = 0;  // most loaded expert over the mean, averaged over the MoE layers; 0: dense
+  RouterMetrics router;  // of all ranks together; empty: no MoE
   double waited_share =
       0;              // of the ranks' time spent waiting for neighbour stages, mean over ranks
   Ledger ledger;      // measured, this rank

@@ -75,7 +75,9 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
     fixed.ep = positive(key, value);
   } else if (key == "micro_batch") {
     fixed.micro_batch = positive(key, value);
-  } else if (key == "cp" || key == "etp" || key == "virtual_stages") {
+  } else if (key == "etp") {
+    fixed.etp = positive(key, value);
+  } else if (key == "cp" || key == "virtual_stages") {
     require_one(key, value);
   } else if (key == "zero" || key == "zero_stage") {
     fixed.zero_stage = zero_stage(key, value);
@@ -161,8 +163,10 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   Candidate candidate;
   candidate.mesh.tp = fixed.tp.value_or(1);
   candidate.mesh.ep = fixed.ep.value_or(1);
+  candidate.mesh.etp = fixed.etp.value_or(1);
   candidate.mesh.dp = 1;
-  while (candidate.mesh.stage_size() % candidate.mesh.ep != 0) ++candidate.mesh.dp;
+  while (candidate.mesh.stage_size() % (candidate.mesh.ep * candidate.mesh.etp) != 0)
+    ++candidate.mesh.dp;
   candidate.sequence_parallel =
       candidate.mesh.tp > 1 && fixed.sequence_parallel.value_or(candidate.mesh.tp > 1);
   candidate.micro_batch = fixed.micro_batch.value_or(candidate.mesh.tp);

@@ -13,7 +13,7 @@
 namespace argosy {
 
 struct Fixed {
-  std::optional<int64_t> tp, pp, dp, ep, micro_batch;
+  std::optional<int64_t> tp, pp, dp, ep, etp, micro_batch;
   std::optional<int> zero_stage;
   std::optional<ScheduleKind> schedule;
   std::optional<Recompute> recompute;

@@ -110,7 +110,8 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
 }
 
 const LayerCosts& LayerCostCache::costs(const Candidate& c) {
-  const CostKey key{c.mesh.tp, c.mesh.ep, c.micro_batch, c.sequence_parallel, c.recompute};
+  const CostKey key{c.mesh.tp,     c.mesh.ep,           c.mesh.etp,
+                    c.micro_batch, c.sequence_parallel, c.recompute};
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
@@ -118,7 +119,7 @@ const LayerCosts& LayerCostCache::costs(const Candidate& c) {
 }
 
 const ElementTable& LayerCostCache::elements(const Candidate& c) {
-  const ElementKey key{c.mesh.tp, c.mesh.ep, c.sequence_parallel};
+  const ElementKey key{c.mesh.tp, c.mesh.ep, c.mesh.etp, c.sequence_parallel};
   const std::lock_guard lock(mutex_);
   const auto found = elements_.find(key);
   if (found != elements_.end()) return found->second;

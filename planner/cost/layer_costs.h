@@ -55,8 +55,9 @@ class LayerCostCache {
   const ElementTable& elements(const Candidate& candidate);
 
  private:
-  using CostKey = std::tuple<int64_t, int64_t, int64_t, bool, Recompute>;  // tp ep micro_batch sp
-  using ElementKey = std::tuple<int64_t, int64_t, bool>;                   // tp ep sp
+  using CostKey =
+      std::tuple<int64_t, int64_t, int64_t, int64_t, bool, Recompute>;  // tp ep etp micro_batch sp
+  using ElementKey = std::tuple<int64_t, int64_t, int64_t, bool>;       // tp ep etp sp
 
   const Job& job_;
   std::mutex mutex_;

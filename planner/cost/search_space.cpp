@@ -36,8 +36,9 @@ std::string mesh_reason(const Job& job, const MeshPoint& point) {
   if (const std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
   if (mesh.pp > job.model.num_layers) return "more pipeline stages than layers";
   if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
-    return "ep does not divide the ranks of a pipeline stage";
+    return "etp*ep does not divide the ranks of a pipeline stage";
   }
+  if (job.model.moe.ffn_size % mesh.etp != 0) return "etp does not divide the expert's FFN";
   if (job.model.has_moe() && mesh.tp > 1 && !point.sequence_parallel) {
     return "experts with tp > 1 need sequence parallelism";
   }
@@ -55,6 +56,14 @@ std::vector<int64_t> micro_batches(const Job& job, const Fixed& fixed, int64_t d
 // With tp = 1 there is nothing to split: a fixed sequence_parallel=1 means the meshes beside it.
 bool sequence_parallel(const Fixed& fixed, int64_t tp) {
   return tp > 1 && fixed.sequence_parallel.value_or(true);
+}
+
+// Cutting experts pays where their weights do not fit otherwise, and never beyond the fast links
+// that tp was chosen for: the divisors of tp.
+std::vector<int64_t> expert_tensor_degrees(const ModelSpec& model, const Fixed& fixed, int64_t tp) {
+  if (fixed.etp) return {*fixed.etp};
+  if (!model.has_moe()) return {1};
+  return divisors(tp);
 }
 
 }  // namespace
@@ -91,15 +100,18 @@ SearchSpace search_space(const Job& job, const Fixed& fixed) {
       if ((fixed.pp && *fixed.pp != pp) || (fixed.dp && *fixed.dp != dp)) continue;
       for (int64_t ep : divisors(experts)) {
         if (fixed.ep && *fixed.ep != ep) continue;
-        MeshPoint point;
-        point.mesh.tp = tp;
-        point.mesh.pp = pp;
-        point.mesh.dp = dp;
-        point.mesh.ep = ep;
-        point.sequence_parallel = sequence_parallel(fixed, tp);
-        point.micro_batches = micro_batches(job, fixed, dp);
-        point.reason = mesh_reason(job, point);
-        space.meshes.push_back(point);
+        for (int64_t etp : expert_tensor_degrees(job.model, fixed, tp)) {
+          MeshPoint point;
+          point.mesh.tp = tp;
+          point.mesh.pp = pp;
+          point.mesh.dp = dp;
+          point.mesh.ep = ep;
+          point.mesh.etp = etp;
+          point.sequence_parallel = sequence_parallel(fixed, tp);
+          point.micro_batches = micro_batches(job, fixed, dp);
+          point.reason = mesh_reason(job, point);
+          space.meshes.push_back(point);
+        }
       }
     }
   }

@@ -2,8 +2,9 @@
 // Copyright 2026 The Argosy Authors
 //
 // All points that a search may look at: every factorisation of the devices into tp x pp x dp, every
-// ep that divides the experts, and for each of these meshes every micro-batch that divides the
-// batch of a data-parallel rank, ZeRO 0 and 1, GPipe and 1F1B, recomputation of no layer or of all.
+// ep that divides the experts, every etp that divides tp, and for each of these meshes every
+// micro-batch that divides the batch of a data-parallel rank, ZeRO 0 and 1, GPipe and 1F1B,
+// recomputation of no layer or of all.
 #pragma once
 
 #include <cstdint>

@@ -96,9 +96,11 @@ Pass step_pass(const Job& job, const Candidate& candidate, const LayerElements& 
                bool shares_embedding) {
   const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
   const size_t dense = static_cast<size_t>(Domain::dense);
+  const size_t expert = static_cast<size_t>(Domain::expert);
   Pass pass;
   add(pass, CollectiveKind::all_reduce, Axis::tp, elements.tp_summed[dense] * gradient);
   add(pass, CollectiveKind::all_reduce, Axis::kv_replica, elements.kv_summed[dense] * gradient);
+  add(pass, CollectiveKind::all_reduce, Axis::etp, elements.tp_summed[expert] * gradient);
   if (shares_embedding && job.lora.rank == 0) {
     add(pass, CollectiveKind::all_reduce, Axis::embedding, elements.token_embedding * gradient);
   }

@@ -60,7 +60,7 @@ bool sees_part_of_sequence(TensorRole role) {
 }
 
 GradientSum gradient_sum_of(const Plan& plan, const TensorSpec& tensor, const Cut& cut) {
-  if (!tensor.trainable || cut.parts == 1 || tensor.is_expert()) return GradientSum::none;
+  if (!tensor.trainable || cut.parts == 1) return GradientSum::none;
   if (tensor.shard == Shard::kv_rows) {
     return cut.kv_copies > 1 ? GradientSum::kv_replica : GradientSum::none;
   }
@@ -130,6 +130,10 @@ int order_of(GradientSum sum) {
 
 Axis reduction_axis(Domain domain) {
   return domain == Domain::expert || domain == Domain::expert_frozen ? Axis::edp : Axis::dp_cp;
+}
+
+Axis tensor_axis(Domain domain) {
+  return domain == Domain::expert || domain == Domain::expert_frozen ? Axis::etp : Axis::tp;
 }
 
 bool is_trainable(Domain domain) {

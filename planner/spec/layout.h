@@ -35,11 +35,13 @@ std::vector<Box> boxes_of_flat_range(const Box& box, Range range);
 enum class Domain { dense, expert, dense_frozen, expert_frozen };
 inline constexpr int kNumDomains = 4;
 Axis reduction_axis(Domain domain);  // dp_cp or edp
+Axis tensor_axis(Domain domain);     // the group that cuts its tensors: tp or etp
 bool is_trainable(Domain domain);
 
-// What must be summed inside the tensor-parallel group after the last backward, because each rank
-// saw part of the tokens (norms and router under sequence parallelism), of the heads (q_norm,
-// k_norm, copies of key/value heads) or of the outputs (LoRA factors that are replicated).
+// What must be summed inside the tensor-parallel group (etp for experts) after the last backward,
+// because each rank saw part of the tokens (norms and router under sequence parallelism), of the
+// heads (q_norm, k_norm, copies of key/value heads) or of the outputs (LoRA factors that are
+// replicated).
 enum class GradientSum { none, tp, kv_replica };
 
 struct LocalTensor {

@@ -35,7 +35,6 @@ void require_divides(const char* degree_name, int64_t degree, const char* size_n
 
 void require_supported(const Plan& plan) {
   require(plan.mesh.cp == 1, "cp=", plan.mesh.cp, " is not supported yet; valid: 1");
-  require(plan.mesh.etp == 1, "etp=", plan.mesh.etp, " is not supported yet; valid: 1");
   require(plan.virtual_stages == 1, "virtual_stages=", plan.virtual_stages,
           " is not supported yet; valid: 1");
   require(plan.zero_stage == 0 || plan.zero_stage == 1, "zero_stage=", plan.zero_stage,
@@ -60,6 +59,8 @@ void require_model_fits_mesh(const Plan& plan) {
   }
   if (!model.has_moe()) {
     require(plan.mesh.ep == 1, "ep=", plan.mesh.ep, ", but ", model.name,
+            " has no experts; valid: 1");
+    require(plan.mesh.etp == 1, "etp=", plan.mesh.etp, ", but ", model.name,
             " has no experts; valid: 1");
     return;
   }

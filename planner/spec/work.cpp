@@ -70,13 +70,15 @@ int64_t gradient_bytes_of(const Plan& plan, int64_t elements) {
 
 // Sums inside the tensor-parallel group over what its ranks saw in part.
 void add_partial_sums(Pass& pass, const Plan& plan, const RankLayout& layout) {
-  const auto dense = static_cast<size_t>(Domain::dense);
-  const int64_t tp = plan.mesh.tp;
-  add_collective(pass, CollectiveKind::all_reduce, Axis::tp,
-                 gradient_bytes_of(plan, layout.num_tp_summed[dense]), tp);
-  add_collective(pass, CollectiveKind::all_reduce, Axis::kv_replica,
-                 gradient_bytes_of(plan, layout.num_kv_summed[dense]),
-                 std::max<int64_t>(1, tp / plan.model.num_kv_heads));
+  for (const Domain kind : {Domain::dense, Domain::expert}) {
+    const auto domain = static_cast<size_t>(kind);
+    const Axis axis = tensor_axis(kind);
+    add_collective(pass, CollectiveKind::all_reduce, axis,
+                   gradient_bytes_of(plan, layout.num_tp_summed[domain]), degree(plan.mesh, axis));
+    add_collective(pass, CollectiveKind::all_reduce, Axis::kv_replica,
+                   gradient_bytes_of(plan, layout.num_kv_summed[domain]),
+                   std::max<int64_t>(1, plan.mesh.tp / plan.model.num_kv_heads));
+  }
 }
 
 // First and last stage hold a copy each of a tied table and saw a gradient each.

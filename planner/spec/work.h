@@ -8,7 +8,8 @@
 // Letters: n tokens of a micro-batch on the rank before the sequence-parallel split, s tokens after
 // it (n/tp with sequence parallelism, else n), H hidden, D head size, hq and hk query and key/value
 // heads of the rank, F MLP width of the rank, V vocabulary rows of the rank, E experts, k top-k, R
-// rows that reach the rank's experts (k*s when routing is even), e bytes of the compute dtype, z
+// rows that reach the rank's experts (etp*k*s when routing is even: the etp ranks that hold slices
+// of an expert gather their rows), e bytes of the compute dtype, z
 // bytes of the statistic dtype, r LoRA rank.
 //
 // Kept for backward (the list that every device obeys):

@@ -53,8 +53,23 @@ int64_t probability_bytes(const RankShape& shape) {  // (s, E)z
   return shape.split_tokens * shape.experts * shape.statistic_bytes;
 }
 
-void add_all_to_all(Pass& pass, const RankShape& shape, int64_t bytes) {
-  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, bytes, shape.ep);
+// Rows go to the ranks that hold their expert; those that hold a slice of it (etp) gather theirs.
+void add_dispatch(Pass& pass, const RankShape& shape) {
+  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, dispatch_bytes(shape), shape.ep);
+  add_collective(pass, CollectiveKind::all_gather, Axis::etp, expert_input_bytes(shape), shape.etp);
+  if (shape.ep * shape.etp > 1) {
+    add_memory(pass, 2 * expert_input_bytes(shape));  // by source -> by expert
+  }
+}
+
+// The way back: slices give partial sums.
+void add_return(Pass& pass, const RankShape& shape) {
+  if (shape.ep * shape.etp > 1) {
+    add_memory(pass, 2 * expert_input_bytes(shape));  // by expert -> by source
+  }
+  add_collective(pass, CollectiveKind::reduce_scatter, Axis::etp, expert_input_bytes(shape),
+                 shape.etp);
+  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, dispatch_bytes(shape), shape.ep);
 }
 
 void add_experts_backward(Pass& pass, const RankShape& shape) {
@@ -75,14 +90,12 @@ void add_moe_forward(Pass& pass, const RankShape& shape) {
   add_forward(pass, router(shape));
   add_memory(pass, 2 * probability_bytes(shape));                 // softmax, top-k
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // rows in expert order
-  add_all_to_all(pass, shape, dispatch_bytes(shape));
-  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));  // by source -> by expert
+  add_dispatch(pass, shape);
   add_forward(pass, experts.gate);
   add_forward(pass, experts.up);
   add_memory(pass, 3 * expert_width_bytes(shape));  // activation
   add_forward(pass, experts.down);
-  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));  // by expert -> by source
-  add_all_to_all(pass, shape, expert_input_bytes(shape));
+  add_return(pass, shape);
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // weighted sum of k rows
   if (shape.shared_ffn == 0) return;
   add_mlp_forward(pass, shape, shared_mlp(shape));
@@ -96,11 +109,9 @@ void add_moe_backward(Pass& pass, const RankShape& shape) {
     add_mlp_backward(pass, shape, shared_mlp(shape));
   }
   add_memory(pass, 2 * dispatch_bytes(shape) + shape.split_bytes());  // rows' and weights' gradient
-  add_all_to_all(pass, shape, dispatch_bytes(shape));
-  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));
+  add_dispatch(pass, shape);
   add_experts_backward(pass, shape);
-  if (shape.ep > 1) add_memory(pass, 2 * expert_input_bytes(shape));
-  add_all_to_all(pass, shape, expert_input_bytes(shape));
+  add_return(pass, shape);
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // sum of k rows
   add_memory(pass, 3 * probability_bytes(shape));                 // softmax, auxiliary and z loss
   add_memory(pass, 2 * shape.split_bytes());                      // the normed input again

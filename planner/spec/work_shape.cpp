@@ -28,6 +28,7 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.is_frozen = plan.lora.rank > 0;
   shape.tp = tp;
   shape.ep = plan.mesh.ep;
+  shape.etp = plan.mesh.etp;
   shape.sequence_parallel = plan.sequence_parallel && tp > 1;
   shape.tokens = plan.tokens_per_microbatch();
   shape.split_tokens = shape.sequence_parallel ? shape.tokens / tp : shape.tokens;
@@ -40,7 +41,7 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.head_chunk_tokens = head_chunk_tokens(plan, tp_index);
   shape.experts = model.moe.num_experts;
   shape.top_k = model.moe.top_k;
-  shape.expert_rows = shape.split_tokens * shape.top_k;
+  shape.expert_rows = shape.etp * shape.split_tokens * shape.top_k;
   shape.local_experts = shape.experts / shape.ep;
   shape.expert_ffn = model.moe.ffn_size / plan.mesh.etp;
   shape.shared_ffn = model.moe.shared_ffn_size / tp;

@@ -25,7 +25,7 @@ struct RankShape {
   int64_t expert_ffn = 0, shared_ffn = 0;          // Fe, Fs
   int64_t pairs = 0;                               // query-key pairs that attention computes
   int64_t element_bytes = 0, statistic_bytes = 0;  // e, z
-  int64_t tp = 1, ep = 1;                          // sizes of the groups
+  int64_t tp = 1, ep = 1, etp = 1;                 // sizes of the groups
   bool sequence_parallel = false;                  // and tp > 1
   bool is_frozen = false;                          // the base of a LoRA job
   ModelSpec model;                                 // kinds of layers

@@ -213,7 +213,9 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
       {tiny_mixtral(), [](Plan& p) { p.mesh.dp = p.mesh.ep = 3; },
        "ep=3 does not divide the number of experts=4; valid ep: 1, 2, 4"},
       {tiny_mixtral(), [](Plan& p) { p.mesh.ep = 4; }, "etp*ep = 1*4 = 4 must divide"},
-      {tiny_mixtral(), [](Plan& p) { p.mesh.dp = p.mesh.etp = 2; }, "etp=2 is not supported yet"},
+      {tiny_mixtral(), [](Plan& p) { p.mesh.dp = p.mesh.etp = 4; },
+       "etp=4 does not divide the expert's intermediate size="},
+      {tiny_llama(), [](Plan& p) { p.mesh.dp = p.mesh.etp = 2; }, "etp=2, but"},
       {tiny_qwen2_moe(),
        [](Plan& p) {
          p.model.moe.shared_ffn_size = 5;

@@ -29,6 +29,28 @@ struct BruteForce {
   std::vector<Plan> feasible;  // best first
 };
 
+// Candidates on one mesh: every micro-batch, ZeRO stage, schedule and recomputation.
+void try_mesh(const Job& job, const Mesh& mesh, LayerCostCache& cache, BruteForce& result) {
+  for (int64_t micro_batch = 1; micro_batch <= job.global_batch; ++micro_batch) {
+    for (int rest = 0; rest < 8; ++rest) {
+      Candidate c;
+      c.mesh = mesh;
+      c.sequence_parallel = mesh.tp > 1;
+      c.micro_batch = micro_batch;
+      c.zero_stage = rest % 2;
+      c.schedule = rest / 2 % 2 == 0 ? ScheduleKind::one_f_one_b : ScheduleKind::gpipe;
+      c.recompute = rest / 4 == 0 ? Recompute::none : Recompute::full;
+      if (mesh.pp == 1 && c.schedule == ScheduleKind::gpipe) continue;
+      try {
+        Verdict verdict = evaluate(job, c, cache);
+        ++result.num_points;
+        if (verdict.feasible) result.feasible.push_back(std::move(verdict.plan));
+      } catch (const ConfigError&) {  // does not divide
+      }
+    }
+  }
+}
+
 // Every combination of every number, asked one by one: validate() says what divides.
 BruteForce brute_force(const Job& job) {
   BruteForce result;
@@ -39,26 +61,11 @@ BruteForce brute_force(const Job& job) {
     for (int64_t pp = 1; pp * tp <= devices; ++pp) {
       if (devices % (tp * pp) != 0) continue;
       for (int64_t ep = 1; ep <= most_experts; ++ep) {
-        for (int64_t micro_batch = 1; micro_batch <= job.global_batch; ++micro_batch) {
-          for (int rest = 0; rest < 8; ++rest) {
-            Candidate c;
-            c.mesh.tp = tp;
-            c.mesh.pp = pp;
-            c.mesh.dp = devices / tp / pp;
-            c.mesh.ep = ep;
-            c.sequence_parallel = tp > 1;
-            c.micro_batch = micro_batch;
-            c.zero_stage = rest % 2;
-            c.schedule = rest / 2 % 2 == 0 ? ScheduleKind::one_f_one_b : ScheduleKind::gpipe;
-            c.recompute = rest / 4 == 0 ? Recompute::none : Recompute::full;
-            if (pp == 1 && c.schedule == ScheduleKind::gpipe) continue;
-            try {
-              Verdict verdict = evaluate(job, c, cache);
-              ++result.num_points;
-              if (verdict.feasible) result.feasible.push_back(std::move(verdict.plan));
-            } catch (const ConfigError&) {  // does not divide
-            }
-          }
+        for (int64_t etp = 1; etp <= tp; ++etp) {
+          if (tp % etp != 0) continue;
+          Mesh mesh;
+          mesh.tp = tp, mesh.pp = pp, mesh.dp = devices / tp / pp, mesh.ep = ep, mesh.etp = etp;
+          try_mesh(job, mesh, cache, result);
         }
       }
     }
@@ -124,10 +131,11 @@ TEST(Search, DoesNotDependOnThreads) {
 TEST(Search, KeepsWhatIsFixed) {
   const Job job = small_job(SmallModel::moe, 8, 16);
   const SearchResult result = search(
-      job, parse_fixed("tp=2,pp=2,ep=4,zero=1,micro_batch=2,schedule=gpipe,recompute=full"), 9, 1);
+      job, parse_fixed("tp=2,pp=2,ep=2,etp=2,zero=1,micro_batch=2,schedule=gpipe,recompute=full"),
+      9, 1);
   ASSERT_EQ(result.plans.size(), 1u);
   const Plan& plan = result.plans.front();
-  EXPECT_EQ(to_string(plan.mesh), "tp=2 pp=2 dp=2 cp=1 | etp=1 ep=4 edp=1");
+  EXPECT_EQ(to_string(plan.mesh), "tp=2 pp=2 dp=2 cp=1 | etp=2 ep=2 edp=1");
   EXPECT_EQ(plan.zero_stage, 1);
   EXPECT_EQ(plan.micro_batch, 2);
   EXPECT_EQ(plan.schedule, ScheduleKind::gpipe);
@@ -189,7 +197,8 @@ TEST(Fixed, MistakesAreNamed) {
       {"zero=2", "not supported yet", &dense},
       {"zero=7", "zero=7", &dense},
       {"cp=2", "not supported yet", &dense},
-      {"etp=2", "not supported yet", &moe},
+      {"etp=2", "etp=2, but", &dense},
+      {"etp=7", "etp=7 does not divide", &moe},
       {"virtual_stages=2", "not supported yet", &dense},
       {"schedule=zb-h1", "not supported yet", &dense},
       {"schedule=fifo", "fifo", &dense},

@@ -43,6 +43,7 @@ struct RouterTotals {
       0;  // sum over layers and sequences of unmasked * E * sum_i f_i P_i, coefficient left out
   double z_loss = 0;  // sum over layers and unmasked tokens of lse^2, coefficient left out
   std::vector<std::vector<double>> choices;  // [MoE layer of this stage][E]
+  std::vector<double> dropped;  // [MoE layer of this stage] choices beyond the capacity
 };
 
 class Moe {

@@ -34,6 +34,7 @@ RouterTotals Stage::make_totals() const {
   RouterTotals totals;
   totals.choices.assign(static_cast<size_t>(num_moe_layers_),
                         std::vector<double>(static_cast<size_t>(num_experts_), 0.0));
+  totals.dropped.assign(static_cast<size_t>(num_moe_layers_), 0.0);
   return totals;
 }
 

@@ -17,8 +17,9 @@ void sum_over_tensor_parallel(const LayerContext& ctx, const ParameterStore& sto
   const auto d = static_cast<size_t>(domain);
   const int64_t tp_summed = store.layout().num_tp_summed[d],
                 kv_summed = store.layout().num_kv_summed[d];
-  if (tp_summed > 0 && ctx.plan.mesh.tp > 1) {
-    ctx.groups[Axis::tp].all_reduce(buffer_of(part(store.grads(domain), 0, tp_summed)));
+  Communicator& group = ctx.groups[tensor_axis(domain)];
+  if (tp_summed > 0 && group.size() > 1) {
+    group.all_reduce(buffer_of(part(store.grads(domain), 0, tp_summed)));
   }
   if (kv_summed > 0) {
     ctx.groups[Axis::kv_replica].all_reduce(
@@ -53,7 +54,9 @@ ReducedGradient reduce_over_data(const LayerContext& ctx, const ParameterStore& 
 }  // namespace
 
 ReducedGradients reduce_gradients(const LayerContext& ctx, const ParameterStore& store) {
-  if (store.grads(Domain::dense).defined()) sum_over_tensor_parallel(ctx, store, Domain::dense);
+  for (const Domain domain : {Domain::dense, Domain::expert}) {
+    if (store.grads(domain).defined()) sum_over_tensor_parallel(ctx, store, domain);
+  }
   sum_tied_embedding(ctx, store);
   ReducedGradients reduced;
   for (const Domain domain : {Domain::dense, Domain::expert}) {

@@ -41,6 +41,22 @@ constexpr Number kNumbers[] = {
     {"hfu", &StepMetrics::hfu},
 };
 
+Json router_json(const RouterMetrics& router) {
+  return {{"load_max_over_mean", router.load_max_over_mean},
+          {"load_entropy", router.load_entropy},
+          {"dropped_share", router.dropped_share},
+          {"dead_experts", router.dead_experts}};
+}
+
+RouterMetrics read_router(JsonObject object) {
+  RouterMetrics router;
+  router.load_max_over_mean = object.numbers("load_max_over_mean");
+  router.load_entropy = object.numbers("load_entropy");
+  router.dropped_share = object.numbers("dropped_share");
+  router.dead_experts = object.integers("dead_experts");
+  return router;
+}
+
 Json memory_json(const StepMetrics& metrics) {
   Json memory = {{"peak", metrics.peak_bytes}};
   for (int i = 0; i < kNumMemoryCategories; ++i) {
@@ -61,6 +77,7 @@ std::string to_json_line(const StepMetrics& metrics) {
   for (const OptionalNumber& number : kOptionalNumbers) {
     if (const auto& value = metrics.*number.field) line[number.key] = *value;
   }
+  if (metrics.router) line["router"] = router_json(*metrics.router);
   if (metrics.trained_tokens) line["trained_tokens"] = *metrics.trained_tokens;
   return line.dump();  // the shortest digits that read back exactly
 }
@@ -84,6 +101,7 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
   for (const OptionalNumber& number : kOptionalNumbers) {
     if (object.has(number.key)) metrics.*number.field = object.number(number.key);
   }
+  if (object.has("router")) metrics.router = read_router(object.object("router"));
   if (object.has("trained_tokens")) metrics.trained_tokens = object.integer("trained_tokens");
   return metrics;
 }

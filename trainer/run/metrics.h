@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "planner/spec/types.h"
+#include "trainer/run/router_metrics.h"
 
 namespace argosy {
 
@@ -30,8 +31,9 @@ struct StepMetrics {
   int64_t peak_bytes = 0;                                    // of all categories together
 
   std::optional<double> aux_loss, z_loss;  // as they enter the objective, coefficients included
-  std::optional<double> moe_imbalance;     // most loaded expert's tokens over the mean
+  std::optional<double> moe_imbalance;     // most loaded expert's tokens over the mean, over layers
   std::optional<double> moe_dropped;       // share of the routed rows
+  std::optional<RouterMetrics> router;     // the same and more of each mixture layer
   std::optional<double> bubble_fraction;   // idle share of the step of the average stage
   std::optional<double> exposed_comm_s;
   std::optional<double> eval_loss;        // on the evaluation data after this step

@@ -28,6 +28,7 @@ StepMetrics full_metrics() {
   metrics.peak_bytes = 21;
   metrics.aux_loss = 0.01, metrics.z_loss = 5e-324, metrics.moe_imbalance = 1.31;
   metrics.moe_dropped = 0, metrics.bubble_fraction = 0.06, metrics.exposed_comm_s = 0.011;
+  metrics.router = RouterMetrics{{1.31, 1.0}, {0.97, 1.0 / 3}, {0, 0.125}, {0, 3}};
   metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
   return metrics;
 }
@@ -53,10 +54,26 @@ TEST(Metrics, KeysOfTheContract) {
   const std::string line = to_json_line(full_metrics());
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const Json json = parse_json(line, "test");
-  for (const char* key :
-       {"step", "loss", "grad_norm", "lr", "step_s", "tokens", "tokens_per_s", "mfu", "mfu_palm",
-        "hfu", "memory_bytes", "aux_loss", "z_loss", "moe_imbalance", "moe_dropped",
-        "bubble_fraction", "exposed_comm_s", "eval_loss", "trained_tokens"}) {
+  for (const char* key : {"step",
+                          "loss",
+                          "grad_norm",
+                          "lr",
+                          "step_s",
+                          "tokens",
+                          "tokens_per_s",
+                          "mfu",
+                          "mfu_palm",
+                          "hfu",
+                          "memory_bytes",
+                          "aux_loss",
+                          "z_loss",
+                          "moe_imbalance",
+                          "moe_dropped",
+                          "router",
+                          "bubble_fraction",
+                          "exposed_comm_s",
+                          "eval_loss",
+                          "trained_tokens"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
   for (const char* key :
