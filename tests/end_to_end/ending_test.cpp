@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a run leaves behind and how it ends: done, asked to stop, killed, failed; and what a
+// terminal or a pipe sees of it.
+#include "planner/spec/check.h"
+#include "planner/spec/json.h"
+#include "tests/end_to_end/programs.h"
+
+namespace argosy {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Ending : public ProgramTest {
+ protected:
+  void make_two_rank_plan() const { make_plan("plan.json", "moe.json", 2, "dp=2,ep=2,tp=1,pp=1"); }
+
+  // A job without end; once it has done a few steps, `action` with $pid (mpirun), then its end.
+  // Prints the seconds from one to the other.
+  ProgramResult interrupt(const std::string& action) const {
+    return shell(
+        launch("plan.json", "run", 1000000) +
+        "& pid=$!\n"
+        "until [[ $(wc -l 2>/dev/null <run/metrics.jsonl) -ge 3 ]]; do sleep 0.05; done\n" +
+        action +
+        "\nSECONDS=0\n"
+        "wait $pid; code=$?\n"
+        "echo \"took $SECONDS s\"\n"
+        "exit $code");
+  }
+};
+
+TEST_F(Ending, DoneLeavesAWholeRunFolder) {
+  make_two_rank_plan();
+  const ProgramResult result = succeed(launch("plan.json", "run", 3));
+  for (const char* file : {"plan.json", "run.cfg", "metrics.jsonl", "events.jsonl", "status.json",
+                           "report.html", "trace.json"}) {
+    EXPECT_TRUE(fs::exists(path(concat("run/", file)))) << file;
+  }
+  std::istringstream lines(read("run/metrics.jsonl"));
+  int64_t step = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const Json json = Json::parse(line);
+    for (const char* key : {"step", "loss", "grad_norm", "lr", "step_s", "tokens", "tokens_per_s",
+                            "mfu", "mfu_palm", "hfu", "memory_bytes"}) {
+      EXPECT_TRUE(json.contains(key)) << key << " in " << line;
+    }
+    EXPECT_EQ(json["step"], ++step);
+    EXPECT_EQ(json["tokens"], 8 * 16);
+  }
+  EXPECT_EQ(step, 3);
+  EXPECT_EQ(status("run", "state"), "\"done\"");
+  EXPECT_EQ(status("run", "exit_code"), "0");
+  EXPECT_EQ(status("run", "step"), "3");
+  EXPECT_NE(status("run", "ended"), "null");
+  EXPECT_TRUE(contains(result.out, "step 3/3 | loss ")) << result.out;
+  EXPECT_TRUE(contains(result.out, "step 3/3 | loss ")) << result.out;
+  // run.cfg alone repeats the run.
+  succeed("sed s/^run-dir.*/run-dir=repeated/ run/run.cfg >again.cfg");
+  succeed("argosy-launch --plan plan.json -- --config again.cfg");
+  EXPECT_EQ(metrics("repeated").back().loss, metrics("run").back().loss);
+}
+
+TEST_F(Ending, PipesGetPlainLinesAndTerminalsAProgressLine) {
+  make_two_rank_plan();
+  const std::string piped = succeed("TERM=xterm " + launch("plan.json", "run", 2)).out;
+  EXPECT_EQ(piped.find('\033'), std::string::npos) << piped;
+  EXPECT_EQ(piped.find('\r'), std::string::npos) << piped;
+  if (shell("script --version").exit_code != 0) GTEST_SKIP() << "no script(1) to make a terminal";
+  const std::string terminal =
+      succeed(concat("TERM=xterm script --quiet --return --command '", "stty columns 30; ",
+                     launch("plan.json", "tty", 2), "' /dev/null"))
+          .out;
+  EXPECT_TRUE(contains(terminal, "\r\033[K[##########..........]  5")) << terminal;
+  EXPECT_FALSE(contains(terminal, "50% step 1/2")) << "wider than the terminal: " << terminal;
+}
+
+TEST_F(Ending, StopSignalSavesAndAsksToBeRequeued) {
+  make_two_rank_plan();
+  const ProgramResult result = interrupt("kill -USR1 $pid");
+  EXPECT_EQ(result.exit_code, kExitRequeue) << result.out << result.err;
+  EXPECT_EQ(status("run", "state"), "\"requeue\"");
+  EXPECT_EQ(status("run", "exit_code"), "75");
+  const int64_t step = std::stoll(status("run", "step"));
+  ASSERT_GE(step, 3);
+  EXPECT_EQ(metrics("run").back().step, step);
+
+  const ProgramResult resumed = succeed(launch("plan.json", "run", step + 2, "--resume auto"));
+  EXPECT_TRUE(contains(resumed.out, concat("step ", step + 1, "/"))) << resumed.out;
+  EXPECT_FALSE(contains(resumed.out, concat("step ", step, "/"))) << resumed.out;
+  EXPECT_EQ(metrics("run").size(), static_cast<size_t>(step) + 2);
+  EXPECT_EQ(status("run", "state"), "\"done\"");
+}
+
+TEST_F(Ending, DeathOfARankEndsTheJob) {
+  make_two_rank_plan();
+  const ProgramResult result = interrupt("kill -KILL $(pgrep -P $pid -n argosy-train)");
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_NE(result.exit_code, 124) << "it did not end by itself";
+  EXPECT_EQ(status("run", "state"), "\"running\"") << "nobody was left to write";
+  const size_t took = result.out.find("took ");
+  ASSERT_NE(took, std::string::npos) << result.out;
+  EXPECT_LT(std::stoi(result.out.substr(took + 5)), 15);
+}
+
+TEST_F(Ending, FailureIsToldOnceAndWritten) {
+  make_two_rank_plan();
+  const ProgramResult result =
+      shell(launch("plan.json", "run", 20, "--lr 1e30 --clip 0 --checkpoint-every 0"));
+  EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
+  EXPECT_TRUE(contains(result.err, "not finite")) << result.err;
+  EXPECT_EQ(result.err.find("argosy-train: "), result.err.rfind("argosy-train: ")) << result.err;
+  EXPECT_EQ(status("run", "state"), "\"failed\"");
+  EXPECT_EQ(status("run", "exit_code"), "1");
+  EXPECT_TRUE(contains(status("run", "message"), "not finite"));
+}
+
+}  // namespace
+}  // namespace argosy

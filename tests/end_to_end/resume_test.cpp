@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A run that is stopped and resumed is the run that was not: to the bit under the same layout, to
+// rounding under another. Damage is named.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "checkpoint/manifest.h"
+#include "planner/spec/check.h"
+#include "tests/end_to_end/programs.h"
+
+namespace argosy {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Resume : public ProgramTest {
+ protected:
+  static constexpr const char* kPipeline = "pp=2,dp=2,ep=2,tp=1,micro_batch=2";
+
+  // Six steps at once, six steps again, three steps and three more: one run.
+  void expect_bitwise_resume() const {
+    succeed(launch("plan.json", "whole", 6));
+    succeed(launch("plan.json", "again", 6));
+    succeed(launch("plan.json", "parts", 3));
+    const ProgramResult resumed = succeed(launch("plan.json", "parts", 6, "--resume auto"));
+    EXPECT_TRUE(contains(resumed.out, "resumed  parts/checkpoints/step_00000003")) << resumed.out;
+    const auto whole = metrics("whole");
+    ASSERT_EQ(whole.size(), 6U);
+    for (const char* other : {"again", "parts"}) {
+      const auto steps = metrics(other);
+      ASSERT_EQ(steps.size(), whole.size()) << other;
+      for (size_t i = 0; i < whole.size(); ++i) {
+        EXPECT_EQ(steps[i].step, static_cast<int64_t>(i) + 1) << other;
+        EXPECT_EQ(steps[i].loss, whole[i].loss) << other << " step " << i + 1;
+        EXPECT_EQ(steps[i].grad_norm, whole[i].grad_norm) << other << " step " << i + 1;
+      }
+      const ProgramResult diff = succeed(concat("argosy-checkpoint diff whole ", other));
+      EXPECT_TRUE(contains(diff.out, " equal to the bit, 0 not")) << diff.out;
+    }
+    EXPECT_FALSE(fs::exists(path("parts/plan.step_3.json"))) << "the plan is the same";
+  }
+
+  void flip_byte(const std::string& name, int64_t offset) const {
+    std::fstream file(path(name), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(offset);
+    const int byte = file.get();
+    ASSERT_NE(byte, EOF);
+    file.seekp(offset);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+};
+
+TEST_F(Resume, IsExactToTheBit) {
+  make_plan("plan.json", "moe.json", 4, kPipeline);
+  expect_bitwise_resume();
+}
+
+TEST_F(Resume, IsExactToTheBitInMixedPrecisionWithShardedOptimizer) {
+  make_plan("plan.json", "moe.json", 4, concat(kPipeline, ",zero=1"), "--precision bf16");
+  expect_bitwise_resume();
+}
+
+TEST_F(Resume, GoesOnUnderAnotherLayout) {
+  make_plan("first.json", "moe.json", 4, kPipeline);
+  make_plan("second.json", "moe.json", 4, "pp=1,dp=2,ep=2,tp=2,micro_batch=2,zero=1");
+  succeed(launch("first.json", "run", 3, "--eval-data text.txt"));
+  fs::copy(path("run"), path("same"), fs::copy_options::recursive);
+  const std::string first_plan = read("run/plan.json");
+  const double before = metrics("run").back().eval_loss.value_or(NAN);
+  succeed(launch("first.json", "same", 5, "--resume auto --eval-data text.txt"));
+  const ProgramResult resumed =
+      succeed(launch("second.json", "run", 5, "--resume 3 --eval-data text.txt"));
+
+  EXPECT_EQ(read("run/plan.step_3.json"), first_plan);
+  EXPECT_NE(read("run/plan.json"), first_plan);
+  char held_out[64];
+  std::snprintf(held_out, sizeof held_out, "eval 3/5 | held-out loss %.4f", before);
+  EXPECT_TRUE(contains(resumed.out, held_out)) << held_out << " in " << resumed.out;
+  const auto same = metrics("same"), other = metrics("run");
+  ASSERT_EQ(other.size(), 5U);
+  ASSERT_EQ(same.size(), 5U);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_NEAR(other[i].loss, same[i].loss, 1e-5 * same[i].loss) << "step " << i + 1;
+  }
+  EXPECT_NEAR(*other[4].eval_loss, *same[4].eval_loss, 1e-5 * *same[4].eval_loss);
+}
+
+TEST_F(Resume, NamesDamage) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  const std::string train = "argosy-train --plan plan.json --data text.txt --run-dir run ";
+  succeed(train + "--steps 4 --checkpoint-every 2");
+  const std::string newest = "run/checkpoints/step_00000004/";
+
+  // A flipped byte: sizes are whole, the CRC is not.
+  const Manifest manifest = read_manifest(path(newest));
+  const auto weights =
+      std::find_if(manifest.tensors.begin(), manifest.tensors.end(), [](const StoredTensor& t) {
+        return t.kind == "parameter" && t.name == "model.layers.1.mlp.up_proj.weight";
+      });
+  ASSERT_NE(weights, manifest.tensors.end());
+  flip_byte(newest + "shard_00000.h5", weights->extents[0].offset);
+  const ProgramResult flipped = shell(train + "--steps 6 --resume auto");
+  EXPECT_EQ(flipped.exit_code, kExitFailure);
+  EXPECT_TRUE(contains(flipped.err, newest + "shard_00000.h5")) << flipped.err;
+  EXPECT_TRUE(contains(flipped.err, weights->name)) << flipped.err;
+  EXPECT_EQ(status("run", "state"), "\"failed\"");
+  EXPECT_EQ(status("run", "exit_code"), "1");
+  EXPECT_EQ(status("run", "step"), "4");
+
+  // A file that was cut is passed over.
+  fs::resize_file(path(newest + "shard_00000.h5"), 4096);
+  const ProgramResult cut = succeed(train + "--steps 6 --resume auto");
+  EXPECT_TRUE(contains(cut.out, "damaged checkpoint passed over")) << cut.out;
+  EXPECT_TRUE(contains(cut.out, "step_00000004")) << cut.out;
+  EXPECT_TRUE(contains(cut.out, "resumed  run/checkpoints/step_00000002")) << cut.out;
+  EXPECT_EQ(metrics("run").size(), 6U);
+  EXPECT_EQ(status("run", "state"), "\"done\"");
+}
+
+}  // namespace
+}  // namespace argosy
