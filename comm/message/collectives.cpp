@@ -23,7 +23,8 @@ Operation run_all_gather(CallContext context, ConstBuffer input, Buffer output,
   const auto* own = static_cast<const std::byte*>(input.data);
   auto* parts = static_cast<std::byte*>(output.data);
 
-  const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
+  const std::unique_ptr<MessageBatch> batch =
+      context.transport->open(Channel::collective, context.tag);
   for (int step = 1; step < size; ++step) {  // every rank starts at another peer
     const int to = (rank + step) % size, from = (rank + size - step) % size;
     const auto part = static_cast<size_t>(from);
@@ -47,7 +48,8 @@ Operation run_all_to_all(CallContext context, ConstBuffer input, std::vector<int
   const auto* source = static_cast<const std::byte*>(input.data);
   auto* target = static_cast<std::byte*>(output.data);
 
-  const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
+  const std::unique_ptr<MessageBatch> batch =
+      context.transport->open(Channel::collective, context.tag);
   for (int step = 1; step < size; ++step) {
     const int to = (rank + step) % size, from = (rank + size - step) % size;
     const auto send_part = static_cast<size_t>(to), recv_part = static_cast<size_t>(from);
@@ -80,11 +82,13 @@ Operation run_broadcast(CallContext context, Buffer inout, int root) {
   while (bit <= distance) bit *= 2;  // the first bit above the highest of distance
   if (distance > 0) {
     const int parent = static_cast<int>(distance - bit / 2 + root) % size;
-    const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
+    const std::unique_ptr<MessageBatch> batch =
+        context.transport->open(Channel::collective, context.tag);
     recv_bytes(*batch, data, inout.bytes(), parent, context.limits);
     co_await delivered(*batch);
   }
-  const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
+  const std::unique_ptr<MessageBatch> batch =
+      context.transport->open(Channel::collective, context.tag);
   for (; distance + bit < size; bit *= 2) {
     const int child = static_cast<int>((distance + bit + root) % size);
     send_bytes(*batch, data, inout.bytes(), child, context.limits);
@@ -97,7 +101,8 @@ Operation run_broadcast(CallContext context, Buffer inout, int root) {
 Operation run_barrier(CallContext context) {
   const int rank = context.transport->rank(), size = context.transport->size();
   for (int64_t step = 1; step < size; step *= 2) {
-    const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
+    const std::unique_ptr<MessageBatch> batch =
+        context.transport->open(Channel::collective, context.tag);
     batch->recv(nullptr, 0, static_cast<int>((rank + size - step) % size));
     batch->send(nullptr, 0, static_cast<int>((rank + step) % size));
     co_await delivered(*batch);
@@ -105,14 +110,14 @@ Operation run_barrier(CallContext context) {
 }
 
 Operation run_send(CallContext context, ConstBuffer input, int peer) {
-  const std::unique_ptr<Batch> batch = context.transport->open(Channel::user, context.tag);
+  const std::unique_ptr<MessageBatch> batch = context.transport->open(Channel::user, context.tag);
   send_bytes(*batch, static_cast<const std::byte*>(input.data), input.bytes(), peer,
              context.limits);
   co_await delivered(*batch);
 }
 
 Operation run_recv(CallContext context, Buffer output, int peer) {
-  const std::unique_ptr<Batch> batch = context.transport->open(Channel::user, context.tag);
+  const std::unique_ptr<MessageBatch> batch = context.transport->open(Channel::user, context.tag);
   recv_bytes(*batch, static_cast<std::byte*>(output.data), output.bytes(), peer, context.limits);
   co_await delivered(*batch);
 }

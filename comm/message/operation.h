@@ -17,7 +17,7 @@ namespace argosy {
 class Operation {
  public:
   struct promise_type {
-    Batch* awaited = nullptr;
+    MessageBatch* awaited = nullptr;
     std::exception_ptr error;
 
     Operation get_return_object() {
@@ -49,14 +49,14 @@ class Operation {
 
 // co_await delivered(batch): suspends until every message of the batch is delivered.
 struct Delivery {
-  Batch& batch;
+  MessageBatch& batch;
   bool await_ready() { return batch.test(); }
   void await_suspend(std::coroutine_handle<Operation::promise_type> handle) noexcept {
     handle.promise().awaited = &batch;
   }
   void await_resume() noexcept {}
 };
-inline Delivery delivered(Batch& batch) {
+inline Delivery delivered(MessageBatch& batch) {
   return Delivery{batch};
 }
 

@@ -20,13 +20,14 @@ void for_each_message(int64_t bytes, int64_t limit_bytes, const Post& post) {
 
 }  // namespace
 
-void send_bytes(Batch& batch, const std::byte* data, int64_t bytes, int peer,
+void send_bytes(MessageBatch& batch, const std::byte* data, int64_t bytes, int peer,
                 const Limits& limits) {
   for_each_message(bytes, limits.message_bytes,
                    [&](int64_t offset, int64_t n) { batch.send(data + offset, n, peer); });
 }
 
-void recv_bytes(Batch& batch, std::byte* data, int64_t bytes, int peer, const Limits& limits) {
+void recv_bytes(MessageBatch& batch, std::byte* data, int64_t bytes, int peer,
+                const Limits& limits) {
   for_each_message(bytes, limits.message_bytes,
                    [&](int64_t offset, int64_t n) { batch.recv(data + offset, n, peer); });
 }

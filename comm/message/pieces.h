@@ -16,8 +16,10 @@
 namespace argosy {
 
 // Post one message, or several where it is longer than limits.message_bytes. Both sides cut alike.
-void send_bytes(Batch& batch, const std::byte* data, int64_t bytes, int peer, const Limits& limits);
-void recv_bytes(Batch& batch, std::byte* data, int64_t bytes, int peer, const Limits& limits);
+void send_bytes(MessageBatch& batch, const std::byte* data, int64_t bytes, int peer,
+                const Limits& limits);
+void recv_bytes(MessageBatch& batch, std::byte* data, int64_t bytes, int peer,
+                const Limits& limits);
 
 // [begin of part 0, begin of part 1, ..., end of the last part].
 std::vector<int64_t> part_offsets(std::span<const int64_t> counts);

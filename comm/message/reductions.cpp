@@ -18,7 +18,7 @@ namespace {
 
 // Pieces of one round of a reduction: those of this rank's part from all ranks.
 struct Round {
-  std::unique_ptr<Batch> batch;
+  std::unique_ptr<MessageBatch> batch;
   std::optional<Scratch> scratch;  // [size - 1][piece], peers in rank order
 };
 
@@ -83,12 +83,14 @@ void sum_round(const Reduction& reduction, int64_t index, const Round& round, st
 }
 
 // Sends the summed piece to everyone and posts the receives of the others'.
-std::unique_ptr<Batch> post_gather(const Reduction& reduction, int64_t index, std::byte* data) {
+std::unique_ptr<MessageBatch> post_gather(const Reduction& reduction, int64_t index,
+                                          std::byte* data) {
   const CallContext& context = reduction.context;
   const int64_t element = size_in_bytes(reduction.dtype);
   const int rank = reduction.rank(), size = reduction.size();
   const Range own = reduction.piece(rank, index);
-  std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag + 1);
+  std::unique_ptr<MessageBatch> batch =
+      context.transport->open(Channel::collective, context.tag + 1);
   for (int step = 1; step < size; ++step) {
     const int to = (rank + step) % size, from = (rank + size - step) % size;
     const Range theirs = reduction.piece(from, index);
@@ -109,7 +111,8 @@ Operation run_small_all_reduce(CallContext context, Buffer inout, ReduceOp op) {
   const int64_t bytes = inout.bytes();
   const Scratch scratch(context.scratch, bytes * (size - 1));
   std::vector<const void*> inputs(static_cast<size_t>(size), inout.data);
-  const std::unique_ptr<Batch> batch = context.transport->open(Channel::collective, context.tag);
+  const std::unique_ptr<MessageBatch> batch =
+      context.transport->open(Channel::collective, context.tag);
   for (int step = 1; step < size; ++step) {
     const int to = (rank + step) % size, from = (rank + size - step) % size;
     std::byte* const place = scratch.data() + (step - 1) * bytes;
@@ -134,7 +137,7 @@ Operation run_large_all_reduce(CallContext context, Buffer inout, ReduceOp op) {
   const int64_t element = size_in_bytes(inout.dtype), num_rounds = reduction.num_rounds();
   const int64_t own_begin = reduction.parts[static_cast<size_t>(reduction.rank())].begin;
   std::array<Round, 2> rounds;
-  std::unique_ptr<Batch> gathering;
+  std::unique_ptr<MessageBatch> gathering;
   post_round(reduction, 0, rounds[0]);
   for (int64_t i = 0; i < num_rounds; ++i) {
     Round& round = rounds[static_cast<size_t>(i % 2)];

@@ -18,9 +18,9 @@ inline constexpr int kNumChannels = 2;
 // Messages under way together, of one channel and tag. Between two ranks, messages of one tag are
 // received in the order in which they were sent. Destroying a batch before test() was true abandons
 // its messages: for use on the way out of a failure only.
-class Batch {
+class MessageBatch {
  public:
-  virtual ~Batch() = default;
+  virtual ~MessageBatch() = default;
   // Post a message of `bytes` <= Limits::message_bytes; the memory belongs to the batch until
   // test() is true. Throw Error.
   virtual void send(const void* data, int64_t bytes, int peer) = 0;
@@ -37,7 +37,7 @@ class Transport {
   virtual int rank() const = 0;
   virtual int size() const = 0;
   virtual int max_tag() const = 0;
-  virtual std::unique_ptr<Batch> open(Channel channel, int tag) = 0;
+  virtual std::unique_ptr<MessageBatch> open(Channel channel, int tag) = 0;
   // Collective over `members` (ranks of this group, this one among them, in the order of the new
   // group). `sequence` counts the splits of this group, `color` names the new group within a split.
   virtual std::shared_ptr<Transport> subgroup(const std::vector<int>& members, int64_t sequence,

@@ -13,7 +13,7 @@
 namespace argosy {
 namespace {
 
-class MpiBatch : public Batch {
+class MpiBatch : public MessageBatch {
  public:
   MpiBatch(MPI_Comm comm, int tag, int world_rank)
       : comm_(comm), tag_(tag), world_rank_(world_rank) {}
@@ -111,7 +111,7 @@ class MpiTransport : public Transport {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   int max_tag() const override { return max_tag_; }
-  std::unique_ptr<Batch> open(Channel channel, int tag) override {
+  std::unique_ptr<MessageBatch> open(Channel channel, int tag) override {
     return std::make_unique<MpiBatch>(channels_[static_cast<size_t>(channel)], tag, world_rank_);
   }
   std::shared_ptr<Transport> subgroup(const std::vector<int>& members, int64_t sequence,

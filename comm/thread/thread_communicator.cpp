@@ -16,7 +16,7 @@
 namespace argosy {
 namespace {
 
-class ThreadBatch : public Batch {
+class ThreadBatch : public MessageBatch {
  public:
   ThreadBatch(std::shared_ptr<ThreadJob> job, int64_t group, int rank, Channel channel, int tag)
       : job_(std::move(job)), group_(group), rank_(rank), channel_(channel), tag_(tag) {}
@@ -65,7 +65,7 @@ class ThreadTransport : public Transport {
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(world_ranks_.size()); }
   int max_tag() const override { return std::numeric_limits<int>::max(); }
-  std::unique_ptr<Batch> open(Channel channel, int tag) override {
+  std::unique_ptr<MessageBatch> open(Channel channel, int tag) override {
     return std::make_unique<ThreadBatch>(job_, group_, rank_, channel, tag);
   }
   std::shared_ptr<Transport> subgroup(const std::vector<int>& members, int64_t sequence,

@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kGiB = int64_t{1} << 30;
 
 // Notes what is posted; nothing is read or written.
-class NotedBatch : public Batch {
+class NotedBatch : public MessageBatch {
  public:
   void send(const void* data, int64_t bytes, int) override { note(data, bytes); }
   void recv(void* data, int64_t bytes, int) override { note(data, bytes); }
