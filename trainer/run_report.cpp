@@ -38,9 +38,7 @@ namespace {
 // The step that the plan promises; empty without a prediction (a plan run at another precision).
 Timeline predicted_step(const Plan& plan) {
   if (plan.predicted.stages.empty()) return {};
-  return simulate(build_schedule(plan.schedule, static_cast<int>(plan.num_stages()),
-                                 static_cast<int>(plan.num_microbatches())),
-                  plan.predicted.stages);
+  return simulate(build_schedule(plan), plan.predicted.stages);
 }
 
 RunStep run_step_of(const StepMetrics& metrics) {

@@ -28,6 +28,14 @@ int64_t moe_layers_before(const Plan& plan, int64_t layer) {
   return std::count(is_moe.begin(), is_moe.begin() + layer, true);
 }
 
+std::vector<Stage> make_stages(const LayerContext& ctx, const ParameterStore& store) {
+  std::vector<Stage> stages;
+  for (const int64_t stage : stages_of_pipeline_rank(ctx.plan, ctx.groups.coordinates().pp)) {
+    stages.emplace_back(ctx, store, stage);
+  }
+  return stages;
+}
+
 }  // namespace
 
 // Sums over the world; control traffic.
@@ -45,12 +53,10 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
       groups_(world, plan_.mesh, plan_.model.num_kv_heads, &ledger_),
       context_{device_, groups_, plan_},
       parameters_(device_, plan_, groups_.rank()),
-      stage_(context_, parameters_, groups_.coordinates().pp),
+      stages_(make_stages(context_, parameters_)),
       optimizer_(context_, parameters_, settings_.optimizer),
-      schedule_(build_schedule(plan_.schedule, static_cast<int>(plan_.num_stages()),
-                               static_cast<int>(plan_.num_microbatches()))),
-      evaluation_schedule_(add_transfers(forward_only(
-          static_cast<int>(plan_.num_stages()), static_cast<int>(plan_.num_microbatches())))) {
+      schedule_(build_schedule(plan_)),
+      evaluation_schedule_(build_evaluation_schedule(plan_)) {
   parameters_.initialize(plan_.seed);
   optimizer_.reset_master(context_, parameters_);
 }
@@ -73,8 +79,8 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   record("data", 0);
 
   const double pipeline_begin_s = seconds_since(start);
-  PipelineResult pipeline =
-      run_pipeline(context_, stage_, schedule_, microbatches, Keep::for_backward);
+  PipelineResult pipeline = run_pipeline(context_, stages_, schedule_, microbatches,
+                                         Keep::for_backward, settings_.compute_hook);
   for (TimelineEvent& event : pipeline.events) {
     event.start_s += pipeline_begin_s;
     event.end_s += pipeline_begin_s;
@@ -126,18 +132,21 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
   const bool counts = at.tp == 0;
   sums[0] = counts && at.pp == 0 ? static_cast<double>(count_targets(microbatches)) : 0.0;
   sums[1] = counts ? result.loss_sum : 0.0;
-  sums[2] = result.router.aux_loss;
-  sums[3] = result.router.z_loss;
   sums[4] = sum_of_squares;
   sums[5] = result.waited_s;
-  const int64_t first = moe_layers_before(plan_, layers_of_stage(plan_, at.pp).begin);
-  for (size_t layer = 0; layer < result.router.choices.size(); ++layer) {
-    const std::vector<double>& choices = result.router.choices[layer];
-    std::copy(choices.begin(), choices.end(),
-              sums.begin() + static_cast<std::ptrdiff_t>(
-                                 kScalars + (static_cast<size_t>(first) + layer) * choices.size()));
-    sums[kScalars + num_choices + static_cast<size_t>(first) + layer] =
-        result.router.dropped[layer];
+  const std::vector<int64_t> stages = stages_of_pipeline_rank(plan_, at.pp);
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const RouterTotals& router = result.routers[i];
+    sums[2] += router.aux_loss;
+    sums[3] += router.z_loss;
+    auto layer =
+        static_cast<size_t>(moe_layers_before(plan_, layers_of_stage(plan_, stages[i]).begin));
+    for (size_t j = 0; j < router.choices.size(); ++j, ++layer) {
+      const std::vector<double>& choices = router.choices[j];
+      std::copy(choices.begin(), choices.end(),
+                sums.begin() + static_cast<std::ptrdiff_t>(kScalars + layer * choices.size()));
+      sums[kScalars + num_choices + layer] = router.dropped[j];
+    }
   }
   groups_.control().all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
   Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], {}, {}};
@@ -158,7 +167,9 @@ void Trainer::fill_ledger(StepResult* result) const {
   result->ledger.optimizer_bytes = bytes(MemoryCategory::optimizer);
   result->ledger.activation_peak_bytes =
       result->memory.peak[static_cast<size_t>(MemoryCategory::activations)];
-  result->ledger.saved_bytes = stage_.saved_bytes();
+  for (const Stage& stage : stages_) {
+    result->ledger.saved_bytes.insert(stage.saved_bytes().begin(), stage.saved_bytes().end());
+  }
   result->ledger.matmul_flops = device_.matmul_flops;
 }
 
@@ -169,7 +180,7 @@ double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, in
   for (int64_t step = 1; step <= num_steps; ++step) {
     const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
     const PipelineResult result =
-        run_pipeline(context_, stage_, evaluation_schedule_, microbatches, Keep::discard);
+        run_pipeline(context_, stages_, evaluation_schedule_, microbatches, Keep::discard);
     if (counts && groups_.coordinates().pp == 0)
       sums[0] += static_cast<double>(count_targets(microbatches));
     if (counts) sums[1] += result.loss_sum;

@@ -18,6 +18,7 @@
 #include "trainer/layers/parameters.h"
 #include "trainer/layers/stage.h"
 #include "trainer/parallel/gradients.h"
+#include "trainer/parallel/pipeline.h"
 #include "trainer/parallel/sharded_optimizer.h"
 #include "trainer/run/router_metrics.h"
 
@@ -25,7 +26,8 @@ namespace argosy {
 
 struct TrainerSettings {
   OptimizerSettings optimizer;
-  double clip = 1.0;  // global gradient norm is scaled down to this; 0: not
+  double clip = 1.0;              // global gradient norm is scaled down to this; 0: not
+  ComputeHook compute_hook = {};  // for tests and benchmarks of the pipeline
 };
 
 // What all ranks agree on after a step, and this rank's own counts.
@@ -60,14 +62,15 @@ class Trainer {
   ProcessGroups& groups() { return groups_; }
   ParameterStore& parameters() { return parameters_; }
   ShardedOptimizer& optimizer() { return optimizer_; }
-  Stage& stage() { return stage_; }
+  // Of this pipeline rank, ascending; several with virtual stages.
+  std::vector<Stage>& stages() { return stages_; }
   // Of the latest step: what the optimizer read. For tests.
   const ReducedGradients& reduced_gradients() const { return reduced_; }
 
  private:
   struct Totals;
-  Totals reduce_totals(const std::vector<Microbatch>& microbatches,
-                       const struct PipelineResult& result, double sum_of_squares);
+  Totals reduce_totals(const std::vector<Microbatch>& microbatches, const PipelineResult& result,
+                       double sum_of_squares);
   void fill_ledger(StepResult* result) const;
 
   Plan plan_;
@@ -77,7 +80,7 @@ class Trainer {
   ProcessGroups groups_;
   LayerContext context_;
   ParameterStore parameters_;
-  Stage stage_;
+  std::vector<Stage> stages_;
   ShardedOptimizer optimizer_;
   Schedule schedule_, evaluation_schedule_;
   ReducedGradients reduced_;

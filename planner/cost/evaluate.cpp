@@ -68,9 +68,7 @@ std::string describe_shortage(const StageMemory& memory, const Candidate& candid
 
 Timeline predicted_timeline(const Plan& plan) {
   CHECK(!plan.predicted.stages.empty(), "the plan carries no predicted seconds");
-  const Schedule schedule = build_schedule(plan.schedule, static_cast<int>(plan.num_stages()),
-                                           static_cast<int>(plan.num_microbatches()));
-  return simulate(schedule, plan.predicted.stages);
+  return simulate(build_schedule(plan), plan.predicted.stages);
 }
 
 Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memory,

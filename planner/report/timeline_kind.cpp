@@ -13,7 +13,9 @@ EventKind event_kind(std::string_view name) {
   const bool is_action = letter != name.npos && letter > 0 && letter + 1 < name.size() &&
                          name.find_first_not_of("0123456789", letter + 1) == name.npos;
   if (is_action && name[letter] == 'F') return EventKind::forward;
-  if (is_action && name[letter] == 'B') return EventKind::backward;
+  if (is_action && (name[letter] == 'B' || name[letter] == 'I' || name[letter] == 'W')) {
+    return EventKind::backward;
+  }
   return EventKind::other;
 }
 

@@ -86,11 +86,15 @@ Domain domain_of(const TensorSpec& tensor) {
   return tensor.trainable ? Domain::dense : Domain::dense_frozen;
 }
 
-// Pipeline rank that a tensor lives on; virtual stages go round the pipeline ranks.
+int64_t rank_of_head(const Plan& plan) {
+  return pipeline_rank_of_stage(plan, plan.num_stages() - 1);
+}
+
+// Pipeline rank that a tensor lives on.
 int64_t home_of(const Plan& plan, const TensorSpec& tensor) {
-  if (tensor.layer < 0) return 0;
-  if (tensor.layer >= plan.model.num_layers) return plan.mesh.pp - 1;
-  return stage_of_layer(plan, tensor.layer) % plan.mesh.pp;
+  if (tensor.layer < 0) return pipeline_rank_of_stage(plan, 0);
+  if (tensor.layer >= plan.model.num_layers) return rank_of_head(plan);
+  return pipeline_rank_of_stage(plan, stage_of_layer(plan, tensor.layer));
 }
 
 bool is_expert_elsewhere(const Plan& plan, const Coordinates& at, const TensorSpec& tensor) {
@@ -106,7 +110,7 @@ std::vector<LocalTensor> local_tensors(const Plan& plan, const std::vector<Tenso
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TensorSpec& tensor = tensors[i];
     const bool is_home = home_of(plan, tensor) == at.pp;
-    const bool is_tied_copy = !is_home && plan.model.tied_head && at.pp == plan.mesh.pp - 1 &&
+    const bool is_tied_copy = !is_home && plan.model.tied_head && at.pp == rank_of_head(plan) &&
                               tensor.role == TensorRole::embedding;
     if ((!is_home && !is_tied_copy) || is_expert_elsewhere(plan, at, tensor)) continue;
     const Cut cut = cut_of(plan, at, tensor);

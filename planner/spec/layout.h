@@ -75,8 +75,8 @@ struct RankLayout {
   }
 };
 
-// `tensors` is model_tensors(plan.model, plan.lora). The last stage of a tied model with pp > 1
-// holds a copy of the embedding.
+// `tensors` is model_tensors(plan.model, plan.lora). The last stage of a tied model holds
+// a copy of the embedding, unless it is on the rank of the first.
 RankLayout rank_layout(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t rank);
 
 }  // namespace argosy

@@ -3,6 +3,8 @@
 //
 // What one rank's step will count, from the plan alone.
 #include <algorithm>
+#include <map>
+#include <vector>
 
 #include "planner/spec/layout.h"
 #include "planner/spec/ledger.h"
@@ -33,38 +35,36 @@ void record(Ledger& ledger, const Pass& pass) {
   }
 }
 
-// One rank's activations through a step.
+// Activations of one rank through a step.
 class ActivationWalk {
  public:
-  ActivationWalk(const Plan& plan, const RankShape& shape, const std::vector<LayerWork>& layers)
-      : layers_(layers) {
-    for (const LayerWork& work : layers) {
-      const bool is_block = work.layer >= 0 && work.layer < plan.model.num_layers;
-      const auto i = static_cast<size_t>(std::max(work.layer, 0));
-      const bool again = is_block && plan.recompute[i] == Recompute::full;
-      // What running the block again adds: all that it keeps but its input, which is there already.
-      recomputed_bytes_.push_back(
-          again ? block_saved_bytes(shape, plan.model.layer_is_moe[i]) - shape.split_bytes() : 0);
-    }
-  }
+  ActivationWalk(const Plan& plan, const RankShape& shape) : plan_(plan), shape_(shape) {}
 
-  void forward() {
-    for (const LayerWork& work : layers_) alive_bytes_ += work.saved_bytes;
+  void forward(const std::vector<LayerWork>& layers) {
+    for (const LayerWork& work : layers) alive_bytes_ += work.saved_bytes;
     peak_bytes_ = std::max(peak_bytes_, alive_bytes_);
   }
 
-  void backward() {
-    for (size_t i = layers_.size(); i-- > 0;) {
-      peak_bytes_ = std::max(peak_bytes_, alive_bytes_ + recomputed_bytes_[i]);
-      alive_bytes_ -= layers_[i].saved_bytes;
+  void backward(const std::vector<LayerWork>& layers) {
+    for (size_t i = layers.size(); i-- > 0;) {
+      peak_bytes_ = std::max(peak_bytes_, alive_bytes_ + recomputed_bytes(layers[i].layer));
+      alive_bytes_ -= layers[i].saved_bytes;
     }
   }
 
   int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
-  const std::vector<LayerWork>& layers_;
-  std::vector<int64_t> recomputed_bytes_;  // [layer of the stage]
+  // What running a block again adds: all that it keeps but its input, which is there already.
+  int64_t recomputed_bytes(int layer) const {
+    if (layer < 0 || layer >= plan_.model.num_layers) return 0;
+    const auto i = static_cast<size_t>(layer);
+    if (plan_.recompute[i] != Recompute::full) return 0;
+    return block_saved_bytes(shape_, plan_.model.layer_is_moe[i]) - shape_.split_bytes();
+  }
+
+  const Plan& plan_;
+  const RankShape& shape_;
   int64_t alive_bytes_ = 0, peak_bytes_ = 0;
 };
 
@@ -79,26 +79,30 @@ void record_transfer(Ledger& ledger, const Action& action, int64_t bytes) {
 Ledger predict_ledger(const Plan& plan, int64_t rank) {
   const Coordinates at = coordinates(plan.mesh, rank);
   const RankShape shape = rank_shape(plan, at.tp);
-  const std::vector<LayerWork> layers = stage_work(plan, at.pp, at.tp);
-  const Schedule schedule = build_schedule(plan.schedule, static_cast<int>(plan.num_stages()),
-                                           static_cast<int>(plan.num_microbatches()));
+  std::map<int, std::vector<LayerWork>> layers_of;  // by stage of this rank
   Ledger ledger;
   set_state_bytes(ledger, plan, rank);
-  for (const LayerWork& work : layers) {
-    if (work.saved_bytes > 0) ledger.saved_bytes[work.layer] = work.saved_bytes;
+  for (const int64_t stage : stages_of_pipeline_rank(plan, at.pp)) {
+    std::vector<LayerWork>& layers = layers_of[static_cast<int>(stage)];
+    layers = stage_work(plan, stage, at.tp);
+    for (const LayerWork& work : layers) {
+      if (work.saved_bytes > 0) ledger.saved_bytes[work.layer] = work.saved_bytes;
+    }
   }
-  ActivationWalk activations(plan, shape, layers);
+  ActivationWalk activations(plan, shape);
+  const Schedule schedule = build_schedule(plan);
   for (const Action& action : schedule.actions[static_cast<size_t>(at.pp)]) {
     if (!is_compute(action.kind)) {
       record_transfer(ledger, action, shape.split_bytes());
       continue;
     }
+    const std::vector<LayerWork>& layers = layers_of.at(action.stage);
     const bool is_forward = action.kind == ActionKind::forward;
     for (const LayerWork& work : layers) record(ledger, is_forward ? work.forward : work.backward);
     if (is_forward) {
-      activations.forward();
+      activations.forward(layers);
     } else {
-      activations.backward();
+      activations.backward(layers);
     }
   }
   record(ledger, step_work(plan, rank));

@@ -24,6 +24,7 @@ int rank_of(const Schedule& schedule, int stage) {
 // The transfer that carries the result of `compute` to another rank; false if there is none.
 bool needs_send(const Schedule& schedule, const Action& compute, Action& send) {
   const bool is_forward = compute.kind == ActionKind::forward;
+  if (!is_forward && compute.kind != gradient_maker(schedule)) return false;
   const int reader = compute.stage + (is_forward ? 1 : -1);
   if (reader < 0 || reader >= schedule.num_stages) return false;
   if (rank_of(schedule, reader) == rank_of(schedule, compute.stage)) return false;
@@ -33,9 +34,9 @@ bool needs_send(const Schedule& schedule, const Action& compute, Action& send) {
 }
 
 // The compute that reads what `receive` brings.
-Action reader_of(const Action& receive) {
+Action reader_of(const Schedule& schedule, const Action& receive) {
   const bool is_activation = receive.kind == ActionKind::recv_activation;
-  return {is_activation ? ActionKind::forward : ActionKind::backward, receive.stage,
+  return {is_activation ? ActionKind::forward : gradient_maker(schedule), receive.stage,
           receive.microbatch};
 }
 
@@ -85,8 +86,8 @@ ReceivesBefore place_receives(const Schedule& schedule) {
     std::vector<size_t> position(messages.size());
     size_t latest = schedule.actions[rank].size();
     for (size_t i = messages.size(); i-- > 0;) {
-      const size_t reader = position_of[index(reader_of(messages[i]))];
-      CHECK(reader != kNowhere, to_string(reader_of(messages[i])), " is missing");
+      const size_t reader = position_of[index(reader_of(schedule, messages[i]))];
+      CHECK(reader != kNowhere, to_string(reader_of(schedule, messages[i])), " is missing");
       latest = std::min(latest, reader > 0 ? reader - 1 : 0);
       position[i] = latest;
     }
@@ -120,13 +121,13 @@ std::vector<int> max_in_flight(const Schedule& schedule) {
   std::vector<int> most(schedule.actions.size(), 0);
   for (size_t rank = 0; rank < schedule.actions.size(); ++rank) {
     const std::vector<Action>& actions = schedule.actions[rank];
-    const bool has_backward = std::any_of(actions.begin(), actions.end(), [](const Action& a) {
-      return a.kind == ActionKind::backward;
-    });
+    const ActionKind last = last_of_microbatch(schedule);
+    const bool has_backward = std::any_of(actions.begin(), actions.end(),
+                                          [&](const Action& a) { return a.kind == last; });
     int alive = 0;
     for (const Action& action : actions) {
       if (action.kind == ActionKind::forward) most[rank] = std::max(most[rank], ++alive);
-      const bool frees = action.kind == (has_backward ? ActionKind::backward : ActionKind::forward);
+      const bool frees = action.kind == (has_backward ? last : ActionKind::forward);
       if (frees) --alive;
     }
   }

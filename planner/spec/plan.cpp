@@ -26,7 +26,19 @@ Enum enum_from_string(std::string_view text, std::string_view where, const char*
 }  // namespace
 
 std::string_view to_string(ScheduleKind kind) {
-  return kind == ScheduleKind::gpipe ? "gpipe" : "1f1b";
+  switch (kind) {
+    case ScheduleKind::gpipe:
+      return "gpipe";
+    case ScheduleKind::one_f_one_b:
+      return "1f1b";
+    case ScheduleKind::interleaved:
+      return "interleaved";
+    case ScheduleKind::zb_h1:
+      return "zb-h1";
+    case ScheduleKind::zb_v:
+      return "zb-v";
+  }
+  return "?";
 }
 std::string_view to_string(Recompute recompute) {
   return recompute == Recompute::none ? "none" : "full";
@@ -40,7 +52,8 @@ std::string_view to_string(OptimizerKind kind) {
 
 ScheduleKind schedule_from_string(std::string_view text, std::string_view where) {
   return enum_from_string(text, where, "a schedule",
-                          {ScheduleKind::gpipe, ScheduleKind::one_f_one_b});
+                          {ScheduleKind::gpipe, ScheduleKind::one_f_one_b,
+                           ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_v});
 }
 Recompute recompute_from_string(std::string_view text, std::string_view where) {
   return enum_from_string(text, where, "a recomputation", {Recompute::none, Recompute::full});
@@ -82,6 +95,29 @@ int64_t stage_of_layer(const Plan& plan, int64_t layer) {
   }
   CHECK(false, "layer ", layer, " of ", end);
   return 0;
+}
+
+int64_t pipeline_rank_of_stage(ScheduleKind schedule, int64_t pp, int64_t stage) {
+  const int64_t index = stage % pp;
+  const bool upwards = schedule == ScheduleKind::zb_v && stage / pp % 2 == 1;
+  return upwards ? pp - 1 - index : index;
+}
+
+int64_t pipeline_rank_of_stage(const Plan& plan, int64_t stage) {
+  return pipeline_rank_of_stage(plan.schedule, plan.mesh.pp, stage);
+}
+
+std::vector<int64_t> stages_of_pipeline_rank(const Plan& plan, int64_t pipeline_rank) {
+  std::vector<int64_t> stages;
+  for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
+    if (pipeline_rank_of_stage(plan, stage) == pipeline_rank) stages.push_back(stage);
+  }
+  return stages;
+}
+
+bool has_tied_copy(const Plan& plan) {
+  return plan.model.tied_head &&
+         pipeline_rank_of_stage(plan, 0) != pipeline_rank_of_stage(plan, plan.num_stages() - 1);
 }
 
 }  // namespace argosy

@@ -18,7 +18,9 @@
 
 namespace argosy {
 
-enum class ScheduleKind { gpipe, one_f_one_b };  // "gpipe", "1f1b"
+// "gpipe", "1f1b", "interleaved" (Narayanan et al. 2021), "zb-h1" (Qi et al. 2023), "zb-v" (Qi et
+// al. 2024); schedules.cpp tells what each is.
+enum class ScheduleKind { gpipe, one_f_one_b, interleaved, zb_h1, zb_v };
 enum class Recompute { none, full };
 enum class Task { pretrain, lora };
 enum class OptimizerKind { adamw, sgd };  // sgd: plain, without momentum
@@ -36,6 +38,9 @@ OptimizerKind optimizer_from_string(std::string_view text, std::string_view wher
 // from these.
 struct StageDurations {
   double forward_s = 0, backward_s = 0;
+  // The two parts of a split backward, which add up to backward_s: gradients of inputs, then of
+  // weights.
+  double backward_input_s = 0, backward_weight_s = 0;
   double send_activation_s = 0, send_gradient_s = 0;
   double reduce_s = 0;     // gradient reduction after the last backward, not overlapped
   double optimizer_s = 0;  // update and, with ZeRO-1, the gather of parameters
@@ -90,9 +95,9 @@ struct Plan {
 // Throws ConfigError naming the numbers unless everything divides as it must: heads by tp; kv heads
 // by tp or tp by kv heads; FFN (dense, expert by etp, shared) by tp; tokens of a micro-batch by tp
 // with sequence parallelism; sequence by cp; experts by ep; global batch by dp*micro_batch; MoE
-// with tp > 1 requires sequence parallelism; layers_per_stage sums up; seq_len <= max positions of
-// a model with learned positions. What this version cannot run (cp > 1, etp > 1, virtual_stages >
-// 1, ZeRO > 1, fp8) is an error here too.
+// with tp > 1 requires sequence parallelism; virtual_stages suit the schedule (interleaved any,
+// zb-v 2, the others 1); layers_per_stage sums up; seq_len <= max positions of a model with learned
+// positions. What this version cannot run (cp > 1, etp > 1, ZeRO > 1, fp8) is an error here too.
 void validate(const Plan& plan);
 
 // The split of `num_layers` into stages that differ by at most one layer; later stages take the
@@ -101,6 +106,15 @@ std::vector<int64_t> default_layers_per_stage(int64_t num_layers, int64_t num_st
 
 Range layers_of_stage(const Plan& plan, int64_t stage);  // global layer indices
 int64_t stage_of_layer(const Plan& plan, int64_t layer);
+
+// Where the stages sit. Stages go round the `pp` pipeline ranks; those of zb-v go down them and
+// back up again, so that the first and the last stage share rank 0.
+int64_t pipeline_rank_of_stage(ScheduleKind schedule, int64_t pp, int64_t stage);
+int64_t pipeline_rank_of_stage(const Plan& plan, int64_t stage);
+std::vector<int64_t> stages_of_pipeline_rank(const Plan& plan, int64_t pipeline_rank);  // ascending
+
+// A tied table that first and last stage hold a copy of each, because they are on different ranks.
+bool has_tied_copy(const Plan& plan);
 
 // plan.json. Reading rejects unknown and missing keys, wrong types and a format version other than
 // ours, naming file and key.

@@ -46,6 +46,8 @@ struct StageNumber {
 constexpr StageNumber kStageNumbers[] = {
     {"forward_s", &StageDurations::forward_s},
     {"backward_s", &StageDurations::backward_s},
+    {"backward_input_s", &StageDurations::backward_input_s},
+    {"backward_weight_s", &StageDurations::backward_weight_s},
     {"send_activation_s", &StageDurations::send_activation_s},
     {"send_gradient_s", &StageDurations::send_gradient_s},
     {"reduce_s", &StageDurations::reduce_s},
@@ -96,7 +98,11 @@ Prediction read_prediction(JsonObject json, int64_t num_stages) {
   memory.reject_unknown_keys();
   for (JsonObject& stage : json.objects("stages")) {
     StageDurations& durations = predicted.stages.emplace_back();
-    for (const auto& [key, member] : kStageNumbers) durations.*member = stage.number(key);
+    for (const auto& [key, member] : kStageNumbers) {
+      const bool is_part =
+          std::string_view(key).starts_with("backward_") && member != &StageDurations::backward_s;
+      durations.*member = is_part ? stage.number(key, 0.0) : stage.number(key);
+    }
     stage.reject_unknown_keys();
   }
   if (const size_t size = predicted.stages.size();

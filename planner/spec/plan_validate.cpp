@@ -35,8 +35,9 @@ void require_divides(const char* degree_name, int64_t degree, const char* size_n
 
 void require_supported(const Plan& plan) {
   require(plan.mesh.cp == 1, "cp=", plan.mesh.cp, " is not supported yet; valid: 1");
-  require(plan.virtual_stages == 1, "virtual_stages=", plan.virtual_stages,
-          " is not supported yet; valid: 1");
+  require(plan.schedule != ScheduleKind::zb_h1 && plan.schedule != ScheduleKind::zb_v,
+          "schedule=", to_string(plan.schedule),
+          " is not supported yet; valid: gpipe, 1f1b, interleaved");
   require(plan.zero_stage == 0 || plan.zero_stage == 1, "zero_stage=", plan.zero_stage,
           " is not supported yet; valid: 0, 1");
   require(plan.precision != Precision::fp8,
@@ -100,6 +101,25 @@ void require_batch(const Plan& plan) {
   }
 }
 
+void require_virtual_stages(const Plan& plan) {
+  const int64_t count = plan.virtual_stages;
+  const std::string given =
+      concat("schedule=", to_string(plan.schedule), " with virtual_stages=", count);
+  switch (plan.schedule) {
+    case ScheduleKind::gpipe:
+    case ScheduleKind::one_f_one_b:
+    case ScheduleKind::zb_h1:
+      require(count == 1, given, "; valid: 1, or schedule=interleaved");
+      return;
+    case ScheduleKind::interleaved:
+      require(count >= 1, given, "; valid: at least 1");
+      return;
+    case ScheduleKind::zb_v:
+      require(count == 2, given, "; valid: 2, one going down the ranks and one coming back");
+      return;
+  }
+}
+
 void require_stages(const Plan& plan) {
   const std::vector<int64_t>& layers = plan.layers_per_stage;
   require(static_cast<int64_t>(layers.size()) == plan.num_stages(), "layers_per_stage has ",
@@ -131,6 +151,7 @@ void validate(const Plan& plan) {
   require_supported(plan);
   require_model_fits_mesh(plan);
   require_batch(plan);
+  require_virtual_stages(plan);
   require_stages(plan);
   require_task(plan);
 }

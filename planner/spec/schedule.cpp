@@ -15,8 +15,8 @@ namespace argosy {
 namespace {
 
 // In the order of ActionKind.
-constexpr std::array<std::string_view, kNumActionKinds> kKindNames = {"F",      "B",      "SEND_F",
-                                                                      "RECV_F", "SEND_B", "RECV_B"};
+constexpr std::array<std::string_view, kNumActionKinds> kKindNames = {
+    "F", "B", "SEND_F", "RECV_F", "SEND_B", "RECV_B", "I", "W"};
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -42,10 +42,10 @@ Action parse_action(std::string_view cell, size_t line) {
   constexpr int kMax = std::numeric_limits<int>::max();  // the count is one more than the index
   if (stage < 0 || stage == kMax || microbatch < 0 || microbatch == kMax || !rest.empty() ||
       kind == kKindNames.end()) {
-    throw ConfigError(
-        concat("schedule CSV, line ", line, ": '", cell,
-               "' is not an action; one is stage, kind (F, B, SEND_F, RECV_F, SEND_B, RECV_B) and "
-               "micro-batch, as 1RECV_F0"));
+    throw ConfigError(concat(
+        "schedule CSV, line ", line, ": '", cell,
+        "' is not an action; one is stage, kind (F, B, I, W, SEND_F, RECV_F, SEND_B, RECV_B) "
+        "and micro-batch, as 1RECV_F0"));
   }
   return {static_cast<ActionKind>(kind - kKindNames.begin()), stage, microbatch};
 }
@@ -81,6 +81,7 @@ void count_stages(Schedule& schedule) {
     for (const Action& action : actions) {
       schedule.num_stages = std::max(schedule.num_stages, action.stage + 1);
       schedule.num_microbatches = std::max(schedule.num_microbatches, action.microbatch + 1);
+      schedule.splits_backward |= action.kind == ActionKind::backward_input;
     }
   }
   // Every stage and micro-batch has an action at least, so larger numbers are typing mistakes.
@@ -123,6 +124,8 @@ Action counterpart(const Action& transfer) {
       return {ActionKind::send_gradient, stage + 1, microbatch};
     case ActionKind::forward:
     case ActionKind::backward:
+    case ActionKind::backward_input:
+    case ActionKind::backward_weight:
       break;
   }
   CHECK(false, to_string(transfer), " is no transfer");

@@ -46,17 +46,21 @@ void for_each_prerequisite(const Action& action, const Schedule& schedule, Visit
       }
       break;
     case ActionKind::backward:
+    case ActionKind::backward_input:
       visit(Action{ActionKind::forward, stage, microbatch});
       if (stage + 1 < schedule.num_stages) {
-        visit(same_rank(stage, stage + 1) ? Action{ActionKind::backward, stage + 1, microbatch}
+        visit(same_rank(stage, stage + 1) ? Action{kind, stage + 1, microbatch}
                                           : Action{ActionKind::recv_gradient, stage, microbatch});
       }
+      break;
+    case ActionKind::backward_weight:
+      visit(Action{ActionKind::backward_input, stage, microbatch});
       break;
     case ActionKind::send_activation:
       visit(Action{ActionKind::forward, stage, microbatch});
       break;
     case ActionKind::send_gradient:
-      visit(Action{ActionKind::backward, stage, microbatch});
+      visit(Action{gradient_maker(schedule), stage, microbatch});
       break;
     case ActionKind::recv_activation:
     case ActionKind::recv_gradient:

@@ -64,7 +64,10 @@ bool is_needed(const Schedule& schedule, const Action& action, bool with_backwar
     case ActionKind::forward:
       return true;
     case ActionKind::backward:
-      return with_backward;
+      return with_backward && !schedule.splits_backward;
+    case ActionKind::backward_input:
+    case ActionKind::backward_weight:
+      return with_backward && schedule.splits_backward;
     case ActionKind::send_gradient:
     case ActionKind::recv_gradient:
       if (!with_backward) return false;

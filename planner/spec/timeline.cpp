@@ -3,6 +3,7 @@
 #include "planner/spec/timeline.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "planner/spec/check.h"
@@ -20,6 +21,10 @@ double seconds(const Action& action, const StageDurations& stage) {
       return stage.forward_s;
     case ActionKind::backward:
       return stage.backward_s;
+    case ActionKind::backward_input:
+      return stage.backward_input_s;
+    case ActionKind::backward_weight:
+      return stage.backward_weight_s;
     case ActionKind::send_activation:
       return stage.send_activation_s;
     case ActionKind::send_gradient:
@@ -144,12 +149,12 @@ class Simulation {
   Timeline timeline_;
 };
 
-// "0F3", "12B0", "reduce", "optimizer": what keeps a rank busy.
+// "0F3", "12B0", "1W2", "reduce", "optimizer": what keeps a rank busy.
 bool is_busy(const std::string& name) {
   if (name == "reduce" || name == "optimizer") return true;
   const size_t kind = name.find_first_not_of("0123456789");
   if (kind == 0 || kind == std::string::npos || kind + 1 >= name.size()) return false;
-  return (name[kind] == 'F' || name[kind] == 'B') &&
+  return std::string_view("FBIW").find(name[kind]) != std::string_view::npos &&
          name.find_first_not_of("0123456789", kind + 1) == std::string::npos;
 }
 

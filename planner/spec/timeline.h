@@ -28,9 +28,9 @@ struct Timeline {
 // Runs the schedule, which must be valid, against durations [num_stages]. Compute occupies the
 // rank; a transfer starts once both ends have posted it and the one before it in the same direction
 // is through, takes its sender's send_*_s beside compute, and blocks only who waits for its data.
-// Each rank reduces after its last action; all update together after the last reduction, because
-// the gradient norm is one number of the whole world. Events of a rank: computes, its sends, its
-// waits, "reduce", "optimizer".
+// A tensor between two stages of one rank needs no transfer. Each rank reduces after its last
+// action; all update together after the last reduction, because the gradient norm is one number of
+// the whole world. Events of a rank: computes, its sends, its waits, "reduce", "optimizer".
 Timeline simulate(const Schedule& schedule, const std::vector<StageDurations>& durations);
 
 // 1 - busy compute time / (ranks * step_s), reduce and optimizer counted as busy.

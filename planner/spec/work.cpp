@@ -83,8 +83,9 @@ void add_partial_sums(Pass& pass, const Plan& plan, const RankLayout& layout) {
 
 // First and last stage hold a copy each of a tied table and saw a gradient each.
 void add_tied_sum(Pass& pass, const Plan& plan, const Coordinates& at) {
-  const bool has_table = at.pp == 0 || at.pp == plan.mesh.pp - 1;
-  if (!plan.model.tied_head || !has_table || plan.lora.rank > 0) return;
+  const bool has_table = at.pp == pipeline_rank_of_stage(plan, 0) ||
+                         at.pp == pipeline_rank_of_stage(plan, plan.num_stages() - 1);
+  if (!has_tied_copy(plan) || !has_table || plan.lora.rank > 0) return;
   const int64_t rows = split_range(plan.model.vocab_size, plan.mesh.tp, at.tp).size();
   add_collective(pass, CollectiveKind::all_reduce, Axis::embedding,
                  gradient_bytes_of(plan, rows * plan.model.hidden_size),

@@ -2,6 +2,9 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/end_to_end/layouts.h"
 
+#include <string>
+
+#include "planner/spec/check.h"
 #include "planner/spec/model.h"
 
 namespace argosy {
@@ -11,6 +14,7 @@ namespace {
 constexpr int64_t kGlobalBatch = 12, kSeqLen = 8;
 constexpr auto kGpipe = ScheduleKind::gpipe;
 constexpr auto k1f1b = ScheduleKind::one_f_one_b;
+constexpr auto kInterleaved = ScheduleKind::interleaved;
 constexpr auto kFull = Recompute::full;
 
 const char* config_of(TinyModel model) {
@@ -43,6 +47,16 @@ const char* config_of(TinyModel model) {
           "router_aux_loss_coef": 0.05, "max_position_embeddings": 32, "initializer_range": 0.2})";
   }
   return "";
+}
+
+// The tiny model with another number of layers.
+std::string config_of(TinyModel model, int64_t num_layers) {
+  std::string config = config_of(model);
+  if (num_layers == 0) return config;
+  const std::string key = model == TinyModel::gpt2 ? "\"n_layer\": " : "\"num_hidden_layers\": ";
+  const size_t begin = config.find(key) + key.size();
+  CHECK(begin >= key.size(), key, " is missing");
+  return config.replace(begin, config.find(',', begin) - begin, std::to_string(num_layers));
 }
 
 }  // namespace
@@ -157,13 +171,89 @@ const std::vector<Layout>& layouts() {
        k1f1b,
        Recompute::none,
        2},
+      // interleaved pipeline: micro-batches that are a multiple of the stages, are not, are fewer
+      {.name = "il_pp2_v2", .mesh = {.pp = 2}, .schedule = kInterleaved, .virtual_stages = 2},
+      {.name = "il_one_rank_v3", .micro_batch = 4, .schedule = kInterleaved, .virtual_stages = 3},
+      {.name = "il_pp2_v2_odd_microbatches",
+       .mesh = {.pp = 2},
+       .micro_batch = 4,
+       .schedule = kInterleaved,
+       .recompute = kFull,
+       .virtual_stages = 2},
+      {.name = "il_pp4_v2_fewer_microbatches",
+       .mesh = {.pp = 4},
+       .micro_batch = 4,
+       .schedule = kInterleaved,
+       .virtual_stages = 2,
+       .num_layers = 8},
+      {.name = "il_pp2_v3_uneven_layers",
+       .mesh = {.pp = 2},
+       .micro_batch = 2,
+       .schedule = kInterleaved,
+       .virtual_stages = 3,
+       .num_layers = 9,
+       .layers_per_stage = {2, 1, 3, 1, 1, 1}},
+      {.name = "il_pp3_v2_tied",
+       .model = M::qwen2_tied,
+       .mesh = {.pp = 3},
+       .micro_batch = 3,
+       .schedule = kInterleaved,
+       .virtual_stages = 2,
+       .num_layers = 6},
+      {.name = "il_pp2_v2_tied_dp2_zero1",
+       .model = M::qwen2_tied,
+       .mesh = {.pp = 2, .dp = 2},
+       .zero_stage = 1,
+       .micro_batch = 2,
+       .schedule = kInterleaved,
+       .optimizer = OptimizerKind::adamw,
+       .virtual_stages = 2,
+       .num_layers = 4},
+      {.name = "il_pp2_v2_tp2_sp_dp2_zero1",
+       .mesh = {.tp = 2, .pp = 2, .dp = 2},
+       .zero_stage = 1,
+       .micro_batch = 2,
+       .schedule = kInterleaved,
+       .virtual_stages = 2},
+      {.name = "il_pp2_v2_gpt2_tp2",
+       .model = M::gpt2,
+       .mesh = {.tp = 2, .pp = 2},
+       .micro_batch = 2,
+       .schedule = kInterleaved,
+       .recompute = kFull,
+       .sequence_parallel = false,
+       .virtual_stages = 2,
+       .num_layers = 5},
+      {.name = "il_moe_pp2_v2_dp2_ep2",
+       .model = M::mixtral,
+       .mesh = {.pp = 2, .dp = 2, .ep = 2},
+       .micro_batch = 2,
+       .schedule = kInterleaved,
+       .virtual_stages = 2,
+       .num_layers = 4},
+      {.name = "il_shared_pp2_v2_tp2_ep2_recompute",
+       .model = M::qwen2_moe,
+       .mesh = {.tp = 2, .pp = 2, .ep = 2},
+       .micro_batch = 3,
+       .schedule = kInterleaved,
+       .recompute = kFull,
+       .virtual_stages = 2,
+       .num_layers = 5},
+      {.name = "il_lora_pp2_v2_tp2_sp",
+       .mesh = {.tp = 2, .pp = 2},
+       .micro_batch = 2,
+       .schedule = kInterleaved,
+       .lora_rank = 2,
+       .virtual_stages = 2},
   };
   return table;
 }
 
 Plan plan_of(const Layout& layout) {
   Plan plan;
-  plan.model = parse_model(config_of(layout.model), "tiny", "tests/end_to_end/layouts.cpp").model;
+  plan.model = parse_model(config_of(layout.model, layout.num_layers), "tiny",
+                           "tests/end_to_end/layouts.cpp")
+                   .model;
   plan.cluster = "local-cpu";
   plan.mesh = layout.mesh;
   plan.zero_stage = layout.zero_stage;
@@ -173,7 +263,11 @@ Plan plan_of(const Layout& layout) {
   plan.seq_len = kSeqLen;
   plan.precision = Precision::fp64;
   plan.schedule = layout.schedule;
-  plan.layers_per_stage = default_layers_per_stage(plan.model.num_layers, layout.mesh.pp);
+  plan.virtual_stages = layout.virtual_stages;
+  plan.layers_per_stage = layout.layers_per_stage;
+  if (plan.layers_per_stage.empty()) {
+    plan.layers_per_stage = default_layers_per_stage(plan.model.num_layers, plan.num_stages());
+  }
   plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), layout.recompute);
   plan.optimizer = layout.optimizer;
   if (layout.lora_rank > 0) {
@@ -190,6 +284,9 @@ Plan reference_plan_of(const Layout& layout) {
   reference.zero_stage = 0;
   reference.micro_batch = kGlobalBatch;
   reference.recompute = Recompute::none;
+  reference.schedule = ScheduleKind::one_f_one_b;
+  reference.virtual_stages = 1;
+  reference.layers_per_stage = {};
   return plan_of(reference);
 }
 

@@ -27,6 +27,9 @@ struct Layout {
   int64_t lora_rank = 0;
   bool sequence_parallel = true;  // with tp > 1
   OptimizerKind optimizer = OptimizerKind::sgd;
+  int64_t virtual_stages = 1;
+  int64_t num_layers = 0;                      // 0: as many as the model has
+  std::vector<int64_t> layers_per_stage = {};  // empty: the default split
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {

@@ -162,7 +162,7 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
        "ep=2, but tiny-llama has no experts"},
       {tiny_llama(), [](Plan& p) { p.mesh.cp = 2; }, "cp=2 is not supported yet"},
       {tiny_llama(), [](Plan& p) { p.virtual_stages = 2; },
-       "virtual_stages=2 is not supported yet"},
+       "schedule=1f1b with virtual_stages=2; valid: 1, or schedule=interleaved"},
       {tiny_llama(), [](Plan& p) { p.zero_stage = 3; },
        "zero_stage=3 is not supported yet; valid: 0, 1"},
       {tiny_llama(), [](Plan& p) { p.precision = Precision::fp8; },

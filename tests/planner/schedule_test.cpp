@@ -14,7 +14,7 @@
 namespace argosy {
 namespace {
 
-constexpr int kMaxStages = 8, kMaxMicrobatches = 17;
+constexpr int kMaxStages = 8, kMaxMicrobatches = 17, kMaxVirtualStages = 4;
 
 // Message of the std::logic_error that validate throws; empty: it accepts.
 std::string refusal(const Schedule& schedule, bool with_backward = true) {
@@ -44,13 +44,63 @@ size_t position(const std::vector<Action>& actions, const std::string& text) {
 }
 
 TEST(Schedule, EveryScheduleValidates) {
-  for (int stages = 1; stages <= kMaxStages; ++stages) {
+  for (int ranks = 1; ranks <= kMaxStages; ++ranks) {
     for (int microbatches = 1; microbatches <= kMaxMicrobatches; ++microbatches) {
-      for (const ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b}) {
-        EXPECT_EQ(refusal(build_schedule(kind, stages, microbatches)), "")
-            << stages << " stages, " << microbatches << " micro-batches";
+      for (const ScheduleKind kind :
+           {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::zb_h1}) {
+        EXPECT_EQ(refusal(build_schedule(kind, ranks, microbatches)), "")
+            << to_string(kind) << ", " << ranks << " ranks, " << microbatches << " micro-batches";
       }
-      EXPECT_EQ(refusal(add_transfers(forward_only(stages, microbatches)), false), "");
+      EXPECT_EQ(refusal(build_schedule(ScheduleKind::zb_v, ranks, microbatches, 2)), "")
+          << ranks << " ranks, " << microbatches << " micro-batches";
+      EXPECT_EQ(refusal(add_transfers(forward_only(ranks, microbatches)), false), "");
+      for (int virtual_stages = 1; virtual_stages <= kMaxVirtualStages; ++virtual_stages) {
+        EXPECT_EQ(
+            refusal(build_schedule(ScheduleKind::interleaved, ranks, microbatches, virtual_stages)),
+            "")
+            << ranks << " ranks, " << virtual_stages << " stages each, " << microbatches
+            << " micro-batches";
+      }
+    }
+  }
+}
+
+// Evaluation of a plan with several stages on a rank, going round or in a V.
+TEST(Schedule, EveryEvaluationValidates) {
+  for (const ScheduleKind kind : {ScheduleKind::interleaved, ScheduleKind::zb_v}) {
+    for (int ranks = 1; ranks <= kMaxStages; ++ranks) {
+      std::vector<int> rank_of_stage;
+      for (int stage = 0; stage < 2 * ranks; ++stage) {
+        rank_of_stage.push_back(static_cast<int>(pipeline_rank_of_stage(kind, ranks, stage)));
+      }
+      for (int microbatches = 1; microbatches <= kMaxMicrobatches; ++microbatches) {
+        EXPECT_EQ(refusal(add_transfers(forward_only(rank_of_stage, microbatches)), false), "")
+            << to_string(kind) << ", " << ranks << " ranks, " << microbatches << " micro-batches";
+      }
+    }
+  }
+}
+
+TEST(Schedule, StagesGoRoundOrInAV) {
+  EXPECT_EQ(interleaved(3, 2, 1).rank_of_stage, (std::vector<int>{0, 1, 2, 0, 1, 2}));
+  EXPECT_EQ(zb_v(3, 1).rank_of_stage, (std::vector<int>{0, 1, 2, 2, 1, 0}));
+}
+
+// Interleaved: what the warm-up and one forward more hold. Zero bubble: no rank holds more than
+// rank 0 of 1F1B, p micro-batches, which are 2p passes of half the layers in the V.
+TEST(Schedule, InFlightBoundsOfManyStages) {
+  for (int p = 1; p <= kMaxStages; ++p) {
+    for (int m = 1; m <= kMaxMicrobatches; ++m) {
+      const int longest_group = (m + std::max(1, m / p) - 1) / std::max(1, m / p);
+      for (int v = 2; v <= kMaxVirtualStages; ++v) {
+        const std::vector<int> most = max_in_flight(interleaved(p, v, m));
+        for (int rank = 0; rank < p; ++rank) {
+          EXPECT_EQ(most[static_cast<size_t>(rank)],
+                    std::min(m * v, 2 * (p - rank - 1) + (v - 1) * longest_group + 1));
+        }
+      }
+      for (const int alive : max_in_flight(zb_h1(p, m))) EXPECT_LE(alive, std::min(p, m));
+      for (const int alive : max_in_flight(zb_v(p, m))) EXPECT_LE(alive, 2 * std::min(p, m));
     }
   }
 }
@@ -81,6 +131,25 @@ TEST(Schedule, OneFOneBByHand) {
   EXPECT_EQ(to_csv(gpipe(1, 2)), "0F0,0F1,0B0,0B1\n");
 }
 
+TEST(Schedule, InterleavedByHand) {
+  EXPECT_EQ(to_csv(interleaved(2, 2, 2)),
+            "0F0,0F1,2F0,2F1,2B0,2B1,0B0,0B1\n"
+            "1F0,1F1,3F0,3B0,3F1,3B1,1B0,1B1\n");
+  EXPECT_EQ(to_csv(interleaved(3, 1, 4)), to_csv(one_f_one_b(3, 4)));
+}
+
+TEST(Schedule, ZeroBubbleByHand) {
+  EXPECT_EQ(to_csv(zb_h1(2, 3)),
+            "0F0,0F1,0I0,0W0,0F2,0I1,0W1,0I2,0W2\n"
+            "1F0,1I0,1F1,1I1,1W0,1F2,1I2,1W1,1W2\n");
+  EXPECT_EQ(to_csv(zb_v(1, 1)), "0F0,1F0,1I0,1W0,0I0,0W0\n");
+  // Between two stages of one rank there is nothing to send.
+  const std::string turn = to_csv(build_schedule(ScheduleKind::zb_v, 2, 1, 2));
+  EXPECT_EQ(turn,
+            "3RECV_F0,0F0,0SEND_F0,3F0,3I0,3SEND_B0,0RECV_B0,3W0,0I0,0W0\n"
+            "1RECV_F0,1F0,2RECV_B0,2F0,2SEND_F0,2I0,2W0,1I0,1SEND_B0,1W0\n");
+}
+
 TEST(Schedule, CsvRoundTrip) {
   for (int stages : {1, 2, 5}) {
     const Schedule schedule = build_schedule(ScheduleKind::one_f_one_b, stages, 7);
@@ -90,6 +159,11 @@ TEST(Schedule, CsvRoundTrip) {
     EXPECT_EQ(read.num_stages, stages);
     EXPECT_EQ(read.num_microbatches, 7);
   }
+  const Schedule split = build_schedule(ScheduleKind::zb_v, 3, 5, 2);
+  const Schedule read = parse_schedule_csv(to_csv(split));
+  EXPECT_EQ(read.actions, split.actions);
+  EXPECT_EQ(read.rank_of_stage, split.rank_of_stage);
+  EXPECT_EQ(refusal(read), "");
   const Schedule spaced = parse_schedule_csv(" 0F0, ,0B0\r\n,1F0 , 1B0\n\n");  // idle slots
   EXPECT_EQ(to_csv(spaced), "0F0,0B0\n1F0,1B0\n");
 }
@@ -194,6 +268,23 @@ TEST_F(BrokenSchedule, UselessTransfer) {
 TEST_F(BrokenSchedule, UnknownMicrobatch) {
   actions(0).push_back(forward(0, 4));
   expect_refused(schedule_, "rank 0", "0F4: there is no such");
+}
+
+TEST_F(BrokenSchedule, WeightsBeforeInputs) {
+  schedule_ = build_schedule(ScheduleKind::zb_h1, 3, 4);
+  swap(0, "0I0", "0W0");
+  expect_refused(schedule_, "rank 0", "0W0: waits forever for 0I0");
+}
+
+TEST_F(BrokenSchedule, ForgottenWeights) {
+  schedule_ = build_schedule(ScheduleKind::zb_h1, 3, 4);
+  erase(2, "2W3");
+  expect_refused(schedule_, "rank 2", "2W3: is missing");
+}
+
+TEST_F(BrokenSchedule, HalfSplitBackward) {
+  actions(0).push_back({ActionKind::backward_weight, 0, 3});
+  expect_refused(schedule_, "rank 0", "0W3: has no use");
 }
 
 TEST_F(BrokenSchedule, BackwardInEvaluation) {

@@ -36,6 +36,42 @@ TEST(Timeline, FreeTransfersGiveTheClosedForm) {
   }
 }
 
+// Chunks of 1/v of a stage: the bubble is v times smaller (the same paper, section 2.2). Fewer
+// micro-batches than ranks leave m - 1 + p*v passes on the longest way.
+TEST(Timeline, InterleavedClosedForm) {
+  const StageDurations durations{.forward_s = 1.0, .backward_s = 2.0};
+  for (int p = 1; p <= 8; ++p) {
+    for (int v = 2; v <= 4; ++v) {
+      for (int m = 1; m <= 17; ++m) {
+        const Timeline timeline = simulate(build_schedule(ScheduleKind::interleaved, p, m, v),
+                                           equal_stages(p * v, durations));
+        const int passes = v * std::max(m, p) + std::min(m, p) - 1;
+        EXPECT_DOUBLE_EQ(timeline.step_s, passes * 3.0) << p << " x " << v << " stages, " << m;
+      }
+    }
+  }
+}
+
+// ZB-H1: (p - 1)(F + I - W), Qi et al. 2023, table 2; ZB-V with F = I = W: p - 1 passes. The
+// patterns are full from p and 2p - 1 micro-batches on.
+TEST(Timeline, ZeroBubbleClosedForms) {
+  const StageDurations equal{
+      .forward_s = 1.0, .backward_s = 2.0, .backward_input_s = 1.0, .backward_weight_s = 1.0};
+  for (int p = 1; p <= 8; ++p) {
+    for (int m = p; m <= 17; ++m) {
+      EXPECT_DOUBLE_EQ(
+          simulate(build_schedule(ScheduleKind::zb_h1, p, m), equal_stages(p, equal)).step_s,
+          3.0 * m + (p - 1))
+          << p << " stages, " << m;
+      if (m < 2 * p - 1) continue;
+      const Timeline v =
+          simulate(build_schedule(ScheduleKind::zb_v, p, m, 2), equal_stages(2 * p, equal));
+      EXPECT_DOUBLE_EQ(v.step_s, 6.0 * m + (p - 1)) << p << " ranks, " << m;
+      EXPECT_NEAR(bubble_fraction(v, p), (p - 1.0) / v.step_s, 1e-12);
+    }
+  }
+}
+
 TEST(Timeline, ForwardOnly) {
   const Schedule schedule = add_transfers(forward_only(3, 5));
   const auto durations = equal_stages(3, {.forward_s = 1.0, .backward_s = 9.0});

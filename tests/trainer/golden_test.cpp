@@ -120,11 +120,11 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
   const Microbatch microbatch = make_microbatch(
       ctx, flat(golden["tokens"]), flat(golden["targets"]), plan.micro_batch, plan.seq_len);
   const double tolerance = GetParam().tolerance;
-  expect_close("logits", values_of(trainer.stage().logits(ctx, microbatch)),
+  expect_close("logits", values_of(trainer.stages().front().logits(ctx, microbatch)),
                golden["logits"].get<std::vector<double>>(), tolerance, 1e-3);
 
   const PipelineResult result = run_pipeline(
-      ctx, trainer.stage(), build_schedule(plan.schedule, 1, 1), {microbatch}, Keep::for_backward);
+      ctx, trainer.stages(), build_schedule(plan.schedule, 1, 1), {microbatch}, Keep::for_backward);
   const auto num_targets = static_cast<double>(count_targets({microbatch}));
   const double loss = golden["loss"];
   EXPECT_NEAR(result.loss_sum / num_targets, loss, tolerance * loss);

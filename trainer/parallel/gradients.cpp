@@ -29,7 +29,7 @@ void sum_over_tensor_parallel(const LayerContext& ctx, const ParameterStore& sto
 
 // A tied table lives on the first and the last stage; both need the gradient of both uses.
 void sum_tied_embedding(const LayerContext& ctx, const ParameterStore& store) {
-  if (!ctx.plan.model.tied_head || ctx.groups[Axis::embedding].size() == 1) return;
+  if (!has_tied_copy(ctx.plan) || ctx.groups[Axis::embedding].size() == 1) return;
   const Parameter* table = store.find(-1, TensorRole::embedding);
   if (table != nullptr && table->grad.defined())
     ctx.groups[Axis::embedding].all_reduce(buffer_of(table->grad));

@@ -13,25 +13,34 @@ namespace argosy {
 
 namespace {
 
-// One message per direction and micro-batch on a pair of neighbours.
-int tag_of(const Action& action) {
-  const bool is_gradient =
-      action.kind == ActionKind::send_gradient || action.kind == ActionKind::recv_gradient;
-  return action.microbatch * 2 + (is_gradient ? 1 : 0);
+// One message per direction, sending stage and micro-batch: two ranks may be neighbours several
+// times.
+int tag_of(const Action& action, const Schedule& schedule) {
+  const Action send = is_send(action.kind) ? action : counterpart(action);
+  const bool is_gradient = send.kind == ActionKind::send_gradient;
+  return (send.microbatch * schedule.num_stages + send.stage) * 2 + (is_gradient ? 1 : 0);
 }
 
 class Run {
  public:
-  Run(const LayerContext& ctx, Stage& stage, const Schedule& schedule,
-      const std::vector<Microbatch>& microbatches, Keep keep)
+  Run(const LayerContext& ctx, std::span<Stage> stages, const Schedule& schedule,
+      const std::vector<Microbatch>& microbatches, Keep keep, const ComputeHook& hook)
       : ctx_(ctx),
-        stage_(stage),
+        stages_(stages),
         schedule_(schedule),
         microbatches_(microbatches),
         keep_(keep),
-        states_(microbatches.size()),
+        hook_(hook),
+        states_(stages.size()),
         start_(Clock::now()) {
-    result_.router = stage.make_totals();
+    for (const Stage& stage : stages) result_.routers.push_back(stage.make_totals());
+    for (std::vector<StageState>& states : states_) states.resize(microbatches.size());
+    index_of_stage_.resize(schedule.rank_of_stage.size());
+    size_t next = 0;
+    for (size_t stage = 0; stage < index_of_stage_.size(); ++stage) {
+      if (is_here(static_cast<int>(stage))) index_of_stage_[stage] = next++;
+    }
+    CHECK(next == stages.size(), stages.size(), " stages where the schedule has ", next);
   }
 
   PipelineResult operator()() {
@@ -57,6 +66,10 @@ class Run {
         return forward(action);
       case ActionKind::backward:
         return backward(action);
+      case ActionKind::backward_input:
+      case ActionKind::backward_weight:
+        CHECK(false, to_string(action), ": the backward pass is not split yet");
+        return;
       case ActionKind::recv_activation:
         return post_receive(action, action.stage - 1);
       case ActionKind::recv_gradient:
@@ -69,28 +82,45 @@ class Run {
   }
 
   void forward(const Action& action) {
+    const size_t index = index_of(action.stage), m = static_cast<size_t>(action.microbatch);
+    Stage& stage = stages_[index];
     Tensor input;
-    if (!stage_.is_first())
-      input = receive({ActionKind::recv_activation, action.stage, action.microbatch});
-    const double begin_s = now();
-    const auto m = static_cast<size_t>(action.microbatch);
-    Tensor output = stage_.forward(ctx_, microbatches_[m], input, &states_[m], keep_,
-                                   &result_.loss_sum, &result_.router);
+    if (!stage.is_first())
+      input = take({ActionKind::recv_activation, action.stage, action.microbatch});
+    const double begin_s = begin(action);
+    Tensor output = stage.forward(ctx_, microbatches_[m], input, &states_[index][m], keep_,
+                                  &result_.loss_sum, &result_.routers[index]);
     record(to_string(action), begin_s);
     if (output.defined())
       finished_[{ActionKind::send_activation, action.stage, action.microbatch}] = output;
   }
 
   void backward(const Action& action) {
+    const size_t index = index_of(action.stage), m = static_cast<size_t>(action.microbatch);
+    Stage& stage = stages_[index];
     Tensor gradient;
-    if (!stage_.is_last())
-      gradient = receive({ActionKind::recv_gradient, action.stage, action.microbatch});
-    const double begin_s = now();
-    const auto m = static_cast<size_t>(action.microbatch);
-    gradient = stage_.backward(ctx_, microbatches_[m], &states_[m], std::move(gradient));
+    if (!stage.is_last())
+      gradient = take({ActionKind::recv_gradient, action.stage, action.microbatch});
+    const double begin_s = begin(action);
+    gradient = stage.backward(ctx_, microbatches_[m], &states_[index][m], std::move(gradient));
     record(to_string(action), begin_s);
     if (gradient.defined())
       finished_[{ActionKind::send_gradient, action.stage, action.microbatch}] = gradient;
+  }
+
+  // The tensor that `receive` would bring: from a stage of this rank it is there already.
+  Tensor take(const Action& receive) {
+    const Action send = counterpart(receive);
+    return is_here(send.stage) ? take_finished(send) : wait_for(receive);
+  }
+
+  Tensor take_finished(const Action& send) {
+    const auto it = finished_.find(send);
+    CHECK(it != finished_.end(), to_string(send), " before its tensor is finished");
+    Tensor tensor = std::move(it->second);
+    finished_.erase(it);
+    ctx_.device.recategorize(tensor, MemoryCategory::buffers);
+    return tensor;
   }
 
   void post_receive(const Action& action, int peer_stage) {
@@ -99,25 +129,21 @@ class Run {
     Transfer transfer;
     transfer.tensor =
         ctx_.device.empty({rows, ctx_.hidden()}, ctx_.compute(), MemoryCategory::buffers);
-    transfer.request = ctx_.groups[Axis::pp].start_recv(buffer_of(transfer.tensor),
-                                                        rank_of(peer_stage), tag_of(action));
+    transfer.request = ctx_.groups[Axis::pp].start_recv(
+        buffer_of(transfer.tensor), rank_of(peer_stage), tag_of(action, schedule_));
     receives_[action] = std::move(transfer);
   }
 
   void post_send(const Action& action, int peer_stage) {
-    const auto it = finished_.find(action);
-    CHECK(it != finished_.end(), to_string(action), " before its tensor is finished");
     Transfer transfer;
-    transfer.tensor = std::move(it->second);
-    finished_.erase(it);
-    ctx_.device.recategorize(transfer.tensor, MemoryCategory::buffers);
-    transfer.request = ctx_.groups[Axis::pp].start_send(buffer_of(transfer.tensor),
-                                                        rank_of(peer_stage), tag_of(action));
+    transfer.tensor = take_finished(action);
+    transfer.request = ctx_.groups[Axis::pp].start_send(
+        buffer_of(transfer.tensor), rank_of(peer_stage), tag_of(action, schedule_));
     sends_.push_back(std::move(transfer));
   }
 
   // The tensor of a posted receive, waiting for it.
-  Tensor receive(const Action& action) {
+  Tensor wait_for(const Action& action) {
     const auto it = receives_.find(action);
     CHECK(it != receives_.end(), to_string(action), " was not posted");
     const double begin_s = now();
@@ -129,6 +155,15 @@ class Run {
     return tensor;
   }
 
+  // Start of a compute action.
+  double begin(const Action& action) {
+    const double begin_s = now();
+    if (hook_) hook_(action);
+    return begin_s;
+  }
+
+  bool is_here(int stage) const { return rank_of(stage) == ctx_.groups.coordinates().pp; }
+  size_t index_of(int stage) const { return index_of_stage_[static_cast<size_t>(stage)]; }
   int rank_of(int stage) const { return schedule_.rank_of_stage[static_cast<size_t>(stage)]; }
   double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
   void record(std::string name, double begin_s) {
@@ -137,12 +172,14 @@ class Run {
   }
 
   const LayerContext& ctx_;
-  Stage& stage_;
+  std::span<Stage> stages_;
   const Schedule& schedule_;
   const std::vector<Microbatch>& microbatches_;
   Keep keep_;
-  std::vector<StageState> states_;     // [micro-batch]
-  std::map<Action, Tensor> finished_;  // by the send that will take it
+  const ComputeHook& hook_;
+  std::vector<size_t> index_of_stage_;           // [stage of the schedule], of those on this rank
+  std::vector<std::vector<StageState>> states_;  // [stage of this rank][micro-batch]
+  std::map<Action, Tensor> finished_;            // by the send that takes it, or would
   std::map<Action, Transfer> receives_;
   std::list<Transfer> sends_;
   Clock::time_point start_;
@@ -151,11 +188,12 @@ class Run {
 
 }  // namespace
 
-PipelineResult run_pipeline(const LayerContext& ctx, Stage& stage, const Schedule& schedule,
-                            const std::vector<Microbatch>& microbatches, Keep keep) {
+PipelineResult run_pipeline(const LayerContext& ctx, std::span<Stage> stages,
+                            const Schedule& schedule, const std::vector<Microbatch>& microbatches,
+                            Keep keep, const ComputeHook& hook) {
   CHECK(static_cast<int>(microbatches.size()) == schedule.num_microbatches, microbatches.size(),
         " micro-batches for ", schedule.num_microbatches);
-  return Run(ctx, stage, schedule, microbatches, keep)();
+  return Run(ctx, stages, schedule, microbatches, keep, hook)();
 }
 
 }  // namespace argosy

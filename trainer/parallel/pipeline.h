@@ -5,6 +5,8 @@
 // training and evaluation alike.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "planner/spec/schedule.h"
@@ -17,14 +19,20 @@ namespace argosy {
 struct PipelineResult {
   double loss_sum =
       0;  // over unmasked tokens of this rank's micro-batches; on the last stage alone
-  RouterTotals router;
+  std::vector<RouterTotals> routers;  // [stage of this rank]
   std::vector<TimelineEvent> events;  // times from the start of run()
   double waited_s = 0;                // for activations and gradients of the neighbours
 };
 
-// microbatches: [schedule.num_microbatches], in the schedule's numbering. With Keep::discard the
-// schedule must be forward only. Gradients are added to the store that the stage was built from.
-PipelineResult run_pipeline(const LayerContext& ctx, Stage& stage, const Schedule& schedule,
-                            const std::vector<Microbatch>& microbatches, Keep keep);
+// For tests and benchmarks: called at the start of every compute action, inside its span of time.
+// What it does is up to the caller, as long as it ends.
+using ComputeHook = std::function<void(const Action&)>;
+
+// stages: those that the schedule places on this pipeline rank, ascending. microbatches:
+// [schedule.num_microbatches], in the schedule's numbering. With Keep::discard the schedule must be
+// forward only. Gradients are added to the store that the stages were built from.
+PipelineResult run_pipeline(const LayerContext& ctx, std::span<Stage> stages,
+                            const Schedule& schedule, const std::vector<Microbatch>& microbatches,
+                            Keep keep, const ComputeHook& hook = {});
 
 }  // namespace argosy
