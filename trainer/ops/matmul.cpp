@@ -2,9 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/matmul.h"
 
-#include <algorithm>
 #include <chrono>
-#include <vector>
 
 #include "trainer/ops/checks.h"
 #include "trainer/ops/dispatch.h"
@@ -58,7 +56,8 @@ void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tens
 
 double measure_matmul_rate(DeviceContext& ctx, DType dtype) {
   constexpr int64_t kSize = 1024;  // three fp32 matrices of 4 MiB: larger than a core's L2
-  constexpr int kWarmUps = 2, kRepetitions = 7;
+  constexpr int kWarmUps = 2;
+  constexpr double kMeasure_s = 0.2;  // long against the time slices of ranks that share a core
   const int64_t flops_before = ctx.matmul_flops;
   const Tensor x = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
   const Tensor w = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
@@ -67,16 +66,17 @@ double measure_matmul_rate(DeviceContext& ctx, DType dtype) {
     detail::fill_pattern<D>(x);
     detail::fill_pattern<D>(w);
   });
-  std::vector<double> seconds;
-  for (int i = 0; i < kWarmUps + kRepetitions; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kWarmUps; ++i) matmul_nt(ctx, x, w, y);
+  const auto begin = std::chrono::steady_clock::now();
+  int64_t products = 0;
+  double elapsed_s = 0;
+  while (elapsed_s < kMeasure_s) {
     matmul_nt(ctx, x, w, y);
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-    if (i >= kWarmUps) seconds.push_back(elapsed.count());
+    ++products;
+    elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   }
   ctx.matmul_flops = flops_before;
-  std::sort(seconds.begin(), seconds.end());
-  return 2.0 * kSize * kSize * kSize / seconds[seconds.size() / 2];
+  return static_cast<double>(products) * 2.0 * kSize * kSize * kSize / elapsed_s;
 }
 
 std::string matmul_description() {

@@ -28,9 +28,10 @@ void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tens
 void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
                MatmulOptions options = {});
 
-// Measured rate of one matrix product, FLOP/s, on this rank alone: the MFU denominator when all
-// ranks call it at once. Median of several products of a size that fits the caches badly (about
-// 1024^3), after warm-up. Leaves ctx.matmul_flops as it was.
+// Measured rate of matrix products, FLOP/s, on this rank alone: the MFU denominator when all ranks
+// call it at once. The average over 0.2 s after warm-up, of a size that does not fit a core's
+// caches, so that ranks which share a core are measured sharing it. Leaves ctx.matmul_flops as it
+// was.
 double measure_matmul_rate(DeviceContext& ctx, DType dtype);
 
 // The library behind each dtype and anything the user should know about it (a slow kernel choice
