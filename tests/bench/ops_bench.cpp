@@ -6,6 +6,8 @@
 // and write. Run it on a quiet machine: OMP_NUM_THREADS=1 ops_bench
 #include <benchmark/benchmark.h>
 
+#include <numeric>
+
 #include "trainer/device/device_context.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/attention.h"
@@ -156,7 +158,9 @@ void BM_Rope(benchmark::State& state) {
   const std::vector<double> frequencies(16, 0.5);
   const auto table = ops::make_rope_table(ctx, frequencies, kRows, DType::fp32, 1.0);
   const Tensor x = values(ctx, {kRows, kHidden}, DType::fp32);
-  for (auto _ : state) ops::rope(ctx, x, 8, kRows, table, false);
+  const Tensor positions = ctx.empty({kRows}, DType::int32, MemoryCategory::buffers);
+  std::iota(positions.data<int32_t>(), positions.data<int32_t>() + kRows, 0);
+  for (auto _ : state) ops::rope(ctx, x, 8, positions, table, false);
   report_bytes(state, 2 * kRows * kHidden * kFp32);
 }
 BENCHMARK(BM_Rope)->UseRealTime();

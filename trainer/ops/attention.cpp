@@ -10,23 +10,49 @@
 namespace argosy::ops {
 namespace {
 
+void check_spans(const AttentionShape& s, const std::vector<AttentionSpan>& spans) {
+  int64_t row = 0, position = 0;
+  for (const AttentionSpan& span : spans) {
+    CHECK(span.row == row && span.length >= 0 && span.position >= position, "span of ", span.length,
+          " rows from row ", span.row, " at ", span.position, " after row ", row, " at ", position);
+    row += span.length;
+    position = span.position + span.length;
+  }
+  CHECK(spans.empty() || row == s.seq_len, "spans of ", row, " rows, ", s.seq_len, " a sequence");
+}
+
+// The whole sequence where no spans are given.
+AttentionShape with_spans(AttentionShape s) {
+  if (s.queries.empty()) s.queries = {{0, 0, s.seq_len}};
+  if (s.keys.empty()) s.keys = {{0, 0, s.seq_len}};
+  return s;
+}
+
+// Results are in the dtype of q or, when they are sums to go on with, in the statistic dtype.
+void check_result(const char* name, const Tensor& x, const Shape& shape, DType dtype) {
+  check_tensor(name, x, shape, x.dtype() == dtype ? dtype : statistic_of(dtype));
+}
+
 void check_attention(const AttentionShape& s, const Tensor& q, const Tensor& k, const Tensor& v,
-                     const Tensor& out, const Tensor& lse) {
+                     const Tensor& lse) {
   CHECK(s.batch >= 0 && s.seq_len >= 0 && s.num_kv_heads > 0 && s.head_dim > 0 && s.window >= 0 &&
             s.num_heads > 0 && s.num_heads % s.num_kv_heads == 0,
         "batch ", s.batch, ", seq_len ", s.seq_len, ", heads ", s.num_heads, "/", s.num_kv_heads,
         ", head_dim ", s.head_dim, ", window ", s.window);
+  check_spans(s, s.queries);
+  check_spans(s, s.keys);
   const int64_t rows = s.batch * s.seq_len;
-  const Shape queries{rows, s.num_heads * s.head_dim}, keys{rows, s.num_kv_heads * s.head_dim};
-  check_shape("q", q, queries);
+  const Shape keys{rows, s.num_kv_heads * s.head_dim};
+  check_shape("q", q, {rows, s.num_heads * s.head_dim});
   check_tensor("k", k, keys, q.dtype());
   check_tensor("v", v, keys, q.dtype());
-  check_tensor("out", out, queries, q.dtype());
   check_tensor("lse", lse, {rows, s.num_heads}, statistic_of(q.dtype()));
+  if (s.document_begin.defined())
+    check_tensor("document_begin", s.document_begin, {rows}, DType::int32);
 }
 
 int64_t pair_products(const AttentionShape& s) {
-  return s.head_dim * s.num_heads * s.batch * attention_pairs(s.seq_len, s.window);
+  return s.head_dim * s.num_heads * s.batch * attention_pairs(s);
 }
 
 }  // namespace
@@ -36,24 +62,47 @@ int64_t attention_pairs(int64_t seq_len, int64_t window) {
   return w * (w + 1) / 2 + (seq_len - w) * w;
 }
 
+int64_t attention_pairs(const AttentionShape& shape) {
+  if (shape.queries.empty() && shape.keys.empty())
+    return attention_pairs(shape.seq_len, shape.window);
+  const AttentionShape s = with_spans(shape);
+  int64_t pairs = 0;
+  for (const AttentionSpan& query : s.queries) {
+    for (int64_t p = query.position; p < query.position + query.length; ++p) {
+      const int64_t oldest = s.window == 0 ? 0 : std::max<int64_t>(0, p - s.window + 1);
+      for (const AttentionSpan& key : s.keys) {
+        const int64_t first = std::max(oldest, key.position);
+        pairs += std::max<int64_t>(0, std::min(p + 1, key.position + key.length) - first);
+      }
+    }
+  }
+  return pairs;
+}
+
 void attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
-                       const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse) {
-  check_attention(shape, q, k, v, out, lse);
-  dispatch_device(ctx.device(),
-                  [&]<Device D>() { detail::attention_forward<D>(ctx, shape, q, k, v, out, lse); });
+                       const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,
+                       Merge merge) {
+  check_attention(shape, q, k, v, lse);
+  check_result("out", out, q.shape(), q.dtype());
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::attention_forward<D>(ctx, with_spans(shape), q, k, v, out, lse, merge);
+  });
   ctx.matmul_flops += 4 * pair_products(shape);
 }
 
 void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& dout,
                         const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                        const Tensor& lse, const Tensor& dq, const Tensor& dk, const Tensor& dv) {
-  check_attention(shape, q, k, v, out, lse);
+                        const Tensor& lse, const Tensor& dq, const Tensor& dk, const Tensor& dv,
+                        Merge merge) {
+  check_attention(shape, q, k, v, lse);
+  check_tensor("out", out, q.shape(), q.dtype());
   check_tensor("dout", dout, q.shape(), q.dtype());
-  check_tensor("dq", dq, q.shape(), q.dtype());
-  check_tensor("dk", dk, k.shape(), q.dtype());
-  check_tensor("dv", dv, k.shape(), q.dtype());
+  check_result("dq", dq, q.shape(), q.dtype());
+  check_tensor("dk", dk, k.shape(), dq.dtype());
+  check_tensor("dv", dv, k.shape(), dq.dtype());
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::attention_backward<D>(ctx, shape, dout, q, k, v, out, lse, dq, dk, dv);
+    detail::attention_backward<D>(ctx, with_spans(shape), dout, q, k, v, out, lse, dq, dk, dv,
+                                  merge);
   });
   ctx.matmul_flops += 8 * pair_products(shape);
 }

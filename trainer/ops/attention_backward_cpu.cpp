@@ -11,9 +11,9 @@ namespace {
 template <typename A>
 struct Backward {
   Backward(const AttentionShape& shape, A* memory)
-      : s(shape), padded(round_up(s.head_dim, kTileCols<A>)) {
+      : s(shape), key_tiles(tiles_of(s.keys)), padded(round_up(s.head_dim, kTileCols<A>)) {
     Arena<A> arena{memory};
-    const int64_t tiles = (s.seq_len + kTile - 1) / kTile;
+    const auto tiles = static_cast<int64_t>(key_tiles.size());
     keys = arena.take(tiles * kTile * padded);
     key_columns = arena.take(tiles * s.head_dim * kTile);
     value_columns = arena.take(tiles * s.head_dim * kTile);
@@ -29,35 +29,46 @@ struct Backward {
 
   template <typename T>
   void pack_keys(HeadView<T> k, HeadView<T> v) {
-    const int64_t tiles = (s.seq_len + kTile - 1) / kTile;
+    const auto tiles = static_cast<int64_t>(key_tiles.size());
     for (int64_t t = 0; t < tiles; ++t) {
-      pack_rows(s, k, t * kTile, A(1), padded, keys + t * kTile * padded);
-      pack_columns(s, k, t * kTile, key_columns + t * s.head_dim * kTile);
-      pack_columns(s, v, t * kTile, value_columns + t * s.head_dim * kTile);
+      const Tile& tile = key_tiles[static_cast<size_t>(t)];
+      pack_rows(s, k, tile, A(1), padded, keys + t * kTile * padded);
+      pack_columns(s, k, tile, key_columns + t * s.head_dim * kTile);
+      pack_columns(s, v, tile, value_columns + t * s.head_dim * kTile);
     }
     std::fill_n(dkeys, tiles * kTile * padded, A(0));
     std::fill_n(dvalues, tiles * kTile * padded, A(0));
   }
 
-  // lse of the rows, infinite (no probability) beyond the sequence; deltas: sum of dout * out.
+  // Gradients of the packed keys and values, to be written where `merge` says.
+  template <typename O>
+  void unpack_keys(HeadView<O> dk, HeadView<O> dv, Merge merge) const {
+    for (size_t t = 0; t < key_tiles.size(); ++t) {
+      const int64_t offset = static_cast<int64_t>(t) * kTile * padded;
+      unpack_rows(s, dkeys + offset, padded, key_tiles[t], A(1), merge, dk);
+      unpack_rows(s, dvalues + offset, padded, key_tiles[t], A(1), merge, dv);
+    }
+  }
+
+  // lse of the rows, infinite (no probability) beyond the tile; deltas: sum of dout * out.
   template <typename T>
-  void row_terms(int64_t begin, HeadView<T> out, HeadView<A> lse, A* row_lse, A* deltas) const {
-    const int64_t rows = std::min(kTile, s.seq_len - begin);
+  void row_terms(const Tile& tile, HeadView<T> out, HeadView<A> lse, A* row_lse, A* deltas) const {
     std::fill_n(row_lse, kTile, std::numeric_limits<A>::infinity());
     std::fill_n(deltas, kTile, A(0));
-    for (int64_t r = 0; r < rows; ++r) {
-      const T* row = out.data + (begin + r) * out.stride;
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      const T* row = out.data + (tile.row + r) * out.stride;
       A delta = 0;
 #pragma omp simd reduction(+ : delta)
       for (int64_t d = 0; d < s.head_dim; ++d) delta += dout[r * padded + d] * A(row[d]);
       deltas[r] = delta;
-      row_lse[r] = lse.data[(begin + r) * lse.stride];
+      row_lse[r] = lse.data[(tile.row + r) * lse.stride];
     }
   }
 
   // Probabilities and score gradients of the packed queries against key tile t.
-  void score_gradients(int64_t begin, int64_t t, int64_t tile_rows, const A* row_lse,
+  void score_gradients(const Tile& tile, const int32_t* begins, int64_t t, const A* row_lse,
                        const A* deltas) {
+    const int64_t tile_rows = round_up(tile.rows, kTileRows);
     std::fill_n(probs, kTile * kTile, A(0));
     std::fill_n(dscores, kTile * kTile, A(0));
     const int64_t offset = t * s.head_dim * kTile;
@@ -65,7 +76,8 @@ struct Backward {
                 kTile);
     add_product(tile_rows, kTile, s.head_dim, dout, padded, 1, value_columns + offset, kTile,
                 dscores, kTile);
-    mask_scores(s, begin, t * kTile, -std::numeric_limits<A>::infinity(), probs);
+    mask_scores(s, begins, tile, key_tiles[static_cast<size_t>(t)],
+                -std::numeric_limits<A>::infinity(), probs);
     for (int64_t r = 0; r < tile_rows; ++r) {
       A *p = probs + r * kTile, *ds = dscores + r * kTile;
       const A lse = row_lse[r], delta = deltas[r];
@@ -77,29 +89,30 @@ struct Backward {
     }
   }
 
-  template <typename T>
-  void run_tile(HeadView<T> q, HeadView<T> out, HeadView<T> grad, HeadView<A> lse, int64_t begin,
-                HeadView<T> dq) {
-    const int64_t tile_rows = round_up(std::min(kTile, s.seq_len - begin), kTileRows);
+  template <typename T, typename O>
+  void run_tile(HeadView<T> q, HeadView<T> out, HeadView<T> grad, HeadView<A> lse, const Tile& tile,
+                const int32_t* begins, HeadView<O> dq, Merge merge) {
+    const int64_t tile_rows = round_up(tile.rows, kTileRows);
     const A scale = static_cast<A>(s.scale);
-    pack_rows(s, q, begin, scale, padded, query);
-    pack_rows(s, grad, begin, A(1), padded, dout);
+    pack_rows(s, q, tile, scale, padded, query);
+    pack_rows(s, grad, tile, A(1), padded, dout);
     A row_lse[kTile], deltas[kTile];
-    row_terms(begin, out, lse, row_lse, deltas);
+    row_terms(tile, out, lse, row_lse, deltas);
     std::fill_n(dquery, kTile * padded, A(0));
-    const KeyTiles range = key_tiles(s, begin);
-    for (int64_t t = range.first; t <= range.last; ++t) {
-      score_gradients(begin, t, tile_rows, row_lse, deltas);
+    for (int64_t t = 0; t < static_cast<int64_t>(key_tiles.size()); ++t) {
+      if (!is_visible(s, begins, tile, key_tiles[static_cast<size_t>(t)])) continue;
+      score_gradients(tile, begins, t, row_lse, deltas);
       A *dk = dkeys + t * kTile * padded, *dv = dvalues + t * kTile * padded;
       add_product(kTile, padded, tile_rows, probs, 1, kTile, dout, padded, dv, padded);
       add_product(kTile, padded, tile_rows, dscores, 1, kTile, query, padded, dk, padded);
       add_product(tile_rows, padded, kTile, dscores, kTile, 1, keys + t * kTile * padded, padded,
                   dquery, padded);
     }
-    unpack_rows(s, dquery, padded, begin, scale, dq);
+    unpack_rows(s, dquery, padded, tile, scale, merge, dq);
   }
 
-  AttentionShape s;
+  const AttentionShape& s;
+  std::vector<Tile> key_tiles;
   int64_t padded;  // head_dim in whole tile columns
   A *keys, *key_columns, *value_columns, *dkeys, *dvalues;
   A *query, *dout, *dquery, *probs, *dscores;
@@ -112,25 +125,22 @@ template <>
 void attention_backward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s,
                                      const Tensor& dout, const Tensor& q, const Tensor& k,
                                      const Tensor& v, const Tensor& out, const Tensor& lse,
-                                     const Tensor& dq, const Tensor& dk, const Tensor& dv) {
-  dispatch_float(q.dtype(), [&]<typename T>() {
+                                     const Tensor& dq, const Tensor& dk, const Tensor& dv,
+                                     Merge merge) {
+  const std::vector<Tile> query_tiles = tiles_of(s.queries);
+  dispatch_result(q.dtype(), dq.dtype(), [&]<typename T, typename O>() {
     using A = Accumulator<T>;
     const int64_t group = s.num_heads / s.num_kv_heads;
     const auto task = [&](Backward<A>& pass, int64_t batch, int64_t kv_head) {
       pass.pack_keys(head_of<T>(k, s, batch, kv_head), head_of<T>(v, s, batch, kv_head));
       for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        for (int64_t begin = 0; begin < s.seq_len; begin += kTile) {
+        for (const Tile& tile : query_tiles) {
           pass.run_tile(head_of<T>(q, s, batch, head), head_of<T>(out, s, batch, head),
-                        head_of<T>(dout, s, batch, head), lse_of<A>(lse, s, batch, head), begin,
-                        head_of<T>(dq, s, batch, head));
+                        head_of<T>(dout, s, batch, head), lse_of<A>(lse, s, batch, head), tile,
+                        document_begins(s, batch), head_of<O>(dq, s, batch, head), merge);
         }
       }
-      for (int64_t begin = 0; begin < s.seq_len; begin += kTile) {
-        unpack_rows(s, pass.dkeys + begin * pass.padded, pass.padded, begin, A(1),
-                    head_of<T>(dk, s, batch, kv_head));
-        unpack_rows(s, pass.dvalues + begin * pass.padded, pass.padded, begin, A(1),
-                    head_of<T>(dv, s, batch, kv_head));
-      }
+      pass.unpack_keys(head_of<O>(dk, s, batch, kv_head), head_of<O>(dv, s, batch, kv_head), merge);
     };
     for_each_kv_head<Backward<A>, A>(ctx, s, lse.dtype(), task);
   });

@@ -34,9 +34,9 @@ A online_softmax_row(A* scores, A& maximum, A& sum) {
 template <typename A>
 struct Forward {
   Forward(const AttentionShape& shape, A* memory)
-      : s(shape), padded(round_up(s.head_dim, kTileCols<A>)) {
+      : s(shape), key_tiles(tiles_of(s.keys)), padded(round_up(s.head_dim, kTileCols<A>)) {
     Arena<A> arena{memory};
-    const int64_t tiles = (s.seq_len + kTile - 1) / kTile;
+    const auto tiles = static_cast<int64_t>(key_tiles.size());
     keys = arena.take(tiles * s.head_dim * kTile);
     values = arena.take(tiles * kTile * padded);
     query = arena.take(kTile * padded);
@@ -47,44 +47,67 @@ struct Forward {
 
   template <typename T>
   void pack_keys(HeadView<T> k, HeadView<T> v) {
-    for (int64_t t = 0; t * kTile < s.seq_len; ++t) {
-      pack_columns(s, k, t * kTile, keys + t * s.head_dim * kTile);
-      pack_rows(s, v, t * kTile, A(1), padded, values + t * kTile * padded);
+    for (size_t t = 0; t < key_tiles.size(); ++t) {
+      const auto i = static_cast<int64_t>(t);
+      pack_columns(s, k, key_tiles[t], keys + i * s.head_dim * kTile);
+      pack_rows(s, v, key_tiles[t], A(1), padded, values + i * kTile * padded);
     }
   }
 
-  // Queries [begin, begin + kTile) of one head; lse: (seq_len) with a stride.
-  template <typename T>
-  void run_tile(HeadView<T> q, int64_t begin, HeadView<T> result, HeadView<A> lse) {
-    constexpr A kInfinity = std::numeric_limits<A>::infinity();
-    const int64_t rows = std::min(kTile, s.seq_len - begin);
-    const int64_t tile_rows = round_up(rows, kTileRows);
-    A maxima[kTile], sums[kTile];
-    std::fill_n(maxima, kTile, -kInfinity);
+  // What is known of the tile's rows before these keys: nothing, or the result over other keys,
+  // which is the running state with its log-sum-exp as the maximum and a sum of 1.
+  template <typename O>
+  void start(const Tile& tile, HeadView<O> result, HeadView<A> lse, Merge merge, A* maxima,
+             A* sums) {
+    std::fill_n(maxima, kTile, -std::numeric_limits<A>::infinity());
     std::fill_n(sums, kTile, A(0));
     std::fill_n(out, kTile * padded, A(0));
-    pack_rows(s, q, begin, static_cast<A>(s.scale), padded, query);
-    const KeyTiles range = key_tiles(s, begin);
-    for (int64_t t = range.first; t <= range.last; ++t) {
+    if (merge == Merge::overwrite) return;
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      maxima[r] = lse.data[(tile.row + r) * lse.stride];
+      sums[r] = 1;
+    }
+    pack_rows(s, result, tile, A(1), padded, out);
+  }
+
+  template <typename O>
+  void finish(const Tile& tile, const A* maxima, const A* sums, HeadView<O> result,
+              HeadView<A> lse) {
+    for (int64_t r = 0; r < tile.rows; ++r) {
+      const A weight = sums[r] > 0 ? 1 / sums[r] : A(0);  // 0: no key was visible
+      for (int64_t d = 0; d < padded; ++d) out[r * padded + d] *= weight;
+      lse.data[(tile.row + r) * lse.stride] = maxima[r] + std::log(sums[r]);
+    }
+    unpack_rows(s, out, padded, tile, A(1), Merge::overwrite, result);
+  }
+
+  // The tile's queries of one head; begins: as document_begins(); lse: (seq_len) with a stride.
+  template <typename T, typename O>
+  void run_tile(HeadView<T> q, const Tile& tile, const int32_t* begins, HeadView<O> result,
+                HeadView<A> lse, Merge merge) {
+    const int64_t tile_rows = round_up(tile.rows, kTileRows);
+    A maxima[kTile], sums[kTile];
+    start(tile, result, lse, merge, maxima, sums);
+    pack_rows(s, q, tile, static_cast<A>(s.scale), padded, query);
+    for (size_t t = 0; t < key_tiles.size(); ++t) {
+      if (!is_visible(s, begins, tile, key_tiles[t])) continue;
+      const auto i = static_cast<int64_t>(t);
       std::fill_n(scores, kTile * kTile, A(0));
-      add_product(tile_rows, kTile, s.head_dim, query, padded, 1, keys + t * s.head_dim * kTile,
+      add_product(tile_rows, kTile, s.head_dim, query, padded, 1, keys + i * s.head_dim * kTile,
                   kTile, scores, kTile);
-      mask_scores(s, begin, t * kTile, -kInfinity, scores);
-      for (int64_t r = 0; r < rows; ++r) {
+      mask_scores(s, begins, tile, key_tiles[t], -std::numeric_limits<A>::infinity(), scores);
+      for (int64_t r = 0; r < tile.rows; ++r) {
         const A factor = online_softmax_row(scores + r * kTile, maxima[r], sums[r]);
         for (int64_t d = 0; d < padded; ++d) out[r * padded + d] *= factor;
       }
-      add_product(tile_rows, padded, kTile, scores, kTile, 1, values + t * kTile * padded, padded,
+      add_product(tile_rows, padded, kTile, scores, kTile, 1, values + i * kTile * padded, padded,
                   out, padded);
     }
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t d = 0; d < padded; ++d) out[r * padded + d] /= sums[r];
-      lse.data[(begin + r) * lse.stride] = maxima[r] + std::log(sums[r]);
-    }
-    unpack_rows(s, out, padded, begin, A(1), result);
+    finish(tile, maxima, sums, result, lse);
   }
 
-  AttentionShape s;
+  const AttentionShape& s;
+  std::vector<Tile> key_tiles;
   int64_t padded;  // head_dim in whole tile columns
   A *keys, *values, *query, *scores, *out;
   int64_t elements;  // of the workspace
@@ -95,16 +118,17 @@ struct Forward {
 template <>
 void attention_forward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s, const Tensor& q,
                                     const Tensor& k, const Tensor& v, const Tensor& out,
-                                    const Tensor& lse) {
-  dispatch_float(q.dtype(), [&]<typename T>() {
+                                    const Tensor& lse, Merge merge) {
+  const std::vector<Tile> query_tiles = tiles_of(s.queries);
+  dispatch_result(q.dtype(), out.dtype(), [&]<typename T, typename O>() {
     using A = Accumulator<T>;
     const int64_t group = s.num_heads / s.num_kv_heads;
     const auto task = [&](Forward<A>& pass, int64_t batch, int64_t kv_head) {
       pass.pack_keys(head_of<T>(k, s, batch, kv_head), head_of<T>(v, s, batch, kv_head));
       for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        for (int64_t begin = 0; begin < s.seq_len; begin += kTile) {
-          pass.run_tile(head_of<T>(q, s, batch, head), begin, head_of<T>(out, s, batch, head),
-                        lse_of<A>(lse, s, batch, head));
+        for (const Tile& tile : query_tiles) {
+          pass.run_tile(head_of<T>(q, s, batch, head), tile, document_begins(s, batch),
+                        head_of<O>(out, s, batch, head), lse_of<A>(lse, s, batch, head), merge);
         }
       }
     };

@@ -12,8 +12,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "trainer/ops/attention.h"
+#include "trainer/ops/dispatch.h"
 #include "trainer/ops/simd_math.h"
 #include "trainer/ops/tile_product.h"
 
@@ -38,6 +40,20 @@ struct Arena {
   }
 };
 
+// Consecutive rows of one span, kTile of them at most.
+struct Tile {
+  int64_t row = 0, position = 0, rows = 0;  // first row in the sequence; where it stands; number
+};
+inline std::vector<Tile> tiles_of(const std::vector<AttentionSpan>& spans) {
+  std::vector<Tile> tiles;
+  for (const AttentionSpan& span : spans) {
+    for (int64_t i = 0; i < span.length; i += kTile) {
+      tiles.push_back({span.row + i, span.position + i, std::min(kTile, span.length - i)});
+    }
+  }
+  return tiles;
+}
+
 // One head of one sequence inside of a tensor: row t starts at data + t * stride.
 template <typename T>
 struct HeadView {
@@ -49,65 +65,92 @@ HeadView<T> head_of(const Tensor& x, const AttentionShape& s, int64_t batch, int
   return {x.data<T>() + batch * s.seq_len * x.dim(1) + head * s.head_dim, x.dim(1)};
 }
 
-// tile (kTile, padded) = factor * rows [begin, begin + kTile) of x; zeros beyond the sequence and
-// the head.
+// packed (kTile, padded) = factor * the tile's rows of x; zeros beyond the tile and the head.
 template <typename T, typename A>
-void pack_rows(const AttentionShape& s, HeadView<T> x, int64_t begin, A factor, int64_t padded,
-               A* tile) {
-  const int64_t rows = std::clamp<int64_t>(s.seq_len - begin, 0, kTile);
-  std::fill_n(tile, kTile * padded, A(0));
-  for (int64_t r = 0; r < rows; ++r) {
-    const T* row = x.data + (begin + r) * x.stride;
-    for (int64_t d = 0; d < s.head_dim; ++d) tile[r * padded + d] = factor * A(row[d]);
+void pack_rows(const AttentionShape& s, HeadView<T> x, const Tile& tile, A factor, int64_t padded,
+               A* packed) {
+  std::fill_n(packed, kTile * padded, A(0));
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    const T* row = x.data + (tile.row + r) * x.stride;
+    for (int64_t d = 0; d < s.head_dim; ++d) packed[r * padded + d] = factor * A(row[d]);
   }
 }
 
-// tile (head_dim, kTile): the same rows as columns.
+// packed (head_dim, kTile): the same rows as columns.
 template <typename T, typename A>
-void pack_columns(const AttentionShape& s, HeadView<T> x, int64_t begin, A* tile) {
-  const int64_t rows = std::clamp<int64_t>(s.seq_len - begin, 0, kTile);
-  if (rows < kTile) std::fill_n(tile, s.head_dim * kTile, A(0));
-  for (int64_t r = 0; r < rows; ++r) {
-    const T* row = x.data + (begin + r) * x.stride;
-    for (int64_t d = 0; d < s.head_dim; ++d) tile[d * kTile + r] = A(row[d]);
+void pack_columns(const AttentionShape& s, HeadView<T> x, const Tile& tile, A* packed) {
+  if (tile.rows < kTile) std::fill_n(packed, s.head_dim * kTile, A(0));
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    const T* row = x.data + (tile.row + r) * x.stride;
+    for (int64_t d = 0; d < s.head_dim; ++d) packed[d * kTile + r] = A(row[d]);
   }
 }
 
-// Rows [begin, ...) of x = factor * tile, as far as the sequence goes.
+// The tile's rows of x = or += factor * packed.
 template <typename T, typename A>
-void unpack_rows(const AttentionShape& s, const A* tile, int64_t padded, int64_t begin, A factor,
-                 HeadView<T> x) {
-  const int64_t rows = std::min(kTile, s.seq_len - begin);
-  for (int64_t r = 0; r < rows; ++r) {
-    T* row = x.data + (begin + r) * x.stride;
-    for (int64_t d = 0; d < s.head_dim; ++d) row[d] = T(factor * tile[r * padded + d]);
+void unpack_rows(const AttentionShape& s, const A* packed, int64_t padded, const Tile& tile,
+                 A factor, Merge merge, HeadView<T> x) {
+  for (int64_t r = 0; r < tile.rows; ++r) {
+    T* row = x.data + (tile.row + r) * x.stride;
+    const A* from = packed + r * padded;
+    if (merge == Merge::accumulate) {
+      for (int64_t d = 0; d < s.head_dim; ++d) row[d] = T(A(row[d]) + factor * from[d]);
+    } else {
+      for (int64_t d = 0; d < s.head_dim; ++d) row[d] = T(factor * from[d]);
+    }
   }
 }
 
-// The keys that queries [begin, begin + kTile) see lie in tiles first..last.
-struct KeyTiles {
-  int64_t first, last;
-};
-inline KeyTiles key_tiles(const AttentionShape& s, int64_t begin) {
-  const int64_t first_key = s.window == 0 ? 0 : std::max<int64_t>(0, begin - s.window + 1);
-  return {first_key / kTile, (std::min(begin + kTile, s.seq_len) - 1) / kTile};
+// First keys of the documents of one sequence's rows; null without documents.
+inline const int32_t* document_begins(const AttentionShape& s, int64_t batch) {
+  if (!s.document_begin.defined()) return nullptr;
+  return s.document_begin.data<int32_t>() + batch * s.seq_len;
+}
+
+// The oldest key that the query in `row` at `position` sees.
+inline int64_t oldest_key(const AttentionShape& s, const int32_t* begins, int64_t row,
+                          int64_t position) {
+  const int64_t in_window = s.window == 0 ? 0 : position - s.window + 1;
+  return begins == nullptr ? in_window : std::max<int64_t>(in_window, begins[row]);
+}
+
+// False if no query of the one tile sees a key of the other. What a query sees begins later the
+// later it stands.
+inline bool is_visible(const AttentionShape& s, const int32_t* begins, const Tile& query,
+                       const Tile& key) {
+  return key.position < query.position + query.rows &&
+         key.position + key.rows > oldest_key(s, begins, query.row, query.position);
 }
 
 // Scores of keys that a query does not see become `masked`.
 template <typename A>
-void mask_scores(const AttentionShape& s, int64_t query, int64_t key, A masked, A* scores) {
-  const bool past_only = key + kTile - 1 <= query;
-  const bool in_window = s.window == 0 || key > query + kTile - 1 - s.window;
-  if (past_only && in_window) return;
-  for (int64_t i = 0; i < kTile; ++i) {
+void mask_scores(const AttentionShape& s, const int32_t* begins, const Tile& query, const Tile& key,
+                 A masked, A* scores) {
+  const bool past_only = key.rows == kTile && key.position + kTile - 1 <= query.position;
+  const int64_t newest = query.rows - 1;
+  if (past_only &&
+      key.position >= oldest_key(s, begins, query.row + newest, query.position + newest))
+    return;
+  for (int64_t i = 0; i < query.rows; ++i) {
     // The oldest and the newest key of the row, counted inside of the tile.
-    const int64_t last = std::clamp<int64_t>(query + i - key, -1, kTile - 1);
-    const int64_t oldest = s.window == 0 ? 0 : query + i - key - s.window + 1;
+    const int64_t position = query.position + i;
+    const int64_t last = std::clamp<int64_t>(position - key.position, -1, key.rows - 1);
+    const int64_t oldest = oldest_key(s, begins, query.row + i, position) - key.position;
     const int64_t first = std::clamp<int64_t>(oldest, 0, kTile);
     A* row = scores + i * kTile;
     std::fill(row, row + first, masked);
     std::fill(row + last + 1, row + kTile, masked);
   }
+}
+
+// Calls body.template operator()<T, O>() with the type of the operands and that of the results,
+// which are in the same dtype or in the statistic dtype.
+template <typename Body>
+void dispatch_result(DType dtype, DType result, Body&& body) {
+  dispatch_float(dtype, [&]<typename T>() {
+    if (result == dtype) return body.template operator()<T, T>();
+    body.template operator()<T, Accumulator<T>>();
+  });
 }
 
 // Calls task(pass, batch, kv_head) for all key/value heads; each thread has its own Pass.

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "trainer/ops/simd_math.h"
+#include "trainer/tensor.h"
 
 namespace argosy::ops {
 
@@ -49,6 +50,16 @@ void for_elements(int64_t size, const Body& body) {
 template <typename Body>
 void for_columns(int64_t num_rows, int64_t num_cols, const Body& body) {
   for_blocks(num_cols, kColumnBlock, num_rows, body);
+}
+
+// The positions (N) int32, each known to be a row of a table of num_positions.
+inline const int32_t* checked_positions(const Tensor& positions, int64_t num_positions) {
+  const int32_t* position = positions.data<int32_t>();
+  for (int64_t i = 0; i < positions.size(); ++i) {
+    CHECK(position[i] >= 0 && position[i] < num_positions, "position ", position[i], " of row ", i,
+          ", a table of ", num_positions, " positions");
+  }
+  return position;
 }
 
 }  // namespace argosy::ops

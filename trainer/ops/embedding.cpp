@@ -27,25 +27,22 @@ void embedding_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& ids,
   });
 }
 
-void add_positions(DeviceContext& ctx, const Tensor& table, int64_t first_row, int64_t seq_len,
+void add_positions(DeviceContext& ctx, const Tensor& table, const Tensor& positions,
                    const Tensor& y) {
   check_dtype("y", y, table.dtype());
   check_shape("y", y, {y.dim(0), table.dim(1)});
-  CHECK(first_row >= 0 && seq_len > 0 && seq_len <= table.dim(0), "sequence of ", seq_len,
-        " positions, table ", to_string(table.shape()), ", first row ", first_row);
-  dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::add_positions<device>(table, first_row, seq_len, y);
-  });
+  check_tensor("positions", positions, {y.dim(0)}, DType::int32);
+  dispatch_device(ctx.device(),
+                  [&]<Device device>() { detail::add_positions<device>(table, positions, y); });
 }
 
-void positions_backward(DeviceContext& ctx, const Tensor& dy, int64_t first_row, int64_t seq_len,
+void positions_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& positions,
                         const Tensor& dtable) {
   check_dtype("dtable", dtable, statistic_of(dy.dtype()));
   check_shape("dy", dy, {dy.dim(0), dtable.dim(1)});
-  CHECK(first_row >= 0 && seq_len > 0 && seq_len <= dtable.dim(0), "sequence of ", seq_len,
-        " positions, table ", to_string(dtable.shape()), ", first row ", first_row);
+  check_tensor("positions", positions, {dy.dim(0)}, DType::int32);
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::positions_backward<device>(dy, first_row, seq_len, dtable);
+    detail::positions_backward<device>(dy, positions, dtable);
   });
 }
 

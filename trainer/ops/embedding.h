@@ -16,10 +16,10 @@ void embedding_forward(DeviceContext& ctx, const Tensor& ids, const Tensor& tabl
 void embedding_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& ids, int64_t first_id,
                         const Tensor& dtable);
 
-// y (N,H) += table (T,H)[(first_row + i) % seq_len].
-void add_positions(DeviceContext& ctx, const Tensor& table, int64_t first_row, int64_t seq_len,
+// y (N,H) += table (T,H)[positions (N) int32].
+void add_positions(DeviceContext& ctx, const Tensor& table, const Tensor& positions,
                    const Tensor& y);
-void positions_backward(DeviceContext& ctx, const Tensor& dy, int64_t first_row, int64_t seq_len,
+void positions_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& positions,
                         const Tensor& dtable);
 
 // What each device defines; operands are checked.
@@ -30,9 +30,9 @@ template <Device device>
 void embedding_backward(const Tensor& dy, const Tensor& ids, int64_t first_id,
                         const Tensor& dtable);
 template <Device device>
-void add_positions(const Tensor& table, int64_t first_row, int64_t seq_len, const Tensor& y);
+void add_positions(const Tensor& table, const Tensor& positions, const Tensor& y);
 template <Device device>
-void positions_backward(const Tensor& dy, int64_t first_row, int64_t seq_len, const Tensor& dtable);
+void positions_backward(const Tensor& dy, const Tensor& positions, const Tensor& dtable);
 }  // namespace detail
 
 }  // namespace argosy::ops

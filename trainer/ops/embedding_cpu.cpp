@@ -65,13 +65,14 @@ void detail::embedding_backward<Device::cpu>(const Tensor& dy, const Tensor& ids
 }
 
 template <>
-void detail::add_positions<Device::cpu>(const Tensor& table, int64_t first_row, int64_t seq_len,
+void detail::add_positions<Device::cpu>(const Tensor& table, const Tensor& positions,
                                         const Tensor& y) {
   dispatch_float(y.dtype(), [&]<typename T>() {
     using S = Accumulator<T>;
     const int64_t num_cols = y.dim(1);
+    const int32_t* position = checked_positions(positions, table.dim(0));  // (N)
     for_rows(y.dim(0), num_cols, [&](int64_t i) {
-      const T* from = table.data<T>() + (first_row + i) % seq_len * num_cols;
+      const T* from = table.data<T>() + position[i] * num_cols;
       T* to = y.data<T>() + i * num_cols;
 #pragma omp simd
       for (int64_t c = 0; c < num_cols; ++c) {
@@ -82,9 +83,10 @@ void detail::add_positions<Device::cpu>(const Tensor& table, int64_t first_row, 
 }
 
 template <>
-void detail::positions_backward<Device::cpu>(const Tensor& dy, int64_t first_row, int64_t seq_len,
+void detail::positions_backward<Device::cpu>(const Tensor& dy, const Tensor& positions,
                                              const Tensor& dtable) {
-  scatter_add(dy, dtable, [=](int64_t i) { return (first_row + i) % seq_len; });
+  const int32_t* position = checked_positions(positions, dtable.dim(0));  // (N)
+  scatter_add(dy, dtable, [=](int64_t i) { return int64_t{position[i]}; });
 }
 
 }  // namespace argosy::ops

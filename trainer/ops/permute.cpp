@@ -94,4 +94,10 @@ void unpermute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32
   dispatch_device(ctx.device(), [&]<Device D>() { detail::unpermute_rows<D>(x, index, y); });
 }
 
+void swap_leading(DeviceContext& ctx, const Tensor& x, const Tensor& y) {
+  check_rank("x", x, 3);
+  check_tensor("y", y, {x.dim(1), x.dim(0), x.dim(2)}, x.dtype());
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::swap_leading<D>(x, y); });
+}
+
 }  // namespace argosy::ops

@@ -39,6 +39,9 @@ void permute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t
 void unpermute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
                     const Tensor& y);
 
+// y (B,A,C) = x (A,B,C) with its first two dims swapped, of any dtype.
+void swap_leading(DeviceContext& ctx, const Tensor& x, const Tensor& y);
+
 // What each device defines; operands are checked. position (m) int32 is the inverse of order.
 namespace detail {
 template <Device device>
@@ -61,6 +64,8 @@ template <Device device>
 void permute_rows(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y);
 template <Device device>
 void unpermute_rows(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y);
+template <Device device>
+void swap_leading(const Tensor& x, const Tensor& y);
 }  // namespace detail
 
 }  // namespace argosy::ops

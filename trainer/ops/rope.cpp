@@ -19,7 +19,7 @@ RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse
   return table;
 }
 
-void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, int64_t seq_len,
+void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, const Tensor& positions,
           const RopeTable& table, bool inverse) {
   check_rank("x", x, 2);
   check_rank("the table", table.cos, 2);
@@ -28,10 +28,9 @@ void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, int64_t seq_le
   CHECK(num_heads > 0 && x.dim(1) == num_heads * 2 * table.cos.dim(1), "x is ",
         to_string(x.shape()), " with ", num_heads, " heads, the table ",
         to_string(table.cos.shape()));
-  CHECK(seq_len > 0 && seq_len <= table.cos.dim(0), "sequences of ", seq_len,
-        " tokens, a table of ", table.cos.dim(0), " positions");
+  check_tensor("positions", positions, {x.dim(0)}, DType::int32);
   dispatch_device(ctx.device(),
-                  [&]<Device D>() { detail::rope<D>(x, num_heads, seq_len, table, inverse); });
+                  [&]<Device D>() { detail::rope<D>(x, num_heads, positions, table, inverse); });
 }
 
 }  // namespace argosy::ops

@@ -19,9 +19,9 @@ struct RopeTable {
 RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse_frequencies,
                           int64_t num_positions, DType statistic, double factor);
 
-// In place on x (N, num_heads * D); the position of row i is i % seq_len. inverse: the transposed
-// rotation, for backward.
-void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, int64_t seq_len,
+// In place on x (N, num_heads * D); row i stands at positions[i] (N, int32), a row of the table.
+// inverse: the transposed rotation, for backward.
+void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, const Tensor& positions,
           const RopeTable& table, bool inverse);
 
 // One specialisation a device: rope_cpu.cpp.
@@ -30,7 +30,7 @@ template <Device D>
 void fill_rope_table(const std::vector<double>& inverse_frequencies, double factor,
                      const RopeTable& table);
 template <Device D>
-void rope(const Tensor& x, int64_t num_heads, int64_t seq_len, const RopeTable& table,
+void rope(const Tensor& x, int64_t num_heads, const Tensor& positions, const RopeTable& table,
           bool inverse);
 }  // namespace detail
 

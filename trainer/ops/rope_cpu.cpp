@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include <cmath>
 
+#include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/rope.h"
 #include "trainer/ops/simd_math.h"
@@ -39,14 +40,15 @@ void fill_rope_table<Device::cpu>(const std::vector<double>& inverse_frequencies
 }
 
 template <>
-void rope<Device::cpu>(const Tensor& x, int64_t num_heads, int64_t seq_len, const RopeTable& table,
-                       bool inverse) {
+void rope<Device::cpu>(const Tensor& x, int64_t num_heads, const Tensor& positions,
+                       const RopeTable& table, bool inverse) {
   const int64_t rows = x.dim(0), cols = x.dim(1), half = table.cos.dim(1);
+  const int32_t* position_of = checked_positions(positions, table.cos.dim(0));  // (N)
   dispatch_float(x.dtype(), [&]<typename T>() {
     using A = Accumulator<T>;
 #pragma omp parallel for schedule(static) if (x.size() >= kParallelElements)
     for (int64_t r = 0; r < rows; ++r) {
-      const int64_t position = r % seq_len;
+      const int64_t position = position_of[r];
       for (int64_t h = 0; h < num_heads; ++h) {
         rotate_head(x.data<T>() + r * cols + h * 2 * half, table.cos.data<A>() + position * half,
                     table.sin.data<A>() + position * half, inverse ? A(-1) : A(1), half);

@@ -60,7 +60,7 @@ void router_backward(DeviceContext& ctx, RouterOrder order, bool normalize, cons
 }
 
 void router_statistics(DeviceContext& ctx, const Tensor& probs, const Tensor& experts,
-                       int64_t first_row, int64_t seq_len, const Tensor& counts,
+                       int64_t first_row, int64_t rows_per_sequence, const Tensor& counts,
                        const Tensor& prob_sums) {
   check_rank("counts", counts, 2);
   check_rank("experts", experts, 2);
@@ -68,24 +68,25 @@ void router_statistics(DeviceContext& ctx, const Tensor& probs, const Tensor& ex
   check_dtype("experts", experts, DType::int32);
   check_dtype("counts", counts, probs.dtype());
   check_tensor("prob_sums", prob_sums, counts.shape(), probs.dtype());
-  check_sequences(probs.dim(0), first_row, seq_len, counts.dim(0));
+  check_sequences(probs.dim(0), first_row, rows_per_sequence, counts.dim(0));
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::router_statistics<D>(probs, experts, first_row, seq_len, counts, prob_sums);
+    detail::router_statistics<D>(probs, experts, first_row, rows_per_sequence, counts, prob_sums);
   });
 }
 
 void aux_loss_backward(DeviceContext& ctx, const Tensor& counts, const Tensor& unmasked,
-                       int64_t top_k, double coef, int64_t first_row, int64_t seq_len,
-                       const Tensor& dprobs) {
+                       int64_t top_k, double coef, int64_t first_row, int64_t rows_per_sequence,
+                       int64_t seq_len, const Tensor& dprobs) {
   check_rank("counts", counts, 2);
   check_rank("dprobs", dprobs, 2);
   check_tensor("dprobs", dprobs, {dprobs.dim(0), counts.dim(1)}, statistic_of(dprobs.dtype()));
   check_dtype("counts", counts, dprobs.dtype());
   check_tensor("unmasked", unmasked, {counts.dim(0)}, dprobs.dtype());
-  check_sequences(dprobs.dim(0), first_row, seq_len, counts.dim(0));
+  check_sequences(dprobs.dim(0), first_row, rows_per_sequence, counts.dim(0));
   CHECK(top_k > 0, "top_k ", top_k);
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::aux_loss_backward<D>(counts, unmasked, top_k, coef, first_row, seq_len, dprobs);
+    detail::aux_loss_backward<D>(counts, unmasked, top_k, coef, first_row, rows_per_sequence,
+                                 seq_len, dprobs);
   });
 }
 

@@ -23,18 +23,19 @@ void router_backward(DeviceContext& ctx, RouterOrder order, bool normalize, cons
                      const Tensor& dprobs, const Tensor& lse, double z_factor, const Tensor& mask,
                      const Tensor& dlogits);
 
-// Sums over this rank's tokens, by sequence: row i belongs to sequence (first_row + i) / seq_len.
+// Sums over this rank's tokens, by sequence: row i belongs to sequence (first_row + i) /
+// rows_per_sequence, the part of a sequence that the ranks of a tensor-parallel group have.
 // counts, prob_sums: (B,E), overwritten.
 void router_statistics(DeviceContext& ctx, const Tensor& probs, const Tensor& experts,
-                       int64_t first_row, int64_t seq_len, const Tensor& counts,
+                       int64_t first_row, int64_t rows_per_sequence, const Tensor& counts,
                        const Tensor& prob_sums);
 
 // Gradient of coef * sum_b unmasked_b * E * sum_e f_be P_be with f = counts/(seq_len*k) held
 // constant and P = mean of probs over the sequence: dprobs (s,E) = coef * unmasked (B) * E * counts
 // (B,E) / (seq_len * k) / seq_len. counts here are summed over all ranks of the sequence.
 void aux_loss_backward(DeviceContext& ctx, const Tensor& counts, const Tensor& unmasked,
-                       int64_t top_k, double coef, int64_t first_row, int64_t seq_len,
-                       const Tensor& dprobs);
+                       int64_t top_k, double coef, int64_t first_row, int64_t rows_per_sequence,
+                       int64_t seq_len, const Tensor& dprobs);
 
 // What each device defines; operands are checked.
 namespace detail {
@@ -47,10 +48,11 @@ void router_backward(RouterOrder order, bool normalize, const Tensor& dweights, 
                      const Tensor& lse, double z_factor, const Tensor& mask, const Tensor& dlogits);
 template <Device device>
 void router_statistics(const Tensor& probs, const Tensor& experts, int64_t first_row,
-                       int64_t seq_len, const Tensor& counts, const Tensor& prob_sums);
+                       int64_t rows_per_sequence, const Tensor& counts, const Tensor& prob_sums);
 template <Device device>
 void aux_loss_backward(const Tensor& counts, const Tensor& unmasked, int64_t top_k, double coef,
-                       int64_t first_row, int64_t seq_len, const Tensor& dprobs);
+                       int64_t first_row, int64_t rows_per_sequence, int64_t seq_len,
+                       const Tensor& dprobs);
 }  // namespace detail
 
 }  // namespace argosy::ops

@@ -142,7 +142,7 @@ void detail::router_backward<Device::cpu>(RouterOrder order, bool normalize, con
 
 template <>
 void detail::router_statistics<Device::cpu>(const Tensor& probs, const Tensor& experts,
-                                            int64_t first_row, int64_t seq_len,
+                                            int64_t first_row, int64_t rows_per_sequence,
                                             const Tensor& counts, const Tensor& prob_sums) {
   dispatch_statistic(probs.dtype(), [&]<typename S>() {
     const int64_t num_rows = probs.dim(0), num_experts = probs.dim(1), k = experts.dim(1);
@@ -152,13 +152,13 @@ void detail::router_statistics<Device::cpu>(const Tensor& probs, const Tensor& e
     std::fill(prob_sum, prob_sum + prob_sums.size(), S(0));
     // Choices are few: s*k additions of 1, exact in fp32 up to 2^24.
     for (int64_t i = 0; i < num_rows * k; ++i) {
-      const int64_t sequence = (first_row + i / k) / seq_len;
+      const int64_t sequence = (first_row + i / k) / rows_per_sequence;
       count[sequence * num_experts + experts.data<int32_t>()[i]] += 1;
     }
     for_columns(num_rows, num_experts, [&](int64_t begin, int64_t end) {
       for (int64_t t = 0; t < num_rows; ++t) {
         const S* prob = probs.data<S>() + t * num_experts;
-        S* to = prob_sum + (first_row + t) / seq_len * num_experts;
+        S* to = prob_sum + (first_row + t) / rows_per_sequence * num_experts;
 #pragma omp simd
         for (int64_t e = begin; e < end; ++e) to[e] += prob[e];
       }
@@ -169,14 +169,15 @@ void detail::router_statistics<Device::cpu>(const Tensor& probs, const Tensor& e
 template <>
 void detail::aux_loss_backward<Device::cpu>(const Tensor& counts, const Tensor& unmasked,
                                             int64_t top_k, double coef, int64_t first_row,
-                                            int64_t seq_len, const Tensor& dprobs) {
+                                            int64_t rows_per_sequence, int64_t seq_len,
+                                            const Tensor& dprobs) {
   dispatch_statistic(dprobs.dtype(), [&]<typename S>() {
     const int64_t num_experts = dprobs.dim(1);
     const double length = static_cast<double>(seq_len);
     const double factor =
         coef * static_cast<double>(num_experts) / (length * static_cast<double>(top_k)) / length;
     for_rows(dprobs.dim(0), num_experts, [&](int64_t t) {
-      const int64_t sequence = (first_row + t) / seq_len;
+      const int64_t sequence = (first_row + t) / rows_per_sequence;
       const S scale = static_cast<S>(factor) * unmasked.data<S>()[sequence];
       const S* count = counts.data<S>() + sequence * num_experts;
       S* to = dprobs.data<S>() + t * num_experts;

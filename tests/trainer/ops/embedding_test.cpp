@@ -57,10 +57,11 @@ TEST_F(Embedding, BackwardAddsAndDoesNotDependOnThreads) {
   });
 }
 
-TEST_F(Embedding, PositionsWrapAtTheSequenceAndGiveTheirGradient) {
+TEST_F(Embedding, PositionsAreLookedUpAndGiveTheirGradient) {
   const Tensor table = random({4, 2}, DType::fp64, 1), start = random({5, 2}, DType::fp64, 2);
   const Tensor y = make({5, 2}, DType::fp64, values_of(start));
-  add_positions(ctx, table, 2, 3, y);  // positions 2, 0, 1, 2, 0
+  const Tensor at = ids({5}, {2, 0, 1, 2, 0});
+  add_positions(ctx, table, at, y);
   Values expected = values_of(start);
   const Values positions = values_of(table);
   for (size_t i = 0; i < 5; ++i) {
@@ -70,10 +71,10 @@ TEST_F(Embedding, PositionsWrapAtTheSequenceAndGiveTheirGradient) {
 
   const Tensor dy = random({5, 2}, DType::fp64, 3);
   const Tensor dtable = make({4, 2}, DType::fp64, Values(8, 0.0));
-  positions_backward(ctx, dy, 2, 3, dtable);
+  positions_backward(ctx, dy, at, dtable);
   expect_gradient(table, values_of(dtable), [&] {
     const Tensor out = make({5, 2}, DType::fp64, values_of(start));
-    add_positions(ctx, table, 2, 3, out);
+    add_positions(ctx, table, at, out);
     return dot(values_of(out), values_of(dy));
   });
 }
@@ -95,7 +96,8 @@ TEST_F(Embedding, RefusesShapesThatDoNotFit) {
                std::logic_error);
   EXPECT_THROW(embedding_forward(ctx, tokens, table, 0, poisoned({1, 2}, DType::bf16)),
                std::logic_error);
-  EXPECT_THROW(add_positions(ctx, table, 0, 4, poisoned({1, 2}, DType::fp32)), std::logic_error);
+  EXPECT_THROW(add_positions(ctx, table, ids({1}, {3}), poisoned({1, 2}, DType::fp32)),
+               std::logic_error);
 }
 
 }  // namespace

@@ -10,6 +10,13 @@ namespace {
 const std::vector<double> kFrequencies = {1.0, 0.3, 0.02};
 constexpr int64_t kHeads = 2, kHeadDim = 6, kSeqLen = 5, kRowCount = 11;  // ends inside a sequence
 
+// (num_rows) row i stands at i % kSeqLen.
+Tensor positions_of(DeviceContext& ctx, int64_t num_rows) {
+  Values positions;
+  for (int64_t i = 0; i < num_rows; ++i) positions.push_back(static_cast<double>(i % kSeqLen));
+  return make(ctx, {num_rows}, DType::int32, positions);
+}
+
 // Row i of every head turned by (i % kSeqLen) * frequency, times factor.
 Values reference(const Values& x, double factor) {
   Values y(x.size());
@@ -32,7 +39,7 @@ TEST(Rope, EqualsTheDefinition) {
     const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
     const auto table = ops::make_rope_table(ctx, kFrequencies, kSeqLen + 3, statistic, 1.25);
     const Tensor y = make(ctx, {kRowCount, kHeads * kHeadDim}, dtype, x);
-    ops::rope(ctx, y, kHeads, kSeqLen, table, false);
+    ops::rope(ctx, y, kHeads, positions_of(ctx, kRowCount), table, false);
     EXPECT_LE(relative_error(values_of(y), reference(x, 1.25)), tolerance_of(dtype));
   }
 }
@@ -44,7 +51,7 @@ TEST(Rope, InverseIsTheTransposedRotation) {
   const Values x = random_values(kRowCount * kHeads * kHeadDim, 2);
   const Values dy = random_values(kRowCount * kHeads * kHeadDim, 3);
   const Tensor grad = make(ctx, {kRowCount, kHeads * kHeadDim}, DType::fp64, dy);
-  ops::rope(ctx, grad, kHeads, kSeqLen, table, true);
+  ops::rope(ctx, grad, kHeads, positions_of(ctx, kRowCount), table, true);
   const Values dx =
       numeric_gradient([&](const Values& v) { return dot(dy, reference(v, 0.75)); }, x);
   EXPECT_LE(relative_error(values_of(grad), dx), kGradientTolerance);
@@ -54,11 +61,15 @@ TEST(Rope, RefusesWhatDoesNotFit) {
   DeviceContext ctx(Device::cpu);
   const auto table = ops::make_rope_table(ctx, kFrequencies, kSeqLen, DType::fp32, 1.0);
   const Tensor x = filled(ctx, {4, kHeads * kHeadDim}, DType::fp32, 1.0);
-  EXPECT_THROW(ops::rope(ctx, x, 1, kSeqLen, table, false), std::logic_error);
-  EXPECT_THROW(ops::rope(ctx, x, kHeads, kSeqLen + 1, table, false), std::logic_error);
-  EXPECT_THROW(ops::rope(ctx, filled(ctx, {4, 12}, DType::fp64, 1.0), kHeads, 4, table, false),
+  EXPECT_THROW(ops::rope(ctx, x, 1, positions_of(ctx, 4), table, false), std::logic_error);
+  const Tensor beyond = filled(ctx, {4}, DType::int32, kSeqLen);
+  EXPECT_THROW(ops::rope(ctx, x, kHeads, beyond, table, false), std::logic_error);
+  EXPECT_THROW(ops::rope(ctx, x, kHeads, positions_of(ctx, 3), table, false), std::logic_error);
+  EXPECT_THROW(ops::rope(ctx, filled(ctx, {4, 12}, DType::fp64, 1.0), kHeads, positions_of(ctx, 4),
+                         table, false),
                std::logic_error);
-  ops::rope(ctx, ctx.empty({0, 12}, DType::fp32, MemoryCategory::buffers), kHeads, 4, table, false);
+  ops::rope(ctx, ctx.empty({0, 12}, DType::fp32, MemoryCategory::buffers), kHeads,
+            positions_of(ctx, 0), table, false);
 }
 
 }  // namespace

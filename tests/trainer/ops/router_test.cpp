@@ -131,7 +131,7 @@ TEST_F(Router, AuxiliaryLossMatchesFiniteDifferencesAndSplits) {
   router_statistics(ctx, r.probs, r.experts, 0, seq_len, counts, sums);
   const Tensor unmasked = make({sequences}, DType::fp64, {3, 1});
   const Tensor dprobs = poisoned({rows, num_experts}, DType::fp64);
-  aux_loss_backward(ctx, counts, unmasked, k, coef, 0, seq_len, dprobs);
+  aux_loss_backward(ctx, counts, unmasked, k, coef, 0, seq_len, seq_len, dprobs);
   const Tensor dweights = filled(ctx, {rows, k}, DType::fp64, 0.0);
   const Values got = backward(order, true, r, dweights, dprobs, 0, Tensor());
   const Values picks = values_of(counts);
@@ -157,7 +157,7 @@ TEST_F(Router, AuxiliaryLossMatchesFiniteDifferencesAndSplits) {
     for (size_t i = 0; i < picks.size(); ++i) split_counts[i] += values_of(c)[i];
     for (size_t i = 0; i < picks.size(); ++i) split_sums[i] += values_of(s)[i];
     const Tensor part = poisoned({end - begin, num_experts}, DType::fp64);
-    aux_loss_backward(ctx, counts, unmasked, k, coef, begin, seq_len, part);
+    aux_loss_backward(ctx, counts, unmasked, k, coef, begin, seq_len, seq_len, part);
     EXPECT_EQ(values_of(part), values_of(dprobs.rows(begin, end)));
   }
   EXPECT_EQ(split_counts, picks);
