@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "trainer/layers/context_attention.h"
 #include "trainer/ops/elementwise.h"
 
 namespace argosy {
@@ -28,29 +29,72 @@ Tensor upload(const LayerContext& ctx, const std::vector<double>& values) {
   return tensor;
 }
 
+// (n): the tokens of this rank, as indices into the whole sequences (batch * seq_len).
+std::vector<int64_t> local_tokens(const LayerContext& ctx, int64_t batch, int64_t seq_len) {
+  const auto spans = local_spans(ctx.plan, seq_len, ctx.groups.coordinates().cp);
+  std::vector<int64_t> tokens;
+  for (int64_t b = 0; b < batch; ++b) {
+    for (const ops::AttentionSpan& span : spans) {
+      for (int64_t i = 0; i < span.length; ++i) tokens.push_back(b * seq_len + span.position + i);
+    }
+  }
+  return tokens;
+}
+
+// (n) int32: the values of this rank's tokens.
+Tensor upload_tokens(const LayerContext& ctx, const std::vector<int32_t>& values,
+                     const std::vector<int64_t>& tokens) {
+  std::vector<int32_t> local;
+  local.reserve(tokens.size());
+  for (const int64_t token : tokens) local.push_back(values[static_cast<size_t>(token)]);
+  return upload(ctx, local.data(), {static_cast<int64_t>(local.size())});
+}
+
+// Predicted tokens of each whole sequence: what per-sequence losses are weighed with.
+std::vector<double> count_unmasked(const std::vector<int32_t>& targets, int64_t batch,
+                                   int64_t seq_len) {
+  std::vector<double> unmasked(static_cast<size_t>(batch), 0.0);
+  for (int64_t i = 0; i < batch * seq_len; ++i) {
+    if (targets[static_cast<size_t>(i)] >= 0) unmasked[static_cast<size_t>(i / seq_len)] += 1;
+  }
+  return unmasked;
+}
+
+// (batch * seq_len): where each token stands in its sequence.
+std::vector<int32_t> sequence_positions(int64_t batch, int64_t seq_len) {
+  std::vector<int32_t> positions(static_cast<size_t>(batch * seq_len));
+  for (int64_t i = 0; i < batch * seq_len; ++i)
+    positions[static_cast<size_t>(i)] = static_cast<int32_t>(i % seq_len);
+  return positions;
+}
+
 }  // namespace
 
 Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
                            const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len) {
-  const int64_t n = batch * seq_len;
-  CHECK(static_cast<int64_t>(inputs.size()) == n && static_cast<int64_t>(targets.size()) == n,
+  const int64_t size = batch * seq_len;
+  CHECK(static_cast<int64_t>(inputs.size()) == size && static_cast<int64_t>(targets.size()) == size,
         inputs.size(), " inputs and ", targets.size(), " targets for ", batch, " x ", seq_len);
+  const std::vector<int64_t> tokens = local_tokens(ctx, batch, seq_len);
+  const std::vector<int32_t> positions = sequence_positions(batch, seq_len);
   Microbatch microbatch;
   microbatch.batch = batch;
   microbatch.seq_len = seq_len;
-  microbatch.inputs = upload(ctx, inputs.data(), {n});
-  microbatch.targets = upload(ctx, targets.data(), {n});
+  microbatch.local_len = seq_len / ctx.plan.mesh.cp;
+  microbatch.inputs = upload_tokens(ctx, inputs, tokens);
+  microbatch.targets = upload_tokens(ctx, targets, tokens);
+  microbatch.positions = upload_tokens(ctx, positions, tokens);
+  microbatch.attention_positions =
+      exchanges_heads(ctx) ? upload(ctx, positions.data(), {size}) : microbatch.positions;
 
+  const int64_t n = microbatch.tokens();
   const int64_t s = ctx.sequence_parallel() ? n / ctx.plan.mesh.tp : n;
   const int64_t first = ctx.sequence_parallel() ? ctx.groups.coordinates().tp * s : 0;
-  std::vector<double> mask(static_cast<size_t>(s)), unmasked(static_cast<size_t>(batch), 0.0);
+  std::vector<double> mask(static_cast<size_t>(s));
   for (int64_t i = 0; i < s; ++i)
-    mask[static_cast<size_t>(i)] = targets[static_cast<size_t>(first + i)] >= 0 ? 1 : 0;
-  for (int64_t i = 0; i < n; ++i) {
-    if (targets[static_cast<size_t>(i)] >= 0) unmasked[static_cast<size_t>(i / seq_len)] += 1;
-  }
+    mask[static_cast<size_t>(i)] = microbatch.targets.data<int32_t>()[first + i] >= 0 ? 1 : 0;
   microbatch.mask = upload(ctx, mask);
-  microbatch.unmasked = upload(ctx, unmasked);
+  microbatch.unmasked = upload(ctx, count_unmasked(targets, batch, seq_len));
   return microbatch;
 }
 

@@ -16,11 +16,12 @@ namespace argosy {
 std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
                                           const SampleOrder& order, int64_t step);
 
-// From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked.
+// From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked. A
+// context-parallel rank takes its part of each sequence.
 Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
                            const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len);
 
-// Unmasked tokens of these micro-batches, on this data-parallel rank.
+// Unmasked tokens of these micro-batches, in this rank's part of the sequences.
 int64_t count_targets(const std::vector<Microbatch>& microbatches);
 
 }  // namespace argosy

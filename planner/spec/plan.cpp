@@ -41,7 +41,18 @@ std::string_view to_string(ScheduleKind kind) {
   return "?";
 }
 std::string_view to_string(Recompute recompute) {
-  return recompute == Recompute::none ? "none" : "full";
+  switch (recompute) {
+    case Recompute::none:
+      return "none";
+    case Recompute::selective:
+      return "selective";
+    case Recompute::full:
+      return "full";
+  }
+  return "";
+}
+std::string_view to_string(ContextParallel kind) {
+  return kind == ContextParallel::ring ? "ring" : "ulysses";
 }
 std::string_view to_string(Task task) {
   return task == Task::pretrain ? "pretrain" : "lora";
@@ -56,7 +67,12 @@ ScheduleKind schedule_from_string(std::string_view text, std::string_view where)
                            ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_v});
 }
 Recompute recompute_from_string(std::string_view text, std::string_view where) {
-  return enum_from_string(text, where, "a recomputation", {Recompute::none, Recompute::full});
+  return enum_from_string(text, where, "a recomputation",
+                          {Recompute::none, Recompute::selective, Recompute::full});
+}
+ContextParallel context_parallel_from_string(std::string_view text, std::string_view where) {
+  return enum_from_string(text, where, "a kind of context parallelism",
+                          {ContextParallel::ring, ContextParallel::ulysses});
 }
 Task task_from_string(std::string_view text, std::string_view where) {
   return enum_from_string(text, where, "a task", {Task::pretrain, Task::lora});

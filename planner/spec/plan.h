@@ -21,16 +21,23 @@ namespace argosy {
 // "gpipe", "1f1b", "interleaved" (Narayanan et al. 2021), "zb-h1" (Qi et al. 2023), "zb-v" (Qi et
 // al. 2024); schedules.cpp tells what each is.
 enum class ScheduleKind { gpipe, one_f_one_b, interleaved, zb_h1, zb_v };
-enum class Recompute { none, full };
+// What a block computes again in backward: nothing; the softmax of attention; all but its input.
+enum class Recompute { none, selective, full };
+// How ranks of a cp group, which have a part of each sequence, attend to all of it:
+//   ring     keys and values go round, chunks dealt in zig-zag (Liu et al. 2023; Megatron-LM)
+//   ulysses  all-to-all: every rank gets all tokens of some heads (Jacobs et al. 2023)
+enum class ContextParallel { ring, ulysses };
 enum class Task { pretrain, lora };
 enum class OptimizerKind { adamw, sgd };  // sgd: plain, without momentum
 
 std::string_view to_string(ScheduleKind kind);
 std::string_view to_string(Recompute recompute);
+std::string_view to_string(ContextParallel kind);
 std::string_view to_string(Task task);
 std::string_view to_string(OptimizerKind kind);
 ScheduleKind schedule_from_string(std::string_view text, std::string_view where);
 Recompute recompute_from_string(std::string_view text, std::string_view where);
+ContextParallel context_parallel_from_string(std::string_view text, std::string_view where);
 Task task_from_string(std::string_view text, std::string_view where);
 OptimizerKind optimizer_from_string(std::string_view text, std::string_view where);
 
@@ -68,8 +75,9 @@ struct Plan {
   Mesh mesh;
   int zero_stage = 0;
   bool sequence_parallel = false;
-  int64_t micro_batch = 1;   // sequences
-  int64_t global_batch = 1;  // sequences per optimizer step
+  ContextParallel cp_kind = ContextParallel::ring;  // with mesh.cp > 1
+  int64_t micro_batch = 1;                          // sequences
+  int64_t global_batch = 1;                         // sequences per optimizer step
   int64_t seq_len = 0;
   Precision precision = Precision::bf16;
   ScheduleKind schedule = ScheduleKind::one_f_one_b;
@@ -94,10 +102,11 @@ struct Plan {
 
 // Throws ConfigError naming the numbers unless everything divides as it must: heads by tp; kv heads
 // by tp or tp by kv heads; FFN (dense, expert by etp, shared) by tp; tokens of a micro-batch by tp
-// with sequence parallelism; sequence by cp; experts by ep; global batch by dp*micro_batch; MoE
-// with tp > 1 requires sequence parallelism; virtual_stages suit the schedule (interleaved any,
-// zb-v 2, the others 1); layers_per_stage sums up; seq_len <= max positions of a model with learned
-// positions. What this version cannot run (cp > 1, etp > 1, ZeRO > 1, fp8) is an error here too.
+// with sequence parallelism; sequence by 2*cp (ring) or cp, and then key/value heads of a rank by
+// cp (ulysses); experts by ep; global batch by dp*micro_batch; MoE with tp > 1 requires sequence
+// parallelism; virtual_stages suit the schedule (interleaved any, zb-v 2, the others 1);
+// layers_per_stage sums up; seq_len <= max positions of a model with learned positions. What this
+// version cannot run (ZeRO > 1, fp8, zero bubble) is an error here too.
 void validate(const Plan& plan);
 
 // The split of `num_layers` into stages that differ by at most one layer; later stages take the

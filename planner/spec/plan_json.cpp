@@ -151,6 +151,8 @@ LoraSpec read_lora(JsonObject json) {
 void read_run(JsonObject& json, Plan& plan) {
   plan.zero_stage = static_cast<int>(json.integer("zero_stage"));
   plan.sequence_parallel = json.boolean("sequence_parallel");
+  plan.cp_kind =
+      context_parallel_from_string(json.text("cp_kind", "ring"), json.where() + ": cp_kind");
   plan.micro_batch = json.positive_integer("micro_batch");
   plan.global_batch = json.positive_integer("global_batch");
   plan.seq_len = json.positive_integer("seq_len");
@@ -177,6 +179,7 @@ std::string to_json(const Plan& plan) {
   for (const auto& [key, member] : kMeshDegrees) json["mesh"][key] = plan.mesh.*member;
   json["zero_stage"] = plan.zero_stage;
   json["sequence_parallel"] = plan.sequence_parallel;
+  json["cp_kind"] = to_string(plan.cp_kind);
   json["micro_batch"] = plan.micro_batch;
   json["global_batch"] = plan.global_batch;
   json["seq_len"] = plan.seq_len;

@@ -34,7 +34,6 @@ void require_divides(const char* degree_name, int64_t degree, const char* size_n
 }
 
 void require_supported(const Plan& plan) {
-  require(plan.mesh.cp == 1, "cp=", plan.mesh.cp, " is not supported yet; valid: 1");
   require(plan.schedule != ScheduleKind::zb_h1 && plan.schedule != ScheduleKind::zb_v,
           "schedule=", to_string(plan.schedule),
           " is not supported yet; valid: gpipe, 1f1b, interleaved");
@@ -86,7 +85,6 @@ void require_batch(const Plan& plan) {
   require(plan.global_batch % unit == 0, "global_batch=", plan.global_batch,
           " is not a multiple of dp*micro_batch=", plan.mesh.dp, "*", plan.micro_batch, "=", unit,
           "; valid: multiples of ", unit);
-  require_divides("cp", plan.mesh.cp, "seq_len", plan.seq_len);
   if (plan.sequence_parallel) {
     const int64_t tokens = plan.tokens_per_microbatch();
     require(tokens % plan.mesh.tp == 0, "sequence_parallel: tp=", plan.mesh.tp,
@@ -118,6 +116,28 @@ void require_virtual_stages(const Plan& plan) {
       require(count == 2, given, "; valid: 2, one going down the ranks and one coming back");
       return;
   }
+}
+
+// Zig-zag deals 2*cp chunks; an exchange of heads deals key/value heads.
+void require_context_parallel(const Plan& plan) {
+  const int64_t cp = plan.mesh.cp;
+  if (cp == 1) return;
+  if (plan.cp_kind == ContextParallel::ring) {
+    require(plan.seq_len % (2 * cp) == 0, "cp=", cp, ": 2*cp=", 2 * cp,
+            " does not divide seq_len=", plan.seq_len, "; valid seq_len: multiples of ", 2 * cp);
+    const int64_t window = plan.model.sliding_window;
+    require(window == 0 || window >= plan.seq_len, "cp=", cp,
+            " with cp_kind=ring and the window of ", window, " tokens of ", plan.model.name,
+            " at seq_len=", plan.seq_len,
+            " is not supported; valid: cp_kind=ulysses, cp=1 or seq_len up to ", window);
+    return;
+  }
+  require_divides("cp", cp, "seq_len", plan.seq_len);
+  const int64_t tp = plan.mesh.tp;
+  const int64_t kv_heads = std::max<int64_t>(1, plan.model.num_kv_heads / tp);
+  require(kv_heads % cp == 0, "cp=", cp, " with cp_kind=ulysses deals out the ", kv_heads,
+          " key/value heads of a rank (num_key_value_heads=", plan.model.num_kv_heads, ", tp=", tp,
+          "); valid cp: ", divisors(kv_heads), "; or cp_kind=ring");
 }
 
 void require_stages(const Plan& plan) {
@@ -152,6 +172,7 @@ void validate(const Plan& plan) {
   require_model_fits_mesh(plan);
   require_batch(plan);
   require_virtual_stages(plan);
+  require_context_parallel(plan);
   require_stages(plan);
   require_task(plan);
 }

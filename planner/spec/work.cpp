@@ -36,10 +36,15 @@ LayerWork block_work(const Shapes& shapes, bool is_moe, Recompute recompute) {
     work.backward = work.forward;
     work.saved_bytes = shapes.rank.split_bytes();
   }
+  if (recompute == Recompute::selective) {
+    work.backward = block_recomputed_attention(shapes.rank);
+    work.saved_bytes -= attention_result_bytes(shapes.rank);
+  }
   append(work.backward, block_backward(shapes.rank, is_moe));
-  // The share of one of the tp ranks: copies of key/value heads are no model FLOPs.
-  work.model_flops = block_model_flops(shapes.whole, is_moe) / shapes.rank.tp;
-  work.model_flops_palm = block_model_flops(shapes.whole_palm, is_moe) / shapes.rank.tp;
+  // The share of one of the ranks: copies of key/value heads are no model FLOPs.
+  const int64_t ranks = shapes.rank.tp * shapes.rank.cp;
+  work.model_flops = block_model_flops(shapes.whole, is_moe) / ranks;
+  work.model_flops_palm = block_model_flops(shapes.whole_palm, is_moe) / ranks;
   return work;
 }
 
@@ -60,7 +65,7 @@ LayerWork head_work(const Shapes& shapes) {
   work.saved_bytes = head_saved_bytes(shapes.rank);
   work.workspace_bytes = head_workspace_bytes(shapes.rank);
   work.model_flops = work.model_flops_palm =
-      pass_flops(head_forward(shapes.whole)) / shapes.rank.tp;
+      pass_flops(head_forward(shapes.whole)) / (shapes.rank.tp * shapes.rank.cp);
   return work;
 }
 

@@ -5,12 +5,12 @@
 // moved, collectives. The trainer's layers do exactly this (tests compare), the cost model turns it
 // into seconds, the ledger adds it up.
 //
-// Letters: n tokens of a micro-batch on the rank before the sequence-parallel split, s tokens after
-// it (n/tp with sequence parallelism, else n), H hidden, D head size, hq and hk query and key/value
-// heads of the rank, F MLP width of the rank, V vocabulary rows of the rank, E experts, k top-k, R
-// rows that reach the rank's experts (etp*k*s when routing is even: the etp ranks that hold slices
-// of an expert gather their rows), e bytes of the compute dtype, z
-// bytes of the statistic dtype, r LoRA rank.
+// Letters: n tokens of a micro-batch on the rank (its part of the sequences, over cp) before the
+// sequence-parallel split, s tokens after it (n/tp with sequence parallelism, else n), H hidden, D
+// head size, hq and hk query and key/value heads of the rank, F MLP width of the rank, V vocabulary
+// rows of the rank, E experts, k top-k, R rows that reach the rank's experts (etp*k*s when routing
+// is even: the etp ranks that hold slices of an expert gather their rows), e bytes of the compute
+// dtype, z bytes of the statistic dtype, r LoRA rank.
 //
 // Kept for backward (the list that every device obeys):
 //   block      input (s,H)e; norm statistics (s)z, LayerNorm twice that; q (n,hq*D)e; k, v
@@ -26,6 +26,8 @@
 //              again in backward; sharded inputs of column-parallel Linears are gathered again when
 //              a weight or adapter gradient needs them.
 //   recompute full: the block's input (s,H)e alone; forward runs again in backward.
+//   recompute selective: all but the attention output and its log-sum-exp; the softmax (with what
+//              it exchanges over cp) runs again in backward.
 //   embedding  nothing         head  final norm's input (s,H)e, its statistics, and the gradient of
 //   the loss with respect to the
 //              normed hidden state (s,H)e: the head runs its own backward inside forward, in chunks

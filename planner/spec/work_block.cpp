@@ -39,14 +39,53 @@ void add_position_ops(Pass& pass, const RankShape& shape) {
   if (shape.model.position == PositionKind::rope) add_memory(pass, bytes);
 }
 
+// Over cp (trainer/layers/context_attention.h): the ring's messages to the next rank and from the
+// previous one, or all-to-alls of heads.
+void add_hops(Pass& pass, const RankShape& shape, int64_t bytes) {
+  for (int64_t i = 0; i < 2 * (shape.cp - 1); ++i) {  // keys and values, to every other rank
+    add_collective(pass, CollectiveKind::send, Axis::cp, bytes, shape.cp);
+    add_collective(pass, CollectiveKind::recv, Axis::cp, bytes, shape.cp);
+  }
+}
+
+void add_head_exchanges(Pass& pass, const RankShape& shape, int64_t num_queries, int64_t num_keys) {
+  for (int64_t i = 0; i < num_queries; ++i) {
+    add_collective(pass, CollectiveKind::all_to_all, Axis::cp, query_bytes(shape), shape.cp);
+  }
+  for (int64_t i = 0; i < num_keys; ++i) {
+    add_collective(pass, CollectiveKind::all_to_all, Axis::cp, key_bytes(shape), shape.cp);
+  }
+}
+
 // forward: q k^T and p v, 4 D FLOPs a pair and head. Backward: dv, dp, dq, dk, twice as many; that
-// a fused kernel computes p again is not counted.
+// a fused kernel computes p again is not counted. The ring shares the pairs of a head, an exchange
+// of heads the heads.
 void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   OpWork op;
   op.kind = OpKind::attention;
-  op.flops = (is_backward ? 8 : 4) * shape.head_dim * shape.q_heads * shape.pairs;
+  op.flops = (is_backward ? 8 : 4) * shape.head_dim * (shape.q_heads * shape.pairs / shape.cp);
   op.bytes = (is_backward ? 2 : 1) * (2 * query_bytes(shape) + 2 * key_bytes(shape));
   pass.ops.push_back(op);
+}
+
+// The softmax over all keys of the sequences.
+void add_attend(Pass& pass, const RankShape& shape) {
+  add_attention(pass, shape, false);
+  if (shape.cp_kind == ContextParallel::ring) {
+    add_hops(pass, shape, key_bytes(shape));
+  } else {
+    add_head_exchanges(pass, shape, 1, 0);  // out
+  }
+}
+
+void add_attend_backward(Pass& pass, const RankShape& shape) {
+  add_attention(pass, shape, true);
+  if (shape.cp_kind == ContextParallel::ring) {
+    add_hops(pass, shape, key_bytes(shape));
+    add_hops(pass, shape, key_bytes(shape) / shape.element_bytes * shape.statistic_bytes);
+  } else {
+    add_head_exchanges(pass, shape, 3, 2);  // out, dout, dq; dk, dv
+  }
 }
 
 void add_attention_forward(Pass& pass, const RankShape& shape) {
@@ -54,8 +93,9 @@ void add_attention_forward(Pass& pass, const RankShape& shape) {
   add_memory(pass, 2 * shape.split_bytes());  // norm
   add_tp_gather(pass, shape);
   for (const LinearWork* l : {&attention.q, &attention.k, &attention.v}) add_forward(pass, *l);
+  if (shape.cp_kind == ContextParallel::ulysses) add_head_exchanges(pass, shape, 1, 2);  // q; k, v
   add_position_ops(pass, shape);
-  add_attention(pass, shape, false);
+  add_attend(pass, shape);
   add_forward(pass, attention.o);
   add_tp_reduce(pass, shape);
   add_memory(pass, 3 * shape.split_bytes());  // residual
@@ -66,7 +106,7 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
   add_tp_gather(pass, shape);  // dy
   add_backward(pass, attention.o);
   add_position_ops(pass, shape);  // forward again: q and k are kept as they came from the products
-  add_attention(pass, shape, true);
+  add_attend_backward(pass, shape);
   add_position_ops(pass, shape);
   const auto inputs = {&attention.q, &attention.k, &attention.v};
   if (std::any_of(inputs.begin(), inputs.end(),
@@ -83,8 +123,8 @@ int64_t attention_saved_bytes(const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
   const int64_t n = shape.tokens, z = shape.statistic_bytes;
   int64_t bytes = shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
-  bytes += 2 * query_bytes(shape) + 2 * key_bytes(shape);  // q, attention output; k, v
-  bytes += n * shape.q_heads * z;                          // log-sum-exp
+  bytes += query_bytes(shape) + 2 * key_bytes(shape);  // q, k, v
+  bytes += attention_result_bytes(shape);
   if (shape.model.qk_norm) bytes += n * (shape.q_heads + shape.kv_heads) * z;
   for (const LinearWork* l : {&attention.q, &attention.k, &attention.v, &attention.o}) {
     bytes += l->adapter_bytes();
@@ -92,12 +132,25 @@ int64_t attention_saved_bytes(const RankShape& shape) {
   return bytes;
 }
 
+// Held during an exchange over cp. Ring: keys and values that come and that go, dk, dv of this
+// step, of the one before and at home, the sum of dq. Ulysses: out and dout of all tokens, and two
+// copies of what is on its way.
+int64_t exchange_workspace_bytes(const RankShape& shape) {
+  if (shape.cp == 1) return 0;
+  if (shape.cp_kind == ContextParallel::ulysses) return 4 * query_bytes(shape);
+  const int64_t queries = query_bytes(shape) / shape.element_bytes * shape.statistic_bytes;
+  const int64_t keys = key_bytes(shape) / shape.element_bytes * shape.statistic_bytes;
+  return 4 * key_bytes(shape) + queries + 8 * keys;
+}
+
 // In backward, all at once at most: dy, normed input, dx (n, H); their (s, H) parts; q, k, v after
-// norm and RoPE; dq, dk, dv, the gradient of the attention output; the u and du of the adapters.
+// norm and RoPE; dq, dk, dv, the gradient of the attention output, the output again; the u and du
+// of the adapters; what is exchanged over cp.
 int64_t attention_workspace_bytes(const RankShape& shape) {
   const int64_t adapters = 2 * 4 * shape.tokens * shape.lora.rank * shape.element_bytes;
   return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 3 * query_bytes(shape) +
-         4 * key_bytes(shape) + shape.tokens * shape.q_heads * shape.statistic_bytes + adapters;
+         4 * key_bytes(shape) + attention_result_bytes(shape) + exchange_workspace_bytes(shape) +
+         adapters;
 }
 
 MlpWork mlp_linears(const RankShape& shape, int64_t width, TensorRole gate, TensorRole up,
@@ -117,6 +170,17 @@ int64_t wide_bytes(const RankShape& shape, const MlpWork& mlp) {
 }
 
 }  // namespace
+
+Pass block_recomputed_attention(const RankShape& shape) {
+  Pass pass;
+  add_attend(pass, shape);
+  return pass;
+}
+
+// out (n, hq*D)e and its log-sum-exp (n, hq)z.
+int64_t attention_result_bytes(const RankShape& shape) {
+  return query_bytes(shape) + shape.tokens * shape.q_heads * shape.statistic_bytes;
+}
 
 MlpWork dense_mlp(const RankShape& shape) {
   return mlp_linears(shape, shape.ffn, TensorRole::gate, TensorRole::up, TensorRole::down);

@@ -29,6 +29,8 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.tp = tp;
   shape.ep = plan.mesh.ep;
   shape.etp = plan.mesh.etp;
+  shape.cp = plan.mesh.cp;
+  shape.cp_kind = plan.cp_kind;
   shape.sequence_parallel = plan.sequence_parallel && tp > 1;
   shape.tokens = plan.tokens_per_microbatch();
   shape.split_tokens = shape.sequence_parallel ? shape.tokens / tp : shape.tokens;
@@ -45,7 +47,7 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.local_experts = shape.experts / shape.ep;
   shape.expert_ffn = model.moe.ffn_size / plan.mesh.etp;
   shape.shared_ffn = model.moe.shared_ffn_size / tp;
-  shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs) / plan.mesh.cp;
+  shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs);
   shape.element_bytes = size_in_bytes(compute_dtype(plan.precision));
   shape.statistic_bytes = size_in_bytes(statistic_dtype(plan.precision));
   return shape;

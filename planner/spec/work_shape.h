@@ -15,20 +15,21 @@ namespace argosy {
 
 // What one rank works on in one micro-batch. The letter of work.h stands behind each number.
 struct RankShape {
-  int64_t tokens = 0, split_tokens = 0;            // n, s
-  int64_t hidden = 0, head_dim = 0;                // H, D
-  int64_t q_heads = 0, kv_heads = 0;               // hq, hk (copies of kv heads included)
-  int64_t ffn = 0, vocab = 0;                      // F, V
-  int64_t head_chunk_tokens = 0;                   // c, the same on all ranks of the tp group
-  int64_t experts = 0, top_k = 0;                  // E, k
-  int64_t expert_rows = 0, local_experts = 0;      // R (even routing), E / ep
-  int64_t expert_ffn = 0, shared_ffn = 0;          // Fe, Fs
-  int64_t pairs = 0;                               // query-key pairs that attention computes
+  int64_t tokens = 0, split_tokens = 0;        // n, s
+  int64_t hidden = 0, head_dim = 0;            // H, D
+  int64_t q_heads = 0, kv_heads = 0;           // hq, hk (copies of kv heads included)
+  int64_t ffn = 0, vocab = 0;                  // F, V
+  int64_t head_chunk_tokens = 0;               // c, the same on all ranks of the tp group
+  int64_t experts = 0, top_k = 0;              // E, k
+  int64_t expert_rows = 0, local_experts = 0;  // R (even routing), E / ep
+  int64_t expert_ffn = 0, shared_ffn = 0;      // Fe, Fs
+  int64_t pairs = 0;  // query-key pairs of the micro-batch's whole sequences: cp ranks share them
   int64_t element_bytes = 0, statistic_bytes = 0;  // e, z
-  int64_t tp = 1, ep = 1, etp = 1;                 // sizes of the groups
-  bool sequence_parallel = false;                  // and tp > 1
-  bool is_frozen = false;                          // the base of a LoRA job
-  ModelSpec model;                                 // kinds of layers
+  int64_t tp = 1, cp = 1, ep = 1, etp = 1;         // sizes of the groups
+  ContextParallel cp_kind = ContextParallel::ring;
+  bool sequence_parallel = false;  // and tp > 1
+  bool is_frozen = false;          // the base of a LoRA job
+  ModelSpec model;                 // kinds of layers
   LoraSpec lora;
 
   int64_t full_bytes() const { return tokens * hidden * element_bytes; }         // (n, H)e
@@ -83,6 +84,9 @@ int64_t pass_flops(const Pass& pass);
 
 // The layers. Blocks: `is_moe` says which MLP; passes are without recomputation.
 Pass block_forward(const RankShape& shape, bool is_moe);
+// What Recompute::selective runs again, and what it does not keep.
+Pass block_recomputed_attention(const RankShape& shape);
+int64_t attention_result_bytes(const RankShape& shape);
 Pass block_backward(const RankShape& shape, bool is_moe);
 int64_t block_saved_bytes(const RankShape& shape, bool is_moe);
 int64_t block_workspace_bytes(const RankShape& shape, bool is_moe);

@@ -15,7 +15,11 @@ constexpr int64_t kGlobalBatch = 12, kSeqLen = 8;
 constexpr auto kGpipe = ScheduleKind::gpipe;
 constexpr auto k1f1b = ScheduleKind::one_f_one_b;
 constexpr auto kInterleaved = ScheduleKind::interleaved;
+constexpr auto kNone = Recompute::none;
+constexpr auto kSelective = Recompute::selective;
 constexpr auto kFull = Recompute::full;
+constexpr auto kSgd = OptimizerKind::sgd;
+constexpr auto kUlysses = ContextParallel::ulysses;
 
 const char* config_of(TinyModel model) {
   switch (model) {
@@ -31,6 +35,12 @@ const char* config_of(TinyModel model) {
       return R"({"model_type": "qwen3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
           "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 6,
           "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::qwen3_moe:
+      return R"({"model_type": "qwen3_moe", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
+          "moe_intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "num_key_value_heads": 2, "head_dim": 6, "num_experts": 4, "num_experts_per_tok": 2,
+          "norm_topk_prob": true, "decoder_sparse_step": 1, "mlp_only_layers": [],
+          "router_aux_loss_coef": 0.05, "max_position_embeddings": 32, "initializer_range": 0.2})";
     case TinyModel::gpt2:
       return R"({"model_type": "gpt2", "vocab_size": 61, "n_embd": 12, "n_head": 4, "n_layer": 3, "n_positions": 16,
           "initializer_range": 0.2})";
@@ -245,6 +255,99 @@ const std::vector<Layout>& layouts() {
        .schedule = kInterleaved,
        .lora_rank = 2,
        .virtual_stages = 2},
+      // context parallel: ring
+      {"cp2", M::llama, {.cp = 2}, 0, 2},
+      {"cp4_zero1", M::llama, {.cp = 4}, 1, 3},
+      {"cp2_dp2_zero1", M::llama, {.dp = 2, .cp = 2}, 1, 2},
+      {"cp2_tp2", M::llama, {.tp = 2, .cp = 2}, 0, 2, k1f1b, kNone, 0, false},
+      {"cp2_tp2_sp_full", M::llama, {.tp = 2, .cp = 2}, 0, 2, k1f1b, kFull},
+      {"cp2_tp4_sp_kv_copies_selective", M::llama, {.tp = 4, .cp = 2}, 1, 1, k1f1b, kSelective},
+      {"cp2_qwen3_selective", M::qwen3, {.cp = 2}, 0, 3, k1f1b, kSelective},
+      {"cp4_tp2_sp_qwen3", M::qwen3, {.tp = 2, .cp = 4}, 0, 2},
+      {"cp2_pp2_gpipe", M::llama, {.pp = 2, .cp = 2}, 0, 2, kGpipe},
+      {"cp2_pp2_tp2_sp_tied_zero1", M::qwen2_tied, {.tp = 2, .pp = 2, .cp = 2}, 1, 3},
+      {"cp2_pp2_dp2_tied_selective",
+       M::qwen2_tied,
+       {.pp = 2, .dp = 2, .cp = 2},
+       1,
+       2,
+       k1f1b,
+       kSelective},
+      {"cp4_gpt2", M::gpt2, {.cp = 4}, 0, 2},
+      {"cp2_tp2_sp_gpt2", M::gpt2, {.tp = 2, .cp = 2}, 1, 2, k1f1b, kFull},
+      {"cp2_moe", M::mixtral, {.cp = 2}, 0, 2},
+      {"cp2_moe_ep2_selective", M::mixtral, {.cp = 2, .ep = 2}, 0, 2, k1f1b, kSelective},
+      {"cp2_moe_tp2_sp_ep4_zero1", M::mixtral, {.tp = 2, .cp = 2, .ep = 4}, 1, 2},
+      {"cp2_moe_tp2_sp_dp2_ep4", M::mixtral, {.tp = 2, .dp = 2, .cp = 2, .ep = 4}, 0, 1},
+      {"cp4_shared_ep2_full", M::qwen2_moe, {.cp = 4, .ep = 2}, 1, 2, k1f1b, kFull},
+      {"cp2_shared_pp2_ep2", M::qwen2_moe, {.pp = 2, .cp = 2, .ep = 2}, 0, 2, kGpipe},
+      {"cp2_lora_tp2_sp", M::llama, {.tp = 2, .cp = 2}, 0, 2, k1f1b, kNone, 3},
+      {"cp2_lora_moe_ep2_zero1", M::mixtral, {.cp = 2, .ep = 2}, 1, 2, k1f1b, kSelective, 2},
+      // context parallel: exchange of heads
+      {"ulysses2", M::llama, {.cp = 2}, 0, 2, k1f1b, kNone, 0, true, kSgd, kUlysses},
+      {"ulysses4_gpt2_full", M::gpt2, {.cp = 4}, 0, 3, k1f1b, kFull, 0, true, kSgd, kUlysses},
+      {"ulysses2_tp2_sp_gpt2",
+       M::gpt2,
+       {.tp = 2, .cp = 2},
+       1,
+       2,
+       k1f1b,
+       kSelective,
+       0,
+       true,
+       kSgd,
+       kUlysses},
+      {"ulysses2_tied_pp2_selective",
+       M::qwen2_tied,
+       {.pp = 2, .cp = 2},
+       0,
+       3,
+       k1f1b,
+       kSelective,
+       0,
+       true,
+       kSgd,
+       kUlysses},
+      {"ulysses2_dp2_zero1_adamw",
+       M::llama,
+       {.dp = 2, .cp = 2},
+       1,
+       1,
+       k1f1b,
+       kNone,
+       0,
+       true,
+       OptimizerKind::adamw,
+       kUlysses},
+      {"ulysses2_qwen3_two_kv_heads",
+       M::qwen3_moe,
+       {.cp = 2, .ep = 2},
+       0,
+       2,
+       k1f1b,
+       kSelective,
+       0,
+       true,
+       kSgd,
+       kUlysses},
+      {"ulysses2_moe_dp2_ep4",
+       M::mixtral,
+       {.dp = 2, .cp = 2, .ep = 4},
+       0,
+       1,
+       k1f1b,
+       kFull,
+       0,
+       true,
+       kSgd,
+       kUlysses},
+      {"ulysses2_lora", M::llama, {.cp = 2}, 0, 2, k1f1b, kNone, 3, true, kSgd, kUlysses},
+      // recomputation of the softmax alone
+      {"selective_one_rank", M::llama, {}, 0, 2, k1f1b, kSelective},
+      {"selective_tp2_sp_qwen3", M::qwen3, {.tp = 2}, 0, 2, k1f1b, kSelective},
+      {"selective_pp2_gpt2", M::gpt2, {.pp = 2}, 0, 2, kGpipe, kSelective},
+      {"selective_moe_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 2, k1f1b, kSelective},
+      {"selective_lora_dp2", M::llama, {.dp = 2}, 1, 2, k1f1b, kSelective, 2},
   };
   return table;
 }
@@ -258,6 +361,7 @@ Plan plan_of(const Layout& layout) {
   plan.mesh = layout.mesh;
   plan.zero_stage = layout.zero_stage;
   plan.sequence_parallel = layout.sequence_parallel && layout.mesh.tp > 1;
+  plan.cp_kind = layout.cp_kind;
   plan.micro_batch = layout.micro_batch;
   plan.global_batch = kGlobalBatch;
   plan.seq_len = kSeqLen;

@@ -14,7 +14,7 @@
 namespace argosy {
 
 // A tiny network with awkward sizes: prime vocabulary, layers that do not divide by the stages.
-enum class TinyModel { llama, qwen2_tied, qwen3, gpt2, mixtral, qwen2_moe };
+enum class TinyModel { llama, qwen2_tied, qwen3, qwen3_moe, gpt2, mixtral, qwen2_moe };
 
 struct Layout {
   const char* name;
@@ -27,6 +27,7 @@ struct Layout {
   int64_t lora_rank = 0;
   bool sequence_parallel = true;  // with tp > 1
   OptimizerKind optimizer = OptimizerKind::sgd;
+  ContextParallel cp_kind = ContextParallel::ring;  // with mesh.cp > 1
   int64_t virtual_stages = 1;
   int64_t num_layers = 0;                      // 0: as many as the model has
   std::vector<int64_t> layers_per_stage = {};  // empty: the default split

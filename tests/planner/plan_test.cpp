@@ -160,7 +160,7 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
        "tp=2 exceeds vocab_size=1"},
       {tiny_llama(), [](Plan& p) { p.mesh.dp = p.mesh.ep = 2; },
        "ep=2, but tiny-llama has no experts"},
-      {tiny_llama(), [](Plan& p) { p.mesh.cp = 2; }, "cp=2 is not supported yet"},
+      {tiny_llama(), [](Plan& p) { p.mesh.cp = 2; }, "2*cp=4 does not divide seq_len"},
       {tiny_llama(), [](Plan& p) { p.virtual_stages = 2; },
        "schedule=1f1b with virtual_stages=2; valid: 1, or schedule=interleaved"},
       {tiny_llama(), [](Plan& p) { p.zero_stage = 3; },

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "trainer/layers/context_attention.h"
 #include "trainer/layers/tensor_parallel.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/norm.h"
@@ -24,55 +25,93 @@ Attention::Attention(const LayerContext& ctx, const ParameterStore& store, int l
       head_dim_(ctx.plan.model.head_dim),
       window_(ctx.plan.model.sliding_window),
       use_rope_(ctx.plan.model.position == PositionKind::rope),
+      keeps_result_(ctx.plan.recompute[static_cast<size_t>(layer)] != Recompute::selective),
       eps_(ctx.plan.model.norm_eps) {}
 
-ops::AttentionShape Attention::shape_of(const Microbatch& microbatch) const {
+ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
+                                        const Microbatch& microbatch) const {
+  const bool all_tokens = exchanges_heads(ctx);
+  const int64_t parts = all_tokens ? ctx.plan.mesh.cp : 1;
   return {.batch = microbatch.batch,
-          .seq_len = microbatch.seq_len,
-          .num_heads = heads_,
-          .num_kv_heads = kv_heads_,
+          .seq_len = all_tokens ? microbatch.seq_len : microbatch.local_len,
+          .num_heads = heads_ / parts,
+          .num_kv_heads = kv_heads_ / parts,
           .head_dim = head_dim_,
           .scale = 1.0 / std::sqrt(static_cast<double>(head_dim_)),
           .window = window_};
 }
 
+Tensor Attention::project(const LayerContext& ctx, const Microbatch& microbatch,
+                          const Linear& linear, const Tensor& input, Tensor* lora,
+                          MemoryCategory kept) const {
+  const bool exchange = exchanges_heads(ctx);
+  Tensor y = ctx.device.empty({input.dim(0), linear.out_features()}, ctx.compute(),
+                              exchange ? MemoryCategory::workspace : kept);
+  linear.forward(ctx, input, y, lora, kept);
+  return exchange ? split_heads(ctx, microbatch, y, kept) : y;
+}
+
+AttentionResult Attention::attend(const LayerContext& ctx, const Microbatch& microbatch,
+                                  const Tensor& q, const Tensor& k, const Tensor& v,
+                                  MemoryCategory kept) const {
+  const bool exchange = exchanges_heads(ctx);
+  AttentionResult result;
+  result.out =
+      ctx.device.empty(q.shape(), ctx.compute(), exchange ? MemoryCategory::workspace : kept);
+  result.lse = ctx.device.empty({q.dim(0), q.dim(1) / head_dim_}, ctx.statistic(), kept);
+  context_attention_forward(ctx, shape_of(ctx, microbatch), q, k, v, result.out, result.lse);
+  if (exchange) result.out = join_heads(ctx, microbatch, result.out, kept);
+  return result;
+}
+
+void Attention::attend_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                                const Tensor& dout, const Tensor& q, const Tensor& k,
+                                const Tensor& v, const AttentionResult& result, const Tensor& dq,
+                                const Tensor& dk, const Tensor& dv) const {
+  Tensor out = result.out, gradient = dout;
+  if (exchanges_heads(ctx)) {
+    out = split_heads(ctx, microbatch, out, MemoryCategory::workspace);
+    gradient = split_heads(ctx, microbatch, gradient, MemoryCategory::workspace);
+  }
+  context_attention_backward(ctx, shape_of(ctx, microbatch), gradient, q, k, v, out, result.lse, dq,
+                             dk, dv);
+}
+
 Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
                           const ops::RopeTable& rope, const Tensor& x, AttentionState* state,
                           Keep keep) const {
-  const int64_t n = microbatch.tokens();
   const MemoryCategory kept = category_of(keep);
   DeviceContext& device = ctx.device;
 
   const Tensor input = gather_tokens(ctx, norm_.forward(ctx, x, &state->norm, kept));  // (n, H)
-  state->q = device.empty({n, heads_ * head_dim_}, ctx.compute(), kept);
-  state->k = device.empty({n, kv_heads_ * head_dim_}, ctx.compute(), kept);
-  state->v = device.empty({n, kv_heads_ * head_dim_}, ctx.compute(), kept);
-  q_.forward(ctx, input, state->q, &state->q_lora, kept);
-  k_.forward(ctx, input, state->k, &state->k_lora, kept);
-  v_.forward(ctx, input, state->v, &state->v_lora, kept);
+  state->q = project(ctx, microbatch, q_, input, &state->q_lora, kept);
+  state->k = project(ctx, microbatch, k_, input, &state->k_lora, kept);
+  state->v = project(ctx, microbatch, v_, input, &state->v_lora, kept);
 
   Tensor q = state->q, k = state->k;
   if (q_norm_ != nullptr) {
-    state->q_rms = device.empty({n * heads_}, ctx.statistic(), kept);
-    state->k_rms = device.empty({n * kv_heads_}, ctx.statistic(), kept);
+    const Shape q_heads = {q.size() / head_dim_, head_dim_},
+                k_heads = {k.size() / head_dim_, head_dim_};
+    state->q_rms = device.empty({q_heads[0]}, ctx.statistic(), kept);
+    state->k_rms = device.empty({k_heads[0]}, ctx.statistic(), kept);
     q = ctx.scratch(state->q.shape());
     k = ctx.scratch(state->k.shape());
-    ops::rms_norm_forward(device, state->q.view({n * heads_, head_dim_}), q_norm_->value, eps_,
-                          q.view({n * heads_, head_dim_}), state->q_rms);
-    ops::rms_norm_forward(device, state->k.view({n * kv_heads_, head_dim_}), k_norm_->value, eps_,
-                          k.view({n * kv_heads_, head_dim_}), state->k_rms);
+    ops::rms_norm_forward(device, state->q.view(q_heads), q_norm_->value, eps_, q.view(q_heads),
+                          state->q_rms);
+    ops::rms_norm_forward(device, state->k.view(k_heads), k_norm_->value, eps_, k.view(k_heads),
+                          state->k_rms);
   }
   if (use_rope_) {
-    ops::rope(device, q, heads_, microbatch.seq_len, rope, false);
-    ops::rope(device, k, kv_heads_, microbatch.seq_len, rope, false);
+    const Tensor& positions = microbatch.attention_positions;
+    ops::rope(device, q, q.dim(1) / head_dim_, positions, rope, false);
+    ops::rope(device, k, k.dim(1) / head_dim_, positions, rope, false);
   }
 
-  state->out = device.empty({n, heads_ * head_dim_}, ctx.compute(), kept);
-  state->lse = device.empty({n, heads_}, ctx.statistic(), kept);
-  ops::attention_forward(device, shape_of(microbatch), q, k, state->v, state->out, state->lse);
-
-  const Tensor projected = ctx.scratch({n, ctx.hidden()});
-  o_.forward(ctx, state->out, projected, &state->o_lora, kept);
+  state->result =
+      attend(ctx, microbatch, q, k, state->v, keeps_result_ ? kept : MemoryCategory::workspace);
+  const Tensor projected = ctx.scratch({input.dim(0), ctx.hidden()});
+  o_.forward(ctx, state->result.out, projected, &state->o_lora, kept);
+  if (!keeps_result_) state->result = {};
   Tensor y = reduce_tokens(ctx, projected, MemoryCategory::buffers);  // (s, H)
   if (o_bias_ != nullptr) ops::add_bias(device, o_bias_->value, y);
   ops::add(device, x, y);
@@ -81,21 +120,26 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
 
 Tensor Attention::ready(const LayerContext& ctx, const Microbatch& microbatch,
                         const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
-                        const Parameter* gain, int64_t heads) const {
+                        const Parameter* gain) const {
   if (gain == nullptr) return kept;
   Tensor x = ctx.scratch(kept.shape());
-  const Shape per_head = {kept.dim(0) * heads, head_dim_};
+  const Shape per_head = {kept.size() / head_dim_, head_dim_};
   ops::rms_norm_apply(ctx.device, kept.view(per_head), gain->value, rms, x.view(per_head));
-  if (use_rope_) ops::rope(ctx.device, x, heads, microbatch.seq_len, rope, false);
+  if (use_rope_) {
+    ops::rope(ctx.device, x, x.dim(1) / head_dim_, microbatch.attention_positions, rope, false);
+  }
   return x;
 }
 
 void Attention::ready_backward(const LayerContext& ctx, const Microbatch& microbatch,
                                const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
-                               const Parameter* gain, int64_t heads, const Tensor& gradient) const {
-  if (use_rope_) ops::rope(ctx.device, gradient, heads, microbatch.seq_len, rope, true);
+                               const Parameter* gain, const Tensor& gradient) const {
+  if (use_rope_) {
+    ops::rope(ctx.device, gradient, kept.dim(1) / head_dim_, microbatch.attention_positions, rope,
+              true);
+  }
   if (gain == nullptr) return;
-  const Shape per_head = {kept.dim(0) * heads, head_dim_};
+  const Shape per_head = {kept.size() / head_dim_, head_dim_};
   ops::rms_norm_backward(ctx.device, gradient.view(per_head), kept.view(per_head), gain->value, rms,
                          gradient.view(per_head), gain->grad, false);
 }
@@ -107,19 +151,25 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
   if (o_bias_ != nullptr && o_bias_->grad.defined())
     ops::bias_backward(ctx.device, gradient, o_bias_->grad);
 
-  const Tensor dout = ctx.scratch({n, heads_ * head_dim_});
-  o_.backward(ctx, gather_tokens(ctx, gradient), state.out, state.o_lora, dout, false);
-
-  const Tensor dq = ctx.scratch(state.q.shape()), dk = ctx.scratch(state.k.shape()),
-               dv = ctx.scratch(state.v.shape());
+  Tensor dq = ctx.scratch(state.q.shape()), dk = ctx.scratch(state.k.shape()),
+         dv = ctx.scratch(state.v.shape());
   {
-    const Tensor q = ready(ctx, microbatch, rope, state.q, state.q_rms, q_norm_, heads_);
-    const Tensor k = ready(ctx, microbatch, rope, state.k, state.k_rms, k_norm_, kv_heads_);
-    ops::attention_backward(ctx.device, shape_of(microbatch), dout, q, k, state.v, state.out,
-                            state.lse, dq, dk, dv);
+    const Tensor q = ready(ctx, microbatch, rope, state.q, state.q_rms, q_norm_);
+    const Tensor k = ready(ctx, microbatch, rope, state.k, state.k_rms, k_norm_);
+    const AttentionResult result =
+        keeps_result_ ? state.result
+                      : attend(ctx, microbatch, q, k, state.v, MemoryCategory::workspace);
+    const Tensor dout = ctx.scratch({n, heads_ * head_dim_});
+    o_.backward(ctx, gather_tokens(ctx, gradient), result.out, state.o_lora, dout, false);
+    attend_backward(ctx, microbatch, dout, q, k, state.v, result, dq, dk, dv);
   }
-  ready_backward(ctx, microbatch, rope, state.q, state.q_rms, q_norm_, heads_, dq);
-  ready_backward(ctx, microbatch, rope, state.k, state.k_rms, k_norm_, kv_heads_, dk);
+  ready_backward(ctx, microbatch, rope, state.q, state.q_rms, q_norm_, dq);
+  ready_backward(ctx, microbatch, rope, state.k, state.k_rms, k_norm_, dk);
+  if (exchanges_heads(ctx)) {
+    for (Tensor* d : {&dq, &dk, &dv}) {
+      *d = join_heads(ctx, microbatch, *d, MemoryCategory::workspace);
+    }
+  }
 
   Tensor input;  // (n, H), gathered again where a gradient needs it
   if (q_.needs_input() || k_.needs_input() || v_.needs_input()) {

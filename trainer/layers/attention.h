@@ -2,7 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // The attention half of a block: y = x + o(attention(q, k, v)) with q, k, v Linears of norm(x).
-// Heads are split over tp.
+// Heads are split over tp; context_attention.h has what happens between the ranks of cp.
 #pragma once
 
 #include "trainer/layers/context.h"
@@ -13,14 +13,20 @@
 
 namespace argosy {
 
-// Kept by forward; x itself is kept by the block.
+// Result of the softmax over all keys.
+struct AttentionResult {
+  Tensor out;  // (n, hq*D)
+  Tensor lse;  // (n, hq); (B*T, hq/cp) where heads are exchanged
+};
+
+// Kept by forward; x itself is kept by the block. Where heads are exchanged (Ulysses) q, k, v and
+// their statistics are of all tokens of a part of the heads: (B*T, hq/cp*D), as many elements.
 struct AttentionState {
   NormStatistics norm;
   Tensor q, k,
       v;  // (n, hq*D), (n, hk*D), (n, hk*D); after RoPE, or with q_norm/k_norm before the norm
   Tensor q_rms, k_rms;                    // (n*hq), (n*hk) statistics of q_norm and k_norm
-  Tensor out;                             // (n, hq*D)
-  Tensor lse;                             // (n, hq)
+  AttentionResult result;                 // not with Recompute::selective
   Tensor q_lora, k_lora, v_lora, o_lora;  // (n, r)
 };
 
@@ -36,14 +42,25 @@ class Attention {
                 const Tensor& x, const AttentionState& state, const Tensor& gradient) const;
 
  private:
-  ops::AttentionShape shape_of(const Microbatch& microbatch) const;
+  ops::AttentionShape shape_of(const LayerContext& ctx, const Microbatch& microbatch) const;
+  // A Linear of the normed input (n, H), as attention works on it.
+  Tensor project(const LayerContext& ctx, const Microbatch& microbatch, const Linear& linear,
+                 const Tensor& input, Tensor* lora, MemoryCategory kept) const;
+  // Softmax over all keys, from ready q and k.
+  AttentionResult attend(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& q,
+                         const Tensor& k, const Tensor& v, MemoryCategory kept) const;
+  // Gradients in the shapes of q, k, v from dout (n, hq*D).
+  void attend_backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dout,
+                       const Tensor& q, const Tensor& k, const Tensor& v,
+                       const AttentionResult& result, const Tensor& dq, const Tensor& dk,
+                       const Tensor& dv) const;
   // q or k as attention reads it, from what is kept.
   Tensor ready(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-               const Tensor& kept, const Tensor& rms, const Parameter* gain, int64_t heads) const;
+               const Tensor& kept, const Tensor& rms, const Parameter* gain) const;
   // In place: gradient of a ready q or k -> gradient of the Linear's output.
   void ready_backward(const LayerContext& ctx, const Microbatch& microbatch,
                       const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
-                      const Parameter* gain, int64_t heads, const Tensor& gradient) const;
+                      const Parameter* gain, const Tensor& gradient) const;
 
   Norm norm_;
   Linear q_, k_, v_, o_;
@@ -52,6 +69,7 @@ class Attention {
   const Parameter* k_norm_;
   int64_t heads_, kv_heads_, head_dim_, window_;
   bool use_rope_;
+  bool keeps_result_;  // false: backward attends again
   double eps_;
 };
 

@@ -22,7 +22,7 @@ Tensor Block::forward(const LayerContext& ctx, const Microbatch& microbatch,
                       RouterTotals* totals) const {
   state->x = x;
   if (keep == Keep::for_backward) ctx.device.recategorize(x, MemoryCategory::activations);
-  if (keep == Keep::for_backward && recompute_ == Recompute::none) {
+  if (keep == Keep::for_backward && recompute_ != Recompute::full) {
     return run(ctx, microbatch, rope, state, keep, totals);
   }
   BlockState passing;

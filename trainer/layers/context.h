@@ -12,9 +12,9 @@
 namespace argosy {
 
 // Letters used for shapes in this folder: B sequences and T tokens a sequence of the micro-batch, n
-// = B*T tokens before and s after the sequence-parallel split (n/tp, or n without it), H hidden
-// size, D head size, hq and hk query and key/value heads of this rank, F MLP width of this rank, V
-// vocabulary rows of this rank, E experts, k choices, R rows at this rank's experts.
+// = B*T/cp tokens of this rank before and s after the sequence-parallel split (n/tp, or n without
+// it), H hidden size, D head size, hq and hk query and key/value heads of this rank, F MLP width of
+// this rank, V vocabulary rows of this rank, E experts, k choices, R rows at this rank's experts.
 struct LayerContext {
   DeviceContext& device;
   ProcessGroups& groups;
@@ -38,14 +38,19 @@ inline MemoryCategory category_of(Keep keep) {
   return keep == Keep::for_backward ? MemoryCategory::activations : MemoryCategory::workspace;
 }
 
-// One micro-batch as a stage sees it.
+// One micro-batch as a stage sees it. A context-parallel rank has a part of each sequence.
 struct Microbatch {
-  int64_t batch = 0, seq_len = 0;  // B, T
-  Tensor inputs;                   // (n) int32
-  Tensor targets;                  // (n) int32, negative: masked
-  Tensor mask;      // (s) statistic dtype: 1 where this rank's token is to be predicted
-  Tensor unmasked;  // (B) statistic dtype: predicted tokens of each sequence
-  int64_t tokens() const { return batch * seq_len; }
+  int64_t batch = 0;           // B
+  int64_t seq_len = 0;         // T
+  int64_t local_len = 0;       // T/cp: rows of each sequence on this rank
+  Tensor inputs;               // (n) int32
+  Tensor targets;              // (n) int32, negative: masked
+  Tensor positions;            // (n) int32: where each token stands in its sequence
+  Tensor attention_positions;  // the same for the rows that attention works on: (B*T) when heads
+                               // are exchanged (Ulysses), else (n)
+  Tensor mask;                 // (s) statistic dtype: 1 where this rank's token is to be predicted
+  Tensor unmasked;             // (B) statistic dtype: predicted tokens of each sequence
+  int64_t tokens() const { return batch * local_len; }  // n
 };
 
 inline Buffer buffer_of(const Tensor& t) {

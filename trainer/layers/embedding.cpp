@@ -11,9 +11,11 @@ namespace {
 
 constexpr int kEmbeddingLayer = -1;
 
-// Of this rank's rows among the micro-batch's tokens.
-int64_t first_row(const LayerContext& ctx, const Tensor& rows) {
-  return ctx.sequence_parallel() ? ctx.groups.coordinates().tp * rows.dim(0) : 0;
+// (s) of this rank's rows among the micro-batch's tokens.
+Tensor positions_of(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& rows) {
+  const int64_t s = rows.dim(0);
+  const int64_t first = ctx.sequence_parallel() ? ctx.groups.coordinates().tp * s : 0;
+  return microbatch.positions.rows(first, first + s);
 }
 
 }  // namespace
@@ -30,7 +32,7 @@ Tensor Embedding::forward(const LayerContext& ctx, const Microbatch& microbatch)
   ops::embedding_forward(ctx.device, microbatch.inputs, table_->value, first_id_, partial);
   Tensor y = reduce_tokens(ctx, partial, MemoryCategory::buffers);
   if (positions_ != nullptr) {
-    ops::add_positions(ctx.device, positions_->value, first_row(ctx, y), microbatch.seq_len, y);
+    ops::add_positions(ctx.device, positions_->value, positions_of(ctx, microbatch, y), y);
   }
   return y;
 }
@@ -39,8 +41,7 @@ void Embedding::backward(const LayerContext& ctx, const Microbatch& microbatch,
                          const Tensor& dy) const {
   if (!table_->grad.defined()) return;
   if (positions_ != nullptr) {
-    ops::positions_backward(ctx.device, dy, first_row(ctx, dy), microbatch.seq_len,
-                            positions_->grad);
+    ops::positions_backward(ctx.device, dy, positions_of(ctx, microbatch, dy), positions_->grad);
   }
   ops::embedding_backward(ctx.device, gather_tokens(ctx, dy), microbatch.inputs, first_id_,
                           table_->grad);

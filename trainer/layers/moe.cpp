@@ -87,14 +87,16 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
       ctx.device.empty({sequences, experts}, ctx.statistic(), MemoryCategory::buffers);
   const Tensor prob_sums = ctx.scratch({sequences, experts}, ctx.statistic());
   ops::router_statistics(ctx.device, state->probs, state->experts, first_row(ctx, state->probs),
-                         microbatch.seq_len, state->sequence_counts, prob_sums);
+                         microbatch.local_len, state->sequence_counts, prob_sums);
   if (totals != nullptr) {
     std::vector<double>& choices = totals->choices[static_cast<size_t>(moe_index_)];
     ops::accumulate_columns(ctx.device, state->sequence_counts, choices);
   }
-  if (ctx.sequence_parallel()) {  // f is a property of the whole sequence
+  {  // f is a property of the whole sequence
     const UnrecordedScope control(ctx.groups);
-    ctx.groups[Axis::tp].all_reduce(buffer_of(state->sequence_counts));
+    const Buffer counts = buffer_of(state->sequence_counts);
+    if (ctx.sequence_parallel()) ctx.groups[Axis::tp].all_reduce(counts);
+    if (ctx.plan.mesh.cp > 1) ctx.groups[Axis::cp].all_reduce(counts);
   }
   if (totals != nullptr) {
     totals->aux_loss += ops::aux_loss(ctx.device, state->sequence_counts, prob_sums,
@@ -195,7 +197,8 @@ void Moe::add_router_backward(const LayerContext& ctx, const Microbatch& microba
   if (spec_.aux_loss_coef != 0) {
     dprobs = ctx.scratch(state.probs.shape(), ctx.statistic());
     ops::aux_loss_backward(ctx.device, state.sequence_counts, microbatch.unmasked, spec_.top_k,
-                           spec_.aux_loss_coef, first_row(ctx, input), microbatch.seq_len, dprobs);
+                           spec_.aux_loss_coef, first_row(ctx, input), microbatch.local_len,
+                           microbatch.seq_len, dprobs);
   }
   const Tensor dlogits = ctx.scratch(state.probs.shape(), ctx.statistic());
   ops::router_backward(ctx.device, spec_.order, spec_.normalize_topk, dweights, state.probs,

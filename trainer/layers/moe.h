@@ -27,9 +27,9 @@ struct MoeState {
   Tensor lse;      // (s)
   Tensor order;    // (s*k) int32
   ExchangePlan exchange;
-  Tensor sequence_counts;         // (B, E) choices of each sequence, summed over tp; in buffers
-  Tensor expert_input;            // (R, H)
-  Tensor gate, up;                // (R, Fe)
+  Tensor sequence_counts;  // (B, E) choices of each sequence, summed over tp and cp; in buffers
+  Tensor expert_input;     // (R, H)
+  Tensor gate, up;         // (R, Fe)
   std::vector<ExpertState> lora;  // [E/ep]
   Tensor returned;                // (s*k, H)
   MlpState shared;

@@ -163,4 +163,16 @@ void detail::unpermute_rows<Device::cpu>(const Tensor& x, const std::vector<int3
       [&](int64_t i) { return index[static_cast<size_t>(i)]; });
 }
 
+template <>
+void detail::swap_leading<Device::cpu>(const Tensor& x, const Tensor& y) {
+  const int64_t outer = x.dim(0), inner = x.dim(1);
+  const int64_t bytes = x.dim(2) * size_in_bytes(x.dtype());
+  const char* from = static_cast<const char*>(x.raw());  // (outer, inner, bytes)
+  char* to = static_cast<char*>(y.raw());                // (inner, outer, bytes)
+  for_rows(outer * inner, x.dim(2), [&](int64_t row) {
+    const int64_t i = row / inner, j = row % inner;
+    std::memcpy(to + (j * outer + i) * bytes, from + row * bytes, static_cast<size_t>(bytes));
+  });
+}
+
 }  // namespace argosy::ops

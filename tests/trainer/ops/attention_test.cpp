@@ -153,6 +153,145 @@ TEST(Attention, BackwardInLowerPrecision) {
   }
 }
 
+// Chunks of the sequence, as ranks of a context-parallel group have them: each chunk's queries meet
+// the keys of one chunk after the other, in any order, and the results merge into the whole.
+struct Chunks {
+  std::vector<ops::AttentionSpan> queries, keys;
+};
+AttentionShape with(AttentionShape s, const Chunks& chunks) {
+  s.queries = chunks.queries;
+  s.keys = chunks.keys;
+  s.seq_len = 0;
+  for (const ops::AttentionSpan& span : s.queries) s.seq_len += span.length;
+  return s;
+}
+// The rows of x that the spans name: x is (1 sequence, cols).
+Tensor rows_of(DeviceContext& ctx, const Tensor& x, const std::vector<ops::AttentionSpan>& spans) {
+  const Values all = values_of(x);
+  const auto cols = static_cast<std::ptrdiff_t>(x.dim(1));
+  Values picked;
+  for (const ops::AttentionSpan& span : spans) {
+    picked.insert(picked.end(), all.begin() + span.position * cols,
+                  all.begin() + (span.position + span.length) * cols);
+  }
+  return make(ctx, {static_cast<int64_t>(picked.size()) / cols, cols}, x.dtype(), picked);
+}
+std::vector<ops::AttentionSpan> zig_zag(int64_t seq_len, int64_t ranks, int64_t rank) {
+  const int64_t chunk = seq_len / (2 * ranks);
+  return {{0, rank * chunk, chunk}, {chunk, (2 * ranks - 1 - rank) * chunk, chunk}};
+}
+
+TEST(Attention, ChunksMergeToTheWhole) {
+  DeviceContext ctx(Device::cpu);
+  constexpr int64_t kRanks = 3;
+  for (const AttentionShape& s :
+       {make_shape(1, 6, 2, 1, 3), make_shape(1, 402, 4, 2, 5), make_shape(1, 180, 2, 2, 8, 50)}) {
+    Fixture whole(ctx, s, DType::fp64);
+    whole.forward();
+    whole.backward();
+    Tensor dk_sum[kRanks], dv_sum[kRanks];
+    int64_t pairs = 0;
+    for (int64_t rank = 0; rank < kRanks; ++rank) {
+      const auto mine = zig_zag(s.seq_len, kRanks, rank);
+      const Tensor q = rows_of(ctx, whole.q, mine), dout = rows_of(ctx, whole.dout, mine);
+      const Tensor out = filled(ctx, q.shape(), DType::fp64, kPoison);
+      const Tensor lse = filled(ctx, {q.dim(0), s.num_heads}, DType::fp64, kPoison);
+      for (int64_t step = 0; step < kRanks; ++step) {  // others first: a query may see no key yet
+        const auto theirs = zig_zag(s.seq_len, kRanks, (rank + step + 1) % kRanks);
+        const AttentionShape part = with(s, {mine, theirs});
+        pairs += ops::attention_pairs(part);
+        ops::attention_forward(ctx, part, q, rows_of(ctx, whole.k, theirs),
+                               rows_of(ctx, whole.v, theirs), out, lse,
+                               step == 0 ? ops::Merge::overwrite : ops::Merge::accumulate);
+      }
+      EXPECT_LE(relative_error(values_of(out), values_of(rows_of(ctx, whole.out, mine))), 1e-13);
+      EXPECT_LE(relative_error(values_of(lse), values_of(rows_of(ctx, whole.lse, mine))), 1e-13);
+
+      const Tensor dq = filled(ctx, q.shape(), DType::fp64, 0.0);
+      for (int64_t other = 0; other < kRanks; ++other) {
+        const auto theirs = zig_zag(s.seq_len, kRanks, other);
+        const Tensor k = rows_of(ctx, whole.k, theirs), v = rows_of(ctx, whole.v, theirs);
+        const auto o = static_cast<size_t>(other);
+        if (!dk_sum[o].defined()) {
+          dk_sum[o] = filled(ctx, k.shape(), DType::fp64, 0.0);
+          dv_sum[o] = filled(ctx, k.shape(), DType::fp64, 0.0);
+        }
+        ops::attention_backward(ctx, with(s, {mine, theirs}), dout, q, k, v, out, lse, dq,
+                                dk_sum[o], dv_sum[o], ops::Merge::accumulate);
+      }
+      EXPECT_LE(relative_error(values_of(dq), values_of(rows_of(ctx, whole.dq, mine))), 1e-12);
+    }
+    EXPECT_EQ(pairs, ops::attention_pairs(s.seq_len, s.window));
+    for (int64_t rank = 0; rank < kRanks; ++rank) {
+      const auto r = static_cast<size_t>(rank);
+      const auto mine = zig_zag(s.seq_len, kRanks, rank);
+      EXPECT_LE(relative_error(values_of(dk_sum[r]), values_of(rows_of(ctx, whole.dk, mine))),
+                1e-12);
+      EXPECT_LE(relative_error(values_of(dv_sum[r]), values_of(rows_of(ctx, whole.dv, mine))),
+                1e-12);
+    }
+  }
+}
+
+// Each rank of the zig-zag has the same pairs in each step of the ring.
+TEST(Attention, ZigZagIsBalanced) {
+  constexpr int64_t kRanks = 4, kSeqLen = 48;
+  const AttentionShape s = make_shape(1, kSeqLen, 1, 1, 1);
+  for (int64_t step = 1; step < kRanks; ++step) {
+    for (int64_t rank = 0; rank < kRanks; ++rank) {
+      const Chunks chunks = {zig_zag(kSeqLen, kRanks, rank),
+                             zig_zag(kSeqLen, kRanks, (rank + step) % kRanks)};
+      EXPECT_EQ(ops::attention_pairs(with(s, chunks)), 2 * 6 * 6);
+    }
+  }
+}
+
+// bf16 operands with running sums in fp32.
+TEST(Attention, ResultsInTheStatisticDType) {
+  DeviceContext ctx(Device::cpu);
+  Fixture f(ctx, make_shape(2, 70, 2, 1, 8), DType::bf16);
+  f.forward();
+  const Tensor sum = filled(ctx, f.out.shape(), DType::fp32, kPoison);
+  ops::attention_forward(ctx, f.s, f.q, f.k, f.v, sum, f.lse);
+  EXPECT_LE(relative_error(values_of(sum), values_of(f.out)), tolerance_of(DType::bf16));
+  EXPECT_NE(values_of(sum), values_of(f.out));
+}
+
+// Documents packed into a sequence attend as if each were alone.
+TEST(Attention, DocumentsDoNotSeeEachOther) {
+  DeviceContext ctx(Device::cpu);
+  const AttentionShape s = make_shape(1, 150, 2, 1, 4);
+  Fixture packed(ctx, s, DType::fp64);
+  Values begins;
+  const std::vector<int64_t> ends = {1, 70, 71, 150};
+  for (int64_t i = 0, document = 0, begin = 0; i < s.seq_len; ++i) {
+    if (i == ends[at(document)]) begin = ends[at(document++)];
+    begins.push_back(static_cast<double>(begin));
+  }
+  packed.s.document_begin = make(ctx, {s.seq_len}, DType::int32, begins);
+  packed.forward();
+  packed.backward();
+  int64_t begin = 0;
+  for (const int64_t end : ends) {
+    AttentionShape alone = s;
+    alone.seq_len = end - begin;
+    const auto part = [&](const Tensor& x) { return x.rows(begin, end); };
+    const auto like = [&](const Tensor& x) {
+      return filled(ctx, part(x).shape(), x.dtype(), kPoison);
+    };
+    const Tensor out = like(packed.out), lse = like(packed.lse), dq = like(packed.dq),
+                 dk = like(packed.dk), dv = like(packed.dv);
+    ops::attention_forward(ctx, alone, part(packed.q), part(packed.k), part(packed.v), out, lse);
+    ops::attention_backward(ctx, alone, part(packed.dout), part(packed.q), part(packed.k),
+                            part(packed.v), out, lse, dq, dk, dv);
+    EXPECT_LE(relative_error(values_of(part(packed.out)), values_of(out)), 1e-13);
+    EXPECT_LE(relative_error(values_of(part(packed.dq)), values_of(dq)), 1e-13);
+    EXPECT_LE(relative_error(values_of(part(packed.dk)), values_of(dk)), 1e-13);
+    EXPECT_LE(relative_error(values_of(part(packed.dv)), values_of(dv)), 1e-13);
+    begin = end;
+  }
+}
+
 TEST(Attention, LargeScoresDoNotOverflow) {
   DeviceContext ctx(Device::cpu);
   Fixture f(ctx, {1, 70, 1, 1, 4, 500.0, 0}, DType::fp32);

@@ -100,6 +100,18 @@ TEST_F(Permute, NoTokens) {
   permute_rows(ctx, none, {}, none);
 }
 
+TEST_F(Permute, SwapLeadingTransposesBlocks) {
+  for (DType dtype : {DType::fp64, DType::bf16, DType::int32}) {
+    const Tensor x = make({2, 3, 2}, dtype, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+    const Tensor y = poisoned({3, 2, 2}, dtype), back = poisoned({2, 3, 2}, dtype);
+    swap_leading(ctx, x, y);
+    EXPECT_EQ(values_of(y), Values({0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11}));
+    swap_leading(ctx, y, back);
+    EXPECT_EQ(values_of(back), values_of(x));
+    EXPECT_THROW(swap_leading(ctx, x, poisoned({2, 3, 2}, dtype)), std::logic_error);
+  }
+}
+
 TEST_F(Permute, WorkspaceIsGivenBack) {
   const Tensor order = ids({2}, {1, 0}), rows = random({2, 2}, DType::fp32, 1);
   const Tensor dx = filled(ctx, {2, 2}, DType::fp32, 0.0);
