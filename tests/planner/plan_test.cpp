@@ -32,7 +32,9 @@ Plan rich_plan() {
   plan.global_batch = 12;
   plan.precision = Precision::bf16;
   plan.schedule = ScheduleKind::gpipe;
+  plan.recompute[0] = Recompute::selective;
   plan.recompute[1] = Recompute::full;
+  plan.cp_kind = ContextParallel::ulysses;
   plan.optimizer = OptimizerKind::sgd;
   plan.lora.alpha = 1.0 / 3;
   plan.lora.targets = {"q_proj", "w1"};
@@ -56,6 +58,8 @@ TEST(PlanJson, ReadsBackExactly) {
   EXPECT_EQ(back.mesh, plan.mesh);
   EXPECT_EQ(back.lora, plan.lora);
   EXPECT_EQ(back.seed, plan.seed);
+  EXPECT_EQ(back.cp_kind, plan.cp_kind);
+  EXPECT_EQ(back.recompute, plan.recompute);
   EXPECT_EQ(back.cluster, plan.cluster);
   EXPECT_EQ(back.predicted.mfu, plan.predicted.mfu);
   EXPECT_EQ(back.predicted.carbon_kg, plan.predicted.carbon_kg);
@@ -110,7 +114,7 @@ TEST(PlanJson, MistakesNameFileKeyAndValue) {
       {"\"gpipe\"", "\"zigzag\"",
        "p.json: schedule: 'zigzag' is not a schedule; valid: gpipe, 1f1b"},
       {"\"full\"", "\"some\"",
-       "p.json: recompute: 'some' is not a recomputation; valid: none, full"},
+       "p.json: recompute: 'some' is not a recomputation; valid: none, selective, full"},
       {"\"sgd\"", "\"lion\"", "p.json: optimizer: 'lion' is not an optimizer; valid: adamw, sgd"},
       {"\"lora\",", "\"sft\",", "p.json: task: 'sft' is not a task; valid: pretrain, lora"},
       {"\"rank\"", "\"r\"", "p.json: lora.rank: expected an integer, but the key is missing"},
@@ -160,7 +164,26 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
        "tp=2 exceeds vocab_size=1"},
       {tiny_llama(), [](Plan& p) { p.mesh.dp = p.mesh.ep = 2; },
        "ep=2, but tiny-llama has no experts"},
-      {tiny_llama(), [](Plan& p) { p.mesh.cp = 2; }, "2*cp=4 does not divide seq_len"},
+      {tiny_llama(),
+       [](Plan& p) {
+         p.mesh.cp = 2;
+         p.seq_len = 6;
+       },
+       "cp=2: 2*cp=4 does not divide seq_len=6; valid seq_len: multiples of 4"},
+      {tiny_llama(),
+       [](Plan& p) {
+         p.mesh.cp = 2;
+         p.seq_len = 8;
+         p.model.sliding_window = 4;
+       },
+       "cp=2 with cp_kind=ring and the window of 4 tokens"},
+      {tiny_llama(),
+       [](Plan& p) {
+         p.mesh.cp = 3;
+         p.seq_len = 9;
+         p.cp_kind = ContextParallel::ulysses;
+       },
+       "cp=3 with cp_kind=ulysses deals out the 2 key/value heads of a rank"},
       {tiny_llama(), [](Plan& p) { p.virtual_stages = 2; },
        "schedule=1f1b with virtual_stages=2; valid: 1, or schedule=interleaved"},
       {tiny_llama(), [](Plan& p) { p.zero_stage = 3; },
