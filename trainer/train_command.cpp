@@ -55,9 +55,7 @@ class TrainingRun {
     start_ = find_start(world_, options_, plan());
     last_step_ = start_.step;
     open_run_dir();
-    const Outcome outcome = attempt([&] { prepare(); });
-    // What only some ranks saw fail ends the job in main; agreed failures are told once.
-    throw_if_failed(outcome);
+    prepare();
     return train();
   }
 
@@ -123,10 +121,9 @@ class TrainingRun {
     for (int64_t step = start_.step + 1; step <= options_.steps; ++step) {
       const bool stop = run_step(step);
       const bool is_last = step == options_.steps;
-      if (is_last || stop ||
-          (options_.checkpoint_every.value_or(0) > 0 && step % *options_.checkpoint_every == 0)) {
-        if (options_.checkpoint_every.value_or(1) > 0) save(step);
-      }
+      const int64_t every = options_.checkpoint_every.value_or(options_.steps);  // 0: never
+      const bool is_due = every > 0 && (is_last || step % every == 0);
+      if (is_due || stop) save(step);
       if (stop && !is_last)
         return finish(RunState::requeue, kExitRequeue, "stopped by a signal; saved");
     }
