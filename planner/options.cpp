@@ -15,12 +15,18 @@ namespace po = boost::program_options;
 
 constexpr unsigned kHelpColumns = 100;
 
-// A whole number of at least `least`; names the option when it is not.
-auto at_least(const char* option, int64_t least) {
-  return [option, least](int64_t value) {
-    if (value < least) {
-      throw ConfigError(
-          concat("--", option, ": ", value, "; valid: a whole number of at least ", least));
+// More is a slip of the pen: ten times the largest job that is known of, and what is searched and
+// simulated within a minute.
+constexpr int64_t kMostDevices = 1000000, kMostSequences = 1000000;
+constexpr int64_t kMostTokens = int64_t{1} << 30;  // of a sequence
+constexpr int64_t kMost = INT32_MAX;               // of anything else
+
+// A whole number from 1 to `most`; names the option when it is not.
+auto in_range(const char* option, int64_t most) {
+  return [option, most](int64_t value) {
+    if (value < 1 || value > most) {
+      throw ConfigError(concat("--", option, ": ", value, "; valid: a whole number of at least 1",
+                               value < 1 ? "" : concat(" and at most ", most)));
     }
   };
 }
@@ -31,8 +37,9 @@ auto positive(const char* option) {
   };
 }
 
-po::typed_value<int64_t>* count(int64_t& target, const char* option, const char* name = "N") {
-  return po::value(&target)->value_name(name)->notifier(at_least(option, 1));
+po::typed_value<int64_t>* count(int64_t& target, const char* option, const char* name = "N",
+                                int64_t most = kMost) {
+  return po::value(&target)->value_name(name)->notifier(in_range(option, most));
 }
 
 po::typed_value<std::string>* word(std::string& target, const char* name) {
@@ -45,14 +52,14 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   add("model", word(o.model, "PATH"),
       "config.json of Hugging Face, its folder, or a name in configs/models");
   add("cluster", word(o.cluster, "PATH"), "machines: a file, or a name in configs/clusters");
-  add("devices", count(o.devices, "devices"), "devices to use; default: all of the cluster");
-  add("seq-len", count(o.seq_len, "seq-len", "T"),
+  add("devices", count(o.devices, "devices", "N", kMostDevices),
+      "devices to use; default: all of the cluster");
+  add("seq-len", count(o.seq_len, "seq-len", "T", kMostTokens),
       "tokens of a sequence; default: the model's positions, at most 8192 (256 on a CPU)");
-  add("global-batch", count(o.global_batch, "global-batch", "SEQS"),
+  add("global-batch", count(o.global_batch, "global-batch", "SEQS", kMostSequences),
       "sequences of an optimizer step; default: 4M tokens, or 40 tokens per million parameters if "
-      "that "
-      "is more, 4096 tokens per device on a CPU; within 5% of it rounded so that many dp divide "
-      "it");
+      "that is more, 4096 tokens per device on a CPU; within 5% of it rounded so that many dp "
+      "divide it");
   add("tokens", po::value(&o.tokens)->value_name("TOTAL")->notifier(positive("tokens")),
       "tokens of the whole run, as 1.4e12: predicts days, money, energy and carbon");
   add("task", word(o.task, "pretrain|lora")->default_value(o.task), "train all, or adapters only");

@@ -9,6 +9,7 @@
 #include "planner/cost/compute.h"
 #include "planner/options.h"
 #include "planner/spec/check.h"
+#include "planner/spec/model_lora.h"
 
 namespace argosy {
 
@@ -62,7 +63,7 @@ std::vector<std::string> split(const std::string& list) {
   return items;
 }
 
-LoraSpec make_lora(const PlanOptions& options, Task task) {
+LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task) {
   LoraSpec lora;
   if (task == Task::pretrain) {
     if (options.lora_rank > 0) {
@@ -75,6 +76,11 @@ LoraSpec make_lora(const PlanOptions& options, Task task) {
   lora.alpha = options.lora_alpha > 0 ? options.lora_alpha
                                       : kDefaultAlphaPerRank * static_cast<double>(lora.rank);
   lora.targets = split(options.lora_targets);
+  try {
+    validate_lora(model, lora);
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat("--lora-targets: ", error.what()));
+  }
   return lora;
 }
 
@@ -114,7 +120,7 @@ Request make_request(const PlanOptions& options) {
   job.model = std::move(model.model);
   job.cluster = make_cluster(options, request.warnings);
   job.task = task_from_string(options.task, "--task");
-  job.lora = make_lora(options, job.task);
+  job.lora = make_lora(options, job.model, job.task);
   job.optimizer = optimizer_from_string(options.optimizer, "--optimizer");
   job.precision = precision_from_string(options.precision, "--precision");
   job.objective = objective_from_string(options.objective);

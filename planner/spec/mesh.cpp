@@ -54,6 +54,8 @@ std::vector<int64_t> split_sizes(int64_t size, int64_t parts) {
 }
 
 void validate(const Mesh& mesh) {
+  // Ten times the largest job that is known of; what is below multiplies without overflow.
+  constexpr int64_t kMostRanks = 10000000;
   const struct {
     const char* name;
     int64_t value;
@@ -64,6 +66,17 @@ void validate(const Mesh& mesh) {
       throw ConfigError(
           concat("mesh: ", degree.name, "=", degree.value, ", but a degree is at least 1"));
     }
+    if (degree.value > kMostRanks) {
+      throw ConfigError(concat("mesh: ", degree.name, "=", degree.value, ", but a degree is at ",
+                               "most ", kMostRanks));
+    }
+  }
+  // In floating point: the product of four degrees may exceed int64.
+  const double world = static_cast<double>(mesh.tp * mesh.cp) * static_cast<double>(mesh.dp) *
+                       static_cast<double>(mesh.pp);
+  if (world > static_cast<double>(kMostRanks)) {
+    throw ConfigError(concat("mesh: tp*pp*dp*cp = ", mesh.tp, "*", mesh.pp, "*", mesh.dp, "*",
+                             mesh.cp, ", but a job has at most ", kMostRanks, " ranks"));
   }
   if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
     throw ConfigError(concat("mesh: etp*ep = ", mesh.etp, "*", mesh.ep, " = ", mesh.etp * mesh.ep,

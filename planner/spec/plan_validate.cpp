@@ -13,6 +13,8 @@ namespace argosy {
 
 namespace {
 
+constexpr int64_t kMostOfABatch = INT32_MAX;  // sequences, tokens: their products do not overflow
+
 template <typename... Args>
 void require(bool condition, const Args&... message) {
   if (!condition) throw ConfigError(concat("plan: ", message...));
@@ -77,6 +79,7 @@ void require_model_fits_mesh(const Plan& plan) {
 void require_batch(const Plan& plan) {
   const auto positive = [](const char* name, int64_t value) {
     require(value >= 1, name, "=", value, "; valid: at least 1");
+    require(value <= kMostOfABatch, name, "=", value, "; valid: at most ", kMostOfABatch);
   };
   positive("micro_batch", plan.micro_batch);
   positive("global_batch", plan.global_batch);

@@ -124,5 +124,15 @@ TEST(Mesh, ErrorsPrintEveryFactor) {
   EXPECT_NE(error_of({1, 1, -2, 1, 1, 1}).find("dp=-2"), std::string::npos);
 }
 
+// Degrees of a plan.json are anybody's: their products must not overflow, least of all to zero.
+TEST(Mesh, ImpossibleDegreesAreErrors) {
+  constexpr int64_t kHuge = int64_t{1} << 32;
+  EXPECT_THROW(validate(Mesh{.ep = kHuge, .etp = kHuge}), ConfigError);
+  EXPECT_THROW(validate(Mesh{.tp = kHuge, .dp = kHuge}), ConfigError);
+  EXPECT_THROW(validate(Mesh{.tp = 1000000, .pp = 1000000, .dp = 1000000, .cp = 1000000}),
+               ConfigError);
+  EXPECT_NO_THROW(validate(Mesh{.tp = 8, .pp = 16, .dp = 50000}));
+}
+
 }  // namespace
 }  // namespace argosy

@@ -166,6 +166,8 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("--model llama-65b --cluster nowhere", "nowhere");
   expect_mistake(kSmall + "--devices 0", "--devices");
   expect_mistake(kSmall + "--devices two", "two");
+  expect_mistake(kSmall + "--devices 99999999999", "--devices");
+  expect_mistake(kSmall + "--global-batch 9223372036854775807", "--global-batch");
   expect_mistake(kSmall + "--global-batch -4", "--global-batch");
   expect_mistake(kSmall + "--seq-len 0", "--seq-len");
   expect_mistake(kSmall + "--tokens -1", "--tokens");
@@ -176,7 +178,7 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake(kSmall + "--precision int4", "int4");
   expect_mistake(kSmall + "--objective fun", "fun");
   expect_mistake(kSmall + "--lora-rank 4", "--lora-rank");
-  expect_mistake(kSmall + "--task lora --lora-targets nothing", "nothing");
+  expect_mistake(kSmall + "--task lora --lora-targets nothing", "--lora-targets: lora: target 'nothing'");
   expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
   expect_mistake(kSmall + "--fix speed=9", "speed");
   expect_mistake(kSmall + "--score runs.csv", "score");

@@ -109,6 +109,8 @@ TEST(PlanJson, MistakesNameFileKeyAndValue) {
       {"\"dp\": 2", "\"dp\": \"2\"",
        "p.json: mesh.dp: expected an integer of at least 1, found \"2\""},
       {"\"dp\": 2", "\"dp\": 0", "p.json: mesh.dp: expected an integer of at least 1, found 0"},
+      {"\"dp\": 2", "\"dp\": 4294967296",
+       "p.json: mesh: dp=4294967296, but a degree is at most 10000000"},
       {"\"dp\": 2", "\"dp\": 5", "p.json: plan: global_batch=12 is not a multiple"},
       {"\"bf16\"", "\"fp12\"", "p.json: precision: 'fp12' is not a precision; valid: fp64, fp32"},
       {"\"gpipe\"", "\"zigzag\"",
