@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/model_checkpoint.h"
 
-#include <algorithm>
+#include <map>
+#include <set>
 
 namespace argosy {
 
@@ -26,9 +27,26 @@ void append_pieces(const ParameterStore& store, const LocalTensor& local, const 
   }
 }
 
-bool has_kind(const Manifest& manifest, std::string_view kind) {
-  return std::any_of(manifest.tensors.begin(), manifest.tensors.end(),
-                     [&](const StoredTensor& tensor) { return tensor.kind == kind; });
+// Names of the tensors that a checkpoint holds of this kind.
+std::set<std::string> names_of_kind(const Manifest& manifest, std::string_view kind) {
+  std::set<std::string> names;
+  for (const StoredTensor& tensor : manifest.tensors) {
+    if (tensor.kind == kind) names.insert(tensor.name);
+  }
+  return names;
+}
+
+// A LoRA job keeps no optimizer state for its base: nothing that trains the base can resume it.
+void check_same_trainable(const Manifest& stored, const std::vector<TensorSpec>& tensors,
+                          const std::filesystem::path& checkpoint_dir) {
+  const std::set<std::string> trained = names_of_kind(stored, "exp_avg");
+  if (trained.empty()) return;  // SGD: there is no state
+  for (const TensorSpec& spec : tensors) {
+    if (!spec.trainable || trained.contains(spec.name)) continue;
+    throw ConfigError(concat(checkpoint_dir.string(), ": ", spec.name, " was frozen in its run, ",
+                             "the plan trains it; resume with the plan of that run, or start a ",
+                             "new one from its weights with --init"));
+  }
 }
 
 }  // namespace
@@ -81,6 +99,7 @@ void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& ten
                                spec.cols, "): it holds another model"));
     }
   }
+  if (what == Restore::resume) check_same_trainable(stored, tensors, checkpoint_dir);
 }
 
 Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
@@ -88,20 +107,20 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
   CHECK(what != Restore::resume || optimizer != nullptr);
   const Manifest stored = read_manifest(checkpoint_dir);
   check_same_model(stored, store.tensors(), what, checkpoint_dir);
-  const bool has_master = has_kind(stored, "master");
+  const std::set<std::string> masters = names_of_kind(stored, "master");
   const bool wants_wide = ctx.compute() != DType::bf16;
   std::vector<TensorPiece> pieces;
   for (const LocalTensor& local : store.layout().tensors) {
     if (what == Restore::base && store.spec_of(local).lora != LoraPart::none) continue;
-    // Frozen weights of the checkpoint's own run have no master.
-    const bool from_master = wants_wide && has_master && is_trainable(local.domain);
+    // What was frozen in the checkpoint's own run has no master.
+    const bool from_master = wants_wide && masters.contains(store.spec_of(local).name);
     const Tensor& values = store.values(local.domain);
     append_pieces(store, local, from_master ? "master" : "parameter", values, {0, values.size()},
                   {0, values.size()}, &pieces);
   }
   if (what == Restore::resume) {
     for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {
-      const bool missing_master = state.kind == "master" && !has_master;
+      const bool missing_master = state.kind == "master" && masters.empty();
       for (const LocalTensor& local : store.layout().tensors) {
         if (local.domain != state.domain) continue;
         append_pieces(store, local, missing_master ? "parameter" : state.kind, state.values,

@@ -89,6 +89,12 @@ void check_resumable(const Manifest& stored, const Plan& plan) {
   }
 }
 
+bool holds_adapters(const Manifest& stored) {
+  return std::any_of(stored.tensors.begin(), stored.tensors.end(), [](const StoredTensor& tensor) {
+    return tensor.name.find(".lora_") != std::string::npos;
+  });
+}
+
 StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   StartPoint start;
   start.step = resume_step(options, &start.skipped);
@@ -104,7 +110,11 @@ StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   naming(start.step > 0 ? "--resume" : "--init", [&] {
     check_same_model(stored, model_tensors(plan.model, plan.lora), start.restore, start.checkpoint);
   });
-  if (start.step > 0) check_resumable(stored, plan);
+  if (start.step > 0) {
+    check_resumable(stored, plan);
+  } else {
+    start.leaves_adapters = holds_adapters(stored);
+  }
   return start;
 }
 

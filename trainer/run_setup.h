@@ -47,6 +47,7 @@ struct StartPoint {
   std::filesystem::path checkpoint;  // empty: initial values
   Restore restore = Restore::resume;
   std::vector<std::string> skipped;  // damaged checkpoints that were passed over; on rank 0
+  bool leaves_adapters = false;      // --init of a LoRA job's checkpoint; on rank 0
 };
 
 // Collective. Follows --resume and --init, the same on all ranks. Throws ConfigError when there is

@@ -88,6 +88,21 @@ TEST_F(Resume, GoesOnUnderAnotherLayout) {
   EXPECT_NEAR(*other[4].eval_loss, *same[4].eval_loss, 1e-5 * *same[4].eval_loss);
 }
 
+// Frozen weights have no masters, trained ones do.
+TEST_F(Resume, WeightsOfALoraRunStartAnyOther) {
+  make_plan("bf16.json", "dense.json", 1, "tp=1", "--precision bf16");
+  make_plan("fp32.json", "dense.json", 1, "tp=1");
+  make_plan("lora.json", "dense.json", 1, "tp=1", "--precision bf16 --task lora --lora-rank 2");
+  const auto train = [&](const std::string& options) {
+    return succeed("argosy-train --data text.txt --steps 2 " + options).out;
+  };
+  train("--plan bf16.json --run-dir base");
+  EXPECT_FALSE(contains(train("--plan lora.json --run-dir lora --init base"), "left out"));
+  EXPECT_TRUE(contains(train("--plan fp32.json --run-dir full --init lora"), "are left out"));
+  EXPECT_TRUE(contains(train("--plan lora.json --run-dir blank"), "LoRA on initial values"));
+  train("--plan bf16.json --run-dir wide --precision fp32 --init base");
+}
+
 TEST_F(Resume, NamesDamage) {
   make_plan("plan.json", "dense.json", 1, "tp=1");
   const std::string train = "argosy-train --plan plan.json --data text.txt --run-dir run ";
