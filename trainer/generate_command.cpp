@@ -23,6 +23,8 @@ Plan single_rank(Plan plan) {
   plan.zero_stage = 0;
   plan.sequence_parallel = false;
   plan.micro_batch = plan.global_batch = 1;
+  plan.schedule = ScheduleKind::one_f_one_b;
+  plan.virtual_stages = 1;
   plan.layers_per_stage = {plan.model.num_layers};
   plan.predicted = {};
   validate(plan);

@@ -8,10 +8,12 @@
 #include <iostream>
 #include <thread>
 
+#include "checkpoint/exchange.h"
 #include "comm/mpi/mpi_communicator.h"
 #include "trainer/generate_command.h"
 #include "trainer/measure_command.h"
 #include "trainer/options.h"
+#include "trainer/run/run_dir.h"
 #include "trainer/train_command.h"
 
 namespace {
@@ -52,19 +54,42 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world, int lo
 }
 
 // Ranks that fail alike tell it once: rank 0 speaks and ends the job before the others' patience is
-// over. A rank alone just returns: an abort would add MPI's own words.
-int fail(argosy::Communicator& world, int exit_code, const std::string& message) {
+// over. One that fails alone says so in the run folder too, where rank 0 cannot. A job of one rank
+// just returns: an abort would add MPI's own words.
+int fail(argosy::Communicator& world, const std::filesystem::path& run_dir, int exit_code,
+         const std::string& what) {
   constexpr auto kPatience = std::chrono::seconds(2);
   std::signal(SIGTERM, SIG_DFL);  // mpirun's way to end us; there is nothing left to save
-  if (world.rank() != 0) std::this_thread::sleep_for(kPatience);
-  std::cerr << "argosy-train: "
-            << (world.rank() != 0 ? "rank " + std::to_string(world.rank()) + ": " : "") << message
-            << std::endl;
+  std::string message = what;
+  if (world.rank() != 0) {
+    std::this_thread::sleep_for(kPatience);
+    message = "rank " + std::to_string(world.rank()) + ": " + what;
+    argosy::write_failure_of_rank(run_dir, exit_code, message);
+  }
+  std::cerr << "argosy-train: " << message << std::endl;
   if (world.size() > 1) {
     world.abort(exit_code);
     std::_Exit(exit_code);
   }
   return exit_code;
+}
+
+// Collective. A rank that cannot read the --config file, or finds another one than rank 0, must
+// not leave the others waiting: all return or all throw.
+argosy::TrainOptions read_options(argosy::Communicator& world, int argc, char** argv) {
+  argosy::TrainOptions options;
+  const argosy::Outcome mine =
+      argosy::attempt([&] { options = argosy::parse_train_options(argc, argv); });
+  argosy::throw_if_failed(argosy::agree(world, mine));
+  const std::string of_root = argosy::broadcast_string(world, options.resolved);
+  const argosy::Outcome same = argosy::attempt([&] {
+    if (options.resolved == of_root) return;
+    throw argosy::ConfigError(
+        "its options are not those of rank 0; valid: the same command line "
+        "and --config file on every machine");
+  });
+  argosy::throw_if_failed(argosy::agree(world, same));
+  return options;
 }
 
 }  // namespace
@@ -74,16 +99,18 @@ int main(int argc, char** argv) {
   const std::unique_ptr<argosy::Communicator> world = mpi.world();
   argosy::TrainOptions options;
   try {
-    options = argosy::parse_train_options(argc, argv);
-  } catch (const argosy::ConfigError& error) {  // the same on every rank: no need to kill anybody
+    options = read_options(*world, argc, argv);
+  } catch (const argosy::ConfigError& error) {  // on every rank: no need to kill anybody
     if (world->rank() == 0) std::cerr << "argosy-train: " << error.what() << std::endl;
     return argosy::kExitUserError;
+  } catch (const std::exception& error) {
+    return fail(*world, {}, argosy::kExitFailure, error.what());
   }
   try {
     return run(options, *world, mpi.local_size());
   } catch (const argosy::ConfigError& error) {
-    return fail(*world, argosy::kExitUserError, error.what());
+    return fail(*world, options.run_dir, argosy::kExitUserError, error.what());
   } catch (const std::exception& error) {
-    return fail(*world, argosy::kExitFailure, error.what());
+    return fail(*world, options.run_dir, argosy::kExitFailure, error.what());
   }
 }

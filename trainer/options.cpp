@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/options.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cmath>
 #include <fstream>
@@ -214,6 +215,10 @@ void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("checkpoint-every")) options->checkpoint_every = read.count("checkpoint-every", 0);
   options->eval_every = read.count("eval-every", 0);
   options->eval_steps = read.count("eval-steps", 1);
+  if (options->eval_every > 0 && !read.has("eval-data")) {
+    throw ConfigError(concat("--eval-every: ", options->eval_every,
+                             ", but there is nothing to evaluate on; valid: with --eval-data"));
+  }
   options->lr = {
       .kind = lr_schedule_from_string(read.get<std::string>("lr-schedule"), "--lr-schedule"),
       .lr = read.get<double>("lr"),
@@ -284,6 +289,11 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
+std::vector<std::string> sorted(std::vector<std::string> words) {
+  std::sort(words.begin(), words.end());
+  return words;
+}
+
 }  // namespace
 
 TrainOptions parse_train_options(int argc, const char* const* argv) {
@@ -334,7 +344,7 @@ Plan apply_options(Plan plan, const TrainOptions& options) {
   if (options.lora_rank && *options.lora_rank != plan.lora.rank) {
     contradiction("lora-rank", std::to_string(*options.lora_rank), concat("rank ", plan.lora.rank));
   }
-  if (options.lora_targets && *options.lora_targets != plan.lora.targets) {
+  if (options.lora_targets && sorted(*options.lora_targets) != sorted(plan.lora.targets)) {
     contradiction("lora-targets", join(*options.lora_targets), join(plan.lora.targets));
   }
   if (options.lora_alpha) plan.lora.alpha = *options.lora_alpha;

@@ -81,6 +81,11 @@ class TrainingRun {
   void prepare() {
     for (const std::string& name : start_.skipped)
       say("damaged checkpoint passed over: " + name, Emphasis::warning);
+    if (start_.leaves_adapters)
+      say("--init: adapters in the checkpoint are left out, its base weights taken",
+          Emphasis::warning);
+    if (plan().task == Task::lora && start_.checkpoint.empty())
+      say("LoRA on initial values: --init names no weights", Emphasis::warning);
     for (const std::string& line : describe_run(plan())) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
     measure_peak();

@@ -186,7 +186,12 @@ double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, in
     if (counts) sums[1] += result.loss_sum;
   }
   groups_.control().all_reduce({sums.data(), 2, DType::fp64});
-  return sums[1] / std::max(sums[0], 1.0);
+  if (sums[0] == 0) {
+    throw ConfigError(concat("--eval-data: no token of its first ", num_steps,
+                             " batches is to be predicted: all of them are masked, as prompts "
+                             "are; valid: data with text or completions in them"));
+  }
+  return sums[1] / sums[0];
 }
 
 }  // namespace argosy

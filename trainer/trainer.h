@@ -55,6 +55,7 @@ class Trainer {
   StepResult step(const TokenSource& source, const SampleOrder& order, int64_t step, double lr);
 
   // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size.
+  // Throws ConfigError when all are masked.
   double evaluate(const TokenSource& source, const SampleOrder& order, int64_t num_steps);
 
   const LayerContext& context() const { return context_; }

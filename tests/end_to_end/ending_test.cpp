@@ -18,9 +18,9 @@ class Ending : public ProgramTest {
 
   // A job without end; once it has done a few steps, `action` with $pid (mpirun), then its end.
   // Prints the seconds from one to the other.
-  ProgramResult interrupt(const std::string& action) const {
+  ProgramResult interrupt(const std::string& action, const std::string& options = "") const {
     return shell(
-        launch("plan.json", "run", 1000000) +
+        launch("plan.json", "run", 1000000, options) +
         "& pid=$!\n"
         "until [[ $(wc -l 2>/dev/null <run/metrics.jsonl) -ge 3 ]]; do sleep 0.05; done\n" +
         action +
@@ -54,7 +54,6 @@ TEST_F(Ending, DoneLeavesAWholeRunFolder) {
   EXPECT_EQ(status("run", "exit_code"), "0");
   EXPECT_EQ(status("run", "step"), "3");
   EXPECT_NE(status("run", "ended"), "null");
-  EXPECT_TRUE(contains(result.out, "step 3/3 | loss ")) << result.out;
   EXPECT_TRUE(contains(result.out, "step 3/3 | loss ")) << result.out;
   // run.cfg alone repeats the run.
   succeed("sed s/^run-dir.*/run-dir=repeated/ run/run.cfg >again.cfg");
@@ -91,6 +90,15 @@ TEST_F(Ending, StopSignalSavesAndAsksToBeRequeued) {
   EXPECT_FALSE(contains(resumed.out, concat("step ", step, "/"))) << resumed.out;
   EXPECT_EQ(metrics("run").size(), static_cast<size_t>(step) + 2);
   EXPECT_EQ(status("run", "state"), "\"done\"");
+}
+
+TEST_F(Ending, StopSignalSavesWhateverCheckpointEverySays) {
+  make_two_rank_plan();
+  const ProgramResult result = interrupt("kill -USR1 $pid", "--checkpoint-every 0");
+  EXPECT_EQ(result.exit_code, kExitRequeue) << result.out << result.err;
+  EXPECT_EQ(status("run", "state"), "\"requeue\"");
+  const ProgramResult inspected = succeed("argosy-checkpoint verify run");
+  EXPECT_TRUE(contains(inspected.out, "ok: ")) << inspected.out;
 }
 
 TEST_F(Ending, DeathOfARankEndsTheJob) {

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "planner/spec/check.h"
+#include "planner/spec/json.h"
 #include "tests/end_to_end/programs.h"
 
 namespace argosy {
@@ -73,6 +74,19 @@ TEST_F(Learning, LoraLeavesItsBaseAlone) {
       "argosy-train --plan dense_fp32.json --data other.txt --run-dir base --steps 1 "
       "--init dense_fp32 --checkpoint-every 0");
   EXPECT_NEAR(steps.front().loss, metrics("base").front().loss, 1e-5 * steps.front().loss);
+}
+
+// Whatever the layout of the run was, generating takes one rank and one stage.
+TEST_F(Learning, GeneratesAfterAnInterleavedSchedule) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  Json plan = Json::parse(read("plan.json"));
+  plan["schedule"] = "interleaved";
+  plan["virtual_stages"] = 2;
+  plan["layers_per_stage"] = {1, 1};
+  plan["predicted"]["stages"] = Json::array();
+  write("plan.json", plan.dump());
+  succeed("argosy-train --plan plan.json --data text.txt --run-dir run --steps 1");
+  succeed("argosy-train --run-dir run --generate 'the ' --max-new-tokens 1");
 }
 
 TEST_F(Learning, HelpNamesTheOptions) {

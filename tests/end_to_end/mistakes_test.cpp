@@ -66,6 +66,7 @@ TEST_F(Mistakes, OfOptions) {
   expect_option_mistake("--beta1 1", {"--beta1: 1", "below 1"});
   expect_option_mistake("--eps 0", {"--eps: 0", "above 0"});
   expect_option_mistake("--eval-steps 0", {"--eval-steps: 0", "at least 1"});
+  expect_option_mistake("--eval-every 2", {"--eval-every: 2", "--eval-data"});
   expect_option_mistake("--checkpoint-every=-2", {"--checkpoint-every: -2", "at least 0"});
   expect_option_mistake("--lr-schedule sine", {"--lr-schedule: 'sine'", "cosine"});
   expect_option_mistake("--precision fp7", {"--precision: 'fp7'", "bf16"});
@@ -169,6 +170,10 @@ TEST_F(Mistakes, OfRunFoldersAndCheckpoints) {
   write("hf/config.json", "{}");
   expect("--plan plan.json --run-dir new --init hf", {"--init", "hf", "not supported yet"});
   expect("--plan plan.json --run-dir new --init none", {"--init", "none", "no checkpoint here"});
+  make_plan("lora.json", "dense.json", 1, "tp=1", "--precision fp32 --task lora");
+  succeed("argosy-train --plan lora.json --data text.txt --steps 1 --run-dir lora");
+  expect("--plan plan.json --run-dir lora --resume auto", {"--resume", "was frozen", "--init"});
+  expect("--plan lora.json --run-dir dense --resume auto", {"--resume", "lora_A", "another model"});
   EXPECT_EQ(read("dense/plan.json"), plan) << "a run that was not started left its plan";
   EXPECT_EQ(read("dense/status.json"), status);
 }
@@ -185,6 +190,15 @@ TEST_F(Mistakes, OnManyRanks) {
   expect_mistake(launch("four.json", "new", 3, "--init dense"), {"--init", "another model"});
   expect_mistake("argosy-launch --plan four.json -- --run-dir dense --generate Once",
                  {"--generate runs on one rank, but 4"});
+}
+
+// One rank sees them, as where a machine has another --config file: the others do not wait for it.
+TEST_F(Mistakes, OnOneRankOfMany) {
+  make_plan("two.json", "dense.json", 2, "dp=2,tp=1,pp=1");
+  const std::string rank = "-np 1 argosy-train --plan two.json --data text.txt --run-dir new ";
+  const std::string ranks = "mpirun --allow-run-as-root --oversubscribe " + rank + "--steps 9 : ";
+  expect_mistake(ranks + rank + "--steps 9 --config none.cfg", {"rank 1: --config", "none.cfg"});
+  expect_mistake(ranks + rank + "--steps 8", {"rank 1: ", "not those of rank 0"});
 }
 
 TEST_F(Mistakes, OfGeneratingAndMeasuring) {

@@ -178,7 +178,8 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake(kSmall + "--precision int4", "int4");
   expect_mistake(kSmall + "--objective fun", "fun");
   expect_mistake(kSmall + "--lora-rank 4", "--lora-rank");
-  expect_mistake(kSmall + "--task lora --lora-targets nothing", "--lora-targets: lora: target 'nothing'");
+  expect_mistake(kSmall + "--task lora --lora-targets nothing",
+                 "--lora-targets: lora: target 'nothing'");
   expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
   expect_mistake(kSmall + "--fix speed=9", "speed");
   expect_mistake(kSmall + "--score runs.csv", "score");

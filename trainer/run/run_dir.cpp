@@ -123,4 +123,19 @@ void RunDir::write_status(RunState state, int exit_code, int64_t step,
   write_text_file(path_ / "status.json", dump(status, 2) + "\n");
 }
 
+void write_failure_of_rank(const std::filesystem::path& run_dir, int exit_code,
+                           std::string_view message) noexcept {
+  try {
+    const std::filesystem::path path = run_dir / "status.json";
+    Json status = parse_json(read_text_file(path), path.string());
+    if (status.at("state") != to_string(RunState::running)) return;
+    status["state"] = to_string(RunState::failed);
+    status["exit_code"] = exit_code;
+    status["message"] = message;
+    status["ended"] = utc_now();
+    write_text_file(path, dump(status, 2) + "\n");
+  } catch (const std::exception&) {  // no such folder, or none that this machine can write to
+  }
+}
+
 }  // namespace argosy

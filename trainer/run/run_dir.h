@@ -55,4 +55,9 @@ class RunDir {
   std::ofstream metrics_, events_;
 };
 
+// For a rank that fails while rank 0 waits for it: a status.json that says "running" becomes
+// "failed". Leaves any other as it is, and throws nothing: there is a failure to tell already.
+void write_failure_of_rank(const std::filesystem::path& run_dir, int exit_code,
+                           std::string_view message) noexcept;
+
 }  // namespace argosy

@@ -138,5 +138,23 @@ TEST_F(RunDirTest, EventsAreAppendedAcrossRuns) {
   EXPECT_EQ(first["message"], "line one\nline two");
 }
 
+TEST_F(RunDirTest, RankThatFailsAloneSaysSo) {
+  RunDir run(path_, false);
+  run.write_status(RunState::running, 0, 7, "");
+  write_failure_of_rank(path_, 1, "rank 3: out of memory");
+  Json status = Json::parse(read("status.json"));
+  EXPECT_EQ(status["state"], "failed");
+  EXPECT_EQ(status["exit_code"], 1);
+  EXPECT_EQ(status["step"], 7);
+  EXPECT_EQ(status["message"], "rank 3: out of memory");
+  EXPECT_TRUE(status["ended"].is_string());
+
+  // Rank 0 was first, or there is nothing to write to.
+  write_failure_of_rank(path_, 1, "rank 2: later");
+  EXPECT_EQ(Json::parse(read("status.json"))["message"], "rank 3: out of memory");
+  write_failure_of_rank(root_ / "none", 1, "rank 2");
+  EXPECT_FALSE(std::filesystem::exists(root_ / "none"));
+}
+
 }  // namespace
 }  // namespace argosy
