@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "planner/spec/check.h"
 #include "planner/spec/layout.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/schedule.h"
@@ -38,8 +39,6 @@ void record(Ledger& ledger, const Pass& pass) {
 // Activations of one rank through a step.
 class ActivationWalk {
  public:
-  ActivationWalk(const Plan& plan, const RankShape& shape) : plan_(plan), shape_(shape) {}
-
   void forward(const std::vector<LayerWork>& layers) {
     for (const LayerWork& work : layers) alive_bytes_ += work.saved_bytes;
     peak_bytes_ = std::max(peak_bytes_, alive_bytes_);
@@ -47,26 +46,50 @@ class ActivationWalk {
 
   void backward(const std::vector<LayerWork>& layers) {
     for (size_t i = layers.size(); i-- > 0;) {
-      peak_bytes_ = std::max(peak_bytes_, alive_bytes_ + recomputed_bytes(layers[i].layer));
+      peak_bytes_ = std::max(peak_bytes_, alive_bytes_ + layers[i].backward_extra_bytes);
       alive_bytes_ -= layers[i].saved_bytes;
     }
+  }
+
+  void backward_input(const std::vector<LayerWork>& layers) {
+    for (size_t i = layers.size(); i-- > 0;) {
+      peak_bytes_ = std::max(peak_bytes_, alive_bytes_ + layers[i].backward_input_extra_bytes);
+      alive_bytes_ += layers[i].deferred_bytes - layers[i].saved_bytes;
+    }
+  }
+
+  void backward_weight(const std::vector<LayerWork>& layers) {
+    for (const LayerWork& work : layers) alive_bytes_ -= work.deferred_bytes;
   }
 
   int64_t peak_bytes() const { return peak_bytes_; }
 
  private:
-  // What running a block again adds: all that it keeps but its input, which is there already.
-  int64_t recomputed_bytes(int layer) const {
-    if (layer < 0 || layer >= plan_.model.num_layers) return 0;
-    const auto i = static_cast<size_t>(layer);
-    if (plan_.recompute[i] != Recompute::full) return 0;
-    return block_saved_bytes(shape_, plan_.model.layer_is_moe[i]) - shape_.split_bytes();
-  }
-
-  const Plan& plan_;
-  const RankShape& shape_;
   int64_t alive_bytes_ = 0, peak_bytes_ = 0;
 };
+
+// The products that a split backward puts off are counted with its first half: a step has both.
+void record_compute(Ledger& ledger, ActivationWalk& activations, ActionKind kind,
+                    const std::vector<LayerWork>& layers) {
+  const auto record_all = [&](Pass LayerWork::*pass) {
+    for (const LayerWork& work : layers) record(ledger, work.*pass);
+  };
+  switch (kind) {
+    case ActionKind::forward:
+      record_all(&LayerWork::forward);
+      return activations.forward(layers);
+    case ActionKind::backward:
+      record_all(&LayerWork::backward);
+      return activations.backward(layers);
+    case ActionKind::backward_input:
+      record_all(&LayerWork::backward);
+      return activations.backward_input(layers);
+    case ActionKind::backward_weight:
+      return activations.backward_weight(layers);
+    default:
+      CHECK(false, "not a compute action");
+  }
+}
 
 // Activations and their gradients are sent as the layers have them: (s, H)e.
 void record_transfer(Ledger& ledger, const Action& action, int64_t bytes) {
@@ -89,21 +112,14 @@ Ledger predict_ledger(const Plan& plan, int64_t rank) {
       if (work.saved_bytes > 0) ledger.saved_bytes[work.layer] = work.saved_bytes;
     }
   }
-  ActivationWalk activations(plan, shape);
+  ActivationWalk activations;
   const Schedule schedule = build_schedule(plan);
   for (const Action& action : schedule.actions[static_cast<size_t>(at.pp)]) {
     if (!is_compute(action.kind)) {
       record_transfer(ledger, action, shape.split_bytes());
       continue;
     }
-    const std::vector<LayerWork>& layers = layers_of.at(action.stage);
-    const bool is_forward = action.kind == ActionKind::forward;
-    for (const LayerWork& work : layers) record(ledger, is_forward ? work.forward : work.backward);
-    if (is_forward) {
-      activations.forward(layers);
-    } else {
-      activations.backward(layers);
-    }
+    record_compute(ledger, activations, action.kind, layers_of.at(action.stage));
   }
   record(ledger, step_work(plan, rank));
   ledger.activation_peak_bytes = activations.peak_bytes();

@@ -36,9 +36,6 @@ void require_divides(const char* degree_name, int64_t degree, const char* size_n
 }
 
 void require_supported(const Plan& plan) {
-  require(plan.schedule != ScheduleKind::zb_h1 && plan.schedule != ScheduleKind::zb_v,
-          "schedule=", to_string(plan.schedule),
-          " is not supported yet; valid: gpipe, 1f1b, interleaved");
   require(plan.zero_stage == 0 || plan.zero_stage == 1, "zero_stage=", plan.zero_stage,
           " is not supported yet; valid: 0, 1");
   require(plan.precision != Precision::fp8,

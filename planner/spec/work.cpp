@@ -41,6 +41,8 @@ LayerWork block_work(const Shapes& shapes, bool is_moe, Recompute recompute) {
     work.saved_bytes -= attention_result_bytes(shapes.rank);
   }
   append(work.backward, block_backward(shapes.rank, is_moe));
+  work.backward_weight = block_backward_weight(shapes.rank, is_moe);
+  set_backward_memory(work, shapes.rank, is_moe, recompute);
   // The share of one of the ranks: copies of key/value heads are no model FLOPs.
   const int64_t ranks = shapes.rank.tp * shapes.rank.cp;
   work.model_flops = block_model_flops(shapes.whole, is_moe) / ranks;

@@ -32,8 +32,13 @@
 //   the loss with respect to the
 //              normed hidden state (s,H)e: the head runs its own backward inside forward, in chunks
 //              of tokens, so that logits never exist as a whole.
-//   Inside a stage the input of a block is the output of the one before it: kept once, by the block
-//   whose input it is.
+//   Split backward (zb-h1, zb-v): between backward_input and backward_weight of a stage, what the
+//   gradients of its Linears read: of each that is trained or adapted, the gradient of its output,
+//   its input (q, k, v share one (n,H)e, so do gate and up), and of an adapter x A^T and its
+//   gradient. Of these the attention output (unless recomputation is selective), expert inputs and
+//   x A^T were kept already; the others are new. Router, shared gate, norms, biases and embedding
+//   are not put off, and the head's gradients are done. Inside a stage the input of a block is the
+//   output of the one before it: kept once, by the block whose input it is.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +75,11 @@ struct Pass {
 struct LayerWork {
   int layer = 0;           // -1: embedding, num_layers: final norm and head
   Pass forward, backward;  // backward includes what `recompute` runs again
+  Pass backward_weight;    // the part of backward that a split backward puts off
   int64_t saved_bytes = 0;
+  // Kept beside what was alive before, at most, while backward or backward_input runs.
+  int64_t backward_extra_bytes = 0, backward_input_extra_bytes = 0;
+  int64_t deferred_bytes = 0;   // kept from backward_input to backward_weight
   int64_t workspace_bytes = 0;  // largest scratch at once, an upper bound
   int64_t model_flops =
       0;  // forward and backward as MFU counts them: no recomputation, causal half of attention

@@ -153,6 +153,33 @@ int64_t attention_workspace_bytes(const RankShape& shape) {
          adapters;
 }
 
+}  // namespace
+
+DeferredBytes attention_deferred_bytes(const RankShape& shape, Recompute recompute) {
+  const AttentionWork attention = attention_linears(shape);
+  DeferredBytes bytes;
+  bool reads_input = false;
+  for (const LinearWork* l : {&attention.q, &attention.k, &attention.v}) {
+    add_deferred(bytes, *l);
+    reads_input = reads_input || l->reads_input_in_backward();
+  }
+  if (reads_input) bytes.added += shape.full_bytes();
+  add_deferred(bytes, attention.o);
+  if (attention.o.reads_input_in_backward()) {
+    (recompute == Recompute::selective ? bytes.added : bytes.kept) += query_bytes(shape);
+  }
+  return bytes;
+}
+
+void add_attention_backward_weight(Pass& pass, const RankShape& shape) {
+  const AttentionWork attention = attention_linears(shape);
+  for (const LinearWork* l : {&attention.o, &attention.q, &attention.k, &attention.v}) {
+    add_backward_weight(pass, *l);
+  }
+}
+
+namespace {
+
 MlpWork mlp_linears(const RankShape& shape, int64_t width, TensorRole gate, TensorRole up,
                     TensorRole down) {
   MlpWork mlp;

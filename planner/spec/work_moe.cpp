@@ -138,6 +138,26 @@ int64_t moe_saved_bytes(const RankShape& shape) {
   return bytes;
 }
 
+DeferredBytes moe_deferred_bytes(const RankShape& shape) {
+  const ExpertWork experts = expert_linears(shape);
+  DeferredBytes bytes;
+  if (shape.shared_ffn > 0) bytes = mlp_deferred_bytes(shape, shared_mlp(shape));
+  for (const LinearWork* l : {&experts.gate, &experts.up, &experts.down}) add_deferred(bytes, *l);
+  if (experts.gate.reads_input_in_backward() || experts.up.reads_input_in_backward()) {
+    bytes.kept += expert_input_bytes(shape);
+  }
+  if (experts.down.reads_input_in_backward()) bytes.added += expert_width_bytes(shape);
+  return bytes;
+}
+
+void add_moe_backward_weight(Pass& pass, const RankShape& shape) {
+  const ExpertWork experts = expert_linears(shape);
+  for (const LinearWork* l : {&experts.down, &experts.gate, &experts.up}) {
+    add_backward_weight(pass, *l);
+  }
+  if (shape.shared_ffn > 0) add_mlp_backward_weight(pass, shared_mlp(shape));
+}
+
 // In backward, at most: rows and their gradients on both sides of the exchange, the activation and
 // the gradients of gate and up, adapters, the router's gradients; or the shared expert alone.
 int64_t moe_workspace_bytes(const RankShape& shape) {

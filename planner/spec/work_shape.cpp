@@ -125,6 +125,14 @@ void add_backward(Pass& pass, const LinearWork& l) {
   }
 }
 
+void add_backward_weight(Pass& pass, const LinearWork& l) {
+  for (const auto& [rows, count] : l.groups) {
+    if (l.is_trainable) add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count);
+    add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);
+    add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);
+  }
+}
+
 void append(Pass& pass, const Pass& more) {
   pass.ops.insert(pass.ops.end(), more.ops.begin(), more.ops.end());
   pass.collectives.insert(pass.collectives.end(), more.collectives.begin(), more.collectives.end());

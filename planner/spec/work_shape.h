@@ -59,6 +59,7 @@ struct LinearWork {
   bool reads_input_in_backward() const { return is_trainable || lora_rank > 0; }
   int64_t num_rows() const;
   int64_t adapter_bytes() const { return num_rows() * lora_rank * element_bytes; }  // x A^T
+  int64_t output_bytes() const { return num_rows() * outputs * element_bytes; }
 };
 LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t inputs,
                   int64_t outputs);
@@ -70,6 +71,7 @@ void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t e
 void add_memory(Pass& pass, int64_t bytes);
 void add_forward(Pass& pass, const LinearWork& linear);
 void add_backward(Pass& pass, const LinearWork& linear);
+void add_backward_weight(Pass& pass, const LinearWork& linear);  // the part of it that can wait
 void append(Pass& pass, const Pass& more);
 
 // Nothing in a group of one rank.
@@ -82,6 +84,15 @@ void add_tp_reduce(Pass& pass, const RankShape& shape);
 
 int64_t pass_flops(const Pass& pass);
 
+// A gated (or GPT-2's plain) MLP on (n, width): the dense one, and the shared expert of a MoE.
+struct MlpWork {
+  std::vector<LinearWork> in;  // gate and up, or up alone
+  LinearWork down;
+  int64_t width = 0;
+};
+MlpWork dense_mlp(const RankShape& shape);
+MlpWork shared_mlp(const RankShape& shape);
+
 // The layers. Blocks: `is_moe` says which MLP; passes are without recomputation.
 Pass block_forward(const RankShape& shape, bool is_moe);
 // What Recompute::selective runs again, and what it does not keep.
@@ -90,6 +101,22 @@ int64_t attention_result_bytes(const RankShape& shape);
 Pass block_backward(const RankShape& shape, bool is_moe);
 int64_t block_saved_bytes(const RankShape& shape, bool is_moe);
 int64_t block_workspace_bytes(const RankShape& shape, bool is_moe);
+
+// What a split backward pass keeps until the weights' gradients are made: what forward kept anyway,
+// and what the first half adds.
+struct DeferredBytes {
+  int64_t kept = 0, added = 0;
+};
+void add_deferred(DeferredBytes& bytes, const LinearWork& linear);  // but for the Linear's input
+DeferredBytes attention_deferred_bytes(const RankShape& shape, Recompute recompute);
+DeferredBytes mlp_deferred_bytes(const RankShape& shape, const MlpWork& mlp);
+DeferredBytes moe_deferred_bytes(const RankShape& shape);
+Pass block_backward_weight(const RankShape& shape, bool is_moe);
+void add_attention_backward_weight(Pass& pass, const RankShape& shape);
+void add_mlp_backward_weight(Pass& pass, const MlpWork& mlp);
+void add_moe_backward_weight(Pass& pass, const RankShape& shape);
+// Fills deferred_bytes and both extras of a block.
+void set_backward_memory(LayerWork& work, const RankShape& shape, bool is_moe, Recompute recompute);
 
 Pass embedding_forward(const RankShape& shape);
 Pass embedding_backward(const RankShape& shape);
@@ -105,14 +132,6 @@ void add_moe_backward(Pass& pass, const RankShape& shape);
 int64_t moe_saved_bytes(const RankShape& shape);
 int64_t moe_workspace_bytes(const RankShape& shape);
 
-// A gated (or GPT-2's plain) MLP on (n, width): the dense one, and the shared expert of a MoE.
-struct MlpWork {
-  std::vector<LinearWork> in;  // gate and up, or up alone
-  LinearWork down;
-  int64_t width = 0;
-};
-MlpWork dense_mlp(const RankShape& shape);
-MlpWork shared_mlp(const RankShape& shape);
 // Gather, products, activation, reduce. The norm before it is not included.
 void add_mlp_forward(Pass& pass, const RankShape& shape, const MlpWork& mlp);
 void add_mlp_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp);

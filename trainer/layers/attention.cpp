@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "trainer/layers/context_attention.h"
+#include "trainer/layers/deferred.h"
 #include "trainer/layers/tensor_parallel.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/norm.h"
@@ -160,7 +161,8 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
         keeps_result_ ? state.result
                       : attend(ctx, microbatch, q, k, state.v, MemoryCategory::workspace);
     const Tensor dout = ctx.scratch({n, heads_ * head_dim_});
-    o_.backward(ctx, gather_tokens(ctx, gradient), result.out, state.o_lora, dout, false);
+    o_.backward(ctx, gather_gradient(ctx, gradient, o_.needs_input()), result.out, state.o_lora,
+                dout, false);
     attend_backward(ctx, microbatch, dout, q, k, state.v, result, dq, dk, dv);
   }
   ready_backward(ctx, microbatch, rope, state.q, state.q_rms, q_norm_, dq);

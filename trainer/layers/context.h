@@ -11,6 +11,8 @@
 
 namespace argosy {
 
+class DeferredWeightGradients;
+
 // Letters used for shapes in this folder: B sequences and T tokens a sequence of the micro-batch, n
 // = B*T/cp tokens of this rank before and s after the sequence-parallel split (n/tp, or n without
 // it), H hidden size, D head size, hq and hk query and key/value heads of this rank, F MLP width of
@@ -19,6 +21,8 @@ struct LayerContext {
   DeviceContext& device;
   ProcessGroups& groups;
   const Plan& plan;
+  // In the first half of a split backward pass: where weight gradients go. Null: done at once.
+  DeferredWeightGradients* deferred = nullptr;
 
   DType compute() const { return compute_dtype(plan.precision); }
   DType statistic() const { return statistic_dtype(plan.precision); }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/linear.h"
 
+#include "trainer/layers/deferred.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/matmul.h"
 
@@ -29,15 +30,13 @@ void Linear::forward(const LayerContext& ctx, const Tensor& x, const Tensor& y,
 void Linear::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& x,
                       const Tensor& adapter_state, const Tensor& dx, bool accumulate) const {
   ops::matmul_nn(ctx.device, dy, weight_->value, dx, {.accumulate = accumulate});
-  if (weight_->grad.defined())
-    ops::matmul_tn(ctx.device, dy, x, weight_->grad, {.accumulate = true});
+  if (weight_->grad.defined()) add_weight_gradient(ctx, *weight_, dy, x);
   if (bias_ != nullptr && bias_->grad.defined()) ops::bias_backward(ctx.device, dy, bias_->grad);
   if (!has_adapter()) return;
   const Tensor du = ctx.scratch(adapter_state.shape());  // (m, r)
   ops::matmul_nn(ctx.device, dy, lora_b_->value, du, {.alpha = lora_scale_});
-  ops::matmul_tn(ctx.device, dy, adapter_state, lora_b_->grad,
-                 {.accumulate = true, .alpha = lora_scale_});
-  ops::matmul_tn(ctx.device, du, x, lora_a_->grad, {.accumulate = true});
+  add_weight_gradient(ctx, *lora_b_, dy, adapter_state, lora_scale_);
+  add_weight_gradient(ctx, *lora_a_, du, x);
   ops::matmul_nn(ctx.device, du, lora_a_->value, dx, {.accumulate = true});
 }
 

@@ -30,7 +30,8 @@ class Linear {
   // without adapter.
   void forward(const LayerContext& ctx, const Tensor& x, const Tensor& y, Tensor* adapter_state,
                MemoryCategory category) const;
-  // dx (m, in) = dy W, or += with accumulate. x may be undefined when !needs_input().
+  // dx (m, in) = dy W, or += with accumulate. x may be undefined when !needs_input(); otherwise it
+  // and dy must not change afterwards when ctx.deferred puts the weight's gradient off.
   void backward(const LayerContext& ctx, const Tensor& dy, const Tensor& x,
                 const Tensor& adapter_state, const Tensor& dx, bool accumulate) const;
 

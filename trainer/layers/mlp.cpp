@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/mlp.h"
 
+#include "trainer/layers/deferred.h"
 #include "trainer/layers/tensor_parallel.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/elementwise.h"
@@ -54,9 +55,12 @@ Tensor Mlp::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& in
     } else {
       ops::gelu_forward(ctx.device, state.up, activated);
     }
-    down_.backward(ctx, gather_tokens(ctx, dy), activated, state.down_lora, dup, false);
+    down_.backward(ctx, gather_gradient(ctx, dy, down_.needs_input()), activated, state.down_lora,
+                   dup, false);
     if (gate_) {
-      dgate = activated;  // its memory is free now
+      // The memory of `activated` is free now, unless the gradient of down is still to read it.
+      const bool is_kept = ctx.deferred != nullptr && down_.needs_input();
+      dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
       const Tensor dactivated = dup;
       ops::swiglu_backward(ctx.device, dactivated, state.gate, state.up, dgate, dup);
     } else {

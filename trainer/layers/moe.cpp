@@ -176,7 +176,9 @@ Tensor Moe::run_experts_backward(const LayerContext& ctx, const Tensor& dout,
                               activated.rows(offsets[e], offsets[e + 1]), state.lora[e].down_lora,
                               dup.rows(offsets[e], offsets[e + 1]), false);
   }
-  const Tensor& dgate = activated;  // its memory is free now
+  // The memory of `activated` is free now, unless the gradients of down are still to read it.
+  const bool is_kept = ctx.deferred != nullptr && experts_.front().down.needs_input();
+  const Tensor dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
   ops::swiglu_backward(ctx.device, dup, state.gate, state.up, dgate, dup);
   Tensor dx = ctx.scratch(state.expert_input.shape());  // (R, H)
   for (size_t e = 0; e < experts_.size(); ++e) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "trainer/layers/deferred.h"
+
 namespace argosy {
 
 namespace {
@@ -67,9 +69,9 @@ class Run {
       case ActionKind::backward:
         return backward(action);
       case ActionKind::backward_input:
+        return backward(action);
       case ActionKind::backward_weight:
-        CHECK(false, to_string(action), ": the backward pass is not split yet");
-        return;
+        return backward_weight(action);
       case ActionKind::recv_activation:
         return post_receive(action, action.stage - 1);
       case ActionKind::recv_gradient:
@@ -102,10 +104,18 @@ class Run {
     if (!stage.is_last())
       gradient = take({ActionKind::recv_gradient, action.stage, action.microbatch});
     const double begin_s = begin(action);
-    gradient = stage.backward(ctx_, microbatches_[m], &states_[index][m], std::move(gradient));
+    LayerContext ctx = ctx_;
+    if (action.kind == ActionKind::backward_input) ctx.deferred = &deferred_[action.stage][m];
+    gradient = stage.backward(ctx, microbatches_[m], &states_[index][m], std::move(gradient));
     record(to_string(action), begin_s);
     if (gradient.defined())
       finished_[{ActionKind::send_gradient, action.stage, action.microbatch}] = gradient;
+  }
+
+  void backward_weight(const Action& action) {
+    const double begin_s = begin(action);
+    deferred_[action.stage][static_cast<size_t>(action.microbatch)].run(ctx_);
+    record(to_string(action), begin_s);
   }
 
   // The tensor that `receive` would bring: from a stage of this rank it is there already.
@@ -179,7 +189,8 @@ class Run {
   const ComputeHook& hook_;
   std::vector<size_t> index_of_stage_;           // [stage of the schedule], of those on this rank
   std::vector<std::vector<StageState>> states_;  // [stage of this rank][micro-batch]
-  std::map<Action, Tensor> finished_;            // by the send that takes it, or would
+  std::map<int, std::map<size_t, DeferredWeightGradients>> deferred_;  // [stage][micro-batch]
+  std::map<Action, Tensor> finished_;  // by the send that takes it, or would
   std::map<Action, Transfer> receives_;
   std::list<Transfer> sends_;
   Clock::time_point start_;
