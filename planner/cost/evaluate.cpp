@@ -20,13 +20,14 @@ std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
   return durations;
 }
 
-double exposed_communication_s(const std::vector<StageTime>& times, int64_t num_microbatches) {
+double exposed_communication_s(const std::vector<StageTime>& times, int64_t num_microbatches,
+                               int64_t num_ranks) {
   double seconds = 0;
   for (const StageTime& time : times) {
     seconds +=
         static_cast<double>(num_microbatches) * time.communication_s + time.step_communication_s;
   }
-  return seconds / static_cast<double>(times.size());
+  return seconds / static_cast<double>(num_ranks);
 }
 
 void predict_rates(const Job& job, Plan& plan) {
@@ -81,16 +82,16 @@ Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memo
   const Timeline timeline = predicted_timeline(plan);
   p.step_s = timeline.step_s;
   p.bubble_fraction = bubble_fraction(timeline, static_cast<int>(plan.mesh.pp));
-  p.exposed_comm_s = exposed_communication_s(times, plan.num_microbatches());
+  p.exposed_comm_s = exposed_communication_s(times, plan.num_microbatches(), plan.mesh.pp);
   predict_rates(job, plan);
-  predict_totals(job, busy_s(times, plan.num_microbatches()), p);
+  predict_totals(job, busy_s(times, plan.num_microbatches(), plan.mesh.pp), p);
   return plan;
 }
 
 Verdict evaluate(const Job& job, const Candidate& candidate, LayerCostCache& cache) {
   Verdict verdict;
   validate(to_plan(job, candidate));
-  const std::vector<StageLayers> stages = stage_layers(job.model, candidate.mesh.pp);
+  const std::vector<StageLayers> stages = stage_layers(job.model, candidate.num_stages());
   const LayerCosts& costs = cache.costs(candidate);
   const ElementTable& elements = cache.elements(candidate);
   const StageMemory memory = fullest_stage(job, candidate, stages, elements, costs);

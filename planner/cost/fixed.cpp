@@ -48,11 +48,10 @@ bool flag(std::string_view key, std::string_view text) {
 }
 
 ScheduleKind schedule(std::string_view key, std::string_view text) {
-  for (const char* later : {"interleaved", "zb-h1", "zb-v", "dualpipe-v"}) {
-    if (text == later) {
-      throw ConfigError(
-          concat("--fix: ", key, "=", text, " is not supported yet; valid: gpipe, 1f1b"));
-    }
+  if (text == "dualpipe-v") {
+    throw ConfigError(concat("--fix: ", key, "=", text,
+                             " is not supported yet; zb-v is the V-shaped "
+                             "schedule; valid: gpipe, 1f1b, interleaved, zb-h1, zb-v"));
   }
   return schedule_from_string(text, "--fix: schedule");
 }
@@ -77,7 +76,9 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
     fixed.micro_batch = positive(key, value);
   } else if (key == "etp") {
     fixed.etp = positive(key, value);
-  } else if (key == "cp" || key == "virtual_stages") {
+  } else if (key == "virtual_stages") {
+    fixed.virtual_stages = positive(key, value);
+  } else if (key == "cp") {
     require_one(key, value);
   } else if (key == "zero" || key == "zero_stage") {
     fixed.zero_stage = zero_stage(key, value);
@@ -151,6 +152,13 @@ std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices) {
   return num_devices / (*fixed.tp * *fixed.pp);
 }
 
+int64_t fixed_virtual_stages(const Fixed& fixed) {
+  if (fixed.virtual_stages) return *fixed.virtual_stages;
+  const bool is_many =
+      fixed.schedule == ScheduleKind::interleaved || fixed.schedule == ScheduleKind::zb_v;
+  return is_many ? 2 : 1;
+}
+
 void check_fixed(const Job& job, const Fixed& fixed) {
   check_degrees(fixed, job.num_devices());
   check_batch(job, fixed);
@@ -170,6 +178,9 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   candidate.sequence_parallel =
       candidate.mesh.tp > 1 && fixed.sequence_parallel.value_or(candidate.mesh.tp > 1);
   candidate.micro_batch = fixed.micro_batch.value_or(candidate.mesh.tp);
+  candidate.virtual_stages = fixed_virtual_stages(fixed);
+  candidate.schedule = fixed.schedule.value_or(
+      candidate.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b);
   Job probe = job;
   probe.global_batch = candidate.mesh.dp * candidate.micro_batch;
   try {

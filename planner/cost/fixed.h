@@ -13,7 +13,7 @@
 namespace argosy {
 
 struct Fixed {
-  std::optional<int64_t> tp, pp, dp, ep, etp, micro_batch;
+  std::optional<int64_t> tp, pp, dp, ep, etp, micro_batch, virtual_stages;
   std::optional<int> zero_stage;
   std::optional<ScheduleKind> schedule;
   std::optional<Recompute> recompute;
@@ -27,6 +27,9 @@ Fixed parse_fixed(std::string_view text);
 // Throws ConfigError if no candidate of the job can have these values: degrees that do not multiply
 // to the devices, experts that a dense model does not have, and so on.
 void check_fixed(const Job& job, const Fixed& fixed);
+
+// What virtual_stages is where it is not fixed: 2 for interleaved and zb-v, else 1.
+int64_t fixed_virtual_stages(const Fixed& fixed);
 
 // The degree dp, if the fixed values leave one choice.
 std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices);

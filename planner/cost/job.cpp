@@ -30,7 +30,8 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   plan.seq_len = job.seq_len;
   plan.precision = job.precision;
   plan.schedule = candidate.schedule;
-  plan.layers_per_stage = default_layers_per_stage(job.model.num_layers, candidate.mesh.pp);
+  plan.virtual_stages = candidate.virtual_stages;
+  plan.layers_per_stage = default_layers_per_stage(job.model.num_layers, candidate.num_stages());
   plan.recompute.assign(static_cast<size_t>(job.model.num_layers), candidate.recompute);
   plan.task = job.task;
   plan.optimizer = job.optimizer;

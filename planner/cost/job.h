@@ -41,6 +41,9 @@ struct Candidate {
   Recompute recompute = Recompute::none;
   int zero_stage = 0;
   ScheduleKind schedule = ScheduleKind::one_f_one_b;
+  int64_t virtual_stages = 1;
+
+  int64_t num_stages() const { return mesh.pp * virtual_stages; }
 };
 
 // The plan without its prediction.

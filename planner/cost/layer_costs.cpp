@@ -25,6 +25,8 @@ bool has_dense(const ModelSpec& model) {
 Plan probe_plan(const Job& job, const Candidate& candidate) {
   Candidate probe = candidate;
   probe.mesh.pp = 1;
+  probe.schedule = ScheduleKind::one_f_one_b;
+  probe.virtual_stages = 1;
   probe.mesh.dp = 1;
   while (probe.mesh.stage_size() % (probe.mesh.ep * probe.mesh.etp) != 0) ++probe.mesh.dp;
   Job small;
@@ -65,6 +67,10 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
     LayerCost& cost = costs[index(kind_of(probe.model, work.layer))];
     cost.forward_s = compute_seconds(work.forward, job.cluster.accelerator, job.precision);
     cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
+    cost.backward_weight_s =
+        compute_seconds(work.backward_weight, job.cluster.accelerator, job.precision);
+    cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
+    cost.deferred_bytes = work.deferred_bytes;
     cost.forward_collectives = work.forward.collectives;
     cost.backward_collectives = work.backward.collectives;
     cost.saved_bytes = work.saved_bytes;

@@ -25,9 +25,12 @@ inline constexpr size_t kNumLayerKinds = 4;
 // One layer, one micro-batch, the rank with the longest part of the vocabulary.
 struct LayerCost {
   double forward_s = 0, backward_s = 0;  // ops alone
+  double backward_weight_s = 0;          // the part of backward_s that a split backward puts off
   std::vector<CollectiveWork> forward_collectives, backward_collectives;
   int64_t saved_bytes = 0;
   int64_t recomputed_bytes = 0;  // kept beside them while backward runs forward again
+  // Of a split backward: kept beside what was alive while its first half runs, and between halves.
+  int64_t backward_input_extra_bytes = 0, deferred_bytes = 0;
   int64_t workspace_bytes = 0;
 };
 using LayerCosts = std::array<LayerCost, kNumLayerKinds>;

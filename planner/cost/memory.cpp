@@ -49,6 +49,55 @@ int64_t activation_peak_bytes(const StageLayers& layers, const LayerCosts& costs
                   alive * saved - layers[head] * costs[head].saved_bytes + recomputed);
 }
 
+// A rank's stages through its list of actions.
+class Walk {
+ public:
+  Walk(const std::vector<StageLayers>& stages, const LayerCosts& costs)
+      : stages_(stages), costs_(costs) {}
+
+  int64_t peak_bytes(const std::vector<Action>& actions) {
+    for (const Action& action : actions) {
+      const StageLayers& layers = stages_[static_cast<size_t>(action.stage)];
+      if (action.kind == ActionKind::forward) {
+        add(sum(layers, &LayerCost::saved_bytes));
+      } else if (action.kind == ActionKind::backward_weight) {
+        alive_ -= sum(layers, &LayerCost::deferred_bytes);
+      } else if (is_compute(action.kind)) {
+        backward(layers, action.kind == ActionKind::backward_input);
+      }
+    }
+    return peak_;
+  }
+
+ private:
+  int64_t sum(const StageLayers& layers, int64_t LayerCost::*bytes) const {
+    int64_t total = 0;
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+      total += layers[kind] * costs_[kind].*bytes;
+    }
+    return total;
+  }
+  void add(int64_t bytes) {
+    alive_ += bytes;
+    peak_ = std::max(peak_, alive_);
+  }
+  // From the head down; of mixed blocks one kind after the other.
+  void backward(const StageLayers& layers, bool is_split) {
+    for (size_t kind = kNumLayerKinds; kind-- > 0;) {
+      const LayerCost& cost = costs_[kind];
+      const int64_t extra = is_split ? cost.backward_input_extra_bytes : cost.recomputed_bytes;
+      for (int64_t i = 0; i < layers[kind]; ++i) {
+        peak_ = std::max(peak_, alive_ + extra);
+        alive_ += (is_split ? cost.deferred_bytes : 0) - cost.saved_bytes;
+      }
+    }
+  }
+
+  const std::vector<StageLayers>& stages_;
+  const LayerCosts& costs_;
+  int64_t alive_ = 0, peak_ = 0;
+};
+
 int64_t buffer_bytes(const Job& job, const Candidate& candidate) {
   const int64_t tokens = candidate.micro_batch * job.seq_len / candidate.mesh.cp;
   const int64_t ids = 2 * tokens * size_in_bytes(DType::int32);  // inputs and targets
@@ -119,9 +168,60 @@ StageMemory stage_memory(const Job& job, const Candidate& candidate,
   return memory;
 }
 
+StageMemory rank_memory(const Job& job, const Candidate& candidate,
+                        const std::vector<StageLayers>& stages, int64_t pipeline_rank,
+                        const std::vector<Action>& actions, const ElementTable& elements,
+                        const LayerCosts& costs) {
+  const auto rank_of = [&](int64_t stage) {
+    return pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp, stage);
+  };
+  const int64_t last = static_cast<int64_t>(stages.size()) - 1;
+  StageLayers all{};
+  for (int64_t stage = 0; stage <= last; ++stage) {
+    if (rank_of(stage) != pipeline_rank) continue;
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+      all[kind] += stages[static_cast<size_t>(stage)][kind];
+    }
+  }
+  const bool is_copy =
+      job.model.tied_head && rank_of(last) == pipeline_rank && rank_of(0) != pipeline_rank;
+  StageMemory memory;
+  memory.stage = pipeline_rank;
+  add_state(job, candidate, stage_elements(all, elements, is_copy), memory.bytes);
+  int64_t workspace = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (all[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
+  }
+  category(memory.bytes, MemoryCategory::activations) = Walk(stages, costs).peak_bytes(actions);
+  category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
+  category(memory.bytes, MemoryCategory::workspace) = workspace;
+  memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
+  return memory;
+}
+
+namespace {
+
+StageMemory fullest_rank(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, const ElementTable& elements,
+                         const LayerCosts& costs) {
+  const Schedule schedule = build_schedule(candidate.schedule, static_cast<int>(candidate.mesh.pp),
+                                           static_cast<int>(microbatches(job, candidate)),
+                                           static_cast<int>(candidate.virtual_stages));
+  StageMemory fullest;
+  for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
+    const StageMemory memory = rank_memory(
+        job, candidate, stages, rank, schedule.actions[static_cast<size_t>(rank)], elements, costs);
+    if (memory.total_bytes > fullest.total_bytes) fullest = memory;
+  }
+  return fullest;
+}
+
+}  // namespace
+
 StageMemory fullest_stage(const Job& job, const Candidate& candidate,
                           const std::vector<StageLayers>& stages, const ElementTable& elements,
                           const LayerCosts& costs) {
+  if (!is_plain(candidate.schedule)) return fullest_rank(job, candidate, stages, elements, costs);
   StageMemory fullest;
   for (int64_t stage = 0; stage < static_cast<int64_t>(stages.size()); ++stage) {
     // Later stages of equal layers hold fewer micro-batches.

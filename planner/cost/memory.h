@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "planner/cost/layer_costs.h"
+#include "planner/spec/schedule.h"
 
 namespace argosy {
 
@@ -33,10 +34,22 @@ StageMemory stage_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, int64_t stage,
                          const ElementTable& elements, const LayerCosts& costs);
 
-// The stage with the most bytes in all; of equals the first.
+// A rank of a schedule with several stages on a rank, or with a split backward: its list is walked.
+// `actions` is the rank's; StageMemory::stage is the first of its stages.
+StageMemory rank_memory(const Job& job, const Candidate& candidate,
+                        const std::vector<StageLayers>& stages, int64_t pipeline_rank,
+                        const std::vector<Action>& actions, const ElementTable& elements,
+                        const LayerCosts& costs);
+
+// The stage (or pipeline rank) with the most bytes in all; of equals the first.
 StageMemory fullest_stage(const Job& job, const Candidate& candidate,
                           const std::vector<StageLayers>& stages, const ElementTable& elements,
                           const LayerCosts& costs);
+
+// One stage a rank, whole backward passes: in_flight() says it all.
+inline bool is_plain(ScheduleKind schedule) {
+  return schedule == ScheduleKind::gpipe || schedule == ScheduleKind::one_f_one_b;
+}
 
 // Optimizer state of one owned element.
 int64_t state_bytes_per_element(const Job& job);

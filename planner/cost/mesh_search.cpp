@@ -42,6 +42,7 @@ class MeshSearch {
     c.sequence_parallel = point_.sequence_parallel;
     c.micro_batch = micro_batch;
     c.recompute = recompute;
+    c.virtual_stages = space_.virtual_stages;
     return c;
   }
 
@@ -57,7 +58,7 @@ class MeshSearch {
 
   void examine(int64_t micro_batch) {
     if (stages_.empty()) {
-      stages_ = stage_layers(job_.model, point_.mesh.pp);
+      stages_ = stage_layers(job_.model, point_.mesh.pp * space_.virtual_stages);
       placements_ = place_all(point_.mesh, job_);
     }
     for (Recompute recompute : space_.recomputes) {
@@ -80,7 +81,7 @@ class MeshSearch {
   void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
     const int64_t usable = usable_bytes(job_.cluster.accelerator);
     const int64_t num_microbatches = job_.global_batch / (c.mesh.dp * c.micro_batch);
-    std::vector<StageTime> times;  // the same for every schedule
+    std::vector<StageTime> times;  // the same for every schedule of one stage a rank
     for (ScheduleKind schedule : space_.schedules) {
       c.schedule = schedule;
       if (is_dominated(schedule)) {
@@ -92,10 +93,13 @@ class MeshSearch {
         note_shortage(memory, c, usable);
         continue;
       }
-      if (times.empty()) times = stage_times(job_, c, stages_, elements, costs, placements_);
-      const double step_s = step_bound_s(times, schedule, num_microbatches);
-      result_.promising.push_back(
-          {c, objective_value(job_, step_s, busy_s(times, num_microbatches)), memory.total_bytes});
+      if (times.empty() || c.virtual_stages > 1) {
+        times = stage_times(job_, c, stages_, elements, costs, placements_);
+      }
+      const double step_s = step_bound_s(times, schedule, num_microbatches, c.virtual_stages);
+      const double value =
+          objective_value(job_, step_s, busy_s(times, num_microbatches, c.mesh.pp));
+      result_.promising.push_back({c, value, memory.total_bytes});
     }
   }
 

@@ -95,11 +95,11 @@ Costed cost_in_full(const Job& job, const Promising& promising, LayerCostCache& 
   const Candidate& c = promising.candidate;
   Verdict verdict = evaluate(job, c, cache);
   CHECK(verdict.feasible, verdict.reason);
-  const std::vector<StageLayers> stages = stage_layers(job.model, c.mesh.pp);
+  const std::vector<StageLayers> stages = stage_layers(job.model, c.num_stages());
   const std::vector<StageTime> times =
       stage_times(job, c, stages, cache.elements(c), cache.costs(c), place_all(c.mesh, job));
   const double value = objective_value(job, verdict.plan.predicted.step_s,
-                                       busy_s(times, verdict.plan.num_microbatches()));
+                                       busy_s(times, verdict.plan.num_microbatches(), c.mesh.pp));
   return {std::move(verdict.plan), rounded(value), promising.peak_bytes};
 }
 

@@ -31,10 +31,10 @@ std::string tp_reason(const ModelSpec& model, int64_t tp) {
   return "";
 }
 
-std::string mesh_reason(const Job& job, const MeshPoint& point) {
+std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_stages) {
   const Mesh& mesh = point.mesh;
   if (const std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
-  if (mesh.pp > job.model.num_layers) return "more pipeline stages than layers";
+  if (mesh.pp * virtual_stages > job.model.num_layers) return "more pipeline stages than layers";
   if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
     return "etp*ep does not divide the ranks of a pipeline stage";
   }
@@ -66,6 +66,13 @@ std::vector<int64_t> expert_tensor_degrees(const ModelSpec& model, const Fixed& 
   return divisors(tp);
 }
 
+// Schedules that are tried when none is fixed.
+std::vector<ScheduleKind> schedules_of(int64_t virtual_stages) {
+  if (virtual_stages == 1) return {ScheduleKind::one_f_one_b, ScheduleKind::gpipe};
+  if (virtual_stages == 2) return {ScheduleKind::interleaved, ScheduleKind::zb_v};
+  return {ScheduleKind::interleaved};
+}
+
 }  // namespace
 
 int64_t SearchSpace::num_points() const {
@@ -89,7 +96,8 @@ std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t m
 SearchSpace search_space(const Job& job, const Fixed& fixed) {
   SearchSpace space;
   space.zero_stages = fixed_or(fixed.zero_stage, {0, 1});
-  space.schedules = fixed_or(fixed.schedule, {ScheduleKind::one_f_one_b, ScheduleKind::gpipe});
+  space.virtual_stages = fixed_virtual_stages(fixed);
+  space.schedules = fixed_or(fixed.schedule, schedules_of(space.virtual_stages));
   space.recomputes = fixed_or(fixed.recompute, {Recompute::none, Recompute::full});
   const int64_t experts = std::max<int64_t>(1, job.model.moe.num_experts);
   const int64_t devices = job.num_devices();
@@ -109,7 +117,7 @@ SearchSpace search_space(const Job& job, const Fixed& fixed) {
           point.mesh.etp = etp;
           point.sequence_parallel = sequence_parallel(fixed, tp);
           point.micro_batches = micro_batches(job, fixed, dp);
-          point.reason = mesh_reason(job, point);
+          point.reason = mesh_reason(job, point, space.virtual_stages);
           space.meshes.push_back(point);
         }
       }

@@ -3,7 +3,8 @@
 //
 // All points that a search may look at: every factorisation of the devices into tp x pp x dp, every
 // ep that divides the experts, every etp that divides tp, and for each of these meshes every
-// micro-batch that divides the batch of a data-parallel rank, ZeRO 0 and 1, GPipe and 1F1B,
+// micro-batch that divides the batch of a data-parallel rank, ZeRO 0 and 1, GPipe and 1F1B (or what
+// schedule is fixed),
 // recomputation of no layer or of all.
 #pragma once
 
@@ -28,6 +29,7 @@ struct SearchSpace {
   std::vector<MeshPoint> meshes;  // in a fixed order
   std::vector<int> zero_stages;
   std::vector<ScheduleKind> schedules;
+  int64_t virtual_stages = 1;  // of each of these schedules
   std::vector<Recompute> recomputes;
 
   int64_t points_per_micro_batch() const {

@@ -62,8 +62,11 @@ StageTime time_stage(const Job& job, const StageLayers& layers, const LayerCosts
         count * communication_seconds(cost.backward_collectives, placements, job.cluster);
     time.durations.forward_s += count * cost.forward_s + forward_s;
     time.durations.backward_s += count * cost.backward_s + backward_s;
+    time.durations.backward_weight_s += count * cost.backward_weight_s;
     time.communication_s += forward_s + backward_s;
   }
+  time.durations.backward_input_s =
+      time.durations.backward_s - time.durations.backward_weight_s;  // collectives are in it
   return time;
 }
 
@@ -122,6 +125,11 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
   const size_t last = stages.size() - 1;
   const double send_s = collective_seconds(CollectiveKind::send, boundary_bytes(job, candidate),
                                            placements[static_cast<size_t>(Axis::pp)], job.cluster);
+  const auto rank_of = [&](size_t stage) {
+    return pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp,
+                                  static_cast<int64_t>(stage));
+  };
+  const bool has_copy = rank_of(0) != rank_of(last);
   std::vector<StageTime> times;
   for (size_t stage = 0; stage <= last; ++stage) {
     if (stage > 1 && stage < last && stages[stage] == stages[stage - 1]) {
@@ -129,7 +137,7 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
       continue;
     }
     const bool is_end = stage == 0 || stage == last;
-    const bool shares_embedding = job.model.tied_head && last > 0 && is_end;
+    const bool shares_embedding = job.model.tied_head && is_end && has_copy;
     StageTime time = time_stage(job, stages[stage], costs, placements);
     const LayerElements held =
         stage_elements(stages[stage], elements, shares_embedding && stage > 0);
@@ -141,8 +149,31 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
   return times;
 }
 
+namespace {
+
+double busiest_rank_s(const std::vector<StageTime>& times, ScheduleKind schedule,
+                      int64_t num_microbatches, int64_t virtual_stages) {
+  const int64_t num_ranks = static_cast<int64_t>(times.size()) / virtual_stages;
+  std::vector<double> work_s(static_cast<size_t>(num_ranks), 0.0), update_s = work_s;
+  for (size_t stage = 0; stage < times.size(); ++stage) {
+    const StageDurations& d = times[stage].durations;
+    const auto rank = static_cast<size_t>(
+        pipeline_rank_of_stage(schedule, num_ranks, static_cast<int64_t>(stage)));
+    work_s[rank] +=
+        static_cast<double>(num_microbatches) * (d.forward_s + d.backward_s) + d.reduce_s;
+    update_s[rank] += d.optimizer_s;
+  }
+  return *std::max_element(work_s.begin(), work_s.end()) +
+         *std::max_element(update_s.begin(), update_s.end());
+}
+
+}  // namespace
+
 double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
-                    int64_t num_microbatches) {
+                    int64_t num_microbatches, int64_t virtual_stages) {
+  if (!is_plain(schedule)) {
+    return busiest_rank_s(times, schedule, num_microbatches, virtual_stages);
+  }
   const double m = static_cast<double>(num_microbatches);
   const int64_t num_stages = static_cast<int64_t>(times.size());
   double before_s = 0, after_s = 0;  // first forward on its way in, last backward on its way out
@@ -166,14 +197,14 @@ double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
   return reduced_s + optimizer_s;
 }
 
-double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches) {
+double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks) {
   double seconds = 0;
   for (const StageTime& time : times) {
     const StageDurations& d = time.durations;
     seconds += static_cast<double>(num_microbatches) * (d.forward_s + d.backward_s) + d.reduce_s +
                d.optimizer_s;
   }
-  return seconds / static_cast<double>(times.size());
+  return seconds / static_cast<double>(num_ranks);
 }
 
 }  // namespace argosy

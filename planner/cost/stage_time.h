@@ -36,13 +36,14 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
                                    const ElementTable& elements, const LayerCosts& costs,
                                    const Placements& placements);
 
-// No schedule of one chunk per stage ends before this: the first micro-batch must reach a stage,
-// the stage must work through all of them, and the last gradient must come back to stage 0. 1F1B
-// in addition keeps no more than num_stages micro-batches between both ends of the pipeline.
+// No schedule ends before this. With one whole stage a rank the first micro-batch must reach a
+// stage, the stage must work through all of them, and the last gradient must come back to stage 0.
+// 1F1B in addition keeps no more than num_stages micro-batches between both ends of the pipeline.
+// The other schedules cannot be faster than their busiest rank.
 double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
-                    int64_t num_microbatches);
+                    int64_t num_microbatches, int64_t virtual_stages = 1);
 
 // Seconds that the average rank computes or communicates in a step: all but the bubble.
-double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches);
+double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks);
 
 }  // namespace argosy

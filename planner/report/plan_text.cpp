@@ -13,6 +13,13 @@ namespace {
 
 constexpr size_t kColumns = 100;
 
+// Several stages on a rank are said where their number is a choice.
+std::string schedule_word(const Plan& plan) {
+  const std::string word(to_string(plan.schedule));
+  return plan.schedule == ScheduleKind::interleaved ? concat(word, " x", plan.virtual_stages)
+                                                    : word;
+}
+
 std::string recompute_word(const Plan& plan) {
   const auto full = std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::full);
   if (full == 0) return "none";
@@ -30,7 +37,7 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           std::to_string(plan.zero_stage),
           plan.sequence_parallel ? "yes" : "no",
           std::to_string(plan.micro_batch),
-          std::string(to_string(plan.schedule)),
+          schedule_word(plan),
           recompute_word(plan),
           format_seconds(p.step_s),
           format_percent(p.mfu),

@@ -91,6 +91,38 @@ TEST(Memory, EqualsTheLedger) {
   }
 }
 
+TEST(Memory, EqualsTheLedgerOfEverySchedule) {
+  const std::pair<ScheduleKind, int64_t> kSchedules[] = {
+      {ScheduleKind::interleaved, 2}, {ScheduleKind::zb_h1, 1}, {ScheduleKind::zb_v, 2}};
+  for (SmallModel model : {SmallModel::llama, SmallModel::moe, SmallModel::tied_gpt2}) {
+    const Job job = small_job(model, 4, 12);
+    LayerCostCache cache(job);
+    for (const auto& [schedule, virtual_stages] : kSchedules) {
+      for (Recompute recompute : {Recompute::none, Recompute::full}) {
+        Candidate c;
+        c.mesh.pp = 2;
+        c.mesh.dp = 2;
+        c.recompute = recompute;
+        c.schedule = schedule;
+        c.virtual_stages = virtual_stages;
+        const Plan plan = to_plan(job, c);
+        const Schedule actions = build_schedule(plan);
+        for (int64_t rank = 0; rank < c.mesh.pp; ++rank) {
+          const StageMemory memory = rank_memory(job, c, stage_layers(job.model, c.num_stages()),
+                                                 rank, actions.actions[static_cast<size_t>(rank)],
+                                                 cache.elements(c), cache.costs(c));
+          const Ledger ledger = predict_ledger(plan, rank * c.mesh.stage_size());
+          EXPECT_EQ(memory.bytes[0], ledger.parameter_bytes) << name_of(c) << " rank " << rank;
+          EXPECT_EQ(memory.bytes[1], ledger.gradient_bytes) << name_of(c) << " rank " << rank;
+          EXPECT_EQ(memory.bytes[2], ledger.optimizer_bytes) << name_of(c) << " rank " << rank;
+          EXPECT_EQ(memory.bytes[3], ledger.activation_peak_bytes)
+              << name_of(c) << " rank " << rank;
+        }
+      }
+    }
+  }
+}
+
 TEST(Memory, LoraKeepsStateOfAdaptersAlone) {
   Job job = small_job(SmallModel::llama, 4, 8);
   job.task = Task::lora;

@@ -199,8 +199,10 @@ TEST(Fixed, MistakesAreNamed) {
       {"cp=2", "not supported yet", &dense},
       {"etp=2", "etp=2, but", &dense},
       {"etp=7", "etp=7 does not divide", &moe},
-      {"virtual_stages=2", "not supported yet", &dense},
-      {"schedule=zb-h1", "not supported yet", &dense},
+      {"schedule=1f1b,virtual_stages=2", "valid: 1, or schedule=interleaved", &dense},
+      {"schedule=zb-v,virtual_stages=3", "valid: 2", &dense},
+      {"virtual_stages=99", "99", &dense},
+      {"schedule=dualpipe-v", "not supported yet", &dense},
       {"schedule=fifo", "fifo", &dense},
       {"recompute=selective", "not supported yet", &dense},
       {"recompute=half", "half", &dense},
@@ -216,6 +218,35 @@ TEST(Fixed, MistakesAreNamed) {
     EXPECT_NE(message.find("--fix"), std::string::npos) << fix << ": " << message;
     EXPECT_NE(message.find(expected), std::string::npos) << fix << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  }
+}
+
+// Schedules that the search does not try are costed when they are asked for.
+TEST(Fixed, SchedulesOfManyStagesAndSplitBackward) {
+  const Job job = small_job(SmallModel::llama, 4, 16);
+  const std::tuple<const char*, ScheduleKind, int64_t> kCases[] = {
+      {"pp=2,schedule=interleaved", ScheduleKind::interleaved, 2},
+      {"pp=2,virtual_stages=2,schedule=interleaved", ScheduleKind::interleaved, 2},
+      {"pp=2,schedule=zb-h1", ScheduleKind::zb_h1, 1},
+      {"pp=2,schedule=zb-v", ScheduleKind::zb_v, 2}};
+  const double plain_s =
+      search(job, parse_fixed("tp=1,pp=2,micro_batch=1,recompute=none,zero=0"), 1, 1)
+          .plans.at(0)
+          .predicted.step_s;
+  for (const auto& [fix, schedule, virtual_stages] : kCases) {
+    const std::string all = concat(fix, ",tp=1,micro_batch=1,recompute=none,zero=0");
+    const SearchResult result = search(job, parse_fixed(all), 1, 1);
+    ASSERT_EQ(result.plans.size(), 1u) << fix;
+    const Plan& plan = result.plans[0];
+    EXPECT_EQ(plan.schedule, schedule) << fix;
+    EXPECT_EQ(plan.virtual_stages, virtual_stages) << fix;
+    EXPECT_LT(plan.predicted.step_s, plain_s) << fix;
+    EXPECT_EQ(parse_plan(to_json(plan), fix).predicted.stages[0].backward_weight_s,
+              plan.predicted.stages[0].backward_weight_s);
+    for (const StageDurations& d : plan.predicted.stages) {
+      EXPECT_NEAR(d.backward_input_s + d.backward_weight_s, d.backward_s, 1e-12 * d.backward_s);
+      EXPECT_GT(d.backward_weight_s, 0);
+    }
   }
 }
 
