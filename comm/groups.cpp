@@ -36,7 +36,7 @@ ProcessGroups::ProcessGroups(Communicator& world, const Mesh& mesh, int64_t num_
   check_world_size(mesh, world.size());
   coordinates_ = argosy::coordinates(mesh, rank_);
   recording_->ledger = ledger;
-  control_ = world.split(0, world.rank());
+  control_ = make_recording_communicator(world.split(0, world.rank()), Axis::world, recording_);
   for (int i = 0; i < kNumAxes; ++i) {
     const Axis axis = static_cast<Axis>(i);
     if (axis == Axis::world) continue;

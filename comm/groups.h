@@ -29,6 +29,8 @@ class ProcessGroups {
   // Where this rank's calls are recorded from now on; nullptr: nowhere, as in evaluations.
   void set_ledger(Ledger* ledger) { recording_->ledger = ledger; }
   Ledger* ledger() const { return recording_->ledger; }
+  // Where this rank's calls, control traffic included, are timed from now on; nullptr: nowhere.
+  void set_times(CommTimes* times) { recording_->times = times; }
   const Mesh& mesh() const { return mesh_; }
   const Coordinates& coordinates() const { return coordinates_; }
   int64_t rank() const { return rank_; }

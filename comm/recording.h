@@ -5,19 +5,22 @@
 #include <memory>
 
 #include "comm/communicator.h"
+#include "comm/times.h"
 #include "planner/spec/ledger.h"
 
 namespace argosy {
 
-// Where recording communicators write; nullptr: calls are not recorded. Shared, so that one
-// assignment pauses all of them (evaluation, measurements). The ledger is the caller's.
+// Where recording communicators write; nullptr: that is not recorded. Shared, so that one
+// assignment pauses all of them (evaluation, measurements). What is pointed to is the caller's.
 struct RecordingSwitch {
   Ledger* ledger = nullptr;
+  CommTimes* times = nullptr;
 };
 
-// Forwards to `inner` and writes each call into the switch's ledger under `axis` when it is
-// started, unless the group has one rank. Barriers carry nothing and are not recorded; groups split
-// from it do not record.
+// Forwards to `inner` and writes each call under `axis`, unless the group has one rank: into the
+// switch's ledger when it is started, except on the axis `world`, which is control traffic; into
+// its times when it is complete. Barriers carry nothing and are not recorded; groups split from it
+// do not record.
 std::unique_ptr<Communicator> make_recording_communicator(
     std::unique_ptr<Communicator> inner, Axis axis,
     std::shared_ptr<const RecordingSwitch> recording);

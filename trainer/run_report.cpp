@@ -55,13 +55,16 @@ RunStep run_step_of(const StepMetrics& metrics) {
 
 void write_run_report(const RunDir& run_dir, const Plan& plan, const Timeline& measured) {
   RunReport report;
+  MeanParts mean;
   report.plan = plan;
   report.predicted = predicted_step(plan);
   report.measured = measured;
   for (const StepMetrics& metrics : read_metrics(run_dir.metrics())) {
     report.steps.push_back(run_step_of(metrics));
     report.peak_bytes = std::max(report.peak_bytes, metrics.peak_bytes);
+    if (metrics.parts) mean.add(*metrics.parts);
   }
+  if (mean.num_steps() > 0) report.parts = named_parts(mean.value());
   write_text_file(run_dir.report(), run_report(report));
   write_text_file(run_dir.trace(),
                   trace_json({{"predicted", report.predicted}, {"measured", measured}}));

@@ -41,6 +41,21 @@ void maximum_over_ranks(Communicator& world, std::array<double, N>& values) {
   world.all_reduce({values.data(), static_cast<int64_t>(N), DType::fp64}, ReduceOp::max);
 }
 
+// Collective.
+StepParts mean_over_ranks(Communicator& world, const StepParts& of_rank) {
+  std::array<double, 5 + kNumAxes> sums = {of_rank.compute_s, of_rank.bubble_s, of_rank.optimizer_s,
+                                           of_rank.data_s, of_rank.other_s};
+  std::copy(of_rank.exposed_comm_s.begin(), of_rank.exposed_comm_s.end(), sums.begin() + 5);
+  world.all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
+  StepParts mean = {.compute_s = sums[0],
+                    .bubble_s = sums[1],
+                    .optimizer_s = sums[2],
+                    .data_s = sums[3],
+                    .other_s = sums[4]};
+  std::copy(sums.begin() + 5, sums.end(), mean.exposed_comm_s.begin());
+  return scaled(mean, 1.0 / world.size());
+}
+
 class TrainingRun {
  public:
   TrainingRun(const TrainOptions& options, Communicator& world, const TrainHost& host)
@@ -142,6 +157,7 @@ class TrainingRun {
     const StepResult result = trainer_->step(*inputs_.data.source, *inputs_.data.order, step, lr);
     StepMetrics metrics = metrics_of(step, lr, result);
     const bool stop = gather_maxima(seconds_since(begin), result, &metrics);
+    gather_parts(result.parts, &metrics);
     last_step_ = step;
     last_timeline_ = result.timeline;
     eta_.add_step(metrics.step_s);
@@ -169,7 +185,6 @@ class TrainingRun {
       metrics.moe_dropped = mean(result.router.dropped_share);
       metrics.router = result.router;
     }
-    if (plan().mesh.pp > 1) metrics.bubble_fraction = result.waited_share;
     return metrics;
   }
 
@@ -192,6 +207,17 @@ class TrainingRun {
     metrics->mfu_palm = model_flops_per_step(plan(), true) / available;
     metrics->hfu = executed_flops_per_step(plan()) / available;
     return maxima[kNumMemoryCategories + 2] > 0;
+  }
+
+  // Where the step's time went, on the mean of the ranks; what is left of the slowest rank's step
+  // is `other`.
+  void gather_parts(const StepParts& of_rank, StepMetrics* metrics) {
+    StepParts parts = mean_over_ranks(trainer_->groups().control(), of_rank);
+    parts.other_s = std::max(0.0, metrics->step_s - total_s(parts));
+    metrics->bubble_fraction = parts.bubble_s / metrics->step_s;
+    metrics->exposed_comm_s = exposed_comm_s(parts);
+    metrics->parts = parts;
+    mean_parts_.add(parts);
   }
 
   void report_step(const StepMetrics& metrics) {
@@ -250,6 +276,7 @@ class TrainingRun {
     run_dir_->write_status(state, exit_code, last_step_, message);
     progress_.status("");
     if (!message.empty()) progress_.line(message, Emphasis::warning);
+    if (mean_parts_.num_steps() > 0) progress_.line("time   " + describe(mean_parts_.value()));
     progress_.line(
         concat("report ", run_dir_->report().string(), ", trace ", run_dir_->trace().string()));
     return exit_code;
@@ -264,6 +291,7 @@ class TrainingRun {
   std::unique_ptr<RunDir> run_dir_;  // rank 0
   std::unique_ptr<Trainer> trainer_;
   EtaEstimator eta_;
+  MeanParts mean_parts_;
   Timeline last_timeline_;
   double peak_flops_per_s_ = 0;  // of all ranks together
   StartPoint start_;

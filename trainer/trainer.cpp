@@ -3,22 +3,16 @@
 #include "trainer/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
 #include "trainer/microbatches.h"
 #include "trainer/parallel/pipeline.h"
+#include "trainer/step_timer.h"
 
 namespace argosy {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 constexpr double kClipEpsilon = 1e-6;  // PyTorch's clip_grad_norm_: max_norm / (norm + 1e-6)
 
@@ -40,7 +34,7 @@ std::vector<Stage> make_stages(const LayerContext& ctx, const ParameterStore& st
 
 // Sums over the world; control traffic.
 struct Trainer::Totals {
-  double num_targets = 0, loss_sum = 0, aux_sum = 0, z_sum = 0, sum_of_squares = 0, waited_s = 0;
+  double num_targets = 0, loss_sum = 0, aux_sum = 0, z_sum = 0, sum_of_squares = 0;
   std::vector<double> choices;  // [MoE layer of the model][E]
   std::vector<double> dropped;  // [MoE layer of the model]
 };
@@ -57,18 +51,15 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
       optimizer_(context_, parameters_, settings_.optimizer),
       schedule_(build_schedule(plan_)),
       evaluation_schedule_(build_evaluation_schedule(plan_)) {
+  groups_.set_times(&comm_times_);
   parameters_.initialize(plan_.seed);
   optimizer_.reset_master(context_, parameters_);
 }
 
 StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, int64_t step,
                          double lr) {
-  const Clock::time_point start = Clock::now();
+  StepTimer timer(comm_times_, static_cast<int>(groups_.rank()), plan_.mesh.pp > 1);
   StepResult result;
-  const auto record = [&](const char* name, double begin_s) {
-    result.timeline.events.push_back(
-        {static_cast<int>(groups_.rank()), name, begin_s, seconds_since(start)});
-  };
   reduced_ = {};
   ledger_ = {};
   device_.matmul_flops = 0;
@@ -76,9 +67,9 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
 
   const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
   parameters_.zero_grads();
-  record("data", 0);
+  timer.end_phase(&StepParts::data_s, "data");
 
-  const double pipeline_begin_s = seconds_since(start);
+  const double pipeline_begin_s = timer.now_s();
   PipelineResult pipeline = run_pipeline(context_, stages_, schedule_, microbatches,
                                          Keep::for_backward, settings_.compute_hook);
   for (TimelineEvent& event : pipeline.events) {
@@ -87,11 +78,11 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
     result.timeline.events.push_back(std::move(event));
   }
 
-  const double reduce_begin_s = seconds_since(start);
+  timer.end_phase(&StepParts::compute_s);
   reduced_ = reduce_gradients(context_, parameters_);
   const Totals totals =
       reduce_totals(microbatches, pipeline, owned_sum_of_squares(context_, parameters_, reduced_));
-  record("reduce", reduce_begin_s);
+  timer.end_phase(&StepParts::compute_s, "reduce");
 
   const double n = std::max(totals.num_targets, 1.0);
   result.num_targets = static_cast<int64_t>(totals.num_targets);
@@ -106,15 +97,11 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
                ": not finite; nothing was updated. A lower --lr or longer --warmup may help"));
   }
 
-  const double update_begin_s = seconds_since(start);
   const double clip =
       settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
   optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n);
-  record("optimizer", update_begin_s);
-
-  result.timeline.step_s = seconds_since(start);
-  result.waited_share =
-      totals.waited_s / static_cast<double>(plan_.mesh.world_size()) / result.timeline.step_s;
+  timer.end_phase(&StepParts::optimizer_s, "optimizer");
+  timer.finish(&result.timeline, &result.parts);
   fill_ledger(&result);
   return result;
 }
@@ -124,7 +111,7 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
   const Coordinates& at = groups_.coordinates();
   const int64_t num_experts = plan_.model.moe.num_experts;
   const int64_t moe_layers = moe_layers_before(plan_, plan_.model.num_layers);
-  constexpr size_t kScalars = 6;
+  constexpr size_t kScalars = 5;
   const size_t num_choices = static_cast<size_t>(moe_layers * num_experts);
   std::vector<double> sums(kScalars + num_choices + static_cast<size_t>(moe_layers), 0.0);
   // Ranks of one tp group see the same tokens: one of them counts. Router sums are of each rank's
@@ -133,7 +120,6 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
   sums[0] = counts && at.pp == 0 ? static_cast<double>(count_targets(microbatches)) : 0.0;
   sums[1] = counts ? result.loss_sum : 0.0;
   sums[4] = sum_of_squares;
-  sums[5] = result.waited_s;
   const std::vector<int64_t> stages = stages_of_pipeline_rank(plan_, at.pp);
   for (size_t i = 0; i < stages.size(); ++i) {
     const RouterTotals& router = result.routers[i];
@@ -149,7 +135,7 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
     }
   }
   groups_.control().all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
-  Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], {}, {}};
+  Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], {}, {}};
   const auto choices_end = sums.begin() + static_cast<std::ptrdiff_t>(kScalars + num_choices);
   totals.choices.assign(sums.begin() + kScalars, choices_end);
   totals.dropped.assign(choices_end, sums.end());

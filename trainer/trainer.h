@@ -21,6 +21,7 @@
 #include "trainer/parallel/pipeline.h"
 #include "trainer/parallel/sharded_optimizer.h"
 #include "trainer/run/router_metrics.h"
+#include "trainer/run/step_parts.h"
 
 namespace argosy {
 
@@ -38,11 +39,10 @@ struct StepResult {
   double grad_norm = 0;  // of the objective, before clipping
   int64_t num_targets = 0;
   RouterMetrics router;  // of all ranks together; empty: no MoE
-  double waited_share =
-      0;              // of the ranks' time spent waiting for neighbour stages, mean over ranks
-  Ledger ledger;      // measured, this rank
-  MemoryUse memory;   // this rank; peaks are this step's
-  Timeline timeline;  // this rank
+  Ledger ledger;         // measured, this rank
+  MemoryUse memory;      // this rank; peaks are this step's
+  Timeline timeline;     // this rank
+  StepParts parts;       // of the timeline's step_s, this rank
 };
 
 class Trainer {
@@ -78,6 +78,7 @@ class Trainer {
   TrainerSettings settings_;
   DeviceContext& device_;
   Ledger ledger_;
+  CommTimes comm_times_;
   ProcessGroups groups_;
   LayerContext context_;
   ParameterStore parameters_;

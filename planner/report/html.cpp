@@ -25,6 +25,8 @@ svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--ink);
 .forward { fill: #3b7dd8; } .backward { fill: #1f9e89; } .reduce { fill: #c26dbc; }
 .optimizer { fill: #e0a030; } .wait { fill: #c9ced6; } .transfer { fill: #7f8a99; }
 .other { fill: #a8b0bb; }
+.share_0 { fill: #3b7dd8; } .share_1 { fill: #c9ced6; } .share_2 { fill: #c26dbc; }
+.share_3 { fill: #1f9e89; } .share_4 { fill: #e0a030; } .share_5 { fill: #7f8a99; }
 .parameters { fill: #3b7dd8; } .gradients { fill: #1f9e89; } .activations { fill: #c26dbc; }
 .buffers { fill: #7f8a99; } .workspace { fill: #b5533c; }
 .limit { stroke: #c0392b; stroke-width: 1.5; stroke-dasharray: 4 3; }

@@ -54,6 +54,24 @@ std::string comparison(const RunReport& report) {
   return html_table(table);
 }
 
+// The mean step as one bar and as a table.
+std::string parts_of_a_step(const RunReport& report) {
+  if (report.parts.empty()) return "";
+  double step_s = 0;
+  for (const auto& [name, seconds] : report.parts) step_s += seconds;
+  TextTable table;
+  table.header = {"", "seconds", "share"};
+  table.align = {Align::left, Align::right, Align::right};
+  const auto add_row = [&](const std::string& name, double seconds) {
+    table.rows.push_back({escape_html(name), format_seconds(seconds),
+                          format_percent(step_s > 0 ? seconds / step_s : 0)});
+  };
+  for (const auto& [name, seconds] : report.parts) add_row(name, seconds);
+  add_row("step", step_s);
+  return concat("<h2>Where the time of a step went</h2>\n", shares_svg(report.parts),
+                html_table(table));
+}
+
 std::string timelines(const RunReport& report) {
   const double span_s = std::max(report.predicted.step_s, report.measured.step_s);
   std::string html;
@@ -84,7 +102,7 @@ std::string run_report(const RunReport& report) {
                           {format_percent(median(report.steps, &RunStep::mfu)), "MFU"}});
   }
   for (const std::string& note : report.notes) body += concat("<p>", escape_html(note), "</p>\n");
-  body += "<h2>Planned and measured</h2>\n" + comparison(report);
+  body += "<h2>Planned and measured</h2>\n" + comparison(report) + parts_of_a_step(report);
   using Value = std::optional<double>;
   body += chart(report.steps, "loss", [](const RunStep& s) { return Value(s.loss); });
   body += chart(report.steps, "evaluation loss", [](const RunStep& s) { return s.eval_loss; });

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/spec/plan.h"
@@ -27,6 +28,9 @@ struct RunReport {
   std::vector<RunStep> steps;  // ascending
   Timeline predicted;          // of one step; empty: not drawn
   Timeline measured;
+  // Where the time of a step went: names and mean seconds, which sum to the mean step. Empty: not
+  // known.
+  std::vector<std::pair<std::string, double>> parts;
   int64_t peak_bytes = 0;          // measured, of the fullest rank
   std::vector<std::string> notes;  // plain text, a paragraph each
 };

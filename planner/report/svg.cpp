@@ -129,13 +129,33 @@ std::string memory_svg(const std::vector<Plan>& plans, int64_t limit_bytes) {
   return svg + "</svg>\n";
 }
 
+std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_and_value) {
+  constexpr size_t kNumColours = 6;           // of the style sheet
+  constexpr double kNarrowestWithLabel = 60;  // pixels
+  double total = 0;
+  for (const auto& [name, value] : name_and_value) total += value;
+  if (!(total > 0)) return "";
+  std::string svg = open_svg(kRowHeight + 16, "shares");
+  double x = 0;
+  for (size_t i = 0; i < name_and_value.size(); ++i) {
+    const auto& [name, value] = name_and_value[i];
+    const double width = value / total * kWidth;
+    svg += rectangle(x, 0, width, kBarHeight, concat("share_", i % kNumColours),
+                     concat(name, ": ", format_percent(value / total)));
+    if (width >= kNarrowestWithLabel) svg += label(x, kRowHeight + 10, name);
+    x += width;
+  }
+  return svg + "</svg>\n";
+}
+
 std::string timeline_svg(const Timeline& timeline, double span_s) {
   const std::map<int, int> rows = rows_of(timeline);
   const double pixels_per_s = span_s > 0 ? (kWidth - kLabelWidth) / span_s : 0;
   std::map<int, std::vector<const TimelineEvent*>> events;
   for (const TimelineEvent& event : timeline.events) {
     const bool shown = rows.contains(event.rank);
-    if (shown && event_kind(event.name) != EventKind::transfer)
+    const EventKind kind = event_kind(event.name);
+    if (shown && kind != EventKind::transfer && kind != EventKind::collective)
       events[event.rank].push_back(&event);
   }
   const double height = kRowHeight * static_cast<double>(rows.size()) + 18;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/spec/plan.h"
@@ -18,6 +19,9 @@ std::string memory_svg(const std::vector<Plan>& plans, int64_t limit_bytes);
 // A row per rank, time to the right. Ranks beyond 32 are sampled evenly, events narrower than a
 // fraction of a pixel are joined, so that the size of the figure is bounded.
 std::string timeline_svg(const Timeline& timeline, double span_s);
+
+// One bar cut in proportion to the values; CSS classes share_0, share_1, ... in turn.
+std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_and_value);
 
 struct ChartPoint {
   double x = 0, y = 0;

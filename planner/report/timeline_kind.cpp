@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/report/timeline_kind.h"
 
+#include "planner/spec/ledger.h"
+
 namespace argosy {
 
 EventKind event_kind(std::string_view name) {
@@ -15,6 +17,10 @@ EventKind event_kind(std::string_view name) {
   if (is_action && name[letter] == 'F') return EventKind::forward;
   if (is_action && (name[letter] == 'B' || name[letter] == 'I' || name[letter] == 'W')) {
     return EventKind::backward;
+  }
+  const std::string_view first = name.substr(0, name.find(' '));
+  for (int i = 0; i < kNumCollectiveKinds; ++i) {
+    if (first == to_string(static_cast<CollectiveKind>(i))) return EventKind::collective;
   }
   return EventKind::other;
 }
@@ -31,6 +37,8 @@ std::string_view to_string(EventKind kind) {
       return "wait";
     case EventKind::reduce:
       return "reduce";
+    case EventKind::collective:
+      return "collective";
     case EventKind::optimizer:
       return "optimizer";
     case EventKind::other:

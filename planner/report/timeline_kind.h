@@ -8,10 +8,11 @@
 
 namespace argosy {
 
-enum class EventKind { forward, backward, transfer, wait, reduce, optimizer, other };
-inline constexpr int kNumEventKinds = 7;
+enum class EventKind { forward, backward, transfer, wait, reduce, collective, optimizer, other };
+inline constexpr int kNumEventKinds = 8;
 
-// "0F3" forward, "0B3" backward, "0SEND_F3" transfer, "wait ..." wait, "reduce", "optimizer".
+// "0F3" forward, "0B3" backward, "0SEND_F3" transfer, "wait ..." wait, "reduce", "optimizer",
+// "all_reduce tp" collective: the kind of the call and its axis.
 EventKind event_kind(std::string_view name);
 std::string_view to_string(EventKind kind);
 

@@ -13,8 +13,8 @@
 
 namespace argosy {
 
-// One process per timeline, named as given; a track per rank, and a second one for its transfers,
-// which run beside its compute.
+// One process per timeline, named as given; a track per rank, others for its transfers and its
+// collectives, which may run beside its compute and beside each other.
 std::string trace_json(const std::vector<std::pair<std::string, Timeline>>& timelines);
 
 }  // namespace argosy

@@ -27,6 +27,7 @@ enum class CollectiveKind {
   send,
   recv
 };
+inline constexpr int kNumCollectiveKinds = 7;
 std::string_view to_string(CollectiveKind kind);
 
 struct CollectiveKey {

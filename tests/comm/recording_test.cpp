@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "comm/self/self_communicator.h"
@@ -76,6 +78,37 @@ TEST(Recording, SwitchPausesAndChangesTheLedger) {
     const CollectiveKey key{CollectiveKind::all_reduce, Axis::ep};
     EXPECT_EQ(first.collectives, (Totals{{key, {2, 16}}}));
     EXPECT_EQ(second.collectives, (Totals{{key, {1, 8}}}));
+  });
+}
+
+TEST(Recording, TimesSpansAndBlocking) {
+  run_on_threads(2, [](Communicator& world) {
+    CommTimes times;
+    const auto recording = std::make_shared<RecordingSwitch>();
+    const auto group =
+        make_recording_communicator(world.split(0, world.rank()), Axis::tp, recording);
+    double value = 1;
+    const Buffer buffer{&value, 1, DType::fp64};
+    group->all_reduce(buffer);  // not timed
+    recording->times = &times;
+    const auto nap = std::chrono::milliseconds(60);
+    if (world.rank() == 1) std::this_thread::sleep_for(nap);  // rank 0 waits for it
+    group->all_reduce(buffer);
+    Request request = group->start_all_reduce(buffer, ReduceOp::sum);
+    std::this_thread::sleep_for(nap);  // work that hides the call
+    request.wait();
+    ASSERT_EQ(times.spans().size(), 2U);
+    const CommSpan &first = times.spans()[0], &second = times.spans()[1];
+    EXPECT_EQ(first.kind, CollectiveKind::all_reduce);
+    EXPECT_EQ(first.axis, Axis::tp);
+    EXPECT_LE(first.blocked_s, first.end_s - first.start_s);
+    if (world.rank() == 0) {
+      EXPECT_GT(first.blocked_s, 0.03);
+    }
+    EXPECT_GT(second.end_s - second.start_s, 0.055);
+    EXPECT_LT(second.blocked_s, second.end_s - second.start_s - 0.03);
+    EXPECT_NEAR(times.blocked_s()[static_cast<size_t>(Axis::tp)],
+                first.blocked_s + second.blocked_s, 1e-12);
   });
 }
 

@@ -52,6 +52,7 @@ TEST(Timeline, KindsFollowTheNames) {
   EXPECT_EQ(event_kind("wait 1RECV_F0"), EventKind::wait);
   EXPECT_EQ(event_kind("reduce"), EventKind::reduce);
   EXPECT_EQ(event_kind("optimizer"), EventKind::optimizer);
+  EXPECT_EQ(event_kind("all_reduce tp"), EventKind::collective);
   EXPECT_EQ(event_kind("checkpoint"), EventKind::other);
 }
 
@@ -144,6 +145,20 @@ TEST(Trace, HasATrackPerRankAndOneForItsTransfers) {
   EXPECT_EQ(processes, 2);
 }
 
+TEST(Trace, OverlappingCollectivesHaveTracksOfTheirOwn) {
+  Timeline timeline;
+  timeline.events = {{0, "0F0", 0, 1},
+                     {0, "all_gather dp_cp", 0.1, 0.6},
+                     {0, "all_reduce tp", 0.5, 0.7},
+                     {0, "all_reduce tp", 0.7, 0.8}};
+  const auto json = nlohmann::json::parse(trace_json({{"measured", timeline}}));
+  std::vector<int> tracks;
+  for (const auto& event : json["traceEvents"]) {
+    if (event["ph"] == "X") tracks.push_back(event["tid"]);
+  }
+  EXPECT_EQ(tracks, (std::vector<int>{0, 1, 2, 1}));
+}
+
 TEST(Svg, TimelinesStayBounded) {
   Timeline timeline;
   timeline.step_s = 1;
@@ -170,9 +185,11 @@ TEST(RunReport, ShowsPlanAndRun) {
   }
   report.steps[3].loss = std::numeric_limits<double>::quiet_NaN();
   report.notes = {"resumed <twice>"};
+  report.parts = {{"compute", 0.075}, {"bubble", 0.025}};
   const std::string page = run_report(report);
-  for (const char* expected : {"loss", "evaluation loss", "A step as planned", "A step as measured",
-                               "resumed &lt;twice&gt;", "40.0%"}) {
+  for (const char* expected :
+       {"loss", "evaluation loss", "A step as planned", "A step as measured",
+        "Where the time of a step went", "75.0%", "resumed &lt;twice&gt;", "40.0%"}) {
     EXPECT_NE(page.find(expected), page.npos) << expected;
   }
   EXPECT_EQ(page.find("nan,"), page.npos);

@@ -158,7 +158,6 @@ class Run {
     CHECK(it != receives_.end(), to_string(action), " was not posted");
     const double begin_s = now();
     it->second.request.wait();
-    result_.waited_s += now() - begin_s;
     record("wait " + to_string(action), begin_s);
     Tensor tensor = std::move(it->second.tensor);
     receives_.erase(it);

@@ -21,7 +21,6 @@ struct PipelineResult {
       0;  // over unmasked tokens of this rank's micro-batches; on the last stage alone
   std::vector<RouterTotals> routers;  // [stage of this rank]
   std::vector<TimelineEvent> events;  // times from the start of run()
-  double waited_s = 0;                // for activations and gradients of the neighbours
 };
 
 // For tests and benchmarks: called at the start of every compute action, inside its span of time.

@@ -66,6 +66,41 @@ Json memory_json(const StepMetrics& metrics) {
   return memory;
 }
 
+// The parts of the step and their keys in "parts_s"; exposed communication stands apart, by axis.
+struct Part {
+  const char* key;
+  double StepParts::*field;
+};
+constexpr Part kParts[] = {
+    {"compute", &StepParts::compute_s},     {"bubble", &StepParts::bubble_s},
+    {"optimizer", &StepParts::optimizer_s}, {"data", &StepParts::data_s},
+    {"other", &StepParts::other_s},
+};
+constexpr const char* kPartsKey = "parts_s";
+constexpr const char* kExposedKey = "exposed_comm_by_axis_s";
+
+void write_parts(const StepParts& parts, Json* line) {
+  for (const Part& part : kParts) (*line)[kPartsKey][part.key] = parts.*part.field;
+  Json exposed = Json::object();
+  for (int i = 0; i < kNumAxes; ++i) {
+    const double seconds = parts.exposed_comm_s[static_cast<size_t>(i)];
+    if (seconds > 0) exposed[std::string(to_string(static_cast<Axis>(i)))] = seconds;
+  }
+  (*line)[kExposedKey] = std::move(exposed);
+}
+
+StepParts read_parts(JsonObject& object) {
+  StepParts parts;
+  JsonObject seconds = object.object(kPartsKey);
+  for (const Part& part : kParts) parts.*part.field = seconds.number(part.key);
+  JsonObject exposed = object.object(kExposedKey);
+  for (int i = 0; i < kNumAxes; ++i) {
+    const std::string axis(to_string(static_cast<Axis>(i)));
+    parts.exposed_comm_s[static_cast<size_t>(i)] = exposed.number(axis, 0.0);
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::string to_json_line(const StepMetrics& metrics) {
@@ -78,6 +113,7 @@ std::string to_json_line(const StepMetrics& metrics) {
     if (const auto& value = metrics.*number.field) line[number.key] = *value;
   }
   if (metrics.router) line["router"] = router_json(*metrics.router);
+  if (metrics.parts) write_parts(*metrics.parts, &line);
   if (metrics.trained_tokens) line["trained_tokens"] = *metrics.trained_tokens;
   return line.dump();  // the shortest digits that read back exactly
 }
@@ -102,6 +138,7 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
     if (object.has(number.key)) metrics.*number.field = object.number(number.key);
   }
   if (object.has("router")) metrics.router = read_router(object.object("router"));
+  if (object.has(kPartsKey)) metrics.parts = read_parts(object);
   if (object.has("trained_tokens")) metrics.trained_tokens = object.integer("trained_tokens");
   return metrics;
 }

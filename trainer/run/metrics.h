@@ -14,6 +14,7 @@
 
 #include "planner/spec/types.h"
 #include "trainer/run/router_metrics.h"
+#include "trainer/run/step_parts.h"
 
 namespace argosy {
 
@@ -35,9 +36,10 @@ struct StepMetrics {
   std::optional<double> moe_dropped;       // share of the routed rows
   std::optional<RouterMetrics> router;     // the same and more of each mixture layer
   std::optional<double> bubble_fraction;   // idle share of the step of the average stage
-  std::optional<double> exposed_comm_s;
-  std::optional<double> eval_loss;        // on the evaluation data after this step
-  std::optional<int64_t> trained_tokens;  // unmasked tokens of this step
+  std::optional<double> exposed_comm_s;    // seconds that communication took from the average rank
+  std::optional<StepParts> parts;          // mean over the ranks; they sum to step_s
+  std::optional<double> eval_loss;         // on the evaluation data after this step
+  std::optional<int64_t> trained_tokens;   // unmasked tokens of this step
 
   bool operator==(const StepMetrics&) const = default;
 };

@@ -29,6 +29,9 @@ StepMetrics full_metrics() {
   metrics.aux_loss = 0.01, metrics.z_loss = 5e-324, metrics.moe_imbalance = 1.31;
   metrics.moe_dropped = 0, metrics.bubble_fraction = 0.06, metrics.exposed_comm_s = 0.011;
   metrics.router = RouterMetrics{{1.31, 1.0}, {0.97, 1.0 / 3}, {0, 0.125}, {0, 3}};
+  metrics.parts = StepParts{
+      .compute_s = 0.07, .bubble_s = 0.006, .optimizer_s = 1.0 / 3, .data_s = 0.001, .other_s = 0};
+  metrics.parts->exposed_comm_s[static_cast<size_t>(Axis::dp_cp)] = 0.011;
   metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
   return metrics;
 }
@@ -72,6 +75,8 @@ TEST(Metrics, KeysOfTheContract) {
                           "router",
                           "bubble_fraction",
                           "exposed_comm_s",
+                          "exposed_comm_by_axis_s",
+                          "parts_s",
                           "eval_loss",
                           "trained_tokens"}) {
     EXPECT_TRUE(json.contains(key)) << key;
