@@ -12,21 +12,16 @@
 #include "trainer/microbatches.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/run_setup.h"
+#include "trainer/verify.h"
 
 namespace argosy {
 
 namespace {
 
-// The same model on one rank.
-Plan single_rank(Plan plan) {
-  plan.mesh = {};
-  plan.zero_stage = 0;
-  plan.sequence_parallel = false;
+// The same model on one rank, a sequence at a time.
+Plan generation_plan(const Plan& trained) {
+  Plan plan = single_rank(trained);
   plan.micro_batch = plan.global_batch = 1;
-  plan.schedule = ScheduleKind::one_f_one_b;
-  plan.virtual_stages = 1;
-  plan.layers_per_stage = {plan.model.num_layers};
-  plan.predicted = {};
   validate(plan);
   return plan;
 }
@@ -86,7 +81,7 @@ int run_generate(const TrainOptions& options, Communicator& world, std::ostream&
   if (from.empty()) throw ConfigError("--generate needs --run-dir or --init: whose weights?");
   std::vector<std::string> skipped;
   const std::filesystem::path folder = resolve_checkpoint(from, &skipped);
-  const Plan plan = single_rank(apply_options(
+  const Plan plan = generation_plan(apply_options(
       parse_plan(read_manifest(folder).plan_json, (folder / "manifest.json").string()), options));
 
   DeviceContext device(options.device);

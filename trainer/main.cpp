@@ -15,6 +15,7 @@
 #include "trainer/options.h"
 #include "trainer/run/run_dir.h"
 #include "trainer/train_command.h"
+#include "trainer/verify_command.h"
 
 namespace {
 
@@ -39,6 +40,8 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world, int lo
     case TrainMode::help:
       if (world.rank() == 0) std::cout << options.help;
       return argosy::kExitDone;
+    case TrainMode::verify:
+      return run_verify(options, world, std::cout);
     case TrainMode::generate:
       return run_generate(options, world, std::cout);
     case TrainMode::measure:

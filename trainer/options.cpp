@@ -60,8 +60,10 @@ po::options_description describe() {
       "steps; 0: before the first and after the last")("eval-steps",
                                                        po::value<int64_t>()->default_value(8),
                                                        "batches of the global size per evaluation");
-  other.add_options()("generate", text(),
-                      "prompt: print a continuation by the checkpoint of --run-dir or --init")(
+  other.add_options()("verify", po::value<int64_t>(),
+                      "steps: compare this layout with one rank instead of training; exit 1 when "
+                      "loss, gradients or parameters differ")(
+      "generate", text(), "prompt: print a continuation by the checkpoint of --run-dir or --init")(
       "max-new-tokens", po::value<int64_t>()->default_value(200), "with --generate")(
       "temperature", po::value<double>()->default_value(0.8, "0.8"),
       "with --generate; 0: the likeliest token")("top-k", po::value<int64_t>()->default_value(0),
@@ -206,8 +208,14 @@ bool is_step(const std::string& text) {
 }
 
 void read_training(const Reader& read, TrainOptions* options) {
-  require(read, {"plan", "data", "steps", "run-dir"});
-  options->steps = read.count("steps", 1);
+  if (read.has("verify")) {
+    options->mode = TrainMode::verify;
+    require(read, {"plan", "data"});
+    options->verify_steps = read.count("verify", 1);
+  } else {
+    require(read, {"plan", "data", "steps", "run-dir"});
+    options->steps = read.count("steps", 1);
+  }
   options->resume = read.get<std::string>("resume");
   if (options->resume != "none" && options->resume != "auto" && !is_step(options->resume)) {
     throw ConfigError(concat("--resume: '", options->resume, "'; valid: none, auto or a step"));

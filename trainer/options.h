@@ -17,7 +17,7 @@
 
 namespace argosy {
 
-enum class TrainMode { help, train, generate, measure };
+enum class TrainMode { help, train, verify, generate, measure };
 
 struct TrainOptions {
   TrainMode mode = TrainMode::train;
@@ -29,6 +29,7 @@ struct TrainOptions {
   std::string resume = "none";              // none, auto or a step
   std::optional<int64_t> checkpoint_every;  // unset: one at the end; 0: none
   int64_t eval_every = 0, eval_steps = 8;
+  int64_t verify_steps = 0;
   LrSchedule lr;
   OptimizerSettings optimizer;
   double clip = 1.0;

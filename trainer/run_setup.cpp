@@ -120,6 +120,10 @@ StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
 
 }  // namespace
 
+TrainerSettings trainer_settings(const TrainOptions& options) {
+  return {.optimizer = options.optimizer, .clip = options.clip};
+}
+
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   RunInputs inputs;
   throw_if_failed(agree(world, attempt([&] {

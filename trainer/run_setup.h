@@ -17,8 +17,12 @@
 #include "trainer/data/dataset.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/options.h"
+#include "trainer/trainer.h"
 
 namespace argosy {
+
+// How steps are made, as the options say.
+TrainerSettings trainer_settings(const TrainOptions& options);
 
 // Tokens and the order in which they are read.
 struct DataStream {

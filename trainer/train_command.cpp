@@ -104,9 +104,7 @@ class TrainingRun {
     for (const std::string& line : describe_run(plan())) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
     measure_peak();
-    trainer_ = std::make_unique<Trainer>(
-        device_, world_, plan(),
-        TrainerSettings{.optimizer = options_.optimizer, .clip = options_.clip});
+    trainer_ = std::make_unique<Trainer>(device_, world_, plan(), trainer_settings(options_));
     restore();
   }
 

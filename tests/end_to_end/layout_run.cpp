@@ -2,13 +2,11 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/end_to_end/layout_run.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "planner/spec/philox.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/initialize.h"
 #include "trainer/trainer.h"
+#include "trainer/verify.h"
 
 namespace argosy {
 
@@ -48,46 +46,18 @@ void randomize_lora_b(const LayerContext& ctx, ParameterStore& store) {
   }
 }
 
-// Every rank contributes the elements it stands for; the sum over ranks is the whole tensor, and
-// wrong if an element has two owners.
-GlobalTensors assemble(Communicator& world, const std::vector<TensorSpec>& tensors,
-                       const std::vector<TensorPiece>& pieces, const std::string& kind) {
+GlobalTensors assemble_all(Communicator& world, const std::vector<TensorSpec>& tensors,
+                           const std::vector<TensorPiece>& pieces, const std::string& kind) {
   GlobalTensors whole;
-  for (const TensorSpec& spec : tensors)
-    whole[spec.name].assign(static_cast<size_t>(spec.size()), 0.0);
-  for (const TensorPiece& piece : pieces) {
-    if (piece.kind != kind) continue;
-    const double* data = static_cast<const double*>(piece.data);
-    std::vector<double>& values = whole.at(piece.name);
-    for (int64_t r = piece.box.rows.begin; r < piece.box.rows.end; ++r) {
-      for (int64_t c = piece.box.cols.begin; c < piece.box.cols.end; ++c) {
-        values[static_cast<size_t>(r * piece.cols + c)] += *data++;
-      }
-    }
-  }
-  for (auto& [name, values] : whole) {
-    world.all_reduce({values.data(), static_cast<int64_t>(values.size()), DType::fp64});
-  }
+  for (const TensorSpec& spec : tensors) whole[spec.name] = assemble(world, spec, pieces, kind);
   return whole;
 }
 
 void compare_values(const std::string& what, const std::vector<double>& expected,
                     const std::vector<double>& actual, double smallest_scale,
                     std::vector<std::string>* lines) {
-  double scale = smallest_scale, worst = 0;
-  size_t where = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    scale = std::max(scale, std::abs(expected[i]));
-    const double difference = std::abs(actual[i] - expected[i]);
-    if (!(difference <= worst)) {  // a NaN is a difference
-      worst = difference;
-      where = i;
-    }
-  }
-  if (!(worst <= kTolerance * scale)) {
-    lines->push_back(concat(what, "[", where, "]: ", actual[where], ", one rank has ",
-                            expected[where], ", relative difference ", worst / scale));
-  }
+  const Difference worst = largest_difference(what, expected, actual, smallest_scale);
+  if (!(worst.relative <= kTolerance)) lines->push_back(describe(worst));
 }
 
 void compare_steps(const std::string& what, const std::vector<double>& expected,
@@ -118,9 +88,9 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps) {
   }
   const std::vector<TensorSpec>& tensors = trainer.parameters().tensors();
   record.gradients =
-      assemble(world, tensors, owned_gradients(trainer.parameters(), trainer.reduced_gradients()),
-               "gradient");
-  record.parameters = assemble(
+      assemble_all(world, tensors,
+                   owned_gradients(trainer.parameters(), trainer.reduced_gradients()), "gradient");
+  record.parameters = assemble_all(
       world, tensors, owned_pieces(trainer.parameters(), trainer.optimizer()), "parameter");
   return record;
 }

@@ -6,6 +6,7 @@
 
 #include "planner/spec/check.h"
 #include "planner/spec/model.h"
+#include "trainer/verify.h"
 
 namespace argosy {
 
@@ -517,15 +518,9 @@ Plan plan_of(const Layout& layout) {
 }
 
 Plan reference_plan_of(const Layout& layout) {
-  Layout reference = layout;
-  reference.mesh = {};
-  reference.zero_stage = 0;
-  reference.micro_batch = kGlobalBatch;
-  reference.recompute = Recompute::none;
-  reference.schedule = ScheduleKind::one_f_one_b;
-  reference.virtual_stages = 1;
-  reference.layers_per_stage = {};
-  return plan_of(reference);
+  Plan plan = single_rank(plan_of(layout));
+  plan.micro_batch = kGlobalBatch;
+  return plan;
 }
 
 }  // namespace argosy
