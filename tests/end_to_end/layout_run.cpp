@@ -69,9 +69,11 @@ void compare_steps(const std::string& what, const std::vector<double>& expected,
 
 }  // namespace
 
-LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps) {
+LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
+                        const ComputeHook& hook) {
   DeviceContext device(Device::cpu);
-  Trainer trainer(device, world, plan, {.optimizer = {.weight_decay = 0.1}, .clip = 0});
+  Trainer trainer(device, world, plan,
+                  {.optimizer = {.weight_decay = 0.1}, .clip = 0, .compute_hook = hook});
   randomize_lora_b(trainer.context(), trainer.parameters());
   const RandomTokens tokens(plan.model.vocab_size);
   const SampleOrder order(tokens.num_tokens(), plan.seq_len, kDataSeed, "random tokens");
@@ -85,6 +87,7 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps) {
     record.aux_losses.push_back(result.aux_loss);
     record.z_losses.push_back(result.z_loss);
     record.ledger = result.ledger;
+    record.timeline = result.timeline;
   }
   const std::vector<TensorSpec>& tensors = trainer.parameters().tensors();
   record.gradients =

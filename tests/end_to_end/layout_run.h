@@ -12,6 +12,8 @@
 #include "comm/communicator.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/plan.h"
+#include "planner/spec/timeline.h"
+#include "trainer/parallel/pipeline.h"
 
 namespace argosy {
 
@@ -23,10 +25,13 @@ struct LayoutRecord {
   GlobalTensors gradients;   // of the last step, as the optimizer reads them: sums, not means
   GlobalTensors parameters;  // after the last step
   Ledger ledger;             // measured in the last step, this rank
+  Timeline timeline;         // of the last step, this rank
 };
 
 // Collective. With LoRA the B factors start from random values: zeros would hide mistakes.
-LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps);
+// `hook` runs inside of every compute action of the pipeline.
+LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
+                        const ComputeHook& hook = {});
 
 // max |a-b| <= 1e-12 * max(max|b|, 1e-3) per tensor and 1e-12 relative for losses and norms; one
 // line per violation.
