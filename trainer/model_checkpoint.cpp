@@ -9,22 +9,27 @@ namespace argosy {
 
 namespace {
 
-// Pieces of `local` within `range` of its domain's flat buffer, whose element flat.begin is
-// `values`[0].
+// The elements `mine` of `local`, the first of which is values[begin], as rectangles.
 void append_pieces(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
-                   const Tensor& values, Range flat, Range range,
+                   const Tensor& values, int64_t begin, Range mine,
                    std::vector<TensorPiece>* pieces) {
-  const Range mine =
-      intersect({local.offset, local.offset + local.box.size()}, intersect(flat, range));
   if (mine.empty()) return;
   const TensorSpec& spec = store.spec_of(local);
-  char* data =
-      static_cast<char*>(values.raw()) + (mine.begin - flat.begin) * size_in_bytes(values.dtype());
+  char* data = static_cast<char*>(values.raw()) + begin * size_in_bytes(values.dtype());
   for (const Box& box :
        boxes_of_flat_range(local.box, {mine.begin - local.offset, mine.end - local.offset})) {
     pieces->push_back({spec.name, kind, spec.rows, spec.cols, values.dtype(), box, data});
     data += box.size() * size_in_bytes(values.dtype());
   }
+}
+
+// What `local` has in `within`, a part of its bucket's shard, of a buffer of the rank's shards.
+void append_from_shards(const ParameterStore& store, const LocalTensor& local,
+                        const std::string& kind, const Tensor& shards, Range within,
+                        std::vector<TensorPiece>* pieces) {
+  const Range mine = intersect(local.elements(), within);
+  const int64_t begin = store.layout().bucket_of(local).in_shards(mine).begin;
+  append_pieces(store, local, kind, shards, begin, mine, pieces);
 }
 
 // Names of the tensors that a checkpoint holds of this kind.
@@ -57,12 +62,12 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
   const auto states = optimizer.state();
   for (const LocalTensor& local : store.layout().tensors) {
     if (!local.counts) continue;
-    const Range owned = store.layout()[local.domain].owned;
-    const Tensor& values = store.values(local.domain);
-    append_pieces(store, local, "parameter", values, {0, values.size()}, owned, &pieces);
+    const Range owned = store.layout().bucket_of(local).owned;
+    const Range mine = intersect(local.elements(), owned);
+    append_pieces(store, local, "parameter", store.values(local.domain), mine.begin, mine, &pieces);
     for (const ShardedOptimizer::StateTensor& state : states) {
       if (state.domain == local.domain)
-        append_pieces(store, local, state.kind, state.values, state.range, owned, &pieces);
+        append_from_shards(store, local, state.kind, state.values, owned, &pieces);
     }
   }
   return pieces;
@@ -72,10 +77,10 @@ std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
                                          const ReducedGradients& reduced) {
   std::vector<TensorPiece> pieces;
   for (const LocalTensor& local : store.layout().tensors) {
-    const ReducedGradient& gradient = reduced[static_cast<size_t>(local.domain)];
-    if (!local.counts || !gradient.values.defined()) continue;
-    append_pieces(store, local, "gradient", gradient.values, gradient.range,
-                  store.layout()[local.domain].owned, &pieces);
+    const Tensor& shards = reduced[static_cast<size_t>(local.domain)];
+    if (!local.counts || !shards.defined()) continue;
+    append_from_shards(store, local, "gradient", shards, store.layout().bucket_of(local).owned,
+                       &pieces);
   }
   return pieces;
 }
@@ -114,17 +119,16 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
     if (what == Restore::base && store.spec_of(local).lora != LoraPart::none) continue;
     // What was frozen in the checkpoint's own run has no master.
     const bool from_master = wants_wide && masters.contains(store.spec_of(local).name);
-    const Tensor& values = store.values(local.domain);
-    append_pieces(store, local, from_master ? "master" : "parameter", values, {0, values.size()},
-                  {0, values.size()}, &pieces);
+    append_pieces(store, local, from_master ? "master" : "parameter", store.values(local.domain),
+                  local.offset, local.elements(), &pieces);
   }
   if (what == Restore::resume) {
     for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {
       const bool missing_master = state.kind == "master" && masters.empty();
       for (const LocalTensor& local : store.layout().tensors) {
         if (local.domain != state.domain) continue;
-        append_pieces(store, local, missing_master ? "parameter" : state.kind, state.values,
-                      state.range, state.range, &pieces);
+        append_from_shards(store, local, missing_master ? "parameter" : state.kind, state.values,
+                           store.layout().bucket_of(local).shard, &pieces);
       }
     }
   }

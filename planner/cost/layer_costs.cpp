@@ -87,13 +87,11 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
   for (const LocalTensor& local : rank_layout(probe, tensors, 0).tensors) {
     const TensorSpec& tensor = tensors[static_cast<size_t>(local.tensor)];
     LayerElements& elements = table[index(kind_of(probe.model, tensor.layer))];
-    const size_t domain = static_cast<size_t>(local.domain);
-    elements.total[domain] += local.box.size();
-    if (local.gradient_sum == GradientSum::tp) elements.tp_summed[domain] += local.box.size();
-    if (local.gradient_sum == GradientSum::kv_replica) {
-      elements.kv_summed[domain] += local.box.size();
-    }
-    if (tensor.role == TensorRole::embedding) elements.token_embedding += local.box.size();
+    auto& buckets = tensor.shard == Shard::vocab ? elements.table : elements.layer;
+    BucketElements& bucket = buckets[static_cast<size_t>(local.domain)];
+    bucket.size += local.box.size();
+    if (local.gradient_sum == GradientSum::tp) bucket.tp_summed += local.box.size();
+    if (local.gradient_sum == GradientSum::kv_replica) bucket.kv_summed += local.box.size();
   }
   return table;
 }

@@ -35,11 +35,16 @@ struct LayerCost {
 };
 using LayerCosts = std::array<LayerCost, kNumLayerKinds>;
 
-// Elements that a rank holds of one layer, by Domain.
+// Elements that a rank holds of one bucket (planner/spec/layout.h).
+struct BucketElements {
+  int64_t size = 0;
+  int64_t tp_summed = 0, kv_summed = 0;  // at its front
+};
+
+// Of one layer, by Domain: its bucket and that of its vocabulary table, the latter empty but for
+// embedding and head.
 struct LayerElements {
-  std::array<int64_t, kNumDomains> total{};
-  std::array<int64_t, kNumDomains> tp_summed{}, kv_summed{};  // as in RankLayout
-  int64_t token_embedding = 0;                                // of the tied table, within total
+  std::array<BucketElements, kNumDomains> layer{}, table{};
 };
 using ElementTable = std::array<LayerElements, kNumLayerKinds>;
 

@@ -21,18 +21,19 @@ int64_t microbatches(const Job& job, const Candidate& candidate) {
   return job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
 }
 
-void add_state(const Job& job, const Candidate& candidate, const LayerElements& elements,
+// State of the buckets of a stage: the same on all its ranks up to an element a bucket; the first
+// rank has the most.
+void add_state(const Job& job, const Candidate& candidate, const std::vector<StageBucket>& buckets,
                MemoryBytes& bytes) {
   const int64_t parameter = size_in_bytes(compute_dtype(job.precision));
   const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
-  for (int i = 0; i < kNumDomains; ++i) {
-    const Domain domain = static_cast<Domain>(i);
-    const int64_t count = elements.total[static_cast<size_t>(i)];
-    category(bytes, MemoryCategory::parameters) += count * parameter;
-    if (!is_trainable(domain)) continue;
-    category(bytes, MemoryCategory::gradients) += count * gradient;
+  for (const StageBucket& bucket : buckets) {
+    const int64_t size = bucket.count * bucket.elements.size;
+    category(bytes, MemoryCategory::parameters) += size * parameter;
+    if (!is_trainable(bucket.domain)) continue;
+    category(bytes, MemoryCategory::gradients) += size * gradient;
     category(bytes, MemoryCategory::optimizer) +=
-        owned_elements(count, domain, candidate) * state_bytes_per_element(job);
+        bucket.count * bucket.shard_elements(candidate) * state_bytes_per_element(job);
   }
 }
 
@@ -115,29 +116,27 @@ int64_t state_bytes_per_element(const Job& job) {
   return optimizer_bytes_per_element(plan);
 }
 
-int64_t owned_elements(int64_t num_elements, Domain domain, const Candidate& candidate) {
-  if (candidate.zero_stage == 0) return num_elements;
-  return split_range(num_elements, degree(candidate.mesh, reduction_axis(domain)), 0).size();
+int64_t StageBucket::shard_elements(const Candidate& candidate) const {
+  if (candidate.zero_stage == 0) return elements.size;
+  return split_range(elements.size, degree(candidate.mesh, reduction_axis(domain)), 0).size();
 }
 
-LayerElements stage_elements(const StageLayers& layers, const ElementTable& table, bool is_copy) {
-  LayerElements sum;
+std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,
+                                       bool is_copy, bool is_tied) {
+  std::vector<StageBucket> buckets;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    for (size_t domain = 0; domain < kNumDomains; ++domain) {
-      sum.total[domain] += layers[kind] * table[kind].total[domain];
-      sum.tp_summed[domain] += layers[kind] * table[kind].tp_summed[domain];
-      sum.kv_summed[domain] += layers[kind] * table[kind].kv_summed[domain];
+    const bool is_embedding = kind == static_cast<size_t>(LayerKind::embedding);
+    for (size_t d = 0; d < kNumDomains; ++d) {
+      const auto add = [&](const BucketElements& elements, int64_t count, bool tied) {
+        if (elements.size > 0 && count > 0)
+          buckets.push_back({static_cast<Domain>(d), elements, count, tied});
+      };
+      add(table[kind].layer[d], layers[kind], false);
+      const int64_t num_copies = is_copy && is_embedding ? 1 : 0;
+      add(table[kind].table[d], layers[kind] + num_copies, is_tied && is_embedding);
     }
-    sum.token_embedding += layers[kind] * table[kind].token_embedding;
   }
-  if (is_copy) {
-    const LayerElements& embedding = table[static_cast<size_t>(LayerKind::embedding)];
-    const bool frozen = embedding.total[static_cast<size_t>(Domain::dense)] == 0;
-    const Domain domain = frozen ? Domain::dense_frozen : Domain::dense;
-    sum.total[static_cast<size_t>(domain)] += embedding.token_embedding;
-    sum.token_embedding += embedding.token_embedding;
-  }
-  return sum;
+  return buckets;
 }
 
 int64_t in_flight(ScheduleKind schedule, int64_t num_stages, int64_t num_microbatches,
@@ -154,7 +153,7 @@ StageMemory stage_memory(const Job& job, const Candidate& candidate,
   const bool is_copy = job.model.tied_head && stage > 0 && stage == num_stages - 1;
   StageMemory memory;
   memory.stage = stage;
-  add_state(job, candidate, stage_elements(layers, elements, is_copy), memory.bytes);
+  add_state(job, candidate, stage_buckets(layers, elements, is_copy, is_copy), memory.bytes);
   int64_t workspace = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
@@ -187,7 +186,7 @@ StageMemory rank_memory(const Job& job, const Candidate& candidate,
       job.model.tied_head && rank_of(last) == pipeline_rank && rank_of(0) != pipeline_rank;
   StageMemory memory;
   memory.stage = pipeline_rank;
-  add_state(job, candidate, stage_elements(all, elements, is_copy), memory.bytes);
+  add_state(job, candidate, stage_buckets(all, elements, is_copy, is_copy), memory.bytes);
   int64_t workspace = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     if (all[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);

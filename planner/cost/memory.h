@@ -16,9 +16,21 @@ namespace argosy {
 
 using MemoryBytes = std::array<int64_t, kNumMemoryCategories>;  // by MemoryCategory
 
-// Elements of a rank of one stage, as RankLayout has them. `is_copy`: the last stage of a tied
-// model holds a copy of the token embedding.
-LayerElements stage_elements(const StageLayers& layers, const ElementTable& table, bool is_copy);
+// Equal buckets of a rank of one stage, as RankLayout has them.
+struct StageBucket {
+  Domain domain = Domain::dense;
+  BucketElements elements;
+  int64_t count = 1;
+  bool is_tied_table = false;  // first and last stage hold a copy each
+
+  // Elements of one that the first rank of its data-parallel group updates.
+  int64_t shard_elements(const Candidate& candidate) const;
+};
+
+// `is_copy`: the last stage of a tied model holds a copy of the token embedding. `is_tied`: another
+// pipeline rank holds one too.
+std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,
+                                       bool is_copy, bool is_tied);
 
 // Micro-batches alive at once on `stage`, at most; what max_in_flight() finds in the schedules.
 int64_t in_flight(ScheduleKind schedule, int64_t num_stages, int64_t num_microbatches,
@@ -53,8 +65,5 @@ inline bool is_plain(ScheduleKind schedule) {
 
 // Optimizer state of one owned element.
 int64_t state_bytes_per_element(const Job& job);
-
-// Elements of the domain's flat buffer whose optimizer state the rank keeps.
-int64_t owned_elements(int64_t num_elements, Domain domain, const Candidate& candidate);
 
 }  // namespace argosy

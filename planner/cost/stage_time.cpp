@@ -14,7 +14,8 @@ double communication_seconds(const std::vector<CollectiveWork>& collectives,
                              const Placements& placements, const ClusterSpec& cluster) {
   double seconds = 0;
   for (const CollectiveWork& work : collectives) {
-    seconds += collective_seconds(work.kind, work.bytes, placements[static_cast<size_t>(work.axis)],
+    seconds += static_cast<double>(work.count) *
+               collective_seconds(work.kind, work.bytes, placements[static_cast<size_t>(work.axis)],
                                   cluster);
   }
   return seconds;
@@ -36,17 +37,26 @@ int64_t update_bytes_per_element(const Job& job) {
          2 * state_bytes_per_element(job);
 }
 
-void add(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes) {
-  if (bytes > 0) pass.collectives.push_back({kind, axis, bytes});
+void add(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, int64_t count = 1) {
+  if (bytes > 0) pass.collectives.push_back({kind, axis, bytes, count});
 }
 
-void add_reduction(const Job& job, const Candidate& candidate, Domain domain, int64_t elements,
-                   Pass& pass) {
-  const bool sharded = candidate.zero_stage >= 1;
-  add(pass, sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
-      reduction_axis(domain), elements * size_in_bytes(gradient_dtype(job.precision)));
-  const int64_t owned = owned_elements(elements, domain, candidate);
-  if (owned > 0) pass.ops.push_back({OpKind::memory, 0, owned * update_bytes_per_element(job), 1});
+// Sums of the shards of the first rank, where tensors that are summed stand in front.
+void add_partial_sums(const Job& job, const Candidate& candidate,
+                      const std::vector<StageBucket>& buckets, Domain domain, Pass& pass) {
+  int64_t num_tp = 0, num_kv = 0, num_tied = 0;
+  for (const StageBucket& bucket : buckets) {
+    if (bucket.domain != domain) continue;
+    const int64_t shard = bucket.shard_elements(candidate);
+    const int64_t tp = std::min(shard, bucket.elements.tp_summed);
+    num_tp += bucket.count * tp;
+    num_kv += bucket.count * std::min(shard - tp, bucket.elements.kv_summed);
+    if (bucket.is_tied_table) num_tied += bucket.count * shard;
+  }
+  const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
+  add(pass, CollectiveKind::all_reduce, tensor_axis(domain), num_tp * gradient);
+  add(pass, CollectiveKind::all_reduce, Axis::kv_replica, num_kv * gradient);
+  add(pass, CollectiveKind::all_reduce, Axis::embedding, num_tied * gradient);
 }
 
 StageTime time_stage(const Job& job, const StageLayers& layers, const LayerCosts& costs,
@@ -75,8 +85,10 @@ StageTime time_stage(const Job& job, const StageLayers& layers, const LayerCosts
 void time_step_pass(const Job& job, const Pass& pass, const Placements& placements,
                     StageTime& time) {
   for (const CollectiveWork& work : pass.collectives) {
-    const double seconds = collective_seconds(
-        work.kind, work.bytes, placements[static_cast<size_t>(work.axis)], job.cluster);
+    const double seconds =
+        static_cast<double>(work.count) *
+        collective_seconds(work.kind, work.bytes, placements[static_cast<size_t>(work.axis)],
+                           job.cluster);
     (work.kind == CollectiveKind::all_gather ? time.durations.optimizer_s
                                              : time.durations.reduce_s) += seconds;
     time.step_communication_s += seconds;
@@ -95,25 +107,26 @@ Placements place_all(const Mesh& mesh, const Job& job) {
   return placements;
 }
 
-Pass step_pass(const Job& job, const Candidate& candidate, const LayerElements& elements,
-               bool shares_embedding) {
-  const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
-  const size_t dense = static_cast<size_t>(Domain::dense);
-  const size_t expert = static_cast<size_t>(Domain::expert);
+Pass step_pass(const Job& job, const Candidate& candidate,
+               const std::vector<StageBucket>& buckets) {
+  const bool is_sharded = candidate.zero_stage >= 1;
   Pass pass;
-  add(pass, CollectiveKind::all_reduce, Axis::tp, elements.tp_summed[dense] * gradient);
-  add(pass, CollectiveKind::all_reduce, Axis::kv_replica, elements.kv_summed[dense] * gradient);
-  add(pass, CollectiveKind::all_reduce, Axis::etp, elements.tp_summed[expert] * gradient);
-  if (shares_embedding && job.lora.rank == 0) {
-    add(pass, CollectiveKind::all_reduce, Axis::embedding, elements.token_embedding * gradient);
+  for (const StageBucket& bucket : buckets) {
+    if (!is_trainable(bucket.domain)) continue;
+    add(pass, is_sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
+        reduction_axis(bucket.domain),
+        bucket.elements.size * size_in_bytes(gradient_dtype(job.precision)), bucket.count);
+    pass.ops.push_back({OpKind::memory, 0,
+                        bucket.shard_elements(candidate) * update_bytes_per_element(job),
+                        bucket.count});
   }
-  for (Domain domain : {Domain::dense, Domain::expert}) {
-    add_reduction(job, candidate, domain, elements.total[static_cast<size_t>(domain)], pass);
-  }
-  if (candidate.zero_stage == 0) return pass;
-  for (Domain domain : {Domain::dense, Domain::expert}) {
-    add(pass, CollectiveKind::all_gather, reduction_axis(domain),
-        elements.total[static_cast<size_t>(domain)] * size_in_bytes(compute_dtype(job.precision)));
+  add_partial_sums(job, candidate, buckets, Domain::dense, pass);
+  add_partial_sums(job, candidate, buckets, Domain::expert, pass);
+  if (!is_sharded) return pass;
+  for (const StageBucket& bucket : buckets) {
+    if (!is_trainable(bucket.domain)) continue;
+    add(pass, CollectiveKind::all_gather, reduction_axis(bucket.domain),
+        bucket.elements.size * size_in_bytes(compute_dtype(job.precision)), bucket.count);
   }
   return pass;
 }
@@ -137,11 +150,11 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
       continue;
     }
     const bool is_end = stage == 0 || stage == last;
-    const bool shares_embedding = job.model.tied_head && is_end && has_copy;
+    const bool is_tied = job.model.tied_head && is_end && has_copy;
     StageTime time = time_stage(job, stages[stage], costs, placements);
-    const LayerElements held =
-        stage_elements(stages[stage], elements, shares_embedding && stage > 0);
-    time_step_pass(job, step_pass(job, candidate, held, shares_embedding), placements, time);
+    const std::vector<StageBucket> buckets =
+        stage_buckets(stages[stage], elements, is_tied && stage > 0, is_tied);
+    time_step_pass(job, step_pass(job, candidate, buckets), placements, time);
     time.durations.send_activation_s = stage < last ? send_s : 0;
     time.durations.send_gradient_s = stage > 0 ? send_s : 0;
     times.push_back(time);

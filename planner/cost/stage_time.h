@@ -24,11 +24,9 @@ struct StageTime {
   double step_communication_s = 0;  // within reduce_s and optimizer_s
 };
 
-// What step_work() says of a rank with these elements, without laying out its tensors (collectives
-// of groups of one rank may be among them). `shares_embedding`: it keeps a tied table equal with
-// the other end of the pipeline.
-Pass step_pass(const Job& job, const Candidate& candidate, const LayerElements& elements,
-               bool shares_embedding);
+// What step_work() says of a rank with these buckets, without laying out its tensors (collectives
+// of groups of one rank may be among them).
+Pass step_pass(const Job& job, const Candidate& candidate, const std::vector<StageBucket>& buckets);
 
 // [stages]
 std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,

@@ -3,6 +3,7 @@
 #include "planner/spec/layout.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "planner/spec/check.h"
 
@@ -125,9 +126,59 @@ std::vector<LocalTensor> local_tensors(const Plan& plan, const std::vector<Tenso
   return result;
 }
 
-// Order inside a domain: summed over tp, then over kv_replica, then the others.
+// Order inside a bucket: summed over tp, then over kv_replica, then the others.
 int order_of(GradientSum sum) {
   return sum == GradientSum::tp ? 0 : sum == GradientSum::kv_replica ? 1 : 2;
+}
+
+bool is_table(const TensorSpec& tensor) {
+  return tensor.shard == Shard::vocab;
+}
+
+void sort_into_buckets(const std::vector<TensorSpec>& tensors, std::vector<LocalTensor>& locals) {
+  const auto key = [&](const LocalTensor& local) {
+    const TensorSpec& tensor = tensors[static_cast<size_t>(local.tensor)];
+    return std::tuple(local.domain, tensor.layer, is_table(tensor), order_of(local.gradient_sum));
+  };
+  std::stable_sort(locals.begin(), locals.end(),
+                   [&](const LocalTensor& a, const LocalTensor& b) { return key(a) < key(b); });
+}
+
+// Puts `local` behind what is in its domain already.
+void append(const TensorSpec& tensor, LocalTensor& local, DomainLayout& domain) {
+  std::vector<Bucket>& buckets = domain.buckets;
+  if (buckets.empty() || buckets.back().layer != tensor.layer ||
+      buckets.back().is_table != is_table(tensor)) {
+    Bucket bucket;
+    bucket.layer = tensor.layer;
+    bucket.is_table = is_table(tensor);
+    bucket.range = {domain.num_elements, domain.num_elements};
+    buckets.push_back(bucket);
+  }
+  const int64_t size = local.box.size();
+  Bucket& bucket = buckets.back();
+  local.bucket = static_cast<int>(buckets.size()) - 1;
+  local.offset = domain.num_elements;
+  domain.num_elements = bucket.range.end += size;
+  if (local.gradient_sum == GradientSum::tp) bucket.num_tp_summed += size;
+  if (local.gradient_sum == GradientSum::kv_replica) bucket.num_kv_summed += size;
+}
+
+// Part `index` of `range` cut into `parts`.
+Range part_of(Range range, int64_t parts, int64_t index) {
+  const Range part = split_range(range.size(), parts, index);
+  return {range.begin + part.begin, range.begin + part.end};
+}
+
+// Cuts the buckets of a domain whose data-parallel group has `size` ranks, this one at `index`.
+void cut_buckets(const Plan& plan, int64_t size, int64_t index, DomainLayout& domain) {
+  const int64_t num_shards = plan.zero_stage == 0 ? 1 : size;
+  for (Bucket& bucket : domain.buckets) {
+    bucket.shard = part_of(bucket.range, num_shards, index % num_shards);
+    bucket.owned = part_of(bucket.shard, size / num_shards, index / num_shards);
+    bucket.shard_offset = domain.num_shard_elements;
+    domain.num_shard_elements += bucket.shard.size();
+  }
 }
 
 }  // namespace
@@ -144,29 +195,32 @@ bool is_trainable(Domain domain) {
   return domain == Domain::dense || domain == Domain::expert;
 }
 
+Range tp_summed(const Bucket& bucket) {
+  return intersect(bucket.shard, {bucket.range.begin, bucket.range.begin + bucket.num_tp_summed});
+}
+
+Range kv_summed(const Bucket& bucket) {
+  const int64_t begin = bucket.range.begin + bucket.num_tp_summed;
+  return intersect(bucket.shard, {begin, begin + bucket.num_kv_summed});
+}
+
+bool is_tied_table(const Plan& plan, const Bucket& bucket) {
+  return has_tied_copy(plan) && bucket.is_table;
+}
+
 RankLayout rank_layout(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t rank) {
   const Coordinates at = coordinates(plan.mesh, rank);
   RankLayout layout;
   layout.tensors = local_tensors(plan, tensors, at);
-  std::stable_sort(layout.tensors.begin(), layout.tensors.end(),
-                   [](const LocalTensor& a, const LocalTensor& b) {
-                     if (a.domain != b.domain) return a.domain < b.domain;
-                     return order_of(a.gradient_sum) < order_of(b.gradient_sum);
-                   });
+  sort_into_buckets(tensors, layout.tensors);
   for (LocalTensor& local : layout.tensors) {
-    const auto domain = static_cast<size_t>(local.domain);
-    local.offset = layout.domains[domain].num_elements;
-    layout.domains[domain].num_elements += local.box.size();
-    if (local.gradient_sum == GradientSum::tp) layout.num_tp_summed[domain] += local.box.size();
-    if (local.gradient_sum == GradientSum::kv_replica) {
-      layout.num_kv_summed[domain] += local.box.size();
-    }
+    append(tensors[static_cast<size_t>(local.tensor)], local,
+           layout.domains[static_cast<size_t>(local.domain)]);
   }
   for (int i = 0; i < kNumDomains; ++i) {
     const Axis axis = reduction_axis(static_cast<Domain>(i));
     const int64_t index = axis == Axis::edp ? at.edp : at.dp * plan.mesh.cp + at.cp;
-    DomainLayout& domain = layout.domains[static_cast<size_t>(i)];
-    domain.owned = split_range(domain.num_elements, degree(plan.mesh, axis), index);
+    cut_buckets(plan, degree(plan.mesh, axis), index, layout.domains[static_cast<size_t>(i)]);
   }
   return layout;
 }

@@ -48,30 +48,59 @@ struct LocalTensor {
   int tensor = 0;  // index into model_tensors(plan.model, plan.lora)
   Box box;         // this rank's part, global coordinates
   Domain domain = Domain::dense;
+  int bucket = 0;      // index into the domain's buckets
   int64_t offset = 0;  // first element in the domain's flat buffer
   GradientSum gradient_sum = GradientSum::none;
   bool counts = true;  // false: a copy. Another rank of the tp group or the tied first stage stands
                        // for these elements in the gradient norm and in checkpoints
+  Range elements() const { return {offset, offset + box.size()}; }  // of the flat buffer
 };
 
+// Tensors of a domain that are gathered and reduced in one call, contiguous in its flat buffer:
+// those of one layer. A table of the vocabulary is a bucket of its own: it is cut raggedly over tp,
+// while buckets of equal size on all ranks of a tp group are cut at equal places over the data, so
+// that shards can be summed over tp; and a tied table serves two layers.
+struct Bucket {
+  int layer = 0;          // TensorSpec::layer
+  bool is_table = false;  // vocabulary: the embedding or the head
+  Range range;            // of the domain's flat buffer
+  // Elements at the front of `range` that are summed over tp; behind those: over kv_replica.
+  int64_t num_tp_summed = 0, num_kv_summed = 0;
+  // Part of `range` that this rank updates: all of it without ZeRO, else its place in the group
+  // that shards (split_range, ragged, no padding). Part of `shard` that it stands for in the
+  // gradient norm and in checkpoints: the ranks that update the same share that work.
+  Range shard, owned;
+  int64_t shard_offset = 0;  // of shard.begin in the rank's shards, one after the other
+
+  // Where `part` of `shard` lies in the rank's shards.
+  Range in_shards(Range part) const {
+    return {part.begin - shard.begin + shard_offset, part.end - shard.begin + shard_offset};
+  }
+};
+
+// Parts of the bucket's shard whose gradients are summed over tp, and over kv_replica.
+Range tp_summed(const Bucket& bucket);
+Range kv_summed(const Bucket& bucket);
+// A table that the first and the last of several stages hold a copy of each.
+bool is_tied_table(const Plan& plan, const Bucket& bucket);
+
 struct DomainLayout {
-  int64_t num_elements = 0;  // of the flat buffer on this rank
-  Range owned;  // this rank's part among the ranks of reduction_axis(domain): split_range, ragged,
-                // no padding
+  int64_t num_elements = 0;        // of the flat buffer on this rank
+  int64_t num_shard_elements = 0;  // of all its shards
+  std::vector<Bucket> buckets;     // in the order of the flat buffer
 };
 
 struct RankLayout {
-  std::vector<LocalTensor>
-      tensors;  // tensors whose gradient_sum is tp come first in their domain, then kv_replica,
-                // then the others, each in model order: so that each sum is one contiguous call
+  // By domain and bucket. In a bucket come tensors whose gradient_sum is tp, then kv_replica, then
+  // the others, each in model order: so that each sum is over one contiguous range.
+  std::vector<LocalTensor> tensors;
   std::array<DomainLayout, kNumDomains> domains;
-  std::array<int64_t, kNumDomains>
-      num_tp_summed{};  // elements at the front of the domain that are summed over tp
-  std::array<int64_t, kNumDomains>
-      num_kv_summed{};  // elements behind those that are summed over kv_replica
 
   const DomainLayout& operator[](Domain domain) const {
     return domains[static_cast<size_t>(domain)];
+  }
+  const Bucket& bucket_of(const LocalTensor& local) const {
+    return (*this)[local.domain].buckets[static_cast<size_t>(local.bucket)];
   }
 };
 

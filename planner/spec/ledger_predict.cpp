@@ -25,14 +25,14 @@ void set_state_bytes(Ledger& ledger, const Plan& plan, int64_t rank) {
     ledger.parameter_bytes += domain.num_elements * size_in_bytes(compute_dtype(plan.precision));
     if (!is_trainable(kind)) continue;
     ledger.gradient_bytes += domain.num_elements * size_in_bytes(gradient_dtype(plan.precision));
-    ledger.optimizer_bytes += updated_elements(plan, domain) * optimizer_bytes_per_element(plan);
+    ledger.optimizer_bytes += domain.num_shard_elements * optimizer_bytes_per_element(plan);
   }
 }
 
 void record(Ledger& ledger, const Pass& pass) {
   ledger.matmul_flops += pass_flops(pass);
   for (const CollectiveWork& work : pass.collectives) {
-    ledger.record(work.kind, work.axis, work.bytes);
+    for (int64_t i = 0; i < work.count; ++i) ledger.record(work.kind, work.axis, work.bytes);
   }
 }
 

@@ -37,7 +37,8 @@ std::string_view to_string(Axis axis) {
 }
 
 Range intersect(Range a, Range b) {
-  return {std::max(a.begin, b.begin), std::min(a.end, b.end)};
+  const int64_t begin = std::max(a.begin, b.begin);
+  return {begin, std::max(begin, std::min(a.end, b.end))};
 }
 
 Range split_range(int64_t size, int64_t parts, int64_t index) {

@@ -49,7 +49,7 @@ struct Range {
   bool empty() const { return end <= begin; }
   auto operator<=>(const Range&) const = default;
 };
-Range intersect(Range a, Range b);
+Range intersect(Range a, Range b);  // of size 0 where they do not meet
 
 // Part `index` of [0, size) cut into `parts`; the first size % parts parts are one longer. The one
 // rule for every ragged split: vocabulary, layers, ZeRO shards.

@@ -75,28 +75,23 @@ int64_t gradient_bytes_of(const Plan& plan, int64_t elements) {
   return elements * size_in_bytes(gradient_dtype(plan.precision));
 }
 
-// Sums inside the tensor-parallel group over what its ranks saw in part.
-void add_partial_sums(Pass& pass, const Plan& plan, const RankLayout& layout) {
-  for (const Domain kind : {Domain::dense, Domain::expert}) {
-    const auto domain = static_cast<size_t>(kind);
-    const Axis axis = tensor_axis(kind);
-    add_collective(pass, CollectiveKind::all_reduce, axis,
-                   gradient_bytes_of(plan, layout.num_tp_summed[domain]), degree(plan.mesh, axis));
-    add_collective(pass, CollectiveKind::all_reduce, Axis::kv_replica,
-                   gradient_bytes_of(plan, layout.num_kv_summed[domain]),
-                   std::max<int64_t>(1, plan.mesh.tp / plan.model.num_kv_heads));
+// Sums over what ranks saw in part, each over the shards of the data-parallel reduction: linear,
+// and so the same as before it, but of fewer bytes.
+void add_partial_sums(Pass& pass, const Plan& plan, Domain kind, const DomainLayout& domain) {
+  int64_t num_tp = 0, num_kv = 0, num_tied = 0;
+  for (const Bucket& bucket : domain.buckets) {
+    num_tp += tp_summed(bucket).size();
+    num_kv += kv_summed(bucket).size();
+    if (is_tied_table(plan, bucket)) num_tied += bucket.shard.size();
   }
-}
-
-// First and last stage hold a copy each of a tied table and saw a gradient each.
-void add_tied_sum(Pass& pass, const Plan& plan, const Coordinates& at) {
-  const bool has_table = at.pp == pipeline_rank_of_stage(plan, 0) ||
-                         at.pp == pipeline_rank_of_stage(plan, plan.num_stages() - 1);
-  if (!has_tied_copy(plan) || !has_table || plan.lora.rank > 0) return;
-  const int64_t rows = split_range(plan.model.vocab_size, plan.mesh.tp, at.tp).size();
+  const Axis axis = tensor_axis(kind);
+  add_collective(pass, CollectiveKind::all_reduce, axis, gradient_bytes_of(plan, num_tp),
+                 degree(plan.mesh, axis));
+  add_collective(pass, CollectiveKind::all_reduce, Axis::kv_replica,
+                 gradient_bytes_of(plan, num_kv),
+                 std::max<int64_t>(1, plan.mesh.tp / plan.model.num_kv_heads));
   add_collective(pass, CollectiveKind::all_reduce, Axis::embedding,
-                 gradient_bytes_of(plan, rows * plan.model.hidden_size),
-                 degree(plan.mesh, Axis::embedding));
+                 gradient_bytes_of(plan, num_tied), degree(plan.mesh, Axis::embedding));
 }
 
 // Bytes that the optimizer moves: gradient read; state read and written; weight written, and read
@@ -114,10 +109,6 @@ int64_t optimizer_bytes_per_element(const Plan& plan) {
   const int64_t state = size_in_bytes(gradient_dtype(plan.precision));
   const int64_t num_moments = plan.optimizer == OptimizerKind::adamw ? 2 : 0;
   return state * (num_moments + (has_master_weights(plan.precision) ? 1 : 0));
-}
-
-int64_t updated_elements(const Plan& plan, const DomainLayout& domain) {
-  return plan.zero_stage >= 1 ? domain.owned.size() : domain.num_elements;
 }
 
 int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {
@@ -150,22 +141,25 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
 
 Pass step_work(const Plan& plan, int64_t rank) {
   const RankLayout layout = rank_layout(plan, model_tensors(plan.model, plan.lora), rank);
-  Pass pass, gathers;
-  add_partial_sums(pass, plan, layout);
-  add_tied_sum(pass, plan, coordinates(plan.mesh, rank));
+  const bool is_sharded = plan.zero_stage >= 1;
+  Pass pass, update;
   for (const Domain kind : {Domain::dense, Domain::expert}) {
     const DomainLayout& domain = layout[kind];
     const Axis axis = reduction_axis(kind);
     const int64_t size = degree(plan.mesh, axis);
-    const bool is_sharded = plan.zero_stage >= 1;
-    add_collective(pass, is_sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
-                   axis, gradient_bytes_of(plan, domain.num_elements), size);
-    add_memory(pass, update_traffic_bytes(plan, updated_elements(plan, domain)));
-    if (!is_sharded) continue;
-    add_collective(gathers, CollectiveKind::all_gather, axis,
-                   domain.num_elements * size_in_bytes(compute_dtype(plan.precision)), size);
+    add_memory(update, update_traffic_bytes(plan, domain.num_shard_elements));
+    for (const Bucket& bucket : domain.buckets) {
+      const int64_t num_elements = bucket.range.size();
+      add_collective(pass, is_sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
+                     axis, gradient_bytes_of(plan, num_elements), size);
+      if (!is_sharded) continue;
+      add_collective(update, CollectiveKind::all_gather, axis,
+                     num_elements * size_in_bytes(compute_dtype(plan.precision)), size);
+    }
   }
-  append(pass, gathers);  // after the update
+  add_partial_sums(pass, plan, Domain::dense, layout[Domain::dense]);
+  add_partial_sums(pass, plan, Domain::expert, layout[Domain::expert]);
+  append(pass, update);
   return pass;
 }
 

@@ -64,7 +64,8 @@ struct OpWork {
 struct CollectiveWork {
   CollectiveKind kind = CollectiveKind::all_reduce;
   Axis axis = Axis::tp;
-  int64_t bytes = 0;  // payload as in CollectiveTotal
+  int64_t bytes = 0;  // of one call: payload as in CollectiveTotal
+  int64_t count = 1;  // calls of this size
 };
 
 struct Pass {
@@ -90,14 +91,13 @@ struct LayerWork {
 // [head].
 std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index = 0);
 
-// Work of the step that is not per micro-batch: gradient sums over tp and kv replicas, tied
-// embeddings, data-parallel reduction, ZeRO-1 gather, and the optimizer's bytes, in this order.
+// Work of the step that is not per micro-batch: the reduction over the data of each bucket, sums of
+// the shards over tp, kv replicas and the stages of a tied table, the optimizer's bytes, ZeRO-1's
+// gather of each bucket.
 Pass step_work(const Plan& plan, int64_t rank);
 
 // Optimizer state of one element: two AdamW moments, none for SGD, and the master weight of bf16.
 int64_t optimizer_bytes_per_element(const Plan& plan);
-// Elements of a domain that a rank updates: its own part with ZeRO-1, else all.
-int64_t updated_elements(const Plan& plan, const DomainLayout& domain);
 
 // Tokens per chunk of the head: as many as keep the chunk's logits (rows of V in fp32 or fp64)
 // within kHeadChunkBytes, at least 1.

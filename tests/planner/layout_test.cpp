@@ -28,6 +28,22 @@ void mark(const Box& box, int64_t tensor_cols, std::vector<int>& marks) {
   }
 }
 
+// Buckets fill the flat buffer, shards fill the rank's shards, and what it owns is in its shards.
+void check_buckets(const DomainLayout& domain) {
+  int64_t end = 0, shards_end = 0;
+  for (const Bucket& bucket : domain.buckets) {
+    ASSERT_EQ(bucket.range.begin, end);
+    ASSERT_FALSE(bucket.range.empty());
+    end = bucket.range.end;
+    ASSERT_EQ(bucket.in_shards(bucket.shard).begin, shards_end);
+    shards_end += bucket.shard.size();
+    ASSERT_TRUE(bucket.range.begin <= bucket.shard.begin && bucket.shard.end <= bucket.range.end);
+    ASSERT_TRUE(bucket.shard.begin <= bucket.owned.begin && bucket.owned.end <= bucket.shard.end);
+  }
+  ASSERT_EQ(end, domain.num_elements);
+  ASSERT_EQ(shards_end, domain.num_shard_elements);
+}
+
 // Adds what `rank` owns and counts; checks offsets and order on the way.
 void add_rank(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t rank,
               Coverage& coverage) {
@@ -39,14 +55,18 @@ void add_rank(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t 
     ASSERT_EQ(local.offset, end[domain]) << tensor.name;
     end[domain] += local.box.size();
     ASSERT_EQ(is_trainable(local.domain), tensor.trainable) << tensor.name;
-    const int64_t num_summed = layout.num_tp_summed[domain];
-    const int64_t num_kv = layout.num_kv_summed[domain];
-    ASSERT_EQ(local.gradient_sum == GradientSum::tp, local.offset < num_summed) << tensor.name;
+    const Bucket& bucket = layout.bucket_of(local);
+    ASSERT_EQ(bucket.layer, tensor.layer) << tensor.name;
+    ASSERT_EQ(bucket.is_table, tensor.shard == Shard::vocab) << tensor.name;
+    ASSERT_EQ(intersect(local.elements(), bucket.range), local.elements()) << tensor.name;
+    const int64_t in_bucket = local.offset - bucket.range.begin;
+    const int64_t num_summed = bucket.num_tp_summed, num_kv = bucket.num_kv_summed;
+    ASSERT_EQ(local.gradient_sum == GradientSum::tp, in_bucket < num_summed) << tensor.name;
     ASSERT_EQ(local.gradient_sum == GradientSum::kv_replica,
-              local.offset >= num_summed && local.offset < num_summed + num_kv)
+              in_bucket >= num_summed && in_bucket < num_summed + num_kv)
         << tensor.name;
     if (!local.counts) continue;
-    const Range owned = intersect(layout[local.domain].owned, Range{local.offset, end[domain]});
+    const Range owned = intersect(bucket.owned, local.elements());
     if (owned.empty()) continue;
     const Range flat{owned.begin - local.offset, owned.end - local.offset};
     for (const Box& box : boxes_of_flat_range(local.box, flat)) {
@@ -55,6 +75,7 @@ void add_rank(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t 
   }
   for (size_t domain = 0; domain < kNumDomains; ++domain) {
     ASSERT_EQ(end[domain], layout.domains[domain].num_elements);
+    ASSERT_NO_FATAL_FAILURE(check_buckets(layout.domains[domain]));
   }
 }
 
@@ -96,16 +117,18 @@ TEST(Layout, EveryElementIsOwnedOnceUnderAnyLayout) {
           for (const int64_t ep : {1, 2, 4}) {
             if (ep > 1 && (!model.has_moe() || tp * dp % ep != 0)) continue;
             for (const int64_t lora_rank : {0, 3}) {
-              const Plan plan = tiny_plan(model, mesh(tp, pp, dp, ep), dp > 1 ? 1 : 0, lora_rank);
-              ASSERT_NO_FATAL_FAILURE(expect_each_element_once(plan));
-              ++num_plans;
+              for (const int zero_stage : {0, 1}) {
+                const Plan plan = tiny_plan(model, mesh(tp, pp, dp, ep), zero_stage, lora_rank);
+                ASSERT_NO_FATAL_FAILURE(expect_each_element_once(plan));
+                ++num_plans;
+              }
             }
           }
         }
       }
     }
   }
-  EXPECT_GE(num_plans, 500);
+  EXPECT_GE(num_plans, 1000);
 }
 
 // The local tensor of `name` on `rank`; fails the test if the rank does not hold it.
@@ -116,6 +139,26 @@ LocalTensor find(const Plan& plan, const std::string& name, int64_t rank) {
   }
   ADD_FAILURE() << "rank " << rank << " does not hold " << name;
   return {};
+}
+
+// What lets shards be summed over tp: the ranks of a tp group cut their buckets at equal places
+// wherever there is something to sum, whatever the vocabulary.
+TEST(Layout, SummedShardsAreEqualOnAllRanksOfATensorParallelGroup) {
+  for (const ModelSpec& model : {tiny_llama(), tiny_gpt2(), tiny_qwen3_moe()}) {
+    const Plan plan = tiny_plan(model, mesh(4, 1, 3), 1);
+    const std::vector<TensorSpec> tensors = model_tensors(plan.model);
+    for (int64_t rank = 0; rank < 12; ++rank) {
+      const RankLayout first = rank_layout(plan, tensors, rank / 4 * 4);
+      const RankLayout layout = rank_layout(plan, tensors, rank);
+      const auto& expected = first[Domain::dense].buckets;
+      const auto& actual = layout[Domain::dense].buckets;
+      ASSERT_EQ(actual.size(), expected.size());
+      for (size_t i = 0; i < actual.size(); ++i) {
+        EXPECT_EQ(tp_summed(actual[i]).size(), tp_summed(expected[i]).size());
+        EXPECT_EQ(kv_summed(actual[i]).size(), kv_summed(expected[i]).size());
+      }
+    }
+  }
 }
 
 TEST(Layout, VocabularyIsRagged) {

@@ -66,26 +66,32 @@ TEST(StepWork, ExecutedEqualsModelWithoutRecomputation) {
   EXPECT_EQ(executed_flops_per_step(plan) - model_flops_per_step(plan), 2 * 3 * 8832);
 }
 
-TEST(StepWork, StepReducesGradients) {
-  const int64_t bytes = 1704 * 8;  // all of tiny_llama in fp64
+TEST(StepWork, StepReducesGradientsByBucket) {
+  // tiny_llama: two tables (13, 8), three layers of 496 elements, the final norm; fp64.
+  const std::vector<int64_t> bytes = {13 * 8 * 8, 496 * 8, 496 * 8, 496 * 8, 8 * 8, 13 * 8 * 8};
   EXPECT_EQ(collectives(step_work(tiny_plan(tiny_llama(), {.dp = 2}), 0)),
-            (Calls{{"all_reduce over dp_cp", {bytes}}}));
+            (Calls{{"all_reduce over dp_cp", bytes}}));
   const Pass sharded = step_work(tiny_plan(tiny_llama(), {.dp = 2}, 1), 1);
   EXPECT_EQ(collectives(sharded),
-            (Calls{{"reduce_scatter over dp_cp", {bytes}}, {"all_gather over dp_cp", {bytes}}}));
+            (Calls{{"reduce_scatter over dp_cp", bytes}, {"all_gather over dp_cp", bytes}}));
   EXPECT_EQ(sharded.collectives.front().kind, CollectiveKind::reduce_scatter);
   EXPECT_TRUE(collectives(step_work(tiny_plan(tiny_llama(), {}, 1), 0)).empty());
   // Norm gains are summed over tp: 7 vectors of 8.
   EXPECT_EQ(collectives(step_work(tiny_plan(tiny_llama(), {.tp = 2}), 0)),
             (Calls{{"all_reduce over tp", {7 * 8 * 8}}}));
+  // The first of two shards of each layer has both of its norms at the front; the final norm is
+  // cut.
+  EXPECT_EQ(collectives(step_work(tiny_plan(tiny_llama(), {.tp = 2, .dp = 2}, 1), 0))
+                .at("all_reduce over tp"),
+            times(1, (6 * 8 + 4) * 8));
 }
 
 TEST(StepWork, StepOfMoeReducesExpertsOverTheirGrid) {
   Plan plan = tiny_plan(tiny_mixtral(), {.dp = 4, .ep = 2}, 1);
-  const int64_t experts = 3 * 2 * 3 * 6 * 8;  // layers, local experts, matrices
+  const int64_t experts = 2 * 3 * 6 * 8;  // of a layer: local experts, matrices
   const auto calls = collectives(step_work(plan, 0));
-  EXPECT_EQ(calls.at("reduce_scatter over edp"), times(1, experts * 8));
-  EXPECT_EQ(calls.at("all_gather over edp"), times(1, experts * 8));
+  EXPECT_EQ(calls.at("reduce_scatter over edp"), times(3, experts * 8));
+  EXPECT_EQ(calls.at("all_gather over edp"), times(3, experts * 8));
   plan.mesh.ep = 4;  // one replica only: nothing to reduce
   EXPECT_EQ(collectives(step_work(plan, 0)).count("reduce_scatter over edp"), 0u);
 }

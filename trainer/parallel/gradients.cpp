@@ -2,66 +2,85 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/parallel/gradients.h"
 
+#include <vector>
+
 #include "trainer/ops/elementwise.h"
 
 namespace argosy {
 
 namespace {
 
-Tensor part(const Tensor& flat, int64_t begin, int64_t end) {
-  return flat.flat(begin, end, Shape{end - begin});
+Tensor part(const Tensor& flat, Range range) {
+  return flat.flat(range.begin, range.end, Shape{range.size()});
 }
 
-// Parts of gradients that tensor-parallel ranks computed separately.
-void sum_over_tensor_parallel(const LayerContext& ctx, const ParameterStore& store, Domain domain) {
-  const auto d = static_cast<size_t>(domain);
-  const int64_t tp_summed = store.layout().num_tp_summed[d],
-                kv_summed = store.layout().num_kv_summed[d];
-  Communicator& group = ctx.groups[tensor_axis(domain)];
-  if (tp_summed > 0 && group.size() > 1) {
-    group.all_reduce(buffer_of(part(store.grads(domain), 0, tp_summed)));
-  }
-  if (kv_summed > 0) {
-    ctx.groups[Axis::kv_replica].all_reduce(
-        buffer_of(part(store.grads(domain), tp_summed, tp_summed + kv_summed)));
-  }
-}
-
-// A tied table lives on the first and the last stage; both need the gradient of both uses.
-void sum_tied_embedding(const LayerContext& ctx, const ParameterStore& store) {
-  if (!has_tied_copy(ctx.plan) || ctx.groups[Axis::embedding].size() == 1) return;
-  const Parameter* table = store.find(-1, TensorRole::embedding);
-  if (table != nullptr && table->grad.defined())
-    ctx.groups[Axis::embedding].all_reduce(buffer_of(table->grad));
-}
-
-ReducedGradient reduce_over_data(const LayerContext& ctx, const ParameterStore& store,
-                                 Domain domain) {
+Tensor reduce_over_data(const LayerContext& ctx, const ParameterStore& store, Domain domain) {
   const Tensor& grads = store.grads(domain);
-  const int64_t size = store.layout()[domain].num_elements;
+  const DomainLayout& layout = store.layout()[domain];
   Communicator& group = ctx.groups[reduction_axis(domain)];
-  if (group.size() == 1) return {grads, {0, size}};
+  if (group.size() == 1) return grads;
   if (ctx.plan.zero_stage == 0) {
-    group.all_reduce(buffer_of(grads));
-    return {grads, {0, size}};
+    for (const Bucket& bucket : layout.buckets)
+      group.all_reduce(buffer_of(part(grads, bucket.range)));
+    return grads;
   }
-  const Range owned = store.layout()[domain].owned;
-  const Tensor shard = ctx.scratch({owned.size()}, grads.dtype());
-  group.reduce_scatter(buffer_of(grads), buffer_of(shard), split_sizes(size, group.size()));
-  return {shard, owned};
+  const Tensor shards = ctx.scratch({layout.num_shard_elements}, grads.dtype());
+  for (const Bucket& bucket : layout.buckets) {
+    group.reduce_scatter(buffer_of(part(grads, bucket.range)),
+                         buffer_of(part(shards, bucket.in_shards(bucket.shard))),
+                         split_sizes(bucket.range.size(), group.size()));
+  }
+  return shards;
+}
+
+// Sums several parts in one call: there is one a bucket, and most are small.
+void all_reduce_together(const LayerContext& ctx, Communicator& group,
+                         const std::vector<Tensor>& parts) {
+  if (parts.empty() || group.size() == 1) return;
+  int64_t size = 0;
+  for (const Tensor& tensor : parts) size += tensor.size();
+  const Tensor together = ctx.scratch({size}, parts.front().dtype());
+  int64_t begin = 0;
+  for (const Tensor& tensor : parts) {
+    ops::copy(ctx.device, tensor, part(together, {begin, begin + tensor.size()}));
+    begin += tensor.size();
+  }
+  group.all_reduce(buffer_of(together));
+  begin = 0;
+  for (const Tensor& tensor : parts) {
+    ops::copy(ctx.device, part(together, {begin, begin + tensor.size()}), tensor);
+    begin += tensor.size();
+  }
+}
+
+// Over the ranks that saw part of the tokens, heads or outputs of a tensor, or the other use of a
+// tied table. These sums are linear, so they come after the one over the data: there are fewer
+// bytes left then.
+void sum_partial_gradients(const LayerContext& ctx, const ParameterStore& store, Domain domain,
+                           const Tensor& shards) {
+  std::vector<Tensor> tp, kv, tied;
+  const auto collect = [&](const Bucket& bucket, Range range, std::vector<Tensor>* parts) {
+    if (!range.empty()) parts->push_back(part(shards, bucket.in_shards(range)));
+  };
+  for (const Bucket& bucket : store.layout()[domain].buckets) {
+    collect(bucket, tp_summed(bucket), &tp);
+    collect(bucket, kv_summed(bucket), &kv);
+    if (is_tied_table(ctx.plan, bucket)) collect(bucket, bucket.shard, &tied);
+  }
+  all_reduce_together(ctx, ctx.groups[tensor_axis(domain)], tp);
+  all_reduce_together(ctx, ctx.groups[Axis::kv_replica], kv);
+  all_reduce_together(ctx, ctx.groups[Axis::embedding], tied);
 }
 
 }  // namespace
 
 ReducedGradients reduce_gradients(const LayerContext& ctx, const ParameterStore& store) {
-  for (const Domain domain : {Domain::dense, Domain::expert}) {
-    if (store.grads(domain).defined()) sum_over_tensor_parallel(ctx, store, domain);
-  }
-  sum_tied_embedding(ctx, store);
   ReducedGradients reduced;
   for (const Domain domain : {Domain::dense, Domain::expert}) {
     if (!store.grads(domain).defined()) continue;
-    reduced[static_cast<size_t>(domain)] = reduce_over_data(ctx, store, domain);
+    Tensor& shards = reduced[static_cast<size_t>(domain)];
+    shards = reduce_over_data(ctx, store, domain);
+    sum_partial_gradients(ctx, store, domain, shards);
   }
   return reduced;
 }
@@ -70,15 +89,12 @@ double owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store
                             const ReducedGradients& reduced) {
   double total = 0;
   for (const LocalTensor& local : store.layout().tensors) {
-    const ReducedGradient& gradient = reduced[static_cast<size_t>(local.domain)];
-    if (!local.counts || !gradient.values.defined()) continue;
-    const Range elements = {local.offset, local.offset + local.box.size()};
-    const Range mine =
-        intersect(elements, intersect(gradient.range, store.layout()[local.domain].owned));
+    const Tensor& shards = reduced[static_cast<size_t>(local.domain)];
+    if (!local.counts || !shards.defined()) continue;
+    const Bucket& bucket = store.layout().bucket_of(local);
+    const Range mine = intersect(local.elements(), bucket.owned);
     if (mine.empty()) continue;
-    total += ops::sum_of_squares(
-        ctx.device,
-        part(gradient.values, mine.begin - gradient.range.begin, mine.end - gradient.range.begin));
+    total += ops::sum_of_squares(ctx.device, part(shards, bucket.in_shards(mine)));
   }
   return total;
 }

@@ -12,12 +12,9 @@
 
 namespace argosy {
 
-// The part of a domain's flat gradient that this rank updates.
-struct ReducedGradient {
-  Tensor values;  // (range.size()); undefined for an empty domain
-  Range range;    // within the flat buffer: all of it with ZeRO 0, this rank's share with ZeRO 1
-};
-using ReducedGradients = std::array<ReducedGradient, kNumDomains>;
+// [domain]: the gradients that this rank's update reads, its shards one after the other
+// (DomainLayout::num_shard_elements); undefined for a domain without gradients.
+using ReducedGradients = std::array<Tensor, kNumDomains>;
 
 // Collective. The gradients of the objective times the number of unmasked tokens.
 ReducedGradients reduce_gradients(const LayerContext& ctx, const ParameterStore& store);

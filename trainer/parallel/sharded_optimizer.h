@@ -32,24 +32,27 @@ class ShardedOptimizer {
   // After parameters were initialised or loaded: master weights start from them.
   void reset_master(const LayerContext& ctx, const ParameterStore& store);
 
-  // State tensors by their checkpoint kind ("master", "exp_avg", "exp_avg_sq"); each covers `range`
-  // of the domain's flat buffer.
+  // State tensors by their checkpoint kind ("master", "exp_avg", "exp_avg_sq"): this rank's shards
+  // of the domain one after the other.
   struct StateTensor {
     std::string kind;
     Domain domain;
-    Range range;
-    Tensor values;  // (range.size())
+    Tensor values;  // (num_shard_elements)
   };
   std::vector<StateTensor> state() const;
 
  private:
   struct DomainState {
-    Range range;
-    Tensor master, exp_avg, exp_avg_sq;  // (range.size()); undefined where not used
+    Tensor master, exp_avg, exp_avg_sq;  // (num_shard_elements); undefined where not used
   };
-  void update_segment(const LayerContext& ctx, const DomainState& state, const Tensor& values,
-                      const Tensor& grads, Range segment, bool decay, int64_t step, double lr,
-                      double grad_scale) const;
+  struct Step {
+    int64_t number;
+    double lr, grad_scale;
+  };
+  void update_bucket(const LayerContext& ctx, const ParameterStore& store, Domain domain,
+                     const Bucket& bucket, const Tensor& grads, const Step& step) const;
+  void update_part(const LayerContext& ctx, const DomainState& state, Range in_shards,
+                   const Tensor& values, const Tensor& grads, bool decay, const Step& step) const;
 
   OptimizerKind kind_;
   OptimizerSettings settings_;
