@@ -3,6 +3,7 @@
 #include "trainer/microbatches.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "trainer/layers/context_attention.h"
 #include "trainer/ops/elementwise.h"
@@ -60,32 +61,62 @@ std::vector<double> count_unmasked(const std::vector<int32_t>& targets, int64_t 
   return unmasked;
 }
 
-// (batch * seq_len): where each token stands in its sequence.
-std::vector<int32_t> sequence_positions(int64_t batch, int64_t seq_len) {
-  std::vector<int32_t> positions(static_cast<size_t>(batch * seq_len));
-  for (int64_t i = 0; i < batch * seq_len; ++i)
-    positions[static_cast<size_t>(i)] = static_cast<int32_t>(i % seq_len);
-  return positions;
+// Of the tokens of whole sequences, (batch * seq_len) each.
+struct Places {
+  std::vector<int32_t> document_begins;  // where in the sequence the token's document begins
+  std::vector<int32_t> positions;        // in the document
+  std::vector<int32_t> ids;              // in the global batch
+};
+
+// Without document masks a sequence is one document.
+Places places_of(const LayerSettings& settings, const std::vector<int32_t>& inputs, int64_t seq_len,
+                 int64_t first_slot) {
+  const auto size = static_cast<int64_t>(inputs.size());
+  CHECK(first_slot * seq_len + size <= INT32_MAX, "slot ", first_slot, " of sequences of ",
+        seq_len);
+  Places places;
+  int32_t begin = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    const auto position = static_cast<int32_t>(i % seq_len);
+    const bool ended = settings.document_mask && position > 0 &&
+                       inputs[static_cast<size_t>(i - 1)] == settings.end_of_text;
+    if (position == 0 || ended) begin = position;
+    places.document_begins.push_back(begin);
+    places.positions.push_back(position - begin);
+    places.ids.push_back(static_cast<int32_t>(first_slot * seq_len + i));
+  }
+  return places;
+}
+
+// The rows that attention works on: this rank's, or all of them where heads are exchanged.
+Tensor upload_for_attention(const LayerContext& ctx, const std::vector<int32_t>& values,
+                            const std::vector<int64_t>& tokens) {
+  if (exchanges_heads(ctx))
+    return upload(ctx, values.data(), {static_cast<int64_t>(values.size())});
+  return upload_tokens(ctx, values, tokens);
 }
 
 }  // namespace
 
 Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
-                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len) {
+                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len,
+                           int64_t first_slot) {
   const int64_t size = batch * seq_len;
   CHECK(static_cast<int64_t>(inputs.size()) == size && static_cast<int64_t>(targets.size()) == size,
         inputs.size(), " inputs and ", targets.size(), " targets for ", batch, " x ", seq_len);
   const std::vector<int64_t> tokens = local_tokens(ctx, batch, seq_len);
-  const std::vector<int32_t> positions = sequence_positions(batch, seq_len);
+  const Places places = places_of(ctx.settings, inputs, seq_len, first_slot);
   Microbatch microbatch;
   microbatch.batch = batch;
   microbatch.seq_len = seq_len;
   microbatch.local_len = seq_len / ctx.plan.mesh.cp;
   microbatch.inputs = upload_tokens(ctx, inputs, tokens);
   microbatch.targets = upload_tokens(ctx, targets, tokens);
-  microbatch.positions = upload_tokens(ctx, positions, tokens);
-  microbatch.attention_positions =
-      exchanges_heads(ctx) ? upload(ctx, positions.data(), {size}) : microbatch.positions;
+  microbatch.positions = upload_tokens(ctx, places.positions, tokens);
+  microbatch.token_ids = upload_tokens(ctx, places.ids, tokens);
+  microbatch.attention_positions = upload_for_attention(ctx, places.positions, tokens);
+  if (ctx.settings.document_mask)
+    microbatch.document_begin = upload_for_attention(ctx, places.document_begins, tokens);
 
   const int64_t n = microbatch.tokens();
   const int64_t s = ctx.sequence_parallel() ? n / ctx.plan.mesh.tp : n;
@@ -107,8 +138,9 @@ std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSo
     const int64_t first_slot = ctx.groups.coordinates().dp * slots + m * plan.micro_batch;
     const Batch batch = read_batch(source, order, step, first_slot, plan.micro_batch, plan.seq_len,
                                    plan.global_batch);
-    microbatches.push_back(
-        make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch, plan.seq_len));
+    microbatches.push_back(make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch,
+                                           plan.seq_len, first_slot));
+    microbatches.back().step = step;
   }
   return microbatches;
 }

@@ -17,9 +17,11 @@ std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSo
                                           const SampleOrder& order, int64_t step);
 
 // From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked. A
-// context-parallel rank takes its part of each sequence.
+// context-parallel rank takes its part of each sequence. first_slot: of the sequences in the global
+// batch.
 Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
-                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len);
+                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len,
+                           int64_t first_slot = 0);
 
 // Unmasked tokens of these micro-batches, in this rank's part of the sequences.
 int64_t count_targets(const std::vector<Microbatch>& microbatches);

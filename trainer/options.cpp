@@ -49,6 +49,12 @@ po::options_description describe() {
       "eps", po::value<double>()->default_value(1e-8, "1e-8"), "AdamW")(
       "weight-decay", po::value<double>()->default_value(0.1, "0.1"), "on matrices")(
       "clip", po::value<double>()->default_value(1.0), "global gradient norm; 0: no clipping")(
+      "dropout", po::value<double>()->default_value(0.0),
+      "probability, after the embedding and both halves of a block")(
+      "document-mask", po::bool_switch(),
+      "attention stays within documents, positions restart in each")(
+      "end-of-text", po::value<int64_t>(),
+      "token that ends a document; unset: .jsonl's own, else the model's eos_token_id")(
       "router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)");
   lora.add_options()("lora-rank", po::value<int64_t>(), "must be the plan's")(
       "lora-alpha", po::value<double>(), "scale = alpha / rank")(
@@ -170,7 +176,7 @@ class Reader {
       throw ConfigError(concat("--", key, ": ", value, ", but it must be above 0"));
     return value;
   }
-  // Decay rate of a running average: 1 would divide by zero.
+  // Decay rate of a running average or probability of dropping: 1 would divide by zero.
   double decay(const char* key) const {
     const double value = get<double>(key);
     if (!(value >= 0 && value < 1))
@@ -238,6 +244,9 @@ void read_training(const Reader& read, TrainOptions* options) {
                         .eps = read.above_zero("eps"),
                         .weight_decay = read.at_least_zero("weight-decay")};
   options->clip = read.at_least_zero("clip");
+  options->dropout = read.decay("dropout");
+  options->document_mask = read.get<bool>("document-mask");
+  if (read.has("end-of-text")) options->end_of_text = read.count("end-of-text", 0);
   if (read.has("router-aux-loss-coef"))
     options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
 }
@@ -277,6 +286,8 @@ std::string resolved_lines(const po::variables_map& values) {
       lines << *word;
     } else if (const auto* integer = boost::any_cast<int64_t>(&value.value())) {
       lines << *integer;
+    } else if (const auto* flag = boost::any_cast<bool>(&value.value())) {
+      lines << (*flag ? "true" : "false");
     } else {
       lines << value.as<double>();
     }

@@ -33,6 +33,9 @@ struct TrainOptions {
   LrSchedule lr;
   OptimizerSettings optimizer;
   double clip = 1.0;
+  double dropout = 0;
+  bool document_mask = false;
+  int64_t end_of_text = -1;          // negative: the data's or the model's own
   double router_aux_loss_coef = -1;  // negative: the model's own, 0 for LoRA
   // What may also stand in the plan; unset: as there.
   std::optional<Precision> precision;

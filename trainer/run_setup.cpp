@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
+#include "planner/spec/json.h"
 
 namespace argosy {
 
@@ -118,6 +119,27 @@ StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   return start;
 }
 
+// Dropout and document masks of a run; somebody must say which token ends a document.
+LayerSettings layer_settings(const TrainOptions& options, const Plan& plan,
+                             const TokenSource& source) {
+  LayerSettings settings{.dropout = options.dropout, .document_mask = options.document_mask};
+  if (!options.document_mask) return settings;
+  const Json config = parse_json(plan.model.config_json, "the model of the plan");
+  int64_t end_of_text = options.end_of_text;
+  if (end_of_text < 0) end_of_text = source.end_of_text();
+  if (end_of_text < 0 && config.contains("eos_token_id") &&
+      config["eos_token_id"].is_number_integer()) {
+    end_of_text = config["eos_token_id"].get<int64_t>();
+  }
+  if (end_of_text < 0 || end_of_text >= plan.model.vocab_size) {
+    throw ConfigError(concat("--document-mask: which token ends a document is ",
+                             end_of_text < 0 ? "not known" : std::to_string(end_of_text),
+                             "; valid: --end-of-text ID below vocab_size=", plan.model.vocab_size));
+  }
+  settings.end_of_text = static_cast<int32_t>(end_of_text);
+  return settings;
+}
+
 }  // namespace
 
 TrainerSettings trainer_settings(const TrainOptions& options) {
@@ -131,6 +153,7 @@ RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
                           check_world_size(inputs.plan, world.size());
                           inputs.data =
                               open_stream("--data", options.data, inputs.plan, inputs.plan.seed);
+                          inputs.layers = layer_settings(options, inputs.plan, *inputs.data.source);
                           if (!options.eval_data.empty()) {
                             inputs.evaluation =
                                 open_stream("--eval-data", options.eval_data, inputs.plan, 0);

@@ -15,6 +15,7 @@
 #include "comm/communicator.h"
 #include "planner/spec/plan.h"
 #include "trainer/data/dataset.h"
+#include "trainer/layers/context.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/options.h"
 #include "trainer/trainer.h"
@@ -32,6 +33,7 @@ struct DataStream {
 
 struct RunInputs {
   Plan plan;
+  LayerSettings layers;  // dropout, document masks
   DataStream data;
   DataStream evaluation;  // empty without --eval-data
 };

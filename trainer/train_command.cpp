@@ -104,7 +104,9 @@ class TrainingRun {
     for (const std::string& line : describe_run(plan())) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
     measure_peak();
-    trainer_ = std::make_unique<Trainer>(device_, world_, plan(), trainer_settings(options_));
+    TrainerSettings settings = trainer_settings(options_);
+    settings.layers = inputs_.layers;
+    trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     restore();
   }
 

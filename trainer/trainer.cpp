@@ -45,7 +45,7 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
       settings_(settings),
       device_(device),
       groups_(world, plan_.mesh, plan_.model.num_kv_heads, &ledger_),
-      context_{device_, groups_, plan_},
+      context_{device_, groups_, plan_, settings_.layers},
       parameters_(device_, plan_, groups_.rank()),
       stages_(make_stages(context_, parameters_)),
       optimizer_(context_, parameters_, settings_.optimizer),
@@ -161,12 +161,14 @@ void Trainer::fill_ledger(StepResult* result) const {
 
 double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, int64_t num_steps) {
   const UnrecordedScope control(groups_);
+  LayerContext context = context_;
+  context.settings.dropout = 0;
   const bool counts = groups_.coordinates().tp == 0;
   std::array<double, 2> sums{};  // targets, loss
   for (int64_t step = 1; step <= num_steps; ++step) {
-    const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
+    const std::vector<Microbatch> microbatches = read_microbatches(context, source, order, step);
     const PipelineResult result =
-        run_pipeline(context_, stages_, evaluation_schedule_, microbatches, Keep::discard);
+        run_pipeline(context, stages_, evaluation_schedule_, microbatches, Keep::discard);
     if (counts && groups_.coordinates().pp == 0)
       sums[0] += static_cast<double>(count_targets(microbatches));
     if (counts) sums[1] += result.loss_sum;

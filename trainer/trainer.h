@@ -29,6 +29,7 @@ struct TrainerSettings {
   OptimizerSettings optimizer;
   double clip = 1.0;              // global gradient norm is scaled down to this; 0: not
   ComputeHook compute_hook = {};  // for tests and benchmarks of the pipeline
+  LayerSettings layers = {};      // dropout, document masks
 };
 
 // What all ranks agree on after a step, and this rank's own counts.

@@ -65,7 +65,7 @@ Measured measure(const Plan& plan, double pass_s) {
     const auto now_s = [&] {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - origin).count();
     };
-    const LayoutRecord record = run_layout(world, plan, 1, [&](const Action& action) {
+    const LayoutRecord record = run_layout(world, plan, 1, {}, [&](const Action& action) {
       begin_s = now_s();
       step_begin_s = std::min(step_begin_s, begin_s);
       std::this_thread::sleep_for(std::chrono::duration<double>(seconds(action, pass_s)));

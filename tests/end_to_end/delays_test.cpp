@@ -58,7 +58,7 @@ std::map<int, LayoutRecord> run(const Plan& plan, bool with_delays) {
         std::this_thread::sleep_for(std::chrono::microseconds(delay_us));
       };
     }
-    LayoutRecord record = run_layout(world, plan, kSteps, hook);
+    LayoutRecord record = run_layout(world, plan, kSteps, {}, hook);
     const std::lock_guard<std::mutex> lock(mutex);
     records[world.rank()] = std::move(record);
   });

@@ -19,8 +19,10 @@ TEST(LayoutsOverMpi, EqualOneRank) {
     const Plan plan = plan_of(layout);
     if (plan.mesh.world_size() != world.size()) continue;
     const auto self = make_self_communicator();
-    const LayoutRecord expected = run_layout(*self, reference_plan_of(layout), 3);
-    const std::vector<std::string> lines = compare(expected, run_layout(world, plan, 3));
+    const LayoutRecord expected =
+        run_layout(*self, reference_plan_of(layout), 3, settings_of(layout));
+    const std::vector<std::string> lines =
+        compare(expected, run_layout(world, plan, 3, settings_of(layout)));
     EXPECT_TRUE(lines.empty()) << layout.name << ": " << (lines.empty() ? "" : lines.front());
     ++num_layouts;
   }

@@ -15,12 +15,16 @@ namespace {
 constexpr uint64_t kDataSeed = 7;
 constexpr double kTolerance = 1e-12, kSmallestScale = 1e-3;
 
-// Random tokens, one in five of them not to be predicted.
+// Random tokens, one in five of them not to be predicted; with document masks one in four ends a
+// document.
 class RandomTokens : public TokenSource {
  public:
-  explicit RandomTokens(int64_t vocab_size) : vocab_size_(vocab_size) {}
+  RandomTokens(int64_t vocab_size, const LayerSettings& settings)
+      : vocab_size_(vocab_size), settings_(settings) {}
   int64_t num_tokens() const override { return 1000; }
   int32_t token(int64_t index) const override {
+    if (settings_.document_mask && uniform(kDataSeed, 2, static_cast<uint64_t>(index)) < 0.25)
+      return settings_.end_of_text;
     return static_cast<int32_t>(random_bits(kDataSeed, 0, static_cast<uint64_t>(index)) %
                                 static_cast<uint64_t>(vocab_size_));
   }
@@ -31,6 +35,7 @@ class RandomTokens : public TokenSource {
 
  private:
   int64_t vocab_size_;
+  LayerSettings settings_;
 };
 
 void randomize_lora_b(const LayerContext& ctx, ParameterStore& store) {
@@ -70,12 +75,13 @@ void compare_steps(const std::string& what, const std::vector<double>& expected,
 }  // namespace
 
 LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
-                        const ComputeHook& hook) {
+                        const LayerSettings& settings, const ComputeHook& hook) {
   DeviceContext device(Device::cpu);
-  Trainer trainer(device, world, plan,
-                  {.optimizer = {.weight_decay = 0.1}, .clip = 0, .compute_hook = hook});
+  Trainer trainer(
+      device, world, plan,
+      {.optimizer = {.weight_decay = 0.1}, .clip = 0, .compute_hook = hook, .layers = settings});
   randomize_lora_b(trainer.context(), trainer.parameters());
-  const RandomTokens tokens(plan.model.vocab_size);
+  const RandomTokens tokens(plan.model.vocab_size, settings);
   const SampleOrder order(tokens.num_tokens(), plan.seq_len, kDataSeed, "random tokens");
   const double lr = plan.optimizer == OptimizerKind::sgd ? 0.3 : 0.01;
 

@@ -13,6 +13,7 @@
 #include "planner/spec/ledger.h"
 #include "planner/spec/plan.h"
 #include "planner/spec/timeline.h"
+#include "trainer/layers/context.h"
 #include "trainer/parallel/pipeline.h"
 
 namespace argosy {
@@ -31,7 +32,7 @@ struct LayoutRecord {
 // Collective. With LoRA the B factors start from random values: zeros would hide mistakes.
 // `hook` runs inside of every compute action of the pipeline.
 LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
-                        const ComputeHook& hook = {});
+                        const LayerSettings& settings = {}, const ComputeHook& hook = {});
 
 // max |a-b| <= 1e-12 * max(max|b|, 1e-3) per tensor and 1e-12 relative for losses and norms; one
 // line per violation.

@@ -29,12 +29,13 @@ class LayoutEqualsOneRank : public testing::TestWithParam<Layout> {};
 
 TEST_P(LayoutEqualsOneRank, InEveryNumber) {
   const auto self = make_self_communicator();
-  const LayoutRecord expected = run_layout(*self, reference_plan_of(GetParam()), kSteps);
+  const LayoutRecord expected =
+      run_layout(*self, reference_plan_of(GetParam()), kSteps, settings_of(GetParam()));
   const Plan plan = plan_of(GetParam());
   std::mutex mutex;
   std::map<int, std::vector<std::string>> differences;
   run_on_threads(static_cast<int>(plan.mesh.world_size()), [&](Communicator& world) {
-    const LayoutRecord actual = run_layout(world, plan, kSteps);
+    const LayoutRecord actual = run_layout(world, plan, kSteps, settings_of(GetParam()));
     const std::lock_guard<std::mutex> lock(mutex);
     differences[world.rank()] = compare(expected, actual);
   });
@@ -72,7 +73,7 @@ TEST_P(LedgerIsPredicted, IntegerForInteger) {
   std::mutex mutex;
   std::map<int, Ledger> measured, predicted;
   run_on_threads(static_cast<int>(plan.mesh.world_size()), [&](Communicator& world) {
-    const LayoutRecord actual = run_layout(world, plan, 1);
+    const LayoutRecord actual = run_layout(world, plan, 1, settings_of(GetParam()));
     const Ledger expected = predict_ledger(plan, world.rank());
     const std::lock_guard<std::mutex> lock(mutex);
     measured[world.rank()] = actual.ledger;

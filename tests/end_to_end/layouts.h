@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "planner/spec/plan.h"
+#include "trainer/layers/context.h"
 
 namespace argosy {
 
@@ -31,6 +32,8 @@ struct Layout {
   int64_t virtual_stages = 1;
   int64_t num_layers = 0;                      // 0: as many as the model has
   std::vector<int64_t> layers_per_stage = {};  // empty: the default split
+  double dropout = 0;
+  bool document_mask = false;
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {
@@ -41,6 +44,8 @@ const std::vector<Layout>& layouts();
 
 // fp64, global batch 12, 8 tokens a sequence.
 Plan plan_of(const Layout& layout);
+// Dropout and document masks, of the layout and of its reference alike.
+LayerSettings settings_of(const Layout& layout);
 // The same run on one rank, in one micro-batch, without recomputation.
 Plan reference_plan_of(const Layout& layout);
 

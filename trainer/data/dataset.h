@@ -24,6 +24,8 @@ class TokenSource {
   // True if the token at `index` is to be predicted (prompt tokens are not).
   virtual bool is_target(int64_t) const { return true; }
   virtual int32_t max_token() const = 0;  // largest id there is
+  // The token that ends a document; -1: the tokenizer is not known here.
+  virtual int32_t end_of_text() const { return -1; }
 };
 
 // Byte-level tokenizer for text without one: bytes 0-255, end of text, padding.

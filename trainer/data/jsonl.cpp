@@ -22,6 +22,7 @@ class JsonlTokens : public TokenSource {
   int32_t token(int64_t index) const override { return tokens_[static_cast<size_t>(index)]; }
   bool is_target(int64_t index) const override { return is_target_[static_cast<size_t>(index)]; }
   int32_t max_token() const override { return kEndOfText; }
+  int32_t end_of_text() const override { return kEndOfText; }
 
   void append(std::string_view text, bool is_target) {
     for (const char c : text) append(static_cast<unsigned char>(c), is_target);

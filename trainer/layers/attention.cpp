@@ -6,6 +6,7 @@
 
 #include "trainer/layers/context_attention.h"
 #include "trainer/layers/deferred.h"
+#include "trainer/layers/dropout.h"
 #include "trainer/layers/tensor_parallel.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/norm.h"
@@ -21,6 +22,7 @@ Attention::Attention(const LayerContext& ctx, const ParameterStore& store, int l
       o_bias_(store.find(layer, TensorRole::o_bias)),
       q_norm_(store.find(layer, TensorRole::q_norm)),
       k_norm_(store.find(layer, TensorRole::k_norm)),
+      layer_(layer),
       heads_(q_.out_features() / ctx.plan.model.head_dim),
       kv_heads_(k_.out_features() / ctx.plan.model.head_dim),
       head_dim_(ctx.plan.model.head_dim),
@@ -39,7 +41,8 @@ ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
           .num_kv_heads = kv_heads_ / parts,
           .head_dim = head_dim_,
           .scale = 1.0 / std::sqrt(static_cast<double>(head_dim_)),
-          .window = window_};
+          .window = window_,
+          .document_begin = microbatch.document_begin};
 }
 
 Tensor Attention::project(const LayerContext& ctx, const Microbatch& microbatch,
@@ -115,6 +118,7 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
   if (!keeps_result_) state->result = {};
   Tensor y = reduce_tokens(ctx, projected, MemoryCategory::buffers);  // (s, H)
   if (o_bias_ != nullptr) ops::add_bias(device, o_bias_->value, y);
+  apply_dropout(ctx, microbatch, layer_, DropoutSite::attention, y);
   ops::add(device, x, y);
   return y;
 }
@@ -149,8 +153,9 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
                          const ops::RopeTable& rope, const Tensor& x, const AttentionState& state,
                          const Tensor& gradient) const {
   const int64_t n = microbatch.tokens();
+  const Tensor dy = dropout_backward(ctx, microbatch, layer_, DropoutSite::attention, gradient);
   if (o_bias_ != nullptr && o_bias_->grad.defined())
-    ops::bias_backward(ctx.device, gradient, o_bias_->grad);
+    ops::bias_backward(ctx.device, dy, o_bias_->grad);
 
   Tensor dq = ctx.scratch(state.q.shape()), dk = ctx.scratch(state.k.shape()),
          dv = ctx.scratch(state.v.shape());
@@ -161,8 +166,8 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
         keeps_result_ ? state.result
                       : attend(ctx, microbatch, q, k, state.v, MemoryCategory::workspace);
     const Tensor dout = ctx.scratch({n, heads_ * head_dim_});
-    o_.backward(ctx, gather_gradient(ctx, gradient, o_.needs_input()), result.out, state.o_lora,
-                dout, false);
+    o_.backward(ctx, gather_gradient(ctx, dy, o_.needs_input()), result.out, state.o_lora, dout,
+                false);
     attend_backward(ctx, microbatch, dout, q, k, state.v, result, dq, dk, dv);
   }
   ready_backward(ctx, microbatch, rope, state.q, state.q_rms, q_norm_, dq);

@@ -67,6 +67,7 @@ class Attention {
   const Parameter* o_bias_;
   const Parameter* q_norm_;  // gain (D), null without q_norm/k_norm
   const Parameter* k_norm_;
+  int layer_;
   int64_t heads_, kv_heads_, head_dim_, window_;
   bool use_rope_;
   bool keeps_result_;  // false: backward attends again

@@ -2,12 +2,14 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/block.h"
 
+#include "trainer/layers/dropout.h"
 #include "trainer/ops/elementwise.h"
 
 namespace argosy {
 
 Block::Block(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
-    : recompute_(ctx.plan.recompute[static_cast<size_t>(layer)]),
+    : layer_(layer),
+      recompute_(ctx.plan.recompute[static_cast<size_t>(layer)]),
       attention_(ctx, store, layer),
       mlp_norm_(ctx, store, layer, TensorRole::mlp_norm, TensorRole::mlp_norm_bias) {
   if (moe_index >= 0) {
@@ -37,6 +39,7 @@ Tensor Block::run(const LayerContext& ctx, const Microbatch& microbatch, const o
   const Tensor input = mlp_norm_.forward(ctx, state->h, &state->mlp_norm, category_of(keep));
   Tensor y = mlp_ ? mlp_->forward(ctx, input, &state->mlp, keep, MemoryCategory::buffers)
                   : moe_->forward(ctx, microbatch, input, &state->moe, keep, totals);
+  apply_dropout(ctx, microbatch, layer_, DropoutSite::mlp, y);
   ops::add(ctx.device, state->h, y);
   return y;
 }
@@ -48,8 +51,9 @@ void Block::backward(const LayerContext& ctx, const Microbatch& microbatch,
   {
     Tensor input;  // of the MLP, computed again where a gradient needs it
     if (moe_ || mlp_->needs_input()) input = mlp_norm_.apply(ctx, state->h, state->mlp_norm);
-    const Tensor dinput = mlp_ ? mlp_->backward(ctx, gradient, input, state->mlp)
-                               : moe_->backward(ctx, microbatch, gradient, input, state->moe);
+    const Tensor dy = dropout_backward(ctx, microbatch, layer_, DropoutSite::mlp, gradient);
+    const Tensor dinput = mlp_ ? mlp_->backward(ctx, dy, input, state->mlp)
+                               : moe_->backward(ctx, microbatch, dy, input, state->moe);
     mlp_norm_.backward(ctx, dinput, state->h, state->mlp_norm, gradient, true);
   }
   state->mlp = {};

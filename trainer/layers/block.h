@@ -41,6 +41,7 @@ class Block {
   Tensor run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
              BlockState* state, Keep keep, RouterTotals* totals) const;
 
+  int layer_;
   Recompute recompute_;
   Attention attention_;
   Norm mlp_norm_;

@@ -13,6 +13,13 @@ namespace argosy {
 
 class DeferredWeightGradients;
 
+// What a run decides without changing the plan's ledger.
+struct LayerSettings {
+  double dropout = 0;          // probability, at the sites of dropout.h
+  bool document_mask = false;  // attention stays within documents and positions restart
+  int32_t end_of_text = -1;    // the token that ends a document
+};
+
 // Letters used for shapes in this folder: B sequences and T tokens a sequence of the micro-batch, n
 // = B*T/cp tokens of this rank before and s after the sequence-parallel split (n/tp, or n without
 // it), H hidden size, D head size, hq and hk query and key/value heads of this rank, F MLP width of
@@ -21,6 +28,7 @@ struct LayerContext {
   DeviceContext& device;
   ProcessGroups& groups;
   const Plan& plan;
+  LayerSettings settings = {};
   // In the first half of a split backward pass: where weight gradients go. Null: done at once.
   DeferredWeightGradients* deferred = nullptr;
 
@@ -49,9 +57,13 @@ struct Microbatch {
   int64_t local_len = 0;       // T/cp: rows of each sequence on this rank
   Tensor inputs;               // (n) int32
   Tensor targets;              // (n) int32, negative: masked
-  Tensor positions;            // (n) int32: where each token stands in its sequence
+  Tensor positions;            // (n) int32: where each token stands in its sequence or document
+  Tensor token_ids;            // (n) int32: index of each token in the global batch
+  int64_t step = 0;            // of the run: masks of dropout differ from step to step
   Tensor attention_positions;  // the same for the rows that attention works on: (B*T) when heads
                                // are exchanged (Ulysses), else (n)
+  Tensor document_begin;       // of the same rows, int32: where in the sequence a token's document
+                               // begins; undefined without document masks
   Tensor mask;                 // (s) statistic dtype: 1 where this rank's token is to be predicted
   Tensor unmasked;             // (B) statistic dtype: predicted tokens of each sequence
   int64_t tokens() const { return batch * local_len; }  // n

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/embedding.h"
 
+#include "trainer/layers/dropout.h"
 #include "trainer/layers/tensor_parallel.h"
 #include "trainer/ops/embedding.h"
 
@@ -34,12 +35,15 @@ Tensor Embedding::forward(const LayerContext& ctx, const Microbatch& microbatch)
   if (positions_ != nullptr) {
     ops::add_positions(ctx.device, positions_->value, positions_of(ctx, microbatch, y), y);
   }
+  apply_dropout(ctx, microbatch, kEmbeddingLayer, DropoutSite::embedding, y);
   return y;
 }
 
 void Embedding::backward(const LayerContext& ctx, const Microbatch& microbatch,
-                         const Tensor& dy) const {
+                         const Tensor& gradient) const {
   if (!table_->grad.defined()) return;
+  const Tensor dy =
+      dropout_backward(ctx, microbatch, kEmbeddingLayer, DropoutSite::embedding, gradient);
   if (positions_ != nullptr) {
     ops::positions_backward(ctx.device, dy, positions_of(ctx, microbatch, dy), positions_->grad);
   }

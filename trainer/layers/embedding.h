@@ -15,8 +15,9 @@ class Embedding {
 
   // (s, H) in buffers.
   Tensor forward(const LayerContext& ctx, const Microbatch& microbatch) const;
-  // dy (s, H). Does nothing when the table is frozen.
-  void backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy) const;
+  // gradient (s, H) of the output. Does nothing when the table is frozen.
+  void backward(const LayerContext& ctx, const Microbatch& microbatch,
+                const Tensor& gradient) const;
 
  private:
   const Parameter* table_;      // (V, H)

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a run may turn on without another plan: packed documents train as separate ones, on one rank
+// and on several, and dropout is off in evaluations.
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <vector>
+
+#include "comm/self/self_communicator.h"
+#include "comm/thread/thread_communicator.h"
+#include "planner/spec/philox.h"
+#include "tests/end_to_end/layouts.h"
+#include "trainer/trainer.h"
+
+namespace argosy {
+namespace {
+
+constexpr int64_t kDocumentLength = 4, kNumDocuments = 12;
+constexpr int32_t kEnd = 7;
+
+// Documents of equal length, one after the other.
+class Documents : public TokenSource {
+ public:
+  int64_t num_tokens() const override { return kNumDocuments * kDocumentLength + 1; }
+  int32_t token(int64_t index) const override {
+    if (index % kDocumentLength == kDocumentLength - 1) return kEnd;
+    return static_cast<int32_t>(10 + random_bits(5, 0, static_cast<uint64_t>(index)) % 40);
+  }
+  int32_t max_token() const override { return 50; }
+};
+
+struct Result {
+  double loss = 0, grad_norm = 0, evaluation = 0;
+};
+
+// All documents in one step: `packed` of them in a sequence.
+Result train(Communicator& world, Layout layout, int64_t packed, const LayerSettings& settings) {
+  Plan plan = plan_of(layout);
+  plan.seq_len = packed * kDocumentLength;
+  plan.global_batch = kNumDocuments / packed;
+  validate(plan);
+  const Documents source;
+  const SampleOrder order(source.num_tokens(), plan.seq_len, 3, "documents");
+  DeviceContext device(Device::cpu);
+  Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
+  Result result;
+  result.evaluation = trainer.evaluate(source, order, 1);
+  const StepResult step = trainer.step(source, order, 1, 0.1);
+  result.loss = step.loss;
+  result.grad_norm = step.grad_norm;
+  return result;
+}
+
+Result train_on_one_rank(const Layout& layout, int64_t packed, const LayerSettings& settings) {
+  const auto self = make_self_communicator();
+  return train(*self, layout, packed, settings);
+}
+
+void expect_equal(const Result& actual, const Result& expected) {
+  EXPECT_NEAR(actual.loss, expected.loss, 1e-12 * expected.loss);
+  EXPECT_NEAR(actual.grad_norm, expected.grad_norm, 1e-12 * expected.grad_norm);
+  EXPECT_NEAR(actual.evaluation, expected.evaluation, 1e-12 * expected.evaluation);
+}
+
+const LayerSettings kMasked = {.document_mask = true, .end_of_text = kEnd};
+
+TEST(DocumentMask, PackedDocumentsTrainAsSeparateOnes) {
+  for (const TinyModel model : {TinyModel::llama, TinyModel::gpt2, TinyModel::qwen3}) {
+    const Layout layout = {.name = "documents", .model = model};
+    const Result separate = train_on_one_rank(layout, 1, {});
+    expect_equal(train_on_one_rank(layout, 2, kMasked), separate);
+    expect_equal(train_on_one_rank(layout, 4, kMasked), separate);
+    const Result unmasked = train_on_one_rank(layout, 4, {});  // the mask is what makes them equal
+    EXPECT_GT(std::abs(unmasked.loss - separate.loss), 1e-6);
+  }
+}
+
+TEST(DocumentMask, AlsoOverSeveralRanks) {
+  const Result separate = train_on_one_rank({.name = "one", .model = TinyModel::gpt2}, 1, {});
+  for (const ContextParallel kind : {ContextParallel::ring, ContextParallel::ulysses}) {
+    const Layout layout = {
+        .name = "split", .model = TinyModel::gpt2, .mesh = {.tp = 2, .cp = 2}, .cp_kind = kind};
+    std::mutex mutex;
+    run_on_threads(4, [&](Communicator& world) {
+      const Result packed = train(world, layout, 4, kMasked);
+      const std::lock_guard<std::mutex> lock(mutex);
+      expect_equal(packed, separate);
+    });
+  }
+}
+
+TEST(Dropout, ChangesTrainingAndNotEvaluation) {
+  const Layout layout = {.name = "dropout"};
+  const Result without = train_on_one_rank(layout, 2, {});
+  const Result with = train_on_one_rank(layout, 2, {.dropout = 0.3});
+  EXPECT_EQ(with.evaluation, without.evaluation);
+  EXPECT_NE(with.loss, without.loss);
+}
+
+}  // namespace
+}  // namespace argosy
