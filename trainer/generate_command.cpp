@@ -22,6 +22,7 @@ namespace {
 Plan generation_plan(const Plan& trained) {
   Plan plan = single_rank(trained);
   plan.micro_batch = plan.global_batch = 1;
+  plan.moe_capacity_factor = 0;  // every token is wanted
   validate(plan);
   return plan;
 }
@@ -86,7 +87,8 @@ int run_generate(const TrainOptions& options, Communicator& world, std::ostream&
 
   DeviceContext device(options.device);
   ProcessGroups groups(world, plan.mesh, plan.model.num_kv_heads);
-  const LayerContext ctx{device, groups, plan};
+  RouterState router = make_router_state(device, plan, AuxLossScope::sequence);
+  const LayerContext ctx{device, groups, plan, {}, &router};
   ParameterStore store(device, plan, 0);
   Stage stage(ctx, store, 0);
   restore_checkpoint(ctx, folder, Restore::weights, store, nullptr);

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "planner/spec/model_names.h"
+
 namespace argosy {
 
 namespace {
@@ -54,6 +56,38 @@ void check_same_trainable(const Manifest& stored, const std::vector<TensorSpec>&
   }
 }
 
+// (M, E): a tensor of E rows for each mixture layer.
+void append_router_pieces(const Plan& plan, const Tensor& table, const std::string& kind,
+                          const std::string& leaf, std::vector<TensorPiece>* pieces) {
+  if (!table.defined()) return;
+  const int64_t experts = table.dim(1);
+  for (int64_t layer = 0; layer < plan.model.num_layers; ++layer) {
+    if (!plan.model.layer_is_moe[static_cast<size_t>(layer)]) continue;
+    const std::string gate = tensor_name(plan.model, TensorRole::router, layer, -1);
+    const std::string module = gate.substr(0, gate.size() - std::string("weight").size());
+    const Tensor row = table.rows(moe_row(plan.model, layer), moe_row(plan.model, layer) + 1);
+    pieces->push_back(
+        {module + leaf, kind, experts, 1, table.dtype(), {{0, experts}, {0, 1}}, row.raw()});
+  }
+}
+
+std::vector<TensorPiece> all_router_pieces(const LayerContext& ctx) {
+  std::vector<TensorPiece> pieces;
+  if (ctx.router == nullptr) return pieces;
+  append_router_pieces(ctx.plan, ctx.router->bias, "parameter", "e_score_correction_bias", &pieces);
+  append_router_pieces(ctx.plan, ctx.router->shares, "router_shares", "shares", &pieces);
+  return pieces;
+}
+
+// Those that a checkpoint has: a run may take up balancing where an older one had none.
+void append_stored_router_pieces(const LayerContext& ctx, const Manifest& stored, Restore what,
+                                 std::vector<TensorPiece>* pieces) {
+  for (TensorPiece& piece : all_router_pieces(ctx)) {
+    if (piece.kind != "parameter" && what != Restore::resume) continue;
+    if (names_of_kind(stored, piece.kind).contains(piece.name)) pieces->push_back(std::move(piece));
+  }
+}
+
 }  // namespace
 
 std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
@@ -71,6 +105,10 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
     }
   }
   return pieces;
+}
+
+std::vector<TensorPiece> router_pieces(const LayerContext& ctx) {
+  return ctx.groups.rank() == 0 ? all_router_pieces(ctx) : std::vector<TensorPiece>{};
 }
 
 std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
@@ -132,6 +170,7 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
       }
     }
   }
+  append_stored_router_pieces(ctx, stored, what, &pieces);
   Manifest manifest = load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
   if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx, store);
   return manifest;

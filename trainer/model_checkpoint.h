@@ -23,6 +23,11 @@ namespace argosy {
 std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
                                       const ShardedOptimizer& optimizer);
 
+// What the routers remember, saved by the first rank: the balancing bias of a layer is a
+// "parameter" of its own, named as Hugging Face names it (mlp.gate.e_score_correction_bias); the
+// shares of the step before are of kind "router_shares".
+std::vector<TensorPiece> router_pieces(const LayerContext& ctx);
+
 // Reduced gradients ("gradient") that this rank stands for; for tests and replica checks.
 std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
                                          const ReducedGradients& reduced);

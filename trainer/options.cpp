@@ -55,7 +55,11 @@ po::options_description describe() {
       "attention stays within documents, positions restart in each")(
       "end-of-text", po::value<int64_t>(),
       "token that ends a document; unset: .jsonl's own, else the model's eos_token_id")(
-      "router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)");
+      "router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)")(
+      "router-aux-loss", po::value<std::string>()->default_value("sequence"),
+      "balances experts within each sequence, or global: by the shares of the step before")(
+      "router-bias-update-rate", po::value<double>()->default_value(1e-3, "1e-3"),
+      "step of the balancing bias of sigmoid routers; 0: fixed");
   lora.add_options()("lora-rank", po::value<int64_t>(), "must be the plan's")(
       "lora-alpha", po::value<double>(), "scale = alpha / rank")(
       "lora-targets", text(), "comma separated; must be the plan's");
@@ -213,6 +217,12 @@ bool is_step(const std::string& text) {
          text.find_first_not_of("0123456789") == std::string::npos;
 }
 
+AuxLossScope aux_loss_scope(const std::string& word) {
+  if (word == "sequence") return AuxLossScope::sequence;
+  if (word == "global") return AuxLossScope::global;
+  throw ConfigError(concat("--router-aux-loss: '", word, "'; valid: sequence, global"));
+}
+
 void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("verify")) {
     options->mode = TrainMode::verify;
@@ -249,6 +259,8 @@ void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("end-of-text")) options->end_of_text = read.count("end-of-text", 0);
   if (read.has("router-aux-loss-coef"))
     options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
+  options->router_aux_loss = aux_loss_scope(read.get<std::string>("router-aux-loss"));
+  options->router_bias_update_rate = read.at_least_zero("router-bias-update-rate");
 }
 
 Device available_device(const std::string& name) {

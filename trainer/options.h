@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "planner/spec/plan.h"
+#include "trainer/layers/router_state.h"
 #include "trainer/optimizer/lr_schedule.h"
 #include "trainer/parallel/sharded_optimizer.h"
 
@@ -37,6 +38,8 @@ struct TrainOptions {
   bool document_mask = false;
   int64_t end_of_text = -1;          // negative: the data's or the model's own
   double router_aux_loss_coef = -1;  // negative: the model's own, 0 for LoRA
+  AuxLossScope router_aux_loss = AuxLossScope::sequence;
+  double router_bias_update_rate = 1e-3;
   // What may also stand in the plan; unset: as there.
   std::optional<Precision> precision;
   std::optional<OptimizerKind> optimizer_kind;

@@ -143,7 +143,10 @@ LayerSettings layer_settings(const TrainOptions& options, const Plan& plan,
 }  // namespace
 
 TrainerSettings trainer_settings(const TrainOptions& options) {
-  return {.optimizer = options.optimizer, .clip = options.clip};
+  return {.optimizer = options.optimizer,
+          .clip = options.clip,
+          .aux_loss_scope = options.router_aux_loss,
+          .router_bias_rate = options.router_bias_update_rate};
 }
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {

@@ -256,8 +256,11 @@ class TrainingRun {
                      {"data", options_.data.string()},
                      {"samples", std::to_string(step * plan().global_batch)}};
     const auto folder = options_.run_dir / "checkpoints";
-    save_checkpoint(trainer_->groups().control(), folder, content,
-                    owned_pieces(trainer_->parameters(), trainer_->optimizer()));
+    std::vector<TensorPiece> pieces = owned_pieces(trainer_->parameters(), trainer_->optimizer());
+    for (TensorPiece& piece : router_pieces(trainer_->context())) {
+      pieces.push_back(std::move(piece));
+    }
+    save_checkpoint(trainer_->groups().control(), folder, content, pieces);
     const std::string text = concat(checkpoint_path(folder, step).string(), " in ",
                                     format_seconds(seconds_since(begin)));
     say("saved " + text);

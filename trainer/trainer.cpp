@@ -16,12 +16,6 @@ namespace {
 
 constexpr double kClipEpsilon = 1e-6;  // PyTorch's clip_grad_norm_: max_norm / (norm + 1e-6)
 
-// Position of the MoE layers of earlier stages in a list of all of them.
-int64_t moe_layers_before(const Plan& plan, int64_t layer) {
-  const auto& is_moe = plan.model.layer_is_moe;
-  return std::count(is_moe.begin(), is_moe.begin() + layer, true);
-}
-
 std::vector<Stage> make_stages(const LayerContext& ctx, const ParameterStore& store) {
   std::vector<Stage> stages;
   for (const int64_t stage : stages_of_pipeline_rank(ctx.plan, ctx.groups.coordinates().pp)) {
@@ -45,7 +39,8 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
       settings_(settings),
       device_(device),
       groups_(world, plan_.mesh, plan_.model.num_kv_heads, &ledger_),
-      context_{device_, groups_, plan_, settings_.layers},
+      router_(make_router_state(device_, plan_, settings_.aux_loss_scope)),
+      context_{device_, groups_, plan_, settings_.layers, &router_},
       parameters_(device_, plan_, groups_.rank()),
       stages_(make_stages(context_, parameters_)),
       optimizer_(context_, parameters_, settings_.optimizer),
@@ -100,6 +95,8 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   const double clip =
       settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
   optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n);
+  update_router_state(device_, totals.choices,
+                      plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
   timer.end_phase(&StepParts::optimizer_s, "optimizer");
   timer.finish(&result.timeline, &result.parts);
   fill_ledger(&result);
@@ -110,7 +107,7 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
                                        const PipelineResult& result, double sum_of_squares) {
   const Coordinates& at = groups_.coordinates();
   const int64_t num_experts = plan_.model.moe.num_experts;
-  const int64_t moe_layers = moe_layers_before(plan_, plan_.model.num_layers);
+  const int64_t moe_layers = moe_row(plan_.model, plan_.model.num_layers);
   constexpr size_t kScalars = 5;
   const size_t num_choices = static_cast<size_t>(moe_layers * num_experts);
   std::vector<double> sums(kScalars + num_choices + static_cast<size_t>(moe_layers), 0.0);
@@ -125,8 +122,7 @@ Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatch
     const RouterTotals& router = result.routers[i];
     sums[2] += router.aux_loss;
     sums[3] += router.z_loss;
-    auto layer =
-        static_cast<size_t>(moe_layers_before(plan_, layers_of_stage(plan_, stages[i]).begin));
+    auto layer = static_cast<size_t>(moe_row(plan_.model, layers_of_stage(plan_, stages[i]).begin));
     for (size_t j = 0; j < router.choices.size(); ++j, ++layer) {
       const std::vector<double>& choices = router.choices[j];
       std::copy(choices.begin(), choices.end(),

@@ -30,6 +30,8 @@ struct TrainerSettings {
   double clip = 1.0;              // global gradient norm is scaled down to this; 0: not
   ComputeHook compute_hook = {};  // for tests and benchmarks of the pipeline
   LayerSettings layers = {};      // dropout, document masks
+  AuxLossScope aux_loss_scope = AuxLossScope::sequence;
+  double router_bias_rate = 1e-3;  // step of the balancing bias; nothing moves in LoRA jobs
 };
 
 // What all ranks agree on after a step, and this rank's own counts.
@@ -81,6 +83,7 @@ class Trainer {
   Ledger ledger_;
   CommTimes comm_times_;
   ProcessGroups groups_;
+  RouterState router_;
   LayerContext context_;
   ParameterStore parameters_;
   std::vector<Stage> stages_;

@@ -58,7 +58,9 @@ struct Ledger {
 };
 
 // Of one training step of `rank` under `plan` (which must be valid). For MoE layers dispatched rows
-// are counted as if routing were even; the sum over the expert group is exact.
+// are counted as if routing were even; the sum over the expert group is exact. With a capacity the
+// rows that are dropped are counted too: an upper bound of expert FLOPs, saved bytes and bytes on
+// ep and etp; everything else, and how many collectives there are, is exact.
 Ledger predict_ledger(const Plan& plan, int64_t rank);
 
 std::string to_string(const Ledger& ledger);

@@ -21,6 +21,9 @@ enum class MlpKind { swiglu, gelu };  // gelu: tanh approximation, as GPT-2 ("ge
 // sum to one (Qwen-MoE). topk_then_softmax: softmax over the k chosen logits (Mixtral; equal to the
 // former with normalize_topk).
 enum class RouterOrder { softmax_then_topk, topk_then_softmax };
+// What makes scores of logits. sigmoid: DeepSeek-V3's router (arXiv:2412.19437, section 2.1.2): a
+// balancing bias joins the scores for the choice alone, weights come from the bare scores.
+enum class ScoringFunction { softmax, sigmoid };
 
 // Rotary embedding, half-split layout. inv_freq follows Hugging Face's `rope_type`s.
 struct RopeSpec {
@@ -42,7 +45,12 @@ struct MoeSpec {
   bool shared_gate = false;     // Qwen2-MoE: the shared output is scaled by sigmoid(x . gate)
   RouterOrder order = RouterOrder::softmax_then_topk;
   bool normalize_topk = true;
+  ScoringFunction scoring = ScoringFunction::softmax;
+  int64_t num_groups = 1, top_groups = 1;  // experts are chosen from the best groups alone
+  double routed_scaling = 1.0;             // multiplies the weights of the choices
   double aux_loss_coef = 0.0, z_loss_coef = 0.0;
+
+  bool has_balancing_bias() const { return scoring == ScoringFunction::sigmoid; }
 };
 
 struct ModelSpec {

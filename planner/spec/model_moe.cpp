@@ -1,11 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The experts' keys: Mixtral's and Qwen's spelling.
+// The experts' keys: Mixtral's and Qwen's spelling, and DeepSeek's for how experts are chosen.
 #include "planner/spec/check.h"
 #include "planner/spec/model_reading.h"
 
 namespace argosy {
+
+namespace {
+
+// Keys of DeepSeek's configs; other model types may carry them too.
+void read_choice(JsonObject& config, MoeSpec& moe) {
+  expect_word(config, "scoring_func", {"softmax", "sigmoid"});
+  if (config.text("scoring_func", "softmax") == "sigmoid") {
+    moe.scoring = ScoringFunction::sigmoid;
+    moe.order = RouterOrder::softmax_then_topk;  // of no meaning here
+    moe.normalize_topk = config.boolean("norm_topk_prob", true);
+    if (moe.z_loss_coef > 0) {
+      config.fail("router_z_loss_coef",
+                  "expected 0 with scoring_func sigmoid, which has no log-sum-exp");
+    }
+  }
+  moe.num_groups = read_size(config, "n_group", 1);
+  moe.top_groups = read_size(config, "topk_group", moe.num_groups);
+  moe.routed_scaling = config.positive_number("routed_scaling_factor", 1.0);
+  if (moe.num_experts % moe.num_groups != 0) {
+    config.fail("n_group", concat("expected a divisor of the ", moe.num_experts, " experts"));
+  }
+  if (moe.top_groups > moe.num_groups) {
+    config.fail("topk_group", concat("expected at most n_group=", moe.num_groups));
+  }
+  if (moe.num_experts / moe.num_groups * moe.top_groups < moe.top_k) {
+    config.fail("topk_group",
+                concat("expected groups of ", moe.num_experts / moe.num_groups,
+                       " experts with at least num_experts_per_tok=", moe.top_k, " together"));
+  }
+}
+
+}  // namespace
 
 void read_moe(JsonObject& config, ModelSpec& model) {
   MoeSpec& moe = model.moe;
@@ -24,11 +56,13 @@ void read_moe(JsonObject& config, ModelSpec& model) {
   if (mixtral) {
     moe.ffn_size = read_size(config, "intermediate_size");
     moe.order = RouterOrder::topk_then_softmax;
+    read_choice(config, moe);
     model.layer_is_moe.assign(num_layers, true);
     return;
   }
   moe.ffn_size = read_size(config, "moe_intermediate_size");
   moe.normalize_topk = config.boolean("norm_topk_prob", false);
+  read_choice(config, moe);
   if (model.model_type == "qwen2_moe") {
     moe.shared_ffn_size = read_size(config, "shared_expert_intermediate_size");
     moe.shared_gate = true;

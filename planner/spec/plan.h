@@ -84,6 +84,8 @@ struct Plan {
   int64_t virtual_stages = 1;
   std::vector<int64_t> layers_per_stage;  // [pp * virtual_stages]
   std::vector<Recompute> recompute;       // [num_layers]
+  // An expert takes ceil(T*k/E * factor) rows of each sequence and drops later ones; 0: dropless.
+  double moe_capacity_factor = 0;
   Task task = Task::pretrain;
   OptimizerKind optimizer = OptimizerKind::adamw;
   LoraSpec lora;

@@ -163,6 +163,7 @@ void read_run(JsonObject& json, Plan& plan) {
   for (const std::string& word : json.texts("recompute")) {
     plan.recompute.push_back(recompute_from_string(word, json.where() + ": recompute"));
   }
+  plan.moe_capacity_factor = json.number("moe_capacity_factor", 0.0);
   plan.task = read_word(json, "task", task_from_string);
   plan.optimizer = read_word(json, "optimizer", optimizer_from_string);
   plan.seed = json.unsigned_integer("seed");
@@ -190,6 +191,7 @@ std::string to_json(const Plan& plan) {
   json["recompute"] = Json::array();
   for (const Recompute recompute : plan.recompute)
     json["recompute"].push_back(to_string(recompute));
+  json["moe_capacity_factor"] = finite("moe_capacity_factor", plan.moe_capacity_factor);
   json["task"] = to_string(plan.task);
   json["optimizer"] = to_string(plan.optimizer);
   json["lora"] = {{"rank", plan.lora.rank}, {"alpha", finite("alpha", plan.lora.alpha)}};

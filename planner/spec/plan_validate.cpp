@@ -56,7 +56,11 @@ void require_model_fits_mesh(const Plan& plan) {
   if (std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end()) {
     require_divides("tp", tp, "intermediate_size", model.ffn_size);
   }
+  require(plan.moe_capacity_factor >= 0, "moe_capacity_factor=", plan.moe_capacity_factor,
+          "; valid: 0 (dropless) or more");
   if (!model.has_moe()) {
+    require(plan.moe_capacity_factor == 0, "moe_capacity_factor=", plan.moe_capacity_factor,
+            ", but ", model.name, " has no experts; valid: 0");
     require(plan.mesh.ep == 1, "ep=", plan.mesh.ep, ", but ", model.name,
             " has no experts; valid: 1");
     require(plan.mesh.etp == 1, "etp=", plan.mesh.etp, ", but ", model.name,

@@ -20,9 +20,9 @@ TEST(LayoutsOverMpi, EqualOneRank) {
     if (plan.mesh.world_size() != world.size()) continue;
     const auto self = make_self_communicator();
     const LayoutRecord expected =
-        run_layout(*self, reference_plan_of(layout), 3, settings_of(layout));
+        run_layout(*self, reference_plan_of(layout), settings_of(layout), 3);
     const std::vector<std::string> lines =
-        compare(expected, run_layout(world, plan, 3, settings_of(layout)));
+        compare(expected, run_layout(world, plan, settings_of(layout), 3));
     EXPECT_TRUE(lines.empty()) << layout.name << ": " << (lines.empty() ? "" : lines.front());
     ++num_layouts;
   }

@@ -58,6 +58,10 @@ GlobalTensors assemble_all(Communicator& world, const std::vector<TensorSpec>& t
   return whole;
 }
 
+std::vector<double> values_of(const Tensor& x) {
+  return {x.data<double>(), x.data<double>() + x.size()};
+}
+
 void compare_values(const std::string& what, const std::vector<double>& expected,
                     const std::vector<double>& actual, double smallest_scale,
                     std::vector<std::string>* lines) {
@@ -74,14 +78,12 @@ void compare_steps(const std::string& what, const std::vector<double>& expected,
 
 }  // namespace
 
-LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
-                        const LayerSettings& settings, const ComputeHook& hook) {
+LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSettings& settings,
+                        int num_steps) {
   DeviceContext device(Device::cpu);
-  Trainer trainer(
-      device, world, plan,
-      {.optimizer = {.weight_decay = 0.1}, .clip = 0, .compute_hook = hook, .layers = settings});
+  Trainer trainer(device, world, plan, settings);
   randomize_lora_b(trainer.context(), trainer.parameters());
-  const RandomTokens tokens(plan.model.vocab_size, settings);
+  const RandomTokens tokens(plan.model.vocab_size, settings.layers);
   const SampleOrder order(tokens.num_tokens(), plan.seq_len, kDataSeed, "random tokens");
   const double lr = plan.optimizer == OptimizerKind::sgd ? 0.3 : 0.01;
 
@@ -94,6 +96,7 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
     record.z_losses.push_back(result.z_loss);
     record.ledger = result.ledger;
     record.timeline = result.timeline;
+    record.dropped_share = mean(result.router.dropped_share);
   }
   const std::vector<TensorSpec>& tensors = trainer.parameters().tensors();
   record.gradients =
@@ -101,7 +104,18 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
                    owned_gradients(trainer.parameters(), trainer.reduced_gradients()), "gradient");
   record.parameters = assemble_all(
       world, tensors, owned_pieces(trainer.parameters(), trainer.optimizer()), "parameter");
+  const RouterState& router = *trainer.context().router;
+  if (router.bias.defined()) record.parameters["router bias"] = values_of(router.bias);
+  if (router.shares.defined()) record.parameters["router shares"] = values_of(router.shares);
   return record;
+}
+
+LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
+                        const LayerSettings& settings, const ComputeHook& hook) {
+  return run_layout(
+      world, plan,
+      {.optimizer = {.weight_decay = 0.1}, .clip = 0, .compute_hook = hook, .layers = settings},
+      num_steps);
 }
 
 std::vector<std::string> compare(const LayoutRecord& expected, const LayoutRecord& actual) {

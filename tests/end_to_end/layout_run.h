@@ -15,6 +15,7 @@
 #include "planner/spec/timeline.h"
 #include "trainer/layers/context.h"
 #include "trainer/parallel/pipeline.h"
+#include "trainer/trainer.h"
 
 namespace argosy {
 
@@ -24,13 +25,17 @@ using GlobalTensors =
 struct LayoutRecord {
   std::vector<double> losses, grad_norms, aux_losses, z_losses;  // [step]
   GlobalTensors gradients;   // of the last step, as the optimizer reads them: sums, not means
-  GlobalTensors parameters;  // after the last step
+  GlobalTensors parameters;  // after the last step, with what routers remember
   Ledger ledger;             // measured in the last step, this rank
   Timeline timeline;         // of the last step, this rank
+  double dropped_share = 0;  // of the choices of the last step
 };
 
 // Collective. With LoRA the B factors start from random values: zeros would hide mistakes.
-// `hook` runs inside of every compute action of the pipeline.
+LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSettings& settings,
+                        int num_steps);
+// The same without clipping, with the other settings as they are by default; `hook` runs inside of
+// every compute action of the pipeline.
 LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
                         const LayerSettings& settings = {}, const ComputeHook& hook = {});
 

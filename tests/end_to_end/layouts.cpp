@@ -58,6 +58,19 @@ const char* config_of(TinyModel model) {
           "num_attention_heads": 4, "num_key_value_heads": 2, "num_experts": 8, "num_experts_per_tok": 3,
           "norm_topk_prob": false, "decoder_sparse_step": 1, "mlp_only_layers": [1],
           "router_aux_loss_coef": 0.05, "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::sigmoid_moe:
+      return R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 12,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6,
+          "num_local_experts": 6, "num_experts_per_tok": 2, "router_aux_loss_coef": 0.05,
+          "scoring_func": "sigmoid", "n_group": 3, "topk_group": 2, "routed_scaling_factor": 2.5,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::group_moe:
+      return R"({"model_type": "qwen2_moe", "vocab_size": 61, "hidden_size": 24, "intermediate_size": 20,
+          "moe_intermediate_size": 12, "shared_expert_intermediate_size": 8, "num_hidden_layers": 3,
+          "num_attention_heads": 4, "num_key_value_heads": 2, "num_experts": 12, "num_experts_per_tok": 3,
+          "norm_topk_prob": true, "decoder_sparse_step": 1, "mlp_only_layers": [1], "n_group": 4,
+          "topk_group": 2, "routed_scaling_factor": 1.5, "router_aux_loss_coef": 0.05,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
   }
   return "";
 }
@@ -70,6 +83,16 @@ std::string config_of(TinyModel model, int64_t num_layers) {
   const size_t begin = config.find(key) + key.size();
   CHECK(begin >= key.size(), key, " is missing");
   return config.replace(begin, config.find(',', begin) - begin, std::to_string(num_layers));
+}
+
+Layout global_aux_loss(Layout layout) {
+  layout.aux_loss_scope = AuxLossScope::global;
+  return layout;
+}
+
+Layout capacity(double factor, Layout layout) {
+  layout.moe_capacity_factor = factor;
+  return layout;
 }
 
 }  // namespace
@@ -167,6 +190,66 @@ const std::vector<Layout>& layouts() {
        k1f1b,
        Recompute::none,
        3},
+      // other routers: sigmoid scores with a balancing bias, groups, the global auxiliary loss
+      {"sigmoid_one_rank_full", M::sigmoid_moe, {}, 0, 3, k1f1b, kFull},
+      {"sigmoid_dp2_ep2", M::sigmoid_moe, {.dp = 2, .ep = 2}, 0, 2},
+      {"sigmoid_dp3_ep3_zero1", M::sigmoid_moe, {.dp = 3, .ep = 3}, 1, 1},
+      {"sigmoid_dp6_ep6_zero1", M::sigmoid_moe, {.dp = 6, .ep = 6}, 1, 2},
+      {"sigmoid_dp6_ep3_etp2", M::sigmoid_moe, {.dp = 6, .ep = 3, .etp = 2}, 0, 1},
+      {"sigmoid_tp2_sp_ep2", M::sigmoid_moe, {.tp = 2, .ep = 2}, 0, 2, k1f1b, kFull},
+      {"sigmoid_tp2_sp_dp2_etp4_zero1", M::sigmoid_moe, {.tp = 2, .dp = 2, .etp = 4}, 1, 3},
+      {"sigmoid_pp3_dp2_ep2", M::sigmoid_moe, {.pp = 3, .dp = 2, .ep = 2}, 0, 1},
+      {"sigmoid_pp2_tp2_dp2_ep2_etp2_zero1",
+       M::sigmoid_moe,
+       {.tp = 2, .pp = 2, .dp = 2, .ep = 2, .etp = 2},
+       1,
+       2,
+       kGpipe,
+       kFull},
+      {"groups_one_rank", M::group_moe, {}, 0, 2},
+      {"groups_dp4_ep4_zero1", M::group_moe, {.dp = 4, .ep = 4}, 1, 1},
+      {"groups_tp2_sp_dp2_ep2_etp2", M::group_moe, {.tp = 2, .dp = 2, .ep = 2, .etp = 2}, 0, 2},
+      {"groups_pp2_tp2_sp_ep2_recompute",
+       M::group_moe,
+       {.tp = 2, .pp = 2, .ep = 2},
+       0,
+       2,
+       k1f1b,
+       kFull},
+      global_aux_loss({"global_dp2", M::mixtral, {.dp = 2}, 0, 2}),
+      global_aux_loss(
+          {"global_dp4_ep2_etp2_zero1", M::mixtral, {.dp = 4, .ep = 2, .etp = 2}, 1, 1}),
+      global_aux_loss({"global_tp2_sp_dp2_ep4", M::qwen2_moe, {.tp = 2, .dp = 2, .ep = 4}, 0, 2}),
+      global_aux_loss(
+          {"global_pp3_dp2_ep2_sigmoid", M::sigmoid_moe, {.pp = 3, .dp = 2, .ep = 2}, 1, 2}),
+      {"lora_sigmoid_tp2_sp_ep2", M::sigmoid_moe, {.tp = 2, .ep = 2}, 0, 2, k1f1b, kFull, 2},
+      {"lora_groups_dp4_ep2_etp2_zero1",
+       M::group_moe,
+       {.dp = 4, .ep = 2, .etp = 2},
+       1,
+       1,
+       k1f1b,
+       Recompute::none,
+       3},
+      // experts with a capacity
+      capacity(1.0, {"capacity_one_rank", M::mixtral, {}, 0, 2}),
+      capacity(1.0, {"capacity_dp2_ep2", M::mixtral, {.dp = 2, .ep = 2}, 0, 3}),
+      capacity(0.5, {"capacity_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 1, k1f1b, kFull}),
+      capacity(0.75, {"capacity_tp4_sp_ep2_etp2", M::mixtral, {.tp = 4, .ep = 2, .etp = 2}, 0, 3}),
+      capacity(1.25,
+               {"capacity_dp4_ep2_etp2_zero1", M::mixtral, {.dp = 4, .ep = 2, .etp = 2}, 1, 1}),
+      capacity(1.0, {"capacity_shared_pp2_tp2_dp2_ep4",
+                     M::qwen2_moe,
+                     {.tp = 2, .pp = 2, .dp = 2, .ep = 4},
+                     1,
+                     2}),
+      capacity(
+          1.0,
+          {"capacity_sigmoid_tp2_sp_dp3_ep6", M::sigmoid_moe, {.tp = 2, .dp = 3, .ep = 6}, 0, 2}),
+      capacity(0.5,
+               {"capacity_groups_pp3_dp2_etp2", M::group_moe, {.pp = 3, .dp = 2, .etp = 2}, 0, 3}),
+      capacity(0.75,
+               {"capacity_lora_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 2, k1f1b, kFull, 2}),
       // LoRA, B nonzero from the start
       {"lora_accumulate", M::llama, {}, 0, 2, k1f1b, Recompute::none, 3},
       {"lora_tp2_sp", M::llama, {.tp = 2}, 0, 2, k1f1b, Recompute::none, 3},
@@ -592,6 +675,7 @@ Plan plan_of(const Layout& layout) {
   }
   plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), layout.recompute);
   plan.optimizer = layout.optimizer;
+  plan.moe_capacity_factor = layout.moe_capacity_factor;
   if (layout.lora_rank > 0) {
     plan.task = Task::lora;
     plan.lora = {.rank = layout.lora_rank, .alpha = 5.0, .targets = {"all-linear"}};
@@ -600,8 +684,14 @@ Plan plan_of(const Layout& layout) {
   return plan;
 }
 
-LayerSettings settings_of(const Layout& layout) {
-  return {.dropout = layout.dropout, .document_mask = layout.document_mask, .end_of_text = 7};
+TrainerSettings settings_of(const Layout& layout) {
+  return {.optimizer = {.weight_decay = 0.1},
+          .clip = 0,
+          .layers = {.dropout = layout.dropout,
+                     .document_mask = layout.document_mask,
+                     .end_of_text = 7},
+          .aux_loss_scope = layout.aux_loss_scope,
+          .router_bias_rate = 0.05};
 }
 
 Plan reference_plan_of(const Layout& layout) {

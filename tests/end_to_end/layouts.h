@@ -10,12 +10,22 @@
 #include <vector>
 
 #include "planner/spec/plan.h"
-#include "trainer/layers/context.h"
+#include "trainer/trainer.h"
 
 namespace argosy {
 
 // A tiny network with awkward sizes: prime vocabulary, layers that do not divide by the stages.
-enum class TinyModel { llama, qwen2_tied, qwen3, qwen3_moe, gpt2, mixtral, qwen2_moe };
+enum class TinyModel {
+  llama,
+  qwen2_tied,
+  qwen3,
+  qwen3_moe,
+  gpt2,
+  mixtral,
+  qwen2_moe,
+  sigmoid_moe,  // balancing bias, groups, scaled weights, 6 experts
+  group_moe,    // softmax scores, groups, a shared expert
+};
 
 struct Layout {
   const char* name;
@@ -34,6 +44,8 @@ struct Layout {
   std::vector<int64_t> layers_per_stage = {};  // empty: the default split
   double dropout = 0;
   bool document_mask = false;
+  AuxLossScope aux_loss_scope = AuxLossScope::sequence;
+  double moe_capacity_factor = 0;
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {
@@ -44,8 +56,9 @@ const std::vector<Layout>& layouts();
 
 // fp64, global batch 12, 8 tokens a sequence.
 Plan plan_of(const Layout& layout);
-// Dropout and document masks, of the layout and of its reference alike.
-LayerSettings settings_of(const Layout& layout);
+// What a run of it sets besides the plan, the same on one rank: no clipping, dropout, document
+// masks, a bias that moves fast.
+TrainerSettings settings_of(const Layout& layout);
 // The same run on one rank, in one micro-batch, without recomputation.
 Plan reference_plan_of(const Layout& layout);
 

@@ -55,15 +55,16 @@ Plan mixed_precision(const std::string& name) {
 
 void save(Trainer& trainer, const fs::path& folder, int64_t step) {
   const CheckpointContent content = {step, to_json(trainer.plan()), {}};
-  save_checkpoint(trainer.groups().control(), folder, content,
-                  owned_pieces(trainer.parameters(), trainer.optimizer()));
+  std::vector<TensorPiece> pieces = owned_pieces(trainer.parameters(), trainer.optimizer());
+  for (const TensorPiece& piece : router_pieces(trainer.context())) pieces.push_back(piece);
+  save_checkpoint(trainer.groups().control(), folder, content, pieces);
 }
 
 // Two steps under `plan`, then a checkpoint.
 void train_and_save(const Plan& plan, const fs::path& folder) {
   run_on_threads(static_cast<int>(plan.mesh.world_size()), [&](Communicator& world) {
     DeviceContext device(Device::cpu);
-    Trainer trainer(device, world, plan, {});
+    Trainer trainer(device, world, plan, {.optimizer = {}, .aux_loss_scope = AuxLossScope::global});
     const Counting tokens;
     const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
     for (int64_t step = 1; step <= 2; ++step) trainer.step(tokens, order, step, 0.01);
@@ -76,7 +77,8 @@ void load_and_save(const Plan& plan, const fs::path& from, const fs::path& to) {
     DeviceContext device(Device::cpu);
     Plan other_start = plan;
     other_start.seed += 1;  // what is not loaded differs
-    Trainer trainer(device, world, other_start, {});
+    Trainer trainer(device, world, other_start,
+                    {.optimizer = {}, .aux_loss_scope = AuxLossScope::global});
     restore_checkpoint(trainer.context(), checkpoint_path(from, 2), Restore::resume,
                        trainer.parameters(), &trainer.optimizer());
     save(trainer, to, 2);
@@ -110,7 +112,22 @@ TEST(Reshard, TiedModelsAreEqualToTheBitUnderEveryLayout) {
 
 TEST(Reshard, MixturesAreEqualToTheBitUnderEveryLayout) {
   expect_all_pairs_equal({"moe_accumulate", "moe_dp4_ep2_zero1", "moe_tp2_sp_ep2",
-                          "moe_pp3_dp2_ep2", "moe_pp2_tp2_dp2_ep2_zero1"});
+                          "moe_pp3_dp2_ep2", "moe_pp2_tp2_dp2_ep2_zero1",
+                          "moe_tp4_sp_dp2_etp2_zero1"});
+}
+
+// With the balancing bias and the shares of the step before.
+TEST(Reshard, WhatRoutersRememberIsEqualToTheBitUnderEveryLayout) {
+  expect_all_pairs_equal({"sigmoid_dp2_ep2", "sigmoid_dp6_ep3_etp2", "sigmoid_pp3_dp2_ep2"});
+  const Folder folder("argosy_reshard_router");
+  train_and_save(mixed_precision("sigmoid_dp2_ep2"), folder.path());
+  int num_biases = 0, num_shares = 0;
+  for (const auto& [key, hash] : content_hashes(checkpoint_path(folder.path(), 2))) {
+    num_biases += key.find("block_sparse_moe.gate.e_score_correction_bias") != std::string::npos;
+    num_shares += key.find("router_shares") != std::string::npos;
+  }
+  EXPECT_EQ(num_biases, 3);
+  EXPECT_EQ(num_shares, 3);
 }
 
 TEST(Reshard, LoraJobsAreEqualToTheBitUnderEveryLayout) {

@@ -146,6 +146,23 @@ TEST(Model, RouterOfEachType) {
   EXPECT_EQ(qwen.ffn_size, 24);
 }
 
+TEST(Model, DeepSeeksKeysChangeHowExpertsAreChosen) {
+  const std::string keys = R"("num_key_value_heads": 2, "num_experts_per_tok": 2,
+      "scoring_func": "sigmoid", "n_group": 4, "topk_group": 2, "routed_scaling_factor": 2.5, )";
+  const ModelReading mixtral = llama(keys + R"("num_local_experts": 8)", "mixtral");
+  const ModelReading qwen =
+      llama(keys + R"("num_experts": 8, "moe_intermediate_size": 8)", "qwen3_moe");
+  for (const ModelReading& reading : {mixtral, qwen}) {
+    const MoeSpec& moe = reading.model.moe;
+    EXPECT_TRUE(reading.warnings.empty());
+    EXPECT_TRUE(moe.has_balancing_bias());
+    EXPECT_TRUE(moe.normalize_topk);
+    EXPECT_EQ(moe.num_groups, 4);
+    EXPECT_EQ(moe.top_groups, 2);
+    EXPECT_DOUBLE_EQ(moe.routed_scaling, 2.5);
+  }
+}
+
 TEST(Model, WarningsNameUnknownAndDropoutKeys) {
   const ModelReading reading = llama(R"("attention_dropout": 0.1, "flux": 1, "use_cache": true,
       "eos_token_id": [1, 2], "torch_dtype": "bfloat16", "resid_pdrop": 0.0)");
@@ -184,6 +201,15 @@ TEST(Model, MistakesAreNamed) {
       {"mixtral", experts + R"("num_experts_per_tok": 5)", "num_experts_per_tok: expected at most"},
       {"mixtral", experts + R"("num_experts_per_tok": 2, "router_aux_loss_coef": -1)",
        "router_aux_loss_coef: expected at least 0, found -1"},
+      {"mixtral", experts + R"("num_experts_per_tok": 2, "scoring_func": "tanh")",
+       "scoring_func: cannot be represented; valid: softmax, sigmoid"},
+      {"mixtral", experts + R"("num_experts_per_tok": 2, "n_group": 3)",
+       "n_group: expected a divisor of the 4 experts"},
+      {"mixtral", experts + R"("num_experts_per_tok": 2, "n_group": 4, "topk_group": 1)",
+       "topk_group: expected groups of 1 experts with at least num_experts_per_tok=2 together"},
+      {"mixtral",
+       experts + R"("num_experts_per_tok": 2, "scoring_func": "sigmoid", "router_z_loss_coef": 1)",
+       "router_z_loss_coef: expected 0 with scoring_func sigmoid"},
       {"bert", "", "model_type: unknown; valid: gpt2, llama, mistral, qwen2, qwen3"},
       {"deepseek_v3", "", "model_type: not supported yet"},
       {"gpt_oss", "", "model_type: not supported yet"},

@@ -7,6 +7,7 @@
 #include "comm/groups.h"
 #include "planner/spec/plan.h"
 #include "trainer/device/device_context.h"
+#include "trainer/layers/router_state.h"
 #include "trainer/tensor.h"
 
 namespace argosy {
@@ -29,6 +30,7 @@ struct LayerContext {
   ProcessGroups& groups;
   const Plan& plan;
   LayerSettings settings = {};
+  RouterState* router = nullptr;  // null: no bias, the auxiliary loss takes each sequence's shares
   // In the first half of a split backward pass: where weight gradients go. Null: done at once.
   DeferredWeightGradients* deferred = nullptr;
 

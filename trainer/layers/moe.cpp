@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/moe.h"
 
+#include "trainer/layers/expert_capacity.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/matmul.h"
@@ -24,7 +25,9 @@ std::vector<int64_t> row_offsets(const std::vector<int64_t>& rows) {
 
 Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
     : spec_(ctx.plan.model.moe),
+      rule_(ops::router_rule(spec_)),
       moe_index_(moe_index),
+      state_row_(moe_row(ctx.plan.model, layer)),
       router_(&store.at(layer, TensorRole::router)) {
   const int64_t local = spec_.num_experts / ctx.plan.mesh.ep;
   const int64_t first = ctx.groups.coordinates().ep * local;
@@ -41,6 +44,11 @@ int64_t Moe::first_row(const LayerContext& ctx, const Tensor& input) const {
   return ctx.sequence_parallel() ? ctx.groups.coordinates().tp * input.dim(0) : 0;
 }
 
+Tensor Moe::state_row(const LayerContext& ctx, Tensor RouterState::*table) const {
+  if (ctx.router == nullptr || !(ctx.router->*table).defined()) return Tensor();
+  return (ctx.router->*table).rows(state_row_, state_row_ + 1).view({spec_.num_experts});
+}
+
 // --- forward
 // -------------------------------------------------------------------------------------------------------------
 
@@ -51,10 +59,16 @@ Tensor Moe::forward(const LayerContext& ctx, const Microbatch& microbatch, const
 
   const int64_t slots = input.dim(0) * spec_.top_k;
   state->order = ctx.device.empty({slots}, DType::int32, kept);
-  state->exchange = plan_exchange(
-      ctx, ops::sort_by_expert(ctx.device, state->experts, spec_.num_experts, state->order));
+  const Tensor routed = route_within_capacity(ctx, microbatch, state->experts);
+  const std::vector<int64_t> rows_of_expert =
+      ops::sort_by_expert(ctx.device, routed, spec_.num_experts, state->order);
+  const int64_t kept_rows = row_offsets(rows_of_expert).back();
+  if (totals != nullptr) {
+    totals->dropped[static_cast<size_t>(moe_index_)] += static_cast<double>(slots - kept_rows);
+  }
+  state->exchange = plan_exchange(ctx, rows_of_expert);
   {
-    const Tensor rows = ctx.scratch({slots, ctx.hidden()});
+    const Tensor rows = ctx.scratch({kept_rows, ctx.hidden()});
     ops::dispatch_rows(ctx.device, input, state->order, spec_.top_k, rows);
     state->expert_input = send_to_experts(ctx, state->exchange, rows, kept);
   }
@@ -74,9 +88,9 @@ void Moe::route(const LayerContext& ctx, const Microbatch& microbatch, const Ten
   state->probs = ctx.device.empty({s, experts}, ctx.statistic(), kept);
   state->experts = ctx.device.empty({s, k}, DType::int32, kept);
   state->weights = ctx.device.empty({s, k}, ctx.statistic(), kept);
-  state->lse = ctx.device.empty({s}, ctx.statistic(), kept);
-  ops::router_forward(ctx.device, spec_.order, spec_.normalize_topk, logits, state->probs,
-                      state->experts, state->weights, state->lse);
+  state->sums = ctx.device.empty({s}, ctx.statistic(), kept);
+  ops::router_forward(ctx.device, rule_, logits, state_row(ctx, &RouterState::bias), state->probs,
+                      state->experts, state->weights, state->sums);
   count_choices(ctx, microbatch, state, totals);
 }
 
@@ -86,13 +100,19 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
   state->sequence_counts =
       ctx.device.empty({sequences, experts}, ctx.statistic(), MemoryCategory::buffers);
   const Tensor prob_sums = ctx.scratch({sequences, experts}, ctx.statistic());
-  ops::router_statistics(ctx.device, state->probs, state->experts, first_row(ctx, state->probs),
-                         microbatch.local_len, state->sequence_counts, prob_sums);
+  const bool is_softmax = rule_.scoring == ScoringFunction::softmax;
+  ops::router_statistics(ctx.device, state->probs, is_softmax ? Tensor() : state->sums,
+                         state->experts, first_row(ctx, state->probs), microbatch.local_len,
+                         state->sequence_counts, prob_sums);
   if (totals != nullptr) {
     std::vector<double>& choices = totals->choices[static_cast<size_t>(moe_index_)];
     ops::accumulate_columns(ctx.device, state->sequence_counts, choices);
   }
-  {  // f is a property of the whole sequence
+  const Tensor shares = state_row(ctx, &RouterState::shares);
+  if (shares.defined()) {
+    const double choices = static_cast<double>(microbatch.seq_len * spec_.top_k);
+    ops::spread_shares(ctx.device, shares, choices, state->sequence_counts);
+  } else {  // f is a property of the whole sequence
     const UnrecordedScope control(ctx.groups);
     const Buffer counts = buffer_of(state->sequence_counts);
     if (ctx.sequence_parallel()) ctx.groups[Axis::tp].all_reduce(counts);
@@ -101,7 +121,7 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
   if (totals != nullptr) {
     totals->aux_loss += ops::aux_loss(ctx.device, state->sequence_counts, prob_sums,
                                       microbatch.unmasked, spec_.top_k, microbatch.seq_len);
-    totals->z_loss += ops::z_loss(ctx.device, state->lse, microbatch.mask);
+    if (is_softmax) totals->z_loss += ops::z_loss(ctx.device, state->sums, microbatch.mask);
   }
 }
 
@@ -203,9 +223,8 @@ void Moe::add_router_backward(const LayerContext& ctx, const Microbatch& microba
                            microbatch.seq_len, dprobs);
   }
   const Tensor dlogits = ctx.scratch(state.probs.shape(), ctx.statistic());
-  ops::router_backward(ctx.device, spec_.order, spec_.normalize_topk, dweights, state.probs,
-                       state.experts, state.weights, dprobs, state.lse, spec_.z_loss_coef,
-                       microbatch.mask, dlogits);
+  ops::router_backward(ctx.device, rule_, dweights, state.probs, state.experts, state.weights,
+                       dprobs, state.sums, spec_.z_loss_coef, microbatch.mask, dlogits);
   ops::matmul_nn(ctx.device, dlogits, router_->value, dx, {.accumulate = true});
   if (router_->grad.defined()) {
     ops::matmul_tn(ctx.device, dlogits, input, router_->grad, {.accumulate = true});

@@ -2,8 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // A Mixture-of-Experts layer on already normed tokens: router, dispatch, experts, combination,
-// shared expert. Dropless: every choice is computed. Each rank routes its own s tokens; experts are
-// split over ep.
+// shared expert. Dropless (every choice is computed) unless the plan has a capacity. Each rank
+// routes its own s tokens; experts are split over ep.
 #pragma once
 
 #include <optional>
@@ -13,6 +13,7 @@
 #include "trainer/layers/expert_exchange.h"
 #include "trainer/layers/linear.h"
 #include "trainer/layers/mlp.h"
+#include "trainer/ops/router.h"
 
 namespace argosy {
 
@@ -24,14 +25,15 @@ struct MoeState {
   Tensor probs;    // (s, E)
   Tensor experts;  // (s, k) int32
   Tensor weights;  // (s, k)
-  Tensor lse;      // (s)
-  Tensor order;    // (s*k) int32
+  Tensor sums;     // (s) log-sum-exp of the logits; of sigmoid scores, their sum
+  Tensor order;    // (s*k) int32, dropped choices last
   ExchangePlan exchange;
-  Tensor sequence_counts;  // (B, E) choices of each sequence, summed over tp and cp; in buffers
-  Tensor expert_input;     // (R, H)
-  Tensor gate, up;         // (R, Fe)
+  // (B, E) choices of each sequence for the auxiliary loss, over the whole sequence; in buffers
+  Tensor sequence_counts;
+  Tensor expert_input;            // (R, H)
+  Tensor gate, up;                // (R, Fe)
   std::vector<ExpertState> lora;  // [E/ep]
-  Tensor returned;                // (s*k, H)
+  Tensor returned;                // (rows kept: s*k in dropless layers, H)
   MlpState shared;
   Tensor shared_out;   // (s, H), with a shared gate alone
   Tensor shared_gate;  // (s, 1) logits of the shared gate
@@ -78,8 +80,12 @@ class Moe {
   int64_t first_row(const LayerContext& ctx,
                     const Tensor& input) const;  // of this rank among the micro-batch's tokens
 
+  Tensor state_row(const LayerContext& ctx, Tensor RouterState::*table) const;  // (E), or undefined
+
   MoeSpec spec_;
+  ops::RouterRule rule_;
   int moe_index_;
+  int64_t state_row_;  // of this layer in RouterState
   const Parameter* router_;
   std::vector<Expert> experts_;  // [E/ep], this rank's
   std::optional<Mlp> shared_;

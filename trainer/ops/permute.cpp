@@ -18,12 +18,14 @@ Tensor positions_of(DeviceContext& ctx, const Tensor& order) {
   return position;
 }
 
-// `few` (s,H) holds the tokens of the slots `many` (s*k,H).
+// `few` (s,H) holds the tokens of the kept slots `many` (m,H).
 void check_slots(const Tensor& few, const Tensor& many, const Tensor& order, int64_t k) {
   check_rank("tokens", few, 2);
   CHECK(k >= 1, "k is ", k);
-  check_tensor("slots", many, {few.dim(0) * k, few.dim(1)}, few.dtype());
-  check_tensor("order", order, {many.dim(0)}, DType::int32);
+  check_rank("slots", many, 2);
+  check_tensor("slots", many, {many.dim(0), few.dim(1)}, few.dtype());
+  check_tensor("order", order, {few.dim(0) * k}, DType::int32);
+  CHECK(many.dim(0) <= order.dim(0), many.dim(0), " of ", order.dim(0), " slots");
 }
 
 void check_permutation(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y) {
@@ -34,6 +36,22 @@ void check_permutation(const Tensor& x, const std::vector<int32_t>& index, const
 }
 
 }  // namespace
+
+void drop_beyond_capacity(DeviceContext& ctx, const Tensor& tokens, const Tensor& experts,
+                          int64_t num_experts, int64_t seq_len, int64_t capacity, int64_t first,
+                          const Tensor& routed) {
+  check_rank("experts", experts, 2);
+  check_rank("routed", routed, 2);
+  check_tensor("tokens", tokens, {experts.dim(0)}, DType::int32);
+  check_dtype("experts", experts, DType::int32);
+  check_tensor("routed", routed, {routed.dim(0), experts.dim(1)}, DType::int32);
+  CHECK(capacity >= 1 && seq_len >= 1, "capacity ", capacity, ", sequences of ", seq_len);
+  CHECK(first >= 0 && first + routed.dim(0) <= experts.dim(0), "rows ", first, " to ",
+        first + routed.dim(0), " of ", experts.dim(0));
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::drop_beyond_capacity<D>(tokens, experts, num_experts, seq_len, capacity, first, routed);
+  });
+}
 
 std::vector<int64_t> sort_by_expert(DeviceContext& ctx, const Tensor& experts, int64_t num_experts,
                                     const Tensor& order) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-// Moving token rows to their experts and back. s tokens, k choices, m = s*k slots; slot t*k+j is
-// choice j of token t.
+// Moving token rows to their experts and back. s tokens, k choices, s*k slots; slot t*k+j is choice
+// j of token t. m <= s*k of them are kept: all, unless experts have a capacity.
 #pragma once
 
 #include <cstdint>
@@ -12,22 +12,31 @@
 
 namespace argosy::ops {
 
-// order (m) int32: slots sorted by expert, stable. Returns the number of slots of each expert.
+// routed (s,k): the expert of each choice, or -1 where sequences have more than `capacity` choices
+// of an expert before it, by position of the token. tokens (N), experts (N,k) int32: all tokens of
+// the micro-batch in any order, by their index sequence * seq_len + position; rows [first, first +
+// s) are those of `routed`.
+void drop_beyond_capacity(DeviceContext& ctx, const Tensor& tokens, const Tensor& experts,
+                          int64_t num_experts, int64_t seq_len, int64_t capacity, int64_t first,
+                          const Tensor& routed);
+
+// order (s*k) int32: kept slots sorted by expert, stable, then those of expert -1. Returns the
+// number of slots of each expert.
 std::vector<int64_t> sort_by_expert(DeviceContext& ctx, const Tensor& experts, int64_t num_experts,
                                     const Tensor& order);
 
 // y (m,H)[i] = x (s,H)[order[i] / k].
 void dispatch_rows(DeviceContext& ctx, const Tensor& x, const Tensor& order, int64_t k,
                    const Tensor& y);
-// dx (s,H)[t] += sum over j of drows[position of slot t*k+j], in order of j.
+// dx (s,H)[t] += sum over kept j of drows[position of slot t*k+j], in order of j.
 void dispatch_rows_backward(DeviceContext& ctx, const Tensor& drows, const Tensor& order, int64_t k,
                             const Tensor& dx);
 
-// y (s,H)[t] = sum over j of weights (s,k)[t,j] * rows (m,H)[position of slot t*k+j], in order of
-// j.
+// y (s,H)[t] = sum over kept j of weights (s,k)[t,j] * rows (m,H)[position of slot t*k+j], in order
+// of j.
 void combine_rows(DeviceContext& ctx, const Tensor& rows, const Tensor& order,
                   const Tensor& weights, const Tensor& y);
-// drows (m,H) and dweights (s,k) from dy (s,H).
+// drows (m,H) and dweights (s,k) from dy (s,H); 0 for slots that were not kept.
 void combine_rows_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& rows,
                            const Tensor& order, const Tensor& weights, const Tensor& drows,
                            const Tensor& dweights);
@@ -42,8 +51,12 @@ void unpermute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32
 // y (B,A,C) = x (A,B,C) with its first two dims swapped, of any dtype.
 void swap_leading(DeviceContext& ctx, const Tensor& x, const Tensor& y);
 
-// What each device defines; operands are checked. position (m) int32 is the inverse of order.
+// What each device defines; operands are checked. position (s*k) int32 is the inverse
+// of order; m and beyond: not kept.
 namespace detail {
+template <Device device>
+void drop_beyond_capacity(const Tensor& tokens, const Tensor& experts, int64_t num_experts,
+                          int64_t seq_len, int64_t capacity, int64_t first, const Tensor& routed);
 template <Device device>
 std::vector<int64_t> sort_by_expert(const Tensor& experts, int64_t num_experts,
                                     const Tensor& order);

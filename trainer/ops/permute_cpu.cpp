@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <algorithm>
 #include <cstring>
 
 #include "trainer/ops/cpu_loops.h"
@@ -9,20 +10,45 @@
 namespace argosy::ops {
 
 template <>
+void detail::drop_beyond_capacity<Device::cpu>(const Tensor& tokens, const Tensor& experts,
+                                               int64_t num_experts, int64_t seq_len,
+                                               int64_t capacity, int64_t first,
+                                               const Tensor& routed) {
+  const int64_t num_tokens = tokens.size(), k = experts.dim(1), num_local = routed.dim(0);
+  std::vector<int64_t> row_of(static_cast<size_t>(num_tokens));  // by index of the token
+  for (int64_t row = 0; row < num_tokens; ++row) {
+    row_of[static_cast<size_t>(tokens.data<int32_t>()[row])] = row;
+  }
+  std::vector<int64_t> taken(static_cast<size_t>(num_experts));  // by the sequence's tokens so far
+  for (int64_t token = 0; token < num_tokens; ++token) {
+    if (token % seq_len == 0) std::fill(taken.begin(), taken.end(), 0);
+    const int64_t row = row_of[static_cast<size_t>(token)];
+    const bool is_local = row >= first && row < first + num_local;
+    for (int64_t j = 0; j < k; ++j) {
+      const int32_t expert = experts.data<int32_t>()[row * k + j];
+      const bool fits = taken[static_cast<size_t>(expert)]++ < capacity;
+      if (is_local) routed.data<int32_t>()[(row - first) * k + j] = fits ? expert : -1;
+    }
+  }
+}
+
+template <>
 std::vector<int64_t> detail::sort_by_expert<Device::cpu>(const Tensor& experts, int64_t num_experts,
                                                          const Tensor& order) {
   const int64_t num_slots = experts.size();
   const int32_t* expert = experts.data<int32_t>();  // (s,k) = (m)
   std::vector<int64_t> counts(static_cast<size_t>(num_experts), 0);
   for (int64_t slot = 0; slot < num_slots; ++slot) {
-    CHECK(expert[slot] >= 0 && expert[slot] < num_experts, "expert ", expert[slot], " of ",
+    CHECK(expert[slot] >= -1 && expert[slot] < num_experts, "expert ", expert[slot], " of ",
           num_experts);
-    ++counts[static_cast<size_t>(expert[slot])];
+    if (expert[slot] >= 0) ++counts[static_cast<size_t>(expert[slot])];
   }
-  std::vector<int64_t> next(counts.size(), 0);  // where the expert's next slot goes
+  // Where the next slot of each expert goes; behind the last expert, those of none.
+  std::vector<int64_t> next(counts.size() + 1, 0);
   for (size_t e = 1; e < next.size(); ++e) next[e] = next[e - 1] + counts[e - 1];
   for (int64_t slot = 0; slot < num_slots; ++slot) {
-    order.data<int32_t>()[next[static_cast<size_t>(expert[slot])]++] = static_cast<int32_t>(slot);
+    const size_t e = expert[slot] >= 0 ? static_cast<size_t>(expert[slot]) : counts.size();
+    order.data<int32_t>()[next[e]++] = static_cast<int32_t>(slot);
   }
   return counts;
 }
@@ -52,12 +78,16 @@ void copy_rows(const Tensor& from, const Tensor& to, int64_t num_rows, const Fro
 // Columns that are summed at a time, in registers or the level-1 cache.
 constexpr int64_t kChunk = 256;
 
-// sum (end - begin) = sum over j of weight(j) * rows[position[j]][begin..end), in order of j.
+// sum (end - begin) = sum over j of weight(j) * rows[position[j]][begin..end), in order of j,
+// without positions beyond the rows (slots that were not kept).
 template <typename T, typename WeightOf>
-void sum_slots(const T* rows, const int32_t* position, int64_t k, int64_t num_cols, int64_t begin,
-               int64_t end, const WeightOf& weight_of, Accumulator<T>* sum) {
+void sum_slots(const Tensor& many, const int32_t* position, int64_t k, int64_t begin, int64_t end,
+               const WeightOf& weight_of, Accumulator<T>* sum) {
+  const T* rows = many.data<T>();
+  const int64_t num_rows = many.dim(0), num_cols = many.dim(1);
   std::fill(sum, sum + (end - begin), Accumulator<T>(0));
   for (int64_t j = 0; j < k; ++j) {
+    if (position[j] >= num_rows) continue;
     const T* from = rows + position[j] * num_cols;
     const Accumulator<T> weight = weight_of(j);
 #pragma omp simd
@@ -74,7 +104,7 @@ void detail::dispatch_rows<Device::cpu>(const Tensor& x, const Tensor& order, in
                                         const Tensor& y) {
   const int32_t* slot = order.data<int32_t>();
   copy_rows(
-      x, y, order.size(), [=](int64_t i) { return slot[i] / k; }, [](int64_t i) { return i; });
+      x, y, y.dim(0), [=](int64_t i) { return slot[i] / k; }, [](int64_t i) { return i; });
 }
 
 template <>
@@ -88,9 +118,9 @@ void detail::dispatch_rows_backward<Device::cpu>(const Tensor& drows, const Tens
       A sum[kChunk];
       for (int64_t begin = 0; begin < num_cols; begin += kChunk) {
         const int64_t end = std::min(num_cols, begin + kChunk);
-        sum_slots(
-            drows.data<T>(), position.data<int32_t>() + t * k, k, num_cols, begin, end,
-            [](int64_t) { return A(1); }, sum);
+        sum_slots<T>(
+            drows, position.data<int32_t>() + t * k, k, begin, end, [](int64_t) { return A(1); },
+            sum);
 #pragma omp simd
         for (int64_t c = begin; c < end; ++c) {
           to[c] = static_cast<T>(static_cast<A>(to[c]) + sum[c - begin]);
@@ -112,8 +142,8 @@ void detail::combine_rows<Device::cpu>(const Tensor& rows, const Tensor& positio
       A sum[kChunk];
       for (int64_t begin = 0; begin < num_cols; begin += kChunk) {
         const int64_t end = std::min(num_cols, begin + kChunk);
-        sum_slots(
-            rows.data<T>(), position.data<int32_t>() + t * k, k, num_cols, begin, end,
+        sum_slots<T>(
+            rows, position.data<int32_t>() + t * k, k, begin, end,
             [=](int64_t j) { return weight[j]; }, sum);
 #pragma omp simd
         for (int64_t c = begin; c < end; ++c) to[c] = static_cast<T>(sum[c - begin]);
@@ -132,6 +162,10 @@ void detail::combine_rows_backward<Device::cpu>(const Tensor& dy, const Tensor& 
     for_rows(position.size(), num_cols, [&](int64_t slot) {
       const T* grad = dy.data<T>() + slot / k * num_cols;
       const int64_t row = position.data<int32_t>()[slot];
+      if (row >= rows.dim(0)) {
+        dweights.data<A>()[slot] = 0;
+        return;
+      }
       const T* from = rows.data<T>() + row * num_cols;
       T* to = drows.data<T>() + row * num_cols;
       const A weight = weights.data<A>()[slot];

@@ -10,25 +10,47 @@
 
 namespace argosy::ops {
 
-// probs (s,E) = softmax(logits); experts (s,k) int32 by descending logit; weights (s,k) as `order`
-// and `normalize` say; lse (s).
-void router_forward(DeviceContext& ctx, RouterOrder order, bool normalize, const Tensor& logits,
-                    const Tensor& probs, const Tensor& experts, const Tensor& weights,
-                    const Tensor& lse);
+// How logits become choices and weights.
+struct RouterRule {
+  RouterOrder order = RouterOrder::softmax_then_topk;  // of softmax scores
+  bool normalize = true;
+  ScoringFunction scoring = ScoringFunction::softmax;
+  int64_t num_groups = 1, top_groups = 1;
+  double scaling = 1.0;
 
-// dlogits (s,E) from dweights (s,k), from dprobs (s,E) (the auxiliary loss; may be undefined) and
-// from the z loss z_factor * lse^2 per token with mask (s) (0 or 1).
-void router_backward(DeviceContext& ctx, RouterOrder order, bool normalize, const Tensor& dweights,
+  bool from_logits() const {  // weights are a softmax over the chosen logits
+    return scoring == ScoringFunction::softmax && order == RouterOrder::topk_then_softmax;
+  }
+};
+inline RouterRule router_rule(const MoeSpec& moe) {
+  return {moe.order,      moe.normalize_topk, moe.scoring,
+          moe.num_groups, moe.top_groups,     moe.routed_scaling};
+}
+
+// softmax: probs (s,E) = softmax(logits), sums (s) = log(sum(exp(logits))). sigmoid: probs =
+// sigmoid(logits), each expert by itself, sums = their sum.
+// experts (s,k) int32, descending by logit; with a bias (E) (it may be undefined) or groups by
+// probs + bias, within the best groups: those with the largest sums of their two best experts.
+// weights (s,k) as the rule says, from probs without the bias.
+void router_forward(DeviceContext& ctx, const RouterRule& rule, const Tensor& logits,
+                    const Tensor& bias, const Tensor& probs, const Tensor& experts,
+                    const Tensor& weights, const Tensor& sums);
+
+// dlogits (s,E) from dweights (s,k), from dshares (s,E) (the auxiliary loss; may be undefined: the
+// gradient with respect to probs, of sigmoid scores to probs / sums) and, softmax alone, from the z
+// loss z_factor * sums^2 per token with mask (s) (0 or 1). Choices are constants.
+void router_backward(DeviceContext& ctx, const RouterRule& rule, const Tensor& dweights,
                      const Tensor& probs, const Tensor& experts, const Tensor& weights,
-                     const Tensor& dprobs, const Tensor& lse, double z_factor, const Tensor& mask,
+                     const Tensor& dshares, const Tensor& sums, double z_factor, const Tensor& mask,
                      const Tensor& dlogits);
 
 // Sums over this rank's tokens, by sequence: row i belongs to sequence (first_row + i) /
 // rows_per_sequence, the part of a sequence that the ranks of a tensor-parallel group have.
-// counts, prob_sums: (B,E), overwritten.
-void router_statistics(DeviceContext& ctx, const Tensor& probs, const Tensor& experts,
-                       int64_t first_row, int64_t rows_per_sequence, const Tensor& counts,
-                       const Tensor& prob_sums);
+// counts, prob_sums: (B,E), overwritten. divisor (s): probs are divided by it (sigmoid scores by
+// their sum); undefined: by 1.
+void router_statistics(DeviceContext& ctx, const Tensor& probs, const Tensor& divisor,
+                       const Tensor& experts, int64_t first_row, int64_t rows_per_sequence,
+                       const Tensor& counts, const Tensor& prob_sums);
 
 // Gradient of coef * sum_b unmasked_b * E * sum_e f_be P_be with f = counts/(seq_len*k) held
 // constant and P = mean of probs over the sequence: dprobs (s,E) = coef * unmasked (B) * E * counts
@@ -40,15 +62,18 @@ void aux_loss_backward(DeviceContext& ctx, const Tensor& counts, const Tensor& u
 // What each device defines; operands are checked.
 namespace detail {
 template <Device device>
-void router_forward(RouterOrder order, bool normalize, const Tensor& logits, const Tensor& probs,
-                    const Tensor& experts, const Tensor& weights, const Tensor& lse);
+void router_forward(const RouterRule& rule, const Tensor& logits, const Tensor& bias,
+                    const Tensor& probs, const Tensor& experts, const Tensor& weights,
+                    const Tensor& sums);
 template <Device device>
-void router_backward(RouterOrder order, bool normalize, const Tensor& dweights, const Tensor& probs,
-                     const Tensor& experts, const Tensor& weights, const Tensor& dprobs,
-                     const Tensor& lse, double z_factor, const Tensor& mask, const Tensor& dlogits);
+void router_backward(const RouterRule& rule, const Tensor& dweights, const Tensor& probs,
+                     const Tensor& experts, const Tensor& weights, const Tensor& dshares,
+                     const Tensor& sums, double z_factor, const Tensor& mask,
+                     const Tensor& dlogits);
 template <Device device>
-void router_statistics(const Tensor& probs, const Tensor& experts, int64_t first_row,
-                       int64_t rows_per_sequence, const Tensor& counts, const Tensor& prob_sums);
+void router_statistics(const Tensor& probs, const Tensor& divisor, const Tensor& experts,
+                       int64_t first_row, int64_t rows_per_sequence, const Tensor& counts,
+                       const Tensor& prob_sums);
 template <Device device>
 void aux_loss_backward(const Tensor& counts, const Tensor& unmasked, int64_t top_k, double coef,
                        int64_t first_row, int64_t rows_per_sequence, int64_t seq_len,

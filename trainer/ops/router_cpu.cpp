@@ -6,6 +6,7 @@
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/router.h"
+#include "trainer/ops/router_choice.h"
 
 namespace argosy::ops {
 
@@ -18,19 +19,6 @@ void dispatch_statistic(DType dtype, const Body& body) {
     body.template operator()<double>();
   } else {
     body.template operator()<float>();
-  }
-}
-
-// chosen (k): the largest of score (E), descending, ties in order of index. Insertion into a short
-// sorted list: k is at most about 8, so this beats any heap.
-template <typename S>
-void select_top_k(const S* score, int64_t num_experts, int64_t k, int32_t* chosen) {
-  int64_t filled = 0;
-  for (int64_t e = 0; e < num_experts; ++e) {
-    if (filled == k && !(score[e] > score[chosen[k - 1]])) continue;
-    int64_t at = filled < k ? filled++ : k - 1;
-    for (; at > 0 && score[e] > score[chosen[at - 1]]; --at) chosen[at] = chosen[at - 1];
-    chosen[at] = static_cast<int32_t>(e);
   }
 }
 
@@ -47,76 +35,70 @@ S softmax(const S* x, int64_t num_experts, S* probs) {
   return largest + std::log(sum);
 }
 
-// weight (k) of the chosen experts of one token.
+// probs (E) = 1 / (1 + exp(-x (E))); returns their sum.
 template <typename S>
-void choice_weights(RouterOrder order, bool normalize, const S* logits, const S* probs,
-                    const int32_t* chosen, int64_t k, S* weight) {
-  const bool from_logits = order == RouterOrder::topk_then_softmax;
+S sigmoid(const S* x, int64_t num_experts, S* probs) {
   S sum = 0;
-  for (int64_t j = 0; j < k; ++j) {
-    // The first choice has the largest logit.
-    weight[j] = from_logits ? std::exp(logits[chosen[j]] - logits[chosen[0]]) : probs[chosen[j]];
-    sum += weight[j];
+  for (int64_t e = 0; e < num_experts; ++e) {
+    probs[e] = 1 / (1 + std::exp(-x[e]));
+    sum += probs[e];
   }
-  if (!from_logits && !normalize) return;
-  for (int64_t j = 0; j < k; ++j) weight[j] /= sum;
+  return sum;
 }
 
 }  // namespace
 
 template <>
-void detail::router_forward<Device::cpu>(RouterOrder order, bool normalize, const Tensor& logits,
-                                         const Tensor& probs, const Tensor& experts,
-                                         const Tensor& weights, const Tensor& lse) {
+void detail::router_forward<Device::cpu>(const RouterRule& rule, const Tensor& logits,
+                                         const Tensor& bias, const Tensor& probs,
+                                         const Tensor& experts, const Tensor& weights,
+                                         const Tensor& sums) {
   dispatch_statistic(logits.dtype(), [&]<typename S>() {
     const int64_t num_experts = logits.dim(1), k = experts.dim(1);
+    const S* bias_data = bias.defined() ? bias.data<S>() : nullptr;
     for_rows(logits.dim(0), num_experts * k, [&](int64_t t) {
       const S* x = logits.data<S>() + t * num_experts;    // (E)
       S* prob = probs.data<S>() + t * num_experts;        // (E)
       int32_t* chosen = experts.data<int32_t>() + t * k;  // (k)
-      lse.data<S>()[t] = softmax(x, num_experts, prob);
-      select_top_k(x, num_experts, k, chosen);
-      choice_weights(order, normalize, x, prob, chosen, k, weights.data<S>() + t * k);
+      sums.data<S>()[t] = rule.scoring == ScoringFunction::softmax ? softmax(x, num_experts, prob)
+                                                                   : sigmoid(x, num_experts, prob);
+      choose_experts(rule, x, prob, bias_data, num_experts, k, chosen);
+      choice_weights(rule, x, prob, chosen, k, weights.data<S>() + t * k);
     });
   });
 }
 
 namespace {
 
-// Gradient of one token's weights with respect to the chosen probabilities, added to dprob (E).
+// grad (E), of the probabilities, becomes that of the logits. dlse: of the log-sum-exp, whose
+// derivative is the softmax.
 template <typename S>
-void add_choice_dprobs(bool normalize, const S* dweight, const S* weight, const S* probs,
-                       const int32_t* chosen, int64_t k, S* dprob) {
-  S mean = 0, chosen_sum = 1;
-  if (normalize) {  // w = p / sum(p): dp = (dw - sum(w dw)) / sum(p)
-    chosen_sum = 0;
-    for (int64_t j = 0; j < k; ++j) {
-      mean += dweight[j] * weight[j];
-      chosen_sum += probs[chosen[j]];
-    }
-  }
-  for (int64_t j = 0; j < k; ++j) dprob[chosen[j]] += (dweight[j] - mean) / chosen_sum;
+void softmax_backward(const S* prob, S dlse, int64_t num_experts, S* grad) {
+  S mean = 0;
+  for (int64_t e = 0; e < num_experts; ++e) mean += prob[e] * grad[e];
+  for (int64_t e = 0; e < num_experts; ++e) grad[e] = prob[e] * (grad[e] - mean + dlse);
 }
 
-// The same with respect to the chosen logits when the weights are their softmax; to dlogit (E).
+// grad (E), of score / sum, becomes that of the scores.
 template <typename S>
-void add_choice_dlogits(const S* dweight, const S* weight, const int32_t* chosen, int64_t k,
-                        S* dlogit) {
+void share_backward(const S* score, S sum, int64_t num_experts, S* grad) {
   S mean = 0;
-  for (int64_t j = 0; j < k; ++j) mean += dweight[j] * weight[j];
-  for (int64_t j = 0; j < k; ++j) dlogit[chosen[j]] += weight[j] * (dweight[j] - mean);
+  for (int64_t e = 0; e < num_experts; ++e) mean += score[e] * grad[e];
+  mean /= sum;
+  for (int64_t e = 0; e < num_experts; ++e) grad[e] = (grad[e] - mean) / sum;
 }
 
 }  // namespace
 
 template <>
-void detail::router_backward<Device::cpu>(RouterOrder order, bool normalize, const Tensor& dweights,
+void detail::router_backward<Device::cpu>(const RouterRule& rule, const Tensor& dweights,
                                           const Tensor& probs, const Tensor& experts,
-                                          const Tensor& weights, const Tensor& dprobs,
-                                          const Tensor& lse, double z_factor, const Tensor& mask,
+                                          const Tensor& weights, const Tensor& dshares,
+                                          const Tensor& sums, double z_factor, const Tensor& mask,
                                           const Tensor& dlogits) {
   dispatch_statistic(probs.dtype(), [&]<typename S>() {
     const int64_t num_experts = probs.dim(1), k = experts.dim(1);
+    const bool is_sigmoid = rule.scoring == ScoringFunction::sigmoid;
     for_rows(probs.dim(0), num_experts, [&](int64_t t) {
       const S* prob = probs.data<S>() + t * num_experts;  // (E)
       const S* dweight = dweights.data<S>() + t * k;      // (k)
@@ -124,26 +106,30 @@ void detail::router_backward<Device::cpu>(RouterOrder order, bool normalize, con
       const int32_t* chosen = experts.data<int32_t>() + t * k;
       S* grad = dlogits.data<S>() + t * num_experts;  // (E), first of the probabilities
       for (int64_t e = 0; e < num_experts; ++e) {
-        grad[e] = dprobs.defined() ? dprobs.data<S>()[t * num_experts + e] : S(0);
+        grad[e] = dshares.defined() ? dshares.data<S>()[t * num_experts + e] : S(0);
       }
-      const bool of_logits = order == RouterOrder::topk_then_softmax;
-      if (!of_logits) add_choice_dprobs(normalize, dweight, weight, prob, chosen, k, grad);
-      S mean = 0;
-      for (int64_t e = 0; e < num_experts; ++e) mean += prob[e] * grad[e];
-      S dlse = 0;  // of the z loss; d(lse)/d(logits) is the softmax
+      if (is_sigmoid && dshares.defined())
+        share_backward(prob, sums.data<S>()[t], num_experts, grad);
+      if (!rule.from_logits()) add_choice_dprobs(rule, dweight, prob, chosen, k, grad);
+      if (is_sigmoid) {
+        for (int64_t e = 0; e < num_experts; ++e) grad[e] *= prob[e] * (1 - prob[e]);
+        return;
+      }
+      S dlse = 0;  // of the z loss
       if (z_factor != 0) {
-        dlse = static_cast<S>(2 * z_factor) * lse.data<S>()[t] * mask.data<S>()[t];
+        dlse = static_cast<S>(2 * z_factor) * sums.data<S>()[t] * mask.data<S>()[t];
       }
-      for (int64_t e = 0; e < num_experts; ++e) grad[e] = prob[e] * (grad[e] - mean + dlse);
-      if (of_logits) add_choice_dlogits(dweight, weight, chosen, k, grad);
+      softmax_backward(prob, dlse, num_experts, grad);
+      if (rule.from_logits()) add_choice_dlogits(rule, dweight, weight, chosen, k, grad);
     });
   });
 }
 
 template <>
-void detail::router_statistics<Device::cpu>(const Tensor& probs, const Tensor& experts,
-                                            int64_t first_row, int64_t rows_per_sequence,
-                                            const Tensor& counts, const Tensor& prob_sums) {
+void detail::router_statistics<Device::cpu>(const Tensor& probs, const Tensor& divisor,
+                                            const Tensor& experts, int64_t first_row,
+                                            int64_t rows_per_sequence, const Tensor& counts,
+                                            const Tensor& prob_sums) {
   dispatch_statistic(probs.dtype(), [&]<typename S>() {
     const int64_t num_rows = probs.dim(0), num_experts = probs.dim(1), k = experts.dim(1);
     S* count = counts.data<S>();        // (B,E)
@@ -159,8 +145,9 @@ void detail::router_statistics<Device::cpu>(const Tensor& probs, const Tensor& e
       for (int64_t t = 0; t < num_rows; ++t) {
         const S* prob = probs.data<S>() + t * num_experts;
         S* to = prob_sum + (first_row + t) / rows_per_sequence * num_experts;
+        const S whole = divisor.defined() ? divisor.data<S>()[t] : S(1);
 #pragma omp simd
-        for (int64_t e = begin; e < end; ++e) to[e] += prob[e];
+        for (int64_t e = begin; e < end; ++e) to[e] += prob[e] / whole;
       }
     });
   });

@@ -29,4 +29,24 @@ void accumulate_columns(DeviceContext& ctx, const Tensor& counts, std::vector<do
   dispatch_device(ctx.device(), [&]<Device D>() { detail::accumulate_columns<D>(counts, totals); });
 }
 
+void spread_shares(DeviceContext& ctx, const Tensor& shares, double factor, const Tensor& counts) {
+  check_rank("counts", counts, 2);
+  check_tensor("shares", shares, {counts.dim(1)}, counts.dtype());
+  dispatch_device(ctx.device(),
+                  [&]<Device D>() { detail::spread_shares<D>(shares, factor, counts); });
+}
+
+void assign_shares(DeviceContext& ctx, const std::vector<double>& choices, const Tensor& shares) {
+  check_rank("shares", shares, 2);
+  CHECK(static_cast<int64_t>(choices.size()) == shares.size(), choices.size(), " choices");
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::assign_shares<D>(choices, shares); });
+}
+
+void balance_bias(DeviceContext& ctx, const std::vector<double>& choices, double rate,
+                  const Tensor& bias) {
+  check_rank("bias", bias, 2);
+  CHECK(static_cast<int64_t>(choices.size()) == bias.size(), choices.size(), " choices");
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::balance_bias<D>(choices, rate, bias); });
+}
+
 }  // namespace argosy::ops

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What the router is reported by: values, not gradients (those are in router.h).
+// What the router is reported by and what it learns from the counts of a step: values, not
+// gradients (those are in router.h).
 #pragma once
 
 #include <vector>
@@ -23,6 +24,17 @@ double z_loss(DeviceContext& ctx, const Tensor& lse, const Tensor& mask);
 // totals[e] += sum over rows of counts (B,E).
 void accumulate_columns(DeviceContext& ctx, const Tensor& counts, std::vector<double>& totals);
 
+// counts (B,E) = factor * shares (E) for each of B sequences: what a sequence of `factor` choices
+// counts when the experts' shares are these.
+void spread_shares(DeviceContext& ctx, const Tensor& shares, double factor, const Tensor& counts);
+
+// shares (M,E): each row of choices [M][E] over its sum; a row without choices stays as it is.
+void assign_shares(DeviceContext& ctx, const std::vector<double>& choices, const Tensor& shares);
+
+// bias (M,E) += rate * sign(mean of the row - choices) for choices [M][E].
+void balance_bias(DeviceContext& ctx, const std::vector<double>& choices, double rate,
+                  const Tensor& bias);
+
 namespace detail {
 
 template <Device D>
@@ -32,6 +44,12 @@ template <Device D>
 double z_loss(const Tensor& lse, const Tensor& mask);
 template <Device D>
 void accumulate_columns(const Tensor& counts, std::vector<double>& totals);
+template <Device D>
+void spread_shares(const Tensor& shares, double factor, const Tensor& counts);
+template <Device D>
+void assign_shares(const std::vector<double>& choices, const Tensor& shares);
+template <Device D>
+void balance_bias(const std::vector<double>& choices, double rate, const Tensor& bias);
 
 }  // namespace detail
 

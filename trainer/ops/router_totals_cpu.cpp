@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <numeric>
+
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/router_totals.h"
 
@@ -55,6 +57,49 @@ void accumulate_columns<Device::cpu>(const Tensor& counts, std::vector<double>& 
   dispatch_statistic(counts.dtype(), [&]<typename T>() {
     for (int64_t i = 0; i < counts.size(); ++i) {
       totals[static_cast<size_t>(i % counts.dim(1))] += static_cast<double>(counts.data<T>()[i]);
+    }
+  });
+}
+
+template <>
+void spread_shares<Device::cpu>(const Tensor& shares, double factor, const Tensor& counts) {
+  dispatch_statistic(counts.dtype(), [&]<typename T>() {
+    for (int64_t i = 0; i < counts.size(); ++i) {
+      counts.data<T>()[i] =
+          static_cast<T>(factor * static_cast<double>(shares.data<T>()[i % counts.dim(1)]));
+    }
+  });
+}
+
+template <>
+void assign_shares<Device::cpu>(const std::vector<double>& choices, const Tensor& shares) {
+  dispatch_statistic(shares.dtype(), [&]<typename T>() {
+    const int64_t num_experts = shares.dim(1);
+    for (int64_t row = 0; row < shares.dim(0); ++row) {
+      const double* of_row = choices.data() + row * num_experts;
+      const double total = std::accumulate(of_row, of_row + num_experts, 0.0);
+      if (total <= 0) continue;
+      for (int64_t e = 0; e < num_experts; ++e) {
+        shares.data<T>()[row * num_experts + e] = static_cast<T>(of_row[e] / total);
+      }
+    }
+  });
+}
+
+template <>
+void balance_bias<Device::cpu>(const std::vector<double>& choices, double rate,
+                               const Tensor& bias) {
+  dispatch_statistic(bias.dtype(), [&]<typename T>() {
+    const int64_t num_experts = bias.dim(1);
+    for (int64_t row = 0; row < bias.dim(0); ++row) {
+      const double* of_row = choices.data() + row * num_experts;
+      const double total = std::accumulate(of_row, of_row + num_experts, 0.0);
+      for (int64_t e = 0; e < num_experts; ++e) {
+        // Times E: counts are whole numbers, so that the comparison is exact.
+        const double load = of_row[e] * static_cast<double>(num_experts);
+        const double sign = load < total ? 1.0 : load > total ? -1.0 : 0.0;
+        bias.data<T>()[row * num_experts + e] += static_cast<T>(rate * sign);
+      }
     }
   });
 }
