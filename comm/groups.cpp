@@ -31,7 +31,10 @@ bool has_groups(const Mesh& mesh, Axis axis, int64_t num_kv_heads) {
 
 ProcessGroups::ProcessGroups(Communicator& world, const Mesh& mesh, int64_t num_kv_heads,
                              Ledger* ledger)
-    : mesh_(mesh), rank_(world.rank()), recording_(std::make_shared<RecordingSwitch>()) {
+    : mesh_(mesh),
+      rank_(world.rank()),
+      num_kv_heads_(num_kv_heads),
+      recording_(std::make_shared<RecordingSwitch>()) {
   validate(mesh);
   check_world_size(mesh, world.size());
   coordinates_ = argosy::coordinates(mesh, rank_);
@@ -48,7 +51,7 @@ ProcessGroups::ProcessGroups(Communicator& world, const Mesh& mesh, int64_t num_
       CHECK(group->size() == static_cast<int>(members.size()), to_string(axis), " group of ",
             group->size(), " ranks, ", members.size(), " expected");
       if (members.size() > 1) {
-        group = make_recording_communicator(std::move(group), axis, recording_);
+        group = make_recording_communicator(std::move(group), axis, recording_, members);
         continue;
       }
     }

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "comm/communicator.h"
 #include "comm/recording.h"
@@ -31,6 +32,13 @@ class ProcessGroups {
   Ledger* ledger() const { return recording_->ledger; }
   // Where this rank's calls, control traffic included, are timed from now on; nullptr: nowhere.
   void set_times(CommTimes* times) { recording_->times = times; }
+  // Where calls are logged and what is waited for is told; nullptr: nowhere.
+  void set_calls(CallLog* calls) { recording_->calls = calls; }
+  void set_heartbeat(Heartbeat* heartbeat) { recording_->heartbeat = heartbeat; }
+  // World ranks of the group of `rank`, ascending.
+  std::vector<int64_t> members(Axis axis, int64_t rank) const {
+    return group_members(mesh_, axis, rank, num_kv_heads_);
+  }
   const Mesh& mesh() const { return mesh_; }
   const Coordinates& coordinates() const { return coordinates_; }
   int64_t rank() const { return rank_; }
@@ -39,6 +47,7 @@ class ProcessGroups {
   Mesh mesh_;
   Coordinates coordinates_;
   int64_t rank_ = 0;
+  int64_t num_kv_heads_ = 0;
   std::shared_ptr<RecordingSwitch> recording_;
   std::unique_ptr<Communicator> control_;  // also Axis::world
   std::array<std::unique_ptr<Communicator>, kNumAxes> groups_;

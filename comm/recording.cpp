@@ -2,22 +2,28 @@
 // Copyright 2026 The Argosy Authors
 #include "comm/recording.h"
 
+#include <string>
 #include <utility>
+
+#include "planner/spec/check.h"
 
 namespace argosy {
 namespace {
 
 // Measures a call until it is complete.
-class TimedState : public Request::State {
+class ObservedState : public Request::State {
  public:
-  TimedState(Request inner, CommTimes* times, const CommSpan& span)
-      : inner_(std::move(inner)), times_(times), span_(span) {}
+  ObservedState(Request inner, const RecordingSwitch& observers, const CommSpan& span,
+                std::string name)
+      : inner_(std::move(inner)), observers_(observers), span_(span), name_(std::move(name)) {}
 
   void wait() override {
+    if (observers_.heartbeat != nullptr) observers_.heartbeat->enter(name_);
     measure([&] {
       inner_.wait();
       return true;
     });
+    if (observers_.heartbeat != nullptr) observers_.heartbeat->leave();
   }
   bool test() override {
     return measure([&] { return inner_.test(); });
@@ -27,26 +33,33 @@ class TimedState : public Request::State {
   template <typename Action>
   bool measure(const Action& action) {
     if (complete_) return true;
-    const double begin_s = times_->now_s();
+    CommTimes* times = observers_.times;
+    const double begin_s = times != nullptr ? times->now_s() : 0;
     complete_ = action();
-    span_.end_s = times_->now_s();
+    if (times == nullptr) return complete_;
+    span_.end_s = times->now_s();
     span_.blocked_s += span_.end_s - begin_s;
-    times_->add_blocked(span_.axis, span_.end_s - begin_s);
-    if (complete_) times_->add(span_);
+    times->add_blocked(span_.axis, span_.end_s - begin_s);
+    if (complete_) times->add(span_);
     return complete_;
   }
 
   Request inner_;
-  CommTimes* times_;
+  RecordingSwitch observers_;  // those of the call's start
   CommSpan span_;
+  std::string name_;
   bool complete_ = false;
 };
 
 class RecordingCommunicator : public Communicator {
  public:
   RecordingCommunicator(std::unique_ptr<Communicator> inner, Axis axis,
-                        std::shared_ptr<const RecordingSwitch> recording)
-      : inner_(std::move(inner)), axis_(axis), recording_(std::move(recording)) {}
+                        std::shared_ptr<const RecordingSwitch> recording,
+                        std::vector<int64_t> members)
+      : inner_(std::move(inner)),
+        axis_(axis),
+        recording_(std::move(recording)),
+        members_(std::move(members)) {}
 
   int rank() const override { return inner_->rank(); }
   int size() const override { return inner_->size(); }
@@ -78,12 +91,12 @@ class RecordingCommunicator : public Communicator {
                     [&] { return inner_->start_broadcast(inout, root); });
   }
   Request start_send(ConstBuffer input, int peer, int tag) override {
-    return recorded(CollectiveKind::send, input,
-                    [&] { return inner_->start_send(input, peer, tag); });
+    return recorded(
+        CollectiveKind::send, input, [&] { return inner_->start_send(input, peer, tag); }, peer);
   }
   Request start_recv(Buffer output, int peer, int tag) override {
-    return recorded(CollectiveKind::recv, output,
-                    [&] { return inner_->start_recv(output, peer, tag); });
+    return recorded(
+        CollectiveKind::recv, output, [&] { return inner_->start_recv(output, peer, tag); }, peer);
   }
   void barrier() override { inner_->barrier(); }
   std::unique_ptr<Communicator> split(int color, int key) override {
@@ -93,31 +106,49 @@ class RecordingCommunicator : public Communicator {
 
  private:
   template <typename Start>
-  Request recorded(CollectiveKind kind, ConstBuffer payload, const Start& start) {
+  Request recorded(CollectiveKind kind, ConstBuffer payload, const Start& start, int peer = -1) {
     if (size() == 1) return start();
-    if (recording_->ledger != nullptr && axis_ != Axis::world) {
-      recording_->ledger->record(kind, axis_, payload.bytes());
-    }
-    CommTimes* times = recording_->times;
-    if (times == nullptr) return start();
-    CommSpan span{.kind = kind, .axis = axis_, .start_s = times->now_s()};
+    const RecordingSwitch& to = *recording_;
+    if (to.ledger != nullptr && axis_ != Axis::world)
+      to.ledger->record(kind, axis_, payload.bytes());
+    if (to.calls != nullptr && peer < 0) to.calls->add(axis_, call_of(kind, payload));
+    if (to.times == nullptr && to.heartbeat == nullptr) return start();
+    CommSpan span{.kind = kind, .axis = axis_};
+    if (to.times != nullptr) span.start_s = to.times->now_s();
     Request inner = start();
-    span.blocked_s = times->now_s() - span.start_s;
-    times->add_blocked(axis_, span.blocked_s);
-    return Request(std::make_unique<TimedState>(std::move(inner), times, span));
+    if (to.times != nullptr) {
+      span.blocked_s = to.times->now_s() - span.start_s;
+      to.times->add_blocked(axis_, span.blocked_s);
+    }
+    return Request(std::make_unique<ObservedState>(
+        std::move(inner), to, span, to.heartbeat != nullptr ? name_of(kind, peer) : ""));
+  }
+
+  static CollectiveCall call_of(CollectiveKind kind, ConstBuffer payload) {
+    return {kind, payload.dtype, kind == CollectiveKind::all_to_all ? 0 : payload.count};
+  }
+
+  // "all_reduce tp", "recv pp from rank 3".
+  std::string name_of(CollectiveKind kind, int peer) const {
+    const std::string name = concat(to_string(kind), " ", to_string(axis_));
+    if (peer < 0) return name;
+    const int64_t rank = members_.empty() ? peer : members_[static_cast<size_t>(peer)];
+    return concat(name, kind == CollectiveKind::send ? " to" : " from", " rank ", rank);
   }
 
   std::unique_ptr<Communicator> inner_;
   Axis axis_;
   std::shared_ptr<const RecordingSwitch> recording_;
+  std::vector<int64_t> members_;
 };
 
 }  // namespace
 
 std::unique_ptr<Communicator> make_recording_communicator(
     std::unique_ptr<Communicator> inner, Axis axis,
-    std::shared_ptr<const RecordingSwitch> recording) {
-  return std::make_unique<RecordingCommunicator>(std::move(inner), axis, std::move(recording));
+    std::shared_ptr<const RecordingSwitch> recording, std::vector<int64_t> members) {
+  return std::make_unique<RecordingCommunicator>(std::move(inner), axis, std::move(recording),
+                                                 std::move(members));
 }
 
 std::unique_ptr<Communicator> make_recording_communicator(std::unique_ptr<Communicator> inner,

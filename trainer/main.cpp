@@ -34,6 +34,17 @@ void install_signal_handlers() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+// On the watchdog's thread, which must not communicate: an exit without MPI_Finalize makes mpirun
+// end the others. Every rank has time to say where it hangs before the first one exits.
+[[noreturn]] void end_hanging_job(const std::filesystem::path& run_dir, const std::string& where) {
+  constexpr auto kTimeToSpeak = std::chrono::seconds(3);
+  const std::string message = "nothing moves: " + where + "; --watchdog ends the job";
+  std::cerr << "argosy-train: " << message << std::endl;
+  argosy::write_failure_of_rank(run_dir, argosy::kExitFailure, message);
+  std::this_thread::sleep_for(kTimeToSpeak);
+  std::_Exit(argosy::kExitFailure);
+}
+
 int run(const argosy::TrainOptions& options, argosy::Communicator& world, int local_ranks) {
   using argosy::TrainMode;
   switch (options.mode) {
@@ -50,10 +61,12 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world, int lo
       break;
   }
   install_signal_handlers();
-  return run_training(options, world,
-                      {.local_ranks = local_ranks,
-                       .stop_requested = [] { return stop_signal != 0; },
-                       .out = &std::cout});
+  return run_training(
+      options, world,
+      {.local_ranks = local_ranks,
+       .stop_requested = [] { return stop_signal != 0; },
+       .out = &std::cout,
+       .on_stall = [&](const std::string& where) { end_hanging_job(options.run_dir, where); }});
 }
 
 // Ranks that fail alike tell it once: rank 0 speaks and ends the job before the others' patience is

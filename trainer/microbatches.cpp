@@ -115,6 +115,11 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
   microbatch.positions = upload_tokens(ctx, places.positions, tokens);
   microbatch.token_ids = upload_tokens(ctx, places.ids, tokens);
   microbatch.attention_positions = upload_for_attention(ctx, places.positions, tokens);
+  if (ctx.fault == Fault::positions_local) {
+    int32_t* positions = microbatch.attention_positions.data<int32_t>();
+    for (int64_t i = 0; i < microbatch.attention_positions.size(); ++i)
+      positions[i] = static_cast<int32_t>(i % microbatch.local_len);
+  }
   if (ctx.settings.document_mask)
     microbatch.document_begin = upload_for_attention(ctx, places.document_begins, tokens);
 

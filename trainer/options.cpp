@@ -23,7 +23,8 @@ constexpr unsigned kHelpColumns = 100;
 po::options_description describe() {
   po::options_description run("Run", kHelpColumns),
       schedule("Learning rate and optimizer", kHelpColumns), lora("LoRA", kHelpColumns),
-      output("Checkpoints and evaluation", kHelpColumns), other("Other jobs", kHelpColumns);
+      output("Checkpoints and evaluation", kHelpColumns), guards("Guards", kHelpColumns),
+      other("Other jobs", kHelpColumns);
   const auto text = [] { return po::value<std::string>(); };
   run.add_options()("plan", text(), "plan.json of argosy-plan: what runs where")(
       "data", text(),
@@ -63,6 +64,12 @@ po::options_description describe() {
   lora.add_options()("lora-rank", po::value<int64_t>(), "must be the plan's")(
       "lora-alpha", po::value<double>(), "scale = alpha / rank")(
       "lora-targets", text(), "comma separated; must be the plan's");
+  guards.add_options()("check-replicas", po::value<int64_t>()->default_value(0),
+                       "steps between comparisons of all copies of parameters; 0: none")(
+      "check-collectives", po::value<int64_t>()->default_value(0),
+      "steps between comparisons of what the ranks of each group called; 0: none")(
+      "watchdog", po::value<int64_t>()->default_value(600),
+      "seconds without any progress until the job is ended, saying where each rank is; 0: never");
   output.add_options()("checkpoint-every", po::value<int64_t>(),
                        "steps; the last one is saved too; 0: none at all; unset: the last one")(
       "eval-data", text(), "held-out tokens, as --data")(
@@ -85,7 +92,7 @@ po::options_description describe() {
       "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
       "Trains by a plan; start it with argosy-launch or mpirun, one rank a device",
       kHelpColumns);
-  return all.add(run).add(schedule).add(lora).add(output).add(other);
+  return all.add(run).add(schedule).add(lora).add(output).add(guards).add(other);
 }
 
 // Boost's own words name option and value; what would be valid comes from us.
@@ -257,6 +264,9 @@ void read_training(const Reader& read, TrainOptions* options) {
   options->dropout = read.decay("dropout");
   options->document_mask = read.get<bool>("document-mask");
   if (read.has("end-of-text")) options->end_of_text = read.count("end-of-text", 0);
+  options->check_replicas_every = read.count("check-replicas", 0);
+  options->check_collectives_every = read.count("check-collectives", 0);
+  options->watchdog_s = read.count("watchdog", 0);
   if (read.has("router-aux-loss-coef"))
     options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
   options->router_aux_loss = aux_loss_scope(read.get<std::string>("router-aux-loss"));

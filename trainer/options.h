@@ -31,6 +31,8 @@ struct TrainOptions {
   std::optional<int64_t> checkpoint_every;  // unset: one at the end; 0: none
   int64_t eval_every = 0, eval_steps = 8;
   int64_t verify_steps = 0;
+  int64_t check_replicas_every = 0, check_collectives_every = 0;  // steps; 0: no guard
+  int64_t watchdog_s = 600;                                       // 0: none
   LrSchedule lr;
   OptimizerSettings optimizer;
   double clip = 1.0;

@@ -145,6 +145,8 @@ LayerSettings layer_settings(const TrainOptions& options, const Plan& plan,
 TrainerSettings trainer_settings(const TrainOptions& options) {
   return {.optimizer = options.optimizer,
           .clip = options.clip,
+          .check_replicas_every = options.check_replicas_every,
+          .check_collectives_every = options.check_collectives_every,
           .aux_loss_scope = options.router_aux_loss,
           .router_bias_rate = options.router_bias_update_rate};
 }

@@ -20,6 +20,7 @@
 #include "trainer/run_report.h"
 #include "trainer/run_setup.h"
 #include "trainer/trainer.h"
+#include "trainer/watchdog.h"
 
 namespace argosy {
 
@@ -70,6 +71,10 @@ class TrainingRun {
     start_ = find_start(world_, options_, plan());
     last_step_ = start_.step;
     open_run_dir();
+    if (options_.watchdog_s > 0 && host_.on_stall) {
+      watchdog_.emplace(heartbeat_, world_.rank(), static_cast<double>(options_.watchdog_s),
+                        host_.on_stall);
+    }
     prepare();
     return train();
   }
@@ -106,6 +111,7 @@ class TrainingRun {
     measure_peak();
     TrainerSettings settings = trainer_settings(options_);
     settings.layers = inputs_.layers;
+    settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     restore();
   }
@@ -123,6 +129,7 @@ class TrainingRun {
   }
 
   void restore() {
+    heartbeat_.act("loading");
     if (start_.checkpoint.empty()) return;
     const Clock::time_point begin = Clock::now();
     restore_checkpoint(trainer_->context(), start_.checkpoint, start_.restore,
@@ -232,6 +239,7 @@ class TrainingRun {
   }
 
   double evaluate(int64_t step) {
+    heartbeat_.act("evaluation");
     const Clock::time_point begin = Clock::now();
     const int64_t samples = inputs_.evaluation.order->num_samples();
     const int64_t batches =
@@ -247,6 +255,7 @@ class TrainingRun {
   }
 
   void save(int64_t step) {
+    heartbeat_.act("checkpoint");
     const Clock::time_point begin = Clock::now();
     CheckpointContent content;
     content.step = step;
@@ -268,6 +277,7 @@ class TrainingRun {
   }
 
   int finish(RunState state, int exit_code, const std::string& message) {
+    heartbeat_.act("report");
     const std::string events = timeline_to_text(last_timeline_);
     const std::vector<std::string> all_events =
         gather_strings_at_root(trainer_->groups().control(), events);
@@ -293,12 +303,14 @@ class TrainingRun {
   DeviceContext device_;
   std::unique_ptr<RunDir> run_dir_;  // rank 0
   std::unique_ptr<Trainer> trainer_;
+  Heartbeat heartbeat_;
   EtaEstimator eta_;
   MeanParts mean_parts_;
   Timeline last_timeline_;
   double peak_flops_per_s_ = 0;  // of all ranks together
   StartPoint start_;
   int64_t last_step_ = 0;
+  std::optional<Watchdog> watchdog_;  // declared last: ends first
 };
 
 }  // namespace

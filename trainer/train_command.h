@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <iosfwd>
+#include <string>
 
 #include "comm/communicator.h"
 #include "trainer/options.h"
@@ -16,6 +17,8 @@ struct TrainHost {
   int local_ranks = 1;                   // of this job on this machine
   std::function<bool()> stop_requested;  // a signal asked to save and leave
   std::ostream* out = nullptr;           // rank 0 writes here
+  // Called on a thread of the watchdog when this rank hangs, with where; it must end the process.
+  std::function<void(const std::string& message)> on_stall;
 };
 
 // Collective. Returns an exit code of planner/spec/check.h; throws what main reports.

@@ -7,7 +7,9 @@
 #include <numeric>
 
 #include "trainer/microbatches.h"
+#include "trainer/ops/elementwise.h"
 #include "trainer/parallel/pipeline.h"
+#include "trainer/replicas.h"
 #include "trainer/step_timer.h"
 
 namespace argosy {
@@ -22,6 +24,19 @@ std::vector<Stage> make_stages(const LayerContext& ctx, const ParameterStore& st
     stages.emplace_back(ctx, store, stage);
   }
   return stages;
+}
+
+// Fault::replica_drifts: on the last rank of all, the first tensor that other tensor-parallel ranks
+// hold too, or any.
+void drift(const LayerContext& ctx, const ParameterStore& store) {
+  if (ctx.groups.rank() + 1 != ctx.plan.mesh.world_size()) return;
+  const std::vector<LocalTensor>& tensors = store.layout().tensors;
+  auto it = std::find_if(tensors.begin(), tensors.end(), [](const LocalTensor& local) {
+    return is_trainable(local.domain) && local.gradient_sum == GradientSum::tp;
+  });
+  if (it == tensors.end()) it = tensors.begin();
+  const Tensor element = store.values(it->domain).flat(it->offset, it->offset + 1, Shape{1});
+  ops::scale(ctx.device, 1.0 + 1e-5, element);
 }
 
 }  // namespace
@@ -40,13 +55,21 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
       device_(device),
       groups_(world, plan_.mesh, plan_.model.num_kv_heads, &ledger_),
       router_(make_router_state(device_, plan_, settings_.aux_loss_scope)),
-      context_{device_, groups_, plan_, settings_.layers, &router_},
+      context_{device_,
+               groups_,
+               plan_,
+               settings_.layers,
+               &router_,
+               settings_.fault,
+               settings_.heartbeat},
       parameters_(device_, plan_, groups_.rank()),
       stages_(make_stages(context_, parameters_)),
       optimizer_(context_, parameters_, settings_.optimizer),
       schedule_(build_schedule(plan_)),
       evaluation_schedule_(build_evaluation_schedule(plan_)) {
   groups_.set_times(&comm_times_);
+  groups_.set_heartbeat(settings_.heartbeat);
+  if (settings_.check_collectives_every > 0) groups_.set_calls(&calls_);
   parameters_.initialize(plan_.seed);
   optimizer_.reset_master(context_, parameters_);
 }
@@ -60,6 +83,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   device_.matmul_flops = 0;
   device_.reset_peaks();
 
+  context_.act("data");
   const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
   parameters_.zero_grads();
   timer.end_phase(&StepParts::data_s, "data");
@@ -74,12 +98,16 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   }
 
   timer.end_phase(&StepParts::compute_s);
+  context_.act("reduce");
   reduced_ = reduce_gradients(context_, parameters_);
   const Totals totals =
       reduce_totals(microbatches, pipeline, owned_sum_of_squares(context_, parameters_, reduced_));
   timer.end_phase(&StepParts::compute_s, "reduce");
 
-  const double n = std::max(totals.num_targets, 1.0);
+  const double n = std::max(context_.fault == Fault::loss_per_rank
+                                ? static_cast<double>(count_targets(microbatches))
+                                : totals.num_targets,
+                            1.0);
   result.num_targets = static_cast<int64_t>(totals.num_targets);
   result.loss = totals.loss_sum / n;
   result.aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / n;
@@ -92,15 +120,34 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
                ": not finite; nothing was updated. A lower --lr or longer --warmup may help"));
   }
 
+  context_.act("optimizer");
   const double clip =
       settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
   optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n);
   update_router_state(device_, totals.choices,
                       plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
+  if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);
   timer.end_phase(&StepParts::optimizer_s, "optimizer");
   timer.finish(&result.timeline, &result.parts);
   fill_ledger(&result);
+  run_guards(step);
   return result;
+}
+
+void Trainer::run_guards(int64_t step) {
+  const auto is_due = [&](int64_t every) { return every > 0 && step % every == 0; };
+  if (is_due(settings_.check_collectives_every)) {
+    context_.act("check of collectives");
+    const std::string mismatch = mismatched_calls(groups_, calls_);
+    if (!mismatch.empty()) throw Error(concat("step ", step, ": ranks disagree: ", mismatch));
+  }
+  if (is_due(settings_.check_replicas_every)) {
+    context_.act("check of replicas");
+    const std::vector<std::string> lines = differing_replicas(context_, parameters_);
+    if (lines.empty()) return;
+    throw Error(concat("step ", step, ": copies of ", lines.size(),
+                       " tensors differ; the first: ", lines.front()));
+  }
 }
 
 Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatches,

@@ -27,9 +27,13 @@ namespace argosy {
 
 struct TrainerSettings {
   OptimizerSettings optimizer;
-  double clip = 1.0;              // global gradient norm is scaled down to this; 0: not
-  ComputeHook compute_hook = {};  // for tests and benchmarks of the pipeline
-  LayerSettings layers = {};      // dropout, document masks
+  double clip = 1.0;                    // global gradient norm is scaled down to this; 0: not
+  int64_t check_replicas_every = 0;     // steps between looks at the copies of parameters; 0: none
+  int64_t check_collectives_every = 0;  // steps between comparisons of what ranks called; 0: none
+  Heartbeat* heartbeat = nullptr;  // where this rank says what it is doing; it must outlive this
+  Fault fault = Fault::none;       // for tests of what notices mistakes
+  ComputeHook compute_hook = {};   // for tests and benchmarks of the pipeline
+  LayerSettings layers = {};       // dropout, document masks
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
   double router_bias_rate = 1e-3;  // step of the balancing bias; nothing moves in LoRA jobs
 };
@@ -54,7 +58,8 @@ class Trainer {
   Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
           const TrainerSettings& settings);
 
-  // Collective. step: 1 for the first. Throws Error when the loss or the gradient is not finite.
+  // Collective. step: 1 for the first. Throws Error when the loss or the gradient is not finite,
+  // and when a guard finds copies that differ or collectives that do not match: on all ranks.
   StepResult step(const TokenSource& source, const SampleOrder& order, int64_t step, double lr);
 
   // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size.
@@ -75,6 +80,7 @@ class Trainer {
   struct Totals;
   Totals reduce_totals(const std::vector<Microbatch>& microbatches, const PipelineResult& result,
                        double sum_of_squares);
+  void run_guards(int64_t step);
   void fill_ledger(StepResult* result) const;
 
   Plan plan_;
@@ -82,6 +88,7 @@ class Trainer {
   DeviceContext& device_;
   Ledger ledger_;
   CommTimes comm_times_;
+  CallLog calls_;
   ProcessGroups groups_;
   RouterState router_;
   LayerContext context_;

@@ -26,8 +26,15 @@ constexpr double kSmallestGradientShare = 1e-3;  // of the model's largest gradi
 struct Way {
   DeviceContext device;
   Trainer trainer;
-  Way(const TrainOptions& options, Communicator& world, const Plan& plan)
-      : device(options.device), trainer(device, world, plan, trainer_settings(options)) {}
+  Way(const TrainOptions& options, const RunInputs& inputs, Communicator& world, const Plan& plan)
+      : device(options.device), trainer(device, world, plan, settings(options, inputs)) {}
+
+ private:
+  static TrainerSettings settings(const TrainOptions& options, const RunInputs& inputs) {
+    TrainerSettings settings = trainer_settings(options);
+    settings.layers = inputs.layers;
+    return settings;
+  }
 };
 
 std::string number(double value) {
@@ -82,10 +89,10 @@ class Verification {
 
   void prepare() {
     start_ = find_start(world_, options_, inputs_.plan);
-    layout_ = std::make_unique<Way>(options_, world_, inputs_.plan);
+    layout_ = std::make_unique<Way>(options_, inputs_, world_, inputs_.plan);
     restore(layout_->trainer);
     if (!is_root()) return;
-    reference_ = std::make_unique<Way>(options_, *self_, single_rank(inputs_.plan));
+    reference_ = std::make_unique<Way>(options_, inputs_, *self_, single_rank(inputs_.plan));
     restore(reference_->trainer);
   }
 

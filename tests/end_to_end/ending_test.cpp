@@ -33,7 +33,8 @@ class Ending : public ProgramTest {
 
 TEST_F(Ending, DoneLeavesAWholeRunFolder) {
   make_two_rank_plan();
-  const ProgramResult result = succeed(launch("plan.json", "run", 3));
+  const ProgramResult result =
+      succeed(launch("plan.json", "run", 3, "--check-replicas 1 --check-collectives 1"));
   for (const char* file : {"plan.json", "run.cfg", "metrics.jsonl", "events.jsonl", "status.json",
                            "report.html", "trace.json"}) {
     EXPECT_TRUE(fs::exists(path(concat("run/", file)))) << file;
@@ -110,6 +111,18 @@ TEST_F(Ending, DeathOfARankEndsTheJob) {
   const size_t took = result.out.find("took ");
   ASSERT_NE(took, std::string::npos) << result.out;
   EXPECT_LT(std::stoi(result.out.substr(took + 5)), 15);
+}
+
+TEST_F(Ending, AHangingJobIsEndedAndSaysWhere) {
+  make_two_rank_plan();
+  const ProgramResult result =
+      interrupt("kill -STOP $(pgrep -P $pid -n argosy-train)", "--watchdog 2 --checkpoint-every 0");
+  EXPECT_EQ(result.exit_code, kExitFailure) << result.out << result.err;
+  EXPECT_TRUE(contains(result.err, "nothing moves: rank 0 has been in ")) << result.err;
+  EXPECT_TRUE(contains(result.err, ", waiting in ")) << result.err;
+  EXPECT_EQ(status("run", "state"), "\"failed\"");
+  EXPECT_EQ(status("run", "exit_code"), "1");
+  EXPECT_TRUE(contains(status("run", "message"), "nothing moves")) << status("run", "message");
 }
 
 TEST_F(Ending, FailureIsToldOnceAndWritten) {

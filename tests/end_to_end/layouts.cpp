@@ -147,6 +147,7 @@ const std::vector<Layout>& layouts() {
       {"moe_dp4_ep2_zero1", M::mixtral, {.dp = 4, .ep = 2}, 1, 1},
       {"moe_dp4_ep4_zero1", M::mixtral, {.dp = 4, .ep = 4}, 1, 3},
       {"moe_tp2_sp", M::mixtral, {.tp = 2}, 0, 2},
+      {"moe_tp2_sp_one_sequence", M::mixtral, {.tp = 2}, 0, 1},  // on both ranks
       {"moe_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 2},
       {"moe_tp2_sp_dp2_ep4_zero1", M::mixtral, {.tp = 2, .dp = 2, .ep = 4}, 1, 2},
       {"moe_pp3_dp2_ep2", M::mixtral, {.pp = 3, .dp = 2, .ep = 2}, 0, 2, kGpipe},
@@ -687,6 +688,8 @@ Plan plan_of(const Layout& layout) {
 TrainerSettings settings_of(const Layout& layout) {
   return {.optimizer = {.weight_decay = 0.1},
           .clip = 0,
+          .check_replicas_every = 1,
+          .check_collectives_every = 1,
           .layers = {.dropout = layout.dropout,
                      .document_mask = layout.document_mask,
                      .end_of_text = 7},

@@ -4,9 +4,14 @@
 // What every layer needs to know about where it runs, passed down explicitly.
 #pragma once
 
+#include <string>
+#include <utility>
+
 #include "comm/groups.h"
+#include "comm/heartbeat.h"
 #include "planner/spec/plan.h"
 #include "trainer/device/device_context.h"
+#include "trainer/layers/faults.h"
 #include "trainer/layers/router_state.h"
 #include "trainer/tensor.h"
 
@@ -30,10 +35,15 @@ struct LayerContext {
   ProcessGroups& groups;
   const Plan& plan;
   LayerSettings settings = {};
-  RouterState* router = nullptr;  // null: no bias, the auxiliary loss takes each sequence's shares
+  RouterState* router = nullptr;   // null: no bias, the auxiliary loss takes each sequence's shares
+  Fault fault = Fault::none;       // set by tests alone
+  Heartbeat* heartbeat = nullptr;  // where this rank says what it is doing, if anybody listens
   // In the first half of a split backward pass: where weight gradients go. Null: done at once.
   DeferredWeightGradients* deferred = nullptr;
 
+  void act(std::string what) const {
+    if (heartbeat != nullptr) heartbeat->act(std::move(what));
+  }
   DType compute() const { return compute_dtype(plan.precision); }
   DType statistic() const { return statistic_dtype(plan.precision); }
   bool sequence_parallel() const { return plan.sequence_parallel && plan.mesh.tp > 1; }

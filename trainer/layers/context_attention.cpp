@@ -50,7 +50,8 @@ ops::AttentionShape at_step(const LayerContext& ctx, ops::AttentionShape shape, 
   const Plan& plan = ctx.plan;
   const int64_t cp = plan.mesh.cp, rank = ctx.groups.coordinates().cp;
   shape.queries = local_spans(plan, cp * shape.seq_len, rank);
-  shape.keys = local_spans(plan, cp * shape.seq_len, (rank + cp - step) % cp);
+  const int64_t origin = ctx.fault == Fault::causal_offset_missing ? rank : (rank + cp - step) % cp;
+  shape.keys = local_spans(plan, cp * shape.seq_len, origin);
   return shape;
 }
 

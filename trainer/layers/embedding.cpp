@@ -26,7 +26,9 @@ Embedding::Embedding(const LayerContext& ctx, const ParameterStore& store)
       positions_(store.find(kEmbeddingLayer, TensorRole::position_embedding)),
       first_id_(
           split_range(ctx.plan.model.vocab_size, ctx.plan.mesh.tp, ctx.groups.coordinates().tp)
-              .begin) {}
+              .begin) {
+  if (ctx.fault == Fault::vocabulary_offset_ignored) first_id_ = 0;
+}
 
 Tensor Embedding::forward(const LayerContext& ctx, const Microbatch& microbatch) const {
   const Tensor partial = ctx.scratch({microbatch.tokens(), ctx.hidden()});

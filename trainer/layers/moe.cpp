@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/moe.h"
 
+#include <utility>
+
 #include "trainer/layers/expert_capacity.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/elementwise.h"
@@ -36,6 +38,7 @@ Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int mo
                         Linear(ctx, store, layer, TensorRole::expert_up, e),
                         Linear(ctx, store, layer, TensorRole::expert_down, e)});
   }
+  if (ctx.fault == Fault::experts_swapped) std::swap(experts_.front(), experts_.back());
   if (spec_.shared_ffn_size > 0) shared_.emplace(ctx, store, layer, kSharedExpert);
   if (spec_.shared_gate) shared_gate_ = &store.at(layer, TensorRole::shared_expert_gate);
 }
@@ -115,8 +118,9 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
   } else {  // f is a property of the whole sequence
     const UnrecordedScope control(ctx.groups);
     const Buffer counts = buffer_of(state->sequence_counts);
-    if (ctx.sequence_parallel()) ctx.groups[Axis::tp].all_reduce(counts);
-    if (ctx.plan.mesh.cp > 1) ctx.groups[Axis::cp].all_reduce(counts);
+    const bool sums = ctx.fault != Fault::router_counts_not_summed;
+    if (sums && ctx.sequence_parallel()) ctx.groups[Axis::tp].all_reduce(counts);
+    if (sums && ctx.plan.mesh.cp > 1) ctx.groups[Axis::cp].all_reduce(counts);
   }
   if (totals != nullptr) {
     totals->aux_loss += ops::aux_loss(ctx.device, state->sequence_counts, prob_sums,

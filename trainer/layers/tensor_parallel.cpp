@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "trainer/ops/elementwise.h"
+
 namespace argosy {
 
 namespace {
@@ -27,10 +29,15 @@ Tensor reduce_tokens(const LayerContext& ctx, Tensor x, MemoryCategory category)
   Communicator& tp = ctx.groups[Axis::tp];
   if (ctx.sequence_parallel()) {
     Tensor part = ctx.device.empty({x.dim(0) / ctx.plan.mesh.tp, x.dim(1)}, x.dtype(), category);
+    if (ctx.fault == Fault::partial_sum_left_out) {
+      const int64_t rows = part.dim(0), first = tp.rank() * rows;
+      ops::copy(ctx.device, x.rows(first, first + rows), part);
+      return part;
+    }
     tp.reduce_scatter(buffer_of(x), buffer_of(part), equal_counts(ctx, x.size()));
     return part;
   }
-  if (ctx.plan.mesh.tp > 1) tp.all_reduce(buffer_of(x));
+  if (ctx.plan.mesh.tp > 1 && ctx.fault != Fault::partial_sum_left_out) tp.all_reduce(buffer_of(x));
   ctx.device.recategorize(x, category);
   return x;
 }

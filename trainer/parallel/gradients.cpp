@@ -14,14 +14,29 @@ Tensor part(const Tensor& flat, Range range) {
   return flat.flat(range.begin, range.end, Shape{range.size()});
 }
 
+Axis data_axis(const LayerContext& ctx, Domain domain) {
+  const Axis axis = reduction_axis(domain);
+  return ctx.fault == Fault::data_reduction_wrong_group && axis == Axis::dp_cp ? Axis::edp : axis;
+}
+
+// How often gradients are summed over the data.
+int num_data_sums(const LayerContext& ctx) {
+  if (ctx.fault == Fault::data_reduction_left_out) return 0;
+  return ctx.fault == Fault::data_reduction_twice ? 2 : 1;
+}
+
 Tensor reduce_over_data(const LayerContext& ctx, const ParameterStore& store, Domain domain) {
   const Tensor& grads = store.grads(domain);
   const DomainLayout& layout = store.layout()[domain];
-  Communicator& group = ctx.groups[reduction_axis(domain)];
+  Communicator& group = ctx.groups[data_axis(ctx, domain)];
   if (group.size() == 1) return grads;
+  if (domain == Domain::expert && ctx.fault == Fault::expert_gradient_averaged)
+    ops::scale(ctx.device, 1.0 / group.size(), grads);
   if (ctx.plan.zero_stage == 0) {
-    for (const Bucket& bucket : layout.buckets)
-      group.all_reduce(buffer_of(part(grads, bucket.range)));
+    for (int i = 0; i < num_data_sums(ctx); ++i) {
+      for (const Bucket& bucket : layout.buckets)
+        group.all_reduce(buffer_of(part(grads, bucket.range)));
+    }
     return grads;
   }
   const Tensor shards = ctx.scratch({layout.num_shard_elements}, grads.dtype());
@@ -67,9 +82,12 @@ void sum_partial_gradients(const LayerContext& ctx, const ParameterStore& store,
     collect(bucket, kv_summed(bucket), &kv);
     if (is_tied_table(ctx.plan, bucket)) collect(bucket, bucket.shard, &tied);
   }
-  all_reduce_together(ctx, ctx.groups[tensor_axis(domain)], tp);
-  all_reduce_together(ctx, ctx.groups[Axis::kv_replica], kv);
-  all_reduce_together(ctx, ctx.groups[Axis::embedding], tied);
+  if (ctx.fault != Fault::tensor_gradient_not_summed)
+    all_reduce_together(ctx, ctx.groups[tensor_axis(domain)], tp);
+  if (ctx.fault != Fault::kv_copies_not_summed)
+    all_reduce_together(ctx, ctx.groups[Axis::kv_replica], kv);
+  if (ctx.fault != Fault::tied_embedding_not_summed)
+    all_reduce_together(ctx, ctx.groups[Axis::embedding], tied);
 }
 
 }  // namespace
@@ -90,7 +108,8 @@ double owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store
   double total = 0;
   for (const LocalTensor& local : store.layout().tensors) {
     const Tensor& shards = reduced[static_cast<size_t>(local.domain)];
-    if (!local.counts || !shards.defined()) continue;
+    const bool counts = local.counts || ctx.fault == Fault::norm_counts_replicas;
+    if (!counts || !shards.defined()) continue;
     const Bucket& bucket = store.layout().bucket_of(local);
     const Range mine = intersect(local.elements(), bucket.owned);
     if (mine.empty()) continue;

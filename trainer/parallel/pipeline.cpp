@@ -106,7 +106,10 @@ class Run {
     const double begin_s = begin(action);
     LayerContext ctx = ctx_;
     if (action.kind == ActionKind::backward_input) ctx.deferred = &deferred_[action.stage][m];
-    gradient = stage.backward(ctx, microbatches_[m], &states_[index][m], std::move(gradient));
+    const size_t tokens_of =
+        ctx.fault == Fault::microbatches_swapped ? (m + 1) % microbatches_.size() : m;
+    gradient =
+        stage.backward(ctx, microbatches_[tokens_of], &states_[index][m], std::move(gradient));
     record(to_string(action), begin_s);
     if (gradient.defined())
       finished_[{ActionKind::send_gradient, action.stage, action.microbatch}] = gradient;
@@ -157,6 +160,7 @@ class Run {
     const auto it = receives_.find(action);
     CHECK(it != receives_.end(), to_string(action), " was not posted");
     const double begin_s = now();
+    ctx_.act(to_string(action));
     it->second.request.wait();
     record("wait " + to_string(action), begin_s);
     Tensor tensor = std::move(it->second.tensor);
@@ -167,6 +171,7 @@ class Run {
   // Start of a compute action.
   double begin(const Action& action) {
     const double begin_s = now();
+    ctx_.act(to_string(action));
     if (hook_) hook_(action);
     return begin_s;
   }

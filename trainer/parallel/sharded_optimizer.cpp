@@ -81,6 +81,7 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
       update_bucket(ctx, store, domain, bucket, reduced[static_cast<size_t>(domain)],
                     {step, lr, grad_scale});
       if (ctx.plan.zero_stage == 0 || group.size() == 1) continue;
+      if (ctx.fault == Fault::parameters_stale) continue;
       group.all_gather(buffer_of(part(values, bucket.shard)), buffer_of(part(values, bucket.range)),
                        split_sizes(bucket.range.size(), group.size()));
     }
