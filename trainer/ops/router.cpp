@@ -75,7 +75,8 @@ void router_statistics(DeviceContext& ctx, const Tensor& probs, const Tensor& di
   check_tensor("prob_sums", prob_sums, counts.shape(), probs.dtype());
   check_sequences(probs.dim(0), first_row, rows_per_sequence, counts.dim(0));
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::router_statistics<D>(probs, divisor, experts, first_row, rows_per_sequence, counts, prob_sums);
+    detail::router_statistics<D>(probs, divisor, experts, first_row, rows_per_sequence, counts,
+                                 prob_sums);
   });
 }
 
