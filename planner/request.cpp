@@ -3,7 +3,6 @@
 //
 // From options to a job: files are read, defaults filled, contradictions refused.
 #include <filesystem>
-#include <sstream>
 #include <system_error>
 
 #include "planner/cost/compute.h"
@@ -54,15 +53,6 @@ Objective objective_from_string(const std::string& text) {
   throw ConfigError(concat("--objective: '", text, "'; valid: time, cost, carbon"));
 }
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> items;
-  std::istringstream stream(list);
-  for (std::string item; std::getline(stream, item, ',');) {
-    if (!item.empty()) items.push_back(item);
-  }
-  return items;
-}
-
 LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task) {
   LoraSpec lora;
   if (task == Task::pretrain) {
@@ -75,7 +65,7 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
   lora.rank = options.lora_rank > 0 ? options.lora_rank : kDefaultLoraRank;
   lora.alpha = options.lora_alpha > 0 ? options.lora_alpha
                                       : kDefaultAlphaPerRank * static_cast<double>(lora.rank);
-  lora.targets = split(options.lora_targets);
+  lora.targets = lora_targets_from_string(options.lora_targets);
   try {
     validate_lora(model, lora);
   } catch (const ConfigError& error) {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "planner/spec/check.h"
+#include "planner/spec/model_lora.h"
 #include "trainer/device/device_context.h"
 
 namespace argosy {
@@ -199,15 +200,6 @@ class Reader {
   const po::variables_map& values_;
 };
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> words;
-  std::stringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) {
-    if (!word.empty()) words.push_back(word);
-  }
-  return words;
-}
-
 void require(const Reader& read, std::initializer_list<const char*> keys) {
   std::string missing;
   for (const char* key : keys) {
@@ -295,7 +287,7 @@ void read_plan_options(const Reader& read, TrainOptions* options) {
   if (read.has("lora-rank")) options->lora_rank = read.count("lora-rank", 1);
   if (read.has("lora-alpha")) options->lora_alpha = read.above_zero("lora-alpha");
   if (read.has("lora-targets"))
-    options->lora_targets = split(read.get<std::string>("lora-targets"));
+    options->lora_targets = lora_targets_from_string(read.get<std::string>("lora-targets"));
 }
 
 std::string resolved_lines(const po::variables_map& values) {

@@ -4,6 +4,7 @@
 // Which Linears a LoRA job adapts: PEFT's rule for target_modules, a module's whole path or its
 // end behind a dot (https://huggingface.co/docs/peft, LoraConfig).
 #include <algorithm>
+#include <sstream>
 
 #include "planner/spec/check.h"
 #include "planner/spec/model.h"
@@ -41,6 +42,15 @@ std::string valid_targets(const ModelSpec& model) {
 }
 
 }  // namespace
+
+std::vector<std::string> lora_targets_from_string(std::string_view text) {
+  std::vector<std::string> targets;
+  std::istringstream words{std::string(text)};
+  for (std::string word; std::getline(words, word, ',');) {
+    if (!word.empty()) targets.push_back(word);
+  }
+  return targets;
+}
 
 bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole role) {
   if (lora.rank <= 0) return false;

@@ -34,4 +34,12 @@ decltype(auto) dispatch_float(DType dtype, Body&& body) {
   return body.template operator()<float>();  // not reached
 }
 
+// Calls body.template operator()<T>() with double or float: the statistic dtypes.
+template <typename Body>
+decltype(auto) dispatch_statistic(DType dtype, Body&& body) {
+  CHECK(dtype == DType::fp64 || dtype == DType::fp32, "not a statistic dtype: ", to_string(dtype));
+  return dtype == DType::fp64 ? body.template operator()<double>()
+                              : body.template operator()<float>();
+}
+
 }  // namespace argosy::ops

@@ -12,16 +12,6 @@ namespace argosy::ops {
 
 namespace {
 
-// Body with double or float: the router's tensors are all in the statistic dtype.
-template <typename Body>
-void dispatch_statistic(DType dtype, const Body& body) {
-  if (dtype == DType::fp64) {
-    body.template operator()<double>();
-  } else {
-    body.template operator()<float>();
-  }
-}
-
 // probs (E) = softmax of x (E); returns log(sum(exp(x))).
 template <typename S>
 S softmax(const S* x, int64_t num_experts, S* probs) {

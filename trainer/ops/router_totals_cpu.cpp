@@ -7,17 +7,6 @@
 
 namespace argosy::ops::detail {
 
-namespace {
-
-// fp32 or fp64, the statistic dtypes.
-template <typename Body>
-decltype(auto) dispatch_statistic(DType dtype, Body&& body) {
-  return dtype == DType::fp64 ? body.template operator()<double>()
-                              : body.template operator()<float>();
-}
-
-}  // namespace
-
 template <>
 double aux_loss<Device::cpu>(const Tensor& counts, const Tensor& prob_sums, const Tensor& unmasked,
                              int64_t top_k, int64_t seq_len) {
