@@ -13,6 +13,7 @@
 #include "planner/report/trace.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
+#include "planner/spec/schedule.h"
 
 namespace {
 
@@ -35,8 +36,12 @@ void print_tables(const PlanOptions& options, const Job& job, const SearchResult
 void write_files(const PlanOptions& options, const Job& job, const SearchResult& result) {
   Timeline timeline;
   if (!result.plans.empty()) {
-    if (!options.out.empty()) write_plan(result.plans.front(), options.out);
-    timeline = predicted_timeline(result.plans.front());
+    const Plan& best = result.plans.front();
+    if (!options.out.empty()) write_plan(best, options.out);
+    if (!options.schedule_csv.empty()) {
+      write_text_file(options.schedule_csv, to_csv(build_schedule(best)));
+    }
+    timeline = predicted_timeline(best);
     if (!options.trace.empty()) {
       write_text_file(options.trace, trace_json({{"predicted", timeline}}));
     }

@@ -99,6 +99,8 @@ void add_output_options(po::options_description& all, PlanOptions& o) {
   add("explain", po::bool_switch(&o.explain), "why the others lost, where memory and time go");
   add("report", word(o.report, "page.html"), "one page with figures and tables");
   add("trace", word(o.trace, "trace.json"), "the predicted step, for ui.perfetto.dev");
+  add("schedule-csv", word(o.schedule_csv, "FILE"),
+      "the pipeline schedule in the notation of torch.distributed.pipelining: a line a rank");
   all.add(output);
 }
 

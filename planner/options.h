@@ -25,7 +25,7 @@ struct PlanOptions {
   std::string fix;
   int64_t top = 5, threads = 0;
   uint64_t seed = 1234;
-  std::string out, report, trace;
+  std::string out, report, trace, schedule_csv;
   bool json = false, explain = false;
 };
 

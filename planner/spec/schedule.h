@@ -111,12 +111,15 @@ void validate(const Schedule& schedule, bool with_backward = true);
 // rank, (stage, micro-batch) pairs. Without a backward nothing is kept: the one at hand.
 std::vector<int> max_in_flight(const Schedule& schedule);
 
-// PyTorch's notation, one line a rank, comma separated: "0F0,0SEND_F0,...". `microbatch` follows
-// the kind: F, B, I and W (backward_input and backward_weight), SEND_F, RECV_F, SEND_B, RECV_B.
+// The notation of torch.distributed.pipelining, one line a rank, comma separated:
+// "0F0,0SEND_F0,...". `microbatch` follows the kind: F, B, I and W (backward_input and
+// backward_weight), SEND_F, RECV_F, SEND_B, RECV_B. A file with transfers is read there with
+// format="compute_comms", one of a builder alone with "compute_only".
 std::string to_string(const Action& action);
 std::string to_csv(const Schedule& schedule);
 // Stages and micro-batches are counted from the actions, so that a hand-written file needs no
-// header; empty cells (PyTorch's idle slots) are skipped. Throws ConfigError naming line and cell.
+// header; empty cells (PyTorch's idle slots) are skipped. Throws ConfigError naming line, column
+// and cell. What the actions mean together is for validate() to say.
 Schedule parse_schedule_csv(std::string_view text);
 
 }  // namespace argosy

@@ -16,6 +16,7 @@
 
 #include "planner/spec/files.h"
 #include "planner/spec/plan.h"
+#include "planner/spec/schedule.h"
 
 namespace argosy {
 namespace {
@@ -102,6 +103,20 @@ TEST(PlanCli, WritesThePlanThatItPrints) {
   EXPECT_EQ(read.predicted.stages.size(), 2u);
   EXPECT_TRUE(read_text_file(scratch("p.html")).starts_with("<!doctype html>"));
   EXPECT_FALSE(Json::parse(read_text_file(scratch("t.json")))["traceEvents"].empty());
+}
+
+TEST(PlanCli, WritesTheSchedule) {
+  const std::string path = scratch("plan.json"), csv = scratch("schedule.csv");
+  for (const char* fix : {"pp=4,schedule=1f1b", "pp=2,schedule=zb-v", "tp=4"}) {
+    const Result result =
+        plan(kSmall + "--devices 4 --fix " + fix + " --out " + path + " --schedule-csv " + csv);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    const Schedule planned = build_schedule(read_plan(path));
+    const Schedule read = parse_schedule_csv(read_text_file(csv));
+    validate(read);
+    EXPECT_EQ(read.actions, planned.actions) << fix;
+    EXPECT_EQ(read.rank_of_stage, planned.rank_of_stage) << fix;
+  }
 }
 
 TEST(PlanCli, SameAnswerWithAnyThreads) {
@@ -195,11 +210,11 @@ TEST(PlanCli, HelpNamesEveryOption) {
   const Result result = plan("--help");
   EXPECT_EQ(result.exit_code, 0);
   for (const char* option :
-       {"--model",     "--cluster",   "--devices",   "--seq-len",    "--global-batch",
-        "--tokens",    "--task",      "--lora-rank", "--lora-alpha", "--lora-targets",
-        "--optimizer", "--precision", "--objective", "--fix",        "--top",
-        "--out",       "--json",      "--explain",   "--report",     "--trace",
-        "--threads",   "--seed",      "--config"}) {
+       {"--model",     "--cluster",   "--devices",   "--seq-len",     "--global-batch",
+        "--tokens",    "--task",      "--lora-rank", "--lora-alpha",  "--lora-targets",
+        "--optimizer", "--precision", "--objective", "--fix",         "--top",
+        "--out",       "--json",      "--explain",   "--report",      "--trace",
+        "--threads",   "--seed",      "--config",    "--schedule-csv"}) {
     EXPECT_NE(result.out.find(option), std::string::npos) << option;
   }
 }

@@ -150,35 +150,51 @@ TEST(Schedule, ZeroBubbleByHand) {
             "1RECV_F0,1F0,2RECV_B0,2F0,2SEND_F0,2I0,2W0,1I0,1SEND_B0,1W0\n");
 }
 
+void expect_round_trip(const Schedule& schedule, const std::string& what) {
+  const Schedule read = parse_schedule_csv(to_csv(schedule));
+  EXPECT_EQ(read.actions, schedule.actions) << what;
+  EXPECT_EQ(read.rank_of_stage, schedule.rank_of_stage) << what;
+  EXPECT_EQ(read.num_stages, schedule.num_stages) << what;
+  EXPECT_EQ(read.num_microbatches, schedule.num_microbatches) << what;
+  EXPECT_EQ(read.splits_backward, schedule.splits_backward) << what;
+}
+
 TEST(Schedule, CsvRoundTrip) {
-  for (int stages : {1, 2, 5}) {
-    const Schedule schedule = build_schedule(ScheduleKind::one_f_one_b, stages, 7);
-    const Schedule read = parse_schedule_csv(to_csv(schedule));
-    EXPECT_EQ(read.actions, schedule.actions);
-    EXPECT_EQ(read.rank_of_stage, schedule.rank_of_stage);
-    EXPECT_EQ(read.num_stages, stages);
-    EXPECT_EQ(read.num_microbatches, 7);
+  for (const ScheduleKind kind :
+       {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved,
+        ScheduleKind::zb_h1, ScheduleKind::zb_v}) {
+    const bool is_interleaved = kind == ScheduleKind::interleaved;
+    const int stages_of_rank = is_interleaved ? 3 : kind == ScheduleKind::zb_v ? 2 : 1;
+    for (const int ranks : {1, 2, 5}) {
+      for (const int microbatches : {1, 7, 12}) {
+        const Schedule schedule = build_schedule(kind, ranks, microbatches, stages_of_rank);
+        expect_round_trip(schedule, std::string(to_string(kind)));
+        EXPECT_EQ(refusal(parse_schedule_csv(to_csv(schedule))), "") << to_string(kind);
+      }
+    }
   }
-  const Schedule split = build_schedule(ScheduleKind::zb_v, 3, 5, 2);
-  const Schedule read = parse_schedule_csv(to_csv(split));
-  EXPECT_EQ(read.actions, split.actions);
-  EXPECT_EQ(read.rank_of_stage, split.rank_of_stage);
-  EXPECT_EQ(refusal(read), "");
+  expect_round_trip(add_transfers(forward_only(3, 4)), "evaluation");
+  const Schedule compute = zb_v(3, 5);  // of a builder alone, and completed after reading
+  expect_round_trip(compute, "compute only");
+  EXPECT_EQ(add_transfers(parse_schedule_csv(to_csv(compute))).actions,
+            build_schedule(ScheduleKind::zb_v, 3, 5, 2).actions);
   const Schedule spaced = parse_schedule_csv(" 0F0, ,0B0\r\n,1F0 , 1B0\n\n");  // idle slots
   EXPECT_EQ(to_csv(spaced), "0F0,0B0\n1F0,1B0\n");
 }
 
 TEST(Schedule, CsvMistakesAreNamed) {
-  const std::pair<const char*, const char*> cases[] = {{"0F0,0X1\n", "'0X1'"},
-                                                       {"0F0\n1F\n", "line 2: '1F'"},
-                                                       {"F0", "'F0'"},
-                                                       {"0F0x", "'0F0x'"},
-                                                       {"-1F0", "'-1F0'"},
-                                                       {"", "no actions"},
-                                                       {"0F0\n0B0\n", "on line 1"},
-                                                       {"0F0,2F0\n", "out of range"},
-                                                       {"0F0,0B0,2F0\n", "stage 1"},
-                                                       {"0F2147483647", "0F2147483"}};
+  const std::pair<const char*, const char*> cases[] = {
+      {"0F0,0X1\n", "line 1, column 2: '0X1' is not an action"},
+      {"0F0\n1F\n", "line 2, column 1: '1F'"},
+      {"0F0, ,0F1,F0", "line 1, column 4: 'F0'"},  // idle slots count as columns
+      {"0F0x", "'0F0x'"},
+      {"0UNSHARD,0F0", "column 1: '0UNSHARD'"},  // PyTorch's, with no meaning here
+      {"-1F0", "'-1F0'"},
+      {"", "no actions"},
+      {"0F0\n,0B0\n", "line 2, column 2: '0B0' but stage 0 is on line 1"},
+      {"0F0,2F0\n", "line 1, column 2: '2F0' is out of range"},
+      {"0F0,0B0,2F0\n", "stage 1"},
+      {"0F2147483647", "0F2147483"}};
   for (const auto& [text, expected] : cases) {
     try {
       parse_schedule_csv(text);
