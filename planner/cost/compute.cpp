@@ -56,6 +56,7 @@ ClusterSpec with_devices(const ClusterSpec& cluster, int64_t num_devices) {
   }
   // Power and price belong to the cores, not to the ranks that share them.
   seen.device_power_w *= share;
+  seen.communication_power_w *= share;
   seen.idle_power_w *= share;
   seen.usd_per_device_hour *= share;
   const int64_t nodes = cluster.num_devices / cluster.devices_per_node;

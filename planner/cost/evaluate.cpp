@@ -20,16 +20,6 @@ std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
   return durations;
 }
 
-double exposed_communication_s(const std::vector<StageTime>& times, int64_t num_microbatches,
-                               int64_t num_ranks) {
-  double seconds = 0;
-  for (const StageTime& time : times) {
-    seconds +=
-        static_cast<double>(num_microbatches) * time.communication_s + time.step_communication_s;
-  }
-  return seconds / static_cast<double>(num_ranks);
-}
-
 void predict_rates(const Job& job, Plan& plan) {
   Prediction& p = plan.predicted;
   const double devices = static_cast<double>(job.num_devices());
@@ -82,9 +72,10 @@ Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memo
   const Timeline timeline = predicted_timeline(plan);
   p.step_s = timeline.step_s;
   p.bubble_fraction = bubble_fraction(timeline, static_cast<int>(plan.mesh.pp));
-  p.exposed_comm_s = exposed_communication_s(times, plan.num_microbatches(), plan.mesh.pp);
+  const StepUse use = step_use(times, plan.num_microbatches(), plan.mesh.pp, p.step_s);
+  p.exposed_comm_s = use.communication_s;
   predict_rates(job, plan);
-  predict_totals(job, busy_s(times, plan.num_microbatches(), plan.mesh.pp), p);
+  predict_totals(job, use, p);
   return plan;
 }
 

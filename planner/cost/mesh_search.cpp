@@ -98,7 +98,7 @@ class MeshSearch {
       }
       const double step_s = step_bound_s(times, schedule, num_microbatches, c.virtual_stages);
       const double value =
-          objective_value(job_, step_s, busy_s(times, num_microbatches, c.mesh.pp));
+          objective_value(job_, step_use(times, num_microbatches, c.mesh.pp, step_s));
       result_.promising.push_back({c, value, memory.total_bytes});
     }
   }

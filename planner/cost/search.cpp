@@ -98,8 +98,8 @@ Costed cost_in_full(const Job& job, const Promising& promising, LayerCostCache& 
   const std::vector<StageLayers> stages = stage_layers(job.model, c.num_stages());
   const std::vector<StageTime> times =
       stage_times(job, c, stages, cache.elements(c), cache.costs(c), place_all(c.mesh, job));
-  const double value = objective_value(job, verdict.plan.predicted.step_s,
-                                       busy_s(times, verdict.plan.num_microbatches(), c.mesh.pp));
+  const double value = objective_value(job, step_use(times, verdict.plan.num_microbatches(),
+                                                     c.mesh.pp, verdict.plan.predicted.step_s));
   return {std::move(verdict.plan), rounded(value), promising.peak_bytes};
 }
 

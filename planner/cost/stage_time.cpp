@@ -210,14 +210,16 @@ double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
   return reduced_s + optimizer_s;
 }
 
-double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks) {
-  double seconds = 0;
+StepUse step_use(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks,
+                 double step_s) {
+  const double m = static_cast<double>(num_microbatches), ranks = static_cast<double>(num_ranks);
+  double busy_s = 0, communication_s = 0;
   for (const StageTime& time : times) {
     const StageDurations& d = time.durations;
-    seconds += static_cast<double>(num_microbatches) * (d.forward_s + d.backward_s) + d.reduce_s +
-               d.optimizer_s;
+    busy_s += m * (d.forward_s + d.backward_s) + d.reduce_s + d.optimizer_s;
+    communication_s += m * time.communication_s + time.step_communication_s;
   }
-  return seconds / static_cast<double>(num_ranks);
+  return {step_s, (busy_s - communication_s) / ranks, communication_s / ranks};
 }
 
 }  // namespace argosy

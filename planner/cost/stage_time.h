@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "planner/cost/collective.h"
+#include "planner/cost/energy.h"
 #include "planner/cost/layer_costs.h"
 #include "planner/cost/memory.h"
 
@@ -41,7 +42,8 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
 double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
                     int64_t num_microbatches, int64_t virtual_stages = 1);
 
-// Seconds that the average rank computes or communicates in a step: all but the bubble.
-double busy_s(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks);
+// How the average rank spends a step of `step_s`: the rest is the bubble.
+StepUse step_use(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks,
+                 double step_s);
 
 }  // namespace argosy

@@ -4,19 +4,18 @@
 // What a whole run takes: days, money, energy, carbon.
 #pragma once
 
+#include "planner/cost/energy.h"
 #include "planner/cost/job.h"
 
 namespace argosy {
 
-// Power draw of one device over a step: full while it computes or communicates, idle in the
-// bubble. Joule per step, the building's overhead (PUE) not included.
-double step_energy_j(const ClusterSpec& cluster, double step_s, double busy_s);
+// Fills goodput, checkpoint_interval_s and spare_nodes from the cluster, and days, cost_usd,
+// energy_kwh, carbon_kg and embodied_kg from the step; without job.tokens the run has no length and
+// these stay 0. Lost time costs what useful time costs: goodput is in all of them.
+void predict_totals(const Job& job, const StepUse& use, Prediction& predicted);
 
-// Fills days, goodput, cost_usd, energy_kwh and carbon_kg from step_s; without job.tokens the run
-// has no length and all but goodput stay 0. `busy_s`: per step, of the average device.
-void predict_totals(const Job& job, double busy_s, Prediction& predicted);
-
-// The number that the job's objective makes small: seconds, dollars or kg CO2 of one step.
-double objective_value(const Job& job, double step_s, double busy_s);
+// The number that the job's objective makes small: seconds, dollars or kg CO2e of one step, the
+// latter with the machines' making.
+double objective_value(const Job& job, const StepUse& use);
 
 }  // namespace argosy

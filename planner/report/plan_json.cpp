@@ -35,7 +35,10 @@ Json predicted_json(const Prediction& p) {
           {"goodput", p.goodput},
           {"cost_usd", p.cost_usd},
           {"energy_kwh", p.energy_kwh},
-          {"carbon_kg", p.carbon_kg}};
+          {"carbon_kg", p.carbon_kg},
+          {"embodied_kg", p.embodied_kg},
+          {"checkpoint_interval_s", p.checkpoint_interval_s},
+          {"spare_nodes", p.spare_nodes}};
 }
 
 Json plan_json(const Plan& plan) {

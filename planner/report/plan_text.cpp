@@ -109,10 +109,18 @@ std::string plan_table(const std::vector<Plan>& plans) {
 std::string totals_text(const Plan& plan) {
   const Prediction& p = plan.predicted;
   if (p.days <= 0) return "";
-  return concat("whole run: ", format_fixed(p.days, 1), " days at a goodput of ",
-                format_percent(p.goodput), ", ", format_count(p.cost_usd), " USD, ",
-                format_count(p.energy_kwh), " kWh, ", format_count(p.carbon_kg / 1000),
-                " t CO2e\n");
+  std::string text =
+      concat("whole run: ", format_fixed(p.days, 1), " days at a goodput of ",
+             format_percent(p.goodput), ", ", format_count(p.cost_usd), " USD, ",
+             format_count(p.energy_kwh), " kWh, ", format_count(p.carbon_kg / 1000), " t CO2e");
+  if (p.embodied_kg > 0) {
+    text += concat(" (", format_count(p.embodied_kg / 1000), " t of them the machines' making)");
+  }
+  if (p.checkpoint_interval_s > 0) {
+    text += concat("; a checkpoint every ", format_fixed(p.checkpoint_interval_s / 60, 0),
+                   " minutes, ", p.spare_nodes, " spare nodes");
+  }
+  return wrap(text, kColumns, "    ");
 }
 
 std::string search_text(const SearchSummary& summary) {

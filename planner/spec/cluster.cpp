@@ -13,8 +13,6 @@ namespace argosy {
 
 namespace {
 
-constexpr double kSecondsPerHour = 3600.0;
-
 // "source" and "..._source" are for people: where a number comes from.
 void ignore_sources(JsonObject& object) {
   for (const std::string& name : object.unknown_keys()) {
@@ -77,11 +75,42 @@ LinkTier read_tier(JsonObject& object) {
   return tier;
 }
 
+// Mean time between failures of a device with its share of the node: given for it or for the node.
+double read_device_mtbf_hours(JsonObject& object, int64_t devices_per_node) {
+  const double node_hours = read_non_negative(object, "node_mtbf_hours", 0);
+  if (!object.has("node_mtbf_hours")) return read_non_negative(object, "device_mtbf_hours", 0);
+  if (object.has("device_mtbf_hours")) {
+    object.fail("device_mtbf_hours", "either this or node_mtbf_hours");
+  }
+  return node_hours * static_cast<double>(devices_per_node);
+}
+
+HardwarePart read_part(JsonObject& object) {
+  HardwarePart part;
+  part.name = object.text("name");
+  part.units = object.positive_number("units");
+  part.kg_per_unit = object.positive_number("kg_per_unit");
+  part.per_node = object.positive_number("per_node");
+  ignore_sources(object);
+  return part;
+}
+
+void read_embodied(JsonObject object, ClusterSpec& cluster) {
+  cluster.hardware_life_years = object.positive_number("life_years", 5.0);
+  for (JsonObject& part : object.objects("node_parts")) {
+    cluster.node_parts.push_back(read_part(part));
+  }
+  ignore_sources(object);
+}
+
 void read_operation(JsonObject object, ClusterSpec& cluster) {
-  cluster.device_mtbf_hours = read_non_negative(object, "device_mtbf_hours", 0);
+  cluster.device_mtbf_hours = read_device_mtbf_hours(object, cluster.devices_per_node);
+  cluster.node_repair_hours = read_non_negative(object, "node_repair_hours", 0);
   cluster.restart_s = read_non_negative(object, "restart_s", 0);
   cluster.checkpoint_s = read_non_negative(object, "checkpoint_s", 0);
   cluster.device_power_w = read_non_negative(object, "device_power_w", 0);
+  cluster.communication_power_w =
+      read_non_negative(object, "communication_power_w", cluster.device_power_w);
   cluster.idle_power_w = read_non_negative(object, "idle_power_w", 0);
   cluster.pue = object.positive_number("pue", 1.0);
   cluster.usd_per_device_hour = read_non_negative(object, "usd_per_device_hour", 0);
@@ -151,16 +180,6 @@ double Accelerator::peak_flops_per_s(Precision precision) const {
   return 0;
 }
 
-// Young's first-order optimum (CACM 17(9), 1974): a checkpoint every T = sqrt(2 * stall * MTBF);
-// lost are the stalls and, per failure, half an interval and the restart.
-double ClusterSpec::goodput() const {
-  if (device_mtbf_hours <= 0 || num_devices <= 0) return 1.0;
-  const double mtbf_s = device_mtbf_hours * kSecondsPerHour / static_cast<double>(num_devices);
-  const double interval_s = std::sqrt(2 * checkpoint_s * mtbf_s);
-  const double stalls = interval_s > 0 ? checkpoint_s / interval_s : 0;
-  return std::max(0.0, 1.0 - stalls - (interval_s / 2 + restart_s) / mtbf_s);
-}
-
 ClusterReading parse_cluster(std::string_view json_text, const std::string& name,
                              const std::string& where) {
   const Json json = parse_json(json_text, where);
@@ -180,6 +199,7 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
     reading.warnings.push_back(
         concat(where, ": no \"operation\" section: cost, energy and carbon are 0, goodput is 1"));
   }
+  if (object.has("embodied")) read_embodied(object.object("embodied"), cluster);
   ignore_sources(object);
   check_tiers(cluster, object);
   return reading;
@@ -198,23 +218,34 @@ std::string to_json(const ClusterSpec& cluster, const std::string& source) {
                      {"bytes_per_s", tier.bytes_per_s},
                      {"efficiency", tier.efficiency}});
   }
-  const Json json = {{"name", cluster.name},
-                     {"source", source},
-                     {"device", to_string(cluster.device)},
-                     {"num_devices", cluster.num_devices},
-                     {"devices_per_node", cluster.devices_per_node},
-                     {"may_oversubscribe", cluster.may_oversubscribe},
-                     {"accelerator", accelerator_json(cluster.accelerator)},
-                     {"tiers", tiers},
-                     {"operation",
-                      {{"device_mtbf_hours", cluster.device_mtbf_hours},
-                       {"restart_s", cluster.restart_s},
-                       {"checkpoint_s", cluster.checkpoint_s},
-                       {"device_power_w", cluster.device_power_w},
-                       {"idle_power_w", cluster.idle_power_w},
-                       {"pue", cluster.pue},
-                       {"usd_per_device_hour", cluster.usd_per_device_hour},
-                       {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}}};
+  Json parts = Json::array();
+  for (const HardwarePart& part : cluster.node_parts) {
+    parts.push_back({{"name", part.name},
+                     {"units", part.units},
+                     {"kg_per_unit", part.kg_per_unit},
+                     {"per_node", part.per_node}});
+  }
+  const Json json = {
+      {"name", cluster.name},
+      {"source", source},
+      {"device", to_string(cluster.device)},
+      {"num_devices", cluster.num_devices},
+      {"devices_per_node", cluster.devices_per_node},
+      {"may_oversubscribe", cluster.may_oversubscribe},
+      {"accelerator", accelerator_json(cluster.accelerator)},
+      {"tiers", tiers},
+      {"operation",
+       {{"device_mtbf_hours", cluster.device_mtbf_hours},
+        {"restart_s", cluster.restart_s},
+        {"checkpoint_s", cluster.checkpoint_s},
+        {"node_repair_hours", cluster.node_repair_hours},
+        {"device_power_w", cluster.device_power_w},
+        {"communication_power_w", cluster.communication_power_w},
+        {"idle_power_w", cluster.idle_power_w},
+        {"pue", cluster.pue},
+        {"usd_per_device_hour", cluster.usd_per_device_hour},
+        {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}},
+      {"embodied", {{"life_years", cluster.hardware_life_years}, {"node_parts", parts}}}};
   return json.dump(2) + "\n";
 }
 

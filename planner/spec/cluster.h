@@ -48,6 +48,14 @@ struct LinkTier {
   double efficiency = 1.0;  // reached share of it for large messages
 };
 
+// Carbon of making one kind of part of a node.
+struct HardwarePart {
+  std::string name;
+  double units = 0;        // size of one: cm2 of a die, GB of memory
+  double kg_per_unit = 0;  // kg CO2e
+  double per_node = 0;     // parts in a node
+};
+
 struct ClusterSpec {
   std::string name;
   Device device = Device::cuda;
@@ -60,15 +68,17 @@ struct ClusterSpec {
 
   double device_mtbf_hours =
       0;  // mean time between failures of one device with its share of the node; 0: never
-  double restart_s = 0;     // detection, relaunch and load after a failure
-  double checkpoint_s = 0;  // stall of one checkpoint
-  double device_power_w = 0,
-         idle_power_w = 0;  // per device, its share of host and network included
+  double restart_s = 0;          // detection, relaunch and load after a failure
+  double checkpoint_s = 0;       // stall of one checkpoint
+  double node_repair_hours = 0;  // until a failed node is back; spares stand in for it
+  // Per device, its share of host and network included: while it computes, while it only
+  // communicates (device_power_w if the file is silent), while it waits.
+  double device_power_w = 0, communication_power_w = 0, idle_power_w = 0;
   double pue = 1.0;
   double usd_per_device_hour = 0;
-  double carbon_kg_per_kwh = 0;
-
-  double goodput() const;  // set by Young's interval from the numbers above, for num_devices
+  double carbon_kg_per_kwh = 0;          // of the grid
+  std::vector<HardwarePart> node_parts;  // empty: the making of the machines is not counted
+  double hardware_life_years = 5;        // over which it is spread
 };
 
 struct ClusterReading {

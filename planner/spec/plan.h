@@ -64,7 +64,11 @@ struct Prediction {
   double exposed_comm_s = 0;   // communication nothing hides
   double days = 0;             // for --tokens, goodput included; 0 without --tokens
   double goodput = 1;
-  double cost_usd = 0, energy_kwh = 0, carbon_kg = 0;
+  double checkpoint_interval_s = 0;  // of work, the best one for the cluster's failures
+  int64_t spare_nodes = 0;           // that keep the cluster whole, beside those of the mesh
+  double cost_usd = 0, energy_kwh = 0;
+  double carbon_kg = 0;                // CO2e of the energy and of the machines' making
+  double embodied_kg = 0;              // the latter alone
   double peak_flops_per_device = 0;    // dense, of the plan's precision: the MFU denominator
   std::vector<StageDurations> stages;  // [pp * virtual_stages]; empty: no prediction
 };

@@ -20,6 +20,7 @@ constexpr int64_t kFormatVersion = 1;
 struct PredictedNumber {
   const char* key;
   double Prediction::*member;
+  bool is_optional = false;  // plans of earlier versions lack it
 };
 constexpr PredictedNumber kPredictedNumbers[] = {
     {"step_s", &Prediction::step_s},
@@ -37,6 +38,8 @@ constexpr PredictedNumber kPredictedNumbers[] = {
     {"energy_kwh", &Prediction::energy_kwh},
     {"carbon_kg", &Prediction::carbon_kg},
     {"peak_flops_per_device", &Prediction::peak_flops_per_device},
+    {"checkpoint_interval_s", &Prediction::checkpoint_interval_s, true},
+    {"embodied_kg", &Prediction::embodied_kg, true},
 };
 
 struct StageNumber {
@@ -71,7 +74,10 @@ double finite(const char* key, double value) {
 
 Json prediction_json(const Prediction& predicted) {
   Json json = Json::object();
-  for (const auto& [key, member] : kPredictedNumbers) json[key] = finite(key, predicted.*member);
+  for (const PredictedNumber& n : kPredictedNumbers) {
+    json[n.key] = finite(n.key, predicted.*n.member);
+  }
+  json["spare_nodes"] = predicted.spare_nodes;
   Json& memory = json["memory_bytes"] = {{"peak", predicted.peak_bytes}};
   for (int i = 0; i < kNumMemoryCategories; ++i) {
     memory[std::string(to_string(static_cast<MemoryCategory>(i)))] =
@@ -88,7 +94,10 @@ Json prediction_json(const Prediction& predicted) {
 
 Prediction read_prediction(JsonObject json, int64_t num_stages) {
   Prediction predicted;
-  for (const auto& [key, member] : kPredictedNumbers) predicted.*member = json.number(key);
+  for (const PredictedNumber& n : kPredictedNumbers) {
+    predicted.*n.member = n.is_optional ? json.number(n.key, 0.0) : json.number(n.key);
+  }
+  predicted.spare_nodes = json.integer("spare_nodes", 0);
   JsonObject memory = json.object("memory_bytes");
   predicted.peak_bytes = memory.integer("peak");
   for (int i = 0; i < kNumMemoryCategories; ++i) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "planner/cost/compute.h"
+#include "planner/cost/reliability.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 
@@ -51,7 +52,7 @@ TEST(Cluster, EveryConfigurationReads) {
     EXPECT_EQ(reading.cluster.devices_per_node, expected.per_node);
     EXPECT_GT(reading.cluster.accelerator.peak_flops_per_s(Precision::bf16), 0);
     EXPECT_TRUE(reading.warnings.empty()) << expected.name;
-    EXPECT_GT(reading.cluster.goodput(), 0.8) << expected.name;
+    EXPECT_GT(reliability(reading.cluster).goodput, 0.8) << expected.name;
   }
 }
 
@@ -89,17 +90,17 @@ TEST(Cluster, EfficiencyIsLinearInTheLogarithm) {
   EXPECT_DOUBLE_EQ(efficiency_at({}, 5), 1.0);
 }
 
-// 100 devices that fail once in 10,000 hours: every 100 h = 360,000 s one of them. Stall 2 s:
-// T = sqrt(2 * 2 * 360000) = 1200 s; lost 2/1200 + (600 + 300)/360000.
-TEST(Cluster, GoodputByYoung) {
-  ClusterSpec cluster;
-  cluster.num_devices = 100;
-  cluster.device_mtbf_hours = 10000;
-  cluster.checkpoint_s = 2;
-  cluster.restart_s = 300;
-  EXPECT_NEAR(cluster.goodput(), 1 - 2.0 / 1200 - 900.0 / 360000, 1e-12);
-  cluster.device_mtbf_hours = 0;
-  EXPECT_EQ(cluster.goodput(), 1);
+TEST(Cluster, FailuresOfANodeAndPowerOfAPhase) {
+  const std::string good = to_json(read_cluster(config("h200-8")).cluster, "test");
+  const std::string node =
+      replaced(good, "\"device_mtbf_hours\": 50676.0", "\"node_mtbf_hours\": 6000");
+  EXPECT_DOUBLE_EQ(parse_cluster(node, "x", "x.json").cluster.device_mtbf_hours, 48000);
+  const std::string both = replaced(good, "\"restart_s\"", "\"node_mtbf_hours\": 1, \"restart_s\"");
+  EXPECT_NE(error_of(both).find("node_mtbf_hours"), std::string::npos);
+  const std::string silent = replaced(good, "\"communication_power_w\": 638.0,", "");
+  const ClusterSpec cluster = parse_cluster(silent, "x", "x.json").cluster;
+  EXPECT_DOUBLE_EQ(cluster.communication_power_w, cluster.device_power_w);
+  EXPECT_EQ(cluster.node_parts.size(), 6u);
 }
 
 TEST(Cluster, RanksThatShareCoresGetTheirShare) {

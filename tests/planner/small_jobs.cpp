@@ -51,6 +51,7 @@ Job small_job(SmallModel model, int64_t num_devices, int64_t global_batch, int64
   a.attention_efficiency = {{1e6, 0.1}, {1e9, 0.5}};
   a.memory_efficiency = {{1e4, 0.3}, {1e7, 0.9}};
   cluster.device_power_w = 400;
+  cluster.communication_power_w = 250;
   cluster.idle_power_w = 100;
   cluster.usd_per_device_hour = 2;
   cluster.carbon_kg_per_kwh = 0.4;
