@@ -34,6 +34,19 @@ void append_from_shards(const ParameterStore& store, const LocalTensor& local,
   append_pieces(store, local, kind, shards, begin, mine, pieces);
 }
 
+// What this rank keeps of the values of `local`, in `within` alone.
+void append_values(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
+                   Range within, std::vector<TensorPiece>* pieces) {
+  const Tensor& values = store.values(local.domain);
+  if (store.keeps_value_shards(local.domain)) {
+    const Range shard = store.layout().bucket_of(local).shard;
+    append_from_shards(store, local, kind, values, intersect(within, shard), pieces);
+    return;
+  }
+  const Range mine = intersect(local.elements(), within);
+  append_pieces(store, local, kind, values, mine.begin, mine, pieces);
+}
+
 // Names of the tensors that a checkpoint holds of this kind.
 std::set<std::string> names_of_kind(const Manifest& manifest, std::string_view kind) {
   std::set<std::string> names;
@@ -97,8 +110,7 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
   for (const LocalTensor& local : store.layout().tensors) {
     if (!local.counts) continue;
     const Range owned = store.layout().bucket_of(local).owned;
-    const Range mine = intersect(local.elements(), owned);
-    append_pieces(store, local, "parameter", store.values(local.domain), mine.begin, mine, &pieces);
+    append_values(store, local, "parameter", owned, &pieces);
     for (const ShardedOptimizer::StateTensor& state : states) {
       if (state.domain == local.domain)
         append_from_shards(store, local, state.kind, state.values, owned, &pieces);
@@ -157,8 +169,7 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
     if (what == Restore::base && store.spec_of(local).lora != LoraPart::none) continue;
     // What was frozen in the checkpoint's own run has no master.
     const bool from_master = wants_wide && masters.contains(store.spec_of(local).name);
-    append_pieces(store, local, from_master ? "master" : "parameter", store.values(local.domain),
-                  local.offset, local.elements(), &pieces);
+    append_values(store, local, from_master ? "master" : "parameter", local.elements(), &pieces);
   }
   if (what == Restore::resume) {
     for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {

@@ -39,11 +39,12 @@ uint64_t hash_bytes(const void* data, int64_t bytes) {
 std::vector<Part> parts_of(const ParameterStore& store) {
   std::vector<Part> parts;
   for (const LocalTensor& local : store.layout().tensors) {
-    const Tensor& flat = store.values(local.domain);
-    const int64_t item = size_in_bytes(flat.dtype());
-    const char* data = static_cast<const char*>(flat.raw()) + local.offset * item;
-    parts.push_back({local.tensor, local.box.rows.begin, local.box.rows.end, local.box.cols.begin,
-                     local.box.cols.end, hash_bytes(data, local.box.size() * item)});
+    for (const KeptPart& part : store.kept(local)) {
+      const Box& box = part.box;
+      const int64_t bytes = box.size() * size_in_bytes(part.values.dtype());
+      parts.push_back({local.tensor, box.rows.begin, box.rows.end, box.cols.begin, box.cols.end,
+                       hash_bytes(part.values.raw(), bytes)});
+    }
   }
   return parts;
 }

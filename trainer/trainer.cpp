@@ -35,8 +35,7 @@ void drift(const LayerContext& ctx, const ParameterStore& store) {
     return is_trainable(local.domain) && local.gradient_sum == GradientSum::tp;
   });
   if (it == tensors.end()) it = tensors.begin();
-  const Tensor element = store.values(it->domain).flat(it->offset, it->offset + 1, Shape{1});
-  ops::scale(ctx.device, 1.0 + 1e-5, element);
+  ops::scale(ctx.device, 1.0 + 1e-5, flat_part(store.kept(*it).at(0).values, {0, 1}));
 }
 
 }  // namespace
@@ -63,10 +62,12 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
                settings_.fault,
                settings_.heartbeat},
       parameters_(device_, plan_, groups_.rank()),
+      data_parallel_(context_, parameters_, settings_.overlap),
       stages_(make_stages(context_, parameters_)),
       optimizer_(context_, parameters_, settings_.optimizer),
       schedule_(build_schedule(plan_)),
       evaluation_schedule_(build_evaluation_schedule(plan_)) {
+  context_.hooks = &data_parallel_;
   groups_.set_times(&comm_times_);
   groups_.set_heartbeat(settings_.heartbeat);
   if (settings_.check_collectives_every > 0) groups_.set_calls(&calls_);
@@ -85,7 +86,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
 
   context_.act("data");
   const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
-  parameters_.zero_grads();
+  data_parallel_.begin_step();
   timer.end_phase(&StepParts::data_s, "data");
 
   const double pipeline_begin_s = timer.now_s();
@@ -99,7 +100,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
 
   timer.end_phase(&StepParts::compute_s);
   context_.act("reduce");
-  reduced_ = reduce_gradients(context_, parameters_);
+  reduced_ = data_parallel_.finish_step();
   const Totals totals =
       reduce_totals(microbatches, pipeline, owned_sum_of_squares(context_, parameters_, reduced_));
   timer.end_phase(&StepParts::compute_s, "reduce");
@@ -123,7 +124,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   context_.act("optimizer");
   const double clip =
       settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
-  optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n);
+  optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n, settings_.overlap);
   update_router_state(device_, totals.choices,
                       plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
   if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);
@@ -192,7 +193,8 @@ void Trainer::fill_ledger(StepResult* result) const {
   };
   result->ledger = ledger_;
   result->ledger.parameter_bytes = bytes(MemoryCategory::parameters);
-  result->ledger.gradient_bytes = bytes(MemoryCategory::gradients);
+  result->ledger.gradient_bytes =
+      result->memory.peak[static_cast<size_t>(MemoryCategory::gradients)];
   result->ledger.optimizer_bytes = bytes(MemoryCategory::optimizer);
   result->ledger.activation_peak_bytes =
       result->memory.peak[static_cast<size_t>(MemoryCategory::activations)];

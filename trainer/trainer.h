@@ -17,6 +17,7 @@
 #include "trainer/device/device_context.h"
 #include "trainer/layers/parameters.h"
 #include "trainer/layers/stage.h"
+#include "trainer/parallel/data_parallel.h"
 #include "trainer/parallel/gradients.h"
 #include "trainer/parallel/pipeline.h"
 #include "trainer/parallel/sharded_optimizer.h"
@@ -32,6 +33,7 @@ struct TrainerSettings {
   int64_t check_collectives_every = 0;  // steps between comparisons of what ranks called; 0: none
   Heartbeat* heartbeat = nullptr;  // where this rank says what it is doing; it must outlive this
   Fault fault = Fault::none;       // for tests of what notices mistakes
+  Overlap overlap = Overlap::on;   // of reductions and gathers with computation; off: benchmarks
   ComputeHook compute_hook = {};   // for tests and benchmarks of the pipeline
   LayerSettings layers = {};       // dropout, document masks
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
@@ -93,6 +95,7 @@ class Trainer {
   RouterState router_;
   LayerContext context_;
   ParameterStore parameters_;
+  DataParallel data_parallel_;
   std::vector<Stage> stages_;
   ShardedOptimizer optimizer_;
   Schedule schedule_, evaluation_schedule_;

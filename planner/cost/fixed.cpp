@@ -35,10 +35,10 @@ void require_one(std::string_view key, std::string_view text) {
 }
 
 int zero_stage(std::string_view key, std::string_view text) {
-  if (text == "0") return 0;
-  if (text == "1") return 1;
-  const char* why = text == "2" || text == "3" ? " is not supported yet" : "";
-  throw ConfigError(concat("--fix: ", key, "=", text, why, "; valid: 0, 1"));
+  for (int stage = 0; stage <= 3; ++stage) {
+    if (text == std::to_string(stage)) return stage;
+  }
+  throw ConfigError(concat("--fix: ", key, "=", text, "; valid: 0, 1, 2, 3"));
 }
 
 bool flag(std::string_view key, std::string_view text) {

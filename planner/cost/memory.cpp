@@ -21,6 +21,68 @@ int64_t microbatches(const Job& job, const Candidate& candidate) {
   return job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
 }
 
+// The layer whose table the head uses: a tied head has none of its own.
+const LayerElements& head_table(const ElementTable& table) {
+  const LayerElements& head = table[static_cast<size_t>(LayerKind::head)];
+  for (const BucketElements& bucket : head.table) {
+    if (bucket.size > 0) return head;
+  }
+  return table[static_cast<size_t>(LayerKind::embedding)];
+}
+
+bool is_in_shards(const Candidate& candidate, int from_stage, Domain domain) {
+  return candidate.zero_stage >= from_stage && degree(candidate.mesh, reduction_axis(domain)) > 1;
+}
+
+// Elements of unreduced gradients (ZeRO 2) or gathered values (ZeRO 3) at once: of the two layers,
+// following each other, that are largest together; of mixed blocks an upper bound.
+int64_t temporary_elements(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                           const ElementTable& table, bool of_gradients) {
+  const auto sum = [&](const std::array<BucketElements, kNumDomains>& buckets) {
+    int64_t elements = 0;
+    for (size_t d = 0; d < kNumDomains; ++d) {
+      const auto domain = static_cast<Domain>(d);
+      if (of_gradients && !is_trainable(domain)) continue;
+      if (is_in_shards(candidate, of_gradients ? 2 : 3, domain)) elements += buckets[d].size;
+    }
+    return elements;
+  };
+  const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
+  const bool has_head = layers[at(LayerKind::head)] > 0;
+  const int64_t head = has_head ? sum(head_table(table).table) : 0;
+  const int64_t norm = has_head ? sum(table[at(LayerKind::head)].layer) : 0;
+  int64_t block = 0, num_blocks = 0;
+  for (const LayerKind kind : {LayerKind::dense, LayerKind::moe}) {
+    if (layers[at(kind)] > 0) block = std::max(block, sum(table[at(kind)].layer));
+    num_blocks += layers[at(kind)];
+  }
+  const LayerElements& first = table[at(LayerKind::embedding)];
+  const int64_t embedding =
+      layers[at(LayerKind::embedding)] > 0 ? sum(first.layer) + sum(first.table) : 0;
+  if (!of_gradients) return block + std::max({num_blocks > 1 ? block : 0, head + norm, embedding});
+  // The head adds to its table in forward.
+  std::vector<int64_t> forward = {head}, backward = {norm};
+  backward.insert(backward.end(), static_cast<size_t>(std::min<int64_t>(num_blocks, 2)), block);
+  backward.push_back(embedding);
+  const bool is_repeated = microbatches(job, candidate) > 1;
+  std::vector<int64_t> order;
+  const auto append = [&](const std::vector<int64_t>& part) {
+    order.insert(order.end(), part.begin(), part.end());
+  };
+  append(forward);
+  if (candidate.schedule == ScheduleKind::gpipe && is_repeated) append(forward);
+  append(backward);
+  if (candidate.schedule != ScheduleKind::gpipe && is_repeated) append(forward);
+  if (is_repeated) append(backward);
+  std::erase(order, 0);
+  int64_t largest = 0, previous = 0;
+  for (const int64_t elements : order) {
+    largest = std::max(largest, previous + elements);
+    previous = elements;
+  }
+  return largest;
+}
+
 // State of the buckets of a stage: the same on all its ranks up to an element a bucket; the first
 // rank has the most.
 void add_state(const Job& job, const Candidate& candidate, const std::vector<StageBucket>& buckets,
@@ -28,10 +90,13 @@ void add_state(const Job& job, const Candidate& candidate, const std::vector<Sta
   const int64_t parameter = size_in_bytes(compute_dtype(job.precision));
   const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
   for (const StageBucket& bucket : buckets) {
-    const int64_t size = bucket.count * bucket.elements.size;
-    category(bytes, MemoryCategory::parameters) += size * parameter;
+    const auto kept = [&](int from_stage) {
+      const bool in_shards = is_in_shards(candidate, from_stage, bucket.domain);
+      return bucket.count * (in_shards ? bucket.shard_elements(candidate) : bucket.elements.size);
+    };
+    category(bytes, MemoryCategory::parameters) += kept(3) * parameter;
     if (!is_trainable(bucket.domain)) continue;
-    category(bytes, MemoryCategory::gradients) += size * gradient;
+    category(bytes, MemoryCategory::gradients) += kept(2) * gradient;
     category(bytes, MemoryCategory::optimizer) +=
         bucket.count * bucket.shard_elements(candidate) * state_bytes_per_element(job);
   }
@@ -99,6 +164,17 @@ class Walk {
   int64_t alive_ = 0, peak_ = 0;
 };
 
+// What ZeRO 2 and 3 hold of a layer or two while they run.
+void add_temporaries(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                     const ElementTable& table, MemoryBytes& bytes) {
+  category(bytes, MemoryCategory::gradients) +=
+      temporary_elements(job, candidate, layers, table, true) *
+      size_in_bytes(gradient_dtype(job.precision));
+  category(bytes, MemoryCategory::buffers) +=
+      temporary_elements(job, candidate, layers, table, false) *
+      size_in_bytes(compute_dtype(job.precision));
+}
+
 int64_t buffer_bytes(const Job& job, const Candidate& candidate) {
   const int64_t tokens = candidate.micro_batch * job.seq_len / candidate.mesh.cp;
   const int64_t ids = 2 * tokens * size_in_bytes(DType::int32);  // inputs and targets
@@ -124,16 +200,29 @@ int64_t StageBucket::shard_elements(const Candidate& candidate) const {
 std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,
                                        bool is_copy, bool is_tied) {
   std::vector<StageBucket> buckets;
+  const auto has = [&](LayerKind kind) { return layers[static_cast<size_t>(kind)] > 0; };
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const bool is_embedding = kind == static_cast<size_t>(LayerKind::embedding);
     for (size_t d = 0; d < kNumDomains; ++d) {
-      const auto add = [&](const BucketElements& elements, int64_t count, bool tied) {
-        if (elements.size > 0 && count > 0)
-          buckets.push_back({static_cast<Domain>(d), elements, count, tied});
+      const auto add = [&](StageBucket bucket) {
+        bucket.domain = static_cast<Domain>(d);
+        if (bucket.elements.size > 0 && bucket.count > 0) buckets.push_back(bucket);
       };
-      add(table[kind].layer[d], layers[kind], false);
-      const int64_t num_copies = is_copy && is_embedding ? 1 : 0;
-      add(table[kind].table[d], layers[kind] + num_copies, is_tied && is_embedding);
+      StageBucket layer;
+      layer.elements = table[kind].layer[d];
+      layer.count = layers[kind];
+      layer.value_uses = is_embedding ? 1 : 2;  // its backward reads no values
+      add(layer);
+      StageBucket vocabulary;
+      vocabulary.elements = table[kind].table[d];
+      vocabulary.count = layers[kind] + (is_copy && is_embedding ? 1 : 0);
+      vocabulary.is_tied_table = is_tied && is_embedding;
+      // A tied head has no table of its own.
+      const bool serves_two = is_embedding && has(LayerKind::embedding) && has(LayerKind::head) &&
+                              head_table(table).table[d].size == vocabulary.elements.size &&
+                              &head_table(table) == &table[kind];
+      vocabulary.gradient_uses = vocabulary.value_uses = serves_two ? 2 : 1;
+      add(vocabulary);
     }
   }
   return buckets;
@@ -162,6 +251,7 @@ StageMemory stage_memory(const Job& job, const Candidate& candidate,
       in_flight(candidate.schedule, num_stages, microbatches(job, candidate), stage);
   category(memory.bytes, MemoryCategory::activations) = activation_peak_bytes(layers, costs, alive);
   category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
+  add_temporaries(job, candidate, layers, elements, memory.bytes);
   category(memory.bytes, MemoryCategory::workspace) = workspace;
   memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
   return memory;
@@ -193,6 +283,7 @@ StageMemory rank_memory(const Job& job, const Candidate& candidate,
   }
   category(memory.bytes, MemoryCategory::activations) = Walk(stages, costs).peak_bytes(actions);
   category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
+  add_temporaries(job, candidate, all, elements, memory.bytes);
   category(memory.bytes, MemoryCategory::workspace) = workspace;
   memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
   return memory;

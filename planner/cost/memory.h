@@ -22,6 +22,8 @@ struct StageBucket {
   BucketElements elements;
   int64_t count = 1;
   bool is_tied_table = false;  // first and last stage hold a copy each
+  // Of a micro-batch: additions to its gradient, and gathers of its values with ZeRO-3.
+  int64_t gradient_uses = 1, value_uses = 2;
 
   // Elements of one that the first rank of its data-parallel group updates.
   int64_t shard_elements(const Candidate& candidate) const;

@@ -109,25 +109,30 @@ Placements place_all(const Mesh& mesh, const Job& job) {
 
 Pass step_pass(const Job& job, const Candidate& candidate,
                const std::vector<StageBucket>& buckets) {
-  const bool is_sharded = candidate.zero_stage >= 1;
-  Pass pass;
+  const int zero_stage = candidate.zero_stage;
+  const int64_t m = job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
+  Pass pass, update;
   for (const StageBucket& bucket : buckets) {
-    if (!is_trainable(bucket.domain)) continue;
-    add(pass, is_sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
-        reduction_axis(bucket.domain),
-        bucket.elements.size * size_in_bytes(gradient_dtype(job.precision)), bucket.count);
-    pass.ops.push_back({OpKind::memory, 0,
-                        bucket.shard_elements(candidate) * update_bytes_per_element(job),
-                        bucket.count});
+    const Axis axis = reduction_axis(bucket.domain);
+    if (is_trainable(bucket.domain)) {
+      add(pass, zero_stage >= 1 ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce, axis,
+          bucket.elements.size * size_in_bytes(gradient_dtype(job.precision)),
+          bucket.count * (zero_stage >= 2 ? m * bucket.gradient_uses : 1));
+      update.ops.push_back({OpKind::memory, 0,
+                            bucket.shard_elements(candidate) * update_bytes_per_element(job),
+                            bucket.count});
+    }
+    if (zero_stage >= 3 || (zero_stage >= 1 && is_trainable(bucket.domain))) {
+      add(update, CollectiveKind::all_gather, axis,
+          bucket.elements.size * size_in_bytes(compute_dtype(job.precision)),
+          bucket.count * (zero_stage >= 3 ? m * bucket.value_uses : 1));
+    }
   }
   add_partial_sums(job, candidate, buckets, Domain::dense, pass);
   add_partial_sums(job, candidate, buckets, Domain::expert, pass);
-  if (!is_sharded) return pass;
-  for (const StageBucket& bucket : buckets) {
-    if (!is_trainable(bucket.domain)) continue;
-    add(pass, CollectiveKind::all_gather, reduction_axis(bucket.domain),
-        bucket.elements.size * size_in_bytes(compute_dtype(job.precision)), bucket.count);
-  }
+  pass.ops.insert(pass.ops.end(), update.ops.begin(), update.ops.end());
+  pass.collectives.insert(pass.collectives.end(), update.collectives.begin(),
+                          update.collectives.end());
   return pass;
 }
 

@@ -37,6 +37,10 @@ inline constexpr int kNumDomains = 4;
 Axis reduction_axis(Domain domain);  // dp_cp or edp
 Axis tensor_axis(Domain domain);     // the group that cuts its tensors: tp or etp
 bool is_trainable(Domain domain);
+// True if the ranks of the domain's data-parallel group keep a part each of the reduced gradients
+// (ZeRO 2 and 3) and of the parameters (ZeRO 3).
+bool shards_gradients(const Plan& plan, Domain domain);
+bool shards_parameters(const Plan& plan, Domain domain);
 
 // What must be summed inside the tensor-parallel group (etp for experts) after the last backward,
 // because each rank saw part of the tokens (norms and router under sequence parallelism), of the
@@ -83,6 +87,12 @@ Range tp_summed(const Bucket& bucket);
 Range kv_summed(const Bucket& bucket);
 // A table that the first and the last of several stages hold a copy of each.
 bool is_tied_table(const Plan& plan, const Bucket& bucket);
+
+// How often a micro-batch adds to the bucket's gradient and how often ZeRO-3 gathers its values on
+// this pipeline rank: for the forward and the backward pass of a layer; the backward of embedding
+// and head does not read their tables, and a tied table is used by both.
+int64_t gradient_uses(const Plan& plan, int64_t pipeline_rank, const Bucket& bucket);
+int64_t value_uses(const Plan& plan, int64_t pipeline_rank, const Bucket& bucket);
 
 struct DomainLayout {
   int64_t num_elements = 0;        // of the flat buffer on this rank

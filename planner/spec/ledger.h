@@ -45,7 +45,11 @@ struct CollectiveTotal {
 };
 
 struct Ledger {
-  int64_t parameter_bytes = 0, gradient_bytes = 0, optimizer_bytes = 0;
+  int64_t parameter_bytes = 0;  // kept from step to step: ZeRO-3's shards alone
+  // Largest at once: all gradients, or with ZeRO 2 and 3 this rank's shards and the unreduced
+  // gradients of the two layers, following each other in the schedule, that are largest together.
+  int64_t gradient_bytes = 0;
+  int64_t optimizer_bytes = 0;
   int64_t activation_peak_bytes = 0;  // exact for dense models
   std::map<int, int64_t>
       saved_bytes;  // layer -> bytes kept for backward by one micro-batch; -1 embedding, L head

@@ -17,14 +17,65 @@ namespace argosy {
 
 namespace {
 
-void set_state_bytes(Ledger& ledger, const Plan& plan, int64_t rank) {
-  const RankLayout layout = rank_layout(plan, model_tensors(plan.model, plan.lora), rank);
+// Gradients in category `gradients` through a step. Without shards the buffer of all gradients is
+// all there is. With shards (ZeRO 2 and 3) a layer's backward adds to a temporary buffer that is
+// reduce-scattered while the next layer runs: at most the temporaries of two layers exist at once.
+class GradientWalk {
+ public:
+  GradientWalk(const Plan& plan, const RankLayout& layout) : plan_(plan), layout_(layout) {
+    for (const Domain kind : {Domain::dense, Domain::expert}) {
+      const DomainLayout& domain = layout[kind];
+      kept_ += shards_gradients(plan, kind) ? domain.num_shard_elements : domain.num_elements;
+    }
+  }
+
+  void compute(ActionKind kind, int64_t stage) {
+    const Range layers = layers_of_stage(plan_, stage);
+    const auto head = static_cast<int>(plan_.model.num_layers);
+    const bool is_last = stage == plan_.num_stages() - 1;
+    if (kind == ActionKind::forward) {
+      if (is_last) add(plan_.model.tied_head ? -1 : head, true);
+      return;
+    }
+    if (kind != ActionKind::backward) return;  // split backward passes go without shards
+    if (is_last) add(head, false);
+    for (int64_t layer = layers.end; layer-- > layers.begin;) add(static_cast<int>(layer), false);
+    if (stage == 0) add(-1, false, true);
+  }
+
+  int64_t peak_bytes() const {
+    return (kept_ + peak_) * size_in_bytes(gradient_dtype(plan_.precision));
+  }
+
+ private:
+  // The buckets of `layer` that are tables, or not, or both.
+  void add(int layer, bool is_table, bool both = false) {
+    int64_t elements = 0;
+    for (const Domain kind : {Domain::dense, Domain::expert}) {
+      if (!shards_gradients(plan_, kind)) continue;
+      for (const Bucket& bucket : layout_[kind].buckets) {
+        if (bucket.layer == layer && (both || bucket.is_table == is_table))
+          elements += bucket.range.size();
+      }
+    }
+    if (elements == 0) return;
+    peak_ = std::max(peak_, previous_ + elements);
+    previous_ = elements;
+  }
+
+  const Plan& plan_;
+  const RankLayout& layout_;
+  int64_t kept_ = 0, previous_ = 0, peak_ = 0;  // elements
+};
+
+void set_state_bytes(Ledger& ledger, const Plan& plan, const RankLayout& layout) {
   for (int i = 0; i < kNumDomains; ++i) {
     const auto kind = static_cast<Domain>(i);
     const DomainLayout& domain = layout[kind];
-    ledger.parameter_bytes += domain.num_elements * size_in_bytes(compute_dtype(plan.precision));
+    const int64_t num_values =
+        shards_parameters(plan, kind) ? domain.num_shard_elements : domain.num_elements;
+    ledger.parameter_bytes += num_values * size_in_bytes(compute_dtype(plan.precision));
     if (!is_trainable(kind)) continue;
-    ledger.gradient_bytes += domain.num_elements * size_in_bytes(gradient_dtype(plan.precision));
     ledger.optimizer_bytes += domain.num_shard_elements * optimizer_bytes_per_element(plan);
   }
 }
@@ -104,7 +155,9 @@ Ledger predict_ledger(const Plan& plan, int64_t rank) {
   const RankShape shape = rank_shape(plan, at.tp);
   std::map<int, std::vector<LayerWork>> layers_of;  // by stage of this rank
   Ledger ledger;
-  set_state_bytes(ledger, plan, rank);
+  const RankLayout layout = rank_layout(plan, model_tensors(plan.model, plan.lora), rank);
+  set_state_bytes(ledger, plan, layout);
+  GradientWalk gradients(plan, layout);
   for (const int64_t stage : stages_of_pipeline_rank(plan, at.pp)) {
     std::vector<LayerWork>& layers = layers_of[static_cast<int>(stage)];
     layers = stage_work(plan, stage, at.tp);
@@ -120,9 +173,11 @@ Ledger predict_ledger(const Plan& plan, int64_t rank) {
       continue;
     }
     record_compute(ledger, activations, action.kind, layers_of.at(action.stage));
+    gradients.compute(action.kind, action.stage);
   }
   record(ledger, step_work(plan, rank));
   ledger.activation_peak_bytes = activations.peak_bytes();
+  ledger.gradient_bytes = gradients.peak_bytes();
   return ledger;
 }
 

@@ -36,8 +36,13 @@ void require_divides(const char* degree_name, int64_t degree, const char* size_n
 }
 
 void require_supported(const Plan& plan) {
-  require(plan.zero_stage == 0 || plan.zero_stage == 1, "zero_stage=", plan.zero_stage,
-          " is not supported yet; valid: 0, 1");
+  require(plan.zero_stage >= 0 && plan.zero_stage <= 3, "zero_stage=", plan.zero_stage,
+          "; valid: 0, 1, 2, 3");
+  const bool is_split = plan.schedule == ScheduleKind::zb_h1 || plan.schedule == ScheduleKind::zb_v;
+  require(plan.zero_stage <= 1 || !is_split, "zero_stage=", plan.zero_stage,
+          " with schedule=", to_string(plan.schedule),
+          " is not supported: a split backward pass adds to a layer's gradient twice; valid: "
+          "zero_stage=0 or 1, or another schedule");
   require(plan.precision != Precision::fp8,
           "precision=fp8 is not supported yet; valid: fp64, fp32, bf16");
 }

@@ -139,26 +139,52 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
   return result;
 }
 
+namespace {
+
+// Reduction of a bucket's gradient over the data: once a step, or, where shards are kept, after
+// each micro-batch.
+void add_reduction(Pass& pass, const Plan& plan, int64_t pipeline_rank, Domain kind,
+                   const Bucket& bucket) {
+  CollectiveWork work;
+  work.kind = plan.zero_stage == 0 ? CollectiveKind::all_reduce : CollectiveKind::reduce_scatter;
+  work.axis = reduction_axis(kind);
+  work.bytes = gradient_bytes_of(plan, bucket.range.size());
+  if (shards_gradients(plan, kind))
+    work.count = plan.num_microbatches() * gradient_uses(plan, pipeline_rank, bucket);
+  if (degree(plan.mesh, work.axis) > 1) pass.collectives.push_back(work);
+}
+
+// Gathers of a bucket's values: after the update, or, where shards are kept, for each use.
+void add_gathers(Pass& pass, const Plan& plan, int64_t pipeline_rank, Domain kind,
+                 const Bucket& bucket) {
+  const bool is_kept_in_shards = shards_parameters(plan, kind);
+  if (plan.zero_stage == 0 || (!is_kept_in_shards && !is_trainable(kind))) return;
+  CollectiveWork work;
+  work.kind = CollectiveKind::all_gather;
+  work.axis = reduction_axis(kind);
+  work.bytes = bucket.range.size() * size_in_bytes(compute_dtype(plan.precision));
+  if (is_kept_in_shards)
+    work.count = plan.num_microbatches() * value_uses(plan, pipeline_rank, bucket);
+  if (degree(plan.mesh, work.axis) > 1) pass.collectives.push_back(work);
+}
+
+}  // namespace
+
 Pass step_work(const Plan& plan, int64_t rank) {
   const RankLayout layout = rank_layout(plan, model_tensors(plan.model, plan.lora), rank);
-  const bool is_sharded = plan.zero_stage >= 1;
+  const int64_t pipeline_rank = coordinates(plan.mesh, rank).pp;
   Pass pass, update;
-  for (const Domain kind : {Domain::dense, Domain::expert}) {
+  for (int i = 0; i < kNumDomains; ++i) {
+    const auto kind = static_cast<Domain>(i);
     const DomainLayout& domain = layout[kind];
-    const Axis axis = reduction_axis(kind);
-    const int64_t size = degree(plan.mesh, axis);
-    add_memory(update, update_traffic_bytes(plan, domain.num_shard_elements));
     for (const Bucket& bucket : domain.buckets) {
-      const int64_t num_elements = bucket.range.size();
-      add_collective(pass, is_sharded ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
-                     axis, gradient_bytes_of(plan, num_elements), size);
-      if (!is_sharded) continue;
-      add_collective(update, CollectiveKind::all_gather, axis,
-                     num_elements * size_in_bytes(compute_dtype(plan.precision)), size);
+      if (is_trainable(kind)) add_reduction(pass, plan, pipeline_rank, kind, bucket);
+      add_gathers(update, plan, pipeline_rank, kind, bucket);
     }
+    if (!is_trainable(kind)) continue;
+    add_memory(update, update_traffic_bytes(plan, domain.num_shard_elements));
+    add_partial_sums(pass, plan, kind, domain);
   }
-  add_partial_sums(pass, plan, Domain::dense, layout[Domain::dense]);
-  add_partial_sums(pass, plan, Domain::expert, layout[Domain::expert]);
   append(pass, update);
   return pass;
 }

@@ -44,10 +44,10 @@ void randomize_lora_b(const LayerContext& ctx, ParameterStore& store) {
     if (spec.lora != LoraPart::b) continue;
     spec.init = Init::normal;
     spec.init_std = 0.3;
-    const Tensor part = store.values(local.domain)
-                            .flat(local.offset, local.offset + local.box.size(),
-                                  Shape{local.box.rows.size(), local.box.cols.size()});
-    ops::initialize(ctx.device, spec, local.box, kDataSeed, part);
+    for (const KeptPart& part : store.kept(local)) {
+      ops::initialize(ctx.device, spec, part.box, kDataSeed,
+                      part.values.view({part.box.rows.size(), part.box.cols.size()}));
+    }
   }
 }
 

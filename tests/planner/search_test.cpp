@@ -194,7 +194,7 @@ TEST(Fixed, MistakesAreNamed) {
       {"colour=3", "colour", &dense},
       {"tp=2,tp=4", "given twice", &dense},
       {"zero=1,zero_stage=0", "given twice", &dense},
-      {"zero=2", "not supported yet", &dense},
+      {"zero=4", "valid: 0, 1, 2, 3", &dense},
       {"zero=7", "zero=7", &dense},
       {"cp=2", "not supported yet", &dense},
       {"etp=2", "etp=2, but", &dense},

@@ -18,6 +18,7 @@
 namespace argosy {
 
 class DeferredWeightGradients;
+class UnitHooks;
 
 // What a run decides without changing the plan's ledger.
 struct LayerSettings {
@@ -40,6 +41,7 @@ struct LayerContext {
   Heartbeat* heartbeat = nullptr;  // where this rank says what it is doing, if anybody listens
   // In the first half of a split backward pass: where weight gradients go. Null: done at once.
   DeferredWeightGradients* deferred = nullptr;
+  UnitHooks* hooks = nullptr;  // null: all parameters and gradients are there all the time
 
   void act(std::string what) const {
     if (heartbeat != nullptr) heartbeat->act(std::move(what));

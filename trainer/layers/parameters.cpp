@@ -25,22 +25,88 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
       layout_(rank_layout(plan, tensors_, rank)) {
   for (const Domain domain : kDomains) {
     const auto d = static_cast<size_t>(domain);
-    const int64_t size = layout_[domain].num_elements;
-    if (size == 0) continue;
-    values_[d] = device.zeros({size}, compute_dtype(plan.precision), MemoryCategory::parameters);
+    value_shards_[d] = shards_parameters(plan, domain);
+    gradient_shards_[d] = shards_gradients(plan, domain);
+    const int64_t all = layout_[domain].num_elements, shards = layout_[domain].num_shard_elements;
+    if (all == 0) continue;
+    values_[d] = device.zeros({value_shards_[d] ? shards : all}, compute_dtype(plan.precision),
+                              MemoryCategory::parameters);
     if (is_trainable(domain)) {
-      grads_[d] = device.zeros({size}, gradient_dtype(plan.precision), MemoryCategory::gradients);
+      grads_[d] = device.zeros({gradient_shards_[d] ? shards : all}, gradient_dtype(plan.precision),
+                               MemoryCategory::gradients);
     }
   }
   for (const LocalTensor& local : layout_.tensors) {
     const TensorSpec& spec = spec_of(local);
-    const Shape shape = shape_of(spec, local.box);
-    Parameter parameter;
-    const int64_t begin = local.offset, end = local.offset + local.box.size();
-    parameter.value = values(local.domain).flat(begin, end, shape);
-    if (is_trainable(local.domain)) parameter.grad = grads(local.domain).flat(begin, end, shape);
-    parameters_.emplace(Key{spec.layer, spec.role, spec.expert, spec.lora}, parameter);
+    const auto it =
+        parameters_.emplace(Key{spec.layer, spec.role, spec.expert, spec.lora}, Parameter{}).first;
+    parameter_of_.push_back(&it->second);
   }
+  for (const Domain domain : kDomains) {
+    const auto& buckets = layout_[domain].buckets;
+    for (size_t b = 0; b < buckets.size(); ++b) {
+      const Range range = buckets[b].range;
+      const auto lend = [&](const Tensor& flat) {
+        return flat.defined() ? flat.flat(range.begin, range.end, Shape{range.size()}) : Tensor();
+      };
+      bind_values(domain, static_cast<int>(b),
+                  keeps_value_shards(domain) ? Tensor() : lend(values(domain)));
+      bind_grads(domain, static_cast<int>(b),
+                 keeps_gradient_shards(domain) ? Tensor() : lend(grads(domain)));
+    }
+  }
+}
+
+bool ParameterStore::keeps_value_shards(Domain domain) const {
+  return value_shards_[static_cast<size_t>(domain)];
+}
+
+bool ParameterStore::keeps_gradient_shards(Domain domain) const {
+  return gradient_shards_[static_cast<size_t>(domain)];
+}
+
+Tensor ParameterStore::shard_values(Domain domain, const Bucket& bucket, Range part) const {
+  const Range range = keeps_value_shards(domain) ? bucket.in_shards(part) : part;
+  return values(domain).flat(range.begin, range.end, Shape{range.size()});
+}
+
+std::vector<KeptPart> ParameterStore::kept(const LocalTensor& local) const {
+  const Bucket& bucket = layout_.bucket_of(local);
+  if (!keeps_value_shards(local.domain))
+    return {
+        {local.box,
+         values(local.domain).flat(local.offset, local.elements().end, Shape{local.box.size()})}};
+  Range part = intersect(local.elements(), bucket.shard);
+  std::vector<KeptPart> parts;
+  for (const Box& box :
+       boxes_of_flat_range(local.box, {part.begin - local.offset, part.end - local.offset})) {
+    parts.push_back(
+        {box, shard_values(local.domain, bucket, {part.begin, part.begin + box.size()})});
+    part.begin += box.size();
+  }
+  return parts;
+}
+
+void ParameterStore::bind(Domain domain, int bucket, const Tensor& memory,
+                          Tensor Parameter::*view) {
+  const int64_t begin = layout_[domain].buckets[static_cast<size_t>(bucket)].range.begin;
+  for (size_t i = 0; i < layout_.tensors.size(); ++i) {
+    const LocalTensor& local = layout_.tensors[i];
+    if (local.domain != domain || local.bucket != bucket) continue;
+    const Shape shape = shape_of(spec_of(local), local.box);
+    // Without memory the shape stays: layers are built from it.
+    parameter_of_[i]->*view =
+        memory.defined() ? memory.flat(local.offset - begin, local.elements().end - begin, shape)
+                         : Tensor(nullptr, nullptr, shape, memory.dtype(), device_.device());
+  }
+}
+
+void ParameterStore::bind_values(Domain domain, int bucket, const Tensor& memory) {
+  bind(domain, bucket, memory, &Parameter::value);
+}
+
+void ParameterStore::bind_grads(Domain domain, int bucket, const Tensor& memory) {
+  bind(domain, bucket, memory, &Parameter::grad);
 }
 
 const Parameter* ParameterStore::find(int layer, TensorRole role, int64_t expert,
@@ -57,10 +123,10 @@ const Parameter& ParameterStore::at(int layer, TensorRole role, int64_t expert) 
 
 void ParameterStore::initialize(uint64_t seed) {
   for (const LocalTensor& local : layout_.tensors) {
-    const Tensor part = values(local.domain)
-                            .flat(local.offset, local.offset + local.box.size(),
-                                  Shape{local.box.rows.size(), local.box.cols.size()});
-    ops::initialize(device_, spec_of(local), local.box, seed, part);
+    for (const KeptPart& part : kept(local)) {
+      ops::initialize(device_, spec_of(local), part.box, seed,
+                      part.values.view({part.box.rows.size(), part.box.cols.size()}));
+    }
   }
 }
 

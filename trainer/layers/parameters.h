@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // The weights of one rank, allocated by the rank layout: a flat buffer a domain, and views of it by
-// layer and role.
+// layer and role. With ZeRO 2 and 3 the buffer holds this rank's shards, and the views of a bucket
+// are there while somebody lends it memory.
 #pragma once
 
 #include <array>
@@ -19,8 +20,16 @@
 namespace argosy {
 
 struct Parameter {
-  Tensor value;  // (rows, cols) of this rank, or (rows) for vectors; compute dtype
-  Tensor grad;   // same shape, gradient dtype; undefined when frozen
+  Tensor value;  // (rows, cols) of this rank, or (rows) for vectors; compute dtype; with ZeRO-3
+                 // only a shape, undefined, while its bucket is not gathered
+  Tensor grad;   // same shape, gradient dtype; undefined when frozen, and with ZeRO 2 and 3 outside
+                 // of the backward pass of its layer
+};
+
+// A rectangle of a tensor whose values this rank keeps, row-major.
+struct KeptPart {
+  Box box;        // global coordinates
+  Tensor values;  // (box.size())
 };
 
 class ParameterStore {
@@ -33,9 +42,23 @@ class ParameterStore {
   // CHECKs that there is one.
   const Parameter& at(int layer, TensorRole role, int64_t expert = -1) const;
 
-  // Flat buffers; undefined where a domain is empty (frozen domains have no gradients).
+  // Flat buffers; undefined where a domain is empty (frozen domains have no gradients). Either
+  // (num_elements), or (num_shard_elements): the shards alone, where shards_parameters(plan,
+  // domain), for values, and shards_gradients(plan, domain), for gradients, say so.
   const Tensor& values(Domain domain) const { return values_[static_cast<size_t>(domain)]; }
   const Tensor& grads(Domain domain) const { return grads_[static_cast<size_t>(domain)]; }
+  bool keeps_value_shards(Domain domain) const;
+  bool keeps_gradient_shards(Domain domain) const;
+
+  // Values of `part`, a part of the bucket's shard.
+  Tensor shard_values(Domain domain, const Bucket& bucket, Range part) const;
+  // All that this rank keeps of a tensor's values.
+  std::vector<KeptPart> kept(const LocalTensor& local) const;
+
+  // Lends a bucket memory (bucket.range.size()) for its parameters' `value` or `grad`; an undefined
+  // tensor takes it back.
+  void bind_values(Domain domain, int bucket, const Tensor& memory);
+  void bind_grads(Domain domain, int bucket, const Tensor& memory);
 
   const std::vector<TensorSpec>& tensors() const { return tensors_; }
   const RankLayout& layout() const { return layout_; }
@@ -48,11 +71,15 @@ class ParameterStore {
 
  private:
   using Key = std::tuple<int, TensorRole, int64_t, LoraPart>;
+  void bind(Domain domain, int bucket, const Tensor& memory, Tensor Parameter::*view);
+
   DeviceContext& device_;
   std::vector<TensorSpec> tensors_;
   RankLayout layout_;
   std::array<Tensor, kNumDomains> values_, grads_;
-  std::map<Key, Parameter> parameters_;
+  std::array<bool, kNumDomains> value_shards_{}, gradient_shards_{};
+  std::map<Key, Parameter> parameters_;   // nodes stay where they are
+  std::vector<Parameter*> parameter_of_;  // [layout().tensors]
 };
 
 }  // namespace argosy

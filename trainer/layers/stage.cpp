@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/stage.h"
 
+#include "trainer/layers/unit_hooks.h"
+
 namespace argosy {
 
 namespace {
@@ -38,14 +40,37 @@ RouterTotals Stage::make_totals() const {
   return totals;
 }
 
+void Stage::run_forward(const LayerContext& ctx, int layer, Keep keep,
+                        const std::function<void()>& run) const {
+  const auto next = layer == last_unit() ? std::nullopt : std::optional(layer + 1);
+  if (ctx.hooks != nullptr) ctx.hooks->before_forward(layer, next, keep);
+  run();
+  if (ctx.hooks != nullptr) ctx.hooks->after_forward(layer, keep);
+}
+
+void Stage::run_backward(const LayerContext& ctx, int layer,
+                         const std::function<void()>& run) const {
+  const auto next = layer == first_unit() ? std::nullopt : std::optional(layer - 1);
+  if (ctx.hooks != nullptr) ctx.hooks->before_backward(layer, next);
+  run();
+  if (ctx.hooks != nullptr && ctx.deferred == nullptr) ctx.hooks->after_backward(layer);
+}
+
+void Stage::finish_backward(const LayerContext& ctx) const {
+  if (ctx.hooks == nullptr) return;
+  for (int layer = last_unit(); layer >= first_unit(); --layer) ctx.hooks->after_backward(layer);
+}
+
 Tensor Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Tensor x,
                          StageState* state, Keep keep, RouterTotals* totals) {
   state->blocks.resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
+    const int layer = first_layer_ + static_cast<int>(i);
     const int64_t before = kept_bytes(ctx);
-    x = blocks_[i].forward(ctx, microbatch, rope_, x, &state->blocks[i], keep, totals);
-    if (keep == Keep::for_backward)
-      saved_bytes_[first_layer_ + static_cast<int>(i)] = kept_bytes(ctx) - before;
+    run_forward(ctx, layer, keep, [&] {
+      x = blocks_[i].forward(ctx, microbatch, rope_, x, &state->blocks[i], keep, totals);
+    });
+    if (keep == Keep::for_backward) saved_bytes_[layer] = kept_bytes(ctx) - before;
     if (keep == Keep::discard) state->blocks[i] = {};
   }
   return x;
@@ -53,23 +78,26 @@ Tensor Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, 
 
 Tensor Stage::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
                       StageState* state, Keep keep, double* loss_sum, RouterTotals* totals) {
-  Tensor x = run_blocks(ctx, microbatch, embedding_ ? embedding_->forward(ctx, microbatch) : input,
-                        state, keep, totals);
+  Tensor x = input;
+  if (embedding_) run_forward(ctx, -1, keep, [&] { x = embedding_->forward(ctx, microbatch); });
+  x = run_blocks(ctx, microbatch, x, state, keep, totals);
   if (!head_) return x;
   const int64_t before = kept_bytes(ctx);
-  *loss_sum += head_->forward(ctx, microbatch, x, &state->head, keep);
+  run_forward(ctx, num_layers_, keep,
+              [&] { *loss_sum += head_->forward(ctx, microbatch, x, &state->head, keep); });
   if (keep == Keep::for_backward) saved_bytes_[num_layers_] = kept_bytes(ctx) - before;
   return Tensor();
 }
 
 Tensor Stage::backward(const LayerContext& ctx, const Microbatch& microbatch, StageState* state,
                        Tensor gradient) {
-  if (head_) gradient = head_->backward(ctx, &state->head);
+  if (head_) run_backward(ctx, num_layers_, [&] { gradient = head_->backward(ctx, &state->head); });
   for (size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i].backward(ctx, microbatch, rope_, &state->blocks[i], gradient);
+    run_backward(ctx, first_layer_ + static_cast<int>(i),
+                 [&] { blocks_[i].backward(ctx, microbatch, rope_, &state->blocks[i], gradient); });
   }
   if (!embedding_) return gradient;
-  embedding_->backward(ctx, microbatch, gradient);
+  run_backward(ctx, -1, [&] { embedding_->backward(ctx, microbatch, gradient); });
   return Tensor();
 }
 

@@ -5,6 +5,7 @@
 // each micro-batch.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -37,6 +38,8 @@ class Stage {
   // undefined on the first.
   Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, StageState* state,
                   Tensor gradient);
+  // The weight gradients that a split backward had put off are done.
+  void finish_backward(const LayerContext& ctx) const;
   // Logits (n, V) of this rank's vocabulary, on a stage that is first and last; nothing is kept.
   Tensor logits(const LayerContext& ctx, const Microbatch& microbatch);
 
@@ -46,6 +49,13 @@ class Stage {
   RouterTotals make_totals() const;
 
  private:
+  int first_unit() const { return embedding_ ? -1 : first_layer_; }
+  int last_unit() const {
+    return head_ ? num_layers_ : first_layer_ + static_cast<int>(blocks_.size()) - 1;
+  }
+  void run_forward(const LayerContext& ctx, int layer, Keep keep,
+                   const std::function<void()>& run) const;
+  void run_backward(const LayerContext& ctx, int layer, const std::function<void()>& run) const;
   Tensor run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Tensor x,
                     StageState* state, Keep keep, RouterTotals* totals);
 

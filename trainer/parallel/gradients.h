@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// From the gradients that each rank accumulated to the summed gradients that the optimizer reads:
-// everything that is reduced once a step, in the order of step_work() in planner/spec/work.h.
+// What follows the reduction over the data (data_parallel.h): sums over ranks that saw a tensor in
+// part, and the norm.
 #pragma once
 
 #include <array>
@@ -16,8 +16,17 @@ namespace argosy {
 // (DomainLayout::num_shard_elements); undefined for a domain without gradients.
 using ReducedGradients = std::array<Tensor, kNumDomains>;
 
-// Collective. The gradients of the objective times the number of unmasked tokens.
-ReducedGradients reduce_gradients(const LayerContext& ctx, const ParameterStore& store);
+// Whether communication runs beside computation. Off is for benchmarks; no result depends on it.
+enum class Overlap { on, off };
+
+// Elements `range` of a flat tensor.
+Tensor flat_part(const Tensor& flat, Range range);
+
+// Collective: over the ranks that saw part of the tokens, heads or outputs of a tensor, or the
+// other use of a tied table. `shards` is the domain's reduced gradient. These sums are linear, so
+// they come after the one over the data: there are fewer bytes left then.
+void sum_partial_gradients(const LayerContext& ctx, const ParameterStore& store, Domain domain,
+                           const Tensor& shards);
 
 // Sum of squares over what this rank stands for: each element of the model counts on exactly one
 // rank of the world.

@@ -118,6 +118,7 @@ class Run {
   void backward_weight(const Action& action) {
     const double begin_s = begin(action);
     deferred_[action.stage][static_cast<size_t>(action.microbatch)].run(ctx_);
+    stages_[index_of(action.stage)].finish_backward(ctx_);
     record(to_string(action), begin_s);
   }
 

@@ -64,7 +64,7 @@ void ShardedOptimizer::reset_master(const LayerContext& ctx, const ParameterStor
     const Tensor& master = states_[static_cast<size_t>(domain)].master;
     if (!master.defined()) continue;
     for (const Bucket& bucket : store.layout()[domain].buckets) {
-      ops::copy(ctx.device, part(store.values(domain), bucket.shard),
+      ops::copy(ctx.device, store.shard_values(domain, bucket, bucket.shard),
                 part(master, bucket.in_shards(bucket.shard)));
     }
   }
@@ -72,20 +72,27 @@ void ShardedOptimizer::reset_master(const LayerContext& ctx, const ParameterStor
 
 void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& store,
                               const ReducedGradients& reduced, int64_t step, double lr,
-                              double grad_scale) {
+                              double grad_scale, Overlap overlap) {
+  std::vector<Request> gathers;
   for (const Domain domain : kTrainable) {
     const Tensor& values = store.values(domain);
     if (!values.defined()) continue;
     Communicator& group = ctx.groups[reduction_axis(domain)];
+    const bool gathers_values =
+        ctx.plan.zero_stage > 0 && group.size() > 1 && !store.keeps_value_shards(domain);
     for (const Bucket& bucket : store.layout()[domain].buckets) {
       update_bucket(ctx, store, domain, bucket, reduced[static_cast<size_t>(domain)],
                     {step, lr, grad_scale});
-      if (ctx.plan.zero_stage == 0 || group.size() == 1) continue;
-      if (ctx.fault == Fault::parameters_stale) continue;
-      group.all_gather(buffer_of(part(values, bucket.shard)), buffer_of(part(values, bucket.range)),
-                       split_sizes(bucket.range.size(), group.size()));
+      if (!gathers_values || ctx.fault == Fault::parameters_stale) continue;
+      Request gather = group.start_all_gather(buffer_of(part(values, bucket.shard)),
+                                              buffer_of(part(values, bucket.range)),
+                                              split_sizes(bucket.range.size(), group.size()));
+      if (overlap == Overlap::off) gather.wait();
+      gathers.push_back(std::move(gather));
+      for (Request& request : gathers) request.test();
     }
   }
+  for (Request& gather : gathers) gather.wait();
 }
 
 void ShardedOptimizer::update_bucket(const LayerContext& ctx, const ParameterStore& store,
@@ -94,7 +101,7 @@ void ShardedOptimizer::update_bucket(const LayerContext& ctx, const ParameterSto
   const DomainState& state = states_[static_cast<size_t>(domain)];
   for (const Segment& segment : segments_of(store, domain, bucket)) {
     const Range in_shards = bucket.in_shards(segment.range);
-    update_part(ctx, state, in_shards, part(store.values(domain), segment.range),
+    update_part(ctx, state, in_shards, store.shard_values(domain, bucket, segment.range),
                 part(grads, in_shards), segment.decay, step);
   }
 }

@@ -25,9 +25,10 @@ class ShardedOptimizer {
   ShardedOptimizer(const LayerContext& ctx, const ParameterStore& store,
                    const OptimizerSettings& settings);
 
-  // Collective. step: 1 for the first update; gradients are multiplied by grad_scale.
+  // Collective. step: 1 for the first update; gradients are multiplied by grad_scale. ZeRO 1 and 2
+  // gather a bucket's values while the next one is updated.
   void update(const LayerContext& ctx, const ParameterStore& store, const ReducedGradients& reduced,
-              int64_t step, double lr, double grad_scale);
+              int64_t step, double lr, double grad_scale, Overlap overlap = Overlap::on);
 
   // After parameters were initialised or loaded: master weights start from them.
   void reset_master(const LayerContext& ctx, const ParameterStore& store);
