@@ -3,9 +3,10 @@
 #include "planner/options.h"
 
 #include <boost/program_options.hpp>
-#include <fstream>
 
 #include "planner/spec/check.h"
+#include "planner/spec/config_text.h"
+#include "planner/spec/files.h"
 
 namespace argosy {
 
@@ -114,10 +115,16 @@ std::string explain(const po::error& error) {
 
 void read_config_file(const std::string& path, const po::options_description& options,
                       po::variables_map& values) {
-  std::ifstream file(path);
-  if (!file) throw ConfigError(concat("--config: cannot read ", path));
+  po::parsed_options parsed(&options);
+  for (const ConfigOption& option :
+       parse_config_text(read_text_file(path), concat("--config: ", path))) {
+    po::option& parsed_option = parsed.options.emplace_back();
+    parsed_option.string_key = option.key;
+    parsed_option.value = {option.value};
+    parsed_option.original_tokens = {option.key};  // for messages
+  }
   try {
-    po::store(po::parse_config_file(file, options), values);
+    po::store(parsed, values);
   } catch (const po::error& error) {
     throw ConfigError(concat("--config: ", path, ": ", explain(error)));
   }

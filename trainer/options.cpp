@@ -5,159 +5,19 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <sstream>
 
 #include "planner/spec/check.h"
 #include "planner/spec/model_lora.h"
 #include "trainer/device/device_context.h"
+#include "trainer/option_list.h"
 
 namespace argosy {
 
 namespace {
 
 namespace po = boost::program_options;
-
-constexpr unsigned kHelpColumns = 100;
-
-po::options_description describe() {
-  po::options_description run("Run", kHelpColumns),
-      schedule("Learning rate and optimizer", kHelpColumns), lora("LoRA", kHelpColumns),
-      output("Checkpoints and evaluation", kHelpColumns), guards("Guards", kHelpColumns),
-      other("Other jobs", kHelpColumns);
-  const auto text = [] { return po::value<std::string>(); };
-  run.add_options()("plan", text(), "plan.json of argosy-plan: what runs where")(
-      "data", text(),
-      "tokens: llm.c .bin, raw .txt (bytes), .jsonl with text or prompt + completion")(
-      "steps", po::value<int64_t>(), "optimizer steps in total, resumed ones included")(
-      "run-dir", text(),
-      "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html ...")(
-      "config", text(), "file of 'option = value' lines; the command line wins")(
-      "device", po::value<std::string>()->default_value("cpu"), "cpu or cuda")(
-      "precision", text(), "fp64, fp32 or bf16 instead of the plan's")(
-      "seed", po::value<int64_t>(), "of weights and sample order, instead of the plan's")(
-      "init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder")(
-      "resume", po::value<std::string>()->default_value("none"),
-      "none, auto (newest whole checkpoint) or a step");
-  schedule.add_options()("lr", po::value<double>()->default_value(3e-4, "3e-4"),
-                         "highest learning rate")("min-lr", po::value<double>()->default_value(0.0),
-                                                  "at the last step")(
-      "warmup", po::value<int64_t>()->default_value(0), "steps of linear warm-up")(
-      "lr-schedule", po::value<std::string>()->default_value("constant"),
-      "constant, linear, cosine or wsd")("optimizer", text(), "adamw or sgd: must be the plan's")(
-      "beta1", po::value<double>()->default_value(0.9, "0.9"), "AdamW")(
-      "beta2", po::value<double>()->default_value(0.95, "0.95"), "AdamW")(
-      "eps", po::value<double>()->default_value(1e-8, "1e-8"), "AdamW")(
-      "weight-decay", po::value<double>()->default_value(0.1, "0.1"), "on matrices")(
-      "clip", po::value<double>()->default_value(1.0), "global gradient norm; 0: no clipping")(
-      "dropout", po::value<double>()->default_value(0.0),
-      "probability, after the embedding and both halves of a block")(
-      "document-mask", po::bool_switch(),
-      "attention stays within documents, positions restart in each")(
-      "end-of-text", po::value<int64_t>(),
-      "token that ends a document; unset: .jsonl's own, else the model's eos_token_id")(
-      "router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)")(
-      "router-aux-loss", po::value<std::string>()->default_value("sequence"),
-      "balances experts within each sequence, or global: by the shares of the step before")(
-      "router-bias-update-rate", po::value<double>()->default_value(1e-3, "1e-3"),
-      "step of the balancing bias of sigmoid routers; 0: fixed");
-  lora.add_options()("lora-rank", po::value<int64_t>(), "must be the plan's")(
-      "lora-alpha", po::value<double>(), "scale = alpha / rank")(
-      "lora-targets", text(), "comma separated; must be the plan's");
-  guards.add_options()("check-replicas", po::value<int64_t>()->default_value(0),
-                       "steps between comparisons of all copies of parameters; 0: none")(
-      "check-collectives", po::value<int64_t>()->default_value(0),
-      "steps between comparisons of what the ranks of each group called; 0: none")(
-      "watchdog", po::value<int64_t>()->default_value(600),
-      "seconds without any progress until the job is ended, saying where each rank is; 0: never");
-  output.add_options()("checkpoint-every", po::value<int64_t>(),
-                       "steps; the last one is saved too; 0: none at all; unset: the last one")(
-      "eval-data", text(), "held-out tokens, as --data")(
-      "eval-every", po::value<int64_t>()->default_value(0),
-      "steps; 0: before the first and after the last")("eval-steps",
-                                                       po::value<int64_t>()->default_value(8),
-                                                       "batches of the global size per evaluation");
-  other.add_options()("verify", po::value<int64_t>(),
-                      "steps: compare this layout with one rank instead of training; exit 1 when "
-                      "loss, gradients or parameters differ")(
-      "generate", text(), "prompt: print a continuation by the checkpoint of --run-dir or --init")(
-      "max-new-tokens", po::value<int64_t>()->default_value(200), "with --generate")(
-      "temperature", po::value<double>()->default_value(0.8, "0.8"),
-      "with --generate; 0: the likeliest token")("top-k", po::value<int64_t>()->default_value(0),
-                                                 "with --generate; 0: all tokens")(
-      "measure", text(),
-      "measure this machine and write a cluster file; under mpirun with a rank a core")(
-      "help", "this text");
-  po::options_description all(
-      "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
-      "Trains by a plan; start it with argosy-launch or mpirun, one rank a device",
-      kHelpColumns);
-  return all.add(run).add(schedule).add(lora).add(output).add(guards).add(other);
-}
-
-// Boost's own words name option and value; what would be valid comes from us.
-std::string explain(const po::error& error, const po::options_description& description) {
-  if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
-    std::string name = invalid->get_option_name();
-    name.erase(0, name.find_first_not_of('-'));
-    const po::option_description* option = description.find_nothrow(name, /*approx=*/false);
-    const auto* typed = option == nullptr
-                            ? nullptr
-                            : dynamic_cast<const po::typed_value_base*>(option->semantic().get());
-    const bool is_whole = typed != nullptr && typed->value_type() == typeid(int64_t);
-    return concat(error.what(), "; valid: a ", is_whole ? "whole number" : "number");
-  }
-  return concat(error.what(), "; argosy-train --help lists the options");
-}
-
-constexpr const char* kStrayWord = "word without an option";
-
-void store_command_line(const po::options_description& description, int argc,
-                        const char* const* argv, po::variables_map* values) {
-  po::options_description with_stray = description;
-  with_stray.add_options()(kStrayWord, po::value<std::vector<std::string>>());
-  po::positional_options_description positions;
-  positions.add(kStrayWord, -1);
-  po::store(po::command_line_parser(argc, argv)
-                .options(with_stray)
-                .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-                .positional(positions)
-                .run(),
-            *values);
-  if (values->count(kStrayWord) == 0) return;
-  const std::string& word = (*values)[kStrayWord].as<std::vector<std::string>>()[0];
-  throw ConfigError(concat("'", word, "' belongs to no option; valid: --option value"));
-}
-
-void store_config_file(const po::options_description& description, const std::string& path,
-                       po::variables_map* values) {
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path)) {
-    throw ConfigError(concat("--config: cannot read '", path, "'; valid: a file of lines ",
-                             "'option = value', as run.cfg of a run folder"));
-  }
-  try {
-    po::store(po::parse_config_file(file, description), *values);
-  } catch (const po::error& error) {
-    throw ConfigError(concat("--config ", path, ": ", explain(error, description)));
-  }
-}
-
-po::variables_map parse(const po::options_description& description, int argc,
-                        const char* const* argv) {
-  po::variables_map values;
-  try {
-    store_command_line(description, argc, argv, &values);
-    if (values.count("config") > 0) {
-      store_config_file(description, values["config"].as<std::string>(), &values);
-    }
-    po::notify(values);
-  } catch (const po::error& error) {
-    throw ConfigError(explain(error, description));
-  }
-  return values;
-}
 
 class Reader {
  public:
@@ -290,26 +150,6 @@ void read_plan_options(const Reader& read, TrainOptions* options) {
     options->lora_targets = lora_targets_from_string(read.get<std::string>("lora-targets"));
 }
 
-std::string resolved_lines(const po::variables_map& values) {
-  std::ostringstream lines;
-  lines.precision(17);
-  for (const auto& [key, value] : values) {
-    if (key == "config" || key == "help") continue;
-    lines << key << " = ";
-    if (const auto* word = boost::any_cast<std::string>(&value.value())) {
-      lines << *word;
-    } else if (const auto* integer = boost::any_cast<int64_t>(&value.value())) {
-      lines << *integer;
-    } else if (const auto* flag = boost::any_cast<bool>(&value.value())) {
-      lines << (*flag ? "true" : "false");
-    } else {
-      lines << value.as<double>();
-    }
-    lines << '\n';
-  }
-  return lines.str();
-}
-
 [[noreturn]] void contradiction(const char* option, std::string_view wanted,
                                 std::string_view planned) {
   throw ConfigError(concat("--", option, ": ", wanted, ", but the plan has ", planned,
@@ -330,12 +170,12 @@ std::vector<std::string> sorted(std::vector<std::string> words) {
 }  // namespace
 
 TrainOptions parse_train_options(int argc, const char* const* argv) {
-  const po::options_description description = describe();
-  const po::variables_map values = parse(description, argc, argv);
+  const po::options_description list = option_list();
+  const po::variables_map values = parse_options(list, argc, argv);
   const Reader read(values);
   TrainOptions options;
   std::ostringstream help;
-  help << description;
+  help << list;
   options.help = help.str();
   if (read.has("help")) {
     options.mode = TrainMode::help;

@@ -33,8 +33,9 @@ class Ending : public ProgramTest {
 
 TEST_F(Ending, DoneLeavesAWholeRunFolder) {
   make_two_rank_plan();
-  const ProgramResult result =
-      succeed(launch("plan.json", "run", 3, "--check-replicas 1 --check-collectives 1"));
+  const ProgramResult result = succeed(concat(
+      "cp text.txt 'text #2.txt'\n", "argosy-launch --plan plan.json -- ",
+      "--data 'text #2.txt' --run-dir run --steps 3 --check-replicas 1 ", "--check-collectives 1"));
   for (const char* file : {"plan.json", "run.cfg", "metrics.jsonl", "events.jsonl", "status.json",
                            "report.html", "trace.json"}) {
     EXPECT_TRUE(fs::exists(path(concat("run/", file)))) << file;
@@ -56,7 +57,7 @@ TEST_F(Ending, DoneLeavesAWholeRunFolder) {
   EXPECT_EQ(status("run", "step"), "3");
   EXPECT_NE(status("run", "ended"), "null");
   EXPECT_TRUE(contains(result.out, "step 3/3 | loss ")) << result.out;
-  // run.cfg alone repeats the run.
+  // run.cfg alone repeats the run, a '#' in its values included.
   succeed("sed s/^run-dir.*/run-dir=repeated/ run/run.cfg >again.cfg");
   succeed("argosy-launch --plan plan.json -- --config again.cfg");
   EXPECT_EQ(metrics("repeated").back().loss, metrics("run").back().loss);

@@ -89,10 +89,14 @@ TEST_F(Mistakes, OfConfigFiles) {
   write("unknown.cfg", "colour = 3\n");
   write("type.cfg", "warmup = soon\n");
   write("syntax.cfg", "warmup 3\n");
+  write("quote.cfg", "lr = 1e-3\ndata = \"run #7\n");
+  write("switch.cfg", "document-mask = maybe\n");
   expect_option_mistake("--config none.cfg", {"--config", "none.cfg"});
   expect_option_mistake("--config unknown.cfg", {"unknown.cfg", "'colour'"});
   expect_option_mistake("--config type.cfg", {"type.cfg", "warmup", "'soon'", "whole number"});
-  expect_option_mistake("--config syntax.cfg", {"syntax.cfg", "warmup 3"});
+  expect_option_mistake("--config syntax.cfg", {"syntax.cfg, line 1", "warmup 3"});
+  expect_option_mistake("--config quote.cfg", {"quote.cfg, line 2", "no closing quote"});
+  expect_option_mistake("--config switch.cfg", {"document-mask", "'maybe'", "true or false"});
 }
 
 TEST_F(Mistakes, AgainstThePlan) {

@@ -149,7 +149,9 @@ TEST(PlanCli, ConfigFileHoldsOptions) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(Json::parse(result.out)["plans"][0]["mesh"]["tp"], 2);  // the command line wins
   const std::string unknown = write("bad.cfg", "modle = demo-moe\n");
-  EXPECT_EQ(plan("--config " + unknown).exit_code, 2);
+  const Result mistake = plan("--config " + unknown);
+  EXPECT_EQ(mistake.exit_code, 2);
+  EXPECT_NE(mistake.err.find("'modle'"), std::string::npos) << mistake.err;
 }
 
 TEST(PlanCli, LoraPlans) {

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/option_list.h"
+
+#include <boost/program_options/value_semantic.hpp>
+
+namespace argosy {
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr unsigned kHelpColumns = 100;
+
+po::typed_value<std::string>* text() {
+  return po::value<std::string>();
+}
+po::typed_value<std::string>* text(const char* unless_given) {
+  return text()->default_value(unless_given);
+}
+po::typed_value<int64_t>* whole() {
+  return po::value<int64_t>();
+}
+po::typed_value<int64_t>* whole(int64_t unless_given) {
+  return whole()->default_value(unless_given);
+}
+// `shown` is what --help prints: the shortest digits of a double are not always short.
+po::typed_value<double>* number(double unless_given, const char* shown) {
+  return po::value<double>()->default_value(unless_given, shown);
+}
+
+po::options_description run_options() {
+  po::options_description group("Run", kHelpColumns);
+  auto add = group.add_options();
+  add("plan", text(), "plan.json of argosy-plan: what runs where");
+  add("data", text(),
+      "tokens: llm.c .bin, raw .txt (bytes), .jsonl with text or prompt + completion");
+  add("steps", whole(), "optimizer steps in total, resumed ones included");
+  add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
+  add("config", text(), "file of 'option = value' lines; the command line wins");
+  add("device", text("cpu"), "cpu or cuda");
+  add("precision", text(), "fp64, fp32 or bf16 instead of the plan's");
+  add("seed", whole(), "of weights and sample order, instead of the plan's");
+  add("init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder");
+  add("resume", text("none"), "none, auto (newest whole checkpoint) or a step");
+  return group;
+}
+
+po::options_description optimizer_options() {
+  po::options_description group("Learning rate and optimizer", kHelpColumns);
+  auto add = group.add_options();
+  add("lr", number(3e-4, "3e-4"), "highest learning rate");
+  add("min-lr", number(0, "0"), "at the last step");
+  add("warmup", whole(0), "steps of linear warm-up");
+  add("lr-schedule", text("constant"), "constant, linear, cosine or wsd");
+  add("optimizer", text(), "adamw or sgd: must be the plan's");
+  add("beta1", number(0.9, "0.9"), "AdamW");
+  add("beta2", number(0.95, "0.95"), "AdamW");
+  add("eps", number(1e-8, "1e-8"), "AdamW");
+  add("weight-decay", number(0.1, "0.1"), "on matrices");
+  add("clip", number(1, "1"), "global gradient norm; 0: no clipping");
+  return group;
+}
+
+po::options_description network_options() {
+  po::options_description group("Network", kHelpColumns);
+  auto add = group.add_options();
+  add("dropout", number(0, "0"), "probability, after the embedding and both halves of a block");
+  add("document-mask", po::bool_switch(),
+      "attention stays within documents, positions restart in each");
+  add("end-of-text", whole(),
+      "token that ends a document; unset: .jsonl's own, else the model's eos_token_id");
+  add("router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)");
+  add("router-aux-loss", text("sequence"),
+      "balances experts within each sequence, or global: by the shares of the step before");
+  add("router-bias-update-rate", number(1e-3, "1e-3"),
+      "step of the balancing bias of sigmoid routers; 0: fixed");
+  return group;
+}
+
+po::options_description lora_options() {
+  po::options_description group("LoRA", kHelpColumns);
+  auto add = group.add_options();
+  add("lora-rank", whole(), "must be the plan's");
+  add("lora-alpha", po::value<double>(), "scale = alpha / rank");
+  add("lora-targets", text(), "comma separated; must be the plan's");
+  return group;
+}
+
+po::options_description output_options() {
+  po::options_description group("Checkpoints and evaluation", kHelpColumns);
+  auto add = group.add_options();
+  add("checkpoint-every", whole(),
+      "steps; the last one is saved too; 0: none at all; unset: the last one");
+  add("eval-data", text(), "held-out tokens, as --data");
+  add("eval-every", whole(0), "steps; 0: before the first and after the last");
+  add("eval-steps", whole(8), "batches of the global size per evaluation, at most");
+  return group;
+}
+
+po::options_description guard_options() {
+  po::options_description group("Guards", kHelpColumns);
+  auto add = group.add_options();
+  add("check-replicas", whole(0), "steps between comparisons of all copies of parameters; 0: none");
+  add("check-collectives", whole(0),
+      "steps between comparisons of what the ranks of each group called; 0: none");
+  add("watchdog", whole(600),
+      "seconds without any progress until the job is ended, saying where each rank is; 0: never");
+  return group;
+}
+
+po::options_description other_options() {
+  po::options_description group("Other jobs", kHelpColumns);
+  auto add = group.add_options();
+  add("verify", whole(),
+      "steps: compare this layout with one rank instead of training; exit 1 when loss, gradients "
+      "or parameters differ");
+  add("generate", text(), "prompt: print a continuation by the checkpoint of --run-dir or --init");
+  add("max-new-tokens", whole(200), "with --generate");
+  add("temperature", number(0.8, "0.8"), "with --generate; 0: the likeliest token");
+  add("top-k", whole(0), "with --generate; 0: all tokens");
+  add("measure", text(),
+      "measure this machine and write a cluster file; under mpirun with a rank a core");
+  add("help", "this text");
+  return group;
+}
+
+}  // namespace
+
+po::options_description option_list() {
+  po::options_description all(
+      "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
+      "Trains by a plan; start it with argosy-launch or mpirun, one rank a device",
+      kHelpColumns);
+  return all.add(run_options())
+      .add(optimizer_options())
+      .add(network_options())
+      .add(lora_options())
+      .add(output_options())
+      .add(guard_options())
+      .add(other_options());
+}
+
+}  // namespace argosy

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Names, types, defaults and help of argosy-train's options, and their values from the command line
+// and --config files. What the values mean is options.h.
+#pragma once
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <string>
+
+namespace argosy {
+
+boost::program_options::options_description option_list();
+
+// The command line wins over the file that its --config names. Throws ConfigError naming the
+// option, its value and what would be valid.
+boost::program_options::variables_map parse_options(
+    const boost::program_options::options_description& list, int argc, const char* const* argv);
+
+// Every value, defaults included, as lines that --config reads back; but --config and --help.
+std::string resolved_lines(const boost::program_options::variables_map& values);
+
+}  // namespace argosy
