@@ -217,12 +217,12 @@ std::vector<std::string> describe_run(const Plan& plan) {
   if (plan.model.has_moe()) {
     model += concat(", ", format_count(static_cast<double>(count.active)), " active for a token");
   }
-  const bool recomputes =
-      std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::full) > 0;
+  const std::string_view recompute = recompute_word(plan);
   return {model,
           concat("layout   ", to_string(plan.mesh), ", ZeRO ", plan.zero_stage, ", ",
                  to_string(plan.schedule), plan.sequence_parallel ? ", sequence parallel" : "",
-                 recomputes ? ", recompute full" : ""),
+                 plan.mesh.cp > 1 ? concat(", ", to_string(plan.cp_kind), " attention") : "",
+                 recompute != "none" ? concat(", recompute ", recompute) : ""),
           concat("batch    ", plan.global_batch, " sequences of ", plan.seq_len, " tokens, ",
                  plan.num_microbatches(), " micro-batches of ", plan.micro_batch, " on each of ",
                  plan.mesh.dp, " data-parallel ranks"),

@@ -52,9 +52,9 @@ std::string describe_shortage(const StageMemory& memory, const Candidate& candid
                 " (", to_string(largest), " ",
                 format_bytes(memory.bytes[static_cast<size_t>(largest)]),
                 "): tp=", candidate.mesh.tp, " pp=", candidate.mesh.pp, " dp=", candidate.mesh.dp,
-                " ep=", candidate.mesh.ep, " zero=", candidate.zero_stage,
-                " micro_batch=", candidate.micro_batch, " ", to_string(candidate.schedule),
-                " recompute=", to_string(candidate.recompute));
+                " cp=", candidate.mesh.cp, " ep=", candidate.mesh.ep,
+                " zero=", candidate.zero_stage, " micro_batch=", candidate.micro_batch, " ",
+                to_string(candidate.schedule), " recompute=", to_string(candidate.recompute));
 }
 
 Timeline predicted_timeline(const Plan& plan) {

@@ -15,8 +15,8 @@ namespace argosy {
 namespace {
 
 constexpr const char* kValidKeys =
-    "tp, pp, dp, cp, ep, etp, zero (or zero_stage), micro_batch, schedule, virtual_stages, "
-    "recompute, sequence_parallel";
+    "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), micro_batch, schedule, "
+    "virtual_stages, recompute, sequence_parallel";
 
 int64_t positive(std::string_view key, std::string_view text) {
   int64_t value = 0;
@@ -25,13 +25,6 @@ int64_t positive(std::string_view key, std::string_view text) {
     throw ConfigError(concat("--fix: ", key, "=", text, "; valid: a whole number of at least 1"));
   }
   return value;
-}
-
-// Degrees that the trainer cannot run yet may be fixed to 1, which is what they are.
-void require_one(std::string_view key, std::string_view text) {
-  if (positive(key, text) != 1) {
-    throw ConfigError(concat("--fix: ", key, "=", text, " is not supported yet; valid: 1"));
-  }
 }
 
 int zero_stage(std::string_view key, std::string_view text) {
@@ -56,13 +49,6 @@ ScheduleKind schedule(std::string_view key, std::string_view text) {
   return schedule_from_string(text, "--fix: schedule");
 }
 
-Recompute recompute(std::string_view key, std::string_view text) {
-  if (text == "selective") {
-    throw ConfigError(concat("--fix: ", key, "=selective is not supported yet; valid: none, full"));
-  }
-  return recompute_from_string(text, "--fix: recompute");
-}
-
 void set(Fixed& fixed, std::string_view key, std::string_view value) {
   if (key == "tp") {
     fixed.tp = positive(key, value);
@@ -79,13 +65,15 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
   } else if (key == "virtual_stages") {
     fixed.virtual_stages = positive(key, value);
   } else if (key == "cp") {
-    require_one(key, value);
+    fixed.cp = positive(key, value);
+  } else if (key == "cp_kind") {
+    fixed.cp_kind = context_parallel_from_string(value, "--fix: cp_kind");
   } else if (key == "zero" || key == "zero_stage") {
     fixed.zero_stage = zero_stage(key, value);
   } else if (key == "schedule") {
     fixed.schedule = schedule(key, value);
   } else if (key == "recompute") {
-    fixed.recompute = recompute(key, value);
+    fixed.recompute = recompute_from_string(value, "--fix: recompute");
   } else if (key == "sequence_parallel") {
     fixed.sequence_parallel = flag(key, value);
   } else {
@@ -97,7 +85,7 @@ void check_degrees(const Fixed& fixed, int64_t num_devices) {
   int64_t product = 1, num_fixed = 0;
   std::string names, numbers;
   for (const auto& [name, degree] :
-       {std::pair("tp", fixed.tp), {"pp", fixed.pp}, {"dp", fixed.dp}}) {
+       {std::pair("tp", fixed.tp), {"pp", fixed.pp}, {"dp", fixed.dp}, {"cp", fixed.cp}}) {
     if (!degree) continue;
     // A product beyond the devices is wrong already: do not let it overflow.
     product = product > num_devices ? product : product * std::min(*degree, num_devices + 1);
@@ -105,13 +93,14 @@ void check_degrees(const Fixed& fixed, int64_t num_devices) {
     numbers += (num_fixed > 0 ? "*" : "") + std::to_string(*degree);
     ++num_fixed;
   }
-  const bool fits = num_fixed == 3 ? product == num_devices : num_devices % product == 0;
+  const bool all_fixed = fixed.tp && fixed.pp && fixed.dp;
+  const bool fits = all_fixed ? product == num_devices : num_devices % product == 0;
   if (fits) return;
-  throw ConfigError(concat("--fix: ", names, "=", numbers,
-                           num_fixed == 3 ? " is not the number of devices, "
-                                          : " does not divide the number of devices, ",
-                           num_devices, "; valid: degrees whose product tp*pp*dp is ", num_devices,
-                           ", or another --devices"));
+  throw ConfigError(concat(
+      "--fix: ", names, "=", numbers,
+      all_fixed ? " is not the number of devices, " : " does not divide the number of devices, ",
+      num_devices, "; valid: degrees whose product tp*pp*dp*cp is ", num_devices,
+      ", or another --devices"));
 }
 
 void check_batch(const Job& job, const Fixed& fixed) {
@@ -148,8 +137,10 @@ Fixed parse_fixed(std::string_view text) {
 
 std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices) {
   if (fixed.dp) return fixed.dp;
-  if (!fixed.tp || !fixed.pp || num_devices % (*fixed.tp * *fixed.pp) != 0) return std::nullopt;
-  return num_devices / (*fixed.tp * *fixed.pp);
+  if (!fixed.tp || !fixed.pp) return std::nullopt;
+  const int64_t others = *fixed.tp * *fixed.pp * fixed.cp.value_or(1);
+  if (num_devices % others != 0) return std::nullopt;
+  return num_devices / others;
 }
 
 int64_t fixed_virtual_stages(const Fixed& fixed) {
@@ -170,6 +161,8 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   // Everything that divides or not whatever the open values are: validate() words it best.
   Candidate candidate;
   candidate.mesh.tp = fixed.tp.value_or(1);
+  candidate.mesh.cp = fixed.cp.value_or(1);
+  candidate.cp_kind = fixed.cp_kind.value_or(ContextParallel::ring);
   candidate.mesh.ep = fixed.ep.value_or(1);
   candidate.mesh.etp = fixed.etp.value_or(1);
   candidate.mesh.dp = 1;

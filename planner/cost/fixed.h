@@ -13,10 +13,11 @@
 namespace argosy {
 
 struct Fixed {
-  std::optional<int64_t> tp, pp, dp, ep, etp, micro_batch, virtual_stages;
+  std::optional<int64_t> tp, pp, dp, cp, ep, etp, micro_batch, virtual_stages;
   std::optional<int> zero_stage;
   std::optional<ScheduleKind> schedule;
   std::optional<Recompute> recompute;
+  std::optional<ContextParallel> cp_kind;
   std::optional<bool> sequence_parallel;
 };
 

@@ -25,6 +25,7 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   plan.mesh = candidate.mesh;
   plan.zero_stage = candidate.zero_stage;
   plan.sequence_parallel = candidate.sequence_parallel;
+  plan.cp_kind = candidate.cp_kind;
   plan.micro_batch = candidate.micro_batch;
   plan.global_batch = job.global_batch;
   plan.seq_len = job.seq_len;

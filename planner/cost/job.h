@@ -42,6 +42,7 @@ struct Candidate {
   int zero_stage = 0;
   ScheduleKind schedule = ScheduleKind::one_f_one_b;
   int64_t virtual_stages = 1;
+  ContextParallel cp_kind = ContextParallel::ring;  // with mesh.cp > 1
 
   int64_t num_stages() const { return mesh.pp * virtual_stages; }
 };

@@ -51,13 +51,17 @@ LayerKind kind_of(const ModelSpec& model, int layer) {
   return model.layer_is_moe[static_cast<size_t>(layer)] ? LayerKind::moe : LayerKind::dense;
 }
 
-// Recomputation brings back what a block would have kept, besides its input, which is there.
-void add_recomputed_bytes(Plan probe, LayerCosts& costs) {
-  probe.recompute.assign(probe.recompute.size(), Recompute::none);
-  for (const LayerWork& work : stage_work(probe, 0, 0)) {
-    LayerCost& cost = costs[index(kind_of(probe.model, work.layer))];
-    cost.recomputed_bytes = work.saved_bytes - cost.saved_bytes;
+// Attention meets cp blocks of keys one after the other; while it works on one, the next is on its
+// way: all of attention but its last block. The gradients of that block travel alone, a message a
+// layer that is not counted.
+double hiding_seconds(const Pass& pass, const Job& job, const Plan& probe) {
+  double seconds = 0;
+  for (const OpWork& op : pass.ops) {
+    if (op.kind != OpKind::attention) continue;
+    seconds += op_seconds(op, job.cluster.accelerator, job.precision);
   }
+  const auto cp = static_cast<double>(probe.mesh.cp);
+  return seconds * (cp - 1) / cp;
 }
 
 LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
@@ -69,14 +73,16 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
     cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
     cost.backward_weight_s =
         compute_seconds(work.backward_weight, job.cluster.accelerator, job.precision);
+    cost.forward_hiding_s = hiding_seconds(work.forward, job, probe);
+    cost.backward_hiding_s = hiding_seconds(work.backward, job, probe);
     cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
     cost.deferred_bytes = work.deferred_bytes;
     cost.forward_collectives = work.forward.collectives;
     cost.backward_collectives = work.backward.collectives;
     cost.saved_bytes = work.saved_bytes;
+    cost.recomputed_bytes = work.backward_extra_bytes;
     cost.workspace_bytes = work.workspace_bytes;
   }
-  if (candidate.recompute == Recompute::full) add_recomputed_bytes(probe, costs);
   return costs;
 }
 
@@ -114,8 +120,8 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
 }
 
 const LayerCosts& LayerCostCache::costs(const Candidate& c) {
-  const CostKey key{c.mesh.tp,     c.mesh.ep,           c.mesh.etp,
-                    c.micro_batch, c.sequence_parallel, c.recompute};
+  const CostKey key{c.mesh.tp,     c.mesh.cp,           c.mesh.ep, c.mesh.etp,
+                    c.micro_batch, c.sequence_parallel, c.cp_kind, c.recompute};
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;

@@ -26,9 +26,11 @@ inline constexpr size_t kNumLayerKinds = 4;
 struct LayerCost {
   double forward_s = 0, backward_s = 0;  // ops alone
   double backward_weight_s = 0;          // the part of backward_s that a split backward puts off
+  // The parts of them behind which the messages of the ring over cp travel.
+  double forward_hiding_s = 0, backward_hiding_s = 0;
   std::vector<CollectiveWork> forward_collectives, backward_collectives;
   int64_t saved_bytes = 0;
-  int64_t recomputed_bytes = 0;  // kept beside them while backward runs forward again
+  int64_t recomputed_bytes = 0;  // kept beside them while backward runs all of forward again
   // Of a split backward: kept beside what was alive while its first half runs, and between halves.
   int64_t backward_input_extra_bytes = 0, deferred_bytes = 0;
   int64_t workspace_bytes = 0;
@@ -63,9 +65,10 @@ class LayerCostCache {
   const ElementTable& elements(const Candidate& candidate);
 
  private:
+  // tp cp ep etp micro_batch sp cp_kind recompute
   using CostKey =
-      std::tuple<int64_t, int64_t, int64_t, int64_t, bool, Recompute>;  // tp ep etp micro_batch sp
-  using ElementKey = std::tuple<int64_t, int64_t, int64_t, bool>;       // tp ep etp sp
+      std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, bool, ContextParallel, Recompute>;
+  using ElementKey = std::tuple<int64_t, int64_t, int64_t, bool>;  // tp ep etp sp
 
   const Job& job_;
   std::mutex mutex_;

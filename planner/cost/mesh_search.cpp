@@ -40,6 +40,7 @@ class MeshSearch {
     Candidate c;
     c.mesh = point_.mesh;
     c.sequence_parallel = point_.sequence_parallel;
+    c.cp_kind = point_.cp_kind;
     c.micro_batch = micro_batch;
     c.recompute = recompute;
     c.virtual_stages = space_.virtual_stages;
@@ -51,7 +52,7 @@ class MeshSearch {
     missed.count += num_points;
     if (missed.nearest.empty()) {
       const Mesh& m = point_.mesh;
-      missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " ep=", m.ep,
+      missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep,
                               " micro_batch=", micro_batch);
     }
   }

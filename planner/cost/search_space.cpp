@@ -31,6 +31,19 @@ std::string tp_reason(const ModelSpec& model, int64_t tp) {
   return "";
 }
 
+std::string cp_reason(const Job& job, const MeshPoint& point) {
+  const int64_t cp = point.mesh.cp, window = job.model.sliding_window;
+  if (cp == 1) return "";
+  if (point.cp_kind == ContextParallel::ring) {
+    if (job.seq_len % (2 * cp) != 0) return "2*cp does not divide the sequence";
+    const bool is_windowed = window > 0 && window < job.seq_len;
+    return is_windowed ? "a ring over cp knows no attention window" : "";
+  }
+  if (job.seq_len % cp != 0) return "cp does not divide the sequence";
+  const int64_t kv_heads = std::max<int64_t>(1, job.model.num_kv_heads / point.mesh.tp);
+  return kv_heads % cp != 0 ? "cp does not divide the key/value heads of a rank" : "";
+}
+
 std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_stages) {
   const Mesh& mesh = point.mesh;
   if (const std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
@@ -42,6 +55,7 @@ std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_
   if (job.model.has_moe() && mesh.tp > 1 && !point.sequence_parallel) {
     return "experts with tp > 1 need sequence parallelism";
   }
+  if (const std::string reason = cp_reason(job, point); !reason.empty()) return reason;
   if (job.global_batch % mesh.dp != 0) return "dp does not divide the global batch";
   return "";
 }
@@ -66,11 +80,58 @@ std::vector<int64_t> expert_tensor_degrees(const ModelSpec& model, const Fixed& 
   return divisors(tp);
 }
 
+std::vector<int64_t> context_degrees(const Job& job, const Fixed& fixed) {
+  if (fixed.cp) return {*fixed.cp};
+  std::vector<int64_t> degrees = divisors(job.num_devices());
+  std::erase_if(degrees,
+                [&job](int64_t cp) { return cp > 1 && job.seq_len < cp * kFewestTokensOfPart; });
+  return degrees;
+}
+
+std::vector<ContextParallel> context_kinds(const Fixed& fixed, int64_t cp) {
+  if (cp == 1) return {fixed.cp_kind.value_or(ContextParallel::ring)};  // says nothing
+  return fixed_or(fixed.cp_kind, {ContextParallel::ring, ContextParallel::ulysses});
+}
+
 // Schedules that are tried when none is fixed.
 std::vector<ScheduleKind> schedules_of(int64_t virtual_stages) {
   if (virtual_stages == 1) return {ScheduleKind::one_f_one_b, ScheduleKind::gpipe};
   if (virtual_stages == 2) return {ScheduleKind::interleaved, ScheduleKind::zb_v};
   return {ScheduleKind::interleaved};
+}
+
+// The ways to use ep and etp on a mesh whose other degrees are decided.
+void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, SearchSpace& space) {
+  point.sequence_parallel = sequence_parallel(fixed, point.mesh.tp);
+  point.micro_batches = micro_batches(job, fixed, point.mesh.dp);
+  for (int64_t ep : divisors(std::max<int64_t>(1, job.model.moe.num_experts))) {
+    if (fixed.ep && *fixed.ep != ep) continue;
+    for (int64_t etp : expert_tensor_degrees(job.model, fixed, point.mesh.tp)) {
+      point.mesh.ep = ep;
+      point.mesh.etp = etp;
+      point.reason = mesh_reason(job, point, space.virtual_stages);
+      space.meshes.push_back(point);
+    }
+  }
+}
+
+void add_meshes(const Job& job, const Fixed& fixed, int64_t cp, ContextParallel cp_kind,
+                SearchSpace& space) {
+  const int64_t devices = job.num_devices() / cp;
+  MeshPoint point;
+  point.mesh.cp = cp;
+  point.cp_kind = cp_kind;
+  for (int64_t tp : divisors(devices)) {
+    if (fixed.tp && *fixed.tp != tp) continue;
+    for (int64_t pp : divisors(devices / tp)) {
+      const int64_t dp = devices / tp / pp;
+      if ((fixed.pp && *fixed.pp != pp) || (fixed.dp && *fixed.dp != dp)) continue;
+      point.mesh.tp = tp;
+      point.mesh.pp = pp;
+      point.mesh.dp = dp;
+      add_expert_meshes(job, fixed, point, space);
+    }
+  }
 }
 
 }  // namespace
@@ -87,7 +148,7 @@ std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t m
   if (job.global_batch % (point.mesh.dp * micro_batch) != 0) {
     return "dp*micro_batch does not divide the global batch";
   }
-  if (point.sequence_parallel && micro_batch * job.seq_len % point.mesh.tp != 0) {
+  if (point.sequence_parallel && micro_batch * (job.seq_len / point.mesh.cp) % point.mesh.tp != 0) {
     return "tp does not divide the tokens of a micro-batch";
   }
   return "";
@@ -98,30 +159,10 @@ SearchSpace search_space(const Job& job, const Fixed& fixed) {
   space.zero_stages = fixed_or(fixed.zero_stage, {0, 1});
   space.virtual_stages = fixed_virtual_stages(fixed);
   space.schedules = fixed_or(fixed.schedule, schedules_of(space.virtual_stages));
-  space.recomputes = fixed_or(fixed.recompute, {Recompute::none, Recompute::full});
-  const int64_t experts = std::max<int64_t>(1, job.model.moe.num_experts);
-  const int64_t devices = job.num_devices();
-  for (int64_t tp : divisors(devices)) {
-    if (fixed.tp && *fixed.tp != tp) continue;
-    for (int64_t pp : divisors(devices / tp)) {
-      const int64_t dp = devices / tp / pp;
-      if ((fixed.pp && *fixed.pp != pp) || (fixed.dp && *fixed.dp != dp)) continue;
-      for (int64_t ep : divisors(experts)) {
-        if (fixed.ep && *fixed.ep != ep) continue;
-        for (int64_t etp : expert_tensor_degrees(job.model, fixed, tp)) {
-          MeshPoint point;
-          point.mesh.tp = tp;
-          point.mesh.pp = pp;
-          point.mesh.dp = dp;
-          point.mesh.ep = ep;
-          point.mesh.etp = etp;
-          point.sequence_parallel = sequence_parallel(fixed, tp);
-          point.micro_batches = micro_batches(job, fixed, dp);
-          point.reason = mesh_reason(job, point, space.virtual_stages);
-          space.meshes.push_back(point);
-        }
-      }
-    }
+  space.recomputes =
+      fixed_or(fixed.recompute, {Recompute::none, Recompute::selective, Recompute::full});
+  for (int64_t cp : context_degrees(job, fixed)) {
+    for (ContextParallel kind : context_kinds(fixed, cp)) add_meshes(job, fixed, cp, kind, space);
   }
   return space;
 }

@@ -43,21 +43,20 @@ Json predicted_json(const Prediction& p) {
 
 Json plan_json(const Plan& plan) {
   const int64_t num_recomputed =
-      std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::full);
-  const char* recompute = num_recomputed == 0                       ? "none"
-                          : num_recomputed == plan.model.num_layers ? "full"
-                                                                    : "mixed";
+      plan.model.num_layers -
+      std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::none);
   const Mesh& m = plan.mesh;
   return {{"mesh",
            {{"tp", m.tp}, {"pp", m.pp}, {"dp", m.dp}, {"cp", m.cp}, {"ep", m.ep}, {"etp", m.etp}}},
           {"zero_stage", plan.zero_stage},
           {"sequence_parallel", plan.sequence_parallel},
+          {"cp_kind", to_string(plan.cp_kind)},
           {"micro_batch", plan.micro_batch},
           {"global_batch", plan.global_batch},
           {"seq_len", plan.seq_len},
           {"schedule", to_string(plan.schedule)},
           {"virtual_stages", plan.virtual_stages},
-          {"recompute", recompute},
+          {"recompute", recompute_word(plan)},
           {"recompute_layers", num_recomputed},
           {"predicted", predicted_json(plan.predicted)}};
 }

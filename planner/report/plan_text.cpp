@@ -20,12 +20,6 @@ std::string schedule_word(const Plan& plan) {
                                                     : word;
 }
 
-std::string recompute_word(const Plan& plan) {
-  const auto full = std::count(plan.recompute.begin(), plan.recompute.end(), Recompute::full);
-  if (full == 0) return "none";
-  return full == plan.model.num_layers ? "full" : "mixed";
-}
-
 std::vector<std::string> table_row(size_t number, const Plan& plan) {
   const Prediction& p = plan.predicted;
   const Mesh& m = plan.mesh;
@@ -38,13 +32,26 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           plan.sequence_parallel ? "yes" : "no",
           std::to_string(plan.micro_batch),
           schedule_word(plan),
-          recompute_word(plan),
+          std::string(recompute_word(plan)),
           format_seconds(p.step_s),
           format_percent(p.mfu),
           format_count(p.tokens_per_s),
           format_percent(p.bubble_fraction),
           format_bytes(p.peak_bytes),
           p.days > 0 ? format_fixed(p.days, 1) : "-"};
+}
+
+// Behind dp, where a plan splits sequences: the column says nothing otherwise.
+void add_context_column(TextTable& table, const std::vector<Plan>& plans) {
+  constexpr std::ptrdiff_t kBehindDp = 4;
+  const auto splits = [](const Plan& plan) { return plan.mesh.cp > 1; };
+  if (std::none_of(plans.begin(), plans.end(), splits)) return;
+  table.header.insert(table.header.begin() + kBehindDp, "cp");
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const std::string cp = std::to_string(plans[i].mesh.cp);
+    table.rows[i].insert(table.rows[i].begin() + kBehindDp,
+                         splits(plans[i]) ? concat(cp, " ", to_string(plans[i].cp_kind)) : cp);
+  }
 }
 
 std::string category_text(const Prediction& p, MemoryCategory category) {
@@ -97,8 +104,9 @@ TextTable plan_rows(const std::vector<Plan>& plans) {
   TextTable table;
   table.header = {"#",     "tp",     "pp",   "dp",  "ep",    "ZeRO",   "SP",     "mbs",
                   "sched", "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
-  table.align.assign(table.header.size(), Align::right);
   for (size_t i = 0; i < plans.size(); ++i) table.rows.push_back(table_row(i + 1, plans[i]));
+  add_context_column(table, plans);
+  table.align.assign(table.header.size(), Align::right);
   return table;
 }
 

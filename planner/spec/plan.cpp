@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/spec/plan.h"
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <utility>
@@ -92,6 +93,12 @@ std::vector<int64_t> default_layers_per_stage(int64_t num_layers, int64_t num_st
   for (int64_t stage = last - num_longer; stage < last; ++stage)
     ++sizes[static_cast<size_t>(stage)];
   return sizes;
+}
+
+std::string_view recompute_word(const Plan& plan) {
+  const Recompute first = plan.recompute.empty() ? Recompute::none : plan.recompute.front();
+  const auto same = std::count(plan.recompute.begin(), plan.recompute.end(), first);
+  return same == static_cast<std::ptrdiff_t>(plan.recompute.size()) ? to_string(first) : "mixed";
 }
 
 Range layers_of_stage(const Plan& plan, int64_t stage) {

@@ -119,6 +119,9 @@ void validate(const Plan& plan);
 // longer parts except the last, whose head is work too.
 std::vector<int64_t> default_layers_per_stage(int64_t num_layers, int64_t num_stages);
 
+// "none", "selective" or "full" if all layers agree, else "mixed".
+std::string_view recompute_word(const Plan& plan);
+
 Range layers_of_stage(const Plan& plan, int64_t stage);  // global layer indices
 int64_t stage_of_layer(const Plan& plan, int64_t layer);
 

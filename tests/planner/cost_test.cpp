@@ -24,8 +24,8 @@ constexpr SmallModel kModels[] = {SmallModel::llama, SmallModel::moe, SmallModel
                                   SmallModel::tied_gpt2};
 
 // All candidates of a small job that validate() accepts.
-std::vector<Candidate> candidates_of(const Job& job) {
-  const SearchSpace space = search_space(job, {});
+std::vector<Candidate> candidates_of(const Job& job, const Fixed& fixed = {}) {
+  const SearchSpace space = search_space(job, fixed);
   std::vector<Candidate> result;
   for (const MeshPoint& point : space.meshes) {
     for (int64_t micro_batch : point.micro_batches) {
@@ -34,8 +34,10 @@ std::vector<Candidate> candidates_of(const Job& job) {
         // The search does not try ZeRO 2 and 3; --fix may ask for them.
         for (int zero_stage : {0, 1, 2, 3}) {
           for (ScheduleKind schedule : space.schedules) {
-            result.push_back({point.mesh, point.sequence_parallel, micro_batch, recompute,
-                              zero_stage, schedule});
+            Candidate c{point.mesh, point.sequence_parallel, micro_batch, recompute, zero_stage,
+                        schedule};
+            c.cp_kind = point.cp_kind;
+            result.push_back(c);
           }
         }
       }
@@ -46,7 +48,15 @@ std::vector<Candidate> candidates_of(const Job& job) {
 
 std::string name_of(const Candidate& c) {
   return concat(to_string(c.mesh), " micro_batch=", c.micro_batch, " zero=", c.zero_stage, " ",
-                to_string(c.schedule), " ", to_string(c.recompute));
+                to_string(c.schedule), " ", to_string(c.recompute), " ", to_string(c.cp_kind));
+}
+
+// Every candidate without context parallelism, and those of both kinds with two ranks a sequence.
+std::vector<Candidate> candidates_with_cp(const Job& job) {
+  std::vector<Candidate> all = candidates_of(job);
+  const std::vector<Candidate> split = candidates_of(job, parse_fixed("cp=2"));
+  all.insert(all.end(), split.begin(), split.end());
+  return all;
 }
 
 TEST(Compute, RooflineByHand) {
@@ -70,8 +80,8 @@ TEST(Memory, EqualsTheLedger) {
     const Job job = small_job(model, 8, 16);
     LayerCostCache cache(job);
     int64_t compared = 0;
-    for (const Candidate& c : candidates_of(job)) {
-      if (++compared % 13 != 0) continue;  // a sample: thousands of ledgers take their time
+    for (const Candidate& c : candidates_with_cp(job)) {
+      if (++compared % 29 != 0) continue;  // a sample: thousands of ledgers take their time
       const Plan plan = to_plan(job, c);
       const std::vector<StageLayers> stages = stage_layers(job.model, c.mesh.pp);
       for (int64_t stage = 0; stage < c.mesh.pp; ++stage) {
@@ -104,7 +114,7 @@ TEST(Memory, EqualsTheLedgerOfEverySchedule) {
     const Job job = small_job(model, 4, 12);
     LayerCostCache cache(job);
     for (const auto& [schedule, virtual_stages] : kSchedules) {
-      for (Recompute recompute : {Recompute::none, Recompute::full}) {
+      for (Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
         Candidate c;
         c.mesh.pp = 2;
         c.mesh.dp = 2;
@@ -189,7 +199,7 @@ TEST(StageTime, StepPassEqualsStepWork) {
   for (SmallModel model : kModels) {
     const Job job = small_job(model, 8, 8);
     LayerCostCache cache(job);
-    for (const Candidate& c : candidates_of(job)) {
+    for (const Candidate& c : candidates_with_cp(job)) {
       if (c.micro_batch > 1 || c.schedule == ScheduleKind::gpipe) continue;
       const std::vector<StageLayers> stages = stage_layers(job.model, c.mesh.pp);
       const Plan plan = to_plan(job, c);
@@ -211,11 +221,31 @@ TEST(StageTime, StepPassEqualsStepWork) {
   }
 }
 
+// Products, and messages that nothing hides: those of a ring travel while attention works on all
+// blocks of keys but the last.
+double forward_seconds(const Job& job, const Mesh& mesh, const LayerWork& work) {
+  double seconds = compute_seconds(work.forward, job.cluster.accelerator, job.precision),
+         ring_s = 0;
+  for (const CollectiveWork& collective : work.forward.collectives) {
+    if (collective.kind == CollectiveKind::recv) continue;
+    const double s = collective_seconds(
+        collective.kind, collective.bytes,
+        place(mesh, collective.axis, job.model.num_kv_heads, job.cluster), job.cluster);
+    (collective.kind == CollectiveKind::send ? ring_s : seconds) += s;
+  }
+  for (const OpWork& op : work.forward.ops) {
+    if (op.kind != OpKind::attention) continue;
+    const double share = 1 - 1 / static_cast<double>(mesh.cp);
+    ring_s -= share * op_seconds(op, job.cluster.accelerator, job.precision);
+  }
+  return seconds + std::max(0.0, ring_s);
+}
+
 TEST(StageTime, LayersCostWhatStageWorkSays) {
   for (SmallModel model : kModels) {
     const Job job = small_job(model, 8, 8);
     LayerCostCache cache(job);
-    for (const Candidate& c : candidates_of(job)) {
+    for (const Candidate& c : candidates_with_cp(job)) {
       if (c.zero_stage > 0 || c.schedule == ScheduleKind::gpipe) continue;
       const std::vector<StageTime> times =
           stage_times(job, c, stage_layers(job.model, c.mesh.pp), cache.elements(c), cache.costs(c),
@@ -224,12 +254,7 @@ TEST(StageTime, LayersCostWhatStageWorkSays) {
       for (int64_t stage = 0; stage < c.mesh.pp; ++stage) {
         double forward_s = 0;
         for (const LayerWork& work : stage_work(plan, stage)) {
-          forward_s += compute_seconds(work.forward, job.cluster.accelerator, job.precision);
-          for (const CollectiveWork& collective : work.forward.collectives) {
-            forward_s += collective_seconds(
-                collective.kind, collective.bytes,
-                place(c.mesh, collective.axis, job.model.num_kv_heads, job.cluster), job.cluster);
-          }
+          forward_s += forward_seconds(job, c.mesh, work);
         }
         EXPECT_NEAR(times[static_cast<size_t>(stage)].durations.forward_s, forward_s,
                     1e-9 * forward_s)
@@ -244,7 +269,7 @@ TEST(StageTime, TheBoundIsBelowEverySimulation) {
     const Job job = small_job(model, 12, 24);
     LayerCostCache cache(job);
     double tightest = 0;
-    for (const Candidate& c : candidates_of(job)) {
+    for (const Candidate& c : candidates_with_cp(job)) {
       const std::vector<StageTime> times =
           stage_times(job, c, stage_layers(job.model, c.mesh.pp), cache.elements(c), cache.costs(c),
                       place_all(c.mesh, job));
@@ -257,6 +282,25 @@ TEST(StageTime, TheBoundIsBelowEverySimulation) {
     }
     EXPECT_GT(tightest, 0.999);
   }
+}
+
+// A ring over slow links costs more the slower they are, and nothing while attention hides it.
+TEST(StageTime, AttentionHidesTheRing) {
+  Job job = small_job(SmallModel::llama, 2, 2);
+  job.seq_len = 16384;
+  Candidate c;
+  c.mesh.cp = 2;
+  const auto communication_s = [&](double bytes_per_s) {
+    for (LinkTier& tier : job.cluster.tiers) tier.bytes_per_s = bytes_per_s;
+    LayerCostCache cache(job);
+    return stage_times(job, c, stage_layers(job.model, 1), cache.elements(c), cache.costs(c),
+                       place_all(c.mesh, job))[0]
+        .communication_s;
+  };
+  EXPECT_EQ(communication_s(1e12), 0);
+  EXPECT_GT(communication_s(1e6), 1.9 * communication_s(2e6));
+  c.cp_kind = ContextParallel::ulysses;
+  EXPECT_GT(communication_s(1e12), 0);
 }
 
 TEST(Evaluate, FasterMachinesAreNeverSlower) {

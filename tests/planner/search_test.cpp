@@ -21,7 +21,7 @@ namespace {
 std::string key_of(const Plan& plan) {
   return concat(to_string(plan.mesh), " ", plan.micro_batch, " ", plan.zero_stage, " ",
                 to_string(plan.schedule), " ", to_string(plan.recompute.front()), " ",
-                plan.sequence_parallel);
+                plan.sequence_parallel, " ", to_string(plan.cp_kind));
 }
 
 struct BruteForce {
@@ -30,16 +30,19 @@ struct BruteForce {
 };
 
 // Candidates on one mesh: every micro-batch, ZeRO stage, schedule and recomputation.
-void try_mesh(const Job& job, const Mesh& mesh, LayerCostCache& cache, BruteForce& result) {
+void try_mesh(const Job& job, const Mesh& mesh, ContextParallel cp_kind, LayerCostCache& cache,
+              BruteForce& result) {
+  constexpr Recompute kRecomputes[] = {Recompute::none, Recompute::selective, Recompute::full};
   for (int64_t micro_batch = 1; micro_batch <= job.global_batch; ++micro_batch) {
-    for (int rest = 0; rest < 8; ++rest) {
+    for (int rest = 0; rest < 12; ++rest) {
       Candidate c;
       c.mesh = mesh;
+      c.cp_kind = cp_kind;
       c.sequence_parallel = mesh.tp > 1;
       c.micro_batch = micro_batch;
       c.zero_stage = rest % 2;
       c.schedule = rest / 2 % 2 == 0 ? ScheduleKind::one_f_one_b : ScheduleKind::gpipe;
-      c.recompute = rest / 4 == 0 ? Recompute::none : Recompute::full;
+      c.recompute = kRecomputes[rest / 4];
       if (mesh.pp == 1 && c.schedule == ScheduleKind::gpipe) continue;
       try {
         Verdict verdict = evaluate(job, c, cache);
@@ -52,10 +55,9 @@ void try_mesh(const Job& job, const Mesh& mesh, LayerCostCache& cache, BruteForc
 }
 
 // Every combination of every number, asked one by one: validate() says what divides.
-BruteForce brute_force(const Job& job) {
-  BruteForce result;
-  LayerCostCache cache(job);
-  const int64_t devices = job.num_devices();
+void try_meshes(const Job& job, int64_t cp, ContextParallel cp_kind, LayerCostCache& cache,
+                BruteForce& result) {
+  const int64_t devices = job.num_devices() / cp;
   const int64_t most_experts = std::max<int64_t>(1, job.model.moe.num_experts);
   for (int64_t tp = 1; tp <= devices; ++tp) {
     for (int64_t pp = 1; pp * tp <= devices; ++pp) {
@@ -65,9 +67,22 @@ BruteForce brute_force(const Job& job) {
           if (tp % etp != 0) continue;
           Mesh mesh;
           mesh.tp = tp, mesh.pp = pp, mesh.dp = devices / tp / pp, mesh.ep = ep, mesh.etp = etp;
-          try_mesh(job, mesh, cache, result);
+          mesh.cp = cp;
+          try_mesh(job, mesh, cp_kind, cache, result);
         }
       }
+    }
+  }
+}
+
+BruteForce brute_force(const Job& job) {
+  BruteForce result;
+  LayerCostCache cache(job);
+  for (int64_t cp = 1; cp <= job.num_devices(); ++cp) {
+    if (job.num_devices() % cp != 0) continue;
+    if (cp > 1 && job.seq_len < cp * kFewestTokensOfPart) continue;
+    for (ContextParallel kind : {ContextParallel::ring, ContextParallel::ulysses}) {
+      if (cp > 1 || kind == ContextParallel::ring) try_meshes(job, cp, kind, cache, result);
     }
   }
   std::stable_sort(
@@ -79,15 +94,18 @@ BruteForce brute_force(const Job& job) {
 TEST(Search, FindsWhatBruteForceFinds) {
   const struct {
     SmallModel model;
-    int64_t devices, batch, usable_bytes;
-  } kCases[] = {{SmallModel::llama, 12, 24, int64_t{1} << 40},
-                {SmallModel::llama, 8, 16, 5'000'000},
-                {SmallModel::moe, 8, 16, int64_t{1} << 40},
-                {SmallModel::moe, 8, 8, 9'000'000},
-                {SmallModel::mixed_moe, 6, 12, int64_t{1} << 40},
-                {SmallModel::tied_gpt2, 10, 20, int64_t{1} << 40}};
+    int64_t devices, batch, usable_bytes, seq_len;
+  } kCases[] = {{SmallModel::llama, 12, 24, int64_t{1} << 40, 64},
+                {SmallModel::llama, 8, 16, 5'000'000, 64},
+                {SmallModel::llama, 8, 2, 80'000'000, 32768},  // cp of 1, 2 and 4
+                {SmallModel::moe, 8, 16, int64_t{1} << 40, 64},
+                {SmallModel::moe, 8, 8, 9'000'000, 64},
+                {SmallModel::moe, 8, 4, int64_t{1} << 40, 16384},
+                {SmallModel::mixed_moe, 6, 12, int64_t{1} << 40, 64},
+                {SmallModel::tied_gpt2, 10, 20, int64_t{1} << 40, 64}};
   for (const auto& test : kCases) {
-    const Job job = small_job(test.model, test.devices, test.batch, test.usable_bytes);
+    Job job = small_job(test.model, test.devices, test.batch, test.usable_bytes);
+    job.seq_len = test.seq_len;
     const BruteForce expected = brute_force(job);
     ASSERT_FALSE(expected.feasible.empty());
     const SearchResult found = search(job, {}, 10, 1);
@@ -196,7 +214,10 @@ TEST(Fixed, MistakesAreNamed) {
       {"zero=1,zero_stage=0", "given twice", &dense},
       {"zero=4", "valid: 0, 1, 2, 3", &dense},
       {"zero=7", "zero=7", &dense},
-      {"cp=2", "not supported yet", &dense},
+      {"cp=3", "does not divide the number of devices", &dense},
+      {"cp=two", "cp=two", &dense},
+      {"cp=8,cp_kind=ulysses", "key/value heads", &dense},
+      {"cp=2,cp_kind=star", "valid: ring, ulysses", &dense},
       {"etp=2", "etp=2, but", &dense},
       {"etp=7", "etp=7 does not divide", &moe},
       {"schedule=1f1b,virtual_stages=2", "valid: 1, or schedule=interleaved", &dense},
@@ -204,7 +225,6 @@ TEST(Fixed, MistakesAreNamed) {
       {"virtual_stages=99", "99", &dense},
       {"schedule=dualpipe-v", "not supported yet", &dense},
       {"schedule=fifo", "fifo", &dense},
-      {"recompute=selective", "not supported yet", &dense},
       {"recompute=half", "half", &dense},
       {"sequence_parallel=yes", "sequence_parallel", &dense},
       {"micro_batch=5", "16", &dense},
@@ -219,6 +239,42 @@ TEST(Fixed, MistakesAreNamed) {
     EXPECT_NE(message.find(expected), std::string::npos) << fix << ": " << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
+}
+
+// A batch of one long sequence leaves nothing to dp: cp is found without being asked for.
+TEST(Search, SplitsLongSequences) {
+  Job job = small_job(SmallModel::llama, 8, 1);
+  job.seq_len = 32768;
+  const SearchResult found = search(job, {}, 1, 1);
+  ASSERT_EQ(found.plans.size(), 1u);
+  EXPECT_GT(found.plans.front().mesh.cp, 1);
+  EXPECT_NE(plan_table(found.plans).find(" cp "), std::string::npos);
+  job.seq_len = 2 * kFewestTokensOfPart - 4;
+  EXPECT_EQ(search(job, {}, 1, 1).plans.at(0).mesh.cp, 1);
+}
+
+TEST(Fixed, ContextParallelism) {
+  const Job job = small_job(SmallModel::llama, 4, 16);
+  const auto best = [&](const std::string& fix) {
+    return search(job, parse_fixed("tp=1,pp=1,micro_batch=1,zero=0," + fix), 1, 1).plans.at(0);
+  };
+  const Plan ring = best("cp=2,recompute=none");
+  EXPECT_EQ(ring.mesh.cp, 2);
+  EXPECT_EQ(ring.mesh.dp, 2);
+  EXPECT_EQ(ring.cp_kind, ContextParallel::ring);
+  EXPECT_EQ(best("cp=2,cp_kind=ulysses,recompute=none").cp_kind, ContextParallel::ulysses);
+  const auto activations = [](const Plan& plan) {
+    return plan.predicted.memory_bytes[static_cast<size_t>(MemoryCategory::activations)];
+  };
+  const Plan selective = best("cp=2,recompute=selective"), whole = best("cp=1,recompute=none");
+  EXPECT_EQ(selective.recompute.front(), Recompute::selective);
+  EXPECT_LT(activations(selective), activations(ring));
+  EXPECT_EQ(2 * activations(ring), activations(whole));  // half of each sequence
+  EXPECT_NE(plan_table({ring, whole}).find("2 ring"), std::string::npos);
+  EXPECT_EQ(plan_table({whole}).find("cp"), std::string::npos);
+  const Plan read = parse_plan(to_json(ring), "plan.json");
+  EXPECT_EQ(read.mesh.cp, 2);
+  EXPECT_EQ(read.cp_kind, ContextParallel::ring);
 }
 
 // Schedules that the search does not try are costed when they are asked for.
