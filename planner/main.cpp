@@ -11,6 +11,7 @@
 #include "planner/report/plan_report.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/trace.h"
+#include "planner/serve/serve_report.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/schedule.h"
@@ -52,7 +53,17 @@ void write_files(const PlanOptions& options, const Job& job, const SearchResult&
   }
 }
 
+int serve(const PlanOptions& options) {
+  std::vector<std::string> warnings;
+  const ServeJob job = make_serve_job(options, warnings);
+  for (const std::string& warning : warnings) std::cerr << "warning: " << warning << "\n";
+  const ServeResult result = search_serve(job, options.top);
+  std::cout << (options.json ? serve_json(job, result) : serve_text(job, result));
+  return result.plans.empty() ? kExitNoPlan : kExitDone;
+}
+
 int run(const PlanOptions& options) {
+  if (options.task == "serve") return serve(options);
   const Request request = make_request(options);
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)

@@ -63,7 +63,8 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
       "divide it");
   add("tokens", po::value(&o.tokens)->value_name("TOTAL")->notifier(positive("tokens")),
       "tokens of the whole run, as 1.4e12: predicts days, money, energy and carbon");
-  add("task", word(o.task, "pretrain|lora")->default_value(o.task), "train all, or adapters only");
+  add("task", word(o.task, "pretrain|lora|serve")->default_value(o.task),
+      "train all, adapters only, or serve: generate tokens");
   add("lora-rank", count(o.lora_rank, "lora-rank", "R"),
       "rank of the adapters; default with lora: 16");
   add("lora-alpha", po::value(&o.lora_alpha)->value_name("A")->notifier(positive("lora-alpha")),
@@ -75,6 +76,25 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
       "bf16 keeps fp32 master weights");
   add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of the run");
   all.add(job);
+}
+
+void add_serve_options(po::options_description& all, PlanOptions& o) {
+  po::options_description serve("Serving (--task serve)", kHelpColumns, kHelpColumns / 2);
+  auto add = serve.add_options();
+  add("users", count(o.users, "users"),
+      "sequences that a replica generates at once; default: what is cheapest");
+  add("context", count(o.context, "context", "T", kMostTokens),
+      "tokens of a sequence that are in the cache; default: the model's positions, at most 2048");
+  add("prompt", count(o.prompt, "prompt", "T", kMostTokens),
+      "tokens of a prompt, for the time to the first token; default: a quarter of the context");
+  add("tokens-per-user",
+      po::value(&o.tokens_per_user)->value_name("RATE")->notifier(positive("tokens-per-user")),
+      "tokens per second that every user must get; default: any rate");
+  add("weights", word(o.weights, "bf16|fp8|int8|int4")->default_value(o.weights),
+      "how weights are stored (also fp16, fp32)");
+  add("cache", word(o.cache, "bf16|fp8|int8|int4")->default_value(o.cache),
+      "how keys and values are stored");
+  all.add(serve);
 }
 
 void add_search_options(po::options_description& all, PlanOptions& o) {
@@ -137,6 +157,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   po::options_description all("argosy-plan: how to train a model on a cluster", kHelpColumns,
                               kHelpColumns / 2);
   add_job_options(all, line.options);
+  add_serve_options(all, line.options);
   add_search_options(all, line.options);
   add_output_options(all, line.options);
   std::string config;

@@ -10,6 +10,7 @@
 
 #include "planner/cost/fixed.h"
 #include "planner/cost/job.h"
+#include "planner/serve/serve.h"
 
 namespace argosy {
 
@@ -23,6 +24,10 @@ struct PlanOptions {
   std::string lora_targets = "all-linear";
   std::string optimizer = "adamw", precision = "bf16", objective = "time";
   std::string fix;
+  // --task serve
+  int64_t users = 0, context = 0, prompt = 0;  // 0: default
+  double tokens_per_user = 0;
+  std::string weights = "bf16", cache = "bf16";
   int64_t top = 5, threads = 0;
   uint64_t seed = 1234;
   std::string out, report, trace, schedule_csv;
@@ -44,7 +49,13 @@ struct Request {
   std::vector<std::string> warnings;
 };
 
+// The cluster with the devices to use; warnings are added.
+ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings);
+
 // Reads the files and fills the defaults. Throws ConfigError.
 Request make_request(const PlanOptions& options);
+
+// The same for --task serve.
+ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings);
 
 }  // namespace argosy

@@ -2,9 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // From options to a job: files are read, defaults filled, contradictions refused.
-#include <filesystem>
-#include <system_error>
-
+#include "planner/config_files.h"
 #include "planner/cost/compute.h"
 #include "planner/options.h"
 #include "planner/spec/check.h"
@@ -14,37 +12,8 @@ namespace argosy {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr int64_t kDefaultLoraRank = 16;
 constexpr double kDefaultAlphaPerRank = 2.0;
-
-// Folders that hold configs/: the source tree that the program was built in, <build>/bin/../.., and
-// for builds elsewhere the one it was configured from.
-std::vector<fs::path> config_roots() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  std::vector<fs::path> roots;
-  if (!error) roots.push_back(program.parent_path().parent_path().parent_path());
-  roots.emplace_back(ARGOSY_SOURCE_DIR);
-  return roots;
-}
-
-// A path as given, else relative to the program, else a name in configs/<folder>.
-fs::path find_config(const char* option, const std::string& given, const char* folder) {
-  if (given.empty()) throw ConfigError(concat("--", option, " is missing; valid: a path"));
-  std::vector<fs::path> places = {given};
-  for (const fs::path& root : config_roots()) {
-    const fs::path named = root / "configs" / folder;
-    places.insert(places.end(), {root / given, named / given, named / (given + ".json")});
-  }
-  for (const fs::path& path : places) {
-    std::error_code error;
-    if (fs::exists(path, error)) return path;
-  }
-  throw ConfigError(concat("--", option, ": there is no file '", given,
-                           "', neither as given nor by that name in configs/", folder));
-}
 
 Objective objective_from_string(const std::string& text) {
   if (text == "time") return Objective::time;
@@ -74,6 +43,17 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
   return lora;
 }
 
+void require_precision(const Job& job) {
+  if (job.precision == Precision::fp8) {
+    throw ConfigError("--precision: fp8 is not supported yet; valid: fp64, fp32, bf16");
+  }
+  if (job.cluster.accelerator.peak_flops_per_s(job.precision) > 0) return;
+  throw ConfigError(concat("--precision: ", job.cluster.accelerator.name, " has no ",
+                           to_string(job.precision), "_flops_per_s; valid: those that have one"));
+}
+
+}  // namespace
+
 ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings) {
   ClusterReading reading = read_cluster(find_config("cluster", options.cluster, "clusters"));
   warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
@@ -90,17 +70,6 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
   }
   return with_devices(cluster, devices);
 }
-
-void require_precision(const Job& job) {
-  if (job.precision == Precision::fp8) {
-    throw ConfigError("--precision: fp8 is not supported yet; valid: fp64, fp32, bf16");
-  }
-  if (job.cluster.accelerator.peak_flops_per_s(job.precision) > 0) return;
-  throw ConfigError(concat("--precision: ", job.cluster.accelerator.name, " has no ",
-                           to_string(job.precision), "_flops_per_s; valid: those that have one"));
-}
-
-}  // namespace
 
 Request make_request(const PlanOptions& options) {
   Request request;

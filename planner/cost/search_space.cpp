@@ -20,17 +20,6 @@ bool has_dense_layer(const ModelSpec& model) {
   return std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end();
 }
 
-// The rules of validate(), as cheap values: thousands of meshes break them.
-std::string tp_reason(const ModelSpec& model, int64_t tp) {
-  const int64_t kv = model.num_kv_heads;
-  if (model.num_heads % tp != 0) return "tp does not divide the attention heads";
-  if (kv % tp != 0 && tp % kv != 0) return "tp and the key/value heads do not divide";
-  if (tp > model.vocab_size) return "tp exceeds the vocabulary";
-  if (has_dense_layer(model) && model.ffn_size % tp != 0) return "tp does not divide the FFN";
-  if (model.moe.shared_ffn_size % tp != 0) return "tp does not divide the shared expert";
-  return "";
-}
-
 std::string cp_reason(const Job& job, const MeshPoint& point) {
   const int64_t cp = point.mesh.cp, window = job.model.sliding_window;
   if (cp == 1) return "";
@@ -135,6 +124,17 @@ void add_meshes(const Job& job, const Fixed& fixed, int64_t cp, ContextParallel 
 }
 
 }  // namespace
+
+// The rules of validate(), as cheap values: thousands of meshes break them.
+std::string tp_reason(const ModelSpec& model, int64_t tp) {
+  const int64_t kv = model.num_kv_heads;
+  if (model.num_heads % tp != 0) return "tp does not divide the attention heads";
+  if (kv % tp != 0 && tp % kv != 0) return "tp and the key/value heads do not divide";
+  if (tp > model.vocab_size) return "tp exceeds the vocabulary";
+  if (has_dense_layer(model) && model.ffn_size % tp != 0) return "tp does not divide the FFN";
+  if (model.moe.shared_ffn_size % tp != 0) return "tp does not divide the shared expert";
+  return "";
+}
 
 int64_t SearchSpace::num_points() const {
   int64_t micro_batches = 0;

@@ -46,6 +46,9 @@ struct SearchSpace {
 
 SearchSpace search_space(const Job& job, const Fixed& fixed);
 
+// Why tensor parallelism of this degree cannot cut the model; empty: it can.
+std::string tp_reason(const ModelSpec& model, int64_t tp);
+
 // Why a micro-batch cannot run on an otherwise good mesh; empty: it can.
 std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t micro_batch);
 

@@ -212,11 +212,12 @@ TEST(PlanCli, HelpNamesEveryOption) {
   const Result result = plan("--help");
   EXPECT_EQ(result.exit_code, 0);
   for (const char* option :
-       {"--model",     "--cluster",   "--devices",   "--seq-len",     "--global-batch",
-        "--tokens",    "--task",      "--lora-rank", "--lora-alpha",  "--lora-targets",
-        "--optimizer", "--precision", "--objective", "--fix",         "--top",
-        "--out",       "--json",      "--explain",   "--report",      "--trace",
-        "--threads",   "--seed",      "--config",    "--schedule-csv"}) {
+       {"--model",     "--cluster",   "--devices",   "--seq-len",    "--global-batch",
+        "--tokens",    "--task",      "--lora-rank", "--lora-alpha", "--lora-targets",
+        "--optimizer", "--precision", "--objective", "--fix",        "--top",
+        "--out",       "--json",      "--explain",   "--report",     "--trace",
+        "--threads",   "--users",     "--context",   "--prompt",     "--tokens-per-user",
+        "--weights",   "--cache",     "--seed",      "--config",     "--schedule-csv"}) {
     EXPECT_NE(result.out.find(option), std::string::npos) << option;
   }
 }

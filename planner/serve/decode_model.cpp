@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/serve/decode_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace argosy {
+
+namespace {
+
+// Kernels of a layer that multiply with weights, in their order.
+enum class Kernel { qkv, o, router, up, down, expert_up, expert_down, none };
+
+Kernel kernel_of(TensorRole role) {
+  switch (role) {
+    case TensorRole::q:
+    case TensorRole::k:
+    case TensorRole::v:
+      return Kernel::qkv;
+    case TensorRole::o:
+      return Kernel::o;
+    case TensorRole::router:
+    case TensorRole::shared_expert_gate:
+      return Kernel::router;
+    case TensorRole::gate:
+    case TensorRole::up:
+    case TensorRole::shared_gate_proj:
+    case TensorRole::shared_up_proj:
+      return Kernel::up;
+    case TensorRole::down:
+    case TensorRole::shared_down_proj:
+      return Kernel::down;
+    case TensorRole::expert_gate:
+    case TensorRole::expert_up:
+      return Kernel::expert_up;
+    case TensorRole::expert_down:
+      return Kernel::expert_down;
+    default:
+      return Kernel::none;
+  }
+}
+
+void add(const TensorSpec& tensor, const ModelSpec& model, WeightProduct& product) {
+  const double size = static_cast<double>(tensor.size());
+  if (tensor.shard == Shard::replicated) {
+    product.replicated_elements += size;
+  } else if (tensor.shard == Shard::kv_rows) {
+    product.kv_elements += size;
+  } else {
+    product.split_elements += size;
+  }
+  if (tensor.is_expert()) {
+    product.share_per_token =
+        static_cast<double>(model.moe.top_k) / static_cast<double>(model.moe.num_experts);
+  }
+}
+
+// Two norms, RoPE, the cache's append, the activation; a mixture also sorts and combines rows.
+int64_t small_ops(bool is_moe) {
+  return is_moe ? 8 : 5;
+}
+
+DecodeLayer decode_layer(const std::vector<TensorSpec>& tensors, const ModelSpec& model,
+                         int64_t layer) {
+  std::map<Kernel, WeightProduct> products;
+  for (const TensorSpec& tensor : tensors) {
+    const Kernel kernel = kernel_of(tensor.role);
+    if (tensor.layer == layer && kernel != Kernel::none) add(tensor, model, products[kernel]);
+  }
+  DecodeLayer result;
+  for (const auto& [kernel, product] : products) result.products.push_back(product);
+  result.num_small_ops = small_ops(model.layer_is_moe[static_cast<size_t>(layer)]);
+  return result;
+}
+
+}  // namespace
+
+DecodeModel decode_model(const ModelSpec& model) {
+  const std::vector<TensorSpec> tensors = model_tensors(model);
+  DecodeModel decode;
+  decode.parameters = static_cast<double>(count_parameters(model).total);
+  decode.kv_elements_per_layer = 2 * model.num_kv_heads * model.head_dim;
+  decode.is_table_the_head = model.tied_head;
+  for (const TensorSpec& tensor : tensors) {
+    const bool is_table = tensor.role == TensorRole::embedding;
+    if (is_table || tensor.role == TensorRole::position_embedding) {
+      decode.table_parameters += static_cast<double>(tensor.size());
+    }
+    if (tensor.role == TensorRole::head || (is_table && model.tied_head)) {
+      decode.head.split_elements += static_cast<double>(tensor.size());
+    }
+  }
+  for (const bool is_moe : {false, true}) {
+    const auto& kinds = model.layer_is_moe;
+    const auto first = std::find(kinds.begin(), kinds.end(), is_moe);
+    if (first == kinds.end()) continue;
+    DecodeLayer layer = decode_layer(tensors, model, first - kinds.begin());
+    layer.count = std::count(kinds.begin(), kinds.end(), is_moe);
+    decode.layers.push_back(std::move(layer));
+  }
+  return decode;
+}
+
+double used_share(const WeightProduct& product, double tokens) {
+  return 1 - std::pow(1 - product.share_per_token, tokens);
+}
+
+int64_t kv_elements_per_token(const ModelSpec& model) {
+  return decode_model(model).kv_elements_per_layer * model.num_layers;
+}
+
+ModelSpec resized(const ModelSpec& model, double parameters, int64_t head_multiple) {
+  const double total = static_cast<double>(count_parameters(model).total);
+  const double scale = std::cbrt(parameters / total);
+  const auto rounded = [&](int64_t value, double factor, int64_t multiple) {
+    const double units = static_cast<double>(value) * factor / static_cast<double>(multiple);
+    return std::max<int64_t>(1, std::llround(units)) * multiple;
+  };
+  ModelSpec small = model;
+  small.num_heads = rounded(model.num_heads, scale, head_multiple);
+  const double width = static_cast<double>(small.num_heads) / static_cast<double>(model.num_heads);
+  const bool is_grouped = model.num_kv_heads < model.num_heads;
+  if (!is_grouped) small.num_kv_heads = small.num_heads;
+  small.hidden_size = rounded(model.hidden_size, width, head_multiple);
+  small.ffn_size = rounded(model.ffn_size, width, head_multiple);
+  if (model.has_moe()) {
+    small.moe.ffn_size = rounded(model.moe.ffn_size, width, head_multiple);
+    if (model.moe.shared_ffn_size > 0) {
+      small.moe.shared_ffn_size = rounded(model.moe.shared_ffn_size, width, head_multiple);
+    }
+  }
+  const double here = static_cast<double>(count_parameters(small).total);
+  const double per_layer = here / static_cast<double>(model.num_layers);  // tables are small
+  small.num_layers = std::max<int64_t>(1, std::llround(parameters / per_layer));
+  small.layer_is_moe.clear();
+  for (int64_t i = 0; i < small.num_layers; ++i) {
+    const int64_t source = i * model.num_layers / small.num_layers;
+    small.layer_is_moe.push_back(model.layer_is_moe[static_cast<size_t>(source)]);
+  }
+  return small;
+}
+
+}  // namespace argosy

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/serve/serve_report.h"
+
+#include <cmath>
+
+#include "planner/report/text_table.h"
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr size_t kColumns = 100;
+
+// Bytes of a whole deployment in decimal units, as data sheets have them.
+std::string decimal_bytes(double bytes) {
+  if (bytes >= 1e12) return format_fixed(bytes / 1e12, 2) + " TB";
+  if (bytes >= 1e9) return format_fixed(bytes / 1e9, 1) + " GB";
+  return format_fixed(bytes / 1e6, 1) + " MB";
+}
+
+std::string heading(const ServeJob& job) {
+  const double parameters = static_cast<double>(count_parameters(job.model).total);
+  const std::string rate =
+      job.tokens_per_s_per_user > 0
+          ? concat(", ", format_fixed(job.tokens_per_s_per_user, 1), " tokens/s per user asked")
+          : "";
+  return wrap(concat(job.model.name, ": ", format_count(parameters), " parameters | ",
+                     job.cluster.name, ": ", format_grouped(job.cluster.num_devices), " x ",
+                     job.cluster.accelerator.name),
+              kColumns, "    ") +
+         wrap(concat("serve, weights ", job.weights.name, ", cache ", job.cache.name, ", ",
+                     format_grouped(job.context_tokens), " tokens of context, prompts of ",
+                     format_grouped(job.prompt_tokens), rate),
+              kColumns, "    ");
+}
+
+std::string facts(const ServeJob& job, const ServeResult& r) {
+  std::string text = wrap(
+      concat("weights ", decimal_bytes(r.weight_bytes), " = ",
+             format_grouped(r.devices_for_weights), " devices' memory (",
+             format_grouped(r.devices_for_streamed_weights),
+             " with the token table on the host); cache ", format_count(r.cache_bytes_per_token),
+             "B a token, ", decimal_bytes(r.cache_bytes), " for ",
+             format_grouped(std::max<int64_t>(1, job.users)), " users (multi-query: ",
+             decimal_bytes(r.multi_query_cache_bytes), "); smallest replica: ",
+             r.devices_needed > 0 ? format_grouped(r.devices_needed) + " devices" : "none"),
+      kColumns, "    ");
+  text += wrap(
+      concat("bandwidth limit: ", format_grouped(job.cluster.num_devices),
+             " devices stream what one user's token reads ",
+             format_fixed(r.bandwidth_tokens_per_s, 1), " times a second at most",
+             r.is_beyond_bandwidth ? concat("; the ", format_fixed(job.tokens_per_s_per_user, 1),
+                                            " asked for are infeasible whatever the split")
+                                   : ""),
+      kColumns, "    ");
+  if (r.largest_parameters > 0) {
+    text += concat("largest model of this shape that fits and reaches ",
+                   format_fixed(job.tokens_per_s_per_user, 1),
+                   " tokens/s per user: ", format_count(r.largest_parameters), " parameters\n");
+  }
+  return text;
+}
+
+std::string plan_rows(const ServeResult& result) {
+  TextTable table;
+  table.header = {"#",          "tp",        "pp",        "replicas", "users", "token",
+                  "tok/s/user", "tok/s/dev", "1st token", "weights",  "cache", "USD/M tok"};
+  table.align.assign(table.header.size(), Align::right);
+  for (size_t i = 0; i < result.plans.size(); ++i) {
+    const ServePlan& p = result.plans[i];
+    table.rows.push_back({std::to_string(i + 1), std::to_string(p.tp), std::to_string(p.pp),
+                          format_grouped(p.replicas), std::to_string(p.users),
+                          format_seconds(p.token_s), format_fixed(p.tokens_per_s_per_user, 1),
+                          format_fixed(p.tokens_per_s_per_device, 1),
+                          format_seconds(p.first_token_s), format_bytes(p.weight_bytes),
+                          format_bytes(p.cache_bytes), format_fixed(p.usd_per_million_tokens, 2)});
+  }
+  return to_text(table);
+}
+
+std::string nearest_text(const ServePlan& p) {
+  return concat("tp=", p.tp, " pp=", p.pp, " users=", p.users, ": ", p.shortage);
+}
+
+Json plan_json(const ServePlan& p) {
+  return {{"tp", p.tp},
+          {"pp", p.pp},
+          {"replicas", p.replicas},
+          {"users", p.users},
+          {"token_s", p.token_s},
+          {"first_token_s", p.first_token_s},
+          {"tokens_per_s_per_user", p.tokens_per_s_per_user},
+          {"tokens_per_s_per_device", p.tokens_per_s_per_device},
+          {"usd_per_million_tokens", p.usd_per_million_tokens},
+          {"weight_s", p.weight_s},
+          {"cache_s", p.cache_s},
+          {"communication_s", p.communication_s},
+          {"memory_bytes",
+           {{"peak", p.peak_bytes}, {"weights", p.weight_bytes}, {"cache", p.cache_bytes}}}};
+}
+
+}  // namespace
+
+std::string serve_text(const ServeJob& job, const ServeResult& result) {
+  std::string text = heading(job) + "\n";
+  if (result.plans.empty()) {
+    text +=
+        wrap("No split is feasible; nearest: " + nearest_text(result.nearest), kColumns, "    ");
+  } else {
+    const ServePlan& best = result.plans.front();
+    text += plan_rows(result) + "\n";
+    text += wrap(
+        concat("a token of plan 1: ", format_seconds(best.token_s), " = weights ",
+               format_seconds(best.weight_s), " + attention to the cache ",
+               format_seconds(best.cache_s), " + communication ",
+               format_seconds(best.communication_s), " + small ops ",
+               format_seconds(best.token_s - best.weight_s - best.cache_s - best.communication_s)),
+        kColumns, "    ");
+  }
+  text += facts(job, result);
+  return text + concat(format_grouped(result.candidates),
+                       " splits: ", format_grouped(result.num_too_large), " do not fit, ",
+                       format_grouped(result.num_too_slow), " are too slow\n");
+}
+
+std::string serve_json(const ServeJob& job, const ServeResult& result) {
+  Json json = {{"plans", Json::array()},
+               {"serve",
+                {{"parameters", count_parameters(job.model).total},
+                 {"weights", job.weights.name},
+                 {"weight_bytes", result.weight_bytes},
+                 {"devices_for_weights", result.devices_for_weights},
+                 {"devices_for_streamed_weights", result.devices_for_streamed_weights},
+                 {"devices_needed", result.devices_needed},
+                 {"cache", job.cache.name},
+                 {"cache_bytes_per_token", result.cache_bytes_per_token},
+                 {"cache_bytes", result.cache_bytes},
+                 {"multi_query_cache_bytes", result.multi_query_cache_bytes},
+                 {"context_tokens", job.context_tokens},
+                 {"prompt_tokens", job.prompt_tokens},
+                 {"asked_tokens_per_s_per_user", job.tokens_per_s_per_user},
+                 {"bandwidth_tokens_per_s", result.bandwidth_tokens_per_s},
+                 {"is_beyond_bandwidth", result.is_beyond_bandwidth},
+                 {"largest_parameters", result.largest_parameters}}},
+               {"search", {{"candidates", result.candidates}}},
+               {"rejected", Json::array()}};
+  for (const ServePlan& plan : result.plans) json["plans"].push_back(plan_json(plan));
+  const auto reject = [&](const char* reason, int64_t count) {
+    if (count == 0) return;
+    const bool is_nearest = result.nearest.shortage.starts_with(reason);
+    json["rejected"].push_back({{"reason", reason},
+                                {"count", count},
+                                {"nearest", is_nearest ? nearest_text(result.nearest) : ""}});
+  };
+  reject("out of memory", result.num_too_large);
+  reject("too slow", result.num_too_slow);
+  if (result.is_beyond_bandwidth) {
+    json["rejected"].push_back(
+        {{"reason", "bandwidth limit"},
+         {"count", result.candidates},
+         {"nearest", concat(format_fixed(result.bandwidth_tokens_per_s, 1),
+                            " tokens/s for one user at the peak of memory")}});
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace argosy

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// argosy-plan --task serve: public figures about inference, from the command line.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/planner/plan_program.h"
+
+namespace argosy {
+namespace {
+
+using Json = nlohmann::json;
+
+Json serve(const std::string& arguments, int exit_code = 0) {
+  const PlanOutput result = run_plan("--task serve --json " + arguments);
+  EXPECT_EQ(result.exit_code, exit_code) << result.err;
+  return Json::parse(result.out);
+}
+
+// 65.3e9 weights of 2 bytes (arXiv:2302.13971 table 2).
+TEST(ServeCases, WeightsOfLlama65b) {
+  const Json json = serve("--model llama-65b --cluster h200-8");
+  EXPECT_NEAR(json["serve"]["weight_bytes"].get<double>(), 130e9, 1.3e9);
+  EXPECT_FALSE(json["plans"].empty());
+}
+
+// 65e9 bytes over 230 MB of SRAM a card (GroqCard product brief) are 283 cards; the token table,
+// which nothing multiplies with, would take one more.
+TEST(ServeCases, Llama65bOnGroqCards) {
+  const Json facts = serve(
+      "--model llama-65b --cluster groq-lpu --weights int8 --cache int8 --users 1 "
+      "--context 512")["serve"];
+  EXPECT_EQ(facts["devices_for_streamed_weights"], 283);
+  EXPECT_EQ(facts["devices_for_weights"], 284);
+  EXPECT_GT(facts["devices_needed"], 283);  // whole layers on each, and the cache
+}
+
+// SemiAnalysis ("GPT-4 Architecture, Infrastructure, Training Dataset, Costs", July 2023): 8 H100
+// cannot stream a dense trillion at 33.3 tokens/s per user; about 300B parameters are what they
+// can.
+TEST(ServeCases, ATrillionOn8H100) {
+  const Json json =
+      serve("--model gpt-1t --cluster h100-8192 --devices 8 --tokens-per-user 33.3", 3);
+  EXPECT_TRUE(json["plans"].empty());
+  EXPECT_TRUE(json["serve"]["is_beyond_bandwidth"]);
+  EXPECT_LT(json["serve"]["bandwidth_tokens_per_s"], 33.3 / 2);
+  const double largest = json["serve"]["largest_parameters"];
+  std::printf("largest model at 33.3 tokens/s per user: %.0fB parameters\n", largest / 1e9);
+  EXPECT_NEAR(largest, 300e9, 45e9);
+  const PlanOutput text =
+      run_plan("--task serve --model gpt-1t --cluster h100-8192 --devices 8 --tokens-per-user 33");
+  EXPECT_EQ(text.exit_code, 3);
+  EXPECT_NE(text.out.find("infeasible"), std::string::npos);
+}
+
+// Pope et al. (arXiv:2211.05102, section 1): 3 TB for a multi-head model beyond 500B at batch 512
+// and 2,048 tokens, three times its weights; one key/value head leaves 1/48 of it.
+TEST(ServeCases, CacheOfAMultiHeadModel) {
+  const std::string rest = " --cluster h100-8192 --devices 64 --users 512 --context 2048";
+  const Json heads = serve("--model palm-540b-multihead" + rest)["serve"];
+  EXPECT_GT(heads["parameters"].get<double>(), 500e9);
+  EXPECT_NEAR(heads["cache_bytes"].get<double>(), 3e12, 0.1e12);
+  EXPECT_NEAR(heads["cache_bytes"].get<double>() / heads["weight_bytes"].get<double>(), 3, 0.25);
+  EXPECT_NEAR(heads["multi_query_cache_bytes"].get<double>(), 3.04e12 / 48, 1e9);
+  const Json query = serve("--model palm-540b" + rest)["serve"];  // one head of 256
+  EXPECT_EQ(query["cache_bytes"], query["multi_query_cache_bytes"]);
+  EXPECT_NEAR(query["cache_bytes"].get<double>(), 2 * 3.04e12 / 48, 2e9);
+}
+
+TEST(ServeCli, MistakesNameTheOption) {
+  const std::string serve = "--task serve --model llama-65b --cluster h200-8 ";
+  expect_plan_mistake(serve + "--weights int3", "--weights: 'int3'");
+  expect_plan_mistake(serve + "--cache double", "--cache: 'double'");
+  expect_plan_mistake(serve + "--tokens 1e12", "--tokens");
+  expect_plan_mistake(serve + "--out plan.json", "--out");
+  expect_plan_mistake(serve + "--users 0", "--users");
+  expect_plan_mistake(serve + "--fix tp=3", "tp");
+  expect_plan_mistake(serve + "--fix tp=4,pp=4", "pp");
+  expect_plan_mistake(serve + "--fix zero=1", "zero");
+  expect_plan_mistake("--task serve --model gpt2-124m --cluster h200-8 --context 4096", "1024");
+}
+
+TEST(ServeCli, FixedDegreesAreKept) {
+  for (const Json& plan : serve("--model llama-65b --cluster h200-8 --fix tp=4,pp=2")["plans"]) {
+    EXPECT_EQ(plan["tp"], 4);
+    EXPECT_EQ(plan["pp"], 2);
+  }
+}
+
+}  // namespace
+}  // namespace argosy

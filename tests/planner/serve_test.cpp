@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/serve/serve.h"
+
+#include <gtest/gtest.h>
+
+#include "planner/spec/check.h"
+#include "tests/planner/small_jobs.h"
+
+namespace argosy {
+namespace {
+
+// A machine without any overhead: memory alone takes time.
+ServeJob ideal_job(SmallModel model) {
+  ServeJob job;
+  const Job small = small_job(model, 4, 8);
+  job.model = small.model;
+  job.cluster = small.cluster;
+  Accelerator& a = job.cluster.accelerator;
+  a.bf16_flops_per_s = 1e18;
+  a.memory_bytes_per_s = 1e9;
+  a.op_overhead_s = 0;
+  a.matmul_efficiency = a.attention_efficiency = a.memory_efficiency = {{1, 1.0}};
+  for (LinkTier& tier : job.cluster.tiers) tier = {tier.name, tier.devices, 0, 1e18, 1.0};
+  job.users = 1;
+  job.context_tokens = 100;
+  job.prompt_tokens = 10;
+  return job;
+}
+
+double matrix_elements(const ModelSpec& model, bool with_experts) {
+  double sum = 0;
+  for (const TensorSpec& tensor : model_tensors(model)) {
+    const bool is_vector = tensor.cols == 1;
+    const bool is_table = tensor.role == TensorRole::embedding && !model.tied_head;
+    if (is_vector || is_table || tensor.role == TensorRole::position_embedding) continue;
+    if (!with_experts && tensor.is_expert()) continue;
+    sum += static_cast<double>(tensor.size());
+  }
+  return sum;
+}
+
+TEST(Serve, ATokenStreamsWeightsAndCache) {
+  const ServeJob job = ideal_job(SmallModel::llama);
+  const DecodeModel model = decode_model(job.model);
+  const ServePlan plan = serve_plan(job, model, 1, 1, 1);
+  EXPECT_NEAR(plan.weight_s, matrix_elements(job.model, true) * 2 / 1e9, 1e-9);
+  const double cache = 100.0 * 2 * 4 * 8 * 7 * 2;  // keys and values of 4 heads of 8, 7 layers
+  EXPECT_NEAR(plan.cache_s, cache / 1e9, 1e-9);
+  EXPECT_EQ(plan.cache_bytes, static_cast<int64_t>(cache));
+  EXPECT_NEAR(plan.tokens_per_s_per_user, 1 / plan.token_s, 1e-9);
+}
+
+TEST(Serve, UsersShareTheWeightsButNotTheCache) {
+  const ServeJob job = ideal_job(SmallModel::llama);
+  const DecodeModel model = decode_model(job.model);
+  const ServePlan one = serve_plan(job, model, 1, 1, 1), many = serve_plan(job, model, 1, 1, 16);
+  EXPECT_NEAR(many.weight_s, one.weight_s, 1e-9);
+  EXPECT_NEAR(many.cache_s, 16 * one.cache_s, 1e-9);
+  EXPECT_EQ(many.cache_bytes, 16 * one.cache_bytes);
+  EXPECT_GT(many.tokens_per_s_per_device, one.tokens_per_s_per_device);
+  EXPECT_LT(many.usd_per_million_tokens, one.usd_per_million_tokens);
+  // 2 USD an hour: a million tokens take 1e6 / rate seconds of it.
+  EXPECT_NEAR(one.usd_per_million_tokens, 2.0 / 3600 * 1e6 * one.token_s, 1e-9);
+}
+
+TEST(Serve, SplitsCutWeightsAndCache) {
+  const ServeJob job = ideal_job(SmallModel::llama);
+  const DecodeModel model = decode_model(job.model);
+  const ServePlan one = serve_plan(job, model, 1, 1, 4), cut = serve_plan(job, model, 4, 1, 4);
+  EXPECT_NEAR(static_cast<double>(cut.weight_bytes), static_cast<double>(one.weight_bytes) / 4, 4);
+  EXPECT_EQ(cut.cache_bytes, one.cache_bytes / 4);
+  EXPECT_NEAR(cut.weight_s, one.weight_s / 4, 1e-9);
+  // Stages of 7 layers: the longest of 4 has 2, and four groups of one user go round.
+  const ServePlan stages = serve_plan(job, model, 1, 4, 4);
+  EXPECT_EQ(stages.cache_bytes, one.cache_bytes * 2 / 7);
+  EXPECT_NEAR(stages.weight_s, one.weight_s * 8 / 7, 1e-9);
+  // 12 heads over 4 key/value heads: tp = 12 leaves three copies of each.
+  const ServePlan copies = serve_plan(job, model, 12, 1, 4);
+  EXPECT_EQ(copies.cache_bytes, one.cache_bytes / 4);
+}
+
+TEST(Serve, ExpertsAreReadWhenATokenChoosesThem) {
+  const ServeJob job = ideal_job(SmallModel::moe);  // 2 of 8 experts
+  const DecodeModel model = decode_model(job.model);
+  const double dense = matrix_elements(job.model, false);
+  const double experts = matrix_elements(job.model, true) - dense;
+  const ServePlan one = serve_plan(job, model, 1, 1, 1);
+  EXPECT_NEAR(one.weight_s, (dense + experts / 4) * 2 / 1e9, 1e-9);
+  const ServePlan two = serve_plan(job, model, 1, 1, 2);
+  EXPECT_NEAR(two.weight_s, (dense + experts * (1 - 0.75 * 0.75)) * 2 / 1e9, 1e-9);
+}
+
+TEST(Serve, NarrowWeightsAndCache) {
+  ServeJob job = ideal_job(SmallModel::llama);
+  const DecodeModel model = decode_model(job.model);
+  const ServePlan wide = serve_plan(job, model, 1, 1, 1);
+  job.weights = storage_from_string("int4", "--weights");
+  job.cache = storage_from_string("fp8", "--cache");
+  const ServePlan narrow = serve_plan(job, model, 1, 1, 1);
+  EXPECT_NEAR(narrow.weight_s, wide.weight_s / 4, 1e-9);
+  EXPECT_NEAR(narrow.cache_s, wide.cache_s / 2, 1e-9);
+  EXPECT_THROW(storage_from_string("int5", "--weights"), ConfigError);
+}
+
+TEST(Serve, SearchKeepsWhatFitsAndIsFastEnough) {
+  ServeJob job = ideal_job(SmallModel::llama);
+  job.users = 0;
+  const ServeResult all = search_serve(job, 1000);
+  ASSERT_FALSE(all.plans.empty());
+  for (size_t i = 1; i < all.plans.size(); ++i) {
+    EXPECT_LE(all.plans[i - 1].usd_per_million_tokens, all.plans[i].usd_per_million_tokens);
+  }
+  const double rate = 1.5 * all.plans.front().tokens_per_s_per_user;
+  job.tokens_per_s_per_user = rate;
+  const ServeResult fast = search_serve(job, 1000);
+  ASSERT_FALSE(fast.plans.empty());
+  EXPECT_GT(fast.num_too_slow, 0);
+  for (const ServePlan& plan : fast.plans) EXPECT_GE(plan.tokens_per_s_per_user, rate);
+  EXPECT_EQ(fast.largest_parameters, 0);
+  job.tokens_per_s_per_user = 2 * all.bandwidth_tokens_per_s;
+  const ServeResult none = search_serve(job, 10);
+  EXPECT_TRUE(none.plans.empty());
+  EXPECT_TRUE(none.is_beyond_bandwidth);
+  EXPECT_GT(none.largest_parameters, 0);
+}
+
+TEST(Serve, ResizedModelsHaveTheSizeAskedFor) {
+  const ModelSpec model = read_model(ARGOSY_SOURCE_DIR "/configs/models/gpt3-175b.json").model;
+  for (double parameters : {150e9, 60e9, 20e9}) {
+    const ModelSpec small = resized(model, parameters, 8);
+    EXPECT_EQ(small.num_heads % 8, 0);
+    EXPECT_NEAR(static_cast<double>(count_parameters(small).total) / parameters, 1, 0.05);
+  }
+}
+
+}  // namespace
+}  // namespace argosy
