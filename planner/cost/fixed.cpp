@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kValidKeys =
     "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), micro_batch, schedule, "
-    "virtual_stages, recompute, sequence_parallel";
+    "virtual_stages, recompute, sequence_parallel, moe_capacity_factor";
 
 int64_t positive(std::string_view key, std::string_view text) {
   int64_t value = 0;
@@ -32,6 +32,15 @@ int zero_stage(std::string_view key, std::string_view text) {
     if (text == std::to_string(stage)) return stage;
   }
   throw ConfigError(concat("--fix: ", key, "=", text, "; valid: 0, 1, 2, 3"));
+}
+
+double at_least_zero(std::string_view key, std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value < 1e9)) {
+    throw ConfigError(concat("--fix: ", key, "=", text, "; valid: a number of at least 0"));
+  }
+  return value;
 }
 
 bool flag(std::string_view key, std::string_view text) {
@@ -62,6 +71,8 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
     fixed.micro_batch = positive(key, value);
   } else if (key == "etp") {
     fixed.etp = positive(key, value);
+  } else if (key == "moe_capacity_factor") {
+    fixed.moe_capacity_factor = at_least_zero(key, value);
   } else if (key == "virtual_stages") {
     fixed.virtual_stages = positive(key, value);
   } else if (key == "cp") {
@@ -172,6 +183,7 @@ void check_fixed(const Job& job, const Fixed& fixed) {
       candidate.mesh.tp > 1 && fixed.sequence_parallel.value_or(candidate.mesh.tp > 1);
   candidate.micro_batch = fixed.micro_batch.value_or(candidate.mesh.tp);
   candidate.virtual_stages = fixed_virtual_stages(fixed);
+  candidate.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
   candidate.schedule = fixed.schedule.value_or(
       candidate.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b);
   Job probe = job;

@@ -32,6 +32,7 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   plan.precision = job.precision;
   plan.schedule = candidate.schedule;
   plan.virtual_stages = candidate.virtual_stages;
+  plan.moe_capacity_factor = candidate.moe_capacity_factor;
   plan.layers_per_stage = default_layers_per_stage(job.model.num_layers, candidate.num_stages());
   plan.recompute.assign(static_cast<size_t>(job.model.num_layers), candidate.recompute);
   plan.task = job.task;

@@ -43,6 +43,7 @@ struct Candidate {
   ScheduleKind schedule = ScheduleKind::one_f_one_b;
   int64_t virtual_stages = 1;
   ContextParallel cp_kind = ContextParallel::ring;  // with mesh.cp > 1
+  double moe_capacity_factor = 0;                   // 0: dropless
 
   int64_t num_stages() const { return mesh.pp * virtual_stages; }
 };

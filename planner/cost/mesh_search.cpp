@@ -44,6 +44,7 @@ class MeshSearch {
     c.micro_batch = micro_batch;
     c.recompute = recompute;
     c.virtual_stages = space_.virtual_stages;
+    c.moe_capacity_factor = space_.moe_capacity_factor;
     return c;
   }
 

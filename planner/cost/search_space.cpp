@@ -158,6 +158,7 @@ SearchSpace search_space(const Job& job, const Fixed& fixed) {
   SearchSpace space;
   space.zero_stages = fixed_or(fixed.zero_stage, {0, 1});
   space.virtual_stages = fixed_virtual_stages(fixed);
+  space.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
   space.schedules = fixed_or(fixed.schedule, schedules_of(space.virtual_stages));
   space.recomputes =
       fixed_or(fixed.recompute, {Recompute::none, Recompute::selective, Recompute::full});

@@ -64,6 +64,17 @@ const char* config_of(TinyModel model) {
           "num_local_experts": 6, "num_experts_per_tok": 2, "router_aux_loss_coef": 0.05,
           "scoring_func": "sigmoid", "n_group": 3, "topk_group": 2, "routed_scaling_factor": 2.5,
           "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::two_experts:
+      return R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 12,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6,
+          "num_local_experts": 2, "num_experts_per_tok": 1, "router_aux_loss_coef": 0.05,
+          "scoring_func": "sigmoid", "norm_topk_prob": false, "max_position_embeddings": 32,
+          "initializer_range": 0.2})";
+    case TinyModel::five_experts:
+      return R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 12,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6,
+          "num_local_experts": 5, "num_experts_per_tok": 1, "router_aux_loss_coef": 0.05,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
     case TinyModel::group_moe:
       return R"({"model_type": "qwen2_moe", "vocab_size": 61, "hidden_size": 24, "intermediate_size": 20,
           "moe_intermediate_size": 12, "shared_expert_intermediate_size": 8, "num_hidden_layers": 3,
@@ -87,6 +98,11 @@ std::string config_of(TinyModel model, int64_t num_layers) {
 
 Layout global_aux_loss(Layout layout) {
   layout.aux_loss_scope = AuxLossScope::global;
+  return layout;
+}
+
+Layout bias_rate(double rate, Layout layout) {
+  layout.router_bias_rate = rate;
   return layout;
 }
 
@@ -232,6 +248,26 @@ const std::vector<Layout>& layouts() {
        k1f1b,
        Recompute::none,
        3},
+      // experts without tokens: all tokens go to one expert in the second step, or a rank has
+      // fewer tokens than there are experts
+      bias_rate(10, {"all_to_one_dp2_ep2", M::two_experts, {.dp = 2, .ep = 2}, 0, 2}),
+      bias_rate(10, {"all_to_one_tp2_sp_dp2_ep2_etp2_zero1",
+                     M::two_experts,
+                     {.tp = 2, .dp = 2, .ep = 2, .etp = 2},
+                     1,
+                     1,
+                     k1f1b,
+                     kFull}),
+      {"idle_experts_tp4_sp", M::five_experts, {.tp = 4}, 0, 1},
+      {"idle_experts_dp6_etp3_zero1", M::five_experts, {.dp = 6, .etp = 3}, 1, 1},
+      {"idle_experts_tp2_sp_cp2_etp4", M::five_experts, {.tp = 2, .cp = 2, .etp = 4}, 0, 1},
+      // context parallelism
+      {"cp2_moe_etp2", M::mixtral, {.cp = 2, .etp = 2}, 0, 2},
+      {"cp2_sigmoid_tp2_sp_ep2_etp2", M::sigmoid_moe, {.tp = 2, .cp = 2, .ep = 2, .etp = 2}, 1, 2},
+      capacity(0.75, {"cp2_capacity_dp2_ep4_zero1", M::mixtral, {.dp = 2, .cp = 2, .ep = 4}, 1, 3}),
+      capacity(1.0, {"cp2_capacity_tp2_sp_ep2", M::mixtral, {.tp = 2, .cp = 2, .ep = 2}, 0, 1}),
+      global_aux_loss(
+          {"cp2_global_groups_tp2_sp_ep4", M::group_moe, {.tp = 2, .cp = 2, .ep = 4}, 0, 2}),
       // experts with a capacity
       capacity(1.0, {"capacity_one_rank", M::mixtral, {}, 0, 2}),
       capacity(1.0, {"capacity_dp2_ep2", M::mixtral, {.dp = 2, .ep = 2}, 0, 3}),
@@ -756,7 +792,7 @@ TrainerSettings settings_of(const Layout& layout) {
                      .document_mask = layout.document_mask,
                      .end_of_text = 7},
           .aux_loss_scope = layout.aux_loss_scope,
-          .router_bias_rate = 0.05};
+          .router_bias_rate = layout.router_bias_rate};
 }
 
 Plan reference_plan_of(const Layout& layout) {

@@ -25,6 +25,8 @@ enum class TinyModel {
   qwen2_moe,
   sigmoid_moe,  // balancing bias, groups, scaled weights, 6 experts
   group_moe,    // softmax scores, groups, a shared expert
+  two_experts,  // sigmoid scores, one choice of two: a large bias sends all tokens to one
+  five_experts  // one choice of five: fewer tokens on a rank than experts
 };
 
 struct Layout {
@@ -46,6 +48,7 @@ struct Layout {
   bool document_mask = false;
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
   double moe_capacity_factor = 0;
+  double router_bias_rate = 0.05;
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {

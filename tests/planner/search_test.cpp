@@ -220,6 +220,8 @@ TEST(Fixed, MistakesAreNamed) {
       {"cp=2,cp_kind=star", "valid: ring, ulysses", &dense},
       {"etp=2", "etp=2, but", &dense},
       {"etp=7", "etp=7 does not divide", &moe},
+      {"moe_capacity_factor=-1", "at least 0", &moe},
+      {"moe_capacity_factor=1.25", "has no experts", &dense},
       {"schedule=1f1b,virtual_stages=2", "valid: 1, or schedule=interleaved", &dense},
       {"schedule=zb-v,virtual_stages=3", "valid: 2", &dense},
       {"virtual_stages=99", "99", &dense},

@@ -23,6 +23,49 @@ TEST_F(Permute, SortsStablyAndCounts) {
   EXPECT_THROW(sort_by_expert(ctx, ids({4, 2}, chosen), 2, order), std::logic_error);
 }
 
+// Two sequences of 3 tokens, 2 choices of 3 experts, rows in another order than the tokens.
+TEST_F(Permute, CapacityDropsLaterTokensOfASequence) {
+  const Tensor tokens = ids({6}, {3, 4, 0, 2, 1, 5});
+  const Tensor experts = ids({6, 2}, {0, 1, 0, 2, 0, 2, 0, 2, 0, 1, 1, 0});
+  const Tensor routed = poisoned({6, 2}, DType::int32);
+  drop_beyond_capacity(ctx, tokens, experts, 3, 3, 2, 0, routed);
+  // Token 2 is the third of the first sequence at expert 0, token 5 of the second.
+  EXPECT_EQ(values_of(routed), Values({0, 1, 0, 2, 0, 2, -1, 2, 0, 1, 1, -1}));
+  const Tensor part = poisoned({2, 2}, DType::int32);
+  drop_beyond_capacity(ctx, tokens, experts, 3, 3, 2, 3, part);
+  EXPECT_EQ(values_of(part), Values({-1, 2, 0, 1}));
+}
+
+// y = sum over the kept choices of weight * row, and its gradients; dropped choices get none.
+TEST_F(Permute, DroppedChoicesContributeNothing) {
+  const int64_t tokens = 3, k = 2, width = 4, kept = 4;
+  const Tensor order = poisoned({tokens * k}, DType::int32);
+  const auto counts = sort_by_expert(ctx, ids({3, 2}, {1, 0, -1, 1, 0, -1}), 2, order);
+  EXPECT_EQ(counts, (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(values_of(order), Values({1, 4, 0, 3, 2, 5}));
+  const Tensor x = random({tokens, width}, DType::fp64, 1);
+  const Tensor rows = poisoned({kept, width}, DType::fp64);
+  dispatch_rows(ctx, x, order, k, rows);
+  const Tensor weights = random({tokens, k}, DType::fp64, 2), y = poisoned(x.shape(), DType::fp64);
+  const Tensor dy = random(x.shape(), DType::fp64, 3);
+  const Tensor drows = poisoned(rows.shape(), DType::fp64);
+  const Tensor dweights = poisoned(weights.shape(), DType::fp64);
+  combine_rows_backward(ctx, dy, rows, order, weights, drows, dweights);
+  const auto loss = [&] {
+    combine_rows(ctx, rows, order, weights, y);
+    return dot(values_of(y), values_of(dy));
+  };
+  expect_gradient(rows, values_of(drows), loss);
+  expect_gradient(weights, values_of(dweights), loss);
+  EXPECT_EQ(values_of(dweights)[2], 0.0);
+  const Tensor dx = filled(ctx, x.shape(), DType::fp64, 0.0);
+  dispatch_rows_backward(ctx, drows, order, k, dx);
+  expect_gradient(x, values_of(dx), [&] {
+    dispatch_rows(ctx, x, order, k, rows);
+    return dot(values_of(rows), values_of(drows));
+  });
+}
+
 TEST_F(Permute, DispatchThenCombineWeighsEachToken) {
   for (DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
     const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
