@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/end_to_end/layouts.h"
 
+#include <stdexcept>
 #include <string>
 
 #include "planner/spec/check.h"
@@ -750,6 +751,13 @@ const std::vector<Layout>& layouts() {
       {"zero3_dp12", M::llama, {.dp = 12}, 3, 1},
   };
   return table;
+}
+
+const Layout& layout_named(std::string_view name) {
+  for (const Layout& layout : layouts()) {
+    if (layout.name == name) return layout;
+  }
+  throw std::invalid_argument(concat("no layout of the table is called ", name));
 }
 
 Plan plan_of(const Layout& layout) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "planner/spec/plan.h"
@@ -56,6 +57,8 @@ inline void PrintTo(const Layout& layout, std::ostream* out) {
 }
 
 const std::vector<Layout>& layouts();
+// The line of the table with this name; throws std::invalid_argument when there is none.
+const Layout& layout_named(std::string_view name);
 
 // fp64, global batch 12, 8 tokens a sequence.
 Plan plan_of(const Layout& layout);

@@ -40,13 +40,6 @@ constexpr const char* kLayouts[] = {"tp2_sp",
                                     "cp2_tp2_sp_full",
                                     "ulysses2"};
 
-const Layout* find_layout(std::string_view name) {
-  for (const Layout& layout : layouts()) {
-    if (layout.name == name) return &layout;
-  }
-  return nullptr;
-}
-
 TrainerSettings settings_with(const Layout& layout, Fault fault, bool guards) {
   TrainerSettings settings = settings_of(layout);
   settings.fault = fault;
@@ -78,11 +71,10 @@ std::string caught_by(const Layout& layout, const LayoutRecord& expected, Fault 
 TEST(Mutation, EveryFaultTurnsTheTableRed) {
   std::map<std::string, LayoutRecord> expected;
   for (const char* name : kLayouts) {
-    const Layout* layout = find_layout(name);
-    ASSERT_NE(layout, nullptr) << name << " is not in the table";
+    const Layout& layout = layout_named(name);
     const auto self = make_self_communicator();
-    expected[name] = run_layout(*self, reference_plan_of(*layout), settings_of(*layout), kSteps);
-    EXPECT_EQ(caught_by(*layout, expected[name], Fault::none), "") << name << " without a fault";
+    expected[name] = run_layout(*self, reference_plan_of(layout), settings_of(layout), kSteps);
+    EXPECT_EQ(caught_by(layout, expected[name], Fault::none), "") << name << " without a fault";
   }
   for (int i = 1; i < kNumFaults; ++i) {
     const auto fault = static_cast<Fault>(i);
@@ -90,7 +82,7 @@ TEST(Mutation, EveryFaultTurnsTheTableRed) {
     int num_caught = 0;
     std::string first;
     for (const char* name : kLayouts) {
-      const std::string line = caught_by(*find_layout(name), expected[name], fault);
+      const std::string line = caught_by(layout_named(name), expected[name], fault);
       if (line.empty()) continue;
       if (num_caught++ == 0) first = concat(name, ": ", line.substr(0, 150));
     }
@@ -102,8 +94,8 @@ TEST(Mutation, EveryFaultTurnsTheTableRed) {
 
 // The message of the guard that ends a run with the fault; empty: none does.
 std::string guard_message(const char* layout, Fault fault) {
-  const Plan plan = plan_of(*find_layout(layout));
-  const TrainerSettings settings = settings_with(*find_layout(layout), fault, /*guards=*/true);
+  const Plan plan = plan_of(layout_named(layout));
+  const TrainerSettings settings = settings_with(layout_named(layout), fault, /*guards=*/true);
   try {
     run_on_threads(static_cast<int>(plan.mesh.world_size()),
                    [&](Communicator& world) { run_layout(world, plan, settings, kSteps); });

@@ -30,13 +30,6 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
-const Layout& layout_named(const std::string& name) {
-  for (const Layout& layout : layouts()) {
-    if (name == layout.name) return layout;
-  }
-  throw std::invalid_argument("no layout " + name);
-}
-
 Record run(Communicator& world, const Plan& plan, Overlap overlap) {
   DeviceContext device(Device::cpu);
   TrainerSettings settings;

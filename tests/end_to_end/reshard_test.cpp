@@ -38,13 +38,6 @@ class Folder {
   fs::path path_;
 };
 
-const Layout& layout_named(const std::string& name) {
-  for (const Layout& layout : layouts()) {
-    if (name == layout.name) return layout;
-  }
-  throw std::invalid_argument("no layout " + name);
-}
-
 Plan mixed_precision(const std::string& name) {
   Layout layout = layout_named(name);
   layout.optimizer = OptimizerKind::adamw;
