@@ -31,8 +31,8 @@ struct PlanOptions {
   int64_t top = 5, threads = 0;
   uint64_t seed = 1234;
   std::string out, report, trace, schedule_csv;
-  bool json = false, explain = false, sensitivity = false, pareto = false, robust = false;
-  std::string what_if, deadline;
+  bool json = false, explain = false;
+  std::string score;  // a table of published runs: predict them instead of searching
 };
 
 struct CommandLine {
@@ -55,6 +55,9 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
 
 // Reads the files and fills the defaults. Throws ConfigError.
 Request make_request(const PlanOptions& options);
+
+// --score: predicts the rows of a table of published runs and prints the errors.
+void print_score(const PlanOptions& options);
 
 // The same for --task serve.
 ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings);

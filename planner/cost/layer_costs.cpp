@@ -3,6 +3,7 @@
 #include "planner/cost/layer_costs.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "planner/cost/compute.h"
 #include "planner/spec/check.h"
@@ -86,6 +87,17 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
   return costs;
 }
 
+}  // namespace
+
+LayerWorks layer_works(const Job& job, const Candidate& candidate) {
+  const Plan probe = probe_plan(job, candidate);
+  LayerWorks works;
+  for (LayerWork& work : stage_work(probe, 0, 0)) {
+    works[index(kind_of(probe.model, work.layer))] = std::move(work);
+  }
+  return works;
+}
+
 ElementTable count_elements(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   const std::vector<TensorSpec> tensors = model_tensors(probe.model, probe.lora);
@@ -101,8 +113,6 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
   }
   return table;
 }
-
-}  // namespace
 
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {
   std::vector<StageLayers> stages;

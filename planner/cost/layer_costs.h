@@ -37,6 +37,10 @@ struct LayerCost {
 };
 using LayerCosts = std::array<LayerCost, kNumLayerKinds>;
 
+// One layer of each kind as planner/spec describes it; empty where the model has none.
+using LayerWorks = std::array<LayerWork, kNumLayerKinds>;
+LayerWorks layer_works(const Job& job, const Candidate& candidate);
+
 // Elements that a rank holds of one bucket (planner/spec/layout.h).
 struct BucketElements {
   int64_t size = 0;
@@ -55,6 +59,9 @@ using StageLayers = std::array<int64_t, kNumLayerKinds>;
 
 // Stages of the default split of the job's model into `num_stages`.
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages);
+
+// What a rank with this candidate holds of one layer of each kind.
+ElementTable count_elements(const Job& job, const Candidate& candidate);
 
 // Remembers what it has costed; may be asked by several threads.
 class LayerCostCache {

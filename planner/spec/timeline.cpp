@@ -39,15 +39,17 @@ double seconds(const Action& action, const StageDurations& stage) {
 // One step in the making. Times in seconds from the start of the step.
 class Simulation {
  public:
-  Simulation(const Schedule& schedule, const std::vector<StageDurations>& durations)
-      : schedule_(schedule),
+  Simulation(const Schedule& schedule, const std::vector<StageDurations>& durations,
+             bool keeps_events)
+      : keeps_events_(keeps_events),
+        schedule_(schedule),
         durations_(durations),
         index_(schedule),
         posted_s_(index_.size(), kUnknown),
         complete_s_(index_.size(), kUnknown),
         clock_s_(schedule.actions.size(), 0.0),
         link_free_s_(clock_s_.size() * clock_s_.size(), 0.0) {
-    timeline_.events.reserve(2 * index_.size() / 3);  // computes, sends and waits
+    if (keeps_events_) timeline_.events.reserve(2 * index_.size() / 3);  // compute, send, wait
   }
 
   bool ready(const Action& action) const {
@@ -68,9 +70,6 @@ class Simulation {
 
   Timeline finish() {
     reduce_and_update();
-    for (const TimelineEvent& event : timeline_.events) {
-      timeline_.step_s = std::max(timeline_.step_s, event.end_s);
-    }
     return std::move(timeline_);
   }
 
@@ -79,8 +78,12 @@ class Simulation {
     return durations_[static_cast<size_t>(action.stage)];
   }
 
-  void add_event(size_t rank, std::string name, double start_s, double end_s) {
-    timeline_.events.push_back({static_cast<int>(rank), std::move(name), start_s, end_s});
+  // `name()` is called for events that are kept alone: text takes longer than the simulation.
+  template <typename Name>
+  void add_event(size_t rank, Name name, double start_s, double end_s) {
+    timeline_.step_s = std::max(timeline_.step_s, end_s);
+    if (!keeps_events_) return;
+    timeline_.events.push_back({static_cast<int>(rank), name(), start_s, end_s});
   }
 
   void compute(size_t rank, const Action& action) {
@@ -88,13 +91,15 @@ class Simulation {
     for_each_prerequisite(action, schedule_, [&](const Action& needed) {
       const double available_s = complete_s_[index_(needed)];
       if (available_s <= clock_s) return;
-      add_event(rank, "wait " + to_string(needed), clock_s, available_s);
+      add_event(
+          rank, [&] { return "wait " + to_string(needed); }, clock_s, available_s);
       clock_s = available_s;
     });
     const double start_s = clock_s;
     clock_s += seconds(action, durations_of(action));
     complete_s_[index_(action)] = clock_s;
-    add_event(rank, to_string(action), start_s, clock_s);
+    add_event(
+        rank, [&] { return to_string(action); }, start_s, clock_s);
   }
 
   // Posting takes no time. The second of both ends starts the transfer, which waits for the one
@@ -111,7 +116,8 @@ class Simulation {
         std::max({posted_s_[index_(send)], posted_s_[index_(receive)], link_free_s});
     link_free_s = start_s + seconds(send, durations_of(send));
     complete_s_[index_(send)] = complete_s_[index_(receive)] = link_free_s;
-    add_event(sender, to_string(send), start_s, link_free_s);
+    add_event(
+        sender, [&] { return to_string(send); }, start_s, link_free_s);
   }
 
   // Gradients are reduced among the ranks of a stage as soon as they are complete there; the update
@@ -126,12 +132,16 @@ class Simulation {
     double all_reduced_s = 0;
     for (size_t rank = 0; rank < clock_s_.size(); ++rank) {
       const double end_s = clock_s_[rank] + reduce_s[rank];
-      if (reduce_s[rank] > 0) add_event(rank, "reduce", clock_s_[rank], end_s);
+      if (reduce_s[rank] > 0) {
+        add_event(
+            rank, [] { return "reduce"; }, clock_s_[rank], end_s);
+      }
       all_reduced_s = std::max(all_reduced_s, end_s);
     }
     for (size_t rank = 0; rank < clock_s_.size(); ++rank) {
       if (update_s[rank] > 0) {
-        add_event(rank, "optimizer", all_reduced_s, all_reduced_s + update_s[rank]);
+        add_event(
+            rank, [] { return "optimizer"; }, all_reduced_s, all_reduced_s + update_s[rank]);
       }
     }
   }
@@ -140,6 +150,7 @@ class Simulation {
     return static_cast<size_t>(schedule_.rank_of_stage[static_cast<size_t>(stage)]);
   }
 
+  bool keeps_events_;
   const Schedule& schedule_;
   const std::vector<StageDurations>& durations_;
   ActionIndex index_;
@@ -160,10 +171,13 @@ bool is_busy(const std::string& name) {
 
 }  // namespace
 
-Timeline simulate(const Schedule& schedule, const std::vector<StageDurations>& durations) {
+namespace {
+
+Timeline run_through(const Schedule& schedule, const std::vector<StageDurations>& durations,
+                     bool keeps_events) {
   CHECK(durations.size() == static_cast<size_t>(schedule.num_stages), durations.size(),
         " durations for ", schedule.num_stages, " stages");
-  Simulation simulation(schedule, durations);
+  Simulation simulation(schedule, durations, keeps_events);
   const std::vector<size_t> done = play(
       schedule, [&](size_t, const Action& action) { return simulation.ready(action); },
       [&](size_t rank, const Action& action) { simulation.perform(rank, action); });
@@ -172,6 +186,16 @@ Timeline simulate(const Schedule& schedule, const std::vector<StageDurations>& d
           to_string(schedule.actions[rank][done[rank]]), ": not a valid schedule");
   }
   return simulation.finish();
+}
+
+}  // namespace
+
+Timeline simulate(const Schedule& schedule, const std::vector<StageDurations>& durations) {
+  return run_through(schedule, durations, true);
+}
+
+double simulated_step_s(const Schedule& schedule, const std::vector<StageDurations>& durations) {
+  return run_through(schedule, durations, false).step_s;
 }
 
 double bubble_fraction(const Timeline& timeline, int num_ranks) {

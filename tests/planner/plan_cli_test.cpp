@@ -199,7 +199,8 @@ TEST(PlanCli, MistakesAreOneMessage) {
                  "--lora-targets: lora: target 'nothing'");
   expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
   expect_mistake(kSmall + "--fix speed=9", "speed");
-  expect_mistake(kSmall + "--score runs.csv", "score");
+  expect_mistake("--score no_such_runs.csv", "--score: there is no file");
+  expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
   expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "2048");
   expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048", "1024");
   expect_mistake("--model " + write("m.json", "{\"model_type\": ") + " --cluster local-cpu",

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/stack.h"
+
+#include <algorithm>
+
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kAnyStack = "any";  // what nothing else is known of
+constexpr const char* kOtherAccelerators = "other";
+
+double read_share(JsonObject& object, const std::string& key, double fallback) {
+  const double share = object.number(key, fallback);
+  if (share < 0 || share > 1) object.fail(key, "expected a share between 0 and 1");
+  return share;
+}
+
+std::vector<StackRule> read_rules(JsonObject& object) {
+  std::vector<StackRule> rules;
+  for (JsonObject& rule : object.objects("runs")) {
+    rules.push_back({rule.text("source", ""), rule.text("notes", "")});
+    rule.reject_unknown_keys();
+  }
+  return rules;
+}
+
+std::map<std::string, StackNumbers> read_numbers(JsonObject object) {
+  std::map<std::string, StackNumbers> all;
+  for (const std::string& name : object.keys()) {
+    JsonObject entry = object.object(name);
+    StackNumbers numbers;
+    numbers.matmul_share = entry.positive_number("matmul_share", 1.0);
+    numbers.attention_share = entry.positive_number("attention_share", 1.0);
+    numbers.low_precision_share = entry.positive_number("low_precision_share", 1.0);
+    numbers.memory_share = entry.positive_number("memory_share", 1.0);
+    numbers.link_share = entry.positive_number("link_share", 1.0);
+    numbers.host_op_s = entry.number("host_op_s", numbers.host_op_s);
+    entry.reject_unknown_keys();
+    all[name] = numbers;
+  }
+  return all;
+}
+
+void read_unstated(JsonObject object, StackProfile& stack) {
+  if (object.has("zero_stage")) stack.zero_stage = static_cast<int>(object.integer("zero_stage"));
+  if (object.has("recompute")) {
+    stack.recompute = recompute_from_string(object.text("recompute"), object.where());
+  }
+  if (object.has("micro_batch")) stack.micro_batch = object.positive_integer("micro_batch");
+  if (object.has("virtual_stages")) {
+    stack.virtual_stages = object.positive_integer("virtual_stages");
+  }
+  object.reject_unknown_keys();
+}
+
+}  // namespace
+
+const StackNumbers& numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
+                               const std::string& accelerator) {
+  const auto own = stack.accelerators.find(accelerator);
+  if (own != stack.accelerators.end()) return own->second;
+  const auto any = std::find_if(stacks.begin(), stacks.end(),
+                                [](const StackProfile& s) { return s.name == kAnyStack; });
+  CHECK(any != stacks.end(), "read_stacks() requires ", kAnyStack);
+  const auto known = any->accelerators.find(accelerator);
+  return known != any->accelerators.end() ? known->second
+                                          : any->accelerators.at(kOtherAccelerators);
+}
+
+StackProfile read_stack(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const Json json = parse_json(read_text_file(path), where);
+  JsonObject object(json, where);
+  StackProfile stack;
+  stack.name = path.stem().string();
+  object.ignore("source");
+  stack.runs = read_rules(object);
+  stack.fuses_attention = object.boolean("fuses_attention", true);
+  stack.fuses_experts = object.boolean("fuses_experts", true);
+  stack.overlaps_gradients = object.boolean("overlaps_gradients", true);
+  stack.overlaps_parameters = object.boolean("overlaps_parameters", true);
+  stack.overlaps_pipeline = object.boolean("overlaps_pipeline", true);
+  stack.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
+  stack.expert_overlap = read_share(object, "expert_overlap", 0.0);
+  stack.gradient_bytes = object.positive_integer("gradient_bytes", 4);
+  stack.saved_share = object.positive_number("saved_share", 1.0);
+  stack.constant_bytes = object.number("constant_bytes", 0.0);
+  if (object.has("unstated")) read_unstated(object.object("unstated"), stack);
+  stack.accelerators = read_numbers(object.object("accelerators"));
+  object.reject_unknown_keys();
+  return stack;
+}
+
+std::vector<StackProfile> read_stacks(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  if (files.empty()) throw ConfigError(concat(folder.string(), ": no stack profiles (*.json)"));
+  std::sort(files.begin(), files.end());
+  std::vector<StackProfile> stacks;
+  for (const auto& file : files) stacks.push_back(read_stack(file));
+  const auto is_any = [](const StackProfile& s) {
+    return s.name == kAnyStack && s.accelerators.count(kOtherAccelerators) > 0;
+  };
+  if (std::none_of(stacks.begin(), stacks.end(), is_any)) {
+    throw ConfigError(concat(folder.string(), "/", kAnyStack, ".json: missing, or without \"",
+                             kOtherAccelerators, "\" accelerators"));
+  }
+  return stacks;
+}
+
+const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const std::string& source,
+                                 const std::string& notes) {
+  const StackProfile* best = nullptr;
+  size_t best_length = 0;
+  for (const StackProfile& stack : stacks) {
+    for (const StackRule& rule : stack.runs) {
+      const size_t length = rule.source.size() + rule.notes.size();
+      if (source.find(rule.source) == std::string::npos) continue;
+      if (notes.find(rule.notes) == std::string::npos) continue;
+      if (best != nullptr && length <= best_length) continue;
+      best = &stack;
+      best_length = length;
+    }
+  }
+  if (best == nullptr) throw ConfigError(concat("no stack profile matches source '", source, "'"));
+  return *best;
+}
+
+ClusterSpec seen_by(const ClusterSpec& cluster, const StackNumbers& numbers) {
+  ClusterSpec seen = cluster;
+  Accelerator& a = seen.accelerator;
+  a.bf16_flops_per_s *= numbers.matmul_share;
+  a.fp8_flops_per_s *= numbers.low_precision_share;
+  a.memory_bytes_per_s *= numbers.memory_share;
+  for (LinkTier& tier : seen.tiers) tier.bytes_per_s *= numbers.link_share;
+  return seen;
+}
+
+}  // namespace argosy

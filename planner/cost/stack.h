@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a training framework of a given year makes of a machine: which traffic it hides behind
+// compute, which kernels it has, and what share of the machine's rates these reach. Files of
+// configs/stacks; the search plans for Argosy's own trainer, profiles are for runs of others.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/spec/cluster.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+// Fitted to published runs, five of one framework on one accelerator: host_op_s for those that
+// compute in 16 bits, low_precision_share for the others.
+struct StackNumbers {
+  double matmul_share = 1;         // of the peak of 16-bit products
+  double attention_share = 1;      // of the peak of fused attention
+  double low_precision_share = 1;  // of the peak of 8-bit and 4-bit products
+  double memory_share = 1;         // of the bandwidth that memory-bound ops reach; fused ones: > 1
+  double link_share = 1;           // of the bandwidth of links
+  double host_op_s = 8e-6;         // host seconds until an op is launched: the floor of a pass
+};
+inline constexpr int kNumStackNumbers = 6;
+
+// Runs that a profile is for: both texts occur in the run's source and notes.
+struct StackRule {
+  std::string source, notes;
+};
+
+struct StackProfile {
+  std::string name;
+  std::vector<StackRule> runs;
+
+  bool fuses_attention = true;      // false: scores of all pairs go through memory
+  bool fuses_experts = true;        // one grouped product, not one an expert
+  bool overlaps_gradients = true;   // data-parallel reduction beside the last backward passes
+  bool overlaps_parameters = true;  // ZeRO's gathers beside compute
+  bool overlaps_pipeline = true;    // messages between stages beside compute
+  double tensor_overlap = 0;        // hidden share of tensor-parallel traffic
+  double expert_overlap = 0;        // hidden share of expert-parallel traffic
+  int64_t gradient_bytes = 4;       // of an element on the wire
+
+  double saved_share = 1;     // what blocks keep for backward, in terms of Argosy's
+  double constant_bytes = 0;  // context and buffers, where the source's memory has them
+
+  // Of cells that a run leaves blank; absent here too: the fastest value that fits.
+  std::optional<int> zero_stage;
+  std::optional<Recompute> recompute;
+  std::optional<int64_t> micro_batch, virtual_stages;
+
+  std::map<std::string, StackNumbers> accelerators;  // by the accelerator's name
+};
+
+// The profile's numbers for an accelerator; of one that is not listed those of the profile "any",
+// or what that says of "other" ones.
+const StackNumbers& numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
+                               const std::string& accelerator);
+
+// Throws ConfigError naming file and key.
+StackProfile read_stack(const std::filesystem::path& path);
+// All *.json of a folder, by name.
+std::vector<StackProfile> read_stacks(const std::filesystem::path& folder);
+
+// The profile whose matching rule has the longest text. Throws ConfigError if none matches.
+const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const std::string& source,
+                                 const std::string& notes);
+
+// The machine as the stack's kernels see it: rates times shares.
+ClusterSpec seen_by(const ClusterSpec& cluster, const StackNumbers& numbers);
+
+}  // namespace argosy

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Fits the numbers of stack profiles to measured runs. Few numbers, held back by a prior: those
+// that all runs on the same accelerator share.
+#pragma once
+
+#include <vector>
+
+#include "planner/score/score.h"
+
+namespace argosy {
+
+// Numbers that make sum |error| + prior's pull over the runs least, found by a search along each
+// number in turn. `prior`: where no run says otherwise. `pull`: what a deviation by a factor e
+// costs, in rows that are off by 100%.
+// `fits_low_precision`: low_precision_share is among them and host_op_s is not, or the reverse.
+StackNumbers fit(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
+                 double pull, bool fits_low_precision);
+
+}  // namespace argosy

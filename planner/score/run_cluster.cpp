@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The machines of a row: the accelerator's file with the row's numbers in place of the usual ones.
+#include <algorithm>
+#include <bit>
+#include <cctype>
+
+#include "planner/score/run_setup.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr double kGiga = 1e9;
+
+// Lower case, letters and digits alone.
+std::string key_of(const std::string& name) {
+  std::string key;
+  for (const char c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
+      key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+  }
+  return key;
+}
+
+// Exactly this name, else the first that it is the beginning of, or that is the beginning of it;
+// "A100-80GB" stands for the SXM board of that memory.
+const ClusterSpec& accelerator_named(const std::string& name,
+                                     const std::vector<ClusterSpec>& accelerators) {
+  const std::string key = key_of(name);
+  const ClusterSpec* similar = nullptr;
+  for (const ClusterSpec& cluster : accelerators) {
+    const std::string known = key_of(cluster.accelerator.name);
+    if (known == key) return cluster;
+    const size_t memory = key.find_last_not_of("0123456789gb");
+    const bool same_begin = known.starts_with(key) || key.starts_with(known);
+    const bool same_chip = known.starts_with(key.substr(0, 4)) && memory != std::string::npos &&
+                           known.find("sxm") != std::string::npos && known.ends_with("80gb");
+    if (same_begin || (similar == nullptr && same_chip && key.size() > 3)) similar = &cluster;
+  }
+  if (similar == nullptr) {
+    throw ConfigError(concat("accelerator '", name, "' is not in configs/accelerators"));
+  }
+  return *similar;
+}
+
+}  // namespace
+
+std::vector<ClusterSpec> read_accelerators(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  }
+  if (files.empty()) throw ConfigError(concat(folder.string(), ": no accelerators (*.json)"));
+  std::sort(files.begin(), files.end());
+  std::vector<ClusterSpec> all;
+  for (const auto& file : files) all.push_back(read_cluster(file).cluster);
+  return all;
+}
+
+ClusterSpec cluster_of(const PublishedRun& run, const std::vector<ClusterSpec>& accelerators) {
+  ClusterSpec cluster = accelerator_named(run.gpu, accelerators);
+  const bool has_racks = cluster.tiers.front().devices > cluster.devices_per_node;
+  cluster.num_devices = *run.num_gpus;
+  if (run.gpus_per_node) cluster.devices_per_node = *run.gpus_per_node;
+  LinkTier &inside = cluster.tiers.front(), &between = cluster.tiers.back();
+  // Degrees are powers of two: jobs take that many devices of a rack that is joined by NVLink.
+  inside.devices = has_racks
+                       ? static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(inside.devices)))
+                       : cluster.devices_per_node;
+  if (run.intra_bw_gbs) inside.bytes_per_s = *run.intra_bw_gbs * kGiga;
+  if (run.inter_bw_gbs_per_gpu) between.bytes_per_s = *run.inter_bw_gbs_per_gpu * kGiga;
+  return cluster;
+}
+
+}  // namespace argosy

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/score/run_setup.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr int64_t kDefaultLoraRank = 16;
+constexpr int64_t kLargestTriedMicroBatch = 8;
+constexpr int64_t kMostTriedVirtualStages = 12;
+
+ProductFormat format_of(const std::string& precision) {
+  if (precision.starts_with("bf16") || precision == "fp16") return ProductFormat::bf16;
+  if (precision == "fp8") return ProductFormat::fp8;
+  if (precision == "mxfp8") return ProductFormat::mxfp8;
+  if (precision == "nvfp4") return ProductFormat::nvfp4;
+  throw ConfigError(concat("precision '", precision, "'"));
+}
+
+LoraSpec lora_of(const PublishedRun& run) {
+  LoraSpec lora;
+  if (run.task != "lora") return lora;
+  std::smatch match;
+  const bool named = std::regex_search(run.notes, match, std::regex("rank (\\d+)"));
+  lora.rank = named ? std::stoll(match[1]) : kDefaultLoraRank;
+  lora.targets = {"all-linear"};
+  return lora;
+}
+
+Mesh mesh_of(const PublishedRun& run) {
+  if (!run.tp || !run.pp || !run.dp) throw ConfigError("the row does not give tp, pp and dp");
+  Mesh mesh;
+  mesh.tp = *run.tp;
+  mesh.pp = *run.pp;
+  mesh.dp = *run.dp;
+  mesh.cp = run.cp.value_or(1);
+  mesh.ep = run.ep.value_or(1);
+  mesh.etp = run.etp.value_or(mesh.ep > 1 || run.arch != "moe" ? 1 : mesh.tp);
+  if (mesh.world_size() != *run.num_gpus) {
+    throw ConfigError(concat("tp*pp*cp*dp is ", mesh.world_size(), ", not ", *run.num_gpus));
+  }
+  if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
+    throw ConfigError("etp*ep does not divide the ranks of a stage");
+  }
+  return mesh;
+}
+
+std::vector<int64_t> micro_batches(const PublishedRun& run, const StackProfile& stack,
+                                   int64_t per_rank) {
+  if (run.micro_batch) return {*run.micro_batch};
+  if (stack.micro_batch) return {*stack.micro_batch};
+  std::vector<int64_t> sizes;
+  for (const int64_t size : divisors(per_rank)) {
+    if (size <= kLargestTriedMicroBatch) sizes.push_back(size);
+  }
+  return sizes;
+}
+
+std::vector<int64_t> virtual_stages(const PublishedRun& run, const StackProfile& stack,
+                                    const Mesh& mesh) {
+  if (mesh.pp == 1) return {1};
+  if (run.vpp) return {*run.vpp};
+  if (stack.virtual_stages) return {*stack.virtual_stages};
+  std::vector<int64_t> all;
+  const int64_t layers = *run.layers;
+  for (int64_t v = 1; v <= std::min(kMostTriedVirtualStages, layers / mesh.pp); ++v) {
+    if (layers % (mesh.pp * v) == 0 || v == 1) all.push_back(v);
+  }
+  return all.empty() ? std::vector<int64_t>{1} : all;
+}
+
+std::vector<Recompute> recomputes(const PublishedRun& run, const StackProfile& stack) {
+  if (!run.recompute.empty()) return {recompute_from_string(run.recompute, "recompute")};
+  if (stack.recompute) return {*stack.recompute};
+  return {Recompute::none, Recompute::selective, Recompute::full};
+}
+
+void add_candidates(const PublishedRun& run, const StackProfile& stack, RunSetup& setup) {
+  Candidate candidate;
+  candidate.mesh = mesh_of(run);
+  candidate.sequence_parallel =
+      candidate.mesh.tp > 1 && run.seq_parallel.value_or(run.arch == "moe");
+  candidate.zero_stage = static_cast<int>(run.zero_stage.value_or(stack.zero_stage.value_or(1)));
+  const int64_t dp = candidate.mesh.dp, batch = setup.job.global_batch;
+  for (const int64_t size : micro_batches(run, stack, std::max<int64_t>(1, batch / dp))) {
+    for (const int64_t stages : virtual_stages(run, stack, candidate.mesh)) {
+      for (const Recompute recompute : recomputes(run, stack)) {
+        candidate.micro_batch = size;
+        candidate.virtual_stages = stages;
+        candidate.schedule = stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
+        candidate.recompute = recompute;
+        if (batch % (dp * size) == 0) setup.candidates.push_back(candidate);
+      }
+    }
+  }
+  if (setup.candidates.empty()) {
+    throw ConfigError(concat("dp*micro_batch does not divide the batch of ", batch));
+  }
+}
+
+void check_divides(const ModelSpec& model, const Candidate& candidate) {
+  if (model.num_heads % candidate.mesh.tp != 0) throw ConfigError("tp does not divide the heads");
+  if (model.has_moe() && model.moe.num_experts % candidate.mesh.ep != 0) {
+    throw ConfigError("ep does not divide the experts");
+  }
+  if (candidate.num_stages() > model.num_layers + 2) {
+    throw ConfigError("more pipeline stages than layers");
+  }
+}
+
+}  // namespace
+
+RunSetup setup_of(const PublishedRun& run, const StackProfile& stack,
+                  const std::vector<ClusterSpec>& accelerators) {
+  RunSetup setup;
+  if (!run.num_gpus) throw ConfigError("the row does not give num_gpus");
+  setup.format = format_of(run.precision);
+  Job& job = setup.job;
+  job.model = model_of(run);
+  job.cluster = cluster_of(run, accelerators);
+  job.lora = lora_of(run);
+  job.task = job.lora.rank > 0 ? Task::lora : Task::pretrain;
+  job.seq_len = *run.seq_len;
+  if (!run.global_batch_seqs) throw ConfigError("the row does not give the global batch");
+  job.global_batch = *run.global_batch_seqs;
+  if (setup.format != ProductFormat::bf16 && job.cluster.accelerator.fp8_flops_per_s == 0) {
+    throw ConfigError(concat(run.gpu, " has no ", run.precision));
+  }
+  add_candidates(run, stack, setup);
+  for (const Candidate& candidate : setup.candidates) check_divides(job.model, candidate);
+  return setup;
+}
+
+}  // namespace argosy
