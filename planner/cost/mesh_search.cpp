@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kOutOfMemory = "out of memory";
 constexpr const char* kOneStage = "on one stage gpipe is 1f1b with more memory";
+constexpr const char* kNothingToShard = "without data-parallel copies ZeRO 1 is ZeRO 0";
 
 // Examines the candidates of one mesh.
 class MeshSearch {
@@ -65,6 +66,10 @@ class MeshSearch {
     }
     for (Recompute recompute : space_.recomputes) {
       Candidate c = candidate(micro_batch, recompute);
+      if (const int64_t num_idle = num_idle_zero_stages(); num_idle > 0) {
+        const auto num_schedules = static_cast<int64_t>(space_.schedules.size());
+        reject(kNothingToShard, micro_batch, num_idle * num_schedules);
+      }
       if (num_too_large_[recompute] == points_per_recompute()) {
         result_.missed[kOutOfMemory].count += points_per_recompute();
         if (is_dominated(ScheduleKind::gpipe)) reject(kOneStage, micro_batch, num_zero_stages());
@@ -74,6 +79,7 @@ class MeshSearch {
       const LayerCosts& costs = cache_.costs(c);
       const ElementTable& elements = cache_.elements(c);
       for (int zero_stage : space_.zero_stages) {
+        if (is_idle(zero_stage)) continue;
         c.zero_stage = zero_stage;
         examine_schedules(c, costs, elements);
       }
@@ -110,7 +116,20 @@ class MeshSearch {
     return point_.mesh.pp == 1 && schedule == ScheduleKind::gpipe && space_.schedules.size() > 1;
   }
 
-  int64_t num_zero_stages() const { return static_cast<int64_t>(space_.zero_stages.size()); }
+  // Nobody else holds what this ZeRO stage would shard; what is fixed is tried all the same.
+  bool is_idle(int zero_stage) const {
+    const Mesh& mesh = point_.mesh;
+    const bool has_copies = mesh.dp * mesh.cp > 1 || (job_.model.has_moe() && mesh.edp() > 1);
+    return zero_stage > 0 && !has_copies && space_.zero_stages.size() > 1;
+  }
+
+  int64_t num_idle_zero_stages() const {
+    return std::count_if(space_.zero_stages.begin(), space_.zero_stages.end(),
+                         [this](int zero_stage) { return is_idle(zero_stage); });
+  }
+  int64_t num_zero_stages() const {
+    return static_cast<int64_t>(space_.zero_stages.size()) - num_idle_zero_stages();
+  }
 
   // ZeRO stages and schedules that are tried for one micro-batch and recomputation.
   int64_t points_per_recompute() const {

@@ -29,6 +29,11 @@ struct BruteForce {
   std::vector<Plan> feasible;  // best first
 };
 
+// Does any rank hold parameters that another holds too, in its data or its experts' group?
+bool has_copies(const Job& job, const Mesh& mesh) {
+  return mesh.dp * mesh.cp > 1 || (job.model.has_moe() && mesh.edp() > 1);
+}
+
 // Candidates on one mesh: every micro-batch, ZeRO stage, schedule and recomputation.
 void try_mesh(const Job& job, const Mesh& mesh, ContextParallel cp_kind, LayerCostCache& cache,
               BruteForce& result) {
@@ -44,6 +49,7 @@ void try_mesh(const Job& job, const Mesh& mesh, ContextParallel cp_kind, LayerCo
       c.schedule = rest / 2 % 2 == 0 ? ScheduleKind::one_f_one_b : ScheduleKind::gpipe;
       c.recompute = kRecomputes[rest / 4];
       if (mesh.pp == 1 && c.schedule == ScheduleKind::gpipe) continue;
+      if (c.zero_stage > 0 && !has_copies(job, mesh)) continue;
       try {
         Verdict verdict = evaluate(job, c, cache);
         ++result.num_points;
@@ -132,6 +138,39 @@ TEST(Search, EveryCandidateIsAccountedFor) {
     EXPECT_LE(summary.evaluated, summary.feasible);
     EXPECT_GT(summary.evaluated, 0);
   }
+}
+
+// The table must not show one plan twice.
+TEST(Search, ZeroStagesThatShardNothingAreDismissed) {
+  const Job job = small_job(SmallModel::llama, 4, 8);
+  const SearchResult found = search(job, parse_fixed("tp=2,pp=2"), 100, 1);
+  ASSERT_FALSE(found.plans.empty());
+  for (const Plan& plan : found.plans) EXPECT_EQ(plan.zero_stage, 0);
+  const SearchSummary& summary = found.summary;
+  const auto dismissed =
+      std::find_if(summary.rejected.begin(), summary.rejected.end(),
+                   [](const Rejection& r) { return r.reason.find("ZeRO 1") != std::string::npos; });
+  ASSERT_NE(dismissed, summary.rejected.end());
+  EXPECT_EQ(dismissed->count, summary.candidates / 2);
+  EXPECT_EQ(summary.feasible + dismissed->count, summary.candidates);
+
+  LayerCostCache cache(job);  // they are the same plan indeed
+  Candidate c;
+  c.mesh.tp = c.mesh.pp = 2;
+  c.sequence_parallel = true;
+  const Plan without = evaluate(job, c, cache).plan;
+  c.zero_stage = 1;
+  const Plan with = evaluate(job, c, cache).plan;
+  EXPECT_EQ(with.predicted.step_s, without.predicted.step_s);
+  EXPECT_EQ(with.predicted.peak_bytes, without.predicted.peak_bytes);
+
+  // What is fixed is tried; experts may have copies where the attention has none.
+  EXPECT_EQ(search(job, parse_fixed("tp=2,pp=2,zero=1"), 1, 1).plans.at(0).zero_stage, 1);
+  const Job moe = small_job(SmallModel::moe, 2, 8);
+  bool has_sharded_experts = false;
+  for (const Plan& plan : search(moe, parse_fixed("tp=2,ep=1,etp=1"), 100, 1).plans)
+    has_sharded_experts |= plan.zero_stage == 1;
+  EXPECT_TRUE(has_sharded_experts);
 }
 
 TEST(Search, DoesNotDependOnThreads) {
