@@ -8,6 +8,7 @@
 
 #include "planner/cost/search.h"
 #include "planner/options.h"
+#include "planner/questions/answers.h"
 #include "planner/report/plan_report.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/trace.h"
@@ -19,6 +20,18 @@
 namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
+
+Questions questions_of(const PlanOptions& options, int num_threads) {
+  Questions questions;
+  questions.explain = options.explain;
+  questions.sensitivity = options.sensitivity;
+  questions.pareto = options.pareto;
+  questions.robust = options.robust;
+  if (!options.what_if.empty()) questions.what_if = parse_machine_changes(options.what_if);
+  if (!options.deadline.empty()) questions.deadline_days = days_from_string(options.deadline);
+  questions.num_threads = num_threads;
+  return questions;
+}
 
 void print_tables(const PlanOptions& options, const Job& job, const SearchResult& result) {
   if (!result.plans.empty()) {
@@ -72,11 +85,14 @@ int run(const PlanOptions& options) {
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
                                           : static_cast<int>(std::thread::hardware_concurrency());
-  const SearchResult result = search(request.job, request.fixed, options.top, threads);
+  const Questions questions = questions_of(options, threads);
+  SearchResult result = search(request.job, request.fixed, options.top, threads);
+  const Answers answers = answer(questions, request.job, request.fixed, result);
   if (options.json) {
-    std::cout << plans_json(result.plans, result.summary);
+    std::cout << plans_json(result.plans, result.summary, answers_json(questions, result, answers));
   } else {
     print_tables(options, request.job, result);
+    std::cout << answers_text(questions, request.job, result, answers);
   }
   write_files(options, request.job, result);
   return result.plans.empty() ? kExitNoPlan : kExitDone;

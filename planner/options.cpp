@@ -111,13 +111,34 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   all.add(search);
 }
 
+void add_question_options(po::options_description& all, PlanOptions& o) {
+  po::options_description questions("What else to ask", kHelpColumns, kHelpColumns / 2);
+  auto add = questions.add_options();
+  add("explain", po::bool_switch(&o.explain),
+      "where each millisecond and byte of the best plan goes, what one other decision would "
+      "change, "
+      "why the others lose");
+  add("what-if", word(o.what_if, "LIST"),
+      "the best plan on other machines, as inter_bw=2x,hbm=141GB,price=-10%; keys: flops, hbm, "
+      "hbm_bw, intra_bw, inter_bw, intra_latency, inter_latency, op_overhead, price, power, pue, "
+      "carbon, mtbf, checkpoint, restart");
+  add("sensitivity", po::bool_switch(&o.sensitivity),
+      "what half and twice of each property of the machines would do");
+  add("pareto", po::bool_switch(&o.pareto),
+      "time, money and carbon on parts of the cluster (with --tokens)");
+  add("deadline", word(o.deadline, "30d"),
+      "the smallest part of the cluster that is done in time (with --tokens); units d, h, w");
+  add("robust", po::bool_switch(&o.robust),
+      "of the plans shown, first the one that loses least if rates are off by 10%");
+  all.add(questions);
+}
+
 void add_output_options(po::options_description& all, PlanOptions& o) {
   po::options_description output("What to write", kHelpColumns, kHelpColumns / 2);
   auto add = output.add_options();
   add("top", count(o.top, "top", "K")->default_value(o.top), "plans to show");
   add("out", word(o.out, "plan.json"), "the best plan, for argosy-train and argosy-launch");
   add("json", po::bool_switch(&o.json), "print JSON alone instead of tables");
-  add("explain", po::bool_switch(&o.explain), "why the others lost, where memory and time go");
   add("score", word(o.score, "runs.csv"),
       "predict every row of a table of published runs instead, and print how far the predictions "
       "are off (columns: planner/score/README.md)");
@@ -162,6 +183,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   add_job_options(all, line.options);
   add_serve_options(all, line.options);
   add_search_options(all, line.options);
+  add_question_options(all, line.options);
   add_output_options(all, line.options);
   std::string config;
   all.add_options()("config", po::value(&config)->value_name("FILE"),

@@ -31,7 +31,8 @@ struct PlanOptions {
   int64_t top = 5, threads = 0;
   uint64_t seed = 1234;
   std::string out, report, trace, schedule_csv;
-  bool json = false, explain = false;
+  bool json = false, explain = false, sensitivity = false, pareto = false, robust = false;
+  std::string what_if, deadline;
   std::string score;  // a table of published runs: predict them instead of searching
 };
 

@@ -46,6 +46,9 @@ void refuse_training_options(const PlanOptions& options) {
   refuse(options.global_batch > 0, "--global-batch");
   refuse(options.seq_len > 0, "--seq-len");
   refuse(options.lora_rank > 0, "--lora-rank");
+  refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
+             !options.what_if.empty() || !options.deadline.empty(),
+         "--explain, --what-if, --sensitivity, --pareto, --deadline, --robust");
   refuse(!options.out.empty(), "--out");
   refuse(!options.trace.empty(), "--trace");
   refuse(!options.report.empty(), "--report");

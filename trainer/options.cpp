@@ -167,6 +167,30 @@ std::vector<std::string> sorted(std::vector<std::string> words) {
   return words;
 }
 
+void check_against(const Plan& plan, const TrainOptions& options) {
+  constexpr std::string_view kNoLora = "no LoRA (its task is pretrain)";
+  constexpr std::string_view kNoExperts = "a model that has no experts";
+  if (options.optimizer_kind && *options.optimizer_kind != plan.optimizer) {
+    contradiction("optimizer", to_string(*options.optimizer_kind), to_string(plan.optimizer));
+  }
+  if (plan.task != Task::lora) {
+    if (options.lora_rank) contradiction("lora-rank", std::to_string(*options.lora_rank), kNoLora);
+    if (options.lora_alpha) contradiction("lora-alpha", concat(*options.lora_alpha), kNoLora);
+    if (options.lora_targets) contradiction("lora-targets", join(*options.lora_targets), kNoLora);
+  }
+  if (options.lora_rank && *options.lora_rank != plan.lora.rank) {
+    contradiction("lora-rank", std::to_string(*options.lora_rank), concat("rank ", plan.lora.rank));
+  }
+  if (options.lora_targets && sorted(*options.lora_targets) != sorted(plan.lora.targets)) {
+    contradiction("lora-targets", join(*options.lora_targets), join(plan.lora.targets));
+  }
+  if (plan.model.has_moe()) return;
+  if (options.router_aux_loss_coef >= 0)
+    contradiction("router-aux-loss-coef", concat(options.router_aux_loss_coef), kNoExperts);
+  if (options.router_aux_loss != AuxLossScope::sequence)
+    contradiction("router-aux-loss", "global", kNoExperts);
+}
+
 }  // namespace
 
 TrainOptions parse_train_options(int argc, const char* const* argv) {
@@ -205,21 +229,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
 }
 
 Plan apply_options(Plan plan, const TrainOptions& options) {
-  constexpr std::string_view kNoLora = "no LoRA (its task is pretrain)";
-  if (options.optimizer_kind && *options.optimizer_kind != plan.optimizer) {
-    contradiction("optimizer", to_string(*options.optimizer_kind), to_string(plan.optimizer));
-  }
-  if (plan.task != Task::lora) {
-    if (options.lora_rank) contradiction("lora-rank", std::to_string(*options.lora_rank), kNoLora);
-    if (options.lora_alpha) contradiction("lora-alpha", concat(*options.lora_alpha), kNoLora);
-    if (options.lora_targets) contradiction("lora-targets", join(*options.lora_targets), kNoLora);
-  }
-  if (options.lora_rank && *options.lora_rank != plan.lora.rank) {
-    contradiction("lora-rank", std::to_string(*options.lora_rank), concat("rank ", plan.lora.rank));
-  }
-  if (options.lora_targets && sorted(*options.lora_targets) != sorted(plan.lora.targets)) {
-    contradiction("lora-targets", join(*options.lora_targets), join(plan.lora.targets));
-  }
+  check_against(plan, options);
   if (options.lora_alpha) plan.lora.alpha = *options.lora_alpha;
   if (options.seed) plan.seed = *options.seed;
   if (options.precision && *options.precision != plan.precision) {

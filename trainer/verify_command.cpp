@@ -26,13 +26,16 @@ constexpr double kSmallestGradientShare = 1e-3;  // of the model's largest gradi
 struct Way {
   DeviceContext device;
   Trainer trainer;
-  Way(const TrainOptions& options, const RunInputs& inputs, Communicator& world, const Plan& plan)
-      : device(options.device), trainer(device, world, plan, settings(options, inputs)) {}
+  Way(const TrainOptions& options, const RunInputs& inputs, Communicator& world, const Plan& plan,
+      Fault fault)
+      : device(options.device), trainer(device, world, plan, settings(options, inputs, fault)) {}
 
  private:
-  static TrainerSettings settings(const TrainOptions& options, const RunInputs& inputs) {
+  static TrainerSettings settings(const TrainOptions& options, const RunInputs& inputs,
+                                  Fault fault) {
     TrainerSettings settings = trainer_settings(options);
     settings.layers = inputs.layers;
+    settings.fault = fault;
     return settings;
   }
 };
@@ -57,10 +60,11 @@ double largest_gradient(Trainer& trainer) {
 
 class Verification {
  public:
-  Verification(const TrainOptions& options, Communicator& world, std::ostream& out)
+  Verification(const TrainOptions& options, Communicator& world, std::ostream& out, Fault fault)
       : options_(options),
         world_(world),
         out_(out),
+        fault_(fault),
         self_(make_self_communicator()),
         inputs_(open_inputs(world, options)),
         tolerance_(verify_tolerance(inputs_.plan)) {}
@@ -89,10 +93,11 @@ class Verification {
 
   void prepare() {
     start_ = find_start(world_, options_, inputs_.plan);
-    layout_ = std::make_unique<Way>(options_, inputs_, world_, inputs_.plan);
+    layout_ = std::make_unique<Way>(options_, inputs_, world_, inputs_.plan, fault_);
     restore(layout_->trainer);
     if (!is_root()) return;
-    reference_ = std::make_unique<Way>(options_, inputs_, *self_, single_rank(inputs_.plan));
+    reference_ =
+        std::make_unique<Way>(options_, inputs_, *self_, single_rank(inputs_.plan), Fault::none);
     restore(reference_->trainer);
   }
 
@@ -170,6 +175,7 @@ class Verification {
   const TrainOptions& options_;
   Communicator& world_;
   std::ostream& out_;
+  Fault fault_;
   std::unique_ptr<Communicator> self_;
   RunInputs inputs_;
   StartPoint start_;
@@ -183,8 +189,8 @@ class Verification {
 
 }  // namespace
 
-int run_verify(const TrainOptions& options, Communicator& world, std::ostream& out) {
-  return Verification(options, world, out)();
+int run_verify(const TrainOptions& options, Communicator& world, std::ostream& out, Fault fault) {
+  return Verification(options, world, out, fault)();
 }
 
 }  // namespace argosy

@@ -8,12 +8,15 @@
 #include <iosfwd>
 
 #include "comm/communicator.h"
+#include "trainer/layers/faults.h"
 #include "trainer/options.h"
 
 namespace argosy {
 
 // Collective. kExitDone when all steps agree within verify_tolerance(), else kExitFailure with the
 // worst tensor named. Rank 0 needs memory for the whole model, gradients and optimizer state.
-int run_verify(const TrainOptions& options, Communicator& world, std::ostream& out);
+// fault: a mistake of the layout, not of the one rank; for tests of what is noticed.
+int run_verify(const TrainOptions& options, Communicator& world, std::ostream& out,
+               Fault fault = Fault::none);
 
 }  // namespace argosy

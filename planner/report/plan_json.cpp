@@ -63,7 +63,12 @@ Json plan_json(const Plan& plan) {
 
 }  // namespace
 
-std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary) {
+std::string plan_summary_json(const Plan& plan) {
+  return plan_json(plan).dump();
+}
+
+std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary,
+                       const std::vector<std::pair<std::string, std::string>>& sections) {
   Json json = {{"plans", Json::array()},
                {"search",
                 {{"candidates", summary.candidates},
@@ -76,6 +81,7 @@ std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summ
     json["rejected"].push_back(
         {{"reason", rejection.reason}, {"count", rejection.count}, {"nearest", rejection.nearest}});
   }
+  for (const auto& [key, text] : sections) json[key] = parse_json(text, key);
   return json.dump(2) + "\n";
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/report/search_summary.h"
@@ -33,7 +34,12 @@ std::string rejections_text(const SearchSummary& summary);
 // Where the memory and the time of a plan go.
 std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster);
 
-// {"plans": [...], "search": {...}, "rejected": [...]}; the shape that scripts rely on.
-std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary);
+// {"plans": [...], "search": {...}, "rejected": [...]}; the shape that scripts rely on. `sections`:
+// more keys with JSON texts as values.
+std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary,
+                       const std::vector<std::pair<std::string, std::string>>& sections = {});
+
+// One of those plans: its decisions and what is predicted.
+std::string plan_summary_json(const Plan& plan);
 
 }  // namespace argosy

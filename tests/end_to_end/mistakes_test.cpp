@@ -21,6 +21,14 @@ int64_t count(const std::string& text, const std::string& part) {
   return n;
 }
 
+// Header and tokens of an llm.c file (16-bit).
+std::string llmc_file(int num_tokens, uint16_t token) {
+  int32_t header[256] = {20240520, 1, num_tokens};
+  const std::vector<uint16_t> tokens(static_cast<size_t>(num_tokens), token);
+  return std::string(reinterpret_cast<const char*>(header), sizeof(header)) +
+         std::string(reinterpret_cast<const char*>(tokens.data()), 2 * tokens.size());
+}
+
 class Mistakes : public ProgramTest {
  protected:
   Mistakes() { make_plan("plan.json", "dense.json", 1, "tp=1"); }
@@ -85,6 +93,35 @@ TEST_F(Mistakes, OfOptions) {
   }
 }
 
+TEST_F(Mistakes, OfGuards) {
+  expect_option_mistake("--check-replicas=-1", {"--check-replicas: -1", "at least 0"});
+  expect_option_mistake("--check-collectives often", {"'often'", "whole number"});
+  expect_option_mistake("--watchdog=-5", {"--watchdog: -5", "at least 0"});
+  expect_option_mistake("--watchdog 1.5", {"--watchdog", "'1.5'", "whole number"});
+  expect_option_mistake("--verify 0", {"--verify: 0", "at least 1"});
+  expect_option_mistake("--verify all", {"--verify", "'all'", "whole number"});
+  expect_mistake("argosy-train --verify 2 --plan plan.json", {"missing: --data"});
+  make_plan("two.json", "dense.json", 2, "tp=2,dp=1,pp=1");
+  expect_mistake("argosy-train --verify 2 --plan two.json --data text.txt",
+                 {"= 2 ranks, but 1 were started"});
+}
+
+TEST_F(Mistakes, OfNetworkSettings) {
+  expect_option_mistake("--dropout 1", {"--dropout: 1", "below 1"});
+  expect_option_mistake("--dropout=-0.1", {"--dropout: -0.1", "at least 0"});
+  expect_option_mistake("--document-mask --end-of-text 258",
+                        {"--document-mask", "258", "--end-of-text", "vocab_size=258"});
+  expect_option_mistake("--end-of-text=-3", {"--end-of-text: -3", "at least 0"});
+  write("tokens.bin", llmc_file(100, 9));
+  expect_mistake_in("--plan plan.json --steps 3 --data tokens.bin --document-mask",
+                    {"--document-mask", "not known", "--end-of-text"});
+  expect_option_mistake("--router-aux-loss batch",
+                        {"--router-aux-loss: 'batch'", "sequence, global"});
+  expect_option_mistake("--router-aux-loss-coef=-1", {"--router-aux-loss-coef: -1", "at least 0"});
+  for (const char* option : {"--router-aux-loss global", "--router-aux-loss-coef 0.1"})
+    expect_option_mistake(option, {"--router-aux-loss", "no experts", "leave the option out"});
+}
+
 TEST_F(Mistakes, OfConfigFiles) {
   write("unknown.cfg", "colour = 3\n");
   write("type.cfg", "warmup = soon\n");
@@ -128,14 +165,6 @@ TEST_F(Mistakes, OfPlans) {
   expect("missing.json", {"missing.json", "seq_len", "missing"});
   edit_plan("heads.json", [](Json& plan) { plan["mesh"]["tp"] = 3; });
   expect("heads.json", {"heads.json", "tp=3", "heads=4", "valid tp: 1, 2, 4"});
-}
-
-// Header and tokens of an llm.c file (16-bit).
-std::string llmc_file(int num_tokens, uint16_t token) {
-  int32_t header[256] = {20240520, 1, num_tokens};
-  const std::vector<uint16_t> tokens(static_cast<size_t>(num_tokens), token);
-  return std::string(reinterpret_cast<const char*>(header), sizeof(header)) +
-         std::string(reinterpret_cast<const char*>(tokens.data()), 2 * tokens.size());
 }
 
 TEST_F(Mistakes, OfData) {

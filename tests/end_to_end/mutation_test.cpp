@@ -38,7 +38,9 @@ constexpr const char* kLayouts[] = {"tp2_sp",
                                     "cp2_moe",
                                     "lora_tp2_sp",
                                     "cp2_tp2_sp_full",
-                                    "ulysses2"};
+                                    "ulysses2",
+                                    "zero2_dp3_accumulate",
+                                    "zero3_tp2_sp_dp2"};
 
 TrainerSettings settings_with(const Layout& layout, Fault fault, bool guards) {
   TrainerSettings settings = settings_of(layout);
@@ -121,6 +123,16 @@ TEST(ReplicaGuard, NamesTensorAxisAndRanks) {
   expect_parts(guard_message("tp4_kv_copies", Fault::kv_copies_not_summed), {"k_proj", "along tp"});
   expect_parts(guard_message("pp2_tp2_sp_tied_zero1", Fault::tied_embedding_not_summed),
                {"embed_tokens", "along embedding"});
+}
+
+// Found in the step in which it happens, although nothing waits and no message is of a wrong size.
+TEST(CollectiveGuard, NamesGroupRanksAndCalls) {
+  expect_parts(guard_message("tp2_sp", Fault::gathers_for_a_sum),
+               {"step 1: ranks disagree: tp group of ranks 0, 1: call ", " is all_reduce of ",
+                " fp64 on rank 0, all_gather of ", " fp64 on rank 1"});
+  expect_parts(guard_message("pp2_tp2_sp_tied_zero1", Fault::gathers_for_a_sum),
+               {"step 1: ranks disagree: tp group of ranks ", " is all_reduce of ",
+                " fp64 on rank 0, all_gather of ", " fp64 on rank 1"});
 }
 
 }  // namespace

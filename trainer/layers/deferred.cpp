@@ -6,20 +6,39 @@
 
 #include "trainer/layers/tensor_parallel.h"
 #include "trainer/ops/elementwise.h"
+#include "trainer/ops/grouped_matmul.h"
 #include "trainer/ops/matmul.h"
 
 namespace argosy {
 
-void DeferredWeightGradients::add(const LayerContext& ctx, const Parameter& parameter,
-                                  const Tensor& dy, const Tensor& x, double alpha) {
+namespace {
+
+// Gradient of parameters[g] += alpha * (rows of dy)^T (rows of x), now.
+void accumulate(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
+                const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x, double alpha) {
+  const ops::MatmulOptions options = {.accumulate = true, .alpha = alpha};
+  if (parameters.size() == 1) {
+    ops::matmul_tn(ctx.device, dy, x, parameters.front()->grad, options);
+    return;
+  }
+  std::vector<Tensor> gradients;
+  for (const Parameter* parameter : parameters) gradients.push_back(parameter->grad);
+  ops::grouped_matmul_tn(ctx.device, dy, x, rows, gradients, options);
+}
+
+}  // namespace
+
+void DeferredWeightGradients::add(const LayerContext& ctx,
+                                  const std::vector<const Parameter*>& parameters,
+                                  const std::vector<int64_t>& rows, const Tensor& dy,
+                                  const Tensor& x, double alpha) {
   for (const Tensor* kept : {&dy, &x}) ctx.device.recategorize(*kept, MemoryCategory::activations);
-  products_.push_back({&parameter, dy, x, alpha});
+  products_.push_back({parameters, rows, dy, x, alpha});
 }
 
 void DeferredWeightGradients::run(const LayerContext& ctx) {
   for (Product& product : std::exchange(products_, {})) {
-    ops::matmul_tn(ctx.device, product.dy, product.x, product.parameter->grad,
-                   {.accumulate = true, .alpha = product.alpha});
+    accumulate(ctx, product.parameters, product.rows, product.dy, product.x, product.alpha);
     product.dy.reset();
     product.x.reset();
   }
@@ -27,11 +46,17 @@ void DeferredWeightGradients::run(const LayerContext& ctx) {
 
 void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
                          const Tensor& x, double alpha) {
+  add_weight_gradients(ctx, {&parameter}, {dy.dim(0)}, dy, x, alpha);
+}
+
+void add_weight_gradients(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
+                          const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
+                          double alpha) {
   if (ctx.deferred != nullptr) {
-    ctx.deferred->add(ctx, parameter, dy, x, alpha);
-    return;
+    ctx.deferred->add(ctx, parameters, rows, dy, x, alpha);
+  } else {
+    accumulate(ctx, parameters, rows, dy, x, alpha);
   }
-  ops::matmul_tn(ctx.device, dy, x, parameter.grad, {.accumulate = true, .alpha = alpha});
 }
 
 Tensor gather_gradient(const LayerContext& ctx, const Tensor& gradient, bool is_read) {

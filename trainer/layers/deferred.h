@@ -17,26 +17,31 @@ namespace argosy {
 // activations; work.h lists it.
 class DeferredWeightGradients {
  public:
-  // Gradient of the parameter (out, in) += alpha * dy (m, out)^T x (m, in), later. Neither tensor
-  // may change until then.
-  void add(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy, const Tensor& x,
-           double alpha);
+  // Gradient of parameters[g] (out, in) += alpha * dy (m, out)^T x (m, in), later, of consecutive
+  // rows m = rows[g] of both. Neither tensor may change until then.
+  void add(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
+           const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x, double alpha);
   // All of them in the order of add(), each freed as it is done.
   void run(const LayerContext& ctx);
   bool empty() const { return products_.empty(); }
 
  private:
   struct Product {
-    const Parameter* parameter;
+    std::vector<const Parameter*> parameters;
+    std::vector<int64_t> rows;  // [parameters]
     Tensor dy, x;
     double alpha;
   };
   std::vector<Product> products_;
 };
 
-// Does the product now, or puts it off when ctx.deferred says so.
+// Does the product now, or puts it off when ctx.deferred says so: of one parameter with all rows,
+// or of one parameter for each group of rows.
 void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
                          const Tensor& x, double alpha = 1.0);
+void add_weight_gradients(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
+                          const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
+                          double alpha = 1.0);
 
 // gather_tokens() of a gradient (s, H) that its owner goes on adding to. If weight gradients read
 // it (`is_read`) and are put off, they get a copy of it as it is now.

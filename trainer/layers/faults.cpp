@@ -27,6 +27,9 @@ std::string_view to_string(Fault fault) {
       "microbatches_swapped",
       "causal_offset_missing",
       "positions_local",
+      "gathers_for_a_sum",
+      "shard_sum_overwritten",
+      "gathered_values_kept",
   };
   return kNames[static_cast<size_t>(fault)];
 }

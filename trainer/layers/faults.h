@@ -30,8 +30,11 @@ enum class Fault {
   microbatches_swapped,        // backward reads another micro-batch's tokens
   causal_offset_missing,       // keys of the ring stand where this rank's do
   positions_local,             // a context-parallel rank counts positions from 0
+  gathers_for_a_sum,           // the last rank of a group gathers what the others sum
+  shard_sum_overwritten,       // ZeRO 2 and 3: shards keep the last micro-batch's gradients alone
+  gathered_values_kept,        // ZeRO 3: what was gathered once is never gathered again
 };
-inline constexpr int kNumFaults = 19;
+inline constexpr int kNumFaults = 22;
 
 std::string_view to_string(Fault fault);
 

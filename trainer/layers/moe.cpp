@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/moe.h"
 
+#include <numeric>
 #include <utility>
 
 #include "trainer/layers/expert_capacity.h"
@@ -16,11 +17,17 @@ namespace argosy {
 
 namespace {
 
-// Rows of local expert e within the sorted rows.
-std::vector<int64_t> row_offsets(const std::vector<int64_t>& rows) {
-  std::vector<int64_t> offsets = {0};
-  for (const int64_t count : rows) offsets.push_back(offsets.back() + count);
-  return offsets;
+// Global numbers of this rank's experts, in the order of their rows.
+std::vector<int64_t> local_experts(const LayerContext& ctx) {
+  const int64_t local = ctx.plan.model.moe.num_experts / ctx.plan.mesh.ep;
+  std::vector<int64_t> experts(static_cast<size_t>(local));
+  std::iota(experts.begin(), experts.end(), ctx.groups.coordinates().ep * local);
+  if (ctx.fault == Fault::experts_swapped) std::swap(experts.front(), experts.back());
+  return experts;
+}
+
+int64_t sum(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{0});
 }
 
 }  // namespace
@@ -30,15 +37,10 @@ Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int mo
       rule_(ops::router_rule(spec_)),
       moe_index_(moe_index),
       state_row_(moe_row(ctx.plan.model, layer)),
-      router_(&store.at(layer, TensorRole::router)) {
-  const int64_t local = spec_.num_experts / ctx.plan.mesh.ep;
-  const int64_t first = ctx.groups.coordinates().ep * local;
-  for (int64_t e = first; e < first + local; ++e) {
-    experts_.push_back({Linear(ctx, store, layer, TensorRole::expert_gate, e),
-                        Linear(ctx, store, layer, TensorRole::expert_up, e),
-                        Linear(ctx, store, layer, TensorRole::expert_down, e)});
-  }
-  if (ctx.fault == Fault::experts_swapped) std::swap(experts_.front(), experts_.back());
+      router_(&store.at(layer, TensorRole::router)),
+      gate_(ctx, store, layer, TensorRole::expert_gate, local_experts(ctx)),
+      up_(ctx, store, layer, TensorRole::expert_up, local_experts(ctx)),
+      down_(ctx, store, layer, TensorRole::expert_down, local_experts(ctx)) {
   if (spec_.shared_ffn_size > 0) shared_.emplace(ctx, store, layer, kSharedExpert);
   if (spec_.shared_gate) shared_gate_ = &store.at(layer, TensorRole::shared_expert_gate);
 }
@@ -65,7 +67,7 @@ Tensor Moe::forward(const LayerContext& ctx, const Microbatch& microbatch, const
   const Tensor routed = route_within_capacity(ctx, microbatch, state->experts);
   const std::vector<int64_t> rows_of_expert =
       ops::sort_by_expert(ctx.device, routed, spec_.num_experts, state->order);
-  const int64_t kept_rows = row_offsets(rows_of_expert).back();
+  const int64_t kept_rows = sum(rows_of_expert);
   if (totals != nullptr) {
     totals->dropped[static_cast<size_t>(moe_index_)] += static_cast<double>(slots - kept_rows);
   }
@@ -130,25 +132,17 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
 }
 
 Tensor Moe::run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory kept) const {
-  const std::vector<int64_t> offsets = row_offsets(state->exchange.rows_of_expert);
-  const Shape wide = {offsets.back(), experts_.front().up.out_features()};
+  const std::vector<int64_t>& rows = state->exchange.rows_of_expert;
+  const Tensor& x = state->expert_input;  // (R, H)
+  const Shape wide = {x.dim(0), up_.out_features()};
   state->gate = ctx.device.empty(wide, ctx.compute(), kept);
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
-  state->lora.resize(experts_.size());
-  for (size_t e = 0; e < experts_.size(); ++e) {
-    const Tensor x = state->expert_input.rows(offsets[e], offsets[e + 1]);
-    ExpertState& lora = state->lora[e];
-    experts_[e].gate.forward(ctx, x, state->gate.rows(offsets[e], offsets[e + 1]), &lora.gate_lora,
-                             kept);
-    experts_[e].up.forward(ctx, x, state->up.rows(offsets[e], offsets[e + 1]), &lora.up_lora, kept);
-  }
+  gate_.forward(ctx, rows, x, state->gate, &state->gate_lora, kept);
+  up_.forward(ctx, rows, x, state->up, &state->up_lora, kept);
   const Tensor activated = ctx.scratch(wide);
   ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
-  Tensor out = ctx.scratch({offsets.back(), ctx.hidden()});  // (R, H)
-  for (size_t e = 0; e < experts_.size(); ++e) {
-    experts_[e].down.forward(ctx, activated.rows(offsets[e], offsets[e + 1]),
-                             out.rows(offsets[e], offsets[e + 1]), &state->lora[e].down_lora, kept);
-  }
+  Tensor out = ctx.scratch(x.shape());
+  down_.forward(ctx, rows, activated, out, &state->down_lora, kept);
   return out;
 }
 
@@ -192,27 +186,17 @@ Tensor Moe::backward(const LayerContext& ctx, const Microbatch& microbatch, cons
 
 Tensor Moe::run_experts_backward(const LayerContext& ctx, const Tensor& dout,
                                  const MoeState& state) const {
-  const std::vector<int64_t> offsets = row_offsets(state.exchange.rows_of_expert);
+  const std::vector<int64_t>& rows = state.exchange.rows_of_expert;
   const Tensor activated = ctx.scratch(state.up.shape()), dup = ctx.scratch(state.up.shape());
   ops::swiglu_forward(ctx.device, state.gate, state.up, activated);
-  for (size_t e = 0; e < experts_.size(); ++e) {
-    experts_[e].down.backward(ctx, dout.rows(offsets[e], offsets[e + 1]),
-                              activated.rows(offsets[e], offsets[e + 1]), state.lora[e].down_lora,
-                              dup.rows(offsets[e], offsets[e + 1]), false);
-  }
+  down_.backward(ctx, rows, dout, activated, state.down_lora, dup, false);
   // The memory of `activated` is free now, unless the gradients of down are still to read it.
-  const bool is_kept = ctx.deferred != nullptr && experts_.front().down.needs_input();
+  const bool is_kept = ctx.deferred != nullptr && down_.needs_input();
   const Tensor dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
   ops::swiglu_backward(ctx.device, dup, state.gate, state.up, dgate, dup);
   Tensor dx = ctx.scratch(state.expert_input.shape());  // (R, H)
-  for (size_t e = 0; e < experts_.size(); ++e) {
-    const Tensor x = state.expert_input.rows(offsets[e], offsets[e + 1]);
-    const Tensor dx_rows = dx.rows(offsets[e], offsets[e + 1]);
-    experts_[e].up.backward(ctx, dup.rows(offsets[e], offsets[e + 1]), x, state.lora[e].up_lora,
-                            dx_rows, false);
-    experts_[e].gate.backward(ctx, dgate.rows(offsets[e], offsets[e + 1]), x,
-                              state.lora[e].gate_lora, dx_rows, true);
-  }
+  up_.backward(ctx, rows, dup, state.expert_input, state.up_lora, dx, false);
+  gate_.backward(ctx, rows, dgate, state.expert_input, state.gate_lora, dx, true);
   return dx;
 }
 

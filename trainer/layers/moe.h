@@ -11,15 +11,11 @@
 
 #include "trainer/layers/context.h"
 #include "trainer/layers/expert_exchange.h"
-#include "trainer/layers/linear.h"
+#include "trainer/layers/expert_linear.h"
 #include "trainer/layers/mlp.h"
 #include "trainer/ops/router.h"
 
 namespace argosy {
-
-struct ExpertState {
-  Tensor gate_lora, up_lora, down_lora;  // (rows of the expert, r)
-};
 
 struct MoeState {
   Tensor probs;    // (s, E)
@@ -30,10 +26,10 @@ struct MoeState {
   ExchangePlan exchange;
   // (B, E) choices of each sequence for the auxiliary loss, over the whole sequence; in buffers
   Tensor sequence_counts;
-  Tensor expert_input;            // (R, H)
-  Tensor gate, up;                // (R, Fe)
-  std::vector<ExpertState> lora;  // [E/ep]
-  Tensor returned;                // (rows kept: s*k in dropless layers, H)
+  Tensor expert_input;                   // (R, H)
+  Tensor gate, up;                       // (R, Fe)
+  Tensor gate_lora, up_lora, down_lora;  // (R, r)
+  Tensor returned;                       // (rows kept: s*k in dropless layers, H)
   MlpState shared;
   Tensor shared_out;   // (s, H), with a shared gate alone
   Tensor shared_gate;  // (s, 1) logits of the shared gate
@@ -60,9 +56,6 @@ class Moe {
                   const Tensor& input, const MoeState& state) const;
 
  private:
-  struct Expert {
-    Linear gate, up, down;
-  };
   void route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
              MoeState* state, MemoryCategory kept, RouterTotals* totals) const;
   void count_choices(const LayerContext& ctx, const Microbatch& microbatch, MoeState* state,
@@ -87,7 +80,7 @@ class Moe {
   int moe_index_;
   int64_t state_row_;  // of this layer in RouterState
   const Parameter* router_;
-  std::vector<Expert> experts_;  // [E/ep], this rank's
+  ExpertLinear gate_, up_, down_;  // of this rank's experts
   std::optional<Mlp> shared_;
   const Parameter* shared_gate_ = nullptr;  // (1, H)
 };

@@ -24,6 +24,14 @@ inline void check_tensor(const char* name, const Tensor& x, const Shape& shape, 
   check_shape(name, x, shape);
   check_dtype(name, x, dtype);
 }
+// fp64 mixes with nothing; fp32 and bf16 mix.
+inline void check_one_precision(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const auto is_fp64 = [](const Tensor& x) { return x.dtype() == DType::fp64; };
+  const bool any = is_fp64(a) || is_fp64(b) || is_fp64(c);
+  CHECK(any == (is_fp64(a) && is_fp64(b) && is_fp64(c)),
+        "fp64 mixes with nothing: ", to_string(a.dtype()), " x ", to_string(b.dtype()), " -> ",
+        to_string(c.dtype()));
+}
 inline void check_rank(const char* name, const Tensor& x, int rank) {
   CHECK(x.defined() && x.shape().rank() == rank, name, " is ", to_string(x.shape()), ", expected ",
         rank, " dims");

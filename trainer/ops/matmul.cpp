@@ -17,12 +17,7 @@ void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
   check_shape("the first operand", a, p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k});
   check_shape("the second operand", b, p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
   check_shape("the output", c, {p.m, p.n});
-  const bool any_fp64 =
-      a.dtype() == DType::fp64 || b.dtype() == DType::fp64 || c.dtype() == DType::fp64;
-  const bool all_fp64 =
-      a.dtype() == DType::fp64 && b.dtype() == DType::fp64 && c.dtype() == DType::fp64;
-  CHECK(any_fp64 == all_fp64, "fp64 mixes with nothing: ", to_string(a.dtype()), " x ",
-        to_string(b.dtype()), " -> ", to_string(c.dtype()));
+  check_one_precision(a, b, c);
   dispatch_device(ctx.device(), [&]<Device D>() { detail::matmul<D>(ctx, p, a, b, c, options); });
   ctx.matmul_flops += 2 * p.m * p.n * p.k;
 }

@@ -53,6 +53,10 @@ void fill_pattern(const Tensor& x);  // some values without zeros, for measuring
 template <Device D>
 std::string matmul_description();
 
+// The fp32 product of the CPU: lda and ldb are the elements from one row to the next of a and b as
+// they are stored; c is contiguous. m, n, k > 0. Throws Error when the library fails.
+void sgemm(const Product& product, const MatmulOptions& options, const float* a, int64_t lda,
+           const float* b, int64_t ldb, float* c);
 // The fp64 product of the CPU; m, n, k > 0.
 void matmul_fp64(DeviceContext& ctx, const Product& product, const double* a, const double* b,
                  double* c, const MatmulOptions& options);

@@ -33,9 +33,28 @@ Tensor as_fp32(DeviceContext& ctx, const Tensor& x) {
   return copy;
 }
 
-void sgemm(const Product& p, const MatmulOptions& options, const float* a, const float* b,
-           float* c) {
-  const int64_t lda = p.transpose_a ? p.m : p.k, ldb = p.transpose_b ? p.k : p.n;
+void fill_zero(const Tensor& x) {
+  dispatch_float(x.dtype(), [&]<typename T>() {
+    T* out = x.data<T>();
+    for (int64_t i = 0; i < x.size(); ++i) out[i] = T(0.0f);
+  });
+}
+
+// Elements from one row to the next of a whole matrix op(x) (rows, cols).
+int64_t stride(bool transpose, int64_t rows, int64_t cols) {
+  return transpose ? rows : cols;
+}
+
+void whole_sgemm(const Product& p, const MatmulOptions& options, const Tensor& a, const Tensor& b,
+                 const Tensor& c) {
+  sgemm(p, options, a.data<float>(), stride(p.transpose_a, p.m, p.k), b.data<float>(),
+        stride(p.transpose_b, p.k, p.n), c.data<float>());
+}
+
+}  // namespace
+
+void sgemm(const Product& p, const MatmulOptions& options, const float* a, int64_t lda,
+           const float* b, int64_t ldb, float* c) {
   const dnnl_status_t status = dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m,
                                           p.n, p.k, static_cast<float>(options.alpha), a, lda, b,
                                           ldb, options.accumulate ? 1.0f : 0.0f, c, p.n);
@@ -44,15 +63,6 @@ void sgemm(const Product& p, const MatmulOptions& options, const float* a, const
         concat("dnnl_sgemm(m=", p.m, ", n=", p.n, ", k=", p.k, "): ", dnnl_status2str(status)));
   }
 }
-
-void fill_zero(const Tensor& x) {
-  dispatch_float(x.dtype(), [&]<typename T>() {
-    T* out = x.data<T>();
-    for (int64_t i = 0; i < x.size(); ++i) out[i] = T(0.0f);
-  });
-}
-
-}  // namespace
 
 template <>
 void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
@@ -68,14 +78,14 @@ void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, 
   }
   const Tensor a32 = as_fp32(ctx, a), b32 = as_fp32(ctx, b);
   if (c.dtype() == DType::fp32) {
-    sgemm(p, options, a32.data<float>(), b32.data<float>(), c.data<float>());
+    whole_sgemm(p, options, a32, b32, c);
     return;
   }
   // sgemm reads c only when it accumulates.
   const Tensor c32 = options.accumulate
                          ? as_fp32(ctx, c)
                          : ctx.empty(c.shape(), DType::fp32, MemoryCategory::workspace);
-  sgemm(p, options, a32.data<float>(), b32.data<float>(), c32.data<float>());
+  whole_sgemm(p, options, a32, b32, c32);
   convert<float, bfloat16>(c32, c);
 }
 

@@ -89,6 +89,7 @@ void DataParallel::gather(const std::vector<BucketId>& now, const std::vector<Bu
 }
 
 void DataParallel::release(const std::vector<BucketId>& ids) {
+  if (ctx_.fault == Fault::gathered_values_kept) return;
   for (const BucketId id : ids) {
     if (gathers_.erase(id) > 0) store_.bind_values(id.domain, id.index, Tensor());
   }
@@ -121,8 +122,7 @@ void DataParallel::add_to_shards(const std::vector<BucketId>& ids) {
     scatter.gradient = std::move(it->second);
     lent_.erase(it);
     scatter.shard = ctx_.scratch({bucket(id).shard.size()}, scatter.gradient.dtype());
-    scatter.request = group(id).start_reduce_scatter(buffer_of(scatter.gradient),
-                                                     buffer_of(scatter.shard), shard_sizes(id));
+    scatter.request = start_scatter(id, scatter.gradient, scatter.shard);
     if (overlap_ == Overlap::off) scatter.request.wait();
     scatters.push_back(std::move(scatter));
   }
@@ -135,8 +135,12 @@ void DataParallel::retire_scatters(size_t num_kept) {
     for (Scatter& scatter : scatters_.front()) {
       scatter.request.wait();
       const Bucket& of = bucket(scatter.id);
-      ops::add(ctx_.device, scatter.shard,
-               flat_part(store_.grads(scatter.id.domain), of.in_shards(of.shard)));
+      const Tensor sum = flat_part(store_.grads(scatter.id.domain), of.in_shards(of.shard));
+      if (ctx_.fault == Fault::shard_sum_overwritten) {
+        ops::copy(ctx_.device, scatter.shard, sum);
+      } else {
+        ops::add(ctx_.device, scatter.shard, sum);
+      }
     }
     scatters_.pop_front();
   }
@@ -166,8 +170,17 @@ void DataParallel::start_reduction(BucketId id) {
   }
   const Tensor& shards = shards_[static_cast<size_t>(id.domain)];
   const Tensor shard = flat_part(shards, bucket(id).in_shards(bucket(id).shard));
-  reductions_.push_back(
-      group(id).start_reduce_scatter(buffer_of(gradient), buffer_of(shard), shard_sizes(id)));
+  reductions_.push_back(start_scatter(id, gradient, shard));
+}
+
+Request DataParallel::start_scatter(BucketId id, const Tensor& gradient,
+                                    const Tensor& shard) const {
+  if (ctx_.fault == Fault::data_reduction_left_out) {
+    const int64_t begin = bucket(id).shard.begin - bucket(id).range.begin;
+    ops::copy(ctx_.device, flat_part(gradient, {begin, begin + shard.size()}), shard);
+    return {};
+  }
+  return group(id).start_reduce_scatter(buffer_of(gradient), buffer_of(shard), shard_sizes(id));
 }
 
 // --- a step

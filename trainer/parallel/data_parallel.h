@@ -80,6 +80,8 @@ class DataParallel : public UnitHooks {
   void add_to_shards(const std::vector<BucketId>& ids);
   void count_contributions(const std::vector<BucketId>& ids);
   void start_reduction(BucketId id);
+  // gradient: (bucket.range.size()), shard: (bucket.shard.size()).
+  Request start_scatter(BucketId id, const Tensor& gradient, const Tensor& shard) const;
   void retire_scatters(size_t num_kept);
   void progress();
 

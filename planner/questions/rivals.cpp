@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/questions/rivals.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include "planner/cost/search.h"
+#include "planner/cost/search_space.h"
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+struct Alternative {
+  std::string decision;
+  Fixed fixed;
+};
+
+// Degrees of a kind that the space has, nearest to the best plan's first.
+std::vector<int64_t> nearest_values(std::set<int64_t> values, int64_t best) {
+  values.erase(best);
+  std::vector<int64_t> sorted(values.begin(), values.end());
+  const auto distance = [best](int64_t value) {
+    return std::abs(std::log(static_cast<double>(value) / static_cast<double>(best)));
+  };
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](int64_t a, int64_t b) { return distance(a) < distance(b); });
+  if (sorted.size() > kMostRivals) sorted.resize(kMostRivals);
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+using DegreeMember = std::optional<int64_t> Fixed::*;
+
+class Alternatives {
+ public:
+  Alternatives(const Job& job, const Fixed& fixed, const Plan& best)
+      : fixed_(fixed), best_(best), space_(search_space(job, fixed)) {}
+
+  std::vector<Alternative> all() {
+    add_degrees("tp", &Fixed::tp, &Mesh::tp);
+    add_degrees("pp", &Fixed::pp, &Mesh::pp);
+    add_degrees("cp", &Fixed::cp, &Mesh::cp);
+    add_degrees("ep", &Fixed::ep, &Mesh::ep);
+    add_micro_batches();
+    add_words();
+    return std::move(found_);
+  }
+
+ private:
+  void add_degrees(const char* name, DegreeMember member, int64_t Mesh::*degree) {
+    if (fixed_.*member) return;
+    std::set<int64_t> values;
+    for (const MeshPoint& point : space_.meshes) {
+      if (point.reason.empty()) values.insert(point.mesh.*degree);
+    }
+    for (int64_t value : nearest_values(values, best_.mesh.*degree)) {
+      Fixed with = fixed_;
+      with.*member = value;
+      found_.push_back({concat(name, "=", value), with});
+    }
+  }
+
+  void add_micro_batches() {
+    if (fixed_.micro_batch) return;
+    std::set<int64_t> values;
+    for (const MeshPoint& point : space_.meshes) {
+      if (point.mesh == best_.mesh) {
+        values.insert(point.micro_batches.begin(), point.micro_batches.end());
+      }
+    }
+    for (int64_t value : nearest_values(values, best_.micro_batch)) {
+      Fixed with = fixed_;
+      with.micro_batch = value;
+      found_.push_back({concat("micro_batch=", value), with});
+    }
+  }
+
+  void add_words() {
+    for (int zero : space_.zero_stages) {
+      if (zero == best_.zero_stage || fixed_.zero_stage) continue;
+      Fixed with = fixed_;
+      with.zero_stage = zero;
+      found_.push_back({concat("zero=", zero), with});
+    }
+    for (Recompute recompute : space_.recomputes) {
+      if (recompute == best_.recompute.front() || fixed_.recompute) continue;
+      Fixed with = fixed_;
+      with.recompute = recompute;
+      found_.push_back({concat("recompute=", to_string(recompute)), with});
+    }
+    for (ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b,
+                              ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_v}) {
+      if (kind == best_.schedule || fixed_.schedule || fixed_.virtual_stages) continue;
+      Fixed with = fixed_;
+      with.schedule = kind;
+      // Schedules differ in pipelines alone; around the best mesh, because lists of actions of
+      // thousands of meshes take long to walk.
+      with.tp = best_.mesh.tp;
+      with.pp = best_.mesh.pp;
+      if (best_.mesh.pp > 1) found_.push_back({concat("schedule=", to_string(kind)), with});
+    }
+  }
+
+  const Fixed& fixed_;
+  const Plan& best_;
+  SearchSpace space_;
+  std::vector<Alternative> found_;
+};
+
+// Seconds of the average rank that compute, communicate and wait.
+std::array<double, 3> shares(const Prediction& p) {
+  const double bubble_s = p.bubble_fraction * p.step_s;
+  return {p.step_s - bubble_s - p.exposed_comm_s, p.exposed_comm_s, bubble_s};
+}
+
+// What grows most, as a share of the best step.
+std::string reason_of(const Prediction& rival, const Prediction& best) {
+  constexpr const char* kNames[] = {"computing", "communication", "bubble"};
+  constexpr double kWorthSaying = 0.005;
+  const std::array<double, 3> a = shares(rival), b = shares(best);
+  std::vector<std::pair<double, const char*>> grown;
+  for (size_t i = 0; i < a.size(); ++i) grown.emplace_back((a[i] - b[i]) / best.step_s, kNames[i]);
+  std::sort(grown.rbegin(), grown.rend());
+  std::string text;
+  for (const auto& [share, name] : grown) {
+    if (std::abs(share) < kWorthSaying) continue;
+    text += concat(text.empty() ? "" : ", ", name, share > 0 ? " +" : " ", format_percent(share));
+  }
+  return text.empty() ? "equal within 0.5%; memory or order decided" : text;
+}
+
+Rival judge(const Job& job, const Alternative& alternative, const Plan& best, int num_threads) {
+  Rival rival;
+  rival.decision = alternative.decision;
+  try {
+    const SearchResult found = search(job, alternative.fixed, 1, num_threads);
+    if (!found.plans.empty()) {
+      rival.fits = true;
+      const Prediction& p = found.plans.front().predicted;
+      rival.slower = p.step_s / best.predicted.step_s - 1;
+      rival.reason = reason_of(p, best.predicted);
+    } else if (!found.summary.rejected.empty()) {
+      const auto& rejected = found.summary.rejected;
+      const auto memory = std::find_if(rejected.begin(), rejected.end(), [](const Rejection& r) {
+        return r.reason == "out of memory" && !r.nearest.empty();
+      });
+      const Rejection& why = memory != rejected.end() ? *memory : rejected.front();
+      rival.reason = concat(why.reason, "; nearest: ", why.nearest);
+    }
+  } catch (const ConfigError& error) {
+    rival.reason = error.what();
+  }
+  return rival;
+}
+
+}  // namespace
+
+std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads) {
+  std::vector<Rival> judged;
+  for (const Alternative& alternative : Alternatives(job, fixed, best).all()) {
+    judged.push_back(judge(job, alternative, best, num_threads));
+  }
+  return judged;
+}
+
+}  // namespace argosy

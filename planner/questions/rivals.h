@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Why the other plans lose: for every value of every decision, the best plan that has it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "planner/cost/fixed.h"
+#include "planner/cost/job.h"
+
+namespace argosy {
+
+struct Rival {
+  std::string decision;  // "tp=4"
+  bool fits = false;     // a plan with this decision does
+  double slower = 0;     // of the best plan's step, a share of it
+  std::string reason;    // what it spends more on, or why none fits
+};
+
+// `fixed` is what the user decided; other values of those decisions are not looked at. The values
+// nearest to the best plan's, kMostRivals of a decision.
+inline constexpr size_t kMostRivals = 6;
+std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads);
+
+}  // namespace argosy

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/questions/sizes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+#include "planner/cost/compute.h"
+#include "planner/cost/search.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+// The best plan on a part of the cluster; none: nothing fits, or the fixed decisions do not divide.
+std::optional<Plan> best_on(const Job& job, const Fixed& fixed, int64_t devices,
+                            Objective objective, int num_threads) {
+  Job part = job;
+  part.cluster = with_devices(job.cluster, devices);
+  part.objective = objective;
+  try {
+    SearchResult found = search(part, fixed, 1, num_threads);
+    if (found.plans.empty()) return std::nullopt;
+    return std::move(found.plans.front());
+  } catch (const ConfigError&) {
+    return std::nullopt;
+  }
+}
+
+bool is_better_or_equal(const Prediction& a, const Prediction& b) {
+  return a.days <= b.days && a.cost_usd <= b.cost_usd && a.carbon_kg <= b.carbon_kg;
+}
+
+bool dominates(const Prediction& a, const Prediction& b) {
+  return is_better_or_equal(a, b) && !is_better_or_equal(b, a);
+}
+
+bool is_smooth(int64_t n) {
+  for (int64_t prime : {2, 3, 5, 7}) {
+    while (n % prime == 0) n /= prime;
+  }
+  return n == 1;
+}
+
+// Ascending; the whole cluster is the last.
+std::vector<int64_t> device_counts(const ClusterSpec& cluster) {
+  const int64_t per_node = cluster.devices_per_node, all = cluster.num_devices;
+  std::vector<int64_t> counts;
+  for (int64_t part : divisors(per_node)) {
+    if (part < per_node && part < all) counts.push_back(part);
+  }
+  for (int64_t nodes = 1; nodes * per_node < all; ++nodes) {
+    if (is_smooth(nodes)) counts.push_back(nodes * per_node);
+  }
+  counts.push_back(all);
+  return counts;
+}
+
+}  // namespace
+
+std::vector<ParetoPoint> pareto_points(const Job& job, const Fixed& fixed, int num_threads) {
+  CHECK(job.tokens > 0, "a front needs the tokens of the run");
+  constexpr double kFractions[] = {1, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0625, 0.03125};
+  const double nodes =
+      static_cast<double>(job.num_devices()) / static_cast<double>(job.cluster.devices_per_node);
+  std::vector<ParetoPoint> points;
+  int64_t last = 0;
+  for (double fraction : kFractions) {
+    const int64_t devices =
+        fraction == 1 ? job.num_devices()
+                      : std::llround(std::floor(nodes * fraction)) * job.cluster.devices_per_node;
+    if (devices <= 0 || devices == last) continue;
+    last = devices;
+    for (Objective objective : {Objective::time, Objective::carbon}) {
+      std::optional<Plan> plan = best_on(job, fixed, devices, objective, num_threads);
+      if (plan) points.push_back({std::move(*plan), true});
+    }
+  }
+  for (ParetoPoint& point : points) {
+    point.is_on_front = std::none_of(points.begin(), points.end(), [&](const ParetoPoint& other) {
+      return dominates(other.plan.predicted, point.plan.predicted);
+    });
+  }
+  std::stable_sort(points.begin(), points.end(), [](const ParetoPoint& a, const ParetoPoint& b) {
+    return std::pair(!a.is_on_front, a.plan.predicted.days) <
+           std::pair(!b.is_on_front, b.plan.predicted.days);
+  });
+  // The same numbers twice: time and carbon often choose one plan.
+  const auto same = [](const ParetoPoint& a, const ParetoPoint& b) {
+    const Prediction &p = a.plan.predicted, &q = b.plan.predicted;
+    return p.days == q.days && p.cost_usd == q.cost_usd && p.carbon_kg == q.carbon_kg;
+  };
+  points.erase(std::unique(points.begin(), points.end(), same), points.end());
+  return points;
+}
+
+double days_from_string(std::string_view text) {
+  const std::string copy(text);
+  char* end = nullptr;
+  const double value = std::strtod(copy.c_str(), &end);
+  const std::string unit = end;
+  const double days = unit == "d" ? 1 : unit == "h" ? 1.0 / 24 : unit == "w" ? 7 : 0;
+  if (end == copy.c_str() || days == 0 || !(value > 0) || !std::isfinite(value)) {
+    throw ConfigError(concat("--deadline: '", text, "'; valid: 30d, 12h, 2w"));
+  }
+  return value * days;
+}
+
+std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double days,
+                                     int num_threads) {
+  const std::vector<int64_t> counts = device_counts(job.cluster);
+  const auto in_time = [&](size_t i) {
+    std::optional<Plan> plan = best_on(job, fixed, counts[i], Objective::time, num_threads);
+    if (plan && plan->predicted.days > days) plan.reset();
+    return plan;
+  };
+  std::optional<Plan> best = in_time(counts.size() - 1);
+  if (!best) return best;
+  size_t low = 0, high = counts.size() - 1;  // counts[high] is in time
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    if (std::optional<Plan> plan = in_time(middle)) {
+      best = std::move(plan);
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  // More devices are not always faster: some counts split badly. A few smaller ones may do.
+  constexpr size_t kMoreTries = 4;
+  for (size_t tries = 0; tries < kMoreTries && high > tries + 1; ++tries) {
+    if (std::optional<Plan> plan = in_time(high - tries - 1)) best = std::move(plan);
+  }
+  return best;
+}
+
+}  // namespace argosy

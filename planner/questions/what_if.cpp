@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/questions/what_if.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <set>
+
+#include "planner/cost/search.h"
+#include "planner/questions/price.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+using Change = std::function<double(double)>;
+
+void change_integer(int64_t& target, const Change& change) {
+  target = static_cast<int64_t>(change(static_cast<double>(target)));
+}
+
+void change_links(ClusterSpec& cluster, bool is_inner, double LinkTier::*member,
+                  const Change& change) {
+  if (!is_inner && cluster.tiers.size() < 2) {
+    throw ConfigError(concat("--what-if: ", cluster.name,
+                             " has one tier of links; valid: intra_bw, intra_latency"));
+  }
+  const size_t first = is_inner ? 0 : 1, last = is_inner ? 1 : cluster.tiers.size();
+  for (size_t i = first; i < last; ++i) {
+    cluster.tiers[i].*member = change(cluster.tiers[i].*member);
+  }
+}
+
+// A property of the machines: what it is called, whether it acts on the time of a step, how it is
+// changed.
+struct Property {
+  const char* key;
+  bool is_time;
+  void (*apply)(ClusterSpec&, const Change&);
+};
+const Property kProperties[] = {
+    {"flops", true,
+     [](ClusterSpec& c, const Change& f) {
+       Accelerator& a = c.accelerator;
+       for (double* rate :
+            {&a.fp64_flops_per_s, &a.fp32_flops_per_s, &a.bf16_flops_per_s, &a.fp8_flops_per_s}) {
+         if (*rate > 0) *rate = f(*rate);
+       }
+     }},
+    {"hbm", true,
+     [](ClusterSpec& c, const Change& f) { change_integer(c.accelerator.memory_bytes, f); }},
+    {"hbm_bw", true,
+     [](ClusterSpec& c, const Change& f) {
+       c.accelerator.memory_bytes_per_s = f(c.accelerator.memory_bytes_per_s);
+     }},
+    {"intra_bw", true,
+     [](ClusterSpec& c, const Change& f) { change_links(c, true, &LinkTier::bytes_per_s, f); }},
+    {"inter_bw", true,
+     [](ClusterSpec& c, const Change& f) { change_links(c, false, &LinkTier::bytes_per_s, f); }},
+    {"intra_latency", true,
+     [](ClusterSpec& c, const Change& f) { change_links(c, true, &LinkTier::latency_s, f); }},
+    {"inter_latency", true,
+     [](ClusterSpec& c, const Change& f) { change_links(c, false, &LinkTier::latency_s, f); }},
+    {"op_overhead", true,
+     [](ClusterSpec& c, const Change& f) {
+       c.accelerator.op_overhead_s = f(c.accelerator.op_overhead_s);
+     }},
+    {"price", false,
+     [](ClusterSpec& c, const Change& f) { c.usd_per_device_hour = f(c.usd_per_device_hour); }},
+    {"power", false,
+     [](ClusterSpec& c, const Change& f) {
+       for (double* watt : {&c.device_power_w, &c.communication_power_w, &c.idle_power_w}) {
+         *watt = f(*watt);
+       }
+     }},
+    {"pue", false, [](ClusterSpec& c, const Change& f) { c.pue = f(c.pue); }},
+    {"carbon", false,
+     [](ClusterSpec& c, const Change& f) { c.carbon_kg_per_kwh = f(c.carbon_kg_per_kwh); }},
+    {"mtbf", false,
+     [](ClusterSpec& c, const Change& f) { c.device_mtbf_hours = f(c.device_mtbf_hours); }},
+    {"checkpoint", false,
+     [](ClusterSpec& c, const Change& f) { c.checkpoint_s = f(c.checkpoint_s); }},
+    {"restart", false, [](ClusterSpec& c, const Change& f) { c.restart_s = f(c.restart_s); }},
+};
+
+std::string property_keys() {
+  std::string keys;
+  for (const Property& property : kProperties)
+    keys += concat(keys.empty() ? "" : ", ", property.key);
+  return keys;
+}
+
+const Property& property_of(const std::string& key) {
+  for (const Property& property : kProperties) {
+    if (key == property.key) return property;
+  }
+  throw ConfigError(concat("--what-if: unknown key '", key, "'; valid: ", property_keys()));
+}
+
+// "G" -> 1e9, "GiB/s" -> 2^30; NaN if it is no unit.
+double unit_of(std::string unit) {
+  for (const char* end : {"/s", "B"}) {
+    if (unit.ends_with(end)) unit.resize(unit.size() - std::string_view(end).size());
+  }
+  double scale = 1;
+  const bool is_binary = unit.ends_with("i");
+  if (is_binary) unit.pop_back();
+  if (unit.empty() && !is_binary) return 1;
+  for (const char* prefix : {"k", "M", "G", "T", "P"}) {
+    scale *= is_binary ? 1024.0 : 1000.0;
+    if (unit == prefix || (unit == "K" && *prefix == 'k')) return scale;
+  }
+  return std::nan("");
+}
+
+MachineChange parse_change(const std::string& item) {
+  const size_t equals = item.find('=');
+  if (equals == std::string::npos) {
+    throw ConfigError(concat(
+        "--what-if: '", item,
+        "'; valid: key=value,... with values as 2x, +10% or 141GB and the keys ", property_keys()));
+  }
+  MachineChange change;
+  change.key = item.substr(0, equals);
+  change.text = item.substr(equals + 1);
+  property_of(change.key);
+  char* end = nullptr;
+  const char* begin = change.text.c_str();
+  change.value = std::strtod(begin, &end);
+  const std::string unit = end;
+  const bool is_percent = unit == "%";
+  change.is_factor = unit == "x" || is_percent;
+  if (is_percent) change.value = 1 + change.value / 100;
+  if (!change.is_factor) change.value *= unit_of(unit);
+  if (end == begin || !(change.value > 0) || !std::isfinite(change.value)) {
+    throw ConfigError(concat("--what-if: ", item,
+                             "; valid: a factor as 2x or -10%, or a value above 0 as 141GB"));
+  }
+  return change;
+}
+
+double step_seconds(const Job& job, const Plan& plan) {
+  LayerCostCache cache(job);
+  return price(job, candidate_of(plan), cache).plan.predicted.step_s;
+}
+
+Job changed_job(const Job& job, const std::string& key, double factor) {
+  Job changed = job;
+  changed.cluster = with_changes(job.cluster, {{key, "", factor, true}});
+  return changed;
+}
+
+bool acts_on(const ClusterSpec& cluster, const Property& property) {
+  const bool is_outer = std::string_view(property.key).starts_with("inter_");
+  return property.is_time && (!is_outer || cluster.tiers.size() > 1);
+}
+
+}  // namespace
+
+std::vector<MachineChange> parse_machine_changes(std::string_view text) {
+  std::vector<MachineChange> changes;
+  std::set<std::string> seen;
+  while (!text.empty()) {
+    const std::string item(text.substr(0, text.find(',')));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    changes.push_back(parse_change(item));
+    if (!seen.insert(changes.back().key).second) {
+      throw ConfigError(concat("--what-if: ", changes.back().key, " is given twice; valid: once"));
+    }
+  }
+  return changes;
+}
+
+ClusterSpec with_changes(ClusterSpec cluster, const std::vector<MachineChange>& changes) {
+  for (const MachineChange& change : changes) {
+    property_of(change.key).apply(cluster, [&change](double before) {
+      return change.is_factor ? before * change.value : change.value;
+    });
+  }
+  const Accelerator& a = cluster.accelerator;
+  if (a.memory_bytes <= a.reserved_bytes) {
+    throw ConfigError(concat("--what-if: hbm: ", a.memory_bytes, " bytes, of which ",
+                             a.reserved_bytes, " are reserved; valid: more"));
+  }
+  return cluster;
+}
+
+std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const Plan& plan,
+                                       int num_threads) {
+  const double step_s = plan.predicted.step_s;
+  std::vector<Sensitivity> rows;
+  for (const Property& property : kProperties) {
+    if (!acts_on(job.cluster, property)) continue;
+    Sensitivity row;
+    row.key = property.key;
+    const Job twice = changed_job(job, row.key, 2);
+    row.twice = step_seconds(twice, plan) / step_s - 1;
+    // Half the memory does not slow the plan down: it may no longer fit.
+    if (row.key != "hbm")
+      row.half = step_seconds(changed_job(job, row.key, 0.5), plan) / step_s - 1;
+    const SearchResult best = search(twice, fixed, 1, num_threads);
+    if (!best.plans.empty()) row.best_at_twice = best.plans.front().predicted.step_s / step_s - 1;
+    rows.push_back(row);
+  }
+  std::stable_sort(rows.begin(), rows.end(), [](const Sensitivity& a, const Sensitivity& b) {
+    return std::abs(a.best_at_twice) > std::abs(b.best_at_twice);
+  });
+  return rows;
+}
+
+std::vector<double> worst_regrets(const Job& job, const std::vector<Plan>& plans, double error) {
+  std::vector<Job> worlds = {job};
+  for (const Property& property : kProperties) {
+    if (!acts_on(job.cluster, property) || std::string_view(property.key) == "hbm") continue;
+    for (double factor : {1 - error, 1 + error}) {
+      worlds.push_back(changed_job(job, property.key, factor));
+    }
+  }
+  std::vector<double> regrets(plans.size(), 0.0);
+  for (const Job& world : worlds) {
+    std::vector<double> steps_s;
+    for (const Plan& plan : plans) steps_s.push_back(step_seconds(world, plan));
+    const double best_s = *std::min_element(steps_s.begin(), steps_s.end());
+    for (size_t i = 0; i < plans.size(); ++i) {
+      regrets[i] = std::max(regrets[i], steps_s[i] / best_s - 1);
+    }
+  }
+  return regrets;
+}
+
+}  // namespace argosy

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// --explain, --what-if, --sensitivity, --pareto, --deadline, --robust as scripts and people see
+// them.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/planner/plan_program.h"
+
+namespace argosy {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::string kLlama =
+    "--model llama-65b --cluster a100-2048 --seq-len 2048 --global-batch 2048 --tokens 1.4e12 ";
+const std::string kAll =
+    "--explain --what-if inter_bw=2x,price=1 --sensitivity --pareto --deadline 30d --robust ";
+
+TEST(QuestionsCli, AnswersAsJson) {
+  const PlanOutput output = run_plan(kLlama + kAll + "--json");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const Json json = Json::parse(output.out);
+  const double step_s = json["plans"][0]["predicted"]["step_s"];
+  double sum_s = 0;
+  for (const Json& part : json["explain"]["step"]) sum_s += part["seconds"].get<double>();
+  EXPECT_NEAR(sum_s, step_s, 1e-6);
+  EXPECT_GT(json["explain"]["changes"].size(), 5u);
+  EXPECT_GT(json["explain"]["rivals"].size(), 10u);
+  EXPECT_LT(json["what_if"]["plans"][0]["predicted"]["step_s"], step_s);
+  EXPECT_LT(json["what_if"]["plans"][0]["predicted"]["cost_usd"],
+            json["plans"][0]["predicted"]["cost_usd"]);
+  EXPECT_EQ(json["sensitivity"].size(), 8u);
+  EXPECT_EQ(json["worst_regrets"].size(), json["plans"].size());
+  EXPECT_GT(json["pareto"].size(), 4u);
+  EXPECT_LT(json["deadline"]["devices"], 2048);
+  EXPECT_LE(json["deadline"]["plan"]["predicted"]["days"], 30.0);
+}
+
+TEST(QuestionsCli, AnswersAsText) {
+  const PlanOutput output = run_plan(kLlama + kAll);
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  for (const char* term : {"where the step goes", "where the memory goes", "why others lose",
+                           "what if inter_bw=2x", "doubled", "front", "deadline", "matrix products",
+                           "waiting in the pipeline", "% time", "GiB"}) {
+    EXPECT_NE(output.out.find(term), std::string::npos) << term;
+  }
+  std::istringstream lines(output.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+}
+
+TEST(QuestionsCli, TooSlowIsSaid) {
+  const PlanOutput output = run_plan(kLlama + "--deadline 2d --json");
+  EXPECT_TRUE(Json::parse(output.out)["deadline"]["devices"].is_null());
+  EXPECT_NE(run_plan(kLlama + "--deadline 2d").out.find("more than 2.0 days"), std::string::npos);
+}
+
+TEST(QuestionsCli, MistakesAreOneMessage) {
+  const std::string job = "--model llama-65b --cluster a100-2048 ";
+  expect_plan_mistake(job + "--what-if speed=2x", "speed");
+  expect_plan_mistake(job + "--what-if hbm=1GB", "reserved");
+  expect_plan_mistake("--model gpt2-124m --cluster h200-8 --what-if inter_bw=2x", "one tier");
+  expect_plan_mistake(job + "--deadline 30", "30");
+  expect_plan_mistake(job + "--deadline 30d", "--tokens");
+  expect_plan_mistake(job + "--pareto", "--tokens");
+}
+
+}  // namespace
+}  // namespace argosy

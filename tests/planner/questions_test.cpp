@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/cost/search.h"
+#include "planner/questions/answers.h"
+#include "planner/spec/check.h"
+#include "tests/planner/small_jobs.h"
+
+namespace argosy {
+namespace {
+
+constexpr int64_t kTightBytes = 6'000'000;  // some candidates of the small llama do not fit
+
+Job job_of(SmallModel model, int64_t bytes = int64_t{1} << 34) {
+  return small_job(model, 16, 32, bytes);
+}
+
+Plan best_of(const Job& job, const std::string& fixed = "") {
+  const SearchResult found = search(job, parse_fixed(fixed), 1, 1);
+  EXPECT_FALSE(found.plans.empty());
+  return found.plans.front();
+}
+
+TEST(StepParts, AddUpToTheStep) {
+  for (const auto& [model, fixed] : {std::pair(SmallModel::llama, "tp=2,pp=2,zero=1"),
+                                     {SmallModel::llama, "tp=1,pp=1,zero=3"},
+                                     {SmallModel::llama, "tp=4,pp=2,recompute=full"},
+                                     {SmallModel::moe, "ep=4,tp=2"},
+                                     {SmallModel::tied_gpt2, "pp=4,zero=0"}}) {
+    const Job job = job_of(model);
+    const Plan plan = best_of(job, fixed);
+    double sum_s = 0;
+    for (const StepPart& part : step_parts(job, plan)) {
+      EXPECT_GE(part.seconds, -1e-12) << part.name << " of " << fixed;
+      sum_s += part.seconds;
+    }
+    EXPECT_NEAR(sum_s, plan.predicted.step_s, 1e-9) << fixed;
+  }
+}
+
+TEST(Price, EqualsEvaluate) {
+  const Job job = job_of(SmallModel::llama);
+  const Plan plan = best_of(job, "pp=2,tp=2");
+  LayerCostCache cache(job);
+  const Priced priced = price(job, candidate_of(plan), cache);
+  EXPECT_EQ(priced.plan.predicted.step_s, plan.predicted.step_s);
+  EXPECT_EQ(priced.plan.predicted.peak_bytes, plan.predicted.peak_bytes);
+  EXPECT_EQ(priced.missing_bytes, 0);
+}
+
+TEST(Changes, SayWhatEvaluateSays) {
+  const Job job = job_of(SmallModel::llama, kTightBytes);
+  const Plan plan = best_of(job);
+  LayerCostCache cache(job);
+  const std::vector<ChangeEffect> effects = change_effects(job, plan);
+  ASSERT_GT(effects.size(), 5u);
+  size_t num_missing = 0, num_remedies = 0;
+  for (const Neighbour& next : neighbours(job, candidate_of(plan))) {
+    const auto effect = std::find_if(effects.begin(), effects.end(),
+                                     [&](const auto& e) { return e.change == next.change; });
+    ASSERT_NE(effect, effects.end()) << next.change;
+    const Verdict verdict = evaluate(job, next.candidate, cache);
+    EXPECT_EQ(verdict.missing_bytes, effect->missing_bytes) << next.change;
+    if (!verdict.feasible) {
+      ++num_missing;
+      num_remedies += effect->remedy.empty() ? 0 : 1;
+      continue;
+    }
+    EXPECT_NEAR(verdict.plan.predicted.step_s / plan.predicted.step_s - 1, effect->time, 1e-12);
+    EXPECT_EQ(verdict.plan.predicted.peak_bytes - plan.predicted.peak_bytes, effect->bytes);
+  }
+  EXPECT_GT(num_missing, 0u);
+  EXPECT_GT(num_remedies, 0u);
+}
+
+// Whatever the search looks at itself cannot be better than what it found.
+TEST(Rivals, NoneOfTheSpaceIsFaster) {
+  const Job job = job_of(SmallModel::moe);
+  const Plan plan = best_of(job);
+  const std::vector<Rival> others = rivals(job, Fixed{}, plan, 1);
+  ASSERT_GT(others.size(), 10u);
+  for (const Rival& rival : others) {
+    EXPECT_FALSE(rival.reason.empty()) << rival.decision;
+    const bool is_searched =
+        !rival.decision.starts_with("schedule=") || rival.decision == "schedule=gpipe";
+    if (!rival.fits || !is_searched) continue;
+    EXPECT_GE(rival.slower, -1e-6) << rival.decision;
+  }
+  // What the user decided is not questioned.
+  for (const Rival& rival :
+       rivals(job, parse_fixed("tp=2,zero=1"), best_of(job, "tp=2,zero=1"), 1)) {
+    EXPECT_FALSE(rival.decision.starts_with("tp=") || rival.decision.starts_with("zero="));
+  }
+}
+
+TEST(WhatIf, ReadsChanges) {
+  const std::vector<MachineChange> changes =
+      parse_machine_changes("inter_bw=2x,hbm=141GB,price=-10%,hbm_bw=3.35TB/s,pue=1.2");
+  ASSERT_EQ(changes.size(), 5u);
+  EXPECT_TRUE(changes[0].is_factor);
+  EXPECT_EQ(changes[0].value, 2);
+  EXPECT_EQ(changes[1].value, 141e9);
+  EXPECT_FALSE(changes[1].is_factor);
+  EXPECT_DOUBLE_EQ(changes[2].value, 0.9);
+  EXPECT_DOUBLE_EQ(changes[3].value, 3.35e12);
+  EXPECT_DOUBLE_EQ(changes[4].value, 1.2);
+  EXPECT_EQ(parse_machine_changes("hbm=2GiB")[0].value, 2147483648.0);
+  for (const char* wrong : {"speed=2x", "inter_bw", "inter_bw=fast", "hbm=0", "hbm=-3GB", "hbm=2q",
+                            "hbm=2x,hbm=3x", "hbm=nan", "hbm=i"}) {
+    EXPECT_THROW(parse_machine_changes(wrong), ConfigError) << wrong;
+  }
+}
+
+TEST(WhatIf, ChangesTheMachines) {
+  const ClusterSpec before = job_of(SmallModel::llama).cluster;
+  const ClusterSpec after =
+      with_changes(before, parse_machine_changes("inter_bw=2x,intra_bw=5G,flops=0.5x,price=1"));
+  EXPECT_EQ(after.tiers[1].bytes_per_s, 2 * before.tiers[1].bytes_per_s);
+  EXPECT_EQ(after.tiers[0].bytes_per_s, 5e9);
+  EXPECT_EQ(after.accelerator.bf16_flops_per_s, before.accelerator.bf16_flops_per_s / 2);
+  EXPECT_EQ(after.usd_per_device_hour, 1);
+  ClusterSpec single = before;
+  single.tiers.resize(1);
+  EXPECT_THROW(with_changes(single, parse_machine_changes("inter_bw=2x")), ConfigError);
+  single.accelerator.reserved_bytes = 1000;
+  EXPECT_THROW(with_changes(single, parse_machine_changes("hbm=900")), ConfigError);
+}
+
+TEST(Sensitivity, FasterMachinesAreNeverSlower) {
+  const Job job = job_of(SmallModel::llama);
+  const Plan plan = best_of(job);
+  const std::vector<Sensitivity> rows = sensitivities(job, Fixed{}, plan, 1);
+  ASSERT_EQ(rows.size(), 8u);
+  for (const Sensitivity& row : rows) {
+    const bool is_cost = row.key.ends_with("latency") || row.key == "op_overhead";
+    EXPECT_LE(is_cost ? -row.twice : row.twice, 1e-9) << row.key;
+    EXPECT_GE(is_cost ? -row.half : row.half, -1e-9) << row.key;
+    EXPECT_LE(row.best_at_twice, row.twice + 1e-6) << row.key;
+  }
+}
+
+TEST(Regrets, OfEachPlanInItsWorstWorld) {
+  const Job job = job_of(SmallModel::llama);
+  SearchResult found = search(job, Fixed{}, 6, 1);
+  const std::vector<double> none = worst_regrets(job, found.plans, 0);
+  for (size_t i = 0; i < none.size(); ++i) {
+    const double loss = found.plans[i].predicted.step_s / found.plans.front().predicted.step_s - 1;
+    EXPECT_NEAR(none[i], loss, 1e-9);
+  }
+  Questions questions;
+  questions.robust = true;
+  const Answers answers = answer(questions, job, Fixed{}, found);
+  EXPECT_TRUE(std::is_sorted(answers.regrets.begin(), answers.regrets.end()));
+  EXPECT_EQ(answers.regrets, worst_regrets(job, found.plans, 0.1));
+}
+
+TEST(Pareto, FrontIsWhatNothingDominates) {
+  const Job job = job_of(SmallModel::llama);
+  const std::vector<ParetoPoint> points = pareto_points(job, Fixed{}, 1);
+  ASSERT_GT(points.size(), 2u);
+  const auto numbers = [](const ParetoPoint& point) {
+    const Prediction& p = point.plan.predicted;
+    return std::array<double, 3>{p.days, p.cost_usd, p.carbon_kg};
+  };
+  for (const ParetoPoint& a : points) {
+    const bool is_dominated = std::any_of(points.begin(), points.end(), [&](const ParetoPoint& b) {
+      const auto x = numbers(a), y = numbers(b);
+      return y != x && y[0] <= x[0] && y[1] <= x[1] && y[2] <= x[2];
+    });
+    EXPECT_EQ(a.is_on_front, !is_dominated);
+  }
+  EXPECT_TRUE(points.front().is_on_front);
+}
+
+TEST(Deadline, TheSmallestPartThatIsInTime) {
+  const Job job = job_of(SmallModel::llama);
+  const double whole_days = best_of(job).predicted.days;
+  int64_t last = job.num_devices() + 1;
+  for (double factor : {1.0, 1.7, 3.0, 9.0, 30.0}) {
+    const std::optional<Plan> plan = smallest_in_time(job, Fixed{}, whole_days * factor, 1);
+    ASSERT_TRUE(plan.has_value());
+    EXPECT_LE(plan->predicted.days, whole_days * factor);
+    const int64_t devices = plan->mesh.world_size();
+    EXPECT_LE(devices, last);
+    last = devices;
+    for (int64_t fewer : {1, 2, 4, 8, 12}) {  // all parts of 4 nodes of 4
+      if (fewer >= devices) continue;
+      Job part = job;
+      part.cluster.num_devices = fewer;
+      const SearchResult found = search(part, Fixed{}, 1, 1);
+      if (found.plans.empty()) continue;
+      EXPECT_GT(found.plans.front().predicted.days, whole_days * factor) << fewer;
+    }
+  }
+  EXPECT_FALSE(smallest_in_time(job, Fixed{}, whole_days / 2, 1).has_value());
+}
+
+TEST(Deadline, ReadsTimes) {
+  EXPECT_DOUBLE_EQ(days_from_string("30d"), 30);
+  EXPECT_DOUBLE_EQ(days_from_string("12h"), 0.5);
+  EXPECT_DOUBLE_EQ(days_from_string("1.5w"), 10.5);
+  for (const char* wrong : {"30", "d", "-3d", "3y", "infd"}) {
+    EXPECT_THROW(days_from_string(wrong), ConfigError) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace argosy

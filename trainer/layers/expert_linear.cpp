@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/expert_linear.h"
+
+#include "trainer/layers/deferred.h"
+#include "trainer/ops/grouped_matmul.h"
+
+namespace argosy {
+
+namespace {
+
+std::vector<Tensor> values_of(const std::vector<const Parameter*>& parameters) {
+  std::vector<Tensor> values;
+  for (const Parameter* parameter : parameters) values.push_back(parameter->value);
+  return values;
+}
+
+}  // namespace
+
+ExpertLinear::ExpertLinear(const LayerContext& ctx, const ParameterStore& store, int layer,
+                           TensorRole role, const std::vector<int64_t>& experts)
+    : lora_scale_(ctx.plan.lora.scale()) {
+  for (const int64_t expert : experts) {
+    weights_.push_back(&store.at(layer, role, expert));
+    const Parameter* a = store.find(layer, role, expert, LoraPart::a);
+    if (a == nullptr) continue;
+    lora_a_.push_back(a);
+    lora_b_.push_back(store.find(layer, role, expert, LoraPart::b));
+  }
+}
+
+void ExpertLinear::forward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                           const Tensor& x, const Tensor& y, Tensor* adapter_state,
+                           MemoryCategory category) const {
+  ops::grouped_matmul_nt(ctx.device, x, rows_of_expert, values_of(weights_), y);
+  if (!has_adapter()) return;
+  *adapter_state =
+      ctx.device.empty({x.dim(0), lora_a_.front()->value.dim(0)}, ctx.compute(), category);
+  ops::grouped_matmul_nt(ctx.device, x, rows_of_expert, values_of(lora_a_), *adapter_state);
+  ops::grouped_matmul_nt(ctx.device, *adapter_state, rows_of_expert, values_of(lora_b_), y,
+                         {.accumulate = true, .alpha = lora_scale_});
+}
+
+void ExpertLinear::backward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                            const Tensor& dy, const Tensor& x, const Tensor& adapter_state,
+                            const Tensor& dx, bool accumulate) const {
+  ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(weights_), dx,
+                         {.accumulate = accumulate});
+  if (weights_.front()->grad.defined()) {
+    add_weight_gradients(ctx, weights_, rows_of_expert, dy, x);
+  }
+  if (!has_adapter()) return;
+  const Tensor du = ctx.scratch(adapter_state.shape());  // (R, r)
+  ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(lora_b_), du,
+                         {.alpha = lora_scale_});
+  add_weight_gradients(ctx, lora_b_, rows_of_expert, dy, adapter_state, lora_scale_);
+  add_weight_gradients(ctx, lora_a_, rows_of_expert, du, x);
+  ops::grouped_matmul_nn(ctx.device, du, rows_of_expert, values_of(lora_a_), dx,
+                         {.accumulate = true});
+}
+
+}  // namespace argosy

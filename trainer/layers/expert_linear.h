@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The same Linear of each of this rank's experts, on rows sorted by expert: y = x W[e]^T, with the
+// LoRA branch of linear.h. One grouped product instead of one product an expert.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "trainer/layers/context.h"
+#include "trainer/layers/parameters.h"
+
+namespace argosy {
+
+// R rows, of which rows_of_expert[e] in order belong to expert e; r LoRA rank.
+class ExpertLinear {
+ public:
+  // `experts`: global numbers, in the order of the rows.
+  ExpertLinear(const LayerContext& ctx, const ParameterStore& store, int layer, TensorRole role,
+               const std::vector<int64_t>& experts);
+
+  int64_t out_features() const { return weights_.front()->value.dim(0); }
+  bool has_adapter() const { return !lora_a_.empty(); }
+  // backward() reads x only if a gradient of weight or adapter needs it.
+  bool needs_input() const { return weights_.front()->grad.defined() || has_adapter(); }
+
+  // x (R, in) -> y (R, out). adapter_state becomes x A^T (R, r), in `category`, or stays undefined
+  // without adapter.
+  void forward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert, const Tensor& x,
+               const Tensor& y, Tensor* adapter_state, MemoryCategory category) const;
+  // dx (R, in) = dy W, or += with accumulate. x and dy must not change afterwards when ctx.deferred
+  // puts the weights' gradients off.
+  void backward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                const Tensor& dy, const Tensor& x, const Tensor& adapter_state, const Tensor& dx,
+                bool accumulate) const;
+
+ private:
+  std::vector<const Parameter*> weights_;          // [E/ep]
+  std::vector<const Parameter*> lora_a_, lora_b_;  // [E/ep], empty without adapter
+  double lora_scale_ = 0;
+};
+
+}  // namespace argosy
