@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "planner/cost/search.h"
+#include "planner/exchange/export.h"
 #include "planner/options.h"
 #include "planner/questions/answers.h"
 #include "planner/report/plan_report.h"
@@ -47,6 +48,16 @@ void print_tables(const PlanOptions& options, const Job& job, const SearchResult
   if (options.explain || result.plans.empty()) std::cout << rejections_text(result.summary);
 }
 
+// The best plan in another framework's words alone, so that it can go into a file.
+void print_export(const PlanOptions& options, const SearchResult& result) {
+  const ExportFormat format = export_format_from_string(options.export_to, "--export");
+  if (result.plans.empty()) {
+    std::cerr << "No plan fits: nothing to export.\n";
+    return;
+  }
+  std::cout << export_plan(result.plans.front(), format);
+}
+
 void write_files(const PlanOptions& options, const Job& job, const SearchResult& result) {
   Timeline timeline;
   if (!result.plans.empty()) {
@@ -81,6 +92,7 @@ int run(const PlanOptions& options) {
     return kExitDone;
   }
   if (options.task == "serve") return serve(options);
+  if (!options.export_to.empty()) export_format_from_string(options.export_to, "--export");
   const Request request = make_request(options);
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
@@ -88,7 +100,9 @@ int run(const PlanOptions& options) {
   const Questions questions = questions_of(options, threads);
   SearchResult result = search(request.job, request.fixed, options.top, threads);
   const Answers answers = answer(questions, request.job, request.fixed, result);
-  if (options.json) {
+  if (!options.export_to.empty()) {
+    print_export(options, result);
+  } else if (options.json) {
     std::cout << plans_json(result.plans, result.summary, answers_json(questions, result, answers));
   } else {
     print_tables(options, request.job, result);

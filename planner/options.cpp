@@ -102,6 +102,8 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   auto add = search.add_options();
   add("objective", word(o.objective, "time|cost|carbon")->default_value(o.objective),
       "what the best plan has least of");
+  add("import-megatron", word(o.import_megatron, "FLAGS|FILE"),
+      "price what Megatron-LM flags say: sets model (unless --model), batch, precision and --fix");
   add("fix", word(o.fix, "LIST"),
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, virtual_stages, "
@@ -142,6 +144,8 @@ void add_output_options(po::options_description& all, PlanOptions& o) {
   add("score", word(o.score, "runs.csv"),
       "predict every row of a table of published runs instead, and print how far the predictions "
       "are off (columns: planner/score/README.md)");
+  add("export", word(o.export_to, "megatron|deepspeed|torchtitan"),
+      "print the best plan as that framework's flags or configuration, and nothing else");
   add("report", word(o.report, "page.html"), "one page with figures and tables");
   add("trace", word(o.trace, "trace.json"), "the predicted step, for ui.perfetto.dev");
   add("schedule-csv", word(o.schedule_csv, "FILE"),

@@ -34,6 +34,7 @@ struct PlanOptions {
   bool json = false, explain = false, sensitivity = false, pareto = false, robust = false;
   std::string what_if, deadline;
   std::string score;  // a table of published runs: predict them instead of searching
+  std::string export_to, import_megatron;
 };
 
 struct CommandLine {

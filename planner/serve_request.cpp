@@ -49,6 +49,8 @@ void refuse_training_options(const PlanOptions& options) {
   refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
              !options.what_if.empty() || !options.deadline.empty(),
          "--explain, --what-if, --sensitivity, --pareto, --deadline, --robust");
+  refuse(!options.export_to.empty(), "--export");
+  refuse(!options.import_megatron.empty(), "--import-megatron");
   refuse(!options.out.empty(), "--out");
   refuse(!options.trace.empty(), "--trace");
   refuse(!options.report.empty(), "--report");

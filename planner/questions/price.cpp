@@ -124,6 +124,7 @@ Candidate candidate_of(const Plan& plan) {
   candidate.schedule = plan.schedule;
   candidate.virtual_stages = plan.virtual_stages;
   candidate.cp_kind = plan.cp_kind;
+  candidate.moe_capacity_factor = plan.moe_capacity_factor;
   return candidate;
 }
 

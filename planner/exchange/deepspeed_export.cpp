@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// ds_config.json of DeepSpeed (deepspeed/runtime/config.py). The model, its pipeline stages and its
+// experts are Python code there; what is left is data and tensor parallelism and ZeRO.
+#include "planner/exchange/export.h"
+#include "planner/exchange/refuse.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+// What argosy-train takes where nothing is said.
+constexpr double kLearningRate = 3e-4, kBeta1 = 0.9, kBeta2 = 0.95, kEpsilon = 1e-8;
+constexpr double kWeightDecay = 0.1, kClip = 1.0;
+
+void refuse(const Plan& plan) {
+  const Refusal refuse("deepspeed");
+  const Mesh& mesh = plan.mesh;
+  refuse.when(mesh.pp > 1, "pp=", mesh.pp,
+              ": pipeline stages are Python code there; valid: --fix pp=1");
+  refuse.when(mesh.cp > 1 && plan.cp_kind == ContextParallel::ring, "cp=", mesh.cp,
+              " cp_kind=ring is not there; valid: --fix cp=1 or cp_kind=ulysses");
+  refuse.when(mesh.ep > 1 || mesh.etp > 1, "ep=", mesh.ep, " etp=", mesh.etp,
+              ": experts' groups are Python code there; valid: --fix ep=1,etp=1");
+  refuse.when(mesh.tp > 1 && plan.sequence_parallel, "sequence_parallel=1 with tp=", mesh.tp,
+              " is not there; valid: --fix sequence_parallel=0 or tp=1");
+  refuse.when(mesh.tp > 1 && plan.zero_stage == 3, "zero=3 with tp=", mesh.tp,
+              " is not there; valid: --fix tp=1 or zero=2");
+  refuse.when(plan.task == Task::lora, "task=lora is the model's code there; valid: pretrain");
+  refuse.when(plan.precision == Precision::fp64, "precision=fp64 is not there; valid: bf16, fp32");
+  refuse.when(!is_recomputed_alike(plan) || plan.recompute.front() == Recompute::selective,
+              "recompute=", to_string(plan.recompute.front()),
+              " is the model's code there; valid: --fix recompute=none or full");
+  refuse.when(plan.moe_capacity_factor > 0,
+              "moe_capacity_factor is the model's code there; valid: 0");
+}
+
+Json optimizer_json(const Plan& plan) {
+  if (plan.optimizer == OptimizerKind::sgd) {
+    return {{"type", "SGD"}, {"params", {{"lr", kLearningRate}, {"momentum", 0.0}}}};
+  }
+  return {{"type", "AdamW"},
+          {"params",
+           {{"lr", kLearningRate},
+            {"betas", {kBeta1, kBeta2}},
+            {"eps", kEpsilon},
+            {"weight_decay", kWeightDecay}}}};
+}
+
+}  // namespace
+
+std::string deepspeed_json(const Plan& plan) {
+  refuse(plan);
+  Json json = {{"train_batch_size", plan.global_batch},
+               {"train_micro_batch_size_per_gpu", plan.micro_batch},
+               {"gradient_accumulation_steps", plan.num_microbatches()},
+               {"bf16", {{"enabled", plan.precision == Precision::bf16}}},
+               {"data_types", {{"grad_accum_dtype", "fp32"}}},
+               {"zero_optimization", {{"stage", plan.zero_stage}}},
+               {"optimizer", optimizer_json(plan)},
+               {"gradient_clipping", kClip},
+               {"seed", plan.seed}};
+  if (plan.zero_stage >= 2) {
+    json["zero_optimization"]["overlap_comm"] = true;
+    json["zero_optimization"]["contiguous_gradients"] = true;
+  }
+  if (plan.mesh.tp > 1) json["tensor_parallel"] = {{"autotp_size", plan.mesh.tp}};
+  if (plan.mesh.cp > 1) json["sequence_parallel_size"] = plan.mesh.cp;
+  if (plan.recompute.front() == Recompute::full) {
+    json["activation_checkpointing"] = {{"partition_activations", false},
+                                        {"number_checkpoints", plan.model.num_layers}};
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace argosy

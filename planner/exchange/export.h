@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A plan in the words of other frameworks.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+enum class ExportFormat { megatron, deepspeed, torchtitan };
+ExportFormat export_format_from_string(std::string_view text, std::string_view where);
+
+// Every decision of the plan, and the model where the format holds it:
+//   megatron    flags of pretrain_gpt.py, one or more a line
+//   deepspeed   ds_config.json; the model is the caller's
+//   torchtitan  train.toml; models that it knows by name
+// Throws ConfigError naming what the format cannot say and what would do.
+std::string export_plan(const Plan& plan, ExportFormat format);
+
+std::string megatron_flags(const Plan& plan);
+std::string deepspeed_json(const Plan& plan);
+std::string torchtitan_toml(const Plan& plan);
+
+}  // namespace argosy

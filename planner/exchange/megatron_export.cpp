@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Flags of Megatron-LM's pretrain_gpt.py (megatron/training/arguments.py).
+#include "planner/exchange/export.h"
+#include "planner/exchange/refuse.h"
+
+namespace argosy {
+
+namespace {
+
+class Flags {
+ public:
+  template <typename... Values>
+  void add(const char* flag, const Values&... values) {
+    text_ += flag;
+    ((text_ += concat(" ", values)), ...);
+    text_ += "\n";
+  }
+  void add_if(bool is_set, const char* flag) {
+    if (is_set) add(flag);
+  }
+  std::string text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+void refuse(const Plan& plan) {
+  const Refusal refuse("megatron");
+  const bool has_schedule = plan.mesh.pp == 1 || plan.schedule == ScheduleKind::one_f_one_b ||
+                            plan.schedule == ScheduleKind::interleaved;
+  refuse.when(!has_schedule, "schedule=", to_string(plan.schedule),
+              " has no flag in Megatron-LM; valid: --fix schedule=1f1b or interleaved");
+  refuse.when(plan.task == Task::lora, "task=lora has no flag in Megatron-LM; valid: pretrain");
+  refuse.when(plan.precision == Precision::fp64,
+              "precision=fp64 has no flag in Megatron-LM; valid: bf16, fp32");
+  refuse.when(plan.zero_stage >= 2 && plan.mesh.pp > 1, "zero=", plan.zero_stage,
+              " with pp=", plan.mesh.pp,
+              ": Megatron-FSDP shards without pipelines; valid: --fix zero=1 or pp=1");
+  refuse.when(!is_recomputed_alike(plan),
+              "recompute differs between layers; valid: --fix recompute=none, selective or full");
+  const RopeSpec& rope = plan.model.rope;
+  const bool has_rope = plan.model.position == PositionKind::learned || rope.type == "default" ||
+                        rope.type == "linear" || rope.type == "llama3";
+  refuse.when(!has_rope, "rope_type=", rope.type,
+              " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
+  refuse.when(plan.model.moe.shared_gate,
+              "the gate of the shared expert has no flag; valid: models without one");
+}
+
+void add_attention(const ModelSpec& m, Flags& flags) {
+  flags.add("--num-attention-heads", m.num_heads);
+  if (m.num_kv_heads != m.num_heads) {
+    flags.add("--group-query-attention");
+    flags.add("--num-query-groups", m.num_kv_heads);
+  }
+  flags.add("--kv-channels", m.head_dim);
+  flags.add_if(m.qk_norm, "--qk-layernorm");
+  flags.add_if(m.qkv_bias && !m.mlp_bias, "--add-qkv-bias");
+  if (m.sliding_window > 0) {
+    flags.add("--window-size", concat("\"(", m.sliding_window - 1, ",0)\""));
+  }
+  if (m.position == PositionKind::learned) {
+    flags.add("--position-embedding-type", "learned_absolute");
+    return;
+  }
+  flags.add("--position-embedding-type", "rope");
+  flags.add("--rotary-base", static_cast<int64_t>(m.rope.theta));
+  if (m.rope.type == "linear") flags.add("--rotary-seq-len-interpolation-factor", m.rope.factor);
+  if (m.rope.type == "llama3") {
+    flags.add("--use-rope-scaling");
+    flags.add("--rope-scaling-factor", m.rope.factor);
+  }
+}
+
+void add_experts(const Plan& plan, Flags& flags) {
+  const MoeSpec& moe = plan.model.moe;
+  flags.add("--num-experts", moe.num_experts);
+  flags.add("--moe-router-topk", moe.top_k);
+  flags.add("--moe-ffn-hidden-size", moe.ffn_size);
+  if (moe.shared_ffn_size > 0) {
+    flags.add("--moe-shared-expert-intermediate-size", moe.shared_ffn_size);
+  }
+  const auto& is_moe = plan.model.layer_is_moe;
+  if (std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end()) {
+    std::string pattern;
+    for (bool moe_layer : is_moe) pattern += concat(pattern.empty() ? "[" : ",", moe_layer ? 1 : 0);
+    flags.add("--moe-layer-freq", concat("\"", pattern, "]\""));
+  }
+  if (moe.scoring == ScoringFunction::sigmoid) {
+    flags.add("--moe-router-score-function", "sigmoid");
+    flags.add("--moe-router-enable-expert-bias");
+  } else {
+    flags.add_if(moe.order == RouterOrder::softmax_then_topk && !moe.normalize_topk,
+                 "--moe-router-pre-softmax");
+  }
+  if (moe.num_groups > 1) {
+    flags.add("--moe-router-num-groups", moe.num_groups);
+    flags.add("--moe-router-group-topk", moe.top_groups);
+  }
+  if (moe.routed_scaling != 1) flags.add("--moe-router-topk-scaling-factor", moe.routed_scaling);
+  if (moe.aux_loss_coef > 0) {
+    flags.add("--moe-router-load-balancing-type", "seq_aux_loss");
+    flags.add("--moe-aux-loss-coeff", moe.aux_loss_coef);
+  } else {
+    flags.add("--moe-router-load-balancing-type", "none");
+  }
+  if (moe.z_loss_coef > 0) flags.add("--moe-z-loss-coeff", moe.z_loss_coef);
+  if (plan.moe_capacity_factor > 0) {
+    flags.add("--moe-expert-capacity-factor", plan.moe_capacity_factor);
+  }
+  flags.add("--moe-token-dispatcher-type", "alltoall");
+  flags.add("--moe-grouped-gemm");
+}
+
+void add_model(const Plan& plan, Flags& flags) {
+  const ModelSpec& m = plan.model;
+  flags.add("--num-layers", m.num_layers);
+  flags.add("--hidden-size", m.hidden_size);
+  flags.add("--ffn-hidden-size", m.ffn_size > 0 ? m.ffn_size : m.moe.ffn_size);
+  add_attention(m, flags);
+  flags.add("--max-position-embeddings", std::max(m.max_positions, plan.seq_len));
+  flags.add("--vocab-size", m.vocab_size);
+  flags.add("--make-vocab-size-divisible-by", 1);
+  flags.add("--normalization", m.norm == NormKind::rms ? "RMSNorm" : "LayerNorm");
+  flags.add("--norm-epsilon", m.norm_eps);
+  flags.add_if(m.mlp == MlpKind::swiglu, "--swiglu");
+  flags.add_if(!m.tied_head, "--untie-embeddings-and-output-weights");
+  flags.add_if(!m.mlp_bias && !m.attention_output_bias, "--disable-bias-linear");
+  flags.add("--init-method-std", m.init_std);
+  flags.add("--attention-dropout", 0);
+  flags.add("--hidden-dropout", 0);
+  if (m.has_moe()) add_experts(plan, flags);
+}
+
+// Layers of each stage, "Ett|tt|ttL": stages in order, virtual ones included.
+std::string pipeline_layout(const Plan& plan) {
+  std::string layout = "E";
+  for (size_t i = 0; i < plan.layers_per_stage.size(); ++i) {
+    if (i > 0) layout += "|";
+    layout += concat("t*", plan.layers_per_stage[i]);
+  }
+  return "\"" + layout + "L\"";
+}
+
+void add_pipeline(const Plan& plan, Flags& flags) {
+  flags.add("--pipeline-model-parallel-size", plan.mesh.pp);
+  if (plan.mesh.pp == 1) return;
+  if (!is_split_evenly(plan)) {
+    flags.add("--pipeline-model-parallel-layout", pipeline_layout(plan));
+  } else if (plan.virtual_stages > 1) {
+    flags.add("--num-layers-per-virtual-pipeline-stage", plan.layers_per_stage.front());
+  }
+}
+
+void add_parallelism(const Plan& plan, Flags& flags) {
+  const Mesh& mesh = plan.mesh;
+  flags.add("--tensor-model-parallel-size", mesh.tp);
+  flags.add_if(plan.sequence_parallel, "--sequence-parallel");
+  add_pipeline(plan, flags);
+  flags.add("--context-parallel-size", mesh.cp);
+  if (mesh.cp > 1) {
+    flags.add("--cp-comm-type", plan.cp_kind == ContextParallel::ring ? "p2p" : "a2a");
+  }
+  if (plan.model.has_moe()) {
+    flags.add("--expert-model-parallel-size", mesh.ep);
+    flags.add("--expert-tensor-parallel-size", mesh.etp);
+  }
+  flags.add_if(plan.zero_stage >= 1, "--use-distributed-optimizer");
+  if (plan.zero_stage >= 2) {
+    flags.add("--use-megatron-fsdp");
+    flags.add("--data-parallel-sharding-strategy",
+              plan.zero_stage == 2 ? "optim_grads" : "optim_grads_params");
+    flags.add("--no-gradient-accumulation-fusion");
+  }
+}
+
+void add_training(const Plan& plan, Flags& flags) {
+  flags.add("--micro-batch-size", plan.micro_batch);
+  flags.add("--global-batch-size", plan.global_batch);
+  flags.add("--seq-length", plan.seq_len);
+  flags.add_if(plan.precision == Precision::bf16, "--bf16");
+  switch (plan.recompute.front()) {
+    case Recompute::none:
+      break;
+    case Recompute::selective:
+      flags.add("--recompute-granularity", "selective");
+      break;
+    case Recompute::full:
+      flags.add("--recompute-granularity", "full");
+      flags.add("--recompute-method", "uniform");
+      flags.add("--recompute-num-layers", 1);
+      break;
+  }
+  flags.add("--optimizer", plan.optimizer == OptimizerKind::adamw ? "adam" : "sgd");
+  if (plan.optimizer == OptimizerKind::sgd) flags.add("--sgd-momentum", 0);
+  flags.add("--seed", plan.seed);
+}
+
+}  // namespace
+
+std::string megatron_flags(const Plan& plan) {
+  refuse(plan);
+  Flags flags;
+  add_model(plan, flags);
+  add_parallelism(plan, flags);
+  add_training(plan, flags);
+  return std::move(flags).text();
+}
+
+}  // namespace argosy

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Names of flags as in megatron/training/arguments.py.
+#include "planner/exchange/megatron_import.h"
+
+#include <algorithm>
+
+#include "planner/exchange/megatron_model.h"
+#include "planner/exchange/megatron_words.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kOption = "--import-megatron: ";
+
+// Flags that change neither what is computed nor what is kept, by their beginnings.
+constexpr const char* kIgnored[] = {"--lr",
+                                    "--min-lr",
+                                    "--train-",
+                                    "--data-path",
+                                    "--data-cache",
+                                    "--data-args",
+                                    "--tokenizer",
+                                    "--vocab-file",
+                                    "--merge-file",
+                                    "--split",
+                                    "--log-",
+                                    "--save",
+                                    "--load",
+                                    "--eval-",
+                                    "--exit-",
+                                    "--tensorboard",
+                                    "--wandb",
+                                    "--weight-decay",
+                                    "--adam-",
+                                    "--clip-grad",
+                                    "--init-method-std",
+                                    "--seed",
+                                    "--num-workers",
+                                    "--distributed-",
+                                    "--timing-",
+                                    "--mock-data",
+                                    "--no-load",
+                                    "--no-save",
+                                    "--ckpt-",
+                                    "--dist-ckpt",
+                                    "--auto-detect",
+                                    "--override-opt",
+                                    "--use-checkpoint",
+                                    "--use-mcore",
+                                    "--no-create-attention",
+                                    "--dataloader-type",
+                                    "--reset-",
+                                    "--eod-",
+                                    "--start-weight",
+                                    "--end-weight",
+                                    "--manual-gc",
+                                    "--sgd-momentum",
+                                    "--use-dist-ckpt",
+                                    "--async-save",
+                                    "--nccl-communicator",
+                                    "--attention-softmax-in-fp32",
+                                    "--accumulate-allreduce",
+                                    "--profile",
+                                    "--enable-experimental",
+                                    "--moe-aux-loss-coeff",
+                                    "--moe-z-loss-coeff",
+                                    "--moe-router-load-balancing",
+                                    "--moe-router-dtype",
+                                    "--moe-router-topk-scaling",
+                                    "--moe-router-enable-expert-bias",
+                                    "--moe-router-bias",
+                                    "--moe-router-score-function",
+                                    "--moe-router-pre-softmax",
+                                    "--moe-per-layer-logging",
+                                    "--decoupled-lr",
+                                    "--loss-scale",
+                                    "--initial-loss-scale",
+                                    "--min-loss-scale",
+                                    "--hysteresis",
+                                    "--no-bias"};
+
+// Flags of speed that our model of cost does not tell apart: said, not refused.
+constexpr const char* kNotModelled[] = {"--overlap-",
+                                        "--tp-comm-overlap",
+                                        "--use-flash-attn",
+                                        "--transformer-impl",
+                                        "--attention-backend",
+                                        "--no-gradient-accumulation",
+                                        "--gradient-accumulation-fusion",
+                                        "--no-masked-softmax",
+                                        "--no-rope-fusion",
+                                        "--cross-entropy-",
+                                        "--moe-grouped-gemm",
+                                        "--moe-token-dispatcher",
+                                        "--moe-permute-fusion",
+                                        "--moe-pad-expert",
+                                        "--moe-enable-deepep",
+                                        "--moe-router-force",
+                                        "--enable-cuda-graph",
+                                        "--cuda-graph",
+                                        "--external-cuda-graph",
+                                        "--ddp-",
+                                        "--use-precision-aware",
+                                        "--empty-unused",
+                                        "--align-",
+                                        "--defer-embedding",
+                                        "--no-async-tensor",
+                                        "--use-ring-exchange",
+                                        "--main-grads-dtype",
+                                        "--main-params-dtype",
+                                        "--exp-avg",
+                                        "--te-rng",
+                                        "--apply-layernorm-1p",
+                                        "--deterministic"};
+
+template <typename List>
+bool begins_with_any(const std::string& flag, const List& beginnings) {
+  return std::any_of(std::begin(beginnings), std::end(beginnings),
+                     [&flag](const char* beginning) { return flag.starts_with(beginning); });
+}
+
+class Importer {
+ public:
+  Importer(std::string_view text, int64_t num_devices)
+      : flags_(shell_words(text)), num_devices_(num_devices) {
+    if (flags_.has("--num-layers")) num_layers_ = flags_.required("--num-layers");
+  }
+
+  MegatronRun run() {
+    read_batch();
+    read_parallelism();
+    read_recompute();
+    if (num_layers_ > 0) {
+      const MegatronModel model = read_megatron_model(flags_, num_layers_, run_.seq_len);
+      run_.model_json = model.config_json;
+      if (model.capacity_factor > 0) {
+        run_.fix += concat(",moe_capacity_factor=", model.capacity_factor);
+      }
+    }
+    read_rest();
+    return std::move(run_);
+  }
+
+ private:
+  void fix(const std::string& key, const std::string& value) {
+    run_.fix += concat(run_.fix.empty() ? "" : ",", key, "=", value);
+  }
+  void fix(const std::string& key, int64_t value) { fix(key, std::to_string(value)); }
+
+  void read_batch() {
+    run_.seq_len = flags_.required("--seq-length");
+    micro_batch_ = flags_.required("--micro-batch-size");
+    fix("micro_batch", micro_batch_);
+    if (flags_.has("--rampup-batch-size"))
+      refuse_flag("--rampup-batch-size", "the final batch alone");
+    if (flags_.has("--fp8-format") || flags_.has("--fp8")) refuse_flag("fp8", "--bf16");
+    const bool is_half = flags_.take("--fp16");
+    if (is_half) run_.warnings.push_back("--fp16 is priced as bf16");
+    run_.precision = flags_.take("--bf16") || is_half ? "bf16" : "fp32";
+    const std::string optimizer = flags_.text("--optimizer", "adam");
+    if (optimizer != "adam" && optimizer != "sgd")
+      refuse_flag("--optimizer " + optimizer, "adam, sgd");
+    run_.optimizer = optimizer == "adam" ? "adamw" : "sgd";
+  }
+
+  void read_parallelism() {
+    const int64_t tp = flags_.count("--tensor-model-parallel-size", 1);
+    pp_ = flags_.count("--pipeline-model-parallel-size", 1);
+    const int64_t cp = flags_.count("--context-parallel-size", 1);
+    if (num_devices_ % (tp * pp_ * cp) != 0) {
+      throw ConfigError(concat(kOption, "tp*pp*cp=", tp * pp_ * cp, " does not divide the ",
+                               num_devices_, " devices; valid: another --devices"));
+    }
+    const int64_t dp = num_devices_ / (tp * pp_ * cp);
+    fix("tp", tp);
+    fix("pp", pp_);
+    fix("cp", cp);
+    fix("dp", dp);
+    run_.global_batch = flags_.count("--global-batch-size", micro_batch_ * dp);
+    fix("sequence_parallel", flags_.take("--sequence-parallel") ? 1 : 0);
+    const std::string kind = flags_.text("--cp-comm-type", "p2p");
+    if (kind != "p2p" && kind != "a2a") refuse_flag("--cp-comm-type " + kind, "p2p, a2a");
+    if (cp > 1) fix("cp_kind", kind == "p2p" ? "ring" : "ulysses");
+    // Megatron's own defaults; a dense model has neither.
+    const int64_t ep = flags_.count("--expert-model-parallel-size", 1);
+    const int64_t etp =
+        flags_.count("--expert-tensor-parallel-size", flags_.has("--num-experts") ? tp : 1);
+    fix("ep", ep);
+    fix("etp", etp);
+    read_zero();
+    read_schedule();
+  }
+
+  void read_zero() {
+    const bool is_distributed = flags_.take("--use-distributed-optimizer");
+    const bool is_fsdp = flags_.take("--use-megatron-fsdp") || flags_.take("--use-custom-fsdp");
+    const std::string shards = flags_.text("--data-parallel-sharding-strategy",
+                                           is_fsdp ? "optim_grads_params" : "no_shard");
+    if (flags_.take("--use-torch-fsdp2")) {
+      fix("zero", 3);
+    } else if (!is_fsdp || shards == "no_shard") {
+      fix("zero", is_distributed ? 1 : 0);
+    } else if (shards == "optim" || shards == "optim_grads" || shards == "optim_grads_params") {
+      fix("zero", shards == "optim" ? 1 : shards == "optim_grads" ? 2 : 3);
+    } else {
+      refuse_flag("--data-parallel-sharding-strategy " + shards,
+                  "no_shard, optim, optim_grads, optim_grads_params");
+    }
+  }
+
+  void read_schedule() {
+    for (const char* flag :
+         {"--pipeline-model-parallel-layout", "--decoder-first-pipeline-num-layers",
+          "--decoder-last-pipeline-num-layers", "--account-for-embedding-in-pipeline-split",
+          "--account-for-loss-in-pipeline-split"}) {
+      if (flags_.has(flag)) refuse_flag(flag, "stages of equal layers");
+    }
+    int64_t virtual_stages = flags_.count("--num-virtual-stages-per-pipeline-rank", 1);
+    if (flags_.has("--num-layers-per-virtual-pipeline-stage")) {
+      const int64_t per_stage = flags_.count("--num-layers-per-virtual-pipeline-stage", 1);
+      if (num_layers_ == 0) refuse_flag("--num-layers-per-virtual-pipeline-stage", "--num-layers");
+      const int64_t layers = num_layers_;
+      if (layers % (pp_ * per_stage) != 0) {
+        refuse_flag(concat("--num-layers-per-virtual-pipeline-stage ", per_stage),
+                    "a divisor of the layers of a pipeline rank");
+      }
+      virtual_stages = layers / (pp_ * per_stage);
+    }
+    fix("schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
+    if (virtual_stages > 1) fix("virtual_stages", virtual_stages);
+  }
+
+  void read_recompute() {
+    const bool is_short = flags_.take("--recompute-activations");
+    const std::string granularity =
+        flags_.text("--recompute-granularity", is_short ? "selective" : "none");
+    const std::string method = flags_.text("--recompute-method", "uniform");
+    const int64_t layers = flags_.count("--recompute-num-layers", 1);
+    if (flags_.has("--recompute-modules"))
+      refuse_flag("--recompute-modules", "core_attn, the default");
+    if (granularity == "full" && (method != "uniform" || layers != 1)) {
+      refuse_flag(concat("--recompute-method ", method, " --recompute-num-layers ", layers),
+                  "uniform with 1 layer");
+    }
+    fix("recompute", granularity);
+  }
+
+  // What is left is of no weight, not told apart, or a mistake.
+  void read_rest() {
+    for (const std::string& flag : flags_.left()) {
+      if (begins_with_any(flag, kIgnored)) continue;
+      if (begins_with_any(flag, kNotModelled)) {
+        run_.warnings.push_back(concat("--import-megatron: ", flag, " is not modelled"));
+        continue;
+      }
+      refuse_flag(flag, "flags of the model (or --model), parallelism, batch and recomputation");
+    }
+  }
+
+  MegatronFlags flags_;
+  int64_t num_devices_, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
+  MegatronRun run_;
+};
+
+}  // namespace
+
+MegatronRun import_megatron(std::string_view text, int64_t num_devices) {
+  return Importer(text, num_devices).run();
+}
+
+}  // namespace argosy

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A command line of Megatron-LM as flags with their values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace argosy {
+
+// Words of a shell command: quotes, comments and continued lines understood. What stands before a
+// Python program's name is dropped. Throws ConfigError for variables and open quotes.
+std::vector<std::string> shell_words(std::string_view text);
+
+// Flags with their values: "--flag value value", "--flag=value"; the last of a repeated flag
+// counts. Whoever reads a flag takes it out, so that what nobody knows is left over. Every error is
+// a ConfigError naming the flag.
+class MegatronFlags {
+ public:
+  explicit MegatronFlags(const std::vector<std::string>& words);
+
+  bool has(const std::string& flag) const { return flags_.contains(flag); }
+  bool take(const std::string& flag) { return flags_.erase(flag) > 0; }  // was it there?
+  std::string text(const std::string& flag, const std::string& fallback);
+  double number(const std::string& flag, double fallback);
+  int64_t count(const std::string& flag, int64_t fallback);  // at least 1
+  int64_t required(const std::string& flag);                 // a count
+  std::vector<std::string> left() const;
+
+ private:
+  std::map<std::string, std::vector<std::string>> flags_;
+};
+
+// Throws ConfigError "--import-megatron: WHAT cannot be priced; valid: VALID".
+[[noreturn]] void refuse_flag(const std::string& what, const std::string& valid);
+
+}  // namespace argosy

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// train.toml of torchtitan (torchtitan/config/job_config.py). Models are flavors that it knows by
+// name.
+#include "planner/exchange/export.h"
+#include "planner/exchange/refuse.h"
+
+namespace argosy {
+
+namespace {
+
+// The shapes behind torchtitan's names.
+struct Flavor {
+  const char *name, *flavor;
+  int64_t hidden, layers, heads, kv_heads, ffn, vocab, experts;
+};
+constexpr Flavor kFlavors[] = {
+    {"llama3", "8B", 4096, 32, 32, 8, 14336, 128256, 0},
+    {"llama3", "70B", 8192, 80, 64, 8, 28672, 128256, 0},
+    {"llama3", "405B", 16384, 126, 128, 8, 53248, 128256, 0},
+    {"qwen3", "8B", 4096, 36, 32, 8, 12288, 151936, 0},
+    {"qwen3", "30B-A3B", 2048, 48, 32, 4, 768, 151936, 128},
+};
+
+const Flavor& flavor_of(const ModelSpec& m) {
+  std::string names;
+  for (const Flavor& f : kFlavors) {
+    const int64_t ffn = m.has_moe() ? m.moe.ffn_size : m.ffn_size;
+    const bool is_same = f.hidden == m.hidden_size && f.layers == m.num_layers &&
+                         f.heads == m.num_heads && f.kv_heads == m.num_kv_heads && f.ffn == ffn &&
+                         f.vocab == m.vocab_size && f.experts == m.moe.num_experts;
+    if (is_same) return f;
+    names += concat(names.empty() ? "" : ", ", f.name, " ", f.flavor);
+  }
+  throw ConfigError(concat("--export torchtitan: model: ", m.name,
+                           " is none of the flavors that it knows by name; valid: ", names));
+}
+
+const char* schedule_name(const Plan& plan) {
+  switch (plan.schedule) {
+    case ScheduleKind::gpipe:
+      return "GPipe";
+    case ScheduleKind::one_f_one_b:
+      return "1F1B";
+    case ScheduleKind::interleaved:
+      return "Interleaved1F1B";
+    case ScheduleKind::zb_v:
+      return "ZBVZeroBubble";
+    case ScheduleKind::zb_h1:
+      break;
+  }
+  throw ConfigError(
+      "--export torchtitan: schedule=zb-h1 is not there; valid: --fix schedule=gpipe, 1f1b, "
+      "interleaved or zb-v");
+}
+
+void refuse(const Plan& plan) {
+  const Refusal refuse("torchtitan");
+  const Mesh& mesh = plan.mesh;
+  const bool is_plain_dp = mesh.tp == 1 && mesh.pp == 1 && mesh.cp == 1 && mesh.ep == 1;
+  refuse.when(plan.zero_stage == 1,
+              "zero=1 is not there: FSDP2 shards gradients too; valid: --fix zero=2 or 3");
+  refuse.when(plan.zero_stage == 0 && mesh.dp > 1 && !is_plain_dp,
+              "zero=0 with other parallelism is not there; valid: --fix zero=2 or 3");
+  refuse.when(mesh.tp > 1 && !plan.sequence_parallel, "sequence_parallel=0 with tp=", mesh.tp,
+              " is not there; valid: --fix sequence_parallel=1");
+  refuse.when(mesh.cp > 1 && plan.cp_kind == ContextParallel::ulysses,
+              "cp_kind=ulysses is not there; valid: --fix cp_kind=ring");
+  refuse.when(plan.model.has_moe() && mesh.etp != 1 && mesh.etp != mesh.tp, "etp=", mesh.etp,
+              " is not there; valid: --fix etp=1 or etp=tp");
+  refuse.when(plan.task == Task::lora, "task=lora is not there; valid: pretrain");
+  refuse.when(plan.optimizer != OptimizerKind::adamw, "optimizer=", to_string(plan.optimizer),
+              " is not there; valid: adamw");
+  refuse.when(plan.precision == Precision::fp64, "precision=fp64 is not there; valid: bf16, fp32");
+  refuse.when(!is_recomputed_alike(plan),
+              "recompute differs between layers; valid: one of none, "
+              "selective, full");
+  refuse.when(mesh.pp > 1 && !is_split_evenly(plan), "layers_per_stage: ", plan.model.num_layers,
+              " layers on ", plan.num_stages(),
+              " stages are uneven; valid: a number of stages that divides the layers");
+  refuse.when(plan.moe_capacity_factor > 0, "moe_capacity_factor is not there; valid: 0");
+}
+
+std::string parallelism(const Plan& plan) {
+  const Mesh& mesh = plan.mesh;
+  const bool is_sharded = plan.zero_stage >= 2;
+  std::string toml = "[parallelism]\n";
+  const auto set = [&toml](const char* key, const auto& value) {
+    toml += concat(key, " = ", value, "\n");
+  };
+  set("data_parallel_replicate_degree", is_sharded ? 1 : mesh.dp);
+  set("data_parallel_shard_degree", is_sharded ? mesh.dp : 1);
+  set("fsdp_reshard_after_forward", plan.zero_stage == 3 ? "\"always\"" : "\"never\"");
+  set("tensor_parallel_degree", mesh.tp);
+  set("context_parallel_degree", mesh.cp);
+  if (mesh.cp > 1) set("context_parallel_rotate_method", "\"alltoall\"");
+  set("pipeline_parallel_degree", mesh.pp);
+  if (mesh.pp > 1) {
+    set("pipeline_parallel_schedule", concat("\"", schedule_name(plan), "\""));
+    set("pipeline_parallel_microbatch_size", plan.micro_batch);
+    set("pipeline_parallel_layers_per_stage", plan.layers_per_stage.front());
+    set("pipeline_parallel_first_stage_less_layers", 0);
+    set("pipeline_parallel_last_stage_less_layers", 0);
+  }
+  if (plan.model.has_moe()) {
+    set("expert_parallel_degree", mesh.ep);
+    set("expert_tensor_parallel_degree", mesh.etp);
+  }
+  return toml;
+}
+
+}  // namespace
+
+std::string torchtitan_toml(const Plan& plan) {
+  refuse(plan);
+  const Flavor& flavor = flavor_of(plan.model);
+  // With a pipeline all micro-batches of a step are one local batch, else they are accumulated.
+  const int64_t local = plan.mesh.pp > 1 ? plan.global_batch / plan.mesh.dp : plan.micro_batch;
+  const char* dtype = plan.precision == Precision::bf16 ? "bfloat16" : "float32";
+  return concat(
+      "[model]\nname = \"", flavor.name, "\"\nflavor = \"", flavor.flavor,
+      "\"\n\n[optimizer]\nname = \"AdamW\"\n\n[training]\nlocal_batch_size = ", local,
+      "\nglobal_batch_size = ", plan.global_batch, "\nseq_len = ", plan.seq_len,
+      "\nmixed_precision_param = \"", dtype,
+      "\"\nmixed_precision_reduce = \"float32\"\nseed = ", plan.seed, "\n\n", parallelism(plan),
+      "\n[activation_checkpoint]\nmode = \"", to_string(plan.recompute.front()), "\"\n",
+      plan.recompute.front() == Recompute::selective ? "selective_ac_option = \"op\"\n" : "");
+}
+
+}  // namespace argosy

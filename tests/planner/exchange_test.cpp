@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Plans in other frameworks' words: what is said, what is refused, and there and back again.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "planner/cost/search.h"
+#include "planner/exchange/export.h"
+#include "planner/exchange/megatron_import.h"
+#include "planner/exchange/megatron_words.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+using Json = nlohmann::json;
+
+Job job_of(const std::string& model, int64_t devices) {
+  Job job;
+  const std::string configs = ARGOSY_SOURCE_DIR "/configs/";
+  job.model = read_model(configs + "models/" + model + ".json").model;
+  job.cluster = read_cluster(configs + "clusters/a100-2048.json").cluster;
+  job.cluster.num_devices = devices;
+  job.seq_len = 2048;
+  job.global_batch = 512;
+  if (model == "gpt2-124m") job.seq_len = 1024;
+  return job;
+}
+
+Plan plan_of(
+    const std::string& model, int64_t devices, const std::string& fix,
+    const std::function<void(Job&)>& change = [](Job&) {}) {
+  Job job = job_of(model, devices);
+  change(job);
+  const SearchResult found = search(job, parse_fixed(fix), 1, 1);
+  EXPECT_FALSE(found.plans.empty()) << model << " " << fix;
+  return found.plans.front();
+}
+
+std::string error_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+  return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+// Every decision and every count of the model come back, and so does the predicted step.
+TEST(Megatron, ThereAndBackAgain) {
+  const struct {
+    const char *model, *fix;
+    int64_t devices;
+  } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1", 512},
+                {"gpt3-175b", "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1", 512},
+                {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective", 256},
+                {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
+                {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
+                {"llama-3.1-8b", "tp=2,cp=2,pp=1,zero=1", 64},
+                {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0", 64},
+                {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0", 32},
+                {"qwen3-8b", "tp=4,pp=1", 32},
+                {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1", 64},
+                {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5", 64},
+                {"gpt2-124m", "tp=1,pp=2,zero=0", 8}};
+  for (const auto& c : kCases) {
+    const Job job = job_of(c.model, c.devices);
+    const Plan plan = plan_of(c.model, c.devices, c.fix);
+    const MegatronRun run = import_megatron(megatron_flags(plan), c.devices);
+    Job again = job;
+    again.model = parse_model(run.model_json, "imported", "flags").model;
+    again.seq_len = run.seq_len;
+    again.global_batch = run.global_batch;
+    again.precision = precision_from_string(run.precision, "");
+    const SearchResult found = search(again, parse_fixed(run.fix), 2, 1);
+    ASSERT_EQ(found.plans.size(), 1u) << run.fix;
+    const Plan& back = found.plans.front();
+    EXPECT_EQ(back.mesh, plan.mesh) << run.fix;
+    EXPECT_EQ(back.zero_stage, plan.zero_stage) << run.fix;
+    EXPECT_EQ(back.sequence_parallel, plan.sequence_parallel) << run.fix;
+    EXPECT_EQ(back.micro_batch, plan.micro_batch) << run.fix;
+    EXPECT_EQ(back.recompute, plan.recompute) << run.fix;
+    EXPECT_EQ(back.virtual_stages, plan.virtual_stages) << run.fix;
+    EXPECT_EQ(back.moe_capacity_factor, plan.moe_capacity_factor) << run.fix;
+    EXPECT_EQ(count_parameters(back.model).total, count_parameters(plan.model).total) << c.model;
+    EXPECT_NEAR(back.predicted.step_s, plan.predicted.step_s, 1e-9 * plan.predicted.step_s);
+    EXPECT_EQ(back.predicted.peak_bytes, plan.predicted.peak_bytes) << run.fix;
+  }
+}
+
+TEST(Megatron, NamesWhatItCannotSay) {
+  const auto refusal = [](const Plan& plan) { return error_of([&] { megatron_flags(plan); }); };
+  EXPECT_NE(refusal(plan_of("llama-65b", 256, "pp=8,schedule=gpipe")).find("schedule=gpipe"),
+            std::string::npos);
+  EXPECT_NE(refusal(plan_of("llama-65b", 256, "pp=8,schedule=zb-h1")).find("schedule=zb-h1"),
+            std::string::npos);
+  EXPECT_NE(refusal(plan_of("llama-65b", 256, "pp=8,zero=2")).find("zero=2"), std::string::npos);
+  Plan mixed = plan_of("llama-65b", 256, "pp=8,schedule=1f1b,zero=1");
+  mixed.recompute.front() = Recompute::full;
+  mixed.recompute.back() = Recompute::none;
+  EXPECT_NE(refusal(mixed).find("recompute"), std::string::npos);
+  mixed.recompute.assign(mixed.recompute.size(), Recompute::none);
+  mixed.task = Task::lora;
+  EXPECT_NE(refusal(mixed).find("lora"), std::string::npos);
+}
+
+TEST(Megatron, UnevenStagesHaveALayout) {
+  const Plan plan = plan_of("llama-65b", 96, "tp=4,pp=3,dp=8,zero=1,schedule=1f1b");
+  EXPECT_NE(megatron_flags(plan).find("--pipeline-model-parallel-layout \"Et*"), std::string::npos);
+}
+
+// A script as users have it: GPT-3 175B of Megatron-LM's examples.
+TEST(Megatron, ReadsAScript) {
+  const MegatronRun run = import_megatron(R"(
+    # 175B
+    torchrun --nproc_per_node 8 pretrain_gpt.py \
+       --num-layers 96 --hidden-size 12288 --num-attention-heads 96 \
+       --seq-length 2048 --max-position-embeddings=2048 --micro-batch-size 1 \
+       --global-batch-size 1536 --train-iters 500000 --lr 6.0e-5 --fp16 \
+       --tensor-model-parallel-size 8 --pipeline-model-parallel-size 16 \
+       --vocab-size 50257 --make-vocab-size-divisible-by 128 \
+       --data-path 'my data' --split 949,50,1 --overlap-grad-reduce --recompute-activations
+  )",
+                                          1024);
+  EXPECT_EQ(run.fix,
+            "micro_batch=1,tp=8,pp=16,cp=1,dp=8,sequence_parallel=0,ep=1,etp=1,zero=0,"
+            "schedule=1f1b,recompute=selective");
+  EXPECT_EQ(run.global_batch, 1536);
+  EXPECT_EQ(run.precision, "bf16");
+  EXPECT_EQ(run.warnings.size(), 2u);  // fp16, overlap
+  const ModelSpec model = parse_model(run.model_json, "x", "x").model;
+  EXPECT_EQ(model.vocab_size, 50304);
+  EXPECT_NEAR(static_cast<double>(count_parameters(model).total), 175e9, 1e9);
+}
+
+TEST(Megatron, MistakesNameTheFlag) {
+  const std::string good = "--seq-length 2048 --micro-batch-size 1 ";
+  const auto expect = [&](const std::string& flags, const std::string& named) {
+    const std::string error = error_of([&] { import_megatron(good + flags, 64); });
+    EXPECT_NE(error.find(named), std::string::npos) << flags << ": " << error;
+  };
+  expect("--hybrid-ratio 3", "--hybrid-ratio");
+  expect("--fp8-format hybrid", "fp8");
+  expect("--tensor-model-parallel-size 3", "64 devices");
+  expect("--tensor-model-parallel-size two", "two");
+  expect("--tensor-model-parallel-size 0", "--tensor-model-parallel-size 0");
+  expect("--tensor-model-parallel-size $TP", "$TP");
+  expect("--tensor-model-parallel-size 2 4", "one value");
+  expect("--recompute-granularity full --recompute-method block", "block");
+  expect("--pipeline-model-parallel-layout Ett|tL", "--pipeline-model-parallel-layout");
+  expect("--num-layers 4", "--hidden-size");
+  expect("--num-layers 4 --swiglu", "--normalization");
+  expect("--num-layers 4 --hidden-size 64 --num-attention-heads 4 --disable-bias-linear",
+         "--disable-bias-linear");
+  expect("--cp-comm-type allgather", "allgather");
+  expect("--data-path 'open", "quote");
+  EXPECT_NE(error_of([] { import_megatron("--micro-batch-size 1", 8); }).find("--seq-length"),
+            std::string::npos);
+  EXPECT_NE(error_of([] { import_megatron("32 --num-layers", 8); }).find("'32'"),
+            std::string::npos);
+}
+
+TEST(DeepSpeed, SaysBatchAndStage) {
+  const Plan plan = plan_of("llama-2-7b", 64, "tp=1,pp=1,zero=3,micro_batch=2,recompute=full");
+  const Json json = Json::parse(deepspeed_json(plan));
+  EXPECT_EQ(json["zero_optimization"]["stage"], 3);
+  EXPECT_EQ(json["train_batch_size"], 512);
+  // DeepSpeed checks this product itself.
+  EXPECT_EQ(json["train_micro_batch_size_per_gpu"].get<int>() *
+                json["gradient_accumulation_steps"].get<int>() * 64,
+            512);
+  EXPECT_TRUE(json["bf16"]["enabled"]);
+  EXPECT_TRUE(json.contains("activation_checkpointing"));
+}
+
+TEST(DeepSpeed, NamesWhatItCannotSay) {
+  const auto expect = [](const std::string& model, const std::string& fix,
+                         const std::string& named) {
+    const std::string error = error_of([&] { deepspeed_json(plan_of(model, 64, fix)); });
+    EXPECT_NE(error.find(named), std::string::npos) << fix << ": " << error;
+    EXPECT_NE(error.find("valid:"), std::string::npos) << error;
+  };
+  expect("llama-2-7b", "pp=2", "pp=2");
+  expect("llama-2-7b", "pp=1,cp=2,tp=1", "cp_kind=ring");
+  expect("llama-2-7b", "pp=1,tp=2", "sequence_parallel=1");
+  expect("llama-2-7b", "pp=1,tp=2,sequence_parallel=0,zero=3", "zero=3");
+  expect("llama-2-7b", "pp=1,tp=1,zero=1,recompute=selective", "selective");
+  expect("mixtral-8x7b", "pp=1,tp=1,ep=8,zero=1", "ep=8");
+}
+
+TEST(Torchtitan, SaysEveryDecision) {
+  const std::string toml = torchtitan_toml(plan_of("llama-3.1-8b", 64,
+                                                   "tp=2,pp=4,zero=2,micro_batch=1,schedule=1f1b,"
+                                                   "recompute=selective"));
+  for (const char* line :
+       {"name = \"llama3\"", "flavor = \"8B\"", "data_parallel_shard_degree = 8",
+        "data_parallel_replicate_degree = 1", "fsdp_reshard_after_forward = \"never\"",
+        "tensor_parallel_degree = 2", "pipeline_parallel_degree = 4",
+        "pipeline_parallel_schedule = \"1F1B\"", "pipeline_parallel_microbatch_size = 1",
+        "pipeline_parallel_layers_per_stage = 8", "local_batch_size = 64",
+        "global_batch_size = 512", "seq_len = 2048", "mode = \"selective\""}) {
+    EXPECT_TRUE(has_line(toml, line)) << line << "\n" << toml;
+  }
+  const std::string experts =
+      torchtitan_toml(plan_of("qwen3-30b-a3b", 64, "tp=1,pp=1,ep=8,zero=3,micro_batch=1"));
+  EXPECT_TRUE(has_line(experts, "expert_parallel_degree = 8")) << experts;
+  EXPECT_TRUE(has_line(experts, "fsdp_reshard_after_forward = \"always\"")) << experts;
+}
+
+TEST(Torchtitan, NamesWhatItCannotSay) {
+  const auto expect = [](const std::string& model, const std::string& fix,
+                         const std::string& named) {
+    const std::string error = error_of([&] { torchtitan_toml(plan_of(model, 64, fix)); });
+    EXPECT_NE(error.find(named), std::string::npos) << fix << ": " << error;
+    EXPECT_NE(error.find("valid:"), std::string::npos) << error;
+  };
+  expect("llama-3.1-8b", "zero=1", "zero=1");
+  expect("llama-3.1-8b", "zero=0,tp=2", "zero=0");
+  expect("llama-3.1-8b", "zero=2,tp=2,sequence_parallel=0", "sequence_parallel=0");
+  expect("llama-3.1-8b", "zero=2,cp=2,cp_kind=ulysses", "cp_kind=ulysses");
+  expect("llama-2-7b", "zero=3,tp=1,pp=1", "llama3 8B");
+  EXPECT_THROW(export_format_from_string("nemo", "--export"), ConfigError);
+}
+
+}  // namespace
+}  // namespace argosy
