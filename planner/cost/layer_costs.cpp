@@ -52,19 +52,6 @@ LayerKind kind_of(const ModelSpec& model, int layer) {
   return model.layer_is_moe[static_cast<size_t>(layer)] ? LayerKind::moe : LayerKind::dense;
 }
 
-// Attention meets cp blocks of keys one after the other; while it works on one, the next is on its
-// way: all of attention but its last block. The gradients of that block travel alone, a message a
-// layer that is not counted.
-double hiding_seconds(const Pass& pass, const Job& job, const Plan& probe) {
-  double seconds = 0;
-  for (const OpWork& op : pass.ops) {
-    if (op.kind != OpKind::attention) continue;
-    seconds += op_seconds(op, job.cluster.accelerator, job.precision);
-  }
-  const auto cp = static_cast<double>(probe.mesh.cp);
-  return seconds * (cp - 1) / cp;
-}
-
 LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   LayerCosts costs;
@@ -74,8 +61,8 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
     cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
     cost.backward_weight_s =
         compute_seconds(work.backward_weight, job.cluster.accelerator, job.precision);
-    cost.forward_hiding_s = hiding_seconds(work.forward, job, probe);
-    cost.backward_hiding_s = hiding_seconds(work.backward, job, probe);
+    cost.forward_hiding_s = hiding_seconds(work.forward, job, probe.mesh.cp);
+    cost.backward_hiding_s = hiding_seconds(work.backward, job, probe.mesh.cp);
     cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
     cost.deferred_bytes = work.deferred_bytes;
     cost.forward_collectives = work.forward.collectives;
@@ -112,6 +99,15 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
     if (local.gradient_sum == GradientSum::kv_replica) bucket.kv_summed += local.box.size();
   }
   return table;
+}
+
+double hiding_seconds(const Pass& pass, const Job& job, int64_t cp) {
+  double seconds = 0;
+  for (const OpWork& op : pass.ops) {
+    if (op.kind != OpKind::attention) continue;
+    seconds += op_seconds(op, job.cluster.accelerator, job.precision);
+  }
+  return seconds * static_cast<double>(cp - 1) / static_cast<double>(cp);
 }
 
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {

@@ -63,6 +63,12 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
 // What a rank with this candidate holds of one layer of each kind.
 ElementTable count_elements(const Job& job, const Candidate& candidate);
 
+// Seconds of a layer's pass behind which messages of a ring over `cp` ranks can travel. Attention
+// meets cp blocks of keys one after the other; while it works on one, the next is on its way: all
+// of attention but its last block. The gradients of that block travel alone, a message a layer that
+// is not counted.
+double hiding_seconds(const Pass& pass, const Job& job, int64_t cp);
+
 // Remembers what it has costed; may be asked by several threads.
 class LayerCostCache {
  public:

@@ -3,6 +3,7 @@
 #include "planner/cost/stage_time.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "planner/cost/compute.h"
 
@@ -10,20 +11,10 @@ namespace argosy {
 
 namespace {
 
-// What compute does not hide. Messages of the ring over cp travel while attention works on the keys
-// that came before (hiding_s); a receive takes no time besides its send.
-double communication_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
-                             const Placements& placements, const ClusterSpec& cluster) {
-  double seconds = 0, ring_s = 0;
-  for (const CollectiveWork& work : collectives) {
-    const bool is_ring = work.axis == Axis::cp && work.kind == CollectiveKind::send;
-    if (work.axis == Axis::cp && work.kind == CollectiveKind::recv) continue;
-    (is_ring ? ring_s : seconds) +=
-        static_cast<double>(work.count) *
-        collective_seconds(work.kind, work.bytes, placements[static_cast<size_t>(work.axis)],
-                           cluster);
-  }
-  return seconds + std::max(0.0, ring_s - hiding_s);
+double exposed_sum(const std::vector<CollectiveWork>& collectives, double hiding_s,
+                   const Placements& placements, const ClusterSpec& cluster) {
+  const AxisSeconds seconds = exposed_seconds(collectives, hiding_s, placements, cluster);
+  return std::accumulate(seconds.begin(), seconds.end(), 0.0);
 }
 
 // Bytes of the tensor that goes from stage to stage: (s, H) of the rank.
@@ -71,12 +62,10 @@ StageTime time_stage(const Job& job, const StageLayers& layers, const LayerCosts
     if (layers[kind] == 0) continue;
     const double count = static_cast<double>(layers[kind]);
     const LayerCost& cost = costs[kind];
-    const double forward_s =
-        count * communication_seconds(cost.forward_collectives, cost.forward_hiding_s, placements,
-                                      job.cluster);
-    const double backward_s =
-        count * communication_seconds(cost.backward_collectives, cost.backward_hiding_s, placements,
-                                      job.cluster);
+    const double forward_s = count * exposed_sum(cost.forward_collectives, cost.forward_hiding_s,
+                                                 placements, job.cluster);
+    const double backward_s = count * exposed_sum(cost.backward_collectives, cost.backward_hiding_s,
+                                                  placements, job.cluster);
     time.durations.forward_s += count * cost.forward_s + forward_s;
     time.durations.backward_s += count * cost.backward_s + backward_s;
     time.durations.backward_weight_s += count * cost.backward_weight_s;
@@ -104,6 +93,22 @@ void time_step_pass(const Job& job, const Pass& pass, const Placements& placemen
 }
 
 }  // namespace
+
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+                            const Placements& placements, const ClusterSpec& cluster) {
+  AxisSeconds seconds{};
+  double ring_s = 0;
+  for (const CollectiveWork& work : collectives) {
+    const bool is_of_ring = work.axis == Axis::cp;
+    if (is_of_ring && work.kind == CollectiveKind::recv) continue;
+    const auto axis = static_cast<size_t>(work.axis);
+    (is_of_ring && work.kind == CollectiveKind::send ? ring_s : seconds[axis]) +=
+        static_cast<double>(work.count) *
+        collective_seconds(work.kind, work.bytes, placements[axis], cluster);
+  }
+  seconds[static_cast<size_t>(Axis::cp)] += std::max(0.0, ring_s - hiding_s);
+  return seconds;
+}
 
 Placements place_all(const Mesh& mesh, const Job& job) {
   Placements placements;

@@ -19,6 +19,13 @@ namespace argosy {
 using Placements = std::array<GroupPlacement, kNumAxes>;
 Placements place_all(const Mesh& mesh, const Job& job);
 
+// Seconds of a layer's collectives that no compute hides, by axis. Messages of the ring over cp
+// travel while attention works on the keys that came before (`hiding_s`, of hiding_seconds()); a
+// receive takes no time besides its send.
+using AxisSeconds = std::array<double, kNumAxes>;
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+                            const Placements& placements, const ClusterSpec& cluster);
+
 struct StageTime {
   StageDurations durations;
   double communication_s = 0;       // of one micro-batch, forward and backward: within `durations`

@@ -3,7 +3,6 @@
 #include "planner/questions/step_parts.h"
 
 #include <array>
-#include <map>
 
 #include "planner/cost/compute.h"
 #include "planner/questions/price.h"
@@ -16,21 +15,19 @@ namespace {
 // Seconds of all micro-batches and stages of one pipeline.
 struct LayerSeconds {
   std::array<double, 3> ops{};  // by OpKind
-  std::map<Axis, double> collectives;
+  AxisSeconds collectives{};
 };
 
-void add(const Job& job, const Pass& pass, const Placements& placements, double microbatches,
-         LayerSeconds& sum) {
+void add(const Job& job, const Pass& pass, int64_t cp, const Placements& placements,
+         double microbatches, LayerSeconds& sum) {
   for (const OpWork& op : pass.ops) {
     sum.ops[static_cast<size_t>(op.kind)] +=
         microbatches * op_seconds(op, job.cluster.accelerator, job.precision);
   }
-  for (const CollectiveWork& work : pass.collectives) {
-    const double seconds =
-        static_cast<double>(work.count) *
-        collective_seconds(work.kind, work.bytes, placements[static_cast<size_t>(work.axis)],
-                           job.cluster);
-    if (seconds > 0) sum.collectives[work.axis] += microbatches * seconds;
+  const AxisSeconds exposed =
+      exposed_seconds(pass.collectives, hiding_seconds(pass, job, cp), placements, job.cluster);
+  for (size_t axis = 0; axis < exposed.size(); ++axis) {
+    sum.collectives[axis] += microbatches * exposed[axis];
   }
 }
 
@@ -44,8 +41,8 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   LayerSeconds sum;
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
     for (const LayerWork& layer : stage_work(plan, stage, 0)) {
-      add(job, layer.forward, placements, microbatches, sum);
-      add(job, layer.backward, placements, microbatches, sum);
+      add(job, layer.forward, plan.mesh.cp, placements, microbatches, sum);
+      add(job, layer.backward, plan.mesh.cp, placements, microbatches, sum);
     }
   }
   const double ranks = static_cast<double>(plan.mesh.pp);
@@ -55,9 +52,12 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   double update_s = use.compute_s, step_communication_s = use.communication_s;
   for (const StepPart& part : parts) update_s -= part.seconds;
   parts.push_back({"optimizer update", update_s});
-  for (const auto& [axis, seconds] : sum.collectives) {
-    parts.push_back({concat(to_string(axis), " collectives of layers"), seconds / ranks});
-    step_communication_s -= seconds / ranks;
+  for (size_t axis = 0; axis < sum.collectives.size(); ++axis) {
+    const double seconds = sum.collectives[axis] / ranks;
+    if (seconds == 0) continue;
+    parts.push_back(
+        {concat(to_string(static_cast<Axis>(axis)), " collectives of layers"), seconds});
+    step_communication_s -= seconds;
   }
   parts.push_back({"gradients and parameters", step_communication_s});
   parts.push_back({"waiting in the pipeline", use.step_s - use.compute_s - use.communication_s});

@@ -30,6 +30,8 @@ TEST(StepParts, AddUpToTheStep) {
                                      {SmallModel::llama, "tp=1,pp=1,zero=3"},
                                      {SmallModel::llama, "tp=4,pp=2,recompute=full"},
                                      {SmallModel::moe, "ep=4,tp=2"},
+                                     {SmallModel::llama, "cp=4,cp_kind=ring,recompute=selective"},
+                                     {SmallModel::moe, "cp=2,cp_kind=ulysses,pp=2"},
                                      {SmallModel::tied_gpt2, "pp=4,zero=0"}}) {
     const Job job = job_of(model);
     const Plan plan = best_of(job, fixed);
