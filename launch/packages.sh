@@ -13,7 +13,7 @@ build_packages=(
   nlohmann-json3-dev             # plans, configurations
   libgtest-dev                   # tests
 )
-check_packages=(clang-format-14 clang-tidy-14 python3 git)
+check_packages=(clang-format-14 clang-tidy-14 python3 git chromium)  # chromium: the test that clicks a report
 
 # Prints those of its arguments that are not installed.
 missing_packages() {

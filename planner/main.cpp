@@ -28,6 +28,7 @@ Questions questions_of(const PlanOptions& options, int num_threads) {
   questions.sensitivity = options.sensitivity;
   questions.pareto = options.pareto;
   questions.robust = options.robust;
+  questions.report = !options.report.empty();
   if (!options.what_if.empty()) questions.what_if = parse_machine_changes(options.what_if);
   if (!options.deadline.empty()) questions.deadline_days = days_from_string(options.deadline);
   questions.num_threads = num_threads;
@@ -58,22 +59,20 @@ void print_export(const PlanOptions& options, const SearchResult& result) {
   std::cout << export_plan(result.plans.front(), format);
 }
 
-void write_files(const PlanOptions& options, const Job& job, const SearchResult& result) {
-  Timeline timeline;
+void write_files(const PlanOptions& options, const Job& job, const SearchResult& result,
+                 const Answers& answers) {
   if (!result.plans.empty()) {
     const Plan& best = result.plans.front();
     if (!options.out.empty()) write_plan(best, options.out);
     if (!options.schedule_csv.empty()) {
       write_text_file(options.schedule_csv, to_csv(build_schedule(best)));
     }
-    timeline = predicted_timeline(best);
     if (!options.trace.empty()) {
-      write_text_file(options.trace, trace_json({{"predicted", timeline}}));
+      write_text_file(options.trace, trace_json({{"predicted", predicted_timeline(best)}}));
     }
   }
   if (!options.report.empty()) {
-    write_text_file(options.report,
-                    plan_report(result.plans, job.cluster, result.summary, timeline));
+    write_text_file(options.report, plan_report(report_of(job, result, answers)));
   }
 }
 
@@ -108,7 +107,7 @@ int run(const PlanOptions& options) {
     print_tables(options, request.job, result);
     std::cout << answers_text(questions, request.job, result, answers);
   }
-  write_files(options, request.job, result);
+  write_files(options, request.job, result, answers);
   return result.plans.empty() ? kExitNoPlan : kExitDone;
 }
 

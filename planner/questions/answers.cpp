@@ -62,7 +62,8 @@ Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
     const int64_t top = std::max<int64_t>(1, static_cast<int64_t>(result.plans.size()));
     answers.what_if = search(changed, fixed, top, threads);
   }
-  if (questions.pareto) answers.pareto = pareto_points(job, fixed, threads);
+  const bool has_plot = questions.report && job.tokens > 0 && !result.plans.empty();
+  if (questions.pareto || has_plot) answers.pareto = pareto_points(job, fixed, threads);
   if (questions.deadline_days > 0) {
     answers.in_time = smallest_in_time(job, fixed, questions.deadline_days, threads);
   }

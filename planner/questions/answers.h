@@ -15,11 +15,13 @@
 #include "planner/questions/sizes.h"
 #include "planner/questions/step_parts.h"
 #include "planner/questions/what_if.h"
+#include "planner/report/plan_report.h"
 
 namespace argosy {
 
 struct Questions {
   bool explain = false, sensitivity = false, pareto = false, robust = false;
+  bool report = false;                 // a page: with the front, if the job has tokens
   std::vector<MachineChange> what_if;  // empty: not asked
   double deadline_days = 0;            // 0: not asked
   int num_threads = 1;
@@ -43,6 +45,9 @@ Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
 
 std::string answers_text(const Questions& questions, const Job& job, const SearchResult& result,
                          const Answers& answers);
+
+// All of it for --report.
+PlanReport report_of(const Job& job, const SearchResult& result, const Answers& answers);
 
 // Sections of --json: key and JSON text.
 std::vector<std::pair<std::string, std::string>> answers_json(const Questions& questions,

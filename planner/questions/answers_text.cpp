@@ -134,16 +134,6 @@ std::string what_if_text(const Questions& questions, const SearchResult& before,
   return text + totals_text(after.plans.front());
 }
 
-std::string sensitivity_text(const std::vector<Sensitivity>& rows) {
-  TextTable table = table_of({"property", "halved", "doubled", "doubled, best plan for it"});
-  for (const Sensitivity& row : rows) {
-    table.rows.push_back({row.key,
-                          row.half == 0 && row.key == "hbm" ? "-" : signed_percent(row.half),
-                          signed_percent(row.twice), signed_percent(row.best_at_twice)});
-  }
-  return "time of a step when a property of the machines changes:\n" + to_text(table);
-}
-
 std::string regrets_text(const std::vector<double>& regrets) {
   std::string text = "largest loss against the best of these plans if a rate is off by 10%:";
   for (size_t i = 0; i < regrets.size(); ++i) {
@@ -186,6 +176,38 @@ std::string deadline_text(double days, const std::optional<Plan>& plan) {
                 to_text(table));
 }
 
+TextTable changes_table(const std::vector<ChangeEffect>& changes) {
+  TextTable table = table_of({"change", "memory", "time", "fits"});
+  table.align.back() = Align::left;
+  for (const ChangeEffect& e : changes) {
+    const std::string remedy = e.remedy.empty() ? "" : concat("; would with ", e.remedy);
+    table.rows.push_back({e.change, signed_bytes(e.bytes), signed_percent(e.time),
+                          e.missing_bytes == 0
+                              ? "yes"
+                              : concat("short by ", format_bytes(e.missing_bytes), remedy)});
+  }
+  return table;
+}
+
+TextTable rivals_table(const std::vector<Rival>& rivals) {
+  TextTable table = table_of({"decision", "time", "why"});
+  table.align.back() = Align::left;
+  for (const Rival& r : rivals) {
+    table.rows.push_back({r.decision, r.fits ? signed_percent(r.slower) : "no plan", r.reason});
+  }
+  return table;
+}
+
+TextTable sensitivity_table(const std::vector<Sensitivity>& rows) {
+  TextTable table = table_of({"property", "halved", "doubled", "doubled, best plan for it"});
+  for (const Sensitivity& row : rows) {
+    table.rows.push_back({row.key,
+                          row.half == 0 && row.key == "hbm" ? "-" : signed_percent(row.half),
+                          signed_percent(row.twice), signed_percent(row.best_at_twice)});
+  }
+  return table;
+}
+
 }  // namespace
 
 std::string answers_text(const Questions& questions, const Job& job, const SearchResult& result,
@@ -201,10 +223,35 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
   }
   if (!answers.regrets.empty()) add(regrets_text(answers.regrets));
   if (answers.what_if) add(what_if_text(questions, result, *answers.what_if));
-  if (!answers.sensitivity.empty()) add(sensitivity_text(answers.sensitivity));
+  if (!answers.sensitivity.empty()) {
+    add("time of a step when a property of the machines changes:\n" +
+        to_text(sensitivity_table(answers.sensitivity)));
+  }
   if (questions.pareto) add(pareto_text(answers.pareto));
   if (questions.deadline_days > 0) add(deadline_text(questions.deadline_days, answers.in_time));
   return text;
+}
+
+PlanReport report_of(const Job& job, const SearchResult& result, const Answers& answers) {
+  PlanReport report{result.plans, job.cluster, result.summary, {}, {}, {}};
+  for (size_t i = 0; i < std::min(kMostPanels, result.plans.size()); ++i) {
+    ReportPlan& detail = report.details.emplace_back();
+    detail.step = predicted_timeline(result.plans[i]);
+    for (const StepPart& part : step_parts(job, result.plans[i])) {
+      detail.parts.emplace_back(part.name, part.seconds);
+    }
+  }
+  for (const ParetoPoint& point : answers.pareto) {
+    report.points.push_back({point.plan, point.is_on_front});
+  }
+  const auto add = [&report](const char* title, const TextTable& table) {
+    if (!table.rows.empty()) report.tables.emplace_back(title, table);
+  };
+  add("One decision of the best plan changed", changes_table(answers.changes));
+  add("Why others lose: the best plan with each other value of a decision",
+      rivals_table(answers.rivals));
+  add("What properties of the machines are worth", sensitivity_table(answers.sensitivity));
+  return report;
 }
 
 }  // namespace argosy

@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/report/html.h"
 
+#include <algorithm>
+
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -27,11 +29,30 @@ svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--ink);
 .other { fill: #a8b0bb; }
 .share_0 { fill: #3b7dd8; } .share_1 { fill: #c9ced6; } .share_2 { fill: #c26dbc; }
 .share_3 { fill: #1f9e89; } .share_4 { fill: #e0a030; } .share_5 { fill: #7f8a99; }
+.share_6 { fill: #b5533c; } .share_7 { fill: #8a6fc0; } .share_8 { fill: #5fb3c9; }
+.share_9 { fill: #9aa84f; }
+.dot { fill: #3b7dd8; } .behind { fill: #c9ced6; }
+.panels > input { position: absolute; opacity: 0; } .panels > div { display: none; }
+.panels > label { display: inline-block; padding: .2rem .7rem; margin: 0 .3rem .6rem 0;
+                  border: 1px solid var(--rule); border-radius: 4px; cursor: pointer; }
+.panels > input:focus-visible + label { outline: 2px solid #3b7dd8; }
+summary { cursor: pointer; margin-top: 1rem; font-weight: 600; }
 .parameters { fill: #3b7dd8; } .gradients { fill: #1f9e89; } .activations { fill: #c26dbc; }
 .buffers { fill: #7f8a99; } .workspace { fill: #b5533c; }
 .limit { stroke: #c0392b; stroke-width: 1.5; stroke-dasharray: 4 3; }
 .axis { stroke: var(--rule); } .curve { fill: none; stroke: #3b7dd8; stroke-width: 1.5; }
 )";
+
+// The n-th panel is seen while the n-th choice is made.
+std::string panel_style() {
+  std::string style;
+  for (size_t n = 1; n <= kMostPanels; ++n) {
+    style += concat(".panels > input:nth-of-type(", n, "):checked ~ div:nth-of-type(", n,
+                    ") { display: block; }\n.panels > input:nth-of-type(", n,
+                    "):checked ~ label:nth-of-type(", n, ") { border-color: #3b7dd8; }\n");
+  }
+  return style;
+}
 
 }  // namespace
 
@@ -90,11 +111,30 @@ std::string html_figures(const std::vector<std::pair<std::string, std::string>>&
   return html + "</p>\n";
 }
 
+std::string html_panels(const std::string& group,
+                        const std::vector<std::pair<std::string, std::string>>& name_and_html) {
+  std::string choices, panels;
+  for (size_t i = 0; i < std::min(kMostPanels, name_and_html.size()); ++i) {
+    const auto& [name, html] = name_and_html[i];
+    const std::string id = concat(group, "_", i + 1);
+    choices += concat("<input type=\"radio\" name=\"", group, "\" id=\"", id, "\"",
+                      i == 0 ? " checked" : "", "><label for=\"", id, "\">", escape_html(name),
+                      "</label>");
+    panels += concat("<div>\n", html, "</div>\n");
+  }
+  return concat("<div class=\"panels\">", choices, "\n", panels, "</div>\n");
+}
+
+std::string html_details(const std::string& title, const std::string& html) {
+  return concat("<details><summary>", escape_html(title), "</summary>\n", html, "</details>\n");
+}
+
 std::string html_page(const std::string& title, const std::string& body) {
   return concat("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
                 "<meta name=\"viewport\" content=\"width=device-width\">\n<title>",
-                escape_html(title), "</title>\n<style>", kStyle, "</style>\n</head>\n<body>\n<h1>",
-                escape_html(title), "</h1>\n", body, "</body>\n</html>\n");
+                escape_html(title), "</title>\n<style>", kStyle, panel_style(),
+                "</style>\n</head>\n<body>\n<h1>", escape_html(title), "</h1>\n", body,
+                "</body>\n</html>\n");
 }
 
 }  // namespace argosy

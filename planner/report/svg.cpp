@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "planner/report/html.h"
+#include "planner/report/svg_parts.h"
 #include "planner/report/timeline_kind.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -15,38 +15,12 @@ namespace argosy {
 
 namespace {
 
-// Sizes in the units of the view box; a page scales it to its width.
-constexpr double kWidth = 960, kLabelWidth = 64;
+using namespace svg;  // NOLINT: the drawing words of this room
+
 constexpr double kRowHeight = 22, kBarHeight = 16;
 constexpr int kMostRanks = 32;
 constexpr double kNarrowest = 1.2;  // narrower events of a kind are joined
 constexpr size_t kMostPoints = 1000;
-
-std::string number(double value) {
-  return format_fixed(value, 1);
-}
-
-std::string open_svg(double height, const std::string& label) {
-  return concat("<svg viewBox=\"0 0 ", number(kWidth), " ", number(height),
-                "\" role=\"img\" aria-label=\"", escape_html(label), "\">\n");
-}
-
-std::string rectangle(double x, double y, double width, double height, std::string_view css_class,
-                      const std::string& title) {
-  return concat("<rect class=\"", css_class, "\" x=\"", number(x), "\" y=\"", number(y),
-                "\" width=\"", number(width), "\" height=\"", number(height), "\"><title>",
-                escape_html(title), "</title></rect>\n");
-}
-
-std::string label(double x, double y, const std::string& text, const char* anchor = "start") {
-  return concat("<text x=\"", number(x), "\" y=\"", number(y), "\" text-anchor=\"", anchor, "\">",
-                escape_html(text), "</text>\n");
-}
-
-std::string line(double x1, double y1, double x2, double y2, const char* css_class) {
-  return concat("<line class=\"", css_class, "\" x1=\"", number(x1), "\" y1=\"", number(y1),
-                "\" x2=\"", number(x2), "\" y2=\"", number(y2), "\"/>\n");
-}
 
 // Rank -> row; all ranks, or kMostRanks of them at even distances.
 std::map<int, int> rows_of(const Timeline& timeline) {
@@ -130,8 +104,8 @@ std::string memory_svg(const std::vector<Plan>& plans, int64_t limit_bytes) {
 }
 
 std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_and_value) {
-  constexpr size_t kNumColours = 6;           // of the style sheet
-  constexpr double kNarrowestWithLabel = 60;  // pixels
+  constexpr size_t kNumColours = 10;  // of the style sheet
+  constexpr double kLetterWidth = 6;  // pixels, about
   double total = 0;
   for (const auto& [name, value] : name_and_value) total += value;
   if (!(total > 0)) return "";
@@ -142,7 +116,8 @@ std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_a
     const double width = value / total * kWidth;
     svg += rectangle(x, 0, width, kBarHeight, concat("share_", i % kNumColours),
                      concat(name, ": ", format_percent(value / total)));
-    if (width >= kNarrowestWithLabel) svg += label(x, kRowHeight + 10, name);
+    if (width >= kLetterWidth * static_cast<double>(name.size()))
+      svg += label(x, kRowHeight + 10, name);
     x += width;
   }
   return svg + "</svg>\n";

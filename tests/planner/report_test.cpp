@@ -11,6 +11,7 @@
 #include "planner/report/plan_report.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/run_report.h"
+#include "planner/report/scatter.h"
 #include "planner/report/svg.h"
 #include "planner/report/timeline_kind.h"
 #include "planner/report/trace.h"
@@ -103,24 +104,59 @@ TEST(PlanText, JsonHasTheAgreedShape) {
   }
 }
 
-TEST(PlanReport, IsOneFile) {
+PlanReport small_report() {
   const SearchResult result = small_search();
-  const std::string page = plan_report(result.plans, small_job(SmallModel::moe, 8, 16).cluster,
-                                       result.summary, predicted_timeline(result.plans.front()));
+  PlanReport report;
+  report.plans = result.plans;
+  report.cluster = small_job(SmallModel::moe, 8, 16).cluster;
+  report.summary = result.summary;
+  for (const Plan& plan : report.plans) {
+    report.details.push_back({predicted_timeline(plan), {{"work & wait", plan.predicted.step_s}}});
+    report.points.push_back({plan, report.points.empty()});
+  }
+  report.tables = {{"More <answers>", {{"question"}, {Align::left}, {{"answer"}}}}};
+  return report;
+}
+
+TEST(PlanReport, IsOneFile) {
+  const std::string page = plan_report(small_report());
   EXPECT_TRUE(page.starts_with("<!doctype html>"));
   EXPECT_EQ(count_of(page, "<svg"), count_of(page, "</svg>"));
-  EXPECT_EQ(count_of(page, "<table>"), 2u);
+  EXPECT_EQ(count_of(page, "<div"), count_of(page, "</div>"));
   for (const char* loaded : {"http://", "https://", "<script", "src="}) {
     EXPECT_EQ(page.find(loaded), page.npos) << loaded;
   }
 }
 
+TEST(PlanReport, HasAPanelForEachPlanAndEachPairOfAxes) {
+  const std::string page = plan_report(small_report());
+  EXPECT_EQ(count_of(page, "name=\"plan\""), 4u);
+  EXPECT_EQ(count_of(page, "name=\"front\""), 3u);
+  EXPECT_EQ(count_of(page, " checked>"), 2u);
+  EXPECT_EQ(count_of(page, "The step, simulated"), 4u);
+  EXPECT_EQ(count_of(page, "work &amp; wait"), 12u);  // a bar, its title, a table
+  EXPECT_EQ(count_of(page, "class=\"dot behind\""), 9u);
+  EXPECT_NE(page.find("More &lt;answers&gt;"), page.npos);
+}
+
 TEST(PlanReport, SaysThatNothingFits) {
-  SearchSummary summary;
-  summary.rejected = {{"out of <memory>", 7, "short by 1 GiB"}};
-  const std::string page = plan_report({}, {}, summary, {});
+  PlanReport report;
+  report.summary.rejected = {{"out of <memory>", 7, "short by 1 GiB"}};
+  const std::string page = plan_report(report);
   EXPECT_NE(page.find("No plan fits"), page.npos);
   EXPECT_NE(page.find("out of &lt;memory&gt;"), page.npos);
+}
+
+TEST(Scatter, DrawsWhatCanBeDrawn) {
+  const std::string svg = scatter_svg({{1, 100, "a", "first"},
+                                       {10, 10, "b", "second"},
+                                       {10, 1000, "c", "third", false},
+                                       {0, 1, "z", ""}},
+                                      "days", "USD");
+  EXPECT_EQ(count_of(svg, "<circle"), 3u);
+  EXPECT_NE(svg.find("days"), svg.npos);
+  EXPECT_NE(scatter_svg({}, "x", "y").find("no points"), std::string::npos);
+  EXPECT_EQ(scatter_svg({{5, 5, "one", ""}}, "x", "y").find("nan"), std::string::npos);
 }
 
 TEST(Trace, HasATrackPerRankAndOneForItsTransfers) {
