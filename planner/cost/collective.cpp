@@ -131,7 +131,10 @@ int64_t stride_of(const Mesh& mesh, Axis axis) {
       return 1;
     case Axis::cp:
     case Axis::dp_cp:
+    case Axis::zero_shard:
       return mesh.tp;
+    case Axis::zero_replica:
+      return mesh.tp * std::max<int64_t>(mesh.zero_shard, 1);
     case Axis::dp:
       return mesh.tp * mesh.cp;
     case Axis::pp:
@@ -139,7 +142,10 @@ int64_t stride_of(const Mesh& mesh, Axis axis) {
     case Axis::ep:
       return mesh.etp;
     case Axis::edp:
+    case Axis::expert_zero_shard:
       return mesh.etp * mesh.ep;
+    case Axis::expert_zero_replica:
+      return mesh.etp * mesh.ep * degree(mesh, Axis::expert_zero_shard);
     case Axis::embedding:
       return mesh.stage_size() * std::max<int64_t>(mesh.pp - 1, 1);
   }

@@ -15,7 +15,7 @@ namespace argosy {
 namespace {
 
 constexpr const char* kValidKeys =
-    "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), micro_batch, schedule, "
+    "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), zero_shard, micro_batch, schedule, "
     "virtual_stages, recompute, sequence_parallel, moe_capacity_factor";
 
 int64_t positive(std::string_view key, std::string_view text) {
@@ -81,6 +81,8 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
     fixed.cp_kind = context_parallel_from_string(value, "--fix: cp_kind");
   } else if (key == "zero" || key == "zero_stage") {
     fixed.zero_stage = zero_stage(key, value);
+  } else if (key == "zero_shard") {
+    fixed.zero_shard = positive(key, value);
   } else if (key == "schedule") {
     fixed.schedule = schedule(key, value);
   } else if (key == "recompute") {
@@ -182,6 +184,11 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   candidate.sequence_parallel =
       candidate.mesh.tp > 1 && fixed.sequence_parallel.value_or(candidate.mesh.tp > 1);
   candidate.micro_batch = fixed.micro_batch.value_or(candidate.mesh.tp);
+  if (fixed.zero_shard && fixed.tp) {
+    candidate.mesh.zero_shard = *fixed.zero_shard;
+    candidate.mesh.dp *= *fixed.zero_shard;
+    candidate.zero_stage = fixed.zero_stage.value_or(1);
+  }
   candidate.virtual_stages = fixed_virtual_stages(fixed);
   candidate.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
   candidate.schedule = fixed.schedule.value_or(

@@ -31,7 +31,8 @@ const LayerElements& head_table(const ElementTable& table) {
 }
 
 bool is_in_shards(const Candidate& candidate, int from_stage, Domain domain) {
-  return candidate.zero_stage >= from_stage && degree(candidate.mesh, reduction_axis(domain)) > 1;
+  return candidate.zero_stage >= from_stage &&
+         degree(candidate.mesh, shard_axis(candidate.mesh, domain)) > 1;
 }
 
 // Elements of unreduced gradients (ZeRO 2) or gathered values (ZeRO 3) at once: of the two layers,
@@ -194,7 +195,8 @@ int64_t state_bytes_per_element(const Job& job) {
 
 int64_t StageBucket::shard_elements(const Candidate& candidate) const {
   if (candidate.zero_stage == 0) return elements.size;
-  return split_range(elements.size, degree(candidate.mesh, reduction_axis(domain)), 0).size();
+  return split_range(elements.size, degree(candidate.mesh, shard_axis(candidate.mesh, domain)), 0)
+      .size();
 }
 
 std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,

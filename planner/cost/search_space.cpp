@@ -46,6 +46,12 @@ std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_
   }
   if (const std::string reason = cp_reason(job, point); !reason.empty()) return reason;
   if (job.global_batch % mesh.dp != 0) return "dp does not divide the global batch";
+  if (mesh.zero_shard > 0) {
+    if (mesh.dp * mesh.cp % mesh.zero_shard != 0) return "zero_shard does not divide dp*cp";
+    const int64_t block = mesh.tp * mesh.zero_shard, holders = mesh.etp * mesh.ep;
+    if (block % holders != 0 && holders % block != 0)
+      return "tp*zero_shard and etp*ep do not divide";
+  }
   return "";
 }
 
@@ -98,6 +104,7 @@ void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, Sear
     for (int64_t etp : expert_tensor_degrees(job.model, fixed, point.mesh.tp)) {
       point.mesh.ep = ep;
       point.mesh.etp = etp;
+      point.mesh.zero_shard = fixed.zero_shard.value_or(0);
       point.reason = mesh_reason(job, point, space.virtual_stages);
       space.meshes.push_back(point);
     }
@@ -157,6 +164,7 @@ std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t m
 SearchSpace search_space(const Job& job, const Fixed& fixed) {
   SearchSpace space;
   space.zero_stages = fixed_or(fixed.zero_stage, {0, 1});
+  if (fixed.zero_shard) std::erase(space.zero_stages, 0);
   space.virtual_stages = fixed_virtual_stages(fixed);
   space.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
   space.schedules = fixed_or(fixed.schedule, schedules_of(space.virtual_stages));

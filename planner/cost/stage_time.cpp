@@ -123,10 +123,13 @@ Pass step_pass(const Job& job, const Candidate& candidate,
                const std::vector<StageBucket>& buckets) {
   const int zero_stage = candidate.zero_stage;
   const int64_t m = job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
+  std::array<int64_t, kNumDomains> replicas{};  // elements that the holders of a shard sum
   Pass pass, update;
   for (const StageBucket& bucket : buckets) {
-    const Axis axis = reduction_axis(bucket.domain);
+    const Axis axis = shard_axis(candidate.mesh, bucket.domain);
     if (is_trainable(bucket.domain)) {
+      replicas[static_cast<size_t>(bucket.domain)] +=
+          bucket.count * bucket.shard_elements(candidate);
       add(pass, zero_stage >= 1 ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce, axis,
           bucket.elements.size * size_in_bytes(gradient_dtype(job.precision)),
           bucket.count * (zero_stage >= 2 ? m * bucket.gradient_uses : 1));
@@ -140,8 +143,12 @@ Pass step_pass(const Job& job, const Candidate& candidate,
           bucket.count * (zero_stage >= 3 ? m * bucket.value_uses : 1));
     }
   }
-  add_partial_sums(job, candidate, buckets, Domain::dense, pass);
-  add_partial_sums(job, candidate, buckets, Domain::expert, pass);
+  for (const Domain domain : {Domain::dense, Domain::expert}) {
+    if (degree(candidate.mesh, replica_axis(domain)) > 1)
+      add(pass, CollectiveKind::all_reduce, replica_axis(domain),
+          replicas[static_cast<size_t>(domain)] * size_in_bytes(gradient_dtype(job.precision)));
+    add_partial_sums(job, candidate, buckets, domain, pass);
+  }
   pass.ops.insert(pass.ops.end(), update.ops.begin(), update.ops.end());
   pass.collectives.insert(pass.collectives.end(), update.collectives.begin(),
                           update.collectives.end());

@@ -49,6 +49,7 @@ Json plan_json(const Plan& plan) {
   return {{"mesh",
            {{"tp", m.tp}, {"pp", m.pp}, {"dp", m.dp}, {"cp", m.cp}, {"ep", m.ep}, {"etp", m.etp}}},
           {"zero_stage", plan.zero_stage},
+          {"zero_shard", m.zero_shard},
           {"sequence_parallel", plan.sequence_parallel},
           {"cp_kind", to_string(plan.cp_kind)},
           {"micro_batch", plan.micro_batch},

@@ -27,8 +27,9 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           std::to_string(m.tp),
           std::to_string(m.pp),
           std::to_string(m.dp),
-          m.etp > 1 ? concat(m.ep, "x", m.etp) : std::to_string(m.ep),  // experts, slices of each
-          std::to_string(plan.zero_stage),
+          m.etp > 1 ? concat(m.ep, "x", m.etp) : std::to_string(m.ep),   // experts, slices of each
+          m.zero_shard > 0 ? concat(plan.zero_stage, "/", m.zero_shard)  // stage, ranks that shard
+                           : std::to_string(plan.zero_stage),
           plan.sequence_parallel ? "yes" : "no",
           std::to_string(plan.micro_batch),
           schedule_word(plan),

@@ -170,9 +170,11 @@ Range part_of(Range range, int64_t parts, int64_t index) {
   return {range.begin + part.begin, range.begin + part.end};
 }
 
-// Cuts the buckets of a domain whose data-parallel group has `size` ranks, this one at `index`.
-void cut_buckets(const Plan& plan, int64_t size, int64_t index, DomainLayout& domain) {
-  const int64_t num_shards = plan.zero_stage == 0 ? 1 : size;
+// Cuts the buckets of a domain whose data-parallel group has `size` ranks, this one at `index`;
+// `shard_size` neighbours of them share the shards.
+void cut_buckets(const Plan& plan, int64_t size, int64_t shard_size, int64_t index,
+                 DomainLayout& domain) {
+  const int64_t num_shards = plan.zero_stage == 0 ? 1 : shard_size;
   for (Bucket& bucket : domain.buckets) {
     bucket.shard = part_of(bucket.range, num_shards, index % num_shards);
     bucket.owned = part_of(bucket.shard, size / num_shards, index / num_shards);
@@ -187,6 +189,16 @@ Axis reduction_axis(Domain domain) {
   return domain == Domain::expert || domain == Domain::expert_frozen ? Axis::edp : Axis::dp_cp;
 }
 
+Axis shard_axis(const Mesh& mesh, Domain domain) {
+  const Axis all = reduction_axis(domain);
+  if (mesh.zero_shard == 0) return all;
+  return all == Axis::edp ? Axis::expert_zero_shard : Axis::zero_shard;
+}
+
+Axis replica_axis(Domain domain) {
+  return reduction_axis(domain) == Axis::edp ? Axis::expert_zero_replica : Axis::zero_replica;
+}
+
 Axis tensor_axis(Domain domain) {
   return domain == Domain::expert || domain == Domain::expert_frozen ? Axis::etp : Axis::tp;
 }
@@ -197,11 +209,11 @@ bool is_trainable(Domain domain) {
 
 bool shards_gradients(const Plan& plan, Domain domain) {
   return plan.zero_stage >= 2 && is_trainable(domain) &&
-         degree(plan.mesh, reduction_axis(domain)) > 1;
+         degree(plan.mesh, shard_axis(plan.mesh, domain)) > 1;
 }
 
 bool shards_parameters(const Plan& plan, Domain domain) {
-  return plan.zero_stage >= 3 && degree(plan.mesh, reduction_axis(domain)) > 1;
+  return plan.zero_stage >= 3 && degree(plan.mesh, shard_axis(plan.mesh, domain)) > 1;
 }
 
 namespace {
@@ -248,9 +260,11 @@ RankLayout rank_layout(const Plan& plan, const std::vector<TensorSpec>& tensors,
            layout.domains[static_cast<size_t>(local.domain)]);
   }
   for (int i = 0; i < kNumDomains; ++i) {
-    const Axis axis = reduction_axis(static_cast<Domain>(i));
+    const auto domain = static_cast<Domain>(i);
+    const Axis axis = reduction_axis(domain);
     const int64_t index = axis == Axis::edp ? at.edp : at.dp * plan.mesh.cp + at.cp;
-    cut_buckets(plan, degree(plan.mesh, axis), index, layout.domains[static_cast<size_t>(i)]);
+    cut_buckets(plan, degree(plan.mesh, axis), degree(plan.mesh, shard_axis(plan.mesh, domain)),
+                index, layout.domains[static_cast<size_t>(i)]);
   }
   return layout;
 }

@@ -34,8 +34,10 @@ std::vector<Box> boxes_of_flat_range(const Box& box, Range range);
 //   *_frozen      the base of a LoRA job: no gradient, no optimizer state
 enum class Domain { dense, expert, dense_frozen, expert_frozen };
 inline constexpr int kNumDomains = 4;
-Axis reduction_axis(Domain domain);  // dp_cp or edp
-Axis tensor_axis(Domain domain);     // the group that cuts its tensors: tp or etp
+Axis reduction_axis(Domain domain);                // dp_cp or edp
+Axis shard_axis(const Mesh& mesh, Domain domain);  // the part of it that shares ZeRO's shards
+Axis replica_axis(Domain domain);                  // the ranks of it that hold the same shard
+Axis tensor_axis(Domain domain);                   // the group that cuts its tensors: tp or etp
 bool is_trainable(Domain domain);
 // True if the ranks of the domain's data-parallel group keep a part each of the reduced gradients
 // (ZeRO 2 and 3) and of the parameters (ZeRO 3).

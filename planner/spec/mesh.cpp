@@ -30,6 +30,14 @@ std::string_view to_string(Axis axis) {
       return "embedding";
     case Axis::kv_replica:
       return "kv_replica";
+    case Axis::zero_shard:
+      return "zero_shard";
+    case Axis::zero_replica:
+      return "zero_replica";
+    case Axis::expert_zero_shard:
+      return "expert_zero_shard";
+    case Axis::expert_zero_replica:
+      return "expert_zero_replica";
     case Axis::world:
       return "world";
   }
@@ -53,6 +61,26 @@ std::vector<int64_t> split_sizes(int64_t size, int64_t parts) {
   for (int64_t i = 0; i < parts; ++i) sizes.push_back(split_range(size, parts, i).size());
   return sizes;
 }
+
+namespace {
+
+void validate_zero_shard(const Mesh& mesh) {
+  if (mesh.zero_shard == 0) return;
+  const int64_t data = mesh.dp * mesh.cp;
+  if (mesh.zero_shard < 0 || data % mesh.zero_shard != 0) {
+    throw ConfigError(concat("mesh: zero_shard=", mesh.zero_shard, " must divide dp*cp = ", mesh.dp,
+                             "*", mesh.cp, " = ", data, "; 0 shards over all of it"));
+  }
+  const int64_t block = mesh.tp * mesh.zero_shard, experts = mesh.etp * mesh.ep;
+  if (block % experts != 0 && experts % block != 0) {
+    throw ConfigError(concat("mesh: of the neighbours that shard, tp*zero_shard = ", mesh.tp, "*",
+                             mesh.zero_shard, " = ", block, ", and of the ranks that hold the ",
+                             "experts, etp*ep = ", mesh.etp, "*", mesh.ep, " = ", experts,
+                             ", one must divide the other"));
+  }
+}
+
+}  // namespace
 
 void validate(const Mesh& mesh) {
   // Ten times the largest job that is known of; what is below multiplies without overflow.
@@ -84,6 +112,7 @@ void validate(const Mesh& mesh) {
                              " must divide the ranks of a pipeline stage, tp*cp*dp = ", mesh.tp,
                              "*", mesh.cp, "*", mesh.dp, " = ", mesh.stage_size()));
   }
+  validate_zero_shard(mesh);
 }
 
 Coordinates coordinates(const Mesh& mesh, int64_t rank) {
@@ -124,6 +153,14 @@ int64_t degree(const Mesh& mesh, Axis axis) {
       return mesh.dp * mesh.cp;
     case Axis::embedding:
       return mesh.pp > 1 ? 2 : 1;
+    case Axis::zero_shard:
+      return std::max<int64_t>(mesh.zero_shard, 1);
+    case Axis::zero_replica:
+      return mesh.zero_shard == 0 ? 1 : mesh.dp * mesh.cp / mesh.zero_shard;
+    case Axis::expert_zero_shard:
+      return std::max<int64_t>(mesh.tp * mesh.zero_shard / (mesh.etp * mesh.ep), 1);
+    case Axis::expert_zero_replica:
+      return mesh.zero_shard == 0 ? 1 : mesh.edp() / degree(mesh, Axis::expert_zero_shard);
     case Axis::world:
       return mesh.world_size();
     case Axis::kv_replica:
@@ -141,6 +178,18 @@ std::vector<int64_t> strided(int64_t base, int64_t stride, int64_t count) {
   ranks.reserve(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) ranks.push_back(base + i * stride);
   return ranks;
+}
+
+// Of a data-parallel group, whose members are `stride` apart and `rank` the one at `index`: the
+// `num_shards` neighbours that share shards, or all that hold the same shard.
+std::vector<int64_t> shard_group(int64_t rank, int64_t index, int64_t stride, int64_t num_shards) {
+  return strided(rank - index % num_shards * stride, stride, num_shards);
+}
+std::vector<int64_t> replica_group(int64_t rank, int64_t index, int64_t stride, int64_t num_shards,
+                                   int64_t num_replicas) {
+  if (num_replicas == 1) return {rank};
+  return strided(rank - index / num_shards * num_shards * stride, num_shards * stride,
+                 num_replicas);
 }
 
 }  // namespace
@@ -166,6 +215,16 @@ std::vector<int64_t> group_members(const Mesh& mesh, Axis axis, int64_t rank,
       return strided(rank - c.ep * mesh.etp, mesh.etp, mesh.ep);
     case Axis::edp:
       return strided(rank - c.edp * etp_ep, etp_ep, mesh.edp());
+    case Axis::zero_shard:
+      return shard_group(rank, c.dp * mesh.cp + c.cp, mesh.tp, degree(mesh, axis));
+    case Axis::zero_replica:
+      return replica_group(rank, c.dp * mesh.cp + c.cp, mesh.tp, degree(mesh, Axis::zero_shard),
+                           degree(mesh, axis));
+    case Axis::expert_zero_shard:
+      return shard_group(rank, c.edp, etp_ep, degree(mesh, axis));
+    case Axis::expert_zero_replica:
+      return replica_group(rank, c.edp, etp_ep, degree(mesh, Axis::expert_zero_shard),
+                           degree(mesh, axis));
     case Axis::world:
       return strided(0, 1, mesh.world_size());
     case Axis::embedding:

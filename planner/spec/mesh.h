@@ -22,13 +22,35 @@ namespace argosy {
 //   these embedding   first and last pipeline stage at equal other coordinates: keeps tied
 //   embeddings equal kv_replica  tensor-parallel ranks that hold a copy of the same key/value head
 //   (tp > kv heads)
-enum class Axis { tp, cp, dp, pp, etp, ep, edp, dp_cp, embedding, kv_replica, world };
-inline constexpr int kNumAxes = 11;
+//   zero_shard, zero_replica   hybrid sharding (Mesh::zero_shard): the ranks of dp_cp that share
+//   ZeRO's shards, and those that hold the same shard; expert_* the same of edp
+enum class Axis {
+  tp,
+  cp,
+  dp,
+  pp,
+  etp,
+  ep,
+  edp,
+  dp_cp,
+  embedding,
+  kv_replica,
+  zero_shard,
+  zero_replica,
+  expert_zero_shard,
+  expert_zero_replica,
+  world
+};
+inline constexpr int kNumAxes = 15;
 std::string_view to_string(Axis axis);
 
 struct Mesh {
   int64_t tp = 1, pp = 1, dp = 1, cp = 1;  // degrees
   int64_t ep = 1, etp = 1;                 // experts; edp follows
+  // Hybrid sharding (FSDP's HYBRID_SHARD): so many neighbours of dp_cp share ZeRO's shards among
+  // them, and each such group holds all of them. Experts shard within the same tp * zero_shard
+  // neighbours. 0: all of dp_cp, and of edp.
+  int64_t zero_shard = 0;
 
   int64_t stage_size() const { return tp * cp * dp; }  // ranks per pipeline stage
   int64_t world_size() const { return stage_size() * pp; }
@@ -63,8 +85,9 @@ void validate(const Mesh& mesh);
 Coordinates coordinates(const Mesh& mesh, int64_t rank);
 int64_t rank_of(const Mesh& mesh, const Coordinates& attention_coordinates);  // from tp, cp, dp, pp
 
-int64_t degree(const Mesh& mesh,
-               Axis axis);  // size of the group; not for kv_replica, which depends on the model
+// Size of the group; not for kv_replica, which depends on the model. Without hybrid sharding the
+// groups of its axes have one member: dp_cp and edp shard.
+int64_t degree(const Mesh& mesh, Axis axis);
 
 // World ranks of the group of `rank` along `axis`, ascending; the rank's position in it is its
 // group rank. `num_kv_heads` matters for kv_replica alone: its groups are the tp/num_kv_heads

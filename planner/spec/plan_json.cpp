@@ -144,6 +144,7 @@ ModelSpec read_embedded_model(JsonObject& json) {
 Mesh read_mesh(JsonObject json) {
   Mesh mesh;
   for (const auto& [key, member] : kMeshDegrees) mesh.*member = json.positive_integer(key);
+  mesh.zero_shard = json.integer("zero_shard", 0);
   json.reject_unknown_keys();
   return mesh;
 }
@@ -187,6 +188,7 @@ std::string to_json(const Plan& plan) {
   json["model_name"] = plan.model.name;
   json["cluster"] = plan.cluster;
   for (const auto& [key, member] : kMeshDegrees) json["mesh"][key] = plan.mesh.*member;
+  json["mesh"]["zero_shard"] = plan.mesh.zero_shard;
   json["zero_stage"] = plan.zero_stage;
   json["sequence_parallel"] = plan.sequence_parallel;
   json["cp_kind"] = to_string(plan.cp_kind);

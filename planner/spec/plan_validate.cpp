@@ -41,8 +41,10 @@ void require_supported(const Plan& plan) {
   const bool is_split = plan.schedule == ScheduleKind::zb_h1 || plan.schedule == ScheduleKind::zb_v;
   require(plan.zero_stage <= 1 || !is_split, "zero_stage=", plan.zero_stage,
           " with schedule=", to_string(plan.schedule),
-          " is not supported: a split backward pass adds to a layer's gradient twice; valid: "
-          "zero_stage=0 or 1, or another schedule");
+          " is not supported: a split backward pass would keep the gradients of a whole stage "
+          "until their second half; valid: zero_stage=0 or 1, or another schedule");
+  require(plan.mesh.zero_shard == 0 || plan.zero_stage >= 1, "zero_shard=", plan.mesh.zero_shard,
+          " with zero_stage=0 shards nothing; valid: ", "zero_stage=1, 2 or 3, or zero_shard=0");
   require(plan.precision != Precision::fp8,
           "precision=fp8 is not supported yet; valid: fp64, fp32, bf16");
 }

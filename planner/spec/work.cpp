@@ -141,13 +141,13 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
 
 namespace {
 
-// Reduction of a bucket's gradient over the data: once a step, or, where shards are kept, after
-// each micro-batch.
+// Reduction of a bucket's gradient over the data, or the ranks of it that share shards: once a
+// step, or, where shards are kept, after each micro-batch.
 void add_reduction(Pass& pass, const Plan& plan, int64_t pipeline_rank, Domain kind,
                    const Bucket& bucket) {
   CollectiveWork work;
   work.kind = plan.zero_stage == 0 ? CollectiveKind::all_reduce : CollectiveKind::reduce_scatter;
-  work.axis = reduction_axis(kind);
+  work.axis = shard_axis(plan.mesh, kind);
   work.bytes = gradient_bytes_of(plan, bucket.range.size());
   if (shards_gradients(plan, kind))
     work.count = plan.num_microbatches() * gradient_uses(plan, pipeline_rank, bucket);
@@ -161,7 +161,7 @@ void add_gathers(Pass& pass, const Plan& plan, int64_t pipeline_rank, Domain kin
   if (plan.zero_stage == 0 || (!is_kept_in_shards && !is_trainable(kind))) return;
   CollectiveWork work;
   work.kind = CollectiveKind::all_gather;
-  work.axis = reduction_axis(kind);
+  work.axis = shard_axis(plan.mesh, kind);
   work.bytes = bucket.range.size() * size_in_bytes(compute_dtype(plan.precision));
   if (is_kept_in_shards)
     work.count = plan.num_microbatches() * value_uses(plan, pipeline_rank, bucket);
@@ -183,6 +183,9 @@ Pass step_work(const Plan& plan, int64_t rank) {
     }
     if (!is_trainable(kind)) continue;
     add_memory(update, update_traffic_bytes(plan, domain.num_shard_elements));
+    add_collective(pass, CollectiveKind::all_reduce, replica_axis(kind),
+                   gradient_bytes_of(plan, domain.num_shard_elements),
+                   degree(plan.mesh, replica_axis(kind)));
     add_partial_sums(pass, plan, kind, domain);
   }
   append(pass, update);

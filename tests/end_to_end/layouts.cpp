@@ -747,6 +747,27 @@ const std::vector<Layout>& layouts() {
        .mesh = {.pp = 2, .dp = 2},
        .zero_stage = 1,
        .schedule = kZbH1},
+      // hybrid sharding: groups of neighbours shard, each holds everything
+      {"zero1_shard2_dp4", M::llama, {.dp = 4, .zero_shard = 2}, 1, 1},
+      {"zero2_shard3_dp6", M::llama, {.dp = 6, .zero_shard = 3}, 2, 1},
+      {"zero3_shard2_dp4_tied", M::qwen2_tied, {.dp = 4, .zero_shard = 2}, 3, 3},
+      {"zero3_shard2_tp2_sp_dp4", M::llama, {.tp = 2, .dp = 4, .zero_shard = 2}, 3, 1},
+      {"zero1_shard2_cp2_dp2", M::llama, {.dp = 2, .cp = 2, .zero_shard = 2}, 1, 2},
+      {"zero3_shard2_pp2_dp4_gpt2", M::gpt2, {.pp = 2, .dp = 4, .zero_shard = 2}, 3, 1, kGpipe},
+      {"zero1_shard2_pp2_dp4_tied", M::qwen2_tied, {.pp = 2, .dp = 4, .zero_shard = 2}, 1, 3},
+      // experts: whole in each sharding group; sharded inside it; spread over several of them
+      {"zero3_shard2_moe_dp4_ep2", M::mixtral, {.dp = 4, .ep = 2, .zero_shard = 2}, 3, 1},
+      {"zero2_shard4_moe_dp4_cp2_ep2",
+       M::mixtral,
+       {.dp = 4, .cp = 2, .ep = 2, .zero_shard = 4},
+       2,
+       1},
+      {"zero3_shard2_moe_dp4_cp2_ep4",
+       M::mixtral,
+       {.dp = 4, .cp = 2, .ep = 4, .zero_shard = 2},
+       3,
+       1},
+      {"zero3_shard2_lora_dp4", M::llama, {.dp = 4, .zero_shard = 2}, 3, 1, k1f1b, kFull, 2},
       // shards of one element and of none: twelve ranks share a norm of twelve
       {"zero3_dp12", M::llama, {.dp = 12}, 3, 1},
   };

@@ -40,7 +40,8 @@ constexpr const char* kLayouts[] = {"tp2_sp",
                                     "cp2_tp2_sp_full",
                                     "ulysses2",
                                     "zero2_dp3_accumulate",
-                                    "zero3_tp2_sp_dp2"};
+                                    "zero3_tp2_sp_dp2",
+                                    "zero1_shard2_dp4"};
 
 TrainerSettings settings_with(const Layout& layout, Fault fault, bool guards) {
   TrainerSettings settings = settings_of(layout);

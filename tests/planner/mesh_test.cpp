@@ -13,8 +13,20 @@
 namespace argosy {
 namespace {
 
-constexpr Axis kGroupAxes[] = {Axis::tp, Axis::cp,  Axis::dp,    Axis::pp,        Axis::etp,
-                               Axis::ep, Axis::edp, Axis::dp_cp, Axis::embedding, Axis::world};
+constexpr Axis kGroupAxes[] = {Axis::tp,
+                               Axis::cp,
+                               Axis::dp,
+                               Axis::pp,
+                               Axis::etp,
+                               Axis::ep,
+                               Axis::edp,
+                               Axis::dp_cp,
+                               Axis::embedding,
+                               Axis::world,
+                               Axis::zero_shard,
+                               Axis::zero_replica,
+                               Axis::expert_zero_shard,
+                               Axis::expert_zero_replica};
 
 // Stages between the first and the last do not hold the tied embedding.
 int64_t expected_size(const Mesh& mesh, Axis axis, int64_t rank) {
@@ -43,11 +55,31 @@ TEST(Mesh, GroupsPartitionTheRanks) {
                          {2, 3, 2, 2, 2, 2},
                          {4, 1, 3, 1, 6, 1},
                          {1, 4, 6, 1, 3, 2},
-                         {3, 2, 1, 5, 5, 3}};
+                         {3, 2, 1, 5, 5, 3},
+                         {2, 2, 6, 2, 2, 2, 4},
+                         {1, 1, 8, 1, 4, 1, 2},
+                         {1, 2, 4, 2, 2, 1, 4}};
   for (const Mesh& mesh : meshes) {
     ASSERT_NO_THROW(validate(mesh));
     for (const Axis axis : kGroupAxes) ASSERT_NO_FATAL_FAILURE(expect_partition(mesh, axis));
   }
+}
+
+TEST(Mesh, HybridShardsLieInNeighboursAndEachGroupHoldsThemAll) {
+  const Mesh mesh{.tp = 2, .dp = 4, .ep = 2, .zero_shard = 2};
+  EXPECT_EQ(group_members(mesh, Axis::zero_shard, 6), (std::vector<int64_t>{4, 6}));
+  EXPECT_EQ(group_members(mesh, Axis::zero_replica, 6), (std::vector<int64_t>{2, 6}));
+  EXPECT_EQ(group_members(mesh, Axis::expert_zero_shard, 6), (std::vector<int64_t>{4, 6}));
+  EXPECT_EQ(group_members(mesh, Axis::expert_zero_replica, 6), (std::vector<int64_t>{2, 6}));
+  const Mesh plain{.tp = 2, .dp = 4};
+  EXPECT_EQ(degree(plain, Axis::zero_shard), 1);
+  EXPECT_EQ(degree(plain, Axis::expert_zero_replica), 1);
+}
+
+TEST(Mesh, HybridShardsMustDivideTheRanksThatSeeOtherData) {
+  EXPECT_THROW(validate(Mesh{.dp = 4, .zero_shard = 3}), ConfigError);
+  EXPECT_THROW(validate(Mesh{.dp = 4, .zero_shard = -1}), ConfigError);
+  EXPECT_THROW(validate(Mesh{.dp = 12, .ep = 3, .zero_shard = 2}), ConfigError);
 }
 
 TEST(Mesh, TensorParallelRanksAreNeighboursAndStagesAreFarApart) {

@@ -30,6 +30,7 @@ std::string_view to_string(Fault fault) {
       "gathers_for_a_sum",
       "shard_sum_overwritten",
       "gathered_values_kept",
+      "shard_replicas_not_summed",
   };
   return kNames[static_cast<size_t>(fault)];
 }

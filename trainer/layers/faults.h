@@ -33,8 +33,9 @@ enum class Fault {
   gathers_for_a_sum,           // the last rank of a group gathers what the others sum
   shard_sum_overwritten,       // ZeRO 2 and 3: shards keep the last micro-batch's gradients alone
   gathered_values_kept,        // ZeRO 3: what was gathered once is never gathered again
+  shard_replicas_not_summed,   // hybrid sharding: holders of a shard keep their own gradients
 };
-inline constexpr int kNumFaults = 22;
+inline constexpr int kNumFaults = 23;
 
 std::string_view to_string(Fault fault);
 

@@ -193,7 +193,7 @@ void DataParallel::begin_step() {
     Tensor& shards = shards_[static_cast<size_t>(domain)];
     shards = grads;
     const bool is_reduced_into_shards = ctx_.plan.zero_stage == 1 && grads.defined() &&
-                                        ctx_.groups[reduction_axis(domain)].size() > 1;
+                                        ctx_.groups[shard_axis(ctx_.plan.mesh, domain)].size() > 1;
     if (is_reduced_into_shards)
       shards = ctx_.scratch({store_.layout()[domain].num_shard_elements}, grads.dtype());
   }
@@ -210,7 +210,11 @@ ReducedGradients DataParallel::finish_step() {
   reductions_.clear();
   for (const Domain domain : kTrainable) {
     const Tensor& shards = shards_[static_cast<size_t>(domain)];
-    if (shards.defined()) sum_partial_gradients(ctx_, store_, domain, shards);
+    if (!shards.defined()) continue;
+    Communicator& holders = ctx_.groups[replica_axis(domain)];
+    if (holders.size() > 1 && ctx_.fault != Fault::shard_replicas_not_summed)
+      holders.all_reduce(buffer_of(shards));
+    sum_partial_gradients(ctx_, store_, domain, shards);
   }
   return std::exchange(shards_, {});
 }

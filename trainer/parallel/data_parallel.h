@@ -9,7 +9,9 @@
 //          reduce-scattered after each micro-batch while the next layer runs
 //   3      as 2; and values exist in shards: a layer's are gathered before its forward and its
 //          backward, one layer ahead, and freed after it
-// Collectives start in the order of the schedule, which is the same on all ranks of a group.
+// With hybrid sharding (Mesh::zero_shard) all this happens inside the groups that share shards;
+// once a step the holders of the same shard add up its gradients. Collectives start in the order of
+// the schedule, which is the same on all ranks of a group.
 #pragma once
 
 #include <array>
@@ -62,7 +64,9 @@ class DataParallel : public UnitHooks {
   const Bucket& bucket(BucketId id) const {
     return store_.layout()[id.domain].buckets[static_cast<size_t>(id.index)];
   }
-  Communicator& group(BucketId id) const { return ctx_.groups[reduction_axis(id.domain)]; }
+  Communicator& group(BucketId id) const {
+    return ctx_.groups[shard_axis(ctx_.plan.mesh, id.domain)];
+  }
   std::vector<int64_t> shard_sizes(BucketId id) const {
     return split_sizes(bucket(id).range.size(), group(id).size());
   }

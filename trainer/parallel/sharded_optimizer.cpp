@@ -77,7 +77,7 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
   for (const Domain domain : kTrainable) {
     const Tensor& values = store.values(domain);
     if (!values.defined()) continue;
-    Communicator& group = ctx.groups[reduction_axis(domain)];
+    Communicator& group = ctx.groups[shard_axis(ctx.plan.mesh, domain)];
     const bool gathers_values =
         ctx.plan.zero_stage > 0 && group.size() > 1 && !store.keeps_value_shards(domain);
     for (const Bucket& bucket : store.layout()[domain].buckets) {
