@@ -3,6 +3,7 @@
 //
 // argosy-plan: the best plans for a model on a cluster, and why the others lost.
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <thread>
 
@@ -31,6 +32,7 @@ Questions questions_of(const PlanOptions& options, int num_threads) {
   questions.report = !options.report.empty();
   if (!options.what_if.empty()) questions.what_if = parse_machine_changes(options.what_if);
   if (!options.deadline.empty()) questions.deadline_days = days_from_string(options.deadline);
+  if (!options.phases.empty()) questions.phases = parse_phases(options.phases);
   questions.num_threads = num_threads;
   return questions;
 }
@@ -59,11 +61,22 @@ void print_export(const PlanOptions& options, const SearchResult& result) {
   std::cout << export_plan(result.plans.front(), format);
 }
 
+// plan.json -> plan.phase_2.json
+std::string phase_path(std::filesystem::path path, size_t number) {
+  const std::string extension = path.extension().string();
+  return path.replace_extension(concat(".phase_", number, extension)).string();
+}
+
 void write_files(const PlanOptions& options, const Job& job, const SearchResult& result,
                  const Answers& answers) {
   if (!result.plans.empty()) {
     const Plan& best = result.plans.front();
     if (!options.out.empty()) write_plan(best, options.out);
+    for (size_t i = 0; !options.out.empty() && i < answers.phases.size(); ++i) {
+      if (answers.phases[i].plan) {
+        write_plan(*answers.phases[i].plan, phase_path(options.out, i + 1));
+      }
+    }
     if (!options.schedule_csv.empty()) {
       write_text_file(options.schedule_csv, to_csv(build_schedule(best)));
     }
@@ -102,7 +115,8 @@ int run(const PlanOptions& options) {
   if (!options.export_to.empty()) {
     print_export(options, result);
   } else if (options.json) {
-    std::cout << plans_json(result.plans, result.summary, answers_json(questions, result, answers));
+    std::cout << plans_json(result.plans, result.summary,
+                            answers_json(questions, request.job, result, answers));
   } else {
     print_tables(options, request.job, result);
     std::cout << answers_text(questions, request.job, result, answers);

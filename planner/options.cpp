@@ -130,6 +130,9 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
       "time, money and carbon on parts of the cluster (with --tokens)");
   add("deadline", word(o.deadline, "30d"),
       "the smallest part of the cluster that is done in time (with --tokens); units d, h, w");
+  add("phases", word(o.phases, "LIST"),
+      "a run in phases, as 8k:12e12,32k:800B:64: sequence length, tokens, and sequences a step "
+      "(default: as many tokens as a step has); each with its best plan, --out writes them all");
   add("robust", po::bool_switch(&o.robust),
       "of the plans shown, first the one that loses least if rates are off by 10%");
   all.add(questions);

@@ -32,7 +32,7 @@ struct PlanOptions {
   uint64_t seed = 1234;
   std::string out, report, trace, schedule_csv;
   bool json = false, explain = false, sensitivity = false, pareto = false, robust = false;
-  std::string what_if, deadline;
+  std::string what_if, deadline, phases;
   std::string score;  // a table of published runs: predict them instead of searching
   std::string export_to, import_megatron;
 };

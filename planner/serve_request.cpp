@@ -47,8 +47,8 @@ void refuse_training_options(const PlanOptions& options) {
   refuse(options.seq_len > 0, "--seq-len");
   refuse(options.lora_rank > 0, "--lora-rank");
   refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
-             !options.what_if.empty() || !options.deadline.empty(),
-         "--explain, --what-if, --sensitivity, --pareto, --deadline, --robust");
+             !options.what_if.empty() || !options.deadline.empty() || !options.phases.empty(),
+         "--explain, --what-if, --sensitivity, --pareto, --deadline, --phases, --robust");
   refuse(!options.export_to.empty(), "--export");
   refuse(!options.import_megatron.empty(), "--import-megatron");
   refuse(!options.out.empty(), "--out");

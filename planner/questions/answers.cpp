@@ -37,6 +37,13 @@ void require_tokens(bool asked, const Job& job, const char* option) {
 
 }  // namespace
 
+double needed_mfu(const Job& job, const SearchResult& result, double days, Precision precision) {
+  const double peak = job.cluster.accelerator.peak_flops_per_s(precision);
+  if (result.plans.empty() || !(peak > 0)) return 0;
+  const Prediction& p = result.plans.front().predicted;
+  return p.mfu * p.days / days * p.peak_flops_per_device / peak;
+}
+
 Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
                SearchResult& result) {
   require_tokens(questions.pareto, job, "--pareto");
@@ -64,6 +71,7 @@ Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
   }
   const bool has_plot = questions.report && job.tokens > 0 && !result.plans.empty();
   if (questions.pareto || has_plot) answers.pareto = pareto_points(job, fixed, threads);
+  answers.phases = plan_phases(job, fixed, questions.phases, threads);
   if (questions.deadline_days > 0) {
     answers.in_time = smallest_in_time(job, fixed, questions.deadline_days, threads);
   }

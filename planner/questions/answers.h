@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "planner/cost/search.h"
+#include "planner/questions/phases.h"
 #include "planner/questions/price.h"
 #include "planner/questions/rivals.h"
 #include "planner/questions/sizes.h"
@@ -24,6 +25,7 @@ struct Questions {
   bool report = false;                 // a page: with the front, if the job has tokens
   std::vector<MachineChange> what_if;  // empty: not asked
   double deadline_days = 0;            // 0: not asked
+  std::vector<Phase> phases;           // empty: not asked
   int num_threads = 1;
 };
 
@@ -35,6 +37,7 @@ struct Answers {
   std::vector<Sensitivity> sensitivity;
   std::vector<double> regrets;  // robust: of each plan
   std::vector<ParetoPoint> pareto;
+  std::vector<PlannedPhase> phases;
   std::optional<Plan> in_time;  // deadline; none: the whole cluster is too slow
 };
 
@@ -46,11 +49,16 @@ Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
 std::string answers_text(const Questions& questions, const Job& job, const SearchResult& result,
                          const Answers& answers);
 
+// The MFU at which the whole cluster would be done in time, of the peak of `precision`, goodput as
+// it is; 0: the device has no such peak, or nothing fits.
+double needed_mfu(const Job& job, const SearchResult& result, double days, Precision precision);
+
 // All of it for --report.
 PlanReport report_of(const Job& job, const SearchResult& result, const Answers& answers);
 
 // Sections of --json: key and JSON text.
 std::vector<std::pair<std::string, std::string>> answers_json(const Questions& questions,
+                                                              const Job& job,
                                                               const SearchResult& result,
                                                               const Answers& answers);
 

@@ -67,8 +67,29 @@ Json pareto_json(const std::vector<ParetoPoint>& points) {
   return array;
 }
 
-Json deadline_json(double days, const std::optional<Plan>& plan) {
+Json phases_json(const std::vector<PlannedPhase>& phases) {
+  Json array = Json::array();
+  for (const PlannedPhase& part : phases) {
+    Json phase = {{"seq_len", part.phase.seq_len},
+                  {"global_batch", part.phase.global_batch},
+                  {"tokens", part.phase.tokens}};
+    if (part.plan) {
+      phase["plan"] = plan_json(*part.plan);
+    } else {
+      phase["reason"] = part.reason;
+    }
+    array.push_back(std::move(phase));
+  }
+  return array;
+}
+
+Json deadline_json(const Job& job, const SearchResult& result, double days,
+                   const std::optional<Plan>& plan) {
   Json json = {{"days", days}, {"devices", nullptr}};
+  for (Precision precision : {job.precision, Precision::fp8}) {
+    const double mfu = needed_mfu(job, result, days, precision);
+    if (mfu > 0) json["whole_cluster_mfu"][std::string(to_string(precision))] = mfu;
+  }
   if (plan) {
     json["devices"] = plan->mesh.world_size();
     json["plan"] = plan_json(*plan);
@@ -79,6 +100,7 @@ Json deadline_json(double days, const std::optional<Plan>& plan) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> answers_json(const Questions& questions,
+                                                              const Job& job,
                                                               const SearchResult& result,
                                                               const Answers& answers) {
   std::vector<std::pair<std::string, std::string>> sections;
@@ -90,8 +112,9 @@ std::vector<std::pair<std::string, std::string>> answers_json(const Questions& q
   if (questions.sensitivity) add("sensitivity", sensitivity_json(answers.sensitivity));
   if (questions.robust) add("worst_regrets", Json(answers.regrets));
   if (questions.pareto) add("pareto", pareto_json(answers.pareto));
+  if (!answers.phases.empty()) add("phases", phases_json(answers.phases));
   if (questions.deadline_days > 0) {
-    add("deadline", deadline_json(questions.deadline_days, answers.in_time));
+    add("deadline", deadline_json(job, result, questions.deadline_days, answers.in_time));
   }
   return sections;
 }

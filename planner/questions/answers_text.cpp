@@ -165,9 +165,52 @@ std::string pareto_text(const std::vector<ParetoPoint>& points) {
          to_text(table);
 }
 
-std::string deadline_text(double days, const std::optional<Plan>& plan) {
+std::string phases_text(const std::vector<PlannedPhase>& phases) {
+  TextTable table =
+      table_of({"phase", "seq", "batch", "tokens", "plan", "step", "MFU", "days", "USD", "t CO2e"});
+  table.align[4] = Align::left;
+  double days = 0, usd = 0, tonnes = 0;
+  std::string reasons;
+  for (size_t i = 0; i < phases.size(); ++i) {
+    const auto& [phase, plan, reason] = phases[i];
+    std::vector<std::string> row = {std::to_string(i + 1), format_grouped(phase.seq_len),
+                                    format_grouped(phase.global_batch), format_count(phase.tokens)};
+    if (!plan) {
+      row.insert(row.end(), {"none", "-", "-", "-", "-", "-"});
+      reasons += wrap(concat("phase ", i + 1, ": no plan: ", reason), kColumns, "    ");
+    } else {
+      const Prediction& p = plan->predicted;
+      const Mesh& m = plan->mesh;
+      row.insert(row.end(),
+                 {concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep),
+                  format_seconds(p.step_s), format_percent(p.mfu), format_fixed(p.days, 1),
+                  format_count(p.cost_usd), format_count(p.carbon_kg / 1000)});
+      days += p.days;
+      usd += p.cost_usd;
+      tonnes += p.carbon_kg / 1000;
+    }
+    table.rows.push_back(row);
+  }
+  table.rows.push_back({"all", "", "", "", "", "", "", format_fixed(days, 1), format_count(usd),
+                        format_count(tonnes)});
+  return "phases, each with its best plan; checkpoints pass from layout to layout:\n" +
+         to_text(table) + reasons;
+}
+
+std::string deadline_text(const Job& job, const SearchResult& result, double days,
+                          const std::optional<Plan>& plan) {
   const std::string asked = format_fixed(days, 1) + " days";
-  if (!plan) return concat("deadline: the whole cluster needs more than ", asked, "\n");
+  if (!plan) {
+    std::string text = concat("deadline: the whole cluster needs more than ", asked);
+    const char* separator = "; that would take an MFU of ";
+    for (Precision precision : {job.precision, Precision::fp8}) {
+      const double mfu = needed_mfu(job, result, days, precision);
+      if (!(mfu > 0)) continue;
+      text += concat(separator, format_percent(mfu), " of the ", to_string(precision), " peak");
+      separator = ", ";
+    }
+    return wrap(text, kColumns, "    ");
+  }
   TextTable table = table_of({"devices", "days", "USD", "t CO2e", "MFU", "plan"});
   table.align[5] = Align::left;
   table.rows.push_back(size_row(*plan, ""));
@@ -228,7 +271,9 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
         to_text(sensitivity_table(answers.sensitivity)));
   }
   if (questions.pareto) add(pareto_text(answers.pareto));
-  if (questions.deadline_days > 0) add(deadline_text(questions.deadline_days, answers.in_time));
+  if (!answers.phases.empty()) add(phases_text(answers.phases));
+  if (questions.deadline_days > 0)
+    add(deadline_text(job, result, questions.deadline_days, answers.in_time));
   return text;
 }
 

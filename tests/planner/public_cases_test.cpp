@@ -78,10 +78,16 @@ TEST(Gpt4, WhatTheH100FigureImplies) {
   EXPECT_NEAR(rate / cluster.accelerator.fp8_flops_per_s, 0.28, 0.01);
   EXPECT_NEAR(55.0 * 24 * 8192 * 2, 21.5e6, 0.2e6);
   const PlanOutput output = run_plan(
-      "--model gpt4-moe --cluster h100-8192 --tokens 13e12 --what-if price=2 --json --top 1");
+      "--model gpt4-moe --cluster h100-8192 --tokens 13e12 --what-if price=2 --deadline 55d --json "
+      "--top 1");
   ASSERT_EQ(output.exit_code, 0) << output.err;
-  const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];
+  const Json json = Json::parse(output.out);
+  const Json p = json["what_if"]["plans"][0]["predicted"];
   const double days = p["days"], mfu = p["mfu"], usd = p["cost_usd"];
+  // The same from the command line, attention and goodput counted: 60 and 30%.
+  EXPECT_TRUE(json["deadline"]["devices"].is_null());
+  EXPECT_NEAR(json["deadline"]["whole_cluster_mfu"]["bf16"].get<double>(), 0.60, 0.03);
+  EXPECT_NEAR(json["deadline"]["whole_cluster_mfu"]["fp8"].get<double>(), 0.30, 0.015);
   std::printf("H100, bf16: %.1f days, %.1fM USD at 2 USD an hour, MFU %.1f%%\n", days, usd / 1e6,
               100 * mfu);
   EXPECT_NEAR(usd, days * 24 * 8192 * 2, 1e-6 * usd);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "planner/spec/plan.h"
 #include "tests/planner/plan_program.h"
 
 namespace argosy {
@@ -52,8 +53,28 @@ TEST(QuestionsCli, AnswersAsText) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }
 
+TEST(QuestionsCli, PhasesHavePlansOfTheirOwn) {
+  const std::string out = scratch_path("plan.json");
+  const PlanOutput output = run_plan(
+      "--model llama-3.1-8b --cluster a100-2048 --devices 256 --seq-len 8192 --global-batch 512 "
+      "--phases 8k:14e12,128k:0.1T --json --out " +
+      out);
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const Json phases = Json::parse(output.out)["phases"];
+  ASSERT_EQ(phases.size(), 2u);
+  EXPECT_EQ(phases[1]["global_batch"], 32);
+  EXPECT_GT(phases[1]["plan"]["mesh"]["cp"], 1);  // 32 sequences for 256 devices
+  EXPECT_EQ(read_plan(scratch_path("plan.phase_1.json")).seq_len, 8192);
+  EXPECT_EQ(read_plan(scratch_path("plan.phase_2.json")).seq_len, 131072);
+}
+
 TEST(QuestionsCli, TooSlowIsSaid) {
   const PlanOutput output = run_plan(kLlama + "--deadline 2d --json");
+  const Json whole = Json::parse(output.out);
+  EXPECT_NEAR(whole["deadline"]["whole_cluster_mfu"]["bf16"].get<double>(),
+              whole["plans"][0]["predicted"]["mfu"].get<double>() *
+                  whole["plans"][0]["predicted"]["days"].get<double>() / 2,
+              1e-9);
   EXPECT_TRUE(Json::parse(output.out)["deadline"]["devices"].is_null());
   EXPECT_NE(run_plan(kLlama + "--deadline 2d").out.find("more than 2.0 days"), std::string::npos);
 }
@@ -66,6 +87,7 @@ TEST(QuestionsCli, MistakesAreOneMessage) {
   expect_plan_mistake(job + "--deadline 30", "30");
   expect_plan_mistake(job + "--deadline 30d", "--tokens");
   expect_plan_mistake(job + "--pareto", "--tokens");
+  expect_plan_mistake(job + "--phases 8k", "--phases: '8k'");
 }
 
 }  // namespace

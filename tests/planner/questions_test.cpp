@@ -201,6 +201,41 @@ TEST(Deadline, TheSmallestPartThatIsInTime) {
   EXPECT_FALSE(smallest_in_time(job, Fixed{}, whole_days / 2, 1).has_value());
 }
 
+TEST(Phases, EachHasItsBestPlan) {
+  const Job job = job_of(SmallModel::llama);  // 32 sequences of 64 tokens
+  const std::vector<PlannedPhase> phases =
+      plan_phases(job, Fixed{}, parse_phases("64:1e9,128:2M,256:5e8:16"), 1);
+  ASSERT_EQ(phases.size(), 3u);
+  const struct {
+    int64_t seq_len, batch;
+    double tokens;
+  } kExpected[] = {{64, 32, 1e9}, {128, 16, 2e6}, {256, 16, 5e8}};
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(phases[i].plan.has_value()) << phases[i].reason;
+    Job alone = job;
+    alone.seq_len = kExpected[i].seq_len;
+    alone.global_batch = kExpected[i].batch;
+    alone.tokens = kExpected[i].tokens;
+    EXPECT_EQ(phases[i].plan->global_batch, kExpected[i].batch);
+    EXPECT_EQ(phases[i].plan->predicted.days, best_of(alone).predicted.days);
+  }
+}
+
+TEST(Phases, ReadsLists) {
+  const std::vector<Phase> phases = parse_phases("8k:12e12,32k:0.8T:64");
+  ASSERT_EQ(phases.size(), 2u);
+  EXPECT_EQ(phases[0].seq_len, 8192);
+  EXPECT_EQ(phases[0].tokens, 12e12);
+  EXPECT_EQ(phases[0].global_batch, 0);
+  EXPECT_EQ(phases[1].seq_len, 32768);
+  EXPECT_EQ(phases[1].tokens, 8e11);
+  EXPECT_EQ(phases[1].global_batch, 64);
+  for (const char* wrong :
+       {"", "8k", "8k:", "8k:1e9:0.5", "8k:1e9:2:3", "8q:1e9", "8k:-1", "8k:1e9,", "8k:nan"}) {
+    EXPECT_THROW(parse_phases(wrong), ConfigError) << wrong;
+  }
+}
+
 TEST(Deadline, ReadsTimes) {
   EXPECT_DOUBLE_EQ(days_from_string("30d"), 30);
   EXPECT_DOUBLE_EQ(days_from_string("12h"), 0.5);
