@@ -33,6 +33,8 @@ void refuse(const Plan& plan) {
   refuse.when(!is_recomputed_alike(plan) || plan.recompute.front() == Recompute::selective,
               "recompute=", to_string(plan.recompute.front()),
               " is the model's code there; valid: --fix recompute=none or full");
+  refuse.when(num_shard_groups(plan) > 1 && plan.zero_stage != 3, "zero_shard=", mesh.zero_shard,
+              " with zero=", plan.zero_stage, " is not there; valid: --fix zero=3 (MiCS)");
   refuse.when(plan.moe_capacity_factor > 0,
               "moe_capacity_factor is the model's code there; valid: 0");
 }
@@ -65,6 +67,9 @@ std::string deepspeed_json(const Plan& plan) {
   if (plan.zero_stage >= 2) {
     json["zero_optimization"]["overlap_comm"] = true;
     json["zero_optimization"]["contiguous_gradients"] = true;
+  }
+  if (num_shard_groups(plan) > 1) {
+    json["zero_optimization"]["mics_shard_size"] = plan.mesh.zero_shard;
   }
   if (plan.mesh.tp > 1) json["tensor_parallel"] = {{"autotp_size", plan.mesh.tp}};
   if (plan.mesh.cp > 1) json["sequence_parallel_size"] = plan.mesh.cp;

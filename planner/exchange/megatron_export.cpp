@@ -168,6 +168,9 @@ void add_parallelism(const Plan& plan, Flags& flags) {
     flags.add("--expert-tensor-parallel-size", mesh.etp);
   }
   flags.add_if(plan.zero_stage >= 1, "--use-distributed-optimizer");
+  if (const int64_t groups = num_shard_groups(plan); groups > 1) {
+    flags.add("--num-distributed-optimizer-instances", groups);
+  }
   if (plan.zero_stage >= 2) {
     flags.add("--use-megatron-fsdp");
     flags.add("--data-parallel-sharding-strategy",

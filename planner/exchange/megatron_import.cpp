@@ -192,6 +192,12 @@ class Importer {
     fix("ep", ep);
     fix("etp", etp);
     read_zero();
+    const int64_t instances = flags_.count("--num-distributed-optimizer-instances", 1);
+    if (dp * cp % instances != 0) {
+      refuse_flag(concat("--num-distributed-optimizer-instances ", instances),
+                  "a divisor of the data parallel ranks");
+    }
+    if (instances > 1) fix("zero_shard", dp * cp / instances);
     read_schedule();
   }
 

@@ -24,6 +24,12 @@ class Refusal {
   std::string format_;
 };
 
+// Hybrid sharding: how many groups hold all of ZeRO's shards; 1 without.
+inline int64_t num_shard_groups(const Plan& plan) {
+  const int64_t shard = plan.mesh.zero_shard;
+  return shard > 0 && plan.zero_stage > 0 ? plan.mesh.dp * plan.mesh.cp / shard : 1;
+}
+
 inline bool is_recomputed_alike(const Plan& plan) {
   return std::all_of(plan.recompute.begin(), plan.recompute.end(),
                      [&](Recompute r) { return r == plan.recompute.front(); });

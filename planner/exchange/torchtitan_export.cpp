@@ -63,6 +63,8 @@ void refuse(const Plan& plan) {
               "zero=1 is not there: FSDP2 shards gradients too; valid: --fix zero=2 or 3");
   refuse.when(plan.zero_stage == 0 && mesh.dp > 1 && !is_plain_dp,
               "zero=0 with other parallelism is not there; valid: --fix zero=2 or 3");
+  refuse.when(num_shard_groups(plan) > 1 && mesh.cp > 1, "zero_shard=", mesh.zero_shard,
+              " with cp=", mesh.cp, " is not there; valid: --fix cp=1");
   refuse.when(mesh.tp > 1 && !plan.sequence_parallel, "sequence_parallel=0 with tp=", mesh.tp,
               " is not there; valid: --fix sequence_parallel=1");
   refuse.when(mesh.cp > 1 && plan.cp_kind == ContextParallel::ulysses,
@@ -89,8 +91,9 @@ std::string parallelism(const Plan& plan) {
   const auto set = [&toml](const char* key, const auto& value) {
     toml += concat(key, " = ", value, "\n");
   };
-  set("data_parallel_replicate_degree", is_sharded ? 1 : mesh.dp);
-  set("data_parallel_shard_degree", is_sharded ? mesh.dp : 1);
+  const int64_t replicas = is_sharded ? num_shard_groups(plan) : mesh.dp;
+  set("data_parallel_replicate_degree", replicas);
+  set("data_parallel_shard_degree", mesh.dp / replicas);
   set("fsdp_reshard_after_forward", plan.zero_stage == 3 ? "\"always\"" : "\"never\"");
   set("tensor_parallel_degree", mesh.tp);
   set("context_parallel_degree", mesh.cp);

@@ -63,6 +63,7 @@ TEST(Megatron, ThereAndBackAgain) {
                 {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective", 256},
                 {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
                 {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
+                {"llama-2-7b", "tp=1,pp=1,zero=3,zero_shard=8", 64},
                 {"llama-3.1-8b", "tp=2,cp=2,pp=1,zero=1", 64},
                 {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0", 64},
                 {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0", 32},
@@ -178,6 +179,9 @@ TEST(DeepSpeed, SaysBatchAndStage) {
             512);
   EXPECT_TRUE(json["bf16"]["enabled"]);
   EXPECT_TRUE(json.contains("activation_checkpointing"));
+  const Json hybrid =
+      Json::parse(deepspeed_json(plan_of("llama-2-7b", 64, "tp=1,pp=1,zero=3,zero_shard=8")));
+  EXPECT_EQ(hybrid["zero_optimization"]["mics_shard_size"], 8);
 }
 
 TEST(DeepSpeed, NamesWhatItCannotSay) {
@@ -208,6 +212,10 @@ TEST(Torchtitan, SaysEveryDecision) {
         "global_batch_size = 512", "seq_len = 2048", "mode = \"selective\""}) {
     EXPECT_TRUE(has_line(toml, line)) << line << "\n" << toml;
   }
+  const std::string hybrid =
+      torchtitan_toml(plan_of("llama-3.1-8b", 64, "tp=1,pp=1,zero=3,zero_shard=8,micro_batch=1"));
+  EXPECT_TRUE(has_line(hybrid, "data_parallel_replicate_degree = 8")) << hybrid;
+  EXPECT_TRUE(has_line(hybrid, "data_parallel_shard_degree = 8")) << hybrid;
   const std::string experts =
       torchtitan_toml(plan_of("qwen3-30b-a3b", 64, "tp=1,pp=1,ep=8,zero=3,micro_batch=1"));
   EXPECT_TRUE(has_line(experts, "expert_parallel_degree = 8")) << experts;
