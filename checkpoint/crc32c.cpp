@@ -3,13 +3,16 @@
 //
 // CRC-32C (Castagnoli): the checksum of iSCSI (RFC 3720, appendix B.4), which x86 computes in
 // hardware since SSE4.2. The table stands in where that instruction is missing.
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
 
+#include "checkpoint/file_io.h"
 #include "checkpoint/manifest.h"
 
 namespace argosy {
@@ -62,6 +65,18 @@ uint32_t crc32c(const void* data, int64_t bytes, uint32_t seed) {
 
 uint32_t crc32c_by_table(const void* data, int64_t bytes, uint32_t seed) {
   return ~update_by_table(~seed, static_cast<const unsigned char*>(data), bytes);
+}
+
+uint32_t crc32c_of_file(const File& file, int64_t bytes) {
+  constexpr int64_t kBucketBytes = int64_t{4} << 20;
+  std::vector<unsigned char> bucket(static_cast<size_t>(std::min(bytes, kBucketBytes)));
+  uint32_t crc = 0;
+  for (int64_t done = 0; done < bytes; done += kBucketBytes) {
+    const int64_t count = std::min(kBucketBytes, bytes - done);
+    file.read_at(done, bucket.data(), count);
+    crc = crc32c(bucket.data(), count, crc);
+  }
+  return crc;
 }
 
 }  // namespace argosy

@@ -39,6 +39,9 @@ class File {
   std::filesystem::path path_;
 };
 
+// CRC-32C of bytes [0, bytes) as the file system gives them back.
+uint32_t crc32c_of_file(const File& file, int64_t bytes);
+
 [[noreturn]] void throw_system_error(const char* call, const std::filesystem::path& path, int code);
 
 // Makes creations, removals and renames inside `directory` durable.

@@ -13,19 +13,6 @@
 namespace argosy {
 namespace {
 
-constexpr int64_t kBucketBytes = int64_t{4} << 20;
-
-uint32_t file_crc(const File& file, int64_t bytes) {
-  std::vector<unsigned char> bucket(static_cast<size_t>(std::min(bytes, kBucketBytes)));
-  uint32_t crc = 0;
-  for (int64_t done = 0; done < bytes; done += kBucketBytes) {
-    const int64_t count = std::min(kBucketBytes, bytes - done);
-    file.read_at(done, bucket.data(), count);
-    crc = crc32c(bucket.data(), count, crc);
-  }
-  return crc;
-}
-
 // The tensors first, because their names say more than the file's.
 void verify_shard(const std::filesystem::path& directory, const Manifest& manifest, size_t index,
                   std::vector<std::string>& problems) {
@@ -44,7 +31,7 @@ void verify_shard(const std::filesystem::path& directory, const Manifest& manife
   }
   if (problems.size() != problems_before) return;
   const File file = File::open_for_reading(directory / shard.file);
-  const uint32_t crc = file_crc(file, shard.bytes);
+  const uint32_t crc = crc32c_of_file(file, shard.bytes);
   if (crc != shard.crc32c) {
     problems.push_back(concat((directory / shard.file).string(),
                               ": damaged outside of the tensors, in HDF5's own structures: CRC-32C "

@@ -4,16 +4,16 @@
 // What a rank is doing, for another thread to read: a rank that hangs cannot tell.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <string>
+
+#include "planner/spec/clock.h"
 
 namespace argosy {
 
 class Heartbeat {
  public:
-  using Clock = std::chrono::steady_clock;
   struct Activity {
     std::string action;  // "1RECV_F0", "data", "optimizer"
     std::string call;    // inside the communicator: "recv pp from rank 3"; else empty

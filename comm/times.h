@@ -6,9 +6,9 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <vector>
 
+#include "planner/spec/clock.h"
 #include "planner/spec/ledger.h"
 
 namespace argosy {
@@ -28,15 +28,13 @@ using BlockedSeconds = std::array<double, kNumAxes>;
 // Of one rank, on its own thread.
 class CommTimes {
  public:
-  using Clock = std::chrono::steady_clock;
-
   // Forgets everything; times count from now on.
   void restart() {
     origin_ = Clock::now();
     spans_.clear();
     blocked_s_ = {};
   }
-  double now_s() const { return std::chrono::duration<double>(Clock::now() - origin_).count(); }
+  double now_s() const { return seconds_since(origin_); }
 
   void add_blocked(Axis axis, double seconds) { blocked_s_[static_cast<size_t>(axis)] += seconds; }
   void add(const CommSpan& span) { spans_.push_back(span); }

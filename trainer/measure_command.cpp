@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <functional>
@@ -14,6 +13,7 @@
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 #include "planner/spec/cluster.h"
 #include "planner/spec/files.h"
 #include "trainer/device/device_context.h"
@@ -24,8 +24,6 @@
 namespace argosy {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr double kSampleTime_s = 0.02;  // one sample repeats its body for about this long
 constexpr int kSamples = 5;
@@ -67,7 +65,7 @@ class Meter {
   static double time(const std::function<void()>& body, int repeats) {
     const Clock::time_point start = Clock::now();
     for (int i = 0; i < repeats; ++i) body();
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return seconds_since(start);
   }
 
   DeviceContext& device_;
@@ -156,10 +154,9 @@ std::string today() {
   return text;
 }
 
-}  // namespace
+using Say = std::function<void(const std::string& line)>;
 
-int run_measure(const TrainOptions& options, Communicator& world, int local_ranks,
-                std::ostream& out) {
+void check_request(const TrainOptions& options, Communicator& world) {
   if (world.size() < 2) {
     throw ConfigError(
         "--measure: 1 rank cannot measure links; start it as mpirun -np CORES argosy-train "
@@ -170,10 +167,43 @@ int run_measure(const TrainOptions& options, Communicator& world, int local_rank
     throw ConfigError(concat("--measure ", options.measure_out.string(), ": there is no folder ",
                              folder.string()));
   }
+}
+
+void measure_products(Meter& meter, Communicator& world, const Say& say, Accelerator* core) {
+  core->fp64_flops_per_s = matmul_rate(meter, world, DType::fp64);
+  core->fp32_flops_per_s = matmul_rate(meter, world, DType::fp32);
+  core->bf16_flops_per_s = matmul_rate(meter, world, DType::bf16);
+  say(concat("matrix products, per rank, ", world.size(), " ranks at once: fp64 ",
+             format_fixed(core->fp64_flops_per_s / 1e9, 1), ", fp32 ",
+             format_fixed(core->fp32_flops_per_s / 1e9, 1), ", bf16 ",
+             format_fixed(core->bf16_flops_per_s / 1e9, 1), " GFLOP/s"));
+  core->matmul_efficiency = matmul_curve(meter, core->fp32_flops_per_s);
+  core->attention_efficiency = attention_curve(meter, core->fp32_flops_per_s);
+}
+
+void measure_memory(Meter& meter, int local_ranks, const Say& say, Accelerator* core) {
+  core->memory_bytes_per_s = add_rate(meter, kLargeBytes);
+  core->memory_efficiency = {{1e4, 1.0}};
+  const Tensor single = meter.tensor({1}, DType::fp32);
+  core->op_overhead_s = meter.seconds([&] { ops::scale(meter.device(), 1.0, single); });
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  core->memory_bytes = static_cast<int64_t>(memory / std::max(local_ranks, 1));
+  core->reserved_bytes =
+      static_cast<int64_t>(kReservedShare * static_cast<double>(core->memory_bytes));
+  say(concat("memory: ", format_fixed(core->memory_bytes_per_s / 1e9, 1),
+             " GB/s per rank; an op costs at least ", format_seconds(core->op_overhead_s)));
+}
+
+}  // namespace
+
+int run_measure(const TrainOptions& options, Communicator& world, int local_ranks,
+                std::ostream& out) {
+  check_request(options, world);
   DeviceContext device(options.device);
   Meter meter(device, world);
-  const auto say = [&](const std::string& text) {
-    if (world.rank() == 0) out << text << std::endl;
+  const Say say = [&](const std::string& line) {
+    if (world.rank() == 0) out << line << std::endl;
   };
 
   ClusterSpec cluster;
@@ -181,28 +211,9 @@ int run_measure(const TrainOptions& options, Communicator& world, int local_rank
   cluster.device = options.device;
   cluster.num_devices = cluster.devices_per_node = world.size();
   cluster.may_oversubscribe = true;
-  Accelerator& core = cluster.accelerator;
-  core.name = "one core of this machine";
-  core.fp64_flops_per_s = matmul_rate(meter, world, DType::fp64);
-  core.fp32_flops_per_s = matmul_rate(meter, world, DType::fp32);
-  core.bf16_flops_per_s = matmul_rate(meter, world, DType::bf16);
-  say(concat("matrix products, per rank, ", world.size(), " ranks at once: fp64 ",
-             format_fixed(core.fp64_flops_per_s / 1e9, 1), ", fp32 ",
-             format_fixed(core.fp32_flops_per_s / 1e9, 1), ", bf16 ",
-             format_fixed(core.bf16_flops_per_s / 1e9, 1), " GFLOP/s"));
-  core.matmul_efficiency = matmul_curve(meter, core.fp32_flops_per_s);
-  core.attention_efficiency = attention_curve(meter, core.fp32_flops_per_s);
-  core.memory_bytes_per_s = add_rate(meter, kLargeBytes);
-  core.memory_efficiency = {{1e4, 1.0}};
-  const Tensor single = meter.tensor({1}, DType::fp32);
-  core.op_overhead_s = meter.seconds([&] { ops::scale(device, 1.0, single); });
-  const double memory =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  core.memory_bytes = static_cast<int64_t>(memory / std::max(local_ranks, 1));
-  core.reserved_bytes =
-      static_cast<int64_t>(kReservedShare * static_cast<double>(core.memory_bytes));
-  say(concat("memory: ", format_fixed(core.memory_bytes_per_s / 1e9, 1),
-             " GB/s per rank; an op costs at least ", format_seconds(core.op_overhead_s)));
+  cluster.accelerator.name = "one core of this machine";
+  measure_products(meter, world, say, &cluster.accelerator);
+  measure_memory(meter, local_ranks, say, &cluster.accelerator);
   cluster.tiers = {measure_links(meter, world)};
   say(concat("links: ", format_fixed(cluster.tiers[0].bytes_per_s / 1e9, 2), " GB/s per rank, ",
              format_seconds(cluster.tiers[0].latency_s), " a message"));

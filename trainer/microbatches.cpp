@@ -135,14 +135,14 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
 }
 
 std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
-                                          const SampleOrder& order, int64_t step) {
+                                          const SampleOrder& order, int64_t step, Epochs epochs) {
   const Plan& plan = ctx.plan;
   const int64_t slots = plan.global_batch / plan.mesh.dp;
   std::vector<Microbatch> microbatches;
   for (int64_t m = 0; m < plan.num_microbatches(); ++m) {
     const int64_t first_slot = ctx.groups.coordinates().dp * slots + m * plan.micro_batch;
     const Batch batch = read_batch(source, order, step, first_slot, plan.micro_batch, plan.seq_len,
-                                   plan.global_batch);
+                                   plan.global_batch, epochs);
     microbatches.push_back(make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch,
                                            plan.seq_len, first_slot));
     microbatches.back().step = step;

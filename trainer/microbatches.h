@@ -14,7 +14,8 @@ namespace argosy {
 // Slots [dp * global_batch/dp_degree, ...) of the step, cut into the plan's micro-batches. Every
 // rank of a data-parallel group member (all stages, all tp ranks) reads the same tokens.
 std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
-                                          const SampleOrder& order, int64_t step);
+                                          const SampleOrder& order, int64_t step,
+                                          Epochs epochs = Epochs::all);
 
 // From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked. A
 // context-parallel rank takes its part of each sequence. first_slot: of the sequences in the global

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <ostream>
 
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
+#include "planner/spec/clock.h"
 #include "planner/spec/work.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/matmul.h"
@@ -25,11 +25,6 @@
 namespace argosy {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 int64_t memory_of_rank_bytes(int local_ranks) {
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE) /
@@ -235,15 +230,23 @@ class TrainingRun {
     context.memory_limit_bytes = memory_of_rank_bytes(host_.local_ranks);
     context.eta_s = eta_.remaining_s(options_.steps - metrics.step);
     progress_.line(step_line(metrics, context));
+    if (metrics.trained_tokens == 0) warn_of_no_targets(metrics.step);
     progress_.status(progress_bar(metrics.step, options_.steps, *context.eta_s));
+  }
+
+  void warn_of_no_targets(int64_t step) {
+    const std::string text = concat("step ", step, ": no token of it is to be predicted: the loss ",
+                                    "is 0, only decay and momentum moved the weights");
+    progress_.line(text, Emphasis::warning);
+    run_dir_->append_event(step, "no targets", text);
   }
 
   double evaluate(int64_t step) {
     heartbeat_.act("evaluation");
     const Clock::time_point begin = Clock::now();
     const int64_t samples = inputs_.evaluation.order->num_samples();
-    const int64_t batches =
-        std::clamp<int64_t>(samples / plan().global_batch, 1, options_.eval_steps);
+    const int64_t size = plan().global_batch;
+    const int64_t batches = std::min((samples + size - 1) / size, options_.eval_steps);
     const double loss =
         trainer_->evaluate(*inputs_.evaluation.source, *inputs_.evaluation.order, batches);
     const std::string text = concat("held-out loss ", format_fixed(loss, 4), ", perplexity ",

@@ -211,7 +211,8 @@ double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, in
   const bool counts = groups_.coordinates().tp == 0;
   std::array<double, 2> sums{};  // targets, loss
   for (int64_t step = 1; step <= num_steps; ++step) {
-    const std::vector<Microbatch> microbatches = read_microbatches(context, source, order, step);
+    const std::vector<Microbatch> microbatches =
+        read_microbatches(context, source, order, step, Epochs::first);
     const PipelineResult result =
         run_pipeline(context, stages_, evaluation_schedule_, microbatches, Keep::discard);
     if (counts && groups_.coordinates().pp == 0)

@@ -64,8 +64,9 @@ class Trainer {
   // and when a guard finds copies that differ or collectives that do not match: on all ranks.
   StepResult step(const TokenSource& source, const SampleOrder& order, int64_t step, double lr);
 
-  // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size.
-  // Throws ConfigError when all are masked.
+  // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size,
+  // or all samples where these are fewer: none counts twice. Throws ConfigError when all are
+  // masked.
   double evaluate(const TokenSource& source, const SampleOrder& order, int64_t num_steps);
 
   const LayerContext& context() const { return context_; }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 
@@ -38,10 +39,10 @@ void Watchdog::run() {
   std::unique_lock lock(mutex_);
   while (!stop_.wait_for(lock, period, [&] { return stopping_; })) {
     const Heartbeat::Activity activity = heartbeat_.activity();
-    const std::chrono::duration<double> still = Heartbeat::Clock::now() - activity.since;
-    if (still.count() < limit_s_) continue;
+    const double still_s = seconds_since(activity.since);
+    if (still_s < limit_s_) continue;
     lock.unlock();
-    on_stall_(describe_stall(rank_, activity, still.count()));
+    on_stall_(describe_stall(rank_, activity, still_s));
     return;
   }
 }

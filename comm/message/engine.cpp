@@ -3,10 +3,10 @@
 #include "comm/message/engine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 
@@ -73,7 +73,6 @@ bool Engine::advance_all() {
 }
 
 void Engine::wait(Call& call) {
-  using Clock = std::chrono::steady_clock;
   const Clock::time_point begin = Clock::now();
   int64_t idle_passes = 0;
   while (!call.operation.done()) {
@@ -83,7 +82,7 @@ void Engine::wait(Call& call) {
     }
     throw_if_failed();
     waiter_->idle(++idle_passes);
-    const double waited_s = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double waited_s = seconds_since(begin);
     if (timeout_s_ > 0 && waited_s > timeout_s_) {
       const std::string peer =
           call.name.peer < 0 ? "its peers" : concat("group rank ", call.name.peer);

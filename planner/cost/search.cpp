@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <map>
 #include <thread>
@@ -14,6 +13,7 @@
 #include "planner/cost/search_space.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 
@@ -121,7 +121,7 @@ std::vector<Costed> best_first(const Job& job, const std::vector<Promising>& pro
 }  // namespace
 
 SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads) {
-  const auto start = std::chrono::steady_clock::now();
+  const Clock::time_point start = Clock::now();
   check_fixed(job, fixed);
   LayerCostCache cache(job);
   const SearchSpace space = search_space(job, fixed);
@@ -135,8 +135,7 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
        best_first(job, promising, static_cast<size_t>(top), cache, found.summary.evaluated)) {
     found.plans.push_back(std::move(costed.plan));
   }
-  found.summary.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  found.summary.seconds = seconds_since(start);
   return found;
 }
 

@@ -90,7 +90,6 @@ ModelReading parse_model(std::string_view json_text, const std::string& name,
                          const std::string& where);
 
 // --- tensors
-// -------------------------------------------------------------------------------------------------------------
 
 enum class TensorRole {
   embedding,

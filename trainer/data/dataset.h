@@ -51,11 +51,17 @@ class SampleOrder {
   // First token of the sample in `slot` (0..global_batch-1) of `step` (first is 1): a fresh
   // permutation every epoch.
   int64_t first_token(int64_t step, int64_t slot, int64_t global_batch) const;
+  // 0 until every sample has been read once.
+  int64_t epoch(int64_t step, int64_t slot, int64_t global_batch) const;
 
  private:
   int64_t num_samples_ = 0, seq_len_ = 0;
   uint64_t seed_ = 0;
 };
+
+// What counts: every slot, epoch after epoch (training), or each sample once (evaluation): slots
+// beyond the first epoch are masked.
+enum class Epochs { all, first };
 
 // inputs and targets of `count` consecutive slots: row-major (count, seq_len); target -1 where
 // masked.
@@ -63,6 +69,7 @@ struct Batch {
   std::vector<int32_t> inputs, targets;
 };
 Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t step,
-                 int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch);
+                 int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch,
+                 Epochs epochs = Epochs::all);
 
 }  // namespace argosy

@@ -41,6 +41,13 @@ uint64_t permute(uint64_t index, uint64_t size, uint64_t key) {
   return value;
 }
 
+// Of all samples since step 1.
+int64_t sample_number(int64_t step, int64_t slot, int64_t global_batch) {
+  CHECK(step >= 1 && slot >= 0 && slot < global_batch, "step ", step, ", slot ", slot, " of ",
+        global_batch);
+  return (step - 1) * global_batch + slot;
+}
+
 }  // namespace
 
 SampleOrder::SampleOrder(int64_t num_tokens, int64_t seq_len, uint64_t seed,
@@ -55,10 +62,12 @@ SampleOrder::SampleOrder(int64_t num_tokens, int64_t seq_len, uint64_t seed,
   num_samples_ = (num_tokens - 1) / seq_len;
 }
 
+int64_t SampleOrder::epoch(int64_t step, int64_t slot, int64_t global_batch) const {
+  return sample_number(step, slot, global_batch) / num_samples_;
+}
+
 int64_t SampleOrder::first_token(int64_t step, int64_t slot, int64_t global_batch) const {
-  CHECK(step >= 1 && slot >= 0 && slot < global_batch, "step ", step, ", slot ", slot, " of ",
-        global_batch);
-  const int64_t number = (step - 1) * global_batch + slot;  // of all samples since step 1
+  const int64_t number = sample_number(step, slot, global_batch);
   const auto epoch = static_cast<uint64_t>(number / num_samples_);
   const auto index = static_cast<uint64_t>(number % num_samples_);
   const uint64_t key = random_bits(seed_, hash_name("data order"), epoch);
@@ -66,17 +75,19 @@ int64_t SampleOrder::first_token(int64_t step, int64_t slot, int64_t global_batc
 }
 
 Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t step,
-                 int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch) {
+                 int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch,
+                 Epochs epochs) {
   constexpr int32_t kMasked = -1;  // cross entropy leaves these positions out
   Batch batch;
   batch.inputs.reserve(static_cast<size_t>(count * seq_len));   // (count, seq_len)
   batch.targets.reserve(static_cast<size_t>(count * seq_len));  // (count, seq_len)
   for (int64_t slot = first_slot; slot < first_slot + count; ++slot) {
     const int64_t first = order.first_token(step, slot, global_batch);
+    const bool counts = epochs == Epochs::all || order.epoch(step, slot, global_batch) == 0;
     for (int64_t position = first; position < first + seq_len; ++position) {
       batch.inputs.push_back(source.token(position));
       const int64_t next = position + 1;
-      batch.targets.push_back(source.is_target(next) ? source.token(next) : kMasked);
+      batch.targets.push_back(counts && source.is_target(next) ? source.token(next) : kMasked);
     }
   }
   return batch;

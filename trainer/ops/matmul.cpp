@@ -2,8 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/matmul.h"
 
-#include <chrono>
-
+#include "planner/spec/clock.h"
 #include "trainer/ops/checks.h"
 #include "trainer/ops/dispatch.h"
 
@@ -62,13 +61,13 @@ double measure_matmul_rate(DeviceContext& ctx, DType dtype) {
     detail::fill_pattern<D>(w);
   });
   for (int i = 0; i < kWarmUps; ++i) matmul_nt(ctx, x, w, y);
-  const auto begin = std::chrono::steady_clock::now();
+  const Clock::time_point begin = Clock::now();
   int64_t products = 0;
   double elapsed_s = 0;
   while (elapsed_s < kMeasure_s) {
     matmul_nt(ctx, x, w, y);
     ++products;
-    elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    elapsed_s = seconds_since(begin);
   }
   ctx.matmul_flops = flops_before;
   return static_cast<double>(products) * 2.0 * kSize * kSize * kSize / elapsed_s;

@@ -3,12 +3,12 @@
 #include "trainer/parallel/pipeline.h"
 
 #include <algorithm>
-#include <chrono>
 #include <list>
 #include <map>
 #include <string>
 #include <utility>
 
+#include "planner/spec/clock.h"
 #include "trainer/layers/deferred.h"
 
 namespace argosy {
@@ -56,7 +56,6 @@ class Run {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
   struct Transfer {
     Tensor tensor;    // lives until the transfer is complete
     Request request;  // declared last: destroyed, and so completed, first
@@ -180,7 +179,7 @@ class Run {
   bool is_here(int stage) const { return rank_of(stage) == ctx_.groups.coordinates().pp; }
   size_t index_of(int stage) const { return index_of_stage_[static_cast<size_t>(stage)]; }
   int rank_of(int stage) const { return schedule_.rank_of_stage[static_cast<size_t>(stage)]; }
-  double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  double now() const { return seconds_since(start_); }
   void record(std::string name, double begin_s) {
     result_.events.push_back(
         {static_cast<int>(ctx_.groups.rank()), std::move(name), begin_s, now()});

@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <set>
 
 #include "planner/spec/check.h"
@@ -148,6 +150,23 @@ TEST(ReadBatch, IndependentOfDataParallelismAndMicroBatch) {
       EXPECT_EQ(joined.targets, whole.targets);
     }
   }
+}
+
+// 9 samples in batches of 4: each of them once, in whichever slot, then nothing.
+TEST(ReadBatch, CountsTheFirstEpochAlone) {
+  const CountingSource source(91);
+  const SampleOrder order(91, 10, kSeed, "test");
+  std::vector<int> seen(9, 0);
+  for (int64_t step = 1; step <= 4; ++step) {
+    const Batch batch = read_batch(source, order, step, 0, 4, 10, 4, Epochs::first);
+    for (int64_t slot = 0; slot < 4; ++slot) {
+      const auto row = batch.targets.begin() + static_cast<std::ptrdiff_t>(slot * 10);
+      const bool counts = std::any_of(row, row + 10, [](int32_t target) { return target >= 0; });
+      EXPECT_EQ(counts, (step - 1) * 4 + slot < 9);
+      if (counts) ++seen[static_cast<size_t>(order.first_token(step, slot, 4) / 10)];
+    }
+  }
+  EXPECT_EQ(seen, std::vector<int>(9, 1));
 }
 
 }  // namespace
