@@ -89,6 +89,9 @@ StackProfile read_stack(const std::filesystem::path& path) {
   stack.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
   stack.expert_overlap = read_share(object, "expert_overlap", 0.0);
   stack.gradient_bytes = object.positive_integer("gradient_bytes", 4);
+  stack.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
+  stack.optimizer_bytes = object.number("optimizer_bytes", 12.0);
+  stack.logit_bytes = object.number("logit_bytes", 8.0);
   stack.saved_share = object.positive_number("saved_share", 1.0);
   stack.constant_bytes = object.number("constant_bytes", 0.0);
   if (object.has("unstated")) read_unstated(object.object("unstated"), stack);

@@ -47,8 +47,11 @@ struct StackProfile {
   double expert_overlap = 0;        // hidden share of expert-parallel traffic
   int64_t gradient_bytes = 4;       // of an element on the wire
 
-  double saved_share = 1;     // what blocks keep for backward, in terms of Argosy's
-  double constant_bytes = 0;  // context and buffers, where the source's memory has them
+  // Memory. Bytes of an element's accumulated gradient and optimizer state, of a logit (copies in
+  // 16 and 32 bits, gradients), of what blocks keep in terms of Argosy's, and what is there beside
+  // tensors where the source's number has it: context, buffers, the allocator's reserve.
+  double accumulated_gradient_bytes = 4, optimizer_bytes = 12, logit_bytes = 8;
+  double saved_share = 1, constant_bytes = 0;
 
   // Of cells that a run leaves blank; absent here too: the fastest value that fits.
   std::optional<int> zero_stage;

@@ -8,9 +8,8 @@ namespace argosy {
 
 namespace {
 
-constexpr double kWeightBytes = 2, kAccumulatedGradientBytes = 4, kAdamBytes = 12;
-// Logits in 16 bits and 32, and their gradient.
-constexpr double kLogitBytes = 8;
+constexpr double kWeightBytes = 2;
+constexpr double kQuantizedBytes = 0.5 + 2.0 / 64;  // 4 bits and a scale of 16 for each 64
 
 StageLayers layers_of_rank(const StackRun& run, int64_t rank) {
   StageLayers all{};
@@ -27,17 +26,20 @@ double state_bytes(const StackRun& run, const StackProfile& stack, const StageLa
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);
     const double ranks = static_cast<double>(degree(run.candidate.mesh, reduction_axis(domain)));
-    double elements = 0;
+    double elements = 0, tables = 0;
     for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
       const auto size =
           static_cast<double>(run.elements[kind].layer[d].size + run.elements[kind].table[d].size);
       elements += static_cast<double>(layers[kind]) * size;
+      tables += static_cast<double>(layers[kind] * run.elements[kind].table[d].size);
       if (layers[kind] > 0) largest_layer = std::max(largest_layer, size);
     }
-    bytes += elements * kWeightBytes / (zero >= 3 ? ranks : 1);
-    if (!is_trainable(domain)) continue;
-    bytes += elements * kAccumulatedGradientBytes / (zero >= 2 ? ranks : 1);
-    bytes += elements * kAdamBytes / (zero >= 1 ? ranks : 1);
+    const bool is_frozen = !is_trainable(domain);
+    const double block_bytes = is_frozen && run.base.in_4_bits ? kQuantizedBytes : kWeightBytes;
+    bytes += ((elements - tables) * block_bytes + tables * kWeightBytes) / (zero >= 3 ? ranks : 1);
+    if (is_frozen) elements = run.base.trains_tables ? tables : 0;
+    bytes += elements * stack.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1);
+    bytes += elements * stack.optimizer_bytes / (zero >= 1 ? ranks : 1);
   }
   // Of sharded weights two layers are whole at a time, and a gradient.
   if (zero >= 3)
@@ -64,12 +66,12 @@ double activation_bytes(const StackRun& run, const StackProfile& stack, const St
          working;
 }
 
-double logit_bytes(const StackRun& run) {
+double logit_bytes(const StackRun& run, const StackProfile& stack) {
   const Mesh& mesh = run.candidate.mesh;
   const double tokens = static_cast<double>(run.candidate.micro_batch * run.job.seq_len) /
                         static_cast<double>(mesh.cp);
   return tokens * static_cast<double>(run.job.model.vocab_size) / static_cast<double>(mesh.tp) *
-         kLogitBytes;
+         stack.logit_bytes;
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ int64_t peak_bytes(const StackRun& run, const StackProfile& stack) {
     const StageLayers layers = layers_of_rank(run, rank);
     double bytes = state_bytes(run, stack, layers) +
                    activation_bytes(run, stack, layers, alive[static_cast<size_t>(rank)]);
-    if (rank == pp - 1) bytes += logit_bytes(run);
+    if (rank == pp - 1) bytes += logit_bytes(run, stack);
     most = std::max(most, bytes);
   }
   return static_cast<int64_t>(most + stack.constant_bytes);

@@ -29,6 +29,8 @@ constexpr double kUpdateBytesPerElement = 4 + 24 + 2 + 8;
 constexpr double kBucketElements = 40e6;  // Megatron-LM's default size of a gradient bucket
 constexpr double kBucketElementsPerRank = 1e6;
 constexpr int64_t kWeightBytes = 2;
+// Until all ranks of a group have started the kernel of a collective.
+constexpr double kCollectiveStartS = 15e-6;
 constexpr int64_t kShortRounds = 2;  // of pp micro-batches, after which a pipeline is in its stride
 // Bytes read and written to make the 8-bit copies of a product's inputs, per byte of its 16-bit
 // operands; block-scaled formats make a second, transposed one.
@@ -147,11 +149,12 @@ PassTime pass_time(const StackRun& run, const StackProfile& stack, const Machine
   }
   for (const CollectiveWork& work : pass.collectives) {
     if (work.kind == CollectiveKind::recv) continue;  // both directions at once
-    const double seconds =
+    double seconds =
         static_cast<double>(work.count) *
         collective_seconds(work.kind, work.bytes, run.placements[static_cast<size_t>(work.axis)],
                            machine.cluster);
     if (seconds <= 0) continue;
+    seconds += static_cast<double>(work.count) * kCollectiveStartS;
     time.num_launches += static_cast<double>(work.count);
     if (work.axis == Axis::cp) {
       time.context_s += seconds;
@@ -206,8 +209,7 @@ KindTime kind_time(const StackRun& run, const StackProfile& stack, const StackNu
     const auto domain = static_cast<Domain>(d);
     const auto size = static_cast<double>(elements.layer[d].size + elements.table[d].size);
     gather_s +=
-        domain_seconds(run, machine, CollectiveKind::all_gather, domain, size, kWeightBytes,
-                               size);
+        domain_seconds(run, machine, CollectiveKind::all_gather, domain, size, kWeightBytes, size);
     if (!is_trainable(domain)) continue;
     reduce_s += domain_seconds(run, machine, CollectiveKind::reduce_scatter, domain, size,
                                stack.gradient_bytes, size);
@@ -249,9 +251,8 @@ void add_step_seconds(const StackRun& run, const StackProfile& stack, const Mach
         run, machine, zero == 0 ? CollectiveKind::all_reduce : CollectiveKind::reduce_scatter,
         domain, elements, stack.gradient_bytes, bucket_elements(run));
     if (zero > 0) {
-      gather_s +=
-          domain_seconds(run, machine, CollectiveKind::all_gather, domain, elements, kWeightBytes,
-                         bucket_elements(run));
+      gather_s += domain_seconds(run, machine, CollectiveKind::all_gather, domain, elements,
+                                 kWeightBytes, bucket_elements(run));
     }
   }
   const double backward_s = stack.overlaps_gradients ? durations.backward_s : 0;
@@ -322,8 +323,10 @@ std::vector<StageLayers> layers_of_stages(const ModelSpec& model, int64_t num_st
 
 }  // namespace
 
-StackRun make_stack_run(const Job& job, const Candidate& candidate, ProductFormat format) {
+StackRun make_stack_run(const Job& job, const Candidate& candidate, ProductFormat format,
+                        BaseWeights base) {
   StackRun run;
+  run.base = base;
   run.job = job;
   run.candidate = candidate;
   run.format = format;

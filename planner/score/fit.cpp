@@ -11,7 +11,7 @@ namespace {
 
 using Values = std::array<double, kNumStackNumbers>;  // logarithms
 
-constexpr double kFirstStep = 0.4, kLastStep = 0.01;  // of a logarithm
+constexpr double kFirstStep = 0.4, kLastStep = 0.02;  // of a logarithm
 constexpr double kLeast = 0.05, kMost = 40;           // of a number in terms of its prior
 
 constexpr std::array<double StackNumbers::*, kNumStackNumbers> kNumbers = {
@@ -19,7 +19,7 @@ constexpr std::array<double StackNumbers::*, kNumStackNumbers> kNumbers = {
     &StackNumbers::memory_share, &StackNumbers::link_share,
     &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
 constexpr double kMostHostOpS = 3e-4;  // slower than any interpreter
-constexpr size_t kHost = 4, kLowPrecision = 5;
+constexpr size_t kAttention = 1, kHost = 4, kLowPrecision = 5;
 constexpr double kHostPull = 0.1;  // interpreters differ more than machines do
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
 
@@ -79,19 +79,37 @@ Found search_from(const Values& start, const std::vector<const PreparedRun*>& ru
   return best;
 }
 
+// A floor changes nothing until it is reached: start above it as well.
+void improve_by_host(Found& best, const std::vector<const PreparedRun*>& runs,
+                     const StackNumbers& prior, double pull, size_t fixed_number) {
+  const Values from = best.values;
+  for (const double host : kHostStarts) {
+    Values start = from;
+    start[fixed_number] = 0;
+    start[kHost] = host;
+    const Found found = search_from(start, runs, prior, pull, fixed_number);
+    if (found.loss < best.loss) best = found;
+  }
+}
+
+// All six matter: leave out the one that helps least, the host's or that of attention.
+StackNumbers fit_low_precision(const std::vector<const PreparedRun*>& runs,
+                               const StackNumbers& prior, double pull) {
+  Found best = search_from(Values{}, runs, prior, pull, kHost);
+  improve_by_host(best, runs, prior, pull, kAttention);
+  return numbers_at(prior, best.values);
+}
+
 }  // namespace
 
 StackNumbers fit(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
-                 double pull, bool fits_low_precision) {
-  Found best = search_from(Values{}, runs, prior, pull, fits_low_precision ? kHost : kLowPrecision);
-  if (fits_low_precision) return numbers_at(prior, best.values);
-  // A floor changes nothing until it is reached: start above it as well.
-  for (const double host : kHostStarts) {
-    Values start{};
-    start[kHost] = host;
-    const Found found = search_from(start, runs, prior, pull, kLowPrecision);
-    if (found.loss < best.loss) best = found;
+                 double pull, NumberSet set) {
+  if (set == NumberSet::of_accelerator) {
+    return numbers_at(prior, search_from(Values{}, runs, prior, pull, kHost).values);
   }
+  if (set == NumberSet::low_precision) return fit_low_precision(runs, prior, pull);
+  Found best = search_from(Values{}, runs, prior, pull, kLowPrecision);
+  improve_by_host(best, runs, prior, pull, kLowPrecision);
   return numbers_at(prior, best.values);
 }
 

@@ -14,8 +14,12 @@ namespace argosy {
 // Numbers that make sum |error| + prior's pull over the runs least, found by a search along each
 // number in turn. `prior`: where no run says otherwise. `pull`: what a deviation by a factor e
 // costs, in rows that are off by 100%.
-// `fits_low_precision`: low_precision_share is among them and host_op_s is not, or the reverse.
+enum class NumberSet {
+  of_accelerator,  // all but host_op_s
+  plain,           // all but low_precision_share
+  low_precision,   // all but host_op_s or attention_share, whichever helps less
+};
 StackNumbers fit(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
-                 double pull, bool fits_low_precision);
+                 double pull, NumberSet set);
 
 }  // namespace argosy

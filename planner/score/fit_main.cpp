@@ -28,10 +28,11 @@ std::string accelerator_of(const PreparedRun& run) {
   return run.configurations.front().job.cluster.accelerator.name;
 }
 
-bool has_low_precision(const Runs& runs) {
-  return std::any_of(runs.begin(), runs.end(), [](const PreparedRun* run) {
+NumberSet number_set(const Runs& runs) {
+  const bool is_low = std::any_of(runs.begin(), runs.end(), [](const PreparedRun* run) {
     return run->configurations.front().format != ProductFormat::bf16;
   });
+  return is_low ? NumberSet::low_precision : NumberSet::plain;
 }
 
 // Three digits: more would claim more than the runs say.
@@ -64,7 +65,7 @@ std::vector<RunScore> cross_validate(const Runs& runs, const StackNumbers& prior
     for (const PreparedRun* run : runs) {
       (run->run.model_name == model ? held : others).push_back(run);
     }
-    const StackNumbers numbers = fit(others, prior, kPull, has_low_precision(runs));
+    const StackNumbers numbers = fit(others, prior, kPull, number_set(runs));
     for (const PreparedRun* run : held) scores.push_back(predict(*run, numbers));
   }
   return scores;
@@ -92,14 +93,14 @@ int run(const std::string& configs, const std::string& table, bool cross_validat
   std::map<std::string, std::map<std::string, StackNumbers>> fitted;
   for (const auto& [accelerator, runs] : by_accelerator) {
     // What hosts take is not the accelerator's: left at its default.
-    fitted["any"][accelerator] = fit(runs, StackNumbers{}, kFirstPull, true);
+    fitted["any"][accelerator] = fit(runs, StackNumbers{}, kFirstPull, NumberSet::of_accelerator);
   }
   fitted["any"]["other"] = StackNumbers{};
   std::vector<RunScore> in_sample, held_out;
   for (const auto& [stack, accelerators] : by_stack) {
     for (const auto& [accelerator, runs] : accelerators) {
       const StackNumbers& prior = fitted["any"][accelerator];
-      const StackNumbers numbers = fit(runs, prior, kPull, has_low_precision(runs));
+      const StackNumbers numbers = fit(runs, prior, kPull, number_set(runs));
       fitted[stack][accelerator] = numbers;
       std::vector<RunScore> own;
       for (const PreparedRun* run : runs) own.push_back(predict(*run, numbers));

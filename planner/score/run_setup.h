@@ -26,6 +26,7 @@ std::vector<ClusterSpec> read_accelerators(const std::filesystem::path& folder);
 struct RunSetup {
   Job job;
   ProductFormat format = ProductFormat::bf16;
+  BaseWeights base;
   std::vector<Candidate> candidates;
 };
 // Throws ConfigError saying what the row lacks or what does not divide.

@@ -51,7 +51,7 @@ PreparedRun prepare(const PublishedRun& run, const ScoreFiles& files) {
         numbers_of(files.stacks, *prepared.stack, setup.job.cluster.accelerator.name);
     std::vector<StackRun> all;
     for (const Candidate& candidate : setup.candidates) {
-      all.push_back(make_stack_run(setup.job, candidate, setup.format));
+      all.push_back(make_stack_run(setup.job, candidate, setup.format, setup.base));
     }
     prepared.configurations = fitting(std::move(all), *prepared.stack);
     for (const StackRun& configuration : prepared.configurations) {
