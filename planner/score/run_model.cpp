@@ -38,6 +38,21 @@ void set_experts(const PublishedRun& run, ModelSpec& model) {
   }
 }
 
+// Sizes of DeepSeek-V3, arXiv:2412.19437 section 4.2, which all models with such heads share so
+// far; only the larger ones make queries of a latent.
+void set_latent_attention(const PublishedRun& run, ModelSpec& model) {
+  constexpr int64_t kSmallestWithQueryLatent = 5120;  // hidden size of DeepSeek-V2
+  LatentAttention& latent = model.latent;
+  model.model_type = "deepseek_v3";
+  latent.kv_rank = number_in_notes(run, "kv_lora", 512);
+  latent.q_rank =
+      number_in_notes(run, "q_lora", model.hidden_size >= kSmallestWithQueryLatent ? 1536 : 0);
+  latent.nope_dim = latent.value_dim = 128;
+  latent.rope_dim = 64;
+  model.head_dim = latent.nope_dim + latent.rope_dim;
+  model.num_kv_heads = model.num_heads;
+}
+
 // Layers that alternate between a window and all keys, as one window with as many pairs in all.
 int64_t mean_window(int64_t length, int64_t window) {
   const double all = static_cast<double>(length), w = static_cast<double>(window);
@@ -72,6 +87,7 @@ ModelSpec model_of(const PublishedRun& run) {
   }
   if (run.arch == "moe") {
     set_experts(run, model);
+    if (run.notes_have("arch: MLA")) set_latent_attention(run, model);
   } else {
     model.layer_is_moe.assign(static_cast<size_t>(model.num_layers), false);
   }

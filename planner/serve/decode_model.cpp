@@ -18,6 +18,10 @@ Kernel kernel_of(TensorRole role) {
     case TensorRole::q:
     case TensorRole::k:
     case TensorRole::v:
+    case TensorRole::q_a:
+    case TensorRole::q_b:
+    case TensorRole::kv_a:
+    case TensorRole::kv_b:
       return Kernel::qkv;
     case TensorRole::o:
       return Kernel::o;
@@ -81,7 +85,9 @@ DecodeModel decode_model(const ModelSpec& model) {
   const std::vector<TensorSpec> tensors = model_tensors(model);
   DecodeModel decode;
   decode.parameters = static_cast<double>(count_parameters(model).total);
-  decode.kv_elements_per_layer = 2 * model.num_kv_heads * model.head_dim;
+  decode.kv_elements_per_layer = model.has_latent_attention()
+                                     ? model.latent.kv_rank + model.latent.rope_dim
+                                     : 2 * model.num_kv_heads * model.head_dim;
   decode.is_table_the_head = model.tied_head;
   for (const TensorSpec& tensor : tensors) {
     const bool is_table = tensor.role == TensorRole::embedding;

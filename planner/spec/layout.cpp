@@ -49,6 +49,10 @@ bool sees_part_of_sequence(TensorRole role) {
     case TensorRole::mlp_norm_bias:
     case TensorRole::final_norm:
     case TensorRole::final_norm_bias:
+    case TensorRole::q_a:
+    case TensorRole::q_a_norm:
+    case TensorRole::kv_a:
+    case TensorRole::kv_a_norm:
     case TensorRole::router:
     case TensorRole::shared_expert_gate:
     case TensorRole::o_bias:

@@ -53,6 +53,15 @@ struct MoeSpec {
   bool has_balancing_bias() const { return scoring == ScoringFunction::sigmoid; }
 };
 
+// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434 section 2.1): keys and values of all
+// heads are made from one small vector a token, queries (unless q_rank is 0) from another. Head
+// sizes: queries and keys nope_dim + rope_dim, of which the last part turns and is shared by all
+// heads in the keys; values value_dim.
+struct LatentAttention {
+  int64_t q_rank = 0, kv_rank = 0;
+  int64_t nope_dim = 0, rope_dim = 0, value_dim = 0;
+};
+
 struct ModelSpec {
   std::string name;         // file name without .json, or the folder's name
   std::string model_type;   // llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2
@@ -72,10 +81,13 @@ struct ModelSpec {
   int64_t sliding_window =
       0;  // a query sees at most this many keys, itself included; 0: all before it
   double init_std = 0.02;
+  LatentAttention latent;  // kv_rank 0: none. head_dim is then that of queries and keys
   MoeSpec moe;
   std::vector<bool> layer_is_moe;  // [num_layers]
 
   bool has_moe() const;
+  bool has_latent_attention() const { return latent.kv_rank > 0; }
+  int64_t value_dim() const { return has_latent_attention() ? latent.value_dim : head_dim; }
 };
 
 struct ModelReading {
@@ -108,6 +120,12 @@ enum class TensorRole {
   v_bias,
   q_norm,
   k_norm,
+  q_a,
+  q_a_norm,
+  q_b,
+  kv_a,
+  kv_a_norm,
+  kv_b,  // latent attention; q without q_rank
   o,
   o_bias,
   gate,

@@ -79,7 +79,7 @@ std::vector<std::string> collect_warnings(JsonObject& config) {
 [[noreturn]] void fail_model_type(const JsonObject& config, const std::string& type) {
   std::string valid = "gpt2";
   for (const std::string& name : llama_like_types()) valid += ", " + name;
-  const bool later = type == "olmoe" || type == "deepseek_v3" || type == "gpt_oss";
+  const bool later = type == "olmoe" || type == "gpt_oss";
   config.fail("model_type", (later ? "not supported yet; valid: " : "unknown; valid: ") + valid);
 }
 

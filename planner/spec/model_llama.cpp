@@ -31,6 +31,7 @@ constexpr TypeFacts kTypes[] = {
     {"mixtral", 1e-5, 1e6, 131072, 0, 0, false, false, false},
     {"qwen2_moe", 1e-6, 1e4, 32768, 0, 0, true, false, false},
     {"qwen3_moe", 1e-6, 1e4, 32768, 0, 0, false, true, true},
+    {"deepseek_v3", 1e-6, 1e4, 4096, 0, 0, false, true, false},
 };
 
 // Which keys a query sees. Qwen2 and Qwen3 window the layers from max_window_layers on, and only if
@@ -106,7 +107,12 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   model.num_layers = read_count(config, "num_hidden_layers");
   model.layer_is_moe.assign(static_cast<size_t>(model.num_layers), false);
   model.max_positions = read_size(config, "max_position_embeddings", type.max_positions);
-  read_attention(config, model, type);
+  const bool is_deepseek = model.model_type == "deepseek_v3";
+  if (is_deepseek) {
+    read_latent_attention(config, model);
+  } else {
+    read_attention(config, model, type);
+  }
   read_sliding_window(config, model, type.sliding_window);
   model.norm_eps = config.positive_number("rms_norm_eps", type.rms_norm_eps);
   model.rope = read_rope(config, type.rope_theta, model.max_positions);
@@ -115,6 +121,7 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   expect_word(config, "hidden_act", {"silu", "swish"});
   expect_flag(config, "mlp_bias", false);
   if (model.model_type == "mixtral" || model.model_type.ends_with("_moe")) read_moe(config, model);
+  if (is_deepseek) read_deepseek_moe(config, model);
   const bool any_dense = std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
                          model.layer_is_moe.end();
   if (any_dense) {

@@ -93,6 +93,18 @@ const char* llama_path(TensorRole role) {
       return "self_attn.q_norm";
     case TensorRole::k_norm:
       return "self_attn.k_norm";
+    case TensorRole::q_a:
+      return "self_attn.q_a_proj";
+    case TensorRole::q_a_norm:
+      return "self_attn.q_a_layernorm";
+    case TensorRole::q_b:
+      return "self_attn.q_b_proj";
+    case TensorRole::kv_a:
+      return "self_attn.kv_a_proj_with_mqa";
+    case TensorRole::kv_a_norm:
+      return "self_attn.kv_a_layernorm";
+    case TensorRole::kv_b:
+      return "self_attn.kv_b_proj";
     case TensorRole::o:
       return "self_attn.o_proj";
     case TensorRole::gate:
@@ -108,7 +120,7 @@ const char* llama_path(TensorRole role) {
   }
 }
 
-const char* expert_path(bool mixtral, TensorRole role) {
+const char* expert_path(bool mixtral, bool deepseek, TensorRole role) {
   switch (role) {
     case TensorRole::router:
       return mixtral ? "block_sparse_moe.gate" : "mlp.gate";
@@ -119,11 +131,11 @@ const char* expert_path(bool mixtral, TensorRole role) {
     case TensorRole::expert_down:
       return mixtral ? "block_sparse_moe.experts.{}.w2" : "mlp.experts.{}.down_proj";
     case TensorRole::shared_gate_proj:
-      return "mlp.shared_expert.gate_proj";
+      return deepseek ? "mlp.shared_experts.gate_proj" : "mlp.shared_expert.gate_proj";
     case TensorRole::shared_up_proj:
-      return "mlp.shared_expert.up_proj";
+      return deepseek ? "mlp.shared_experts.up_proj" : "mlp.shared_expert.up_proj";
     case TensorRole::shared_down_proj:
-      return "mlp.shared_expert.down_proj";
+      return deepseek ? "mlp.shared_experts.down_proj" : "mlp.shared_expert.down_proj";
     case TensorRole::shared_expert_gate:
       return "mlp.shared_expert_gate";
     default:
@@ -136,7 +148,9 @@ const char* expert_path(bool mixtral, TensorRole role) {
 std::string module_path(const ModelSpec& model, TensorRole role) {
   const TensorRole weight = weight_of(role);
   const char* path = model.model_type == "gpt2" ? gpt2_path(weight) : llama_path(weight);
-  if (path == nullptr) path = expert_path(model.model_type == "mixtral", weight);
+  if (path == nullptr) {
+    path = expert_path(model.model_type == "mixtral", model.model_type == "deepseek_v3", weight);
+  }
   CHECK(path != nullptr, "role ", static_cast<int>(role), " of ", model.model_type);
   return path;
 }
@@ -153,7 +167,13 @@ std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, 
 }
 
 std::vector<TensorRole> adaptable_roles(const ModelSpec& model) {
-  std::vector<TensorRole> roles = {TensorRole::q, TensorRole::k, TensorRole::v, TensorRole::o};
+  std::vector<TensorRole> roles = {TensorRole::q, TensorRole::k, TensorRole::v};
+  if (model.has_latent_attention()) {
+    roles = {TensorRole::kv_a, TensorRole::kv_b};
+    if (model.latent.q_rank == 0) roles.push_back(TensorRole::q);
+    if (model.latent.q_rank > 0) roles.insert(roles.end(), {TensorRole::q_a, TensorRole::q_b});
+  }
+  roles.push_back(TensorRole::o);
   bool has_dense = false;
   for (const bool is_moe : model.layer_is_moe) has_dense = has_dense || !is_moe;
   if (has_dense) {

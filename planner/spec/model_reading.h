@@ -19,6 +19,9 @@ void read_gpt2(JsonObject& config, ModelSpec& model);
 bool read_llama_like(JsonObject& config, ModelSpec& model);
 std::vector<std::string> llama_like_types();
 void read_moe(JsonObject& config, ModelSpec& model);  // mixtral, qwen2_moe, qwen3_moe
+// deepseek_v3: sizes of the model and its heads; the experts' keys.
+void read_latent_attention(JsonObject& config, ModelSpec& model);
+void read_deepseek_moe(JsonObject& config, ModelSpec& model);
 
 // Both spellings of Transformers: `rope_theta` with `rope_scaling` (v4) and `rope_parameters` (v5).
 // Throws ConfigError for a rope type that is not in RopeSpec.

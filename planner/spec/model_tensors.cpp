@@ -95,6 +95,25 @@ class TensorList {
   int64_t layer_ = -1, expert_ = -1;
 };
 
+// The small vectors are made on every rank of a tensor-parallel group, heads from them are cut.
+void add_latent_attention(const ModelSpec& model, TensorList& list) {
+  const LatentAttention& latent = model.latent;
+  const int64_t hidden = model.hidden_size, heads = model.num_heads;
+  list.norm(TensorRole::attention_norm, TensorRole::attention_norm_bias);
+  if (latent.q_rank > 0) {
+    list.linear(TensorRole::q_a, latent.q_rank, hidden, Shard::replicated);
+    list.vector(TensorRole::q_a_norm, latent.q_rank, Init::ones);
+    list.linear(TensorRole::q_b, heads * model.head_dim, latent.q_rank, Shard::rows);
+  } else {
+    list.linear(TensorRole::q, heads * model.head_dim, hidden, Shard::rows);
+  }
+  list.linear(TensorRole::kv_a, latent.kv_rank + latent.rope_dim, hidden, Shard::replicated);
+  list.vector(TensorRole::kv_a_norm, latent.kv_rank, Init::ones);
+  list.linear(TensorRole::kv_b, heads * (latent.nope_dim + latent.value_dim), latent.kv_rank,
+              Shard::rows);
+  list.linear(TensorRole::o, hidden, heads * latent.value_dim, Shard::cols);
+}
+
 void add_attention(const ModelSpec& model, TensorList& list) {
   const int64_t hidden = model.hidden_size;
   const int64_t q_rows = model.num_heads * model.head_dim;
@@ -148,7 +167,11 @@ std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lo
   }
   for (int64_t layer = 0; layer < model.num_layers; ++layer) {
     list.enter_layer(layer);
-    add_attention(model, list);
+    if (model.has_latent_attention()) {
+      add_latent_attention(model, list);
+    } else {
+      add_attention(model, list);
+    }
     list.norm(TensorRole::mlp_norm, TensorRole::mlp_norm_bias);
     if (model.layer_is_moe.at(static_cast<size_t>(layer))) {
       add_moe(model, list);

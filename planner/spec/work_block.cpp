@@ -11,27 +11,6 @@ namespace argosy {
 
 namespace {
 
-struct AttentionWork {
-  LinearWork q, k, v, o;
-};
-
-AttentionWork attention_linears(const RankShape& shape) {
-  const int64_t n = shape.tokens, hidden = shape.hidden;
-  const int64_t q_width = shape.q_heads * shape.head_dim;
-  const int64_t kv_width = shape.kv_heads * shape.head_dim;
-  return {linear(shape, TensorRole::q, n, hidden, q_width),
-          linear(shape, TensorRole::k, n, hidden, kv_width),
-          linear(shape, TensorRole::v, n, hidden, kv_width),
-          linear(shape, TensorRole::o, n, q_width, hidden)};
-}
-
-int64_t query_bytes(const RankShape& shape) {
-  return shape.tokens * shape.q_heads * shape.head_dim * shape.element_bytes;
-}
-int64_t key_bytes(const RankShape& shape) {
-  return shape.tokens * shape.kv_heads * shape.head_dim * shape.element_bytes;
-}
-
 // RoPE and the norms of q and k: each reads and writes both.
 void add_position_ops(Pass& pass, const RankShape& shape) {
   const int64_t bytes = 2 * (query_bytes(shape) + key_bytes(shape));
@@ -41,10 +20,12 @@ void add_position_ops(Pass& pass, const RankShape& shape) {
 
 // Over cp (trainer/layers/context_attention.h): the ring's messages to the next rank and from the
 // previous one, or all-to-alls of heads.
-void add_hops(Pass& pass, const RankShape& shape, int64_t bytes) {
-  for (int64_t i = 0; i < 2 * (shape.cp - 1); ++i) {  // keys and values, to every other rank
-    add_collective(pass, CollectiveKind::send, Axis::cp, bytes, shape.cp);
-    add_collective(pass, CollectiveKind::recv, Axis::cp, bytes, shape.cp);
+void add_hops(Pass& pass, const RankShape& shape, int64_t key_bytes, int64_t value_bytes) {
+  for (int64_t i = 0; i < shape.cp - 1; ++i) {  // to every other rank
+    for (const int64_t bytes : {key_bytes, value_bytes}) {
+      add_collective(pass, CollectiveKind::send, Axis::cp, bytes, shape.cp);
+      add_collective(pass, CollectiveKind::recv, Axis::cp, bytes, shape.cp);
+    }
   }
 }
 
@@ -57,14 +38,16 @@ void add_head_exchanges(Pass& pass, const RankShape& shape, int64_t num_queries,
   }
 }
 
-// forward: q k^T and p v, 4 D FLOPs a pair and head. Backward: dv, dp, dq, dk, twice as many; that
-// a fused kernel computes p again is not counted. The ring shares the pairs of a head, an exchange
-// of heads the heads.
+// forward: q k^T and p v, 4 D FLOPs a pair and head (values of another size: 2 D + 2 Dv). Backward:
+// dv, dp, dq, dk, twice as many; that a fused kernel computes p again is not counted. The ring
+// shares the pairs of a head, an exchange of heads the heads.
 void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   OpWork op;
   op.kind = OpKind::attention;
-  op.flops = (is_backward ? 8 : 4) * shape.head_dim * (shape.q_heads * shape.pairs / shape.cp);
-  op.bytes = (is_backward ? 2 : 1) * (2 * query_bytes(shape) + 2 * key_bytes(shape));
+  op.flops = (is_backward ? 4 : 2) * (shape.head_dim + shape.value_dim) *
+             (shape.q_heads * shape.pairs / shape.cp);
+  op.bytes = (is_backward ? 2 : 1) * (query_bytes(shape) + attention_output_bytes(shape) +
+                                      key_bytes(shape) + value_bytes(shape));
   pass.ops.push_back(op);
 }
 
@@ -72,7 +55,7 @@ void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
 void add_attend(Pass& pass, const RankShape& shape) {
   add_attention(pass, shape, false);
   if (shape.cp_kind == ContextParallel::ring) {
-    add_hops(pass, shape, key_bytes(shape));
+    add_hops(pass, shape, key_bytes(shape), value_bytes(shape));
   } else {
     add_head_exchanges(pass, shape, 1, 0);  // out
   }
@@ -81,8 +64,9 @@ void add_attend(Pass& pass, const RankShape& shape) {
 void add_attend_backward(Pass& pass, const RankShape& shape) {
   add_attention(pass, shape, true);
   if (shape.cp_kind == ContextParallel::ring) {
-    add_hops(pass, shape, key_bytes(shape));
-    add_hops(pass, shape, key_bytes(shape) / shape.element_bytes * shape.statistic_bytes);
+    add_hops(pass, shape, key_bytes(shape), value_bytes(shape));
+    const int64_t wider = shape.statistic_bytes / shape.element_bytes;
+    add_hops(pass, shape, key_bytes(shape) * wider, value_bytes(shape) * wider);
   } else {
     add_head_exchanges(pass, shape, 3, 2);  // out, dout, dq; dk, dv
   }
@@ -91,8 +75,8 @@ void add_attend_backward(Pass& pass, const RankShape& shape) {
 void add_attention_forward(Pass& pass, const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
   add_memory(pass, 2 * shape.split_bytes());  // norm
-  add_tp_gather(pass, shape);
-  for (const LinearWork* l : {&attention.q, &attention.k, &attention.v}) add_forward(pass, *l);
+  add_attention_gather(pass, shape, attention);
+  for (const LinearWork& l : attention.in) add_forward(pass, l);
   if (shape.cp_kind == ContextParallel::ulysses) add_head_exchanges(pass, shape, 1, 2);  // q; k, v
   add_position_ops(pass, shape);
   add_attend(pass, shape);
@@ -108,14 +92,13 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
   add_position_ops(pass, shape);  // forward again: q and k are kept as they came from the products
   add_attend_backward(pass, shape);
   add_position_ops(pass, shape);
-  const auto inputs = {&attention.q, &attention.k, &attention.v};
-  if (std::any_of(inputs.begin(), inputs.end(),
-                  [](const LinearWork* l) { return l->reads_input_in_backward(); })) {
+  if (std::any_of(attention.in.begin(), attention.in.end(),
+                  [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
     add_memory(pass, 2 * shape.split_bytes());  // the normed input, computed again
-    add_tp_gather(pass, shape);
+    add_attention_gather(pass, shape, attention);
   }
-  for (const LinearWork* l : inputs) add_backward(pass, *l);
-  add_tp_reduce(pass, shape);                 // dx
+  for (const LinearWork& l : attention.in) add_backward(pass, l);
+  add_attention_input_reduce(pass, shape, attention);  // dx
   add_memory(pass, 4 * shape.split_bytes());  // norm backward: x, dy, residual gradient, dx
 }
 
@@ -123,13 +106,12 @@ int64_t attention_saved_bytes(const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
   const int64_t n = shape.tokens, z = shape.statistic_bytes;
   int64_t bytes = shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
-  bytes += query_bytes(shape) + 2 * key_bytes(shape);  // q, k, v
+  bytes += query_bytes(shape) + key_bytes(shape) + value_bytes(shape);
+  bytes += latent_saved_bytes(shape, attention);
   bytes += attention_result_bytes(shape);
   if (shape.model.qk_norm) bytes += n * (shape.q_heads + shape.kv_heads) * z;
-  for (const LinearWork* l : {&attention.q, &attention.k, &attention.v, &attention.o}) {
-    bytes += l->adapter_bytes();
-  }
-  return bytes;
+  for (const LinearWork& l : attention.in) bytes += l.adapter_bytes();
+  return bytes + attention.o.adapter_bytes();
 }
 
 // Held during an exchange over cp. Ring: keys and values that come and that go, dk, dv of this
@@ -159,23 +141,22 @@ DeferredBytes attention_deferred_bytes(const RankShape& shape, Recompute recompu
   const AttentionWork attention = attention_linears(shape);
   DeferredBytes bytes;
   bool reads_input = false;
-  for (const LinearWork* l : {&attention.q, &attention.k, &attention.v}) {
-    add_deferred(bytes, *l);
-    reads_input = reads_input || l->reads_input_in_backward();
+  for (const LinearWork& l : attention.in) {
+    add_deferred(bytes, l);
+    reads_input = reads_input || l.reads_input_in_backward();
   }
   if (reads_input) bytes.added += shape.full_bytes();
   add_deferred(bytes, attention.o);
   if (attention.o.reads_input_in_backward()) {
-    (recompute == Recompute::selective ? bytes.added : bytes.kept) += query_bytes(shape);
+    (recompute == Recompute::selective ? bytes.added : bytes.kept) += attention_output_bytes(shape);
   }
   return bytes;
 }
 
 void add_attention_backward_weight(Pass& pass, const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
-  for (const LinearWork* l : {&attention.o, &attention.q, &attention.k, &attention.v}) {
-    add_backward_weight(pass, *l);
-  }
+  add_backward_weight(pass, attention.o);
+  for (const LinearWork& l : attention.in) add_backward_weight(pass, l);
 }
 
 namespace {
@@ -204,9 +185,9 @@ Pass block_recomputed_attention(const RankShape& shape) {
   return pass;
 }
 
-// out (n, hq*D)e and its log-sum-exp (n, hq)z.
+// out (n, hq*Dv)e and its log-sum-exp (n, hq)z.
 int64_t attention_result_bytes(const RankShape& shape) {
-  return query_bytes(shape) + shape.tokens * shape.q_heads * shape.statistic_bytes;
+  return attention_output_bytes(shape) + shape.tokens * shape.q_heads * shape.statistic_bytes;
 }
 
 MlpWork dense_mlp(const RankShape& shape) {

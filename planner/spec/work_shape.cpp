@@ -36,6 +36,7 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.split_tokens = shape.sequence_parallel ? shape.tokens / tp : shape.tokens;
   shape.hidden = model.hidden_size;
   shape.head_dim = model.head_dim;
+  shape.value_dim = model.value_dim();
   shape.q_heads = model.num_heads / tp;
   shape.kv_heads = std::max<int64_t>(1, model.num_kv_heads / tp);
   shape.ffn = model.ffn_size / tp;

@@ -17,6 +17,7 @@ namespace argosy {
 struct RankShape {
   int64_t tokens = 0, split_tokens = 0;        // n, s
   int64_t hidden = 0, head_dim = 0;            // H, D
+  int64_t value_dim = 0;                       // of a value head: D but for latent attention
   int64_t q_heads = 0, kv_heads = 0;           // hq, hk (copies of kv heads included)
   int64_t ffn = 0, vocab = 0;                  // F, V
   int64_t head_chunk_tokens = 0;               // c, the same on all ranks of the tp group
@@ -83,6 +84,24 @@ void add_tp_gather(Pass& pass, const RankShape& shape);
 void add_tp_reduce(Pass& pass, const RankShape& shape);
 
 int64_t pass_flops(const Pass& pass);
+
+// What makes q, k and v: three Linears, or those around the latents of latent attention.
+struct AttentionWork {
+  std::vector<LinearWork> in;
+  LinearWork o;
+  // Of latent attention: rows of the rank's part of the sequence, outputs that all ranks need.
+  int64_t latent_width = 0;
+};
+AttentionWork attention_linears(const RankShape& shape);
+int64_t query_bytes(const RankShape& shape);
+int64_t key_bytes(const RankShape& shape);
+int64_t value_bytes(const RankShape& shape);
+int64_t attention_output_bytes(const RankShape& shape);
+// Before and after the Linears of `in`: gather their input or, between them, the latents.
+void add_attention_gather(Pass& pass, const RankShape& shape, const AttentionWork& attention);
+void add_attention_input_reduce(Pass& pass, const RankShape& shape, const AttentionWork& attention);
+// Latents and their norms' statistics, kept for backward; 0 without them.
+int64_t latent_saved_bytes(const RankShape& shape, const AttentionWork& attention);
 
 // A gated (or GPT-2's plain) MLP on (n, width): the dense one, and the shared expert of a MoE.
 struct MlpWork {

@@ -47,6 +47,25 @@ TEST(Model, ActiveParametersOfMixturesOfExperts) {
   EXPECT_NEAR(active("mixtral-8x7b"), 12.9e9, 0.05e9);
   EXPECT_NEAR(active("qwen2-57b-a14b"), 14.2e9, 0.1e9);
   EXPECT_NEAR(active("qwen3-30b-a3b"), 3.35e9, 0.05e9);
+  EXPECT_NEAR(active("deepseek-v3"), 37.5e9, 0.3e9);  // "37B", embedding and head included here
+}
+
+// arXiv:2412.19437: 671B parameters without the module for multi-token prediction.
+TEST(Model, LatentAttentionOfDeepSeekV3) {
+  const ModelSpec model = read_model(kModels / "deepseek-v3.json").model;
+  EXPECT_NEAR(static_cast<double>(count_parameters(model).total), 671.03e9, 0.02e9);
+  EXPECT_TRUE(model.has_latent_attention());
+  EXPECT_EQ(model.head_dim, 192);
+  EXPECT_EQ(model.value_dim(), 128);
+  int64_t attention = 0;
+  for (const TensorSpec& tensor : model_tensors(model)) {
+    if (tensor.layer == 5 && tensor.name.find("self_attn") != std::string::npos) {
+      attention += tensor.size();
+    }
+  }
+  const int64_t queries = 7168 * 1536 + 1536 + 1536 * 128 * 192;
+  const int64_t keys_values = 7168 * (512 + 64) + 512 + 512 * 128 * (128 + 128);
+  EXPECT_EQ(attention, queries + keys_values + 128 * 128 * 7168);
 }
 
 TEST(Model, Gpt4LikeMixtureHasTheFiguresItIsMadeFor) {
@@ -211,7 +230,7 @@ TEST(Model, MistakesAreNamed) {
        experts + R"("num_experts_per_tok": 2, "scoring_func": "sigmoid", "router_z_loss_coef": 1)",
        "router_z_loss_coef: expected 0 with scoring_func sigmoid"},
       {"bert", "", "model_type: unknown; valid: gpt2, llama, mistral, qwen2, qwen3"},
-      {"deepseek_v3", "", "model_type: not supported yet"},
+      {"deepseek_v3", "", "kv_lora_rank"},
       {"gpt_oss", "", "model_type: not supported yet"},
       {"olmoe", "", "model_type: not supported yet"},
   };

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What makes queries, keys and values: three Linears of the normed input, or (latent attention)
+// small vectors of the rank's own tokens and, from these gathered, the heads of the rank.
+#include <utility>
+
+#include "planner/spec/work_shape.h"
+
+namespace argosy {
+
+namespace {
+
+AttentionWork latent_linears(const RankShape& shape) {
+  const LatentAttention& latent = shape.model.latent;
+  const int64_t n = shape.tokens, s = shape.split_tokens, hidden = shape.hidden;
+  AttentionWork work;
+  if (latent.q_rank > 0) {
+    work.in = {linear(shape, TensorRole::q_a, s, hidden, latent.q_rank),
+               linear(shape, TensorRole::q_b, n, latent.q_rank, shape.q_heads * shape.head_dim)};
+  } else {
+    work.in = {linear(shape, TensorRole::q, n, hidden, shape.q_heads * shape.head_dim)};
+  }
+  const int64_t kv_width = latent.kv_rank + latent.rope_dim;
+  work.in.push_back(linear(shape, TensorRole::kv_a, s, hidden, kv_width));
+  work.in.push_back(linear(shape, TensorRole::kv_b, n, latent.kv_rank,
+                           shape.q_heads * (latent.nope_dim + latent.value_dim)));
+  work.o = linear(shape, TensorRole::o, n, shape.q_heads * shape.value_dim, hidden);
+  work.latent_width = latent.q_rank + kv_width;
+  return work;
+}
+
+// Queries are made of the whole normed input: it is gathered as well.
+bool gathers_input(const RankShape& shape, const AttentionWork& attention) {
+  return attention.latent_width == 0 || shape.model.latent.q_rank == 0;
+}
+
+int64_t latent_bytes(const RankShape& shape, const AttentionWork& attention) {
+  return shape.tokens * attention.latent_width * shape.element_bytes;
+}
+
+}  // namespace
+
+AttentionWork attention_linears(const RankShape& shape) {
+  if (shape.model.has_latent_attention()) return latent_linears(shape);
+  const int64_t n = shape.tokens, hidden = shape.hidden;
+  const int64_t q_width = shape.q_heads * shape.head_dim;
+  const int64_t kv_width = shape.kv_heads * shape.head_dim;
+  AttentionWork work;
+  work.in = {linear(shape, TensorRole::q, n, hidden, q_width),
+             linear(shape, TensorRole::k, n, hidden, kv_width),
+             linear(shape, TensorRole::v, n, hidden, kv_width)};
+  work.o = linear(shape, TensorRole::o, n, q_width, hidden);
+  return work;
+}
+
+int64_t query_bytes(const RankShape& shape) {
+  return shape.tokens * shape.q_heads * shape.head_dim * shape.element_bytes;
+}
+int64_t key_bytes(const RankShape& shape) {
+  return shape.tokens * shape.kv_heads * shape.head_dim * shape.element_bytes;
+}
+int64_t value_bytes(const RankShape& shape) {
+  return shape.tokens * shape.kv_heads * shape.value_dim * shape.element_bytes;
+}
+int64_t attention_output_bytes(const RankShape& shape) {
+  return shape.tokens * shape.q_heads * shape.value_dim * shape.element_bytes;
+}
+
+void add_attention_gather(Pass& pass, const RankShape& shape, const AttentionWork& attention) {
+  if (gathers_input(shape, attention)) add_tp_gather(pass, shape);
+  if (!shape.sequence_parallel) return;
+  add_collective(pass, CollectiveKind::all_gather, Axis::tp, latent_bytes(shape, attention),
+                 shape.tp);
+}
+
+void add_attention_input_reduce(Pass& pass, const RankShape& shape,
+                                const AttentionWork& attention) {
+  if (gathers_input(shape, attention)) add_tp_reduce(pass, shape);
+  add_collective(
+      pass, shape.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
+      Axis::tp, latent_bytes(shape, attention), shape.tp);
+}
+
+int64_t latent_saved_bytes(const RankShape& shape, const AttentionWork& attention) {
+  if (attention.latent_width == 0) return 0;
+  const int64_t num_norms = shape.model.latent.q_rank > 0 ? 2 : 1;
+  return shape.split_tokens * attention.latent_width * shape.element_bytes +
+         num_norms * norm_statistic_bytes(shape, shape.split_tokens);
+}
+
+}  // namespace argosy
