@@ -64,17 +64,19 @@ TEST_P(UnderASanitizer, RanksShareNothingWithoutALock) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Table, UnderASanitizer,
-    testing::Values("dp3_zero1", "zero2_pp2_dp2_gpipe", "zero3_tp2_sp_dp2",
-                    "zero3_interleaved_pp2_dp2", "tp2_sp", "tp4_kv_copies", "pp2_gpipe",
-                    "pp3_1f1b_fewer_microbatches", "pp2_tp2_sp_tied_zero1",
-                    "il_pp2_v2_odd_microbatches", "zbh1_pp2_tp2_sp_dp2_zero1",
-                    "zbv_pp2_tied_tp2_sp_dp2_zero1", "cp4_zero1", "cp2_tp2_sp_full",
-                    "ulysses2_dp2_zero1_adamw", "moe_tp2_sp_ep2", "moe_dp4_ep2_etp2_zero1",
-                    "sigmoid_dp2_ep2", "capacity_dp4_ep2_etp2_zero1", "global_dp4_ep2_etp2_zero1",
-                    "dropout_tp2_sp_pp2", "documents_cp2_dp2", "lora_tp2_sp"),
-    [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Table, UnderASanitizer,
+                         testing::Values("dp3_zero1", "zero2_pp2_dp2_gpipe", "zero3_tp2_sp_dp2",
+                                         "zero3_interleaved_pp2_dp2", "zero3_shard2_moe_dp4_ep2",
+                                         "tp2_sp", "tp4_kv_copies", "pp2_gpipe",
+                                         "pp3_1f1b_fewer_microbatches", "pp2_tp2_sp_tied_zero1",
+                                         "il_pp2_v2_odd_microbatches", "zbh1_pp2_tp2_sp_dp2_zero1",
+                                         "zbv_pp2_tied_tp2_sp_dp2_zero1", "cp4_zero1",
+                                         "cp2_tp2_sp_full", "ulysses2_dp2_zero1_adamw",
+                                         "moe_tp2_sp_ep2", "moe_dp4_ep2_etp2_zero1",
+                                         "sigmoid_dp2_ep2", "capacity_dp4_ep2_etp2_zero1",
+                                         "global_dp4_ep2_etp2_zero1", "dropout_tp2_sp_pp2",
+                                         "documents_cp2_dp2", "lora_tp2_sp"),
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace argosy
