@@ -20,6 +20,8 @@ struct Fixed {
   std::optional<Recompute> recompute;
   std::optional<ContextParallel> cp_kind;
   std::optional<bool> sequence_parallel;
+
+  bool operator==(const Fixed&) const = default;
 };
 
 // "tp=8,pp=15,zero=1,schedule=1f1b". Throws ConfigError naming key and value: unknown keys, words

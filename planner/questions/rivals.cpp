@@ -136,6 +136,13 @@ std::string reason_of(const Prediction& rival, const Prediction& best) {
   return text.empty() ? "equal within 0.5%; memory or order decided" : text;
 }
 
+std::string decisions(const Plan& plan) {
+  const Mesh& m = plan.mesh;
+  return concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep, " etp=", m.etp,
+                " zero=", plan.zero_stage, " micro_batch=", plan.micro_batch, " ",
+                to_string(plan.schedule), " recompute=", to_string(plan.recompute.front()));
+}
+
 Rival judge(const Job& job, const Alternative& alternative, const Plan& best, int num_threads) {
   Rival rival;
   rival.decision = alternative.decision;
@@ -146,6 +153,7 @@ Rival judge(const Job& job, const Alternative& alternative, const Plan& best, in
       const Prediction& p = found.plans.front().predicted;
       rival.slower = p.step_s / best.predicted.step_s - 1;
       rival.reason = reason_of(p, best.predicted);
+      if (alternative.fixed == Fixed{}) rival.reason += "; " + decisions(found.plans.front());
     } else if (!found.summary.rejected.empty()) {
       const auto& rejected = found.summary.rejected;
       const auto memory = std::find_if(rejected.begin(), rejected.end(), [](const Rejection& r) {
@@ -164,6 +172,7 @@ Rival judge(const Job& job, const Alternative& alternative, const Plan& best, in
 
 std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads) {
   std::vector<Rival> judged;
+  if (fixed != Fixed{}) judged.push_back(judge(job, {"without --fix", Fixed{}}, best, num_threads));
   for (const Alternative& alternative : Alternatives(job, fixed, best).all()) {
     judged.push_back(judge(job, alternative, best, num_threads));
   }

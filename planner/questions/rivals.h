@@ -20,8 +20,9 @@ struct Rival {
   std::string reason;    // what it spends more on, or why none fits
 };
 
-// `fixed` is what the user decided; other values of those decisions are not looked at. The values
-// nearest to the best plan's, kMostRivals of a decision.
+// `fixed` is what the user decided; other values of those decisions are not looked at, but the
+// first rival is then the best plan of all ("without --fix: ..."). The values nearest to the best
+// plan's, kMostRivals of a decision.
 inline constexpr size_t kMostRivals = 6;
 std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads);
 

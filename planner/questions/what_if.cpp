@@ -18,6 +18,9 @@ namespace {
 
 using Change = std::function<double(double)>;
 
+// Beyond these a machine is a slip of the pen.
+constexpr double kMostFactor = 1e3, kMostValue = 1e18;
+
 void change_integer(int64_t& target, const Change& change) {
   target = static_cast<int64_t>(change(static_cast<double>(target)));
 }
@@ -135,7 +138,8 @@ MachineChange parse_change(const std::string& item) {
   change.is_factor = unit == "x" || is_percent;
   if (is_percent) change.value = 1 + change.value / 100;
   if (!change.is_factor) change.value *= unit_of(unit);
-  if (end == begin || !(change.value > 0) || !std::isfinite(change.value)) {
+  const double most = change.is_factor ? kMostFactor : kMostValue;
+  if (end == begin || !(change.value > 0 && change.value <= most)) {
     throw ConfigError(concat("--what-if: ", item,
                              "; valid: a factor as 2x or -10%, or a value above 0 as 141GB"));
   }

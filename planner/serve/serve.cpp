@@ -24,6 +24,12 @@ Precision compute_precision(const ServeJob& job) {
   return is_8_bit ? Precision::fp8 : Precision::bf16;
 }
 
+// Counts of absurd jobs stay countable.
+int64_t to_count(double value) {
+  constexpr double kMost = 4e18;
+  return static_cast<int64_t>(std::min(value, kMost));
+}
+
 double ceil_divide(double a, double b) {
   return std::ceil(a / b);
 }
@@ -63,8 +69,7 @@ class PassCost {
   double all_reduce_s(double tokens) const {
     if (tp_ == 1) return 0;
     const double bytes = tokens * static_cast<double>(job_.model.hidden_size) * kActivationBytes;
-    return collective_seconds(CollectiveKind::all_reduce, static_cast<int64_t>(bytes), place_,
-                              job_.cluster);
+    return collective_seconds(CollectiveKind::all_reduce, to_count(bytes), place_, job_.cluster);
   }
 
   double small_op_s(double tokens) const {
@@ -75,7 +80,7 @@ class PassCost {
 
  private:
   double op_s(OpKind kind, double flops, double bytes) const {
-    const OpWork op{kind, static_cast<int64_t>(flops), static_cast<int64_t>(bytes), 1};
+    const OpWork op{kind, to_count(flops), to_count(bytes), 1};
     return op_seconds(op, job_.cluster.accelerator, precision_);
   }
 
@@ -136,8 +141,7 @@ double longest_stage(const ModelSpec& model, int64_t pp) {
 double send_s(const ServeJob& job, int64_t tp, int64_t pp, double tokens) {
   if (pp == 1) return 0;
   const double bytes = tokens * static_cast<double>(job.model.hidden_size) * kActivationBytes;
-  return static_cast<double>(pp) * collective_seconds(CollectiveKind::send,
-                                                      static_cast<int64_t>(bytes),
+  return static_cast<double>(pp) * collective_seconds(CollectiveKind::send, to_count(bytes),
                                                       place(pp, tp, job.cluster), job.cluster);
 }
 
@@ -154,18 +158,27 @@ void predict_memory(const ServeJob& job, const DecodeModel& model, const PassCos
   const double table = model.table_parameters / static_cast<double>(plan.tp);
   const double head = model.is_table_the_head && plan.pp == 1 ? 0 : cost.rank_elements(model.head);
   const double ends = plan.pp == 1 ? table + head : std::max(table, head);
-  plan.weight_bytes =
-      static_cast<int64_t>((layer_elements * on_stage / layers + ends) * job.weights.bytes);
+  plan.weight_bytes = to_count((layer_elements * on_stage / layers + ends) * job.weights.bytes);
   const double keys = seen_keys(job.model, static_cast<double>(job.context_tokens));
-  plan.cache_bytes = static_cast<int64_t>(static_cast<double>(plan.users) * keys * on_stage *
-                                          cost.cache_bytes_per_layer());
+  plan.cache_bytes =
+      to_count(static_cast<double>(plan.users) * keys * on_stage * cost.cache_bytes_per_layer());
   const double rows = static_cast<double>(std::min(job.prompt_tokens, kPrefillChunk));
   const double widest = static_cast<double>(std::max(job.model.ffn_size, job.model.hidden_size));
   const double scratch =
       rows *
       (4 * static_cast<double>(job.model.hidden_size) + 2 * widest / static_cast<double>(plan.tp)) *
       kActivationBytes;
-  plan.peak_bytes = plan.weight_bytes + plan.cache_bytes + static_cast<int64_t>(scratch);
+  plan.peak_bytes = plan.weight_bytes + plan.cache_bytes + to_count(scratch);
+}
+
+// A prompt passes in chunks; its tokens see half of it in the mean.
+double prompt_seconds(const ServeJob& job, const DecodeModel& model, const PassCost& cost,
+                      int64_t tp, int64_t pp) {
+  const double prompt = static_cast<double>(job.prompt_tokens);
+  const double passes = ceil_divide(prompt, static_cast<double>(kPrefillChunk));
+  const double keys = seen_keys(job.model, prompt / 2);
+  const PassTime pass = model_time(cost, model, prompt / passes, 1, keys);
+  return passes * pass.total_s + send_s(job, tp, pp, prompt);
 }
 
 void find_shortage(const ServeJob& job, ServePlan& plan) {
@@ -209,11 +222,7 @@ ServePlan serve_plan(const ServeJob& job, const DecodeModel& model, int64_t tp, 
   plan.weight_s = time.weight_s;
   plan.cache_s = time.cache_s;
   plan.communication_s = plan.token_s - time.total_s + time.communication_s;
-  const double prompt = static_cast<double>(job.prompt_tokens);
-  // A causal prompt's tokens see half of it in the mean.
-  plan.first_token_s =
-      model_time(cost, model, prompt, 1, seen_keys(job.model, prompt / 2)).total_s +
-      send_s(job, tp, pp, prompt);
+  plan.first_token_s = prompt_seconds(job, model, cost, tp, pp);
   plan.tokens_per_s_per_user = 1 / plan.token_s;
   const double rate = static_cast<double>(users) / plan.token_s;
   plan.tokens_per_s_per_device = rate / static_cast<double>(plan.devices());

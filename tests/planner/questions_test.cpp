@@ -92,7 +92,11 @@ TEST(Rivals, NoneOfTheSpaceIsFaster) {
     if (!rival.fits || !is_searched) continue;
     EXPECT_GE(rival.slower, -1e-6) << rival.decision;
   }
-  // What the user decided is not questioned.
+  // What the user decided is not questioned, but compared.
+  const std::vector<Rival> beside =
+      rivals(job, parse_fixed("tp=2,zero=1"), best_of(job, "tp=2,zero=1"), 1);
+  EXPECT_EQ(beside.front().decision, "without --fix");
+  EXPECT_LE(beside.front().slower, 1e-6);
   for (const Rival& rival :
        rivals(job, parse_fixed("tp=2,zero=1"), best_of(job, "tp=2,zero=1"), 1)) {
     EXPECT_FALSE(rival.decision.starts_with("tp=") || rival.decision.starts_with("zero="));
@@ -112,7 +116,7 @@ TEST(WhatIf, ReadsChanges) {
   EXPECT_DOUBLE_EQ(changes[4].value, 1.2);
   EXPECT_EQ(parse_machine_changes("hbm=2GiB")[0].value, 2147483648.0);
   for (const char* wrong : {"speed=2x", "inter_bw", "inter_bw=fast", "hbm=0", "hbm=-3GB", "hbm=2q",
-                            "hbm=2x,hbm=3x", "hbm=nan", "hbm=i"}) {
+                            "hbm=2x,hbm=3x", "hbm=nan", "hbm=i", "hbm=1e30", "flops=1e9x"}) {
     EXPECT_THROW(parse_machine_changes(wrong), ConfigError) << wrong;
   }
 }
