@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// argosy-fit-stacks CONFIGS RUNS.csv [--write]: fits the numbers of configs/stacks to a table of
-// published runs, and says how well runs of models that were left out are predicted. README.md of
-// this folder tells how.
+// argosy-fit-stacks CONFIGS RUNS.csv... [--cross-validate] [--write]: fits the numbers of
+// configs/stacks to tables of published runs, and says how well runs that were left out of the fit
+// are predicted. README.md of this folder tells how.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <iterator>
 #include <set>
 
 #include "planner/score/fit.h"
@@ -21,8 +22,11 @@ using namespace argosy;  // NOLINT: the program is a part of it
 
 constexpr double kPull = 0.3;       // of a stack's numbers to those of its accelerator
 constexpr double kFirstPull = 3.0;  // of an accelerator's numbers to 1
+// For what all stacks share: no stack has more than this many runs in it.
+constexpr size_t kMostRunsOfStack = 60;
 
 using Runs = std::vector<const PreparedRun*>;
+using Numbers = std::map<std::string, std::map<std::string, StackNumbers>>;  // stack, accelerator
 
 std::string accelerator_of(const PreparedRun& run) {
   return run.configurations.front().job.cluster.accelerator.name;
@@ -33,6 +37,55 @@ NumberSet number_set(const Runs& runs) {
     return run->configurations.front().format != ProductFormat::bf16;
   });
   return is_low ? NumberSet::low_precision : NumberSet::plain;
+}
+
+Runs thinned(const Runs& runs) {
+  std::map<std::string, Runs> by_stack;
+  for (const PreparedRun* run : runs) by_stack[run->stack->name].push_back(run);
+  Runs few;
+  for (const auto& [name, own] : by_stack) {
+    const size_t step = (own.size() + kMostRunsOfStack - 1) / kMostRunsOfStack;
+    for (size_t i = 0; i < own.size(); i += step) few.push_back(own[i]);
+  }
+  return few;
+}
+
+std::vector<RunScore> predict_all(const Runs& runs, const StackNumbers& numbers) {
+  std::vector<RunScore> scores;
+  for (const PreparedRun* run : runs) scores.push_back(predict(*run, numbers));
+  return scores;
+}
+
+void append(std::vector<RunScore>& rows, std::vector<RunScore> more) {
+  rows.insert(rows.end(), std::make_move_iterator(more.begin()),
+              std::make_move_iterator(more.end()));
+}
+
+// Errors of each part of the runs with numbers fitted to the others.
+std::vector<RunScore> cross_validate(const std::map<std::string, Runs>& parts,
+                                     const StackNumbers& prior) {
+  std::vector<RunScore> scores;
+  for (const auto& [name, held] : parts) {
+    Runs others;
+    for (const auto& [other, runs] : parts) {
+      if (other != name) others.insert(others.end(), runs.begin(), runs.end());
+    }
+    append(scores, predict_all(held, fit(others, prior, kPull, number_set(held))));
+  }
+  return scores;
+}
+
+std::map<std::string, Runs> by_model(const Runs& runs) {
+  std::map<std::string, Runs> parts;
+  for (const PreparedRun* run : runs) parts[run->run.model_name].push_back(run);
+  return parts;
+}
+
+// Every other row: what to expect of more rows of the same sources.
+std::map<std::string, Runs> halves(const Runs& runs) {
+  std::map<std::string, Runs> parts;
+  for (size_t i = 0; i < runs.size(); ++i) parts[i % 2 == 0 ? "even" : "odd"].push_back(runs[i]);
+  return parts;
 }
 
 // Three digits: more would claim more than the runs say.
@@ -55,73 +108,74 @@ Json numbers_json(const StackNumbers& n) {
   return json;
 }
 
-// Errors of runs whose model was left out of the fit.
-std::vector<RunScore> cross_validate(const Runs& runs, const StackNumbers& prior) {
-  std::set<std::string> models;
-  for (const PreparedRun* run : runs) models.insert(run->run.model_name);
-  std::vector<RunScore> scores;
-  for (const std::string& model : models) {
-    Runs others, held;
-    for (const PreparedRun* run : runs) {
-      (run->run.model_name == model ? held : others).push_back(run);
+void write_numbers(const std::string& configs, const Numbers& fitted) {
+  for (const auto& [stack, accelerators] : fitted) {
+    const std::string path = configs + "/stacks/" + stack + ".json";
+    Json json = parse_json(read_text_file(path), path);
+    for (const auto& [name, numbers] : accelerators) {
+      json["accelerators"][name] = numbers_json(numbers);
     }
-    const StackNumbers numbers = fit(others, prior, kPull, number_set(runs));
-    for (const PreparedRun* run : held) scores.push_back(predict(*run, numbers));
+    write_text_file(path, json.dump(2) + "\n");
   }
-  return scores;
 }
 
-void write_numbers(const std::string& path, const std::map<std::string, StackNumbers>& numbers) {
-  Json json = parse_json(read_text_file(path), path);
-  for (const auto& [name, value] : numbers) json["accelerators"][name] = numbers_json(value);
-  write_text_file(path, json.dump(2) + "\n");
-}
-
-int run(const std::string& configs, const std::string& table, bool cross_validates, bool writes) {
-  const ScoreFiles files = read_score_files(configs);
+std::vector<PreparedRun> prepare_all(const std::vector<std::string>& tables,
+                                     const ScoreFiles& files) {
   std::vector<PreparedRun> prepared;
-  for (const PublishedRun& run : published_runs(parse_csv(read_text_file(table), table))) {
-    prepared.push_back(prepare(run, files));
+  for (const std::string& table : tables) {
+    for (const PublishedRun& run : published_runs(parse_csv(read_text_file(table), table))) {
+      PreparedRun ready = prepare(run, files);
+      if (ready.reason.empty() && ready.measured_s.front() > 0) prepared.push_back(ready);
+    }
   }
+  return prepared;
+}
+
+struct Scores {
+  std::vector<RunScore> fitted, models_out, halves_out;
+};
+
+Numbers fit_all(const std::vector<PreparedRun>& prepared, bool cross_validates, Scores& scores) {
   std::map<std::string, Runs> by_accelerator;
   std::map<std::string, std::map<std::string, Runs>> by_stack;
   for (const PreparedRun& run : prepared) {
-    if (!run.reason.empty() || run.measured_s.front() <= 0) continue;
     by_accelerator[accelerator_of(run)].push_back(&run);
     by_stack[run.stack->name][accelerator_of(run)].push_back(&run);
   }
-  std::map<std::string, std::map<std::string, StackNumbers>> fitted;
+  Numbers fitted;
+  std::map<std::string, StackNumbers>& any = fitted["any"];
+  any["other"] = StackNumbers{};
   for (const auto& [accelerator, runs] : by_accelerator) {
     // What hosts take is not the accelerator's: left at its default.
-    fitted["any"][accelerator] = fit(runs, StackNumbers{}, kFirstPull, NumberSet::of_accelerator);
+    any[accelerator] = fit(thinned(runs), StackNumbers{}, kFirstPull, NumberSet::of_accelerator);
   }
-  fitted["any"]["other"] = StackNumbers{};
-  std::vector<RunScore> in_sample, held_out;
   for (const auto& [stack, accelerators] : by_stack) {
     for (const auto& [accelerator, runs] : accelerators) {
-      const StackNumbers& prior = fitted["any"][accelerator];
+      const StackNumbers prior = any[accelerator];
       const StackNumbers numbers = fit(runs, prior, kPull, number_set(runs));
-      fitted[stack][accelerator] = numbers;
-      std::vector<RunScore> own;
-      for (const PreparedRun* run : runs) own.push_back(predict(*run, numbers));
-      std::vector<RunScore> left_out;
-      if (cross_validates) left_out = cross_validate(runs, prior);
-      in_sample.insert(in_sample.end(), own.begin(), own.end());
-      held_out.insert(held_out.end(), left_out.begin(), left_out.end());
-      const ErrorStatistics a = summarize(own).total.errors, b = summarize(left_out).total.errors;
-      std::printf("%-22s %-26s n %3d  fitted %5.1f%%  by model %5.1f%%  %s\n", stack.c_str(),
-                  accelerator.c_str(), static_cast<int>(a.n), 100 * a.mape, 100 * b.mape,
-                  numbers_json(numbers).dump().c_str());
-      std::fflush(stdout);
+      if (stack != "any") fitted[stack][accelerator] = numbers;
+      append(scores.fitted, predict_all(runs, numbers));
+      std::cerr << stack << ", " << accelerator << ": " << numbers_json(numbers).dump() << "\n";
+      if (!cross_validates) continue;
+      append(scores.models_out, cross_validate(by_model(runs), prior));
+      append(scores.halves_out, cross_validate(halves(runs), prior));
     }
   }
-  std::cout << "\nfitted:\n"
-            << score_text(summarize(in_sample)) << "\nmodels left out:\n"
-            << score_text(summarize(held_out));
-  if (!writes) return kExitDone;
-  for (const auto& [stack, numbers] : fitted) {
-    write_numbers(configs + "/stacks/" + stack + ".json", numbers);
+  return fitted;
+}
+
+int run(const std::vector<std::string>& paths, const std::set<std::string>& flags) {
+  const ScoreFiles files = read_score_files(paths.front());
+  const std::vector<PreparedRun> prepared = prepare_all({paths.begin() + 1, paths.end()}, files);
+  Scores scores;
+  const bool cross_validates = flags.count("--cross-validate") > 0;
+  const Numbers fitted = fit_all(prepared, cross_validates, scores);
+  std::cout << "fitted:\n" << score_text(summarize(scores.fitted));
+  if (cross_validates) {
+    std::cout << "\nmodels left out:\n" << score_text(summarize(scores.models_out));
+    std::cout << "\nevery other row left out:\n" << score_text(summarize(scores.halves_out));
   }
+  if (flags.count("--write") > 0) write_numbers(paths.front(), fitted);
   return kExitDone;
 }
 
@@ -129,11 +183,20 @@ int run(const std::string& configs, const std::string& table, bool cross_validat
 
 int main(int argc, char** argv) {
   try {
-    const std::set<std::string> flags(argv + std::min(argc, 3), argv + argc);
-    if (argc < 3) {
-      throw ConfigError("usage: argosy-fit-stacks CONFIGS RUNS.csv [--cross-validate] [--write]");
+    std::vector<std::string> paths;
+    std::set<std::string> flags;
+    for (const std::string& argument : std::vector<std::string>(argv + 1, argv + argc)) {
+      if (argument.starts_with("--")) {
+        flags.insert(argument);
+      } else {
+        paths.push_back(argument);
+      }
     }
-    return run(argv[1], argv[2], flags.count("--cross-validate") > 0, flags.count("--write") > 0);
+    if (paths.size() < 2) {
+      throw ConfigError(
+          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--cross-validate] [--write]");
+    }
+    return run(paths, flags);
   } catch (const ConfigError& error) {
     std::cerr << "argosy-fit-stacks: " << error.what() << "\n";
     return kExitUserError;
