@@ -42,18 +42,37 @@ void refuse(const Plan& plan) {
               "recompute differs between layers; valid: --fix recompute=none, selective or full");
   const RopeSpec& rope = plan.model.rope;
   const bool has_rope = plan.model.position == PositionKind::learned || rope.type == "default" ||
-                        rope.type == "linear" || rope.type == "llama3";
+                        rope.type == "linear" || rope.type == "llama3" ||
+                        (rope.type == "yarn" && plan.model.has_latent_attention());
   refuse.when(!has_rope, "rope_type=", rope.type,
               " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
   refuse.when(plan.model.moe.shared_gate,
               "the gate of the shared expert has no flag; valid: models without one");
 }
 
+void add_latent_attention(const ModelSpec& m, Flags& flags) {
+  flags.add("--multi-latent-attention");
+  if (m.latent.q_rank > 0) flags.add("--q-lora-rank", m.latent.q_rank);
+  flags.add("--kv-lora-rank", m.latent.kv_rank);
+  flags.add("--qk-head-dim", m.latent.nope_dim);
+  flags.add("--qk-pos-emb-head-dim", m.latent.rope_dim);
+  flags.add("--v-head-dim", m.latent.value_dim);
+  flags.add("--qk-layernorm");  // of the small vectors
+  flags.add("--position-embedding-type", "rope");
+  flags.add("--rope-type", m.rope.type == "yarn" ? "yarn" : "rope");
+  flags.add("--rotary-base", static_cast<int64_t>(m.rope.theta));
+  if (m.rope.type == "yarn") flags.add("--rotary-scaling-factor", m.rope.factor);
+}
+
 void add_attention(const ModelSpec& m, Flags& flags) {
   flags.add("--num-attention-heads", m.num_heads);
-  if (m.num_kv_heads != m.num_heads) {
+  if (m.num_kv_heads != m.num_heads && !m.has_latent_attention()) {
     flags.add("--group-query-attention");
     flags.add("--num-query-groups", m.num_kv_heads);
+  }
+  if (m.has_latent_attention()) {
+    add_latent_attention(m, flags);
+    return;
   }
   flags.add("--kv-channels", m.head_dim);
   flags.add_if(m.qk_norm, "--qk-layernorm");

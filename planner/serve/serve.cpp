@@ -56,14 +56,16 @@ class PassCost {
 
   double attention_s(double tokens, double sequences, double keys) const {
     const double heads = static_cast<double>(job_.model.num_heads) / tp_;
-    const double flops = 4 * heads * static_cast<double>(job_.model.head_dim) * tokens * keys;
+    const double flops = 2 * heads * elements_per_score() * tokens * keys;
     return op_s(OpKind::attention, flops, sequences * keys * cache_bytes_per_layer());
   }
 
-  // Of one token on a rank.
+  // Of one token on a rank. A latent vector is on every rank, heads are cut.
   double cache_bytes_per_layer() const {
-    const double kv_ranks = std::min(tp_, static_cast<double>(job_.model.num_kv_heads));
-    return static_cast<double>(model_.kv_elements_per_layer) / kv_ranks * job_.cache.bytes;
+    const double ranks = job_.model.has_latent_attention()
+                             ? 1
+                             : std::min(tp_, static_cast<double>(job_.model.num_kv_heads));
+    return static_cast<double>(model_.kv_elements_per_layer) / ranks * job_.cache.bytes;
   }
 
   double all_reduce_s(double tokens) const {
@@ -79,6 +81,15 @@ class PassCost {
   }
 
  private:
+  // Multiplications of one head with one cached token, for the score and for the sum. Queries are
+  // brought to the latent vector's size instead of keys and values to theirs.
+  double elements_per_score() const {
+    const LatentAttention& latent = job_.model.latent;
+    return job_.model.has_latent_attention()
+               ? static_cast<double>(2 * latent.kv_rank + latent.rope_dim)
+               : static_cast<double>(2 * job_.model.head_dim);
+  }
+
   double op_s(OpKind kind, double flops, double bytes) const {
     const OpWork op{kind, to_count(flops), to_count(bytes), 1};
     return op_seconds(op, job_.cluster.accelerator, precision_);

@@ -112,6 +112,17 @@ TEST(Megatron, NamesWhatItCannotSay) {
   EXPECT_NE(refusal(mixed).find("lora"), std::string::npos);
 }
 
+TEST(Megatron, SaysLatentAttention) {
+  const std::string flags =
+      megatron_flags(plan_of("deepseek-v3", 2048, "tp=1,pp=16,ep=64,zero=1,schedule=1f1b"));
+  for (const char* line :
+       {"--multi-latent-attention", "--q-lora-rank 1536", "--kv-lora-rank 512", "--qk-head-dim 128",
+        "--qk-pos-emb-head-dim 64", "--v-head-dim 128", "--rope-type yarn",
+        "--moe-router-score-function sigmoid", "--num-experts 256"}) {
+    EXPECT_TRUE(has_line(flags, line)) << line << "\n" << flags;
+  }
+}
+
 TEST(Megatron, UnevenStagesHaveALayout) {
   const Plan plan = plan_of("llama-65b", 96, "tp=4,pp=3,dp=8,zero=1,schedule=1f1b");
   EXPECT_NE(megatron_flags(plan).find("--pipeline-model-parallel-layout \"Et*"), std::string::npos);

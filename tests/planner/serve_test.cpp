@@ -125,6 +125,20 @@ TEST(Serve, SearchKeepsWhatFitsAndIsFastEnough) {
   EXPECT_GT(none.largest_parameters, 0);
 }
 
+// One latent vector a token for all heads (DeepSeek-V3: 512 + 64 elements in 61 layers, 70 kB in
+// bf16, arXiv:2412.19437), on every rank.
+TEST(Serve, LatentCachesAreNotCut) {
+  ServeJob job = ideal_job(SmallModel::llama);
+  job.model = read_model(ARGOSY_SOURCE_DIR "/configs/models/deepseek-v3.json").model;
+  const DecodeModel model = decode_model(job.model);
+  EXPECT_EQ(kv_elements_per_token(job.model), (512 + 64) * 61);
+  const ServePlan one = serve_plan(job, model, 1, 1, 1), cut = serve_plan(job, model, 8, 1, 1);
+  EXPECT_EQ(one.cache_bytes, 100 * (512 + 64) * 61 * 2);
+  EXPECT_EQ(cut.cache_bytes, one.cache_bytes);
+  const ServeResult result = search_serve(job, 1);
+  EXPECT_EQ(result.multi_query_cache_bytes, result.cache_bytes);
+}
+
 TEST(Serve, ResizedModelsHaveTheSizeAskedFor) {
   const ModelSpec model = read_model(ARGOSY_SOURCE_DIR "/configs/models/gpt3-175b.json").model;
   for (double parameters : {150e9, 60e9, 20e9}) {
