@@ -59,6 +59,9 @@ po::options_description optimizer_options() {
   add("eps", number(1e-8, "1e-8"), "AdamW");
   add("weight-decay", number(0.1, "0.1"), "on matrices");
   add("clip", number(1, "1"), "global gradient norm; 0: no clipping");
+  add("overlap", text("on"),
+      "reductions and gathers run beside computation; off: after it, to compare; the numbers are "
+      "the same");
   return group;
 }
 

@@ -82,6 +82,11 @@ AuxLossScope aux_loss_scope(const std::string& word) {
   throw ConfigError(concat("--router-aux-loss: '", word, "'; valid: sequence, global"));
 }
 
+bool is_on(const char* key, const std::string& word) {
+  if (word == "on" || word == "off") return word == "on";
+  throw ConfigError(concat("--", key, ": '", word, "'; valid: on, off"));
+}
+
 void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("verify")) {
     options->mode = TrainMode::verify;
@@ -121,6 +126,7 @@ void read_training(const Reader& read, TrainOptions* options) {
   options->watchdog_s = read.count("watchdog", 0);
   if (read.has("router-aux-loss-coef"))
     options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
+  options->overlap = is_on("overlap", read.get<std::string>("overlap"));
   options->router_aux_loss = aux_loss_scope(read.get<std::string>("router-aux-loss"));
   options->router_bias_update_rate = read.at_least_zero("router-bias-update-rate");
 }

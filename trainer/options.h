@@ -41,6 +41,7 @@ struct TrainOptions {
   int64_t end_of_text = -1;          // negative: the data's or the model's own
   double router_aux_loss_coef = -1;  // negative: the model's own, 0 for LoRA
   AuxLossScope router_aux_loss = AuxLossScope::sequence;
+  bool overlap = true;  // communication beside computation
   double router_bias_update_rate = 1e-3;
   // What may also stand in the plan; unset: as there.
   std::optional<Precision> precision;

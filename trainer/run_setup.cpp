@@ -152,6 +152,7 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
           .clip = options.clip,
           .check_replicas_every = options.check_replicas_every,
           .check_collectives_every = options.check_collectives_every,
+          .overlap = options.overlap ? Overlap::on : Overlap::off,
           .aux_loss_scope = options.router_aux_loss,
           .router_bias_rate = options.router_bias_update_rate};
 }

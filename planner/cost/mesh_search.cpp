@@ -14,7 +14,8 @@ namespace {
 
 constexpr const char* kOutOfMemory = "out of memory";
 constexpr const char* kOneStage = "on one stage gpipe is 1f1b with more memory";
-constexpr const char* kNothingToShard = "without data-parallel copies ZeRO 1 is ZeRO 0";
+constexpr const char* kNothingToShard = "without data-parallel copies ZeRO has nothing to shard";
+constexpr const char* kSplitBackward = "ZeRO 2 and 3 do not go with a split backward pass";
 
 // Examines the candidates of one mesh.
 class MeshSearch {
@@ -73,6 +74,7 @@ class MeshSearch {
       if (num_too_large_[recompute] == points_per_recompute()) {
         result_.missed[kOutOfMemory].count += points_per_recompute();
         if (is_dominated(ScheduleKind::gpipe)) reject(kOneStage, micro_batch, num_zero_stages());
+        if (num_split_points() > 0) reject(kSplitBackward, micro_batch, num_split_points());
         continue;
       }
       num_too_large_[recompute] = 0;
@@ -94,6 +96,10 @@ class MeshSearch {
       c.schedule = schedule;
       if (is_dominated(schedule)) {
         reject(kOneStage, c.micro_batch, 1);
+        continue;
+      }
+      if (c.zero_stage >= 2 && splits_backward(schedule)) {
+        reject(kSplitBackward, c.micro_batch, 1);
         continue;
       }
       const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
@@ -134,8 +140,18 @@ class MeshSearch {
   // ZeRO stages and schedules that are tried for one micro-batch and recomputation.
   int64_t points_per_recompute() const {
     return num_zero_stages() *
-           std::count_if(space_.schedules.begin(), space_.schedules.end(),
-                         [this](ScheduleKind kind) { return !is_dominated(kind); });
+               std::count_if(space_.schedules.begin(), space_.schedules.end(),
+                             [this](ScheduleKind kind) { return !is_dominated(kind); }) -
+           num_split_points();
+  }
+
+  // Of these, pairs that cannot be: gradients in shards, and a backward pass in halves.
+  int64_t num_split_points() const {
+    const auto num_sharding =
+        std::count_if(space_.zero_stages.begin(), space_.zero_stages.end(),
+                      [this](int zero_stage) { return zero_stage >= 2 && !is_idle(zero_stage); });
+    return num_sharding *
+           std::count_if(space_.schedules.begin(), space_.schedules.end(), splits_backward);
   }
 
   void note_shortage(const StageMemory& memory, const Candidate& c, int64_t usable) {

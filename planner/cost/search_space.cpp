@@ -163,7 +163,7 @@ std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t m
 
 SearchSpace search_space(const Job& job, const Fixed& fixed) {
   SearchSpace space;
-  space.zero_stages = fixed_or(fixed.zero_stage, {0, 1});
+  space.zero_stages = fixed_or(fixed.zero_stage, {0, 1, 2, 3});
   if (fixed.zero_shard) std::erase(space.zero_stages, 0);
   space.virtual_stages = fixed_virtual_stages(fixed);
   space.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);

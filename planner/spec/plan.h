@@ -21,6 +21,10 @@ namespace argosy {
 // "gpipe", "1f1b", "interleaved" (Narayanan et al. 2021), "zb-h1" (Qi et al. 2023), "zb-v" (Qi et
 // al. 2024); schedules.cpp tells what each is.
 enum class ScheduleKind { gpipe, one_f_one_b, interleaved, zb_h1, zb_v };
+// The zero-bubble schedules: input gradients first, weight gradients later.
+constexpr bool splits_backward(ScheduleKind kind) {
+  return kind == ScheduleKind::zb_h1 || kind == ScheduleKind::zb_v;
+}
 // What a block computes again in backward: nothing; the softmax of attention; all but its input.
 enum class Recompute { none, selective, full };
 // How ranks of a cp group, which have a part of each sequence, attend to all of it:

@@ -38,8 +38,7 @@ void require_divides(const char* degree_name, int64_t degree, const char* size_n
 void require_supported(const Plan& plan) {
   require(plan.zero_stage >= 0 && plan.zero_stage <= 3, "zero_stage=", plan.zero_stage,
           "; valid: 0, 1, 2, 3");
-  const bool is_split = plan.schedule == ScheduleKind::zb_h1 || plan.schedule == ScheduleKind::zb_v;
-  require(plan.zero_stage <= 1 || !is_split, "zero_stage=", plan.zero_stage,
+  require(plan.zero_stage <= 1 || !splits_backward(plan.schedule), "zero_stage=", plan.zero_stage,
           " with schedule=", to_string(plan.schedule),
           " is not supported: a split backward pass would keep the gradients of a whole stage "
           "until their second half; valid: zero_stage=0 or 1, or another schedule");
