@@ -106,9 +106,9 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
       "price what Megatron-LM flags say: sets model (unless --model), batch, precision and --fix");
   add("fix", word(o.fix, "LIST"),
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
-      "zero, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, virtual_stages, "
-      "recompute=none|selective|full, sequence_parallel=0|1 (default: where tp > 1), "
-      "moe_capacity_factor (default: dropless); the rest is searched");
+      "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
+      "virtual_stages, recompute=none|selective|full, sequence_parallel=0|1 (default: where "
+      "tp > 1), moe_capacity_factor (default: dropless); the rest is searched");
   add("threads", count(o.threads, "threads"), "threads of the search; default: all cores");
   all.add(search);
 }
