@@ -19,7 +19,7 @@ constexpr std::array<double StackNumbers::*, kNumStackNumbers> kNumbers = {
     &StackNumbers::memory_share, &StackNumbers::link_share,
     &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
 constexpr double kMostHostOpS = 3e-4;  // slower than any interpreter
-constexpr size_t kAttention = 1, kHost = 4, kLowPrecision = 5;
+constexpr size_t kMatmul = 0, kAttention = 1, kHost = 4, kLowPrecision = 5;
 constexpr double kHostPull = 0.1;  // interpreters differ more than machines do
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
 
@@ -92,11 +92,13 @@ void improve_by_host(Found& best, const std::vector<const PreparedRun*>& runs,
   }
 }
 
-// All six matter: leave out the one that helps least, the host's or that of attention.
+// All six matter: leave out the one that helps least, the host's, that of attention, or that of
+// 16-bit products, which are few here.
 StackNumbers fit_low_precision(const std::vector<const PreparedRun*>& runs,
                                const StackNumbers& prior, double pull) {
   Found best = search_from(Values{}, runs, prior, pull, kHost);
   improve_by_host(best, runs, prior, pull, kAttention);
+  improve_by_host(best, runs, prior, pull, kMatmul);
   return numbers_at(prior, best.values);
 }
 

@@ -17,7 +17,7 @@ namespace argosy {
 enum class NumberSet {
   of_accelerator,  // all but host_op_s
   plain,           // all but low_precision_share
-  low_precision,   // all but host_op_s or attention_share, whichever helps less
+  low_precision,   // all but host_op_s, attention_share or matmul_share, whichever helps least
 };
 StackNumbers fit(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
                  double pull, NumberSet set);

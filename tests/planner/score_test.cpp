@@ -200,8 +200,8 @@ TEST(Score, PublishedRunsStayPredicted) {
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.rows.size(), 620u);
   EXPECT_GE(score.total.errors.n, 599);
-  EXPECT_LT(score.total.errors.mape, 0.065);
-  EXPECT_LT(score.total.errors.median, 0.045);
+  EXPECT_LT(score.total.errors.mape, 0.06);
+  EXPECT_LT(score.total.errors.median, 0.04);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.02);
   EXPECT_GT(score.total.tau, 0.8);
   for (const char* megatron : {"SC21T1", "SC21T2", "KOR", "SIM"}) {
