@@ -105,16 +105,12 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
       reduce_totals(microbatches, pipeline, owned_sum_of_squares(context_, parameters_, reduced_));
   timer.end_phase(&StepParts::compute_s, "reduce");
 
-  const double n = std::max(context_.fault == Fault::loss_per_rank
-                                ? static_cast<double>(count_targets(microbatches))
-                                : totals.num_targets,
-                            1.0);
-  result.num_targets = static_cast<int64_t>(totals.num_targets);
-  result.loss = totals.loss_sum / n;
-  result.aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / n;
-  result.z_loss = plan_.model.moe.z_loss_coef * totals.z_sum / n;
-  result.grad_norm = std::sqrt(totals.sum_of_squares) / n;
-  result.router = router_metrics(totals.choices, totals.dropped, plan_.model.moe.num_experts);
+  // Gradients, too, are sums over the targets.
+  const double num_targets = std::max(context_.fault == Fault::loss_per_rank
+                                          ? static_cast<double>(count_targets(microbatches))
+                                          : totals.num_targets,
+                                      1.0);
+  fill_objective(totals, num_targets, &result);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
     throw Error(
         concat("step ", step, ": loss ", result.loss, ", gradient norm ", result.grad_norm,
@@ -124,7 +120,8 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   context_.act("optimizer");
   const double clip =
       settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
-  optimizer_.update(context_, parameters_, reduced_, step, lr, clip / n, settings_.overlap);
+  optimizer_.update(context_, parameters_, reduced_, step, lr, clip / num_targets,
+                    settings_.overlap);
   update_router_state(device_, totals.choices,
                       plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
   if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);
@@ -133,6 +130,15 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   fill_ledger(&result);
   run_guards(step);
   return result;
+}
+
+void Trainer::fill_objective(const Totals& totals, double num_targets, StepResult* result) const {
+  result->num_targets = static_cast<int64_t>(totals.num_targets);
+  result->loss = totals.loss_sum / num_targets;
+  result->aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / num_targets;
+  result->z_loss = plan_.model.moe.z_loss_coef * totals.z_sum / num_targets;
+  result->grad_norm = std::sqrt(totals.sum_of_squares) / num_targets;
+  result->router = router_metrics(totals.choices, totals.dropped, plan_.model.moe.num_experts);
 }
 
 void Trainer::run_guards(int64_t step) {

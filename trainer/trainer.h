@@ -83,6 +83,7 @@ class Trainer {
   struct Totals;
   Totals reduce_totals(const std::vector<Microbatch>& microbatches, const PipelineResult& result,
                        double sum_of_squares);
+  void fill_objective(const Totals& totals, double num_targets, StepResult* result) const;
   void run_guards(int64_t step);
   void fill_ledger(StepResult* result) const;
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "planner/cost/zero_memory.h"
+
 namespace argosy {
 
 namespace {
@@ -19,69 +21,6 @@ int64_t& category(MemoryBytes& bytes, MemoryCategory c) {
 
 int64_t microbatches(const Job& job, const Candidate& candidate) {
   return job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
-}
-
-// The layer whose table the head uses: a tied head has none of its own.
-const LayerElements& head_table(const ElementTable& table) {
-  const LayerElements& head = table[static_cast<size_t>(LayerKind::head)];
-  for (const BucketElements& bucket : head.table) {
-    if (bucket.size > 0) return head;
-  }
-  return table[static_cast<size_t>(LayerKind::embedding)];
-}
-
-bool is_in_shards(const Candidate& candidate, int from_stage, Domain domain) {
-  return candidate.zero_stage >= from_stage &&
-         degree(candidate.mesh, shard_axis(candidate.mesh, domain)) > 1;
-}
-
-// Elements of unreduced gradients (ZeRO 2) or gathered values (ZeRO 3) at once: of the two layers,
-// following each other, that are largest together; of mixed blocks an upper bound.
-int64_t temporary_elements(const Job& job, const Candidate& candidate, const StageLayers& layers,
-                           const ElementTable& table, bool of_gradients) {
-  const auto sum = [&](const std::array<BucketElements, kNumDomains>& buckets) {
-    int64_t elements = 0;
-    for (size_t d = 0; d < kNumDomains; ++d) {
-      const auto domain = static_cast<Domain>(d);
-      if (of_gradients && !is_trainable(domain)) continue;
-      if (is_in_shards(candidate, of_gradients ? 2 : 3, domain)) elements += buckets[d].size;
-    }
-    return elements;
-  };
-  const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
-  const bool has_head = layers[at(LayerKind::head)] > 0;
-  const int64_t head = has_head ? sum(head_table(table).table) : 0;
-  const int64_t norm = has_head ? sum(table[at(LayerKind::head)].layer) : 0;
-  int64_t block = 0, num_blocks = 0;
-  for (const LayerKind kind : {LayerKind::dense, LayerKind::moe}) {
-    if (layers[at(kind)] > 0) block = std::max(block, sum(table[at(kind)].layer));
-    num_blocks += layers[at(kind)];
-  }
-  const LayerElements& first = table[at(LayerKind::embedding)];
-  const int64_t embedding =
-      layers[at(LayerKind::embedding)] > 0 ? sum(first.layer) + sum(first.table) : 0;
-  if (!of_gradients) return block + std::max({num_blocks > 1 ? block : 0, head + norm, embedding});
-  // The head adds to its table in forward.
-  std::vector<int64_t> forward = {head}, backward = {norm};
-  backward.insert(backward.end(), static_cast<size_t>(std::min<int64_t>(num_blocks, 2)), block);
-  backward.push_back(embedding);
-  const bool is_repeated = microbatches(job, candidate) > 1;
-  std::vector<int64_t> order;
-  const auto append = [&](const std::vector<int64_t>& part) {
-    order.insert(order.end(), part.begin(), part.end());
-  };
-  append(forward);
-  if (candidate.schedule == ScheduleKind::gpipe && is_repeated) append(forward);
-  append(backward);
-  if (candidate.schedule != ScheduleKind::gpipe && is_repeated) append(forward);
-  if (is_repeated) append(backward);
-  std::erase(order, 0);
-  int64_t largest = 0, previous = 0;
-  for (const int64_t elements : order) {
-    largest = std::max(largest, previous + elements);
-    previous = elements;
-  }
-  return largest;
 }
 
 // State of the buckets of a stage: the same on all its ranks up to an element a bucket; the first
@@ -168,12 +107,12 @@ class Walk {
 // What ZeRO 2 and 3 hold of a layer or two while they run.
 void add_temporaries(const Job& job, const Candidate& candidate, const StageLayers& layers,
                      const ElementTable& table, MemoryBytes& bytes) {
+  const bool is_repeated = microbatches(job, candidate) > 1;
   category(bytes, MemoryCategory::gradients) +=
-      temporary_elements(job, candidate, layers, table, true) *
+      unreduced_gradient_elements(candidate, layers, table, is_repeated) *
       size_in_bytes(gradient_dtype(job.precision));
-  category(bytes, MemoryCategory::buffers) +=
-      temporary_elements(job, candidate, layers, table, false) *
-      size_in_bytes(compute_dtype(job.precision));
+  category(bytes, MemoryCategory::buffers) += gathered_value_elements(candidate, layers, table) *
+                                              size_in_bytes(compute_dtype(job.precision));
 }
 
 int64_t buffer_bytes(const Job& job, const Candidate& candidate) {
