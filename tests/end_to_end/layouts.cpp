@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/end_to_end/layouts.h"
 
+#include <array>
 #include <stdexcept>
 #include <string>
 
@@ -802,6 +803,10 @@ Plan plan_of(const Layout& layout) {
     plan.layers_per_stage = default_layers_per_stage(plan.model.num_layers, plan.num_stages());
   }
   plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), layout.recompute);
+  if (layout.mixed_recompute) {
+    for (size_t i = 0; i < plan.recompute.size(); ++i)
+      plan.recompute[i] = std::array{kNone, kSelective, kFull}[i % 3];
+  }
   plan.optimizer = layout.optimizer;
   plan.moe_capacity_factor = layout.moe_capacity_factor;
   if (layout.lora_rank > 0) {

@@ -31,7 +31,7 @@ enum class TinyModel {
 };
 
 struct Layout {
-  const char* name;
+  std::string name;
   TinyModel model = TinyModel::llama;
   Mesh mesh = {};
   int zero_stage = 0;
@@ -50,6 +50,7 @@ struct Layout {
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
   double moe_capacity_factor = 0;
   double router_bias_rate = 0.05;
+  bool mixed_recompute = false;  // layer by layer: none, selective, full, and again
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {
@@ -57,6 +58,17 @@ inline void PrintTo(const Layout& layout, std::ostream* out) {
 }
 
 const std::vector<Layout>& layouts();
+
+// Two features that no line of the table has together, as a layout; or why they cannot be: the
+// message of validate().
+struct FeaturePair {
+  Layout layout;
+  std::string refusal;
+};
+// All pairs of features that the table leaves out (feature_pairs.cpp).
+std::vector<FeaturePair> pairs_beside_the_table();
+// Those that can be.
+std::vector<Layout> layouts_of_pairs();
 // The line of the table with this name; throws std::invalid_argument when there is none.
 const Layout& layout_named(std::string_view name);
 
