@@ -19,6 +19,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 13px; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--rule); text-align: left; }
 th.right, td.right { text-align: right; }
+.heading { white-space: pre-line; }
 .scroll { overflow-x: auto; }
 svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--ink); }
 .figures { display: flex; flex-wrap: wrap; gap: 2rem; }

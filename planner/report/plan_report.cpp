@@ -118,7 +118,8 @@ std::string plans_section(const PlanReport& report) {
   const Plan& best = report.plans.front();
   const Accelerator& a = report.cluster.accelerator;
   const int64_t limit_bytes = a.memory_bytes - a.reserved_bytes;
-  std::string html = "<p>" + escape_html(plan_heading(best, report.cluster)) + "</p>\n";
+  std::string html =
+      "<p class=\"heading\">" + escape_html(plan_heading(best, report.cluster)) + "</p>\n";
   html += "<h2>Plans, best first</h2>\n" + html_table(plan_rows(report.plans));
   html += "<p>" + escape_html(totals_text(best)) + "</p>\n" + plan_panels(report);
   html += "<h2>Memory of the fullest rank</h2>\n" + memory_svg(report.plans, limit_bytes);
