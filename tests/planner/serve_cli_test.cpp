@@ -83,7 +83,9 @@ TEST(ServeCli, MistakesNameTheOption) {
 }
 
 TEST(ServeCli, FixedDegreesAreKept) {
-  for (const Json& plan : serve("--model llama-65b --cluster h200-8 --fix tp=4,pp=2")["plans"]) {
+  const Json answer = serve("--model llama-65b --cluster h200-8 --fix tp=4,pp=2");
+  ASSERT_FALSE(answer["plans"].empty());
+  for (const Json& plan : answer["plans"]) {
     EXPECT_EQ(plan["tp"], 4);
     EXPECT_EQ(plan["pp"], 2);
   }
