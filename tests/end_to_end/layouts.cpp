@@ -153,6 +153,7 @@ const std::vector<Layout>& layouts() {
       {"pp3_1f1b_fewer_microbatches", M::llama, {.pp = 3}, 0, 6},
       {"pp4_gpipe_recompute", M::llama, {.pp = 4}, 0, 4, kGpipe, kFull},
       {"pp5_1f1b", M::llama, {.pp = 5}, 0, 2},
+      {.name = "pp7_1f1b", .mesh = {.pp = 7}, .micro_batch = 2, .num_layers = 7},
       {"pp2_tied", M::qwen2_tied, {.pp = 2}, 0, 4},
       {"pp3_tied_dp2_zero1", M::qwen2_tied, {.pp = 3, .dp = 2}, 1, 2},
       {"pp2_tp2_sp_tied_zero1", M::qwen2_tied, {.tp = 2, .pp = 2, .dp = 2}, 1, 3},
