@@ -48,6 +48,11 @@ struct Candidate {
   int64_t num_stages() const { return mesh.pp * virtual_stages; }
 };
 
+// Of a step, on each data-parallel rank.
+inline int64_t num_microbatches(const Job& job, const Candidate& candidate) {
+  return job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
+}
+
 // The plan without its prediction.
 Plan to_plan(const Job& job, const Candidate& candidate);
 

@@ -19,10 +19,6 @@ int64_t& category(MemoryBytes& bytes, MemoryCategory c) {
   return bytes[static_cast<size_t>(c)];
 }
 
-int64_t microbatches(const Job& job, const Candidate& candidate) {
-  return job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
-}
-
 // State of the buckets of a stage: the same on all its ranks up to an element a bucket; the first
 // rank has the most.
 void add_state(const Job& job, const Candidate& candidate, const std::vector<StageBucket>& buckets,
@@ -107,7 +103,7 @@ class Walk {
 // What ZeRO 2 and 3 hold of a layer or two while they run.
 void add_temporaries(const Job& job, const Candidate& candidate, const StageLayers& layers,
                      const ElementTable& table, MemoryBytes& bytes) {
-  const bool is_repeated = microbatches(job, candidate) > 1;
+  const bool is_repeated = num_microbatches(job, candidate) > 1;
   category(bytes, MemoryCategory::gradients) +=
       unreduced_gradient_elements(candidate, layers, table, is_repeated) *
       size_in_bytes(gradient_dtype(job.precision));
@@ -175,26 +171,40 @@ int64_t in_flight(ScheduleKind schedule, int64_t num_stages, int64_t num_microba
   return std::min(num_microbatches, num_stages - stage);
 }
 
+namespace {
+
+// Of what holds `layers`: a stage, or a rank with several. is_tied: the other end of the pipeline
+// has the table too, and this one's is the copy.
+StageMemory memory_of(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                      bool is_tied, const ElementTable& elements, const LayerCosts& costs,
+                      int64_t activation_bytes) {
+  StageMemory memory;
+  add_state(job, candidate, stage_buckets(layers, elements, is_tied, is_tied), memory.bytes);
+  int64_t workspace = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
+  }
+  category(memory.bytes, MemoryCategory::activations) = activation_bytes;
+  category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
+  add_temporaries(job, candidate, layers, elements, memory.bytes);
+  category(memory.bytes, MemoryCategory::workspace) = workspace;
+  memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
+  return memory;
+}
+
+}  // namespace
+
 StageMemory stage_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, int64_t stage,
                          const ElementTable& elements, const LayerCosts& costs) {
   const int64_t num_stages = static_cast<int64_t>(stages.size());
   const StageLayers& layers = stages[static_cast<size_t>(stage)];
   const bool is_copy = job.model.tied_head && stage > 0 && stage == num_stages - 1;
-  StageMemory memory;
-  memory.stage = stage;
-  add_state(job, candidate, stage_buckets(layers, elements, is_copy, is_copy), memory.bytes);
-  int64_t workspace = 0;
-  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
-  }
   const int64_t alive =
-      in_flight(candidate.schedule, num_stages, microbatches(job, candidate), stage);
-  category(memory.bytes, MemoryCategory::activations) = activation_peak_bytes(layers, costs, alive);
-  category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
-  add_temporaries(job, candidate, layers, elements, memory.bytes);
-  category(memory.bytes, MemoryCategory::workspace) = workspace;
-  memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
+      in_flight(candidate.schedule, num_stages, num_microbatches(job, candidate), stage);
+  StageMemory memory = memory_of(job, candidate, layers, is_copy, elements, costs,
+                                 activation_peak_bytes(layers, costs, alive));
+  memory.stage = stage;
   return memory;
 }
 
@@ -215,18 +225,9 @@ StageMemory rank_memory(const Job& job, const Candidate& candidate,
   }
   const bool is_copy =
       job.model.tied_head && rank_of(last) == pipeline_rank && rank_of(0) != pipeline_rank;
-  StageMemory memory;
+  StageMemory memory = memory_of(job, candidate, all, is_copy, elements, costs,
+                                 Walk(stages, costs).peak_bytes(actions));
   memory.stage = pipeline_rank;
-  add_state(job, candidate, stage_buckets(all, elements, is_copy, is_copy), memory.bytes);
-  int64_t workspace = 0;
-  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    if (all[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
-  }
-  category(memory.bytes, MemoryCategory::activations) = Walk(stages, costs).peak_bytes(actions);
-  category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
-  add_temporaries(job, candidate, all, elements, memory.bytes);
-  category(memory.bytes, MemoryCategory::workspace) = workspace;
-  memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
   return memory;
 }
 
@@ -236,7 +237,7 @@ StageMemory fullest_rank(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
                          const LayerCosts& costs) {
   const Schedule schedule = build_schedule(candidate.schedule, static_cast<int>(candidate.mesh.pp),
-                                           static_cast<int>(microbatches(job, candidate)),
+                                           static_cast<int>(num_microbatches(job, candidate)),
                                            static_cast<int>(candidate.virtual_stages));
   StageMemory fullest;
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {

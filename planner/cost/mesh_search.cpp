@@ -90,7 +90,7 @@ class MeshSearch {
 
   void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
     const int64_t usable = usable_bytes(job_.cluster.accelerator);
-    const int64_t num_microbatches = job_.global_batch / (c.mesh.dp * c.micro_batch);
+    const int64_t m = num_microbatches(job_, c);
     std::vector<StageTime> times;  // the same for every schedule of one stage a rank
     for (ScheduleKind schedule : space_.schedules) {
       c.schedule = schedule;
@@ -110,9 +110,8 @@ class MeshSearch {
       if (times.empty() || c.virtual_stages > 1) {
         times = stage_times(job_, c, stages_, elements, costs, placements_);
       }
-      const double step_s = step_bound_s(times, schedule, num_microbatches, c.virtual_stages);
-      const double value =
-          objective_value(job_, step_use(times, num_microbatches, c.mesh.pp, step_s));
+      const double step_s = step_bound_s(times, schedule, m, c.virtual_stages);
+      const double value = objective_value(job_, step_use(times, m, c.mesh.pp, step_s));
       result_.promising.push_back({c, value, memory.total_bytes});
     }
   }

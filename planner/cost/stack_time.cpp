@@ -189,7 +189,7 @@ StackRun make_stack_run(const Job& job, const Candidate& candidate, ProductForma
   run.job = job;
   run.candidate = candidate;
   run.format = format;
-  run.num_microbatches = job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
+  run.num_microbatches = num_microbatches(job, candidate);
   run.works = layer_works(job, candidate);
   run.stages = layers_of_stages(job.model, candidate.num_stages());
   run.elements = count_elements(job, candidate);

@@ -122,7 +122,7 @@ Placements place_all(const Mesh& mesh, const Job& job) {
 Pass step_pass(const Job& job, const Candidate& candidate,
                const std::vector<StageBucket>& buckets) {
   const int zero_stage = candidate.zero_stage;
-  const int64_t m = job.global_batch / (candidate.mesh.dp * candidate.micro_batch);
+  const int64_t m = num_microbatches(job, candidate);
   std::array<int64_t, kNumDomains> replicas{};  // elements that the holders of a shard sum
   Pass pass, update;
   for (const StageBucket& bucket : buckets) {

@@ -45,7 +45,7 @@ void all_reduce_together(const LayerContext& ctx, Communicator& group,
 }  // namespace
 
 Tensor flat_part(const Tensor& flat, Range range) {
-  return flat.flat(range.begin, range.end, Shape{range.size()});
+  return flat.defined() ? flat.flat(range.begin, range.end, Shape{range.size()}) : Tensor();
 }
 
 void sum_partial_gradients(const LayerContext& ctx, const ParameterStore& store, Domain domain,

@@ -19,7 +19,7 @@ using ReducedGradients = std::array<Tensor, kNumDomains>;
 // Whether communication runs beside computation. Off is for benchmarks; no result depends on it.
 enum class Overlap { on, off };
 
-// Elements `range` of a flat tensor.
+// Elements `range` of a flat tensor; of an undefined one, undefined.
 Tensor flat_part(const Tensor& flat, Range range);
 
 // Collective: over the ranks that saw part of the tokens, heads or outputs of a tensor, or the

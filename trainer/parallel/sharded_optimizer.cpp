@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::array<Domain, 2> kTrainable = {Domain::dense, Domain::expert};
 
-Tensor part(const Tensor& flat, Range range) {
-  return flat.defined() ? flat.flat(range.begin, range.end, Shape{range.size()}) : Tensor();
-}
-
 struct Segment {
   Range range;  // of the domain's flat buffer
   bool decay = false;
@@ -65,7 +61,7 @@ void ShardedOptimizer::reset_master(const LayerContext& ctx, const ParameterStor
     if (!master.defined()) continue;
     for (const Bucket& bucket : store.layout()[domain].buckets) {
       ops::copy(ctx.device, store.shard_values(domain, bucket, bucket.shard),
-                part(master, bucket.in_shards(bucket.shard)));
+                flat_part(master, bucket.in_shards(bucket.shard)));
     }
   }
 }
@@ -84,8 +80,8 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
       update_bucket(ctx, store, domain, bucket, reduced[static_cast<size_t>(domain)],
                     {step, lr, grad_scale});
       if (!gathers_values || ctx.fault == Fault::parameters_stale) continue;
-      Request gather = group.start_all_gather(buffer_of(part(values, bucket.shard)),
-                                              buffer_of(part(values, bucket.range)),
+      Request gather = group.start_all_gather(buffer_of(flat_part(values, bucket.shard)),
+                                              buffer_of(flat_part(values, bucket.range)),
                                               split_sizes(bucket.range.size(), group.size()));
       if (overlap == Overlap::off) gather.wait();
       gathers.push_back(std::move(gather));
@@ -102,7 +98,7 @@ void ShardedOptimizer::update_bucket(const LayerContext& ctx, const ParameterSto
   for (const Segment& segment : segments_of(store, domain, bucket)) {
     const Range in_shards = bucket.in_shards(segment.range);
     update_part(ctx, state, in_shards, store.shard_values(domain, bucket, segment.range),
-                part(grads, in_shards), segment.decay, step);
+                flat_part(grads, in_shards), segment.decay, step);
   }
 }
 
@@ -113,7 +109,7 @@ void ShardedOptimizer::update_part(const LayerContext& ctx, const DomainState& s
   if (kind_ == OptimizerKind::sgd) {
     ops::sgd_update(ctx.device,
                     {.lr = step.lr, .weight_decay = weight_decay, .grad_scale = step.grad_scale},
-                    grads, values, part(state.master, in_shards));
+                    grads, values, flat_part(state.master, in_shards));
     return;
   }
   ops::adamw_update(ctx.device,
@@ -124,8 +120,8 @@ void ShardedOptimizer::update_part(const LayerContext& ctx, const DomainState& s
                      .weight_decay = weight_decay,
                      .grad_scale = step.grad_scale,
                      .step = step.number},
-                    grads, values, part(state.master, in_shards), part(state.exp_avg, in_shards),
-                    part(state.exp_avg_sq, in_shards));
+                    grads, values, flat_part(state.master, in_shards),
+                    flat_part(state.exp_avg, in_shards), flat_part(state.exp_avg_sq, in_shards));
 }
 
 std::vector<ShardedOptimizer::StateTensor> ShardedOptimizer::state() const {
