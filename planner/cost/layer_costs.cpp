@@ -16,9 +16,23 @@ size_t index(LayerKind kind) {
   return static_cast<size_t>(kind);
 }
 
-bool has_dense(const ModelSpec& model) {
-  return std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
-         model.layer_is_moe.end();
+// One block of each kind, that of the last layer at the end: modules behind it are as it is.
+void keep_one_block_of_each_kind(ModelSpec& model) {
+  std::vector<int64_t> kept = {model.num_layers - 1};
+  for (int64_t layer = model.num_layers - 1; layer-- > 0;) {
+    const auto is_same = [&](int64_t other) {
+      return kind_of_layer(model, layer) == kind_of_layer(model, other);
+    };
+    if (std::none_of(kept.begin(), kept.end(), is_same)) kept.insert(kept.begin(), layer);
+  }
+  std::vector<bool> is_moe, is_windowed;
+  for (const int64_t layer : kept) {
+    is_moe.push_back(model.layer_is_moe[static_cast<size_t>(layer)]);
+    is_windowed.push_back(model.is_windowed(layer));
+  }
+  if (!model.windowed_layers.empty()) model.windowed_layers = is_windowed;
+  model.layer_is_moe = is_moe;
+  model.num_layers = static_cast<int64_t>(kept.size());
 }
 
 // One layer of each kind that the model has, on one pipeline stage. dp is the smallest that holds
@@ -32,10 +46,7 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   while (probe.mesh.stage_size() % (probe.mesh.ep * probe.mesh.etp) != 0) ++probe.mesh.dp;
   Job small;
   small.model = job.model;
-  small.model.layer_is_moe.clear();
-  if (has_dense(job.model)) small.model.layer_is_moe.push_back(false);
-  if (job.model.has_moe()) small.model.layer_is_moe.push_back(true);
-  small.model.num_layers = static_cast<int64_t>(small.model.layer_is_moe.size());
+  keep_one_block_of_each_kind(small.model);
   small.cluster.name = job.cluster.name;
   small.seq_len = job.seq_len;
   small.global_batch = probe.mesh.dp * probe.micro_batch;
@@ -46,17 +57,11 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   return to_plan(small, probe);
 }
 
-LayerKind kind_of(const ModelSpec& model, int layer) {
-  if (layer < 0) return LayerKind::embedding;
-  if (layer >= model.num_layers) return LayerKind::head;
-  return model.layer_is_moe[static_cast<size_t>(layer)] ? LayerKind::moe : LayerKind::dense;
-}
-
 LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   LayerCosts costs;
   for (const LayerWork& work : stage_work(probe, 0, 0)) {
-    LayerCost& cost = costs[index(kind_of(probe.model, work.layer))];
+    LayerCost& cost = costs[index(kind_of_layer(probe.model, work.layer))];
     cost.forward_s = compute_seconds(work.forward, job.cluster.accelerator, job.precision);
     cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
     cost.backward_weight_s =
@@ -76,11 +81,21 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
 
 }  // namespace
 
+LayerKind kind_of_layer(const ModelSpec& model, int64_t layer) {
+  if (layer < 0) return LayerKind::embedding;
+  if (layer == model.num_layers) return LayerKind::head;
+  if (layer > model.num_layers) return LayerKind::mtp;
+  const bool is_moe = model.layer_is_moe[static_cast<size_t>(layer)];
+  const bool is_other_kind = !model.windowed_layers.empty() && model.is_windowed(layer);
+  if (is_other_kind) return is_moe ? LayerKind::windowed_moe : LayerKind::windowed_dense;
+  return is_moe ? LayerKind::moe : LayerKind::dense;
+}
+
 LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   LayerWorks works;
   for (LayerWork& work : stage_work(probe, 0, 0)) {
-    works[index(kind_of(probe.model, work.layer))] = std::move(work);
+    works[index(kind_of_layer(probe.model, work.layer))] = std::move(work);
   }
   return works;
 }
@@ -91,7 +106,7 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
   ElementTable table;
   for (const LocalTensor& local : rank_layout(probe, tensors, 0).tensors) {
     const TensorSpec& tensor = tensors[static_cast<size_t>(local.tensor)];
-    LayerElements& elements = table[index(kind_of(probe.model, tensor.layer))];
+    LayerElements& elements = table[index(kind_of_layer(probe.model, tensor.layer))];
     auto& buckets = tensor.shard == Shard::vocab ? elements.table : elements.layer;
     BucketElements& bucket = buckets[static_cast<size_t>(local.domain)];
     bucket.size += local.box.size();
@@ -116,12 +131,13 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
   for (int64_t count : default_layers_per_stage(model.num_layers, num_stages)) {
     StageLayers layers{};
     for (int64_t i = 0; i < count; ++i, ++layer) {
-      ++layers[index(kind_of(model, static_cast<int>(layer)))];
+      ++layers[index(kind_of_layer(model, layer))];
     }
     stages.push_back(layers);
   }
   stages.front()[index(LayerKind::embedding)] = 1;
   stages.back()[index(LayerKind::head)] = 1;
+  stages.back()[index(LayerKind::mtp)] = model.num_mtp_modules;
   return stages;
 }
 

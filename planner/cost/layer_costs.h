@@ -19,8 +19,14 @@
 
 namespace argosy {
 
-enum class LayerKind { embedding, dense, moe, head };
-inline constexpr size_t kNumLayerKinds = 4;
+// Of a model whose layers see all keys, or all a window of them, blocks are dense or moe; of one with
+// both, those with a window are kinds of their own. mtp: a module for multi-token prediction.
+enum class LayerKind { embedding, dense, moe, windowed_dense, windowed_moe, head, mtp };
+inline constexpr size_t kNumLayerKinds = 7;
+inline constexpr LayerKind kBlockKinds[] = {LayerKind::dense, LayerKind::moe,
+                                            LayerKind::windowed_dense, LayerKind::windowed_moe};
+// `layer` as in LayerWork.
+LayerKind kind_of_layer(const ModelSpec& model, int64_t layer);
 
 // One layer, one micro-batch, the rank with the longest part of the vocabulary.
 struct LayerCost {

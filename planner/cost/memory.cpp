@@ -39,16 +39,20 @@ void add_state(const Job& job, const Candidate& candidate, const std::vector<Sta
 }
 
 // Saved by all micro-batches alive at once. Backward goes through the layers from the last one and
-// frees as it goes, so that what the head kept is gone before a block runs again.
+// frees as it goes, so that what the head and modules behind it kept is gone before a block runs
+// again.
 int64_t activation_peak_bytes(const StageLayers& layers, const LayerCosts& costs, int64_t alive) {
-  int64_t saved = 0, recomputed = 0;
+  constexpr auto kHead = static_cast<size_t>(LayerKind::head);
+  int64_t saved = 0, behind_blocks = 0, recomputed = 0, recomputed_behind = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    saved += layers[kind] * costs[kind].saved_bytes;
-    if (layers[kind] > 0) recomputed = std::max(recomputed, costs[kind].recomputed_bytes);
+    if (layers[kind] == 0) continue;
+    const int64_t bytes = layers[kind] * costs[kind].saved_bytes;
+    saved += bytes;
+    if (kind >= kHead) behind_blocks += bytes;
+    int64_t& largest = kind >= kHead ? recomputed_behind : recomputed;
+    largest = std::max(largest, costs[kind].recomputed_bytes);
   }
-  const size_t head = static_cast<size_t>(LayerKind::head);
-  return std::max(alive * saved,
-                  alive * saved - layers[head] * costs[head].saved_bytes + recomputed);
+  return alive * saved + std::max(recomputed_behind, recomputed - behind_blocks);
 }
 
 // A rank's stages through its list of actions.
@@ -137,7 +141,7 @@ int64_t StageBucket::shard_elements(const Candidate& candidate) const {
 std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,
                                        bool is_copy, bool is_tied) {
   std::vector<StageBucket> buckets;
-  const auto has = [&](LayerKind kind) { return layers[static_cast<size_t>(kind)] > 0; };
+  const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const bool is_embedding = kind == static_cast<size_t>(LayerKind::embedding);
     for (size_t d = 0; d < kNumDomains; ++d) {
@@ -154,11 +158,13 @@ std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementT
       vocabulary.elements = table[kind].table[d];
       vocabulary.count = layers[kind] + (is_copy && is_embedding ? 1 : 0);
       vocabulary.is_tied_table = is_tied && is_embedding;
-      // A tied head has no table of its own.
-      const bool serves_two = is_embedding && has(LayerKind::embedding) && has(LayerKind::head) &&
-                              head_table(table).table[d].size == vocabulary.elements.size &&
-                              &head_table(table) == &table[kind];
-      vocabulary.gradient_uses = vocabulary.value_uses = serves_two ? 2 : 1;
+      // A tied head has no table of its own; modules for multi-token prediction use both ends'.
+      const bool is_tied_head = is_embedding && &head_table(table) == &table[kind];
+      const int64_t num_heads = layers[at(LayerKind::head)] + layers[at(LayerKind::mtp)];
+      vocabulary.gradient_uses = vocabulary.value_uses =
+          is_embedding ? layers[at(LayerKind::embedding)] + layers[at(LayerKind::mtp)] +
+                             (is_tied_head ? num_heads : 0)
+                       : num_heads;
       add(vocabulary);
     }
   }
@@ -199,7 +205,7 @@ StageMemory stage_memory(const Job& job, const Candidate& candidate,
                          const ElementTable& elements, const LayerCosts& costs) {
   const int64_t num_stages = static_cast<int64_t>(stages.size());
   const StageLayers& layers = stages[static_cast<size_t>(stage)];
-  const bool is_copy = job.model.tied_head && stage > 0 && stage == num_stages - 1;
+  const bool is_copy = job.model.needs_embedding_at_end() && stage > 0 && stage == num_stages - 1;
   const int64_t alive =
       in_flight(candidate.schedule, num_stages, num_microbatches(job, candidate), stage);
   StageMemory memory = memory_of(job, candidate, layers, is_copy, elements, costs,
@@ -224,7 +230,8 @@ StageMemory rank_memory(const Job& job, const Candidate& candidate,
     }
   }
   const bool is_copy =
-      job.model.tied_head && rank_of(last) == pipeline_rank && rank_of(0) != pipeline_rank;
+      job.model.needs_embedding_at_end() && rank_of(last) == pipeline_rank &&
+      rank_of(0) != pipeline_rank;
   StageMemory memory = memory_of(job, candidate, all, is_copy, elements, costs,
                                  Walk(stages, costs).peak_bytes(actions));
   memory.stage = pipeline_rank;

@@ -29,8 +29,8 @@ struct StageBucket {
   int64_t shard_elements(const Candidate& candidate) const;
 };
 
-// `is_copy`: the last stage of a tied model holds a copy of the token embedding. `is_tied`: another
-// pipeline rank holds one too.
+// `is_copy`: the last stage holds a copy of the token embedding, for a tied head or to predict
+// further tokens. `is_tied`: another pipeline rank holds one too.
 std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,
                                        bool is_copy, bool is_tied);
 

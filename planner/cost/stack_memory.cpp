@@ -53,8 +53,8 @@ double activation_bytes(const StackRun& run, const StackProfile& stack, const St
   double kept = 0, working = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const auto saved = static_cast<double>(run.works[kind].saved_bytes);
-    const bool is_block = kind == static_cast<size_t>(LayerKind::dense) ||
-                          kind == static_cast<size_t>(LayerKind::moe);
+    const bool is_block = std::find(std::begin(kBlockKinds), std::end(kBlockKinds),
+                                    static_cast<LayerKind>(kind)) != std::end(kBlockKinds);
     const bool whole = run.candidate.recompute == Recompute::full;
     kept +=
         static_cast<double>(layers[kind]) * saved * (is_block && !whole ? stack.saved_share : 1);

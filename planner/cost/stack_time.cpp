@@ -170,9 +170,7 @@ std::vector<StageLayers> layers_of_stages(const ModelSpec& model, int64_t num_st
   for (int64_t stage = 0; stage < num_stages; ++stage) {
     const int64_t ends = (stage == 0 ? 1 : 0) + (stage + 1 == num_stages ? 1 : 0);
     for (int64_t i = 0; i < slots - ends; ++i, ++layer) {
-      const bool is_moe = model.layer_is_moe[static_cast<size_t>(layer)];
-      ++stages[static_cast<size_t>(stage)]
-              [static_cast<size_t>(is_moe ? LayerKind::moe : LayerKind::dense)];
+      ++stages[static_cast<size_t>(stage)][static_cast<size_t>(kind_of_layer(model, layer))];
     }
   }
   stages.front()[static_cast<size_t>(LayerKind::embedding)] = 1;

@@ -174,7 +174,7 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
       continue;
     }
     const bool is_end = stage == 0 || stage == last;
-    const bool is_tied = job.model.tied_head && is_end && has_copy;
+    const bool is_tied = job.model.needs_embedding_at_end() && is_end && has_copy;
     StageTime time = time_stage(job, stages[stage], costs, placements);
     const std::vector<StageBucket> buckets =
         stage_buckets(stages[stage], elements, is_tied && stage > 0, is_tied);

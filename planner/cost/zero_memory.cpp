@@ -31,10 +31,12 @@ Parts parts_of(const Candidate& candidate, const StageLayers& layers, const Elem
   };
   const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
   Parts parts;
-  for (const LayerKind kind : {LayerKind::dense, LayerKind::moe}) {
+  const auto add_blocks = [&](LayerKind kind) {
     if (layers[at(kind)] > 0) parts.block = std::max(parts.block, sum(table[at(kind)].layer));
     parts.num_blocks += layers[at(kind)];
-  }
+  };
+  for (const LayerKind kind : kBlockKinds) add_blocks(kind);
+  add_blocks(LayerKind::mtp);
   if (layers[at(LayerKind::embedding)] > 0) {
     const LayerElements& embedding = table[at(LayerKind::embedding)];
     parts.embedding = sum(embedding.layer) + sum(embedding.table);

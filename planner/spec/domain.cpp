@@ -39,12 +39,15 @@ bool shards_parameters(const Plan& plan, Domain domain) {
 
 namespace {
 
-// Layers that use a bucket's table on this pipeline rank.
+// How often a micro-batch uses a bucket's table on this pipeline rank.
 int64_t table_uses(const Plan& plan, int64_t pipeline_rank, const Bucket& bucket) {
   const bool is_first = pipeline_rank_of_stage(plan, 0) == pipeline_rank;
   const bool is_last = pipeline_rank_of_stage(plan, plan.num_stages() - 1) == pipeline_rank;
-  if (!plan.model.tied_head || bucket.layer >= 0) return 1;
-  return (is_first ? 1 : 0) + (is_last ? 1 : 0);
+  // Heads, each behind the layers or a module for multi-token prediction, and embeddings.
+  const int64_t num_modules = plan.model.num_mtp_modules, num_heads = 1 + num_modules;
+  if (bucket.layer >= 0) return num_heads;
+  const int64_t at_end = num_modules + (plan.model.tied_head ? num_heads : 0);
+  return (is_first ? 1 : 0) + (is_last ? at_end : 0);
 }
 
 }  // namespace

@@ -54,7 +54,12 @@ bool sees_part_of_sequence(TensorRole role) {
     case TensorRole::kv_a:
     case TensorRole::kv_a_norm:
     case TensorRole::router:
+    case TensorRole::router_bias:
     case TensorRole::shared_expert_gate:
+    case TensorRole::mtp_embedding_norm:
+    case TensorRole::mtp_hidden_norm:
+    case TensorRole::mtp_projection:
+    case TensorRole::mtp_final_norm:
     case TensorRole::o_bias:
     case TensorRole::down_bias:
     case TensorRole::position_embedding:
@@ -115,8 +120,8 @@ std::vector<LocalTensor> local_tensors(const Plan& plan, const std::vector<Tenso
   for (size_t i = 0; i < tensors.size(); ++i) {
     const TensorSpec& tensor = tensors[i];
     const bool is_home = home_of(plan, tensor) == at.pp;
-    const bool is_tied_copy = !is_home && plan.model.tied_head && at.pp == rank_of_head(plan) &&
-                              tensor.role == TensorRole::embedding;
+    const bool is_tied_copy = !is_home && plan.model.needs_embedding_at_end() &&
+                              at.pp == rank_of_head(plan) && tensor.role == TensorRole::embedding;
     if ((!is_home && !is_tied_copy) || is_expert_elsewhere(plan, at, tensor)) continue;
     const Cut cut = cut_of(plan, at, tensor);
     LocalTensor local;
@@ -199,7 +204,7 @@ Range kv_summed(const Bucket& bucket) {
 }
 
 bool is_tied_table(const Plan& plan, const Bucket& bucket) {
-  return has_tied_copy(plan) && bucket.is_table;
+  return has_tied_copy(plan) && bucket.is_table && bucket.layer < 0;
 }
 
 RankLayout rank_layout(const Plan& plan, const std::vector<TensorSpec>& tensors, int64_t rank) {

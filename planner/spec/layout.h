@@ -87,7 +87,7 @@ struct Bucket {
 // Parts of the bucket's shard whose gradients are summed over tp, and over kv_replica.
 Range tp_summed(const Bucket& bucket);
 Range kv_summed(const Bucket& bucket);
-// A table that the first and the last of several stages hold a copy of each.
+// The embedding, where the first and the last of several stages hold a copy each.
 bool is_tied_table(const Plan& plan, const Bucket& bucket);
 
 // How often a micro-batch adds to the bucket's gradient and how often ZeRO-3 gathers its values on

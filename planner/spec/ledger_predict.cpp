@@ -33,11 +33,17 @@ class GradientWalk {
     const Range layers = layers_of_stage(plan_, stage);
     const auto head = static_cast<int>(plan_.model.num_layers);
     const bool is_last = stage == plan_.num_stages() - 1;
+    const int64_t num_modules = plan_.model.num_mtp_modules;  // each with a pass of the head
     if (kind == ActionKind::forward) {
-      if (is_last) add(plan_.model.tied_head ? -1 : head, true);
+      for (int64_t i = 0; is_last && i < 1 + num_modules; ++i)
+        add(plan_.model.tied_head ? -1 : head, true);
       return;
     }
     if (kind != ActionKind::backward) return;  // split backward passes go without shards
+    for (int64_t i = num_modules; is_last && i-- > 0;) {
+      add(head + 1 + static_cast<int>(i), false);
+      add(-1, true);
+    }
     if (is_last) add(head, false);
     for (int64_t layer = layers.end; layer-- > layers.begin;) add(static_cast<int>(layer), false);
     if (stage == 0) add(-1, false, true);

@@ -34,6 +34,7 @@ struct RopeSpec {
   int64_t original_max_positions = 0;                    // llama3, yarn
   double beta_fast = 32.0, beta_slow = 1.0;              // yarn
   double attention_factor = 1.0;                         // yarn: multiplies cos and sin
+  bool truncates = true;  // yarn: the dimensions between which it blends are whole numbers
 };
 // D/2 angular frequencies for head size D.
 std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_dim);
@@ -48,6 +49,7 @@ struct MoeSpec {
   ScoringFunction scoring = ScoringFunction::softmax;
   int64_t num_groups = 1, top_groups = 1;  // experts are chosen from the best groups alone
   double routed_scaling = 1.0;             // multiplies the weights of the choices
+  bool has_biases = false;                 // on the router and on every expert's Linears (gpt-oss)
   double aux_loss_coef = 0.0, z_loss_coef = 0.0;
 
   bool has_balancing_bias() const { return scoring == ScoringFunction::sigmoid; }
@@ -64,7 +66,7 @@ struct LatentAttention {
 
 struct ModelSpec {
   std::string name;         // file name without .json, or the folder's name
-  std::string model_type;   // llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2
+  std::string model_type;   // as in config.json: llama, qwen3_moe, gpt2 ...
   std::string config_json;  // the text as read; a plan embeds it
 
   int64_t vocab_size = 0, hidden_size = 0, num_layers = 0, max_positions = 0;
@@ -77,9 +79,15 @@ struct ModelSpec {
   MlpKind mlp = MlpKind::swiglu;
   bool tied_head = false;
   bool qkv_bias = false, attention_output_bias = false, mlp_bias = false;
-  bool qk_norm = false;  // RMS norm per head on q and k before RoPE (Qwen3)
-  int64_t sliding_window =
-      0;  // a query sees at most this many keys, itself included; 0: all before it
+  bool qk_norm = false;  // RMS norm on q and k before RoPE: per head (Qwen3), or
+  bool qk_norm_is_whole = false;   // over all heads of a token together (OLMoE)
+  bool attention_sinks = false;    // a learned logit a head joins the softmax (gpt-oss)
+  int64_t sliding_window = 0;      // a query of a windowed layer sees at most this many keys, itself
+                                   // included; 0: every layer sees all before it
+  std::vector<bool> windowed_layers;  // [num_layers]; empty: with a window, all are windowed
+  // Modules for multi-token prediction behind the last layer (DeepSeek-V3, arXiv:2412.19437 section
+  // 2.2): each a block of its own and another pass through embedding and head, in training alone.
+  int64_t num_mtp_modules = 0;
   double init_std = 0.02;
   LatentAttention latent;  // kv_rank 0: none. head_dim is then that of queries and keys
   MoeSpec moe;
@@ -87,6 +95,10 @@ struct ModelSpec {
 
   bool has_moe() const;
   bool has_latent_attention() const { return latent.kv_rank > 0; }
+  bool is_windowed(int64_t layer) const;
+  bool has_windowed_layer() const;
+  // The last stage uses the token embedding too: for a tied head, or to predict further tokens.
+  bool needs_embedding_at_end() const { return tied_head || num_mtp_modules > 0; }
   int64_t value_dim() const { return has_latent_attention() ? latent.value_dim : head_dim; }
 };
 
@@ -120,6 +132,7 @@ enum class TensorRole {
   v_bias,
   q_norm,
   k_norm,
+  sinks,
   q_a,
   q_a_norm,
   q_b,
@@ -134,14 +147,22 @@ enum class TensorRole {
   down,
   down_bias,  // dense MLP; GPT-2: up = c_fc, down = c_proj
   router,
+  router_bias,
   expert_gate,
+  expert_gate_bias,
   expert_up,
+  expert_up_bias,
   expert_down,
+  expert_down_bias,
   shared_gate_proj,
   shared_up_proj,
   shared_down_proj,
   shared_expert_gate,
   head,
+  mtp_embedding_norm,
+  mtp_hidden_norm,
+  mtp_projection,  // of both normed vectors, side by side, to one
+  mtp_final_norm,
 };
 
 // How the attention grid's tp, or for experts etp, cuts a tensor.
@@ -163,11 +184,13 @@ enum class LoraPart { none, a, b };
 // One logical tensor, named as Hugging Face names it. Matrices are (rows = outputs, cols = inputs),
 // vectors (rows, 1). GPT-2 stores c_attn as one (H, 3H) matrix and all Linears transposed
 // ("Conv1D"); here every Linear is (out, in), and c_attn is three tensors named ...c_attn.q.weight,
-// .k., .v.; reading and writing HF files is where the two are matched.
+// .k., .v.; reading and writing HF files is where the two are matched. gpt-oss stacks its experts
+// in experts.gate_up_proj (E, H, 2F) and experts.down_proj (E, F, H), gate and up in turn; here they
+// are experts.gate_up_proj.{expert}.gate and .up, experts.down_proj.{expert}.
 struct TensorSpec {
   std::string name;
   int64_t rows = 0, cols = 1;
-  int layer = 0;  // -1: embedding, num_layers: final norm and head
+  int layer = 0;  // -1: embedding, num_layers: final norm and head, beyond: multi-token prediction
   TensorRole role = TensorRole::embedding;
   int64_t expert = -1;  // >= 0: lives on the experts' grid
   Shard shard = Shard::replicated;
@@ -202,7 +225,8 @@ bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole rol
 
 struct ParameterCount {
   int64_t total = 0;   // each logical tensor once; a tied head counts once
-  int64_t active = 0;  // used for one token: top_k of the experts
+  int64_t active = 0;  // used to generate one token: top_k of the experts, no module of `mtp`
+  int64_t mtp = 0;     // in modules for multi-token prediction
   int64_t trainable = 0;
   int64_t embedding = 0;  // token (and position) embeddings; an untied head is not among them
 };

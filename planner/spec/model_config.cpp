@@ -39,6 +39,10 @@ constexpr const char* kHarmlessKeys[] = {
     "max_window_layers",
     "use_sliding_window",
     "rope_interleaved",
+    "ep_size",
+    "experts_per_token",  // gpt-oss writes num_experts_per_tok twice
+    "initial_context_length",
+    "swiglu_limit",  // clamps activations: no byte and no product of a plan
 };
 
 // Randomness of training that a run turns on by itself, if at all.
@@ -76,11 +80,10 @@ std::vector<std::string> collect_warnings(JsonObject& config) {
   return warnings;
 }
 
-[[noreturn]] void fail_model_type(const JsonObject& config, const std::string& type) {
+[[noreturn]] void fail_model_type(const JsonObject& config) {
   std::string valid = "gpt2";
   for (const std::string& name : llama_like_types()) valid += ", " + name;
-  const bool later = type == "olmoe" || type == "gpt_oss";
-  config.fail("model_type", (later ? "not supported yet; valid: " : "unknown; valid: ") + valid);
+  config.fail("model_type", "unknown; valid: " + valid);
 }
 
 }  // namespace
@@ -153,6 +156,18 @@ void read_gpt2(JsonObject& config, ModelSpec& model) {
   expect_flag(config, "add_cross_attention", false);
 }
 
+bool ModelSpec::is_windowed(int64_t layer) const {
+  if (sliding_window <= 0) return false;
+  return windowed_layers.empty() || windowed_layers.at(static_cast<size_t>(layer));
+}
+
+bool ModelSpec::has_windowed_layer() const {
+  for (int64_t layer = 0; layer < num_layers; ++layer) {
+    if (is_windowed(layer)) return true;
+  }
+  return false;
+}
+
 bool ModelSpec::has_moe() const {
   return std::find(layer_is_moe.begin(), layer_is_moe.end(), true) != layer_is_moe.end();
 }
@@ -169,7 +184,7 @@ ModelReading parse_model(std::string_view json_text, const std::string& name,
   if (model.model_type == "gpt2") {
     read_gpt2(config, model);
   } else if (!read_llama_like(config, model)) {
-    fail_model_type(config, model.model_type);
+    fail_model_type(config);
   }
   check_token_ids(config);
   reading.warnings = collect_warnings(config);

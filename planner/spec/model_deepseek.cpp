@@ -3,6 +3,7 @@
 //
 // DeepSeek-V3 (arXiv:2412.19437) and models built like it: latent attention, experts that are
 // chosen by sigmoid scores, some dense layers first. For planning; argosy-train refuses it.
+#include "planner/spec/check.h"
 #include "planner/spec/model_reading.h"
 
 namespace argosy {
@@ -39,6 +40,11 @@ void read_deepseek_moe(JsonObject& config, ModelSpec& model) {
   moe.top_groups = read_size(config, "topk_group", moe.num_groups);
   moe.routed_scaling = config.positive_number("routed_scaling_factor", 1.0);
   if (read_size(config, "moe_layer_freq", 1) != 1) config.fail("moe_layer_freq", "expected 1");
+  model.num_mtp_modules = config.integer("num_nextn_predict_layers", 0);
+  constexpr int64_t kMostModules = 100;
+  if (model.num_mtp_modules < 0 || model.num_mtp_modules > kMostModules) {
+    config.fail("num_nextn_predict_layers", concat("expected 0 to ", kMostModules));
+  }
   const int64_t num_dense = config.integer("first_k_dense_replace", 0);
   if (num_dense < 0 || num_dense > model.num_layers) {
     config.fail("first_k_dense_replace", "expected 0 to num_hidden_layers");

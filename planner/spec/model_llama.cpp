@@ -32,37 +32,60 @@ constexpr TypeFacts kTypes[] = {
     {"qwen2_moe", 1e-6, 1e4, 32768, 0, 0, true, false, false},
     {"qwen3_moe", 1e-6, 1e4, 32768, 0, 0, false, true, true},
     {"deepseek_v3", 1e-6, 1e4, 4096, 0, 0, false, true, false},
+    {"olmoe", 1e-5, 1e4, 4096, 0, 0, false, true, true},
+    {"gpt_oss", 1e-5, 1.5e5, 131072, 64, 128, false, true, false},
 };
 
-// Which keys a query sees. Qwen2 and Qwen3 window the layers from max_window_layers on, and only if
-// use_sliding_window says so; here all layers are alike.
+// The layers with a window as a config lists them. Qwen2 and Qwen3 window those from
+// max_window_layers on, gpt-oss every other one, Gemma's and Cohere's key all but each n-th.
+std::vector<bool> read_windowed_layers(JsonObject& config, const ModelSpec& model) {
+  const auto num_layers = static_cast<size_t>(model.num_layers);
+  std::vector<bool> windowed(num_layers, true);
+  int64_t first = 0, pattern = model.model_type == "gpt_oss" ? 2 : 0;
+  if (model.model_type.starts_with("qwen")) first = config.integer("max_window_layers", 0);
+  pattern = read_size(config, "sliding_window_pattern", pattern == 0 ? model.num_layers + 1 : 2);
+  for (size_t i = 0; i < num_layers; ++i) {
+    const auto layer = static_cast<int64_t>(i);
+    windowed[i] = layer >= first && (layer + 1) % pattern != 0;
+  }
+  if (!config.has("layer_types")) return windowed;
+  const std::vector<std::string> kinds = config.texts("layer_types");
+  if (kinds.size() != num_layers) {
+    config.fail("layer_types", concat("expected num_hidden_layers=", num_layers, " entries"));
+  }
+  for (size_t i = 0; i < num_layers; ++i) {
+    windowed[i] = kinds[i] == "sliding_attention";
+    if (!windowed[i] && kinds[i] != "full_attention") {
+      config.fail("layer_types", concat("'", kinds[i],
+                                        "' cannot be represented; valid: 'full_attention', "
+                                        "'sliding_attention'"));
+    }
+  }
+  return windowed;
+}
+
+// Which keys a query sees.
 void read_sliding_window(JsonObject& config, ModelSpec& model, int64_t fallback) {
   // A null is "no window", a missing key the default of the type.
   const bool is_null = config.contains("sliding_window") && !config.has("sliding_window");
   config.ignore("sliding_window");
   model.sliding_window = is_null ? 0 : config.integer("sliding_window", fallback);
   if (model.sliding_window < 0) config.fail("sliding_window", "expected at least 0 or null");
-  if (model.model_type.starts_with("qwen")) {
-    if (!config.boolean("use_sliding_window", false)) {
-      model.sliding_window = 0;
-    } else if (const int64_t first = config.integer("max_window_layers", 0);
-               first >= model.num_layers) {
-      model.sliding_window = 0;
-    } else if (first > 0) {
-      config.fail("max_window_layers",
-                  "layers with and without a window cannot be represented; "
-                  "valid: 0 or at least num_hidden_layers");
-    }
+  if (model.model_type.starts_with("qwen") && !config.boolean("use_sliding_window", false)) {
+    model.sliding_window = 0;
   }
-  if (!config.has("layer_types")) return;
-  const std::vector<std::string> kinds = config.texts("layer_types");
-  const std::string expected = model.sliding_window > 0 ? "sliding_attention" : "full_attention";
-  for (const std::string& kind : kinds) {
-    if (kind != expected) {
-      config.fail("layer_types", concat("'", kind, "' cannot be represented; valid: '", expected,
-                                        "' for every layer"));
+  const std::vector<bool> windowed = read_windowed_layers(config, model);
+  const auto num_windowed = std::count(windowed.begin(), windowed.end(), true);
+  if (model.sliding_window == 0) {
+    if (config.has("layer_types") && num_windowed > 0) {
+      config.fail("layer_types", "'sliding_attention' needs the window; valid: with sliding_window"
+                                 ", or 'full_attention' for every layer");
     }
+    return;
   }
+  if (num_windowed == 0) model.sliding_window = 0;
+  const bool is_mixed = num_windowed > 0 && num_windowed < model.num_layers;
+  if (is_mixed) model.windowed_layers = windowed;
 }
 
 void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type) {
@@ -81,12 +104,17 @@ void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type)
   if (model.num_heads % model.num_kv_heads != 0) {
     config.fail("num_key_value_heads", concat("must divide num_attention_heads=", model.num_heads));
   }
-  const bool bias = type.attention_bias && config.boolean("attention_bias", false);
+  const bool is_gpt_oss = model.model_type == "gpt_oss";
+  const bool bias = type.attention_bias && config.boolean("attention_bias", is_gpt_oss);
   if (!type.attention_bias) expect_flag(config, "attention_bias", type.qkv_bias);
   model.qkv_bias = type.qkv_bias || bias;
   model.attention_output_bias = bias;
   if (type.qkv_bias) expect_flag(config, "qkv_bias", true);
   model.qk_norm = type.qk_norm;
+  model.qk_norm_is_whole = model.model_type == "olmoe";
+  model.attention_sinks = is_gpt_oss;
+  if (config.has("clip_qkv")) config.fail("clip_qkv", "cannot be represented; only null is valid");
+  config.ignore("clip_qkv");
 }
 
 }  // namespace
@@ -120,7 +148,10 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   model.init_std = config.positive_number("initializer_range", 0.02);
   expect_word(config, "hidden_act", {"silu", "swish"});
   expect_flag(config, "mlp_bias", false);
-  if (model.model_type == "mixtral" || model.model_type.ends_with("_moe")) read_moe(config, model);
+  const std::string& name = model.model_type;
+  if (name == "mixtral" || name == "olmoe" || name == "gpt_oss" || name.ends_with("_moe")) {
+    read_moe(config, model);
+  }
   if (is_deepseek) read_deepseek_moe(config, model);
   const bool any_dense = std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
                          model.layer_is_moe.end();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The experts' keys: Mixtral's and Qwen's spelling, and DeepSeek's for how experts are chosen.
+// The experts' keys: Mixtral's and Qwen's spelling (others follow one of them), and DeepSeek's for how experts are chosen.
 #include "planner/spec/check.h"
 #include "planner/spec/model_reading.h"
 
@@ -41,21 +41,27 @@ void read_choice(JsonObject& config, MoeSpec& moe) {
 
 void read_moe(JsonObject& config, ModelSpec& model) {
   MoeSpec& moe = model.moe;
-  const bool mixtral = model.model_type == "mixtral";
-  moe.num_experts = read_count(config, mixtral ? "num_local_experts" : "num_experts");
+  const std::string& type = model.model_type;
+  // Mixtral and gpt-oss have experts alone, of the size that dense models give their MLP; so has
+  // OLMoE, in Qwen's words.
+  const bool is_like_mixtral = type == "mixtral" || type == "gpt_oss";
+  moe.num_experts = read_count(config, is_like_mixtral ? "num_local_experts" : "num_experts");
   moe.top_k = read_size(config, "num_experts_per_tok");
   if (moe.top_k > moe.num_experts) {
     config.fail("num_experts_per_tok",
                 concat("expected at most the ", moe.num_experts, " experts"));
   }
-  moe.aux_loss_coef = config.number("router_aux_loss_coef", 0.001);
+  const double default_coef = type == "olmoe" ? 0.01 : type == "gpt_oss" ? 0.9 : 0.001;
+  moe.aux_loss_coef = config.number("router_aux_loss_coef", default_coef);
   moe.z_loss_coef = config.number("router_z_loss_coef", 0.0);
   if (!(moe.aux_loss_coef >= 0)) config.fail("router_aux_loss_coef", "expected at least 0");
   if (!(moe.z_loss_coef >= 0)) config.fail("router_z_loss_coef", "expected at least 0");
   const auto num_layers = static_cast<size_t>(model.num_layers);
-  if (mixtral) {
+  if (is_like_mixtral || type == "olmoe") {
     moe.ffn_size = read_size(config, "intermediate_size");
-    moe.order = RouterOrder::topk_then_softmax;
+    if (is_like_mixtral) moe.order = RouterOrder::topk_then_softmax;
+    if (type == "olmoe") moe.normalize_topk = config.boolean("norm_topk_prob", false);
+    moe.has_biases = type == "gpt_oss";
     read_choice(config, moe);
     model.layer_is_moe.assign(num_layers, true);
     return;

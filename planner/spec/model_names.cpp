@@ -29,6 +29,8 @@ TensorRole weight_of(TensorRole role) {
       return TensorRole::up;
     case TensorRole::down_bias:
       return TensorRole::down;
+    case TensorRole::router_bias:
+      return TensorRole::router;
     default:
       return role;
   }
@@ -93,6 +95,8 @@ const char* llama_path(TensorRole role) {
       return "self_attn.q_norm";
     case TensorRole::k_norm:
       return "self_attn.k_norm";
+    case TensorRole::sinks:
+      return "self_attn.sinks";
     case TensorRole::q_a:
       return "self_attn.q_a_proj";
     case TensorRole::q_a_norm:
@@ -115,6 +119,36 @@ const char* llama_path(TensorRole role) {
       return "mlp.down_proj";
     case TensorRole::head:
       return "lm_head";
+    case TensorRole::mtp_embedding_norm:
+      return "enorm";
+    case TensorRole::mtp_hidden_norm:
+      return "hnorm";
+    case TensorRole::mtp_projection:
+      return "eh_proj";
+    case TensorRole::mtp_final_norm:
+      return "shared_head.norm";
+    default:
+      return nullptr;
+  }
+}
+
+// gpt-oss keeps all experts of a layer in one tensor (model.h).
+const char* gpt_oss_expert_path(TensorRole role) {
+  switch (role) {
+    case TensorRole::router:
+      return "mlp.router";
+    case TensorRole::expert_gate:
+      return "mlp.experts.gate_up_proj.{}.gate";
+    case TensorRole::expert_up:
+      return "mlp.experts.gate_up_proj.{}.up";
+    case TensorRole::expert_down:
+      return "mlp.experts.down_proj.{}";
+    case TensorRole::expert_gate_bias:
+      return "mlp.experts.gate_up_proj_bias.{}.gate";
+    case TensorRole::expert_up_bias:
+      return "mlp.experts.gate_up_proj_bias.{}.up";
+    case TensorRole::expert_down_bias:
+      return "mlp.experts.down_proj_bias.{}";
     default:
       return nullptr;
   }
@@ -148,6 +182,7 @@ const char* expert_path(bool mixtral, bool deepseek, TensorRole role) {
 std::string module_path(const ModelSpec& model, TensorRole role) {
   const TensorRole weight = weight_of(role);
   const char* path = model.model_type == "gpt2" ? gpt2_path(weight) : llama_path(weight);
+  if (path == nullptr && model.model_type == "gpt_oss") path = gpt_oss_expert_path(weight);
   if (path == nullptr) {
     path = expert_path(model.model_type == "mixtral", model.model_type == "deepseek_v3", weight);
   }
@@ -161,6 +196,8 @@ std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, 
     path.replace(hole, 2, std::to_string(expert));
   }
   const char* leaf = weight_of(role) == role ? ".weight" : ".bias";
+  // Parameters of a module, not modules with a weight of their own.
+  if (role == TensorRole::sinks || (expert >= 0 && model.model_type == "gpt_oss")) leaf = "";
   if (is_outside_layers(role)) return path + leaf;
   const char* layers = model.model_type == "gpt2" ? "transformer.h." : "model.layers.";
   return concat(layers, layer, ".", path, leaf);
@@ -180,7 +217,7 @@ std::vector<TensorRole> adaptable_roles(const ModelSpec& model) {
     if (model.mlp == MlpKind::swiglu) roles.push_back(TensorRole::gate);
     roles.insert(roles.end(), {TensorRole::up, TensorRole::down});
   }
-  if (model.has_moe()) {
+  if (model.has_moe() && model.model_type != "gpt_oss") {  // whose experts are no Linears
     roles.insert(roles.end(),
                  {TensorRole::expert_gate, TensorRole::expert_up, TensorRole::expert_down});
   }

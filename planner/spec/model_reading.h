@@ -18,7 +18,8 @@ void read_gpt2(JsonObject& config, ModelSpec& model);
 // False if model_type is not one of llama_like_types().
 bool read_llama_like(JsonObject& config, ModelSpec& model);
 std::vector<std::string> llama_like_types();
-void read_moe(JsonObject& config, ModelSpec& model);  // mixtral, qwen2_moe, qwen3_moe
+// mixtral, gpt_oss, olmoe, qwen2_moe, qwen3_moe
+void read_moe(JsonObject& config, ModelSpec& model);
 // deepseek_v3: sizes of the model and its heads; the experts' keys.
 void read_latent_attention(JsonObject& config, ModelSpec& model);
 void read_deepseek_moe(JsonObject& config, ModelSpec& model);

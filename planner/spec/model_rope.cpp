@@ -34,9 +34,7 @@ void read_yarn(JsonObject& scaling, RopeSpec& rope, int64_t max_positions) {
           ? yarn_temperature(rope.factor, mscale) / yarn_temperature(rope.factor, mscale_all_dim)
           : yarn_temperature(rope.factor, 1.0);
   rope.attention_factor = scaling.positive_number("attention_factor", temperature);
-  if (!scaling.boolean("truncate", true)) {
-    scaling.fail("truncate", "cannot be represented; only true is valid");
-  }
+  rope.truncates = scaling.boolean("truncate", true);
 }
 
 void read_llama3(JsonObject& scaling, RopeSpec& rope) {
@@ -103,8 +101,10 @@ std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_
   std::vector<double> frequencies(static_cast<size_t>(head_dim / 2));  // [D/2]
   double low = 0.0, high = 0.0;
   if (rope.type == "yarn") {
-    low = std::max(std::floor(yarn_dimension(rope, size, rope.beta_fast)), 0.0);
-    high = std::min(std::ceil(yarn_dimension(rope, size, rope.beta_slow)), size - 1.0);
+    low = yarn_dimension(rope, size, rope.beta_fast);
+    high = yarn_dimension(rope, size, rope.beta_slow);
+    low = std::max(rope.truncates ? std::floor(low) : low, 0.0);
+    high = std::min(rope.truncates ? std::ceil(high) : high, size - 1.0);
     if (low == high) high += 0.001;  // as Transformers: no division by zero
   }
   for (size_t i = 0; i < frequencies.size(); ++i) {

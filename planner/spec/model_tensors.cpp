@@ -18,7 +18,10 @@ class TensorList {
  public:
   TensorList(const ModelSpec& model, const LoraSpec& lora) : model_(model), lora_(lora) {}
 
-  void enter_layer(int64_t layer) { layer_ = layer; }
+  void enter_layer(int64_t layer, int64_t number_in_names) {
+    layer_ = layer;
+    number_in_names_ = number_in_names;
+  }
   void enter_expert(int64_t expert) { expert_ = expert; }
 
   // A gain (ones) and, for LayerNorm, its bias (zeros).
@@ -78,7 +81,7 @@ class TensorList {
 
   TensorSpec& add(TensorRole role, int64_t rows, int64_t cols, Shard shard) {
     TensorSpec tensor;
-    tensor.name = tensor_name(model_, role, layer_, expert_);
+    tensor.name = tensor_name(model_, role, number_in_names_, expert_);
     tensor.rows = rows;
     tensor.cols = cols;
     tensor.layer = static_cast<int>(layer_);
@@ -92,7 +95,7 @@ class TensorList {
   const ModelSpec& model_;
   const LoraSpec& lora_;
   std::vector<TensorSpec> tensors_;
-  int64_t layer_ = -1, expert_ = -1;
+  int64_t layer_ = -1, number_in_names_ = -1, expert_ = -1;
 };
 
 // The small vectors are made on every rank of a tensor-parallel group, heads from them are cut.
@@ -122,9 +125,15 @@ void add_attention(const ModelSpec& model, TensorList& list) {
   list.linear(TensorRole::q, q_rows, hidden, Shard::rows, model.qkv_bias, TensorRole::q_bias);
   list.linear(TensorRole::k, kv_rows, hidden, Shard::kv_rows, model.qkv_bias, TensorRole::k_bias);
   list.linear(TensorRole::v, kv_rows, hidden, Shard::kv_rows, model.qkv_bias, TensorRole::v_bias);
-  if (model.qk_norm) {
+  if (model.qk_norm && model.qk_norm_is_whole) {
+    list.vector(TensorRole::q_norm, q_rows, Init::ones, Shard::rows);
+    list.vector(TensorRole::k_norm, kv_rows, Init::ones, Shard::kv_rows);
+  } else if (model.qk_norm) {
     list.vector(TensorRole::q_norm, model.head_dim, Init::ones);
     list.vector(TensorRole::k_norm, model.head_dim, Init::ones);
+  }
+  if (model.attention_sinks) {
+    list.vector(TensorRole::sinks, model.num_heads, Init::zeros, Shard::rows);
   }
   list.linear(TensorRole::o, hidden, q_rows, Shard::cols, model.attention_output_bias,
               TensorRole::o_bias);
@@ -140,12 +149,17 @@ void add_dense_mlp(const ModelSpec& model, TensorList& list) {
 void add_moe(const ModelSpec& model, TensorList& list) {
   const MoeSpec& moe = model.moe;
   const int64_t hidden = model.hidden_size;
+  const bool bias = moe.has_biases;
   list.matrix(TensorRole::router, moe.num_experts, hidden, Shard::replicated);
+  if (bias) list.vector(TensorRole::router_bias, moe.num_experts, Init::zeros);
   for (int64_t expert = 0; expert < moe.num_experts; ++expert) {
     list.enter_expert(expert);
-    list.linear(TensorRole::expert_gate, moe.ffn_size, hidden, Shard::rows);
-    list.linear(TensorRole::expert_up, moe.ffn_size, hidden, Shard::rows);
-    list.linear(TensorRole::expert_down, hidden, moe.ffn_size, Shard::cols);
+    list.linear(TensorRole::expert_gate, moe.ffn_size, hidden, Shard::rows, bias,
+                TensorRole::expert_gate_bias);
+    list.linear(TensorRole::expert_up, moe.ffn_size, hidden, Shard::rows, bias,
+                TensorRole::expert_up_bias);
+    list.linear(TensorRole::expert_down, hidden, moe.ffn_size, Shard::cols, bias,
+                TensorRole::expert_down_bias);
   }
   list.enter_expert(-1);
   if (moe.shared_ffn_size == 0) return;
@@ -153,6 +167,32 @@ void add_moe(const ModelSpec& model, TensorList& list) {
   list.linear(TensorRole::shared_up_proj, moe.shared_ffn_size, hidden, Shard::rows);
   list.linear(TensorRole::shared_down_proj, hidden, moe.shared_ffn_size, Shard::cols);
   if (moe.shared_gate) list.matrix(TensorRole::shared_expert_gate, 1, hidden, Shard::replicated);
+}
+
+void add_block(const ModelSpec& model, bool is_moe, TensorList& list) {
+  if (model.has_latent_attention()) {
+    add_latent_attention(model, list);
+  } else {
+    add_attention(model, list);
+  }
+  list.norm(TensorRole::mlp_norm, TensorRole::mlp_norm_bias);
+  if (is_moe) {
+    add_moe(model, list);
+  } else {
+    add_dense_mlp(model, list);
+  }
+}
+
+// Embedding and head are those of the model; the block is as its last layer. Names count on from
+// the layers (model.layers.61 of DeepSeek-V3), layers from the head.
+void add_mtp_module(const ModelSpec& model, int64_t module, TensorList& list) {
+  const int64_t hidden = model.hidden_size;
+  list.enter_layer(model.num_layers + 1 + module, model.num_layers + module);
+  list.vector(TensorRole::mtp_embedding_norm, hidden, Init::ones);
+  list.vector(TensorRole::mtp_hidden_norm, hidden, Init::ones);
+  list.linear(TensorRole::mtp_projection, hidden, 2 * hidden, Shard::replicated);
+  add_block(model, model.layer_is_moe.back(), list);
+  list.vector(TensorRole::mtp_final_norm, hidden, Init::ones);
 }
 
 }  // namespace
@@ -166,23 +206,16 @@ std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lo
                 Shard::replicated);
   }
   for (int64_t layer = 0; layer < model.num_layers; ++layer) {
-    list.enter_layer(layer);
-    if (model.has_latent_attention()) {
-      add_latent_attention(model, list);
-    } else {
-      add_attention(model, list);
-    }
-    list.norm(TensorRole::mlp_norm, TensorRole::mlp_norm_bias);
-    if (model.layer_is_moe.at(static_cast<size_t>(layer))) {
-      add_moe(model, list);
-    } else {
-      add_dense_mlp(model, list);
-    }
+    list.enter_layer(layer, layer);
+    add_block(model, model.layer_is_moe.at(static_cast<size_t>(layer)), list);
   }
-  list.enter_layer(model.num_layers);
+  list.enter_layer(model.num_layers, model.num_layers);
   list.norm(TensorRole::final_norm, TensorRole::final_norm_bias);
   if (!model.tied_head) {
     list.matrix(TensorRole::head, model.vocab_size, model.hidden_size, Shard::vocab);
+  }
+  for (int64_t module = 0; module < model.num_mtp_modules; ++module) {
+    add_mtp_module(model, module, list);
   }
   return list.take();
 }
@@ -192,11 +225,15 @@ ParameterCount count_parameters(const ModelSpec& model, const LoraSpec& lora) {
   int64_t experts = 0;
   for (const TensorSpec& tensor : model_tensors(model, lora)) {
     count.total += tensor.size();
-    if (tensor.is_expert()) experts += tensor.size();
+    if (tensor.layer > model.num_layers) {
+      count.mtp += tensor.size();
+    } else if (tensor.is_expert()) {
+      experts += tensor.size();
+    }
     if (tensor.trainable) count.trainable += tensor.size();
     if (tensor.layer < 0) count.embedding += tensor.size();
   }
-  count.active = count.total;
+  count.active = count.total - count.mtp;
   // All experts are of one size, so the share is exact.
   if (experts > 0)
     count.active -= experts / model.moe.num_experts * (model.moe.num_experts - model.moe.top_k);

@@ -139,7 +139,7 @@ std::vector<int64_t> stages_of_pipeline_rank(const Plan& plan, int64_t pipeline_
 }
 
 bool has_tied_copy(const Plan& plan) {
-  return plan.model.tied_head &&
+  return plan.model.needs_embedding_at_end() &&
          pipeline_rank_of_stage(plan, 0) != pipeline_rank_of_stage(plan, plan.num_stages() - 1);
 }
 

@@ -135,7 +135,8 @@ int64_t pipeline_rank_of_stage(ScheduleKind schedule, int64_t pp, int64_t stage)
 int64_t pipeline_rank_of_stage(const Plan& plan, int64_t stage);
 std::vector<int64_t> stages_of_pipeline_rank(const Plan& plan, int64_t pipeline_rank);  // ascending
 
-// A tied table that first and last stage hold a copy of each, because they are on different ranks.
+// The embedding is used by the first and the last stage, which hold a copy each, because they are on
+// different ranks.
 bool has_tied_copy(const Plan& plan);
 
 // plan.json. Reading rejects unknown and missing keys, wrong types and a format version other than

@@ -27,7 +27,21 @@ int64_t block_model_flops(const RankShape& whole, bool is_moe) {
   return pass_flops(block_forward(whole, is_moe)) + pass_flops(block_backward(whole, is_moe));
 }
 
-LayerWork block_work(const Shapes& shapes, bool is_moe, Recompute recompute) {
+// Blocks of a kind are equal.
+struct BlockKind {
+  bool is_moe = false, is_windowed = false;
+  auto operator<=>(const BlockKind&) const = default;
+};
+
+BlockKind kind_of_block(const ModelSpec& model, int64_t layer) {
+  return {model.layer_is_moe.at(static_cast<size_t>(layer)), model.is_windowed(layer)};
+}
+
+LayerWork block_work(const Shapes& all, BlockKind kind, Recompute recompute) {
+  const Shapes shapes = {seen_by_layer(all.rank, kind.is_windowed),
+                         seen_by_layer(all.whole, kind.is_windowed),
+                         seen_by_layer(all.whole_palm, kind.is_windowed)};
+  const bool is_moe = kind.is_moe;
   LayerWork work;
   work.forward = block_forward(shapes.rank, is_moe);
   work.saved_bytes = block_saved_bytes(shapes.rank, is_moe);
@@ -68,6 +82,17 @@ LayerWork head_work(const Shapes& shapes) {
   work.workspace_bytes = head_workspace_bytes(shapes.rank);
   work.model_flops = work.model_flops_palm =
       pass_flops(head_forward(shapes.whole)) / (shapes.rank.tp * shapes.rank.cp);
+  return work;
+}
+
+// As the last layer, which it stands behind.
+LayerWork mtp_work(const Shapes& shapes, const Plan& plan) {
+  LayerWork work =
+      block_work(shapes, kind_of_block(plan.model, plan.model.num_layers - 1), plan.recompute.back());
+  add_mtp_work(work, shapes.rank);
+  const int64_t flops = mtp_projection_flops(shapes.whole) + pass_flops(head_forward(shapes.whole));
+  work.model_flops += flops / (shapes.rank.tp * shapes.rank.cp);
+  work.model_flops_palm += flops / (shapes.rank.tp * shapes.rank.cp);
   return work;
 }
 
@@ -124,10 +149,10 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
   const Range layers = layers_of_stage(plan, stage);
   std::vector<LayerWork> result;
   if (stage == 0) result.push_back(embedding_work(shapes));
-  std::map<std::pair<bool, Recompute>, LayerWork> kinds;  // blocks of a kind are equal
+  std::map<std::pair<BlockKind, Recompute>, LayerWork> kinds;
   for (int64_t layer = layers.begin; layer < layers.end; ++layer) {
-    const auto i = static_cast<size_t>(layer);
-    const std::pair kind(plan.model.layer_is_moe.at(i), plan.recompute.at(i));
+    const std::pair kind(kind_of_block(plan.model, layer),
+                         plan.recompute.at(static_cast<size_t>(layer)));
     auto known = kinds.find(kind);
     if (known == kinds.end()) {
       known = kinds.emplace(kind, block_work(shapes, kind.first, kind.second)).first;
@@ -135,7 +160,12 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
     result.push_back(known->second);
     result.back().layer = static_cast<int>(layer);
   }
-  if (stage == plan.num_stages() - 1) result.push_back(head_work(shapes));
+  if (stage < plan.num_stages() - 1) return result;
+  result.push_back(head_work(shapes));
+  for (int64_t module = 0; module < plan.model.num_mtp_modules; ++module) {
+    result.push_back(mtp_work(shapes, plan));
+    result.back().layer = static_cast<int>(plan.model.num_layers + 1 + module);
+  }
   return result;
 }
 
@@ -195,12 +225,17 @@ Pass step_work(const Plan& plan, int64_t rank) {
 double model_flops_per_step(const Plan& plan, bool attention_full) {
   const RankShape whole =
       whole_shape(plan, attention_full ? AttentionPairs::full : AttentionPairs::causal);
-  const auto& is_moe = plan.model.layer_is_moe;
-  const int64_t num_moe = std::count(is_moe.begin(), is_moe.end(), true);
-  const int64_t num_dense = plan.model.num_layers - num_moe;
-  int64_t flops = pass_flops(head_forward(whole));
-  if (num_dense > 0) flops += num_dense * block_model_flops(whole, false);
-  if (num_moe > 0) flops += num_moe * block_model_flops(whole, true);
+  std::map<BlockKind, int64_t> blocks;
+  for (int64_t layer = 0; layer < plan.model.num_layers; ++layer) {
+    ++blocks[kind_of_block(plan.model, layer)];
+  }
+  const int64_t num_modules = plan.model.num_mtp_modules;
+  if (num_modules > 0) blocks[kind_of_block(plan.model, plan.model.num_layers - 1)] += num_modules;
+  int64_t flops = (1 + num_modules) * pass_flops(head_forward(whole)) +
+                  num_modules * mtp_projection_flops(whole);
+  for (const auto& [kind, count] : blocks) {
+    flops += count * block_model_flops(seen_by_layer(whole, kind.is_windowed), kind.is_moe);
+  }
   return static_cast<double>(flops) * static_cast<double>(plan.global_batch / plan.micro_batch);
 }
 

@@ -15,8 +15,8 @@
 // Kept for backward (the list that every device obeys):
 //   block      input (s,H)e; norm statistics (s)z, LayerNorm twice that; q (n,hq*D)e; k, v
 //   (n,hk*D)e; attention output
-//              (n,hq*D)e; log-sum-exp (n,hq)z; q_norm/k_norm: their statistics (n,hq)z, (n,hk)z,
-//              and q, k are kept as they were before the norm; input of the MLP norm (s,H)e and
+//              (n,hq*D)e; log-sum-exp (n,hq)z; q_norm/k_norm: their statistics (n,hq)z, (n,hk)z
+//              (over whole projections (n)z each), and q, k are kept as they were before the norm; input of the MLP norm (s,H)e and
 //              its statistics dense MLP: gate and up (n,F)e each; GPT-2: up (n,F)e MoE: router
 //              probabilities (s,E)z; chosen experts (s,k)int32; their weights (s,k)z; their
 //              logits' log-sum-exp (s)z; row order (s*k)int32; expert inputs (R,H)e; gate and up
@@ -32,6 +32,8 @@
 //   the loss with respect to the
 //              normed hidden state (s,H)e: the head runs its own backward inside forward, in chunks
 //              of tokens, so that logits never exist as a whole.
+//   module for multi-token prediction: the block; both norms' inputs, of which the hidden state is
+//   kept by the head before it, so the next tokens' embedding (s,H)e, and 2 statistics; a head.
 //   Split backward (zb-h1, zb-v): between backward_input and backward_weight of a stage, what the
 //   gradients of its Linears read: of each that is trained or adapted, the gradient of its output,
 //   its input (q, k, v share one (n,H)e, so do gate and up), and of an adapter x A^T and its
@@ -74,7 +76,7 @@ struct Pass {
 };
 
 struct LayerWork {
-  int layer = 0;           // -1: embedding, num_layers: final norm and head
+  int layer = 0;  // -1: embedding, num_layers: final norm and head, beyond: multi-token prediction
   Pass forward, backward;  // backward includes what `recompute` runs again
   Pass backward_weight;    // the part of backward that a split backward puts off
   int64_t saved_bytes = 0;
@@ -88,7 +90,7 @@ struct LayerWork {
 };
 
 // The layers of `stage` for the rank at tensor-parallel index `tp_index`: [embedding] blocks
-// [head].
+// [head [modules for multi-token prediction]].
 std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index = 0);
 
 // Work of the step that is not per micro-batch: the reduction over the data of each bucket, sums of

@@ -54,6 +54,17 @@ AttentionWork attention_linears(const RankShape& shape) {
   return work;
 }
 
+RankShape seen_by_layer(RankShape shape, bool is_windowed) {
+  if (is_windowed) shape.pairs = shape.window_pairs;
+  return shape;
+}
+
+int64_t qk_statistic_bytes(const RankShape& shape) {
+  if (!shape.model.qk_norm) return 0;
+  const int64_t num_rows = shape.model.qk_norm_is_whole ? 2 : shape.q_heads + shape.kv_heads;
+  return shape.tokens * num_rows * shape.statistic_bytes;
+}
+
 int64_t query_bytes(const RankShape& shape) {
   return shape.tokens * shape.q_heads * shape.head_dim * shape.element_bytes;
 }

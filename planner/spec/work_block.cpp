@@ -11,10 +11,14 @@ namespace argosy {
 
 namespace {
 
-// RoPE and the norms of q and k: each reads and writes both.
+// RoPE and the norms of q and k: each reads and writes both. A norm over all heads sums squares of
+// both over tp.
 void add_position_ops(Pass& pass, const RankShape& shape) {
   const int64_t bytes = 2 * (query_bytes(shape) + key_bytes(shape));
   if (shape.model.qk_norm) add_memory(pass, bytes);
+  if (shape.model.qk_norm && shape.model.qk_norm_is_whole) {
+    add_collective(pass, CollectiveKind::all_reduce, Axis::tp, qk_statistic_bytes(shape), shape.tp);
+  }
   if (shape.model.position == PositionKind::rope) add_memory(pass, bytes);
 }
 
@@ -104,12 +108,11 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
 
 int64_t attention_saved_bytes(const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
-  const int64_t n = shape.tokens, z = shape.statistic_bytes;
   int64_t bytes = shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
   bytes += query_bytes(shape) + key_bytes(shape) + value_bytes(shape);
   bytes += latent_saved_bytes(shape, attention);
   bytes += attention_result_bytes(shape);
-  if (shape.model.qk_norm) bytes += n * (shape.q_heads + shape.kv_heads) * z;
+  bytes += qk_statistic_bytes(shape);
   for (const LinearWork& l : attention.in) bytes += l.adapter_bytes();
   return bytes + attention.o.adapter_bytes();
 }

@@ -9,8 +9,8 @@ namespace argosy {
 namespace {
 
 // Keys that the queries of one sequence attend to, all queries together.
-int64_t pairs_per_sequence(const Plan& plan, AttentionPairs pairs) {
-  const int64_t length = plan.seq_len, window = plan.model.sliding_window;
+int64_t pairs_per_sequence(const Plan& plan, AttentionPairs pairs, int64_t window) {
+  const int64_t length = plan.seq_len;
   if (pairs == AttentionPairs::full) return length * length;
   if (window <= 0 || window >= length) return length * (length + 1) / 2;
   return window * (window + 1) / 2 + (length - window) * window;
@@ -48,7 +48,9 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.local_experts = shape.experts / shape.ep;
   shape.expert_ffn = model.moe.ffn_size / plan.mesh.etp;
   shape.shared_ffn = model.moe.shared_ffn_size / tp;
-  shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs);
+  shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs, 0);
+  shape.window_pairs =
+      plan.micro_batch * pairs_per_sequence(plan, pairs, model.sliding_window);
   shape.element_bytes = size_in_bytes(compute_dtype(plan.precision));
   shape.statistic_bytes = size_in_bytes(statistic_dtype(plan.precision));
   return shape;

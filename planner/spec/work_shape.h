@@ -24,7 +24,8 @@ struct RankShape {
   int64_t experts = 0, top_k = 0;              // E, k
   int64_t expert_rows = 0, local_experts = 0;  // R (even routing), E / ep
   int64_t expert_ffn = 0, shared_ffn = 0;      // Fe, Fs
-  int64_t pairs = 0;  // query-key pairs of the micro-batch's whole sequences: cp ranks share them
+  // Query-key pairs of the micro-batch's whole sequences, which cp ranks share; in windowed layers.
+  int64_t pairs = 0, window_pairs = 0;
   int64_t element_bytes = 0, statistic_bytes = 0;  // e, z
   int64_t tp = 1, cp = 1, ep = 1, etp = 1;         // sizes of the groups
   ContextParallel cp_kind = ContextParallel::ring;
@@ -93,6 +94,10 @@ struct AttentionWork {
   int64_t latent_width = 0;
 };
 AttentionWork attention_linears(const RankShape& shape);
+// The shape as a layer with (or without) an attention window sees it: its `pairs`.
+RankShape seen_by_layer(RankShape shape, bool is_windowed);
+// The vectors of statistics that norms of q and k keep: (n, heads)z, of whole projections (n)z.
+int64_t qk_statistic_bytes(const RankShape& shape);
 int64_t query_bytes(const RankShape& shape);
 int64_t key_bytes(const RankShape& shape);
 int64_t value_bytes(const RankShape& shape);
@@ -144,6 +149,10 @@ Pass head_forward(const RankShape& shape);
 Pass head_backward(const RankShape& shape);
 int64_t head_saved_bytes(const RankShape& shape);
 int64_t head_workspace_bytes(const RankShape& shape);
+
+// A module for multi-token prediction, as work of the last stage, around the block `work`.
+void add_mtp_work(LayerWork& work, const RankShape& shape);
+int64_t mtp_projection_flops(const RankShape& whole);
 
 // The MLP half of a MoE block; work_block.cpp has the rest of the block.
 void add_moe_forward(Pass& pass, const RankShape& shape);

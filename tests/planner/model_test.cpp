@@ -9,6 +9,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <string>
 
 #include "planner/spec/check.h"
@@ -29,6 +31,7 @@ TEST(Model, ParameterCountsAreThePublishedOnes) {
       {"mistral-7b", 7241732096},     {"mixtral-8x7b", 46702792704},
       {"qwen2-7b", 7615616512},       {"qwen3-8b", 8190735360},
       {"qwen3-30b-a3b", 30532122624}, {"qwen2-57b-a14b", 57408658944},
+      {"olmoe-1b-7b", 6919161856},
   };
   for (const auto& [name, total] : expected) {
     const ModelReading reading = read_model(kModels / (std::string(name) + ".json"));
@@ -47,13 +50,47 @@ TEST(Model, ActiveParametersOfMixturesOfExperts) {
   EXPECT_NEAR(active("mixtral-8x7b"), 12.9e9, 0.05e9);
   EXPECT_NEAR(active("qwen2-57b-a14b"), 14.2e9, 0.1e9);
   EXPECT_NEAR(active("qwen3-30b-a3b"), 3.35e9, 0.05e9);
-  EXPECT_NEAR(active("deepseek-v3"), 37.5e9, 0.3e9);  // "37B", embedding and head included here
+  EXPECT_NEAR(active("deepseek-v3"), 37.5e9, 0.3e9);   // "37B", embedding and head included here
+  EXPECT_NEAR(active("olmoe-1b-7b"), 1.28e9, 0.01e9);  // arXiv:2409.02060, table 1: 1.3B
+}
+
+// arXiv:2508.10925, table 1; its active parameters leave the embedding out.
+TEST(Model, GptOssHasThePublishedParts) {
+  const struct {
+    const char* name;
+    double total, active, experts, attention, tables;
+  } published[] = {{"gpt-oss-20b", 20.91e9, 3.61e9, 19.12e9, 0.64e9, 1.16e9},
+                   {"gpt-oss-120b", 116.83e9, 5.13e9, 114.71e9, 0.96e9, 1.16e9}};
+  constexpr double kHalfUnit = 0.005e9;
+  for (const auto& row : published) {
+    const ModelReading reading = read_model(kModels / (std::string(row.name) + ".json"));
+    EXPECT_TRUE(reading.warnings.empty()) << reading.warnings.front();
+    const ModelSpec& model = reading.model;
+    double experts = 0, attention = 0, tables = 0;
+    for (const TensorSpec& tensor : model_tensors(model)) {
+      const double size = static_cast<double>(tensor.size());
+      if (tensor.name.find(".mlp.") != std::string::npos) experts += size;
+      if (tensor.name.find(".self_attn.") != std::string::npos) attention += size;
+      if (tensor.shard == Shard::vocab) tables += size;
+    }
+    EXPECT_NEAR(experts, row.experts, kHalfUnit) << row.name;
+    EXPECT_NEAR(attention, row.attention, kHalfUnit) << row.name;
+    EXPECT_NEAR(tables, row.tables, kHalfUnit) << row.name;
+    const ParameterCount count = count_parameters(model);
+    EXPECT_NEAR(static_cast<double>(count.total), row.total, kHalfUnit) << row.name;
+    EXPECT_NEAR(static_cast<double>(count.active - count.embedding), row.active, kHalfUnit)
+        << row.name;
+    EXPECT_TRUE(model.is_windowed(0) && !model.is_windowed(1)) << row.name;
+    EXPECT_EQ(model.moe.order, RouterOrder::topk_then_softmax);
+    EXPECT_FALSE(model.rope.truncates);
+  }
 }
 
 // arXiv:2412.19437: 671B parameters without the module for multi-token prediction.
 TEST(Model, LatentAttentionOfDeepSeekV3) {
   const ModelSpec model = read_model(kModels / "deepseek-v3.json").model;
-  EXPECT_NEAR(static_cast<double>(count_parameters(model).total), 671.03e9, 0.02e9);
+  const ParameterCount count = count_parameters(model);
+  EXPECT_NEAR(static_cast<double>(count.total - count.mtp), 671.03e9, 0.02e9);
   EXPECT_TRUE(model.has_latent_attention());
   EXPECT_EQ(model.head_dim, 192);
   EXPECT_EQ(model.value_dim(), 128);
@@ -66,6 +103,62 @@ TEST(Model, LatentAttentionOfDeepSeekV3) {
   const int64_t queries = 7168 * 1536 + 1536 + 1536 * 128 * 192;
   const int64_t keys_values = 7168 * (512 + 64) + 512 + 512 * 128 * (128 + 128);
   EXPECT_EQ(attention, queries + keys_values + 128 * 128 * 7168);
+}
+
+// README_WEIGHTS.md and README.md of deepseek-ai/DeepSeek-V3: 11.5B parameters of its own (a block;
+// the projection's 0.1B come to it), named as a 62nd layer, with copies of embedding and head 685B
+// in all.
+TEST(Model, ModuleForMultiTokenPredictionOfDeepSeekV3) {
+  const ModelSpec model = read_model(kModels / "deepseek-v3.json").model;
+  EXPECT_EQ(model.num_mtp_modules, 1);
+  const ParameterCount count = count_parameters(model);
+  EXPECT_NEAR(static_cast<double>(count.mtp), 11.5e9 + 2 * 7168 * 7168, 0.05e9);
+  EXPECT_NEAR(static_cast<double>(count.total + 2 * count.embedding), 685e9, 0.6e9);
+  std::set<std::string> names;
+  for (const TensorSpec& tensor : model_tensors(model)) {
+    if (tensor.layer > model.num_layers) names.insert(tensor.name);
+  }
+  for (const char* name : {"enorm", "hnorm", "eh_proj", "shared_head.norm", "self_attn.q_a_proj",
+                           "mlp.gate", "mlp.experts.255.down_proj", "input_layernorm"}) {
+    EXPECT_EQ(names.count(concat("model.layers.61.", name, ".weight")), 1u) << name;
+  }
+  for (const std::string& name : names) EXPECT_TRUE(name.starts_with("model.layers.61.")) << name;
+}
+
+// Names of openai/gpt-oss-20b; the experts' tensors are stacked there (model.h).
+TEST(Model, TensorNamesOfGptOssAndOlmoe) {
+  const auto names_of = [](const char* file) {
+    std::map<std::string, int64_t> sizes;
+    for (const TensorSpec& t : model_tensors(read_model(kModels / file).model)) {
+      sizes[t.name] = t.size();
+    }
+    return sizes;
+  };
+  std::map<std::string, int64_t> oss = names_of("gpt-oss-20b.json");
+  EXPECT_EQ(oss["model.layers.3.self_attn.sinks"], 64);
+  EXPECT_EQ(oss["model.layers.3.self_attn.q_proj.bias"], 4096);
+  EXPECT_EQ(oss["model.layers.3.self_attn.o_proj.bias"], 2880);
+  EXPECT_EQ(oss["model.layers.3.mlp.router.weight"], 32 * 2880);
+  EXPECT_EQ(oss["model.layers.3.mlp.router.bias"], 32);
+  EXPECT_EQ(oss["model.layers.3.mlp.experts.gate_up_proj.31.up"], 2880 * 2880);
+  EXPECT_EQ(oss["model.layers.3.mlp.experts.gate_up_proj_bias.0.gate"], 2880);
+  EXPECT_EQ(oss["model.layers.3.mlp.experts.down_proj.0"], 2880 * 2880);
+  EXPECT_EQ(oss["model.layers.3.mlp.experts.down_proj_bias.0"], 2880);
+  std::map<std::string, int64_t> olmoe = names_of("olmoe-1b-7b.json");
+  EXPECT_EQ(olmoe["model.layers.3.self_attn.q_norm.weight"], 2048);
+  EXPECT_EQ(olmoe["model.layers.3.self_attn.k_norm.weight"], 2048);
+  EXPECT_EQ(olmoe["model.layers.3.mlp.experts.63.gate_proj.weight"], 1024 * 2048);
+  EXPECT_EQ(olmoe["model.layers.3.mlp.gate.weight"], 64 * 2048);
+}
+
+// Experts of gpt-oss are parameters, not Linears: PEFT's target_modules do not match them.
+TEST(Model, LoraOfGptOssAdaptsAttentionAlone) {
+  const ModelSpec model = read_model(kModels / "gpt-oss-20b.json").model;
+  LoraSpec lora;
+  lora.rank = 8;
+  lora.targets = {"all-linear"};
+  const int64_t per_layer = 8 * (2880 + 4096 + 2 * (2880 + 512) + 4096 + 2880);
+  EXPECT_EQ(count_parameters(model, lora).trainable, 24 * per_layer);
 }
 
 TEST(Model, Gpt4LikeMixtureHasTheFiguresItIsMadeFor) {
@@ -131,7 +224,32 @@ TEST(Model, SlidingWindow) {
   const std::string used = kv + R"("sliding_window": 8, "use_sliding_window": true, )";
   EXPECT_EQ(llama(used + R"("max_window_layers": 0)", "qwen2").model.sliding_window, 8);
   EXPECT_EQ(llama(used + R"("max_window_layers": 4)", "qwen2").model.sliding_window, 0);
-  EXPECT_THROW(llama(used + R"("max_window_layers": 2)", "qwen2"), ConfigError);
+}
+
+TEST(Model, LayersWithAndWithoutAWindow) {
+  const auto windowed = [](const ModelSpec& model) {
+    std::string text;
+    for (int64_t i = 0; i < model.num_layers; ++i) text += model.is_windowed(i) ? 'w' : 'f';
+    return text;
+  };
+  const std::string kv = R"("num_key_value_heads": 2, "sliding_window": 8, )";
+  const std::string used = kv + R"("use_sliding_window": true, )";
+  EXPECT_EQ(windowed(llama(used + R"("max_window_layers": 3)", "qwen2").model), "fffw");
+  EXPECT_EQ(windowed(llama(kv + R"("sliding_window_pattern": 3)", "mistral").model), "wwfw");
+  EXPECT_EQ(windowed(llama(kv + R"("layer_types": ["full_attention", "sliding_attention",
+      "sliding_attention", "full_attention"])",
+                           "mistral")
+                         .model),
+            "fwwf");
+  EXPECT_EQ(windowed(llama(kv + R"("head_dim": 4)", "mistral").model), "wwww");
+  const std::string experts = R"(, "num_local_experts": 4, "num_experts_per_tok": 2)";
+  EXPECT_EQ(windowed(llama(R"("num_key_value_heads": 2)" + experts, "gpt_oss").model), "wfwf");
+  const ModelSpec full = llama(kv + R"("layer_types": ["full_attention", "full_attention",
+      "full_attention", "full_attention"])",
+                               "mistral")
+                             .model;
+  EXPECT_EQ(full.sliding_window, 0);
+  EXPECT_TRUE(full.windowed_layers.empty());
 }
 
 TEST(Model, BothSpellingsOfRope) {
@@ -188,6 +306,18 @@ TEST(Model, WarningsNameUnknownAndDropoutKeys) {
   ASSERT_EQ(reading.warnings.size(), 2u);
   EXPECT_EQ(reading.warnings[0], "m.json: attention_dropout = 0.1 is read and stays off");
   EXPECT_EQ(reading.warnings[1], "m.json: unknown key 'flux' is ignored");
+  // The newer types as well: what is stored quantized is planned in the precision of the run.
+  const std::string experts = R"("num_key_value_heads": 2, "num_experts_per_tok": 2, )";
+  const ModelReading oss =
+      llama(experts + R"("num_local_experts": 4, "experts_per_token": 2, "swiglu_limit": 7.0,
+          "initial_context_length": 8, "quantization_config": {"quant_method": "mxfp4"},
+          "attention_chunk": 3)",
+            "gpt_oss");
+  const std::vector<std::string> ignored = {"m.json: unknown key 'quantization_config' is ignored",
+                                            "m.json: unknown key 'attention_chunk' is ignored"};
+  EXPECT_EQ(oss.warnings, ignored);
+  EXPECT_EQ(llama(experts + R"("num_experts": 4, "qk_scale": 1)", "olmoe").warnings,
+            std::vector<std::string>{"m.json: unknown key 'qk_scale' is ignored"});
 }
 
 // Each message names the file, the key and the value.
@@ -213,7 +343,14 @@ TEST(Model, MistakesAreNamed) {
        "rope_scaling.base: unknown key"},
       {"llama", R"("eos_token_id": "x")", "eos_token_id: expected an integer, found \"x\""},
       {"llama", R"("max_position_embeddings": 99999999999)", "max_position_embeddings: expected"},
-      {"llama", R"("layer_types": ["full_attention", "sliding_attention"])", "layer_types"},
+      {"llama", R"("layer_types": ["full_attention", "sliding_attention"])",
+       "layer_types: expected num_hidden_layers=4 entries"},
+      {"llama", R"("layer_types": ["full_attention", "sliding_attention", "full_attention",
+          "full_attention"])",
+       "layer_types: 'sliding_attention' needs the window"},
+      {"llama", R"("layer_types": ["full_attention", "linear_attention", "full_attention",
+          "full_attention"])",
+       "layer_types: 'linear_attention' cannot be represented"},
       {"llama", R"("hidden_size": 16)", "key 'hidden_size' appears twice"},
       {"qwen2", "",
        "num_key_value_heads: expected an integer of at least 1, but the key is missing"},
@@ -231,8 +368,19 @@ TEST(Model, MistakesAreNamed) {
        "router_z_loss_coef: expected 0 with scoring_func sigmoid"},
       {"bert", "", "model_type: unknown; valid: gpt2, llama, mistral, qwen2, qwen3"},
       {"deepseek_v3", "", "kv_lora_rank"},
-      {"gpt_oss", "", "model_type: not supported yet"},
-      {"olmoe", "", "model_type: not supported yet"},
+      {"gpt_oss", R"("num_key_value_heads": 2)", "num_local_experts: expected an integer"},
+      {"gpt_oss", experts + R"("num_experts_per_tok": 2, "hidden_act": "gelu")",
+       "hidden_act: cannot be represented; valid: silu"},
+      {"gpt_oss", experts + R"("num_experts_per_tok": 2, "rope_scaling": {"rope_type": "yarn",
+          "factor": 2, "truncat": false})",
+       "rope_scaling.truncat: unknown key"},
+      {"olmoe", R"("num_key_value_heads": 2)", "num_experts: expected an integer"},
+      {"olmoe", R"("num_key_value_heads": 2, "clip_qkv": 8)",
+       "clip_qkv: cannot be represented; only null is valid, found 8"},
+      {"deepseek_v3", R"("kv_lora_rank": 4, "qk_nope_head_dim": 4, "qk_rope_head_dim": 4,
+          "v_head_dim": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
+          "moe_intermediate_size": 4, "num_nextn_predict_layers": -1)",
+       "num_nextn_predict_layers: expected 0 to 100, found -1"},
   };
   for (const auto& each : cases) {
     try {
