@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/cost/evaluate.h"
+#include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Seconds of each stage's actions, and how long a step takes at least.
+// Seconds of each stage's actions.
 #pragma once
 
 #include <array>
@@ -41,13 +41,6 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
                                    const std::vector<StageLayers>& stages,
                                    const ElementTable& elements, const LayerCosts& costs,
                                    const Placements& placements);
-
-// No schedule ends before this. With one whole stage a rank the first micro-batch must reach a
-// stage, the stage must work through all of them, and the last gradient must come back to stage 0.
-// 1F1B in addition keeps no more than num_stages micro-batches between both ends of the pipeline.
-// The other schedules cannot be faster than their busiest rank.
-double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
-                    int64_t num_microbatches, int64_t virtual_stages = 1);
 
 // How the average rank spends a step of `step_s`: the rest is the bubble.
 StepUse step_use(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks,

@@ -11,6 +11,7 @@
 #include "planner/cost/compute.h"
 #include "planner/cost/evaluate.h"
 #include "planner/cost/search_space.h"
+#include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
 #include "planner/spec/ledger.h"
