@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "planner/cost/compute.h"
-#include "planner/spec/check.h"
+#include "planner/cost/stack_pass.h"
 
 namespace argosy {
 
@@ -46,23 +45,41 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   return to_plan(small, probe);
 }
 
-LayerKind kind_of(const ModelSpec& model, int layer) {
+}  // namespace
+
+LayerKind layer_kind(const ModelSpec& model, int layer) {
   if (layer < 0) return LayerKind::embedding;
   if (layer >= model.num_layers) return LayerKind::head;
   return model.layer_is_moe[static_cast<size_t>(layer)] ? LayerKind::moe : LayerKind::dense;
 }
 
-LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
+LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
+  LayerWorks works;
+  for (LayerWork& work : stage_work(probe, 0, 0)) {
+    works[index(layer_kind(probe.model, work.layer))] = std::move(work);
+  }
+  return works;
+}
+
+LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWorks& works) {
+  const SeenAccelerator seen(job);
   LayerCosts costs;
-  for (const LayerWork& work : stage_work(probe, 0, 0)) {
-    LayerCost& cost = costs[index(kind_of(probe.model, work.layer))];
-    cost.forward_s = compute_seconds(work.forward, job.cluster.accelerator, job.precision);
-    cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
-    cost.backward_weight_s =
-        compute_seconds(work.backward_weight, job.cluster.accelerator, job.precision);
-    cost.forward_hiding_s = hiding_seconds(work.forward, job, probe.mesh.cp);
-    cost.backward_hiding_s = hiding_seconds(work.backward, job, probe.mesh.cp);
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    const LayerWork& work = works[kind];
+    LayerCost& cost = costs[kind];
+    const auto ops = [&](const Pass& pass, bool is_backward) {
+      return pass_ops(job, seen, candidate.recompute, pass, static_cast<LayerKind>(kind),
+                      is_backward);
+    };
+    const PassOps forward = ops(work.forward, false), backward = ops(work.backward, true);
+    cost.forward_s = forward.seconds();
+    cost.backward_s = backward.seconds();
+    cost.backward_weight_s = ops(work.backward_weight, true).seconds();
+    cost.forward_hiding_s = hiding_seconds(forward.attention_s(), candidate.mesh.cp);
+    cost.backward_hiding_s = hiding_seconds(backward.attention_s(), candidate.mesh.cp);
+    cost.forward_launches = forward.num_launches;
+    cost.backward_launches = backward.num_launches;
     cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
     cost.deferred_bytes = work.deferred_bytes;
     cost.forward_collectives = work.forward.collectives;
@@ -74,24 +91,13 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
   return costs;
 }
 
-}  // namespace
-
-LayerWorks layer_works(const Job& job, const Candidate& candidate) {
-  const Plan probe = probe_plan(job, candidate);
-  LayerWorks works;
-  for (LayerWork& work : stage_work(probe, 0, 0)) {
-    works[index(kind_of(probe.model, work.layer))] = std::move(work);
-  }
-  return works;
-}
-
 ElementTable count_elements(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   const std::vector<TensorSpec> tensors = model_tensors(probe.model, probe.lora);
   ElementTable table;
   for (const LocalTensor& local : rank_layout(probe, tensors, 0).tensors) {
     const TensorSpec& tensor = tensors[static_cast<size_t>(local.tensor)];
-    LayerElements& elements = table[index(kind_of(probe.model, tensor.layer))];
+    LayerElements& elements = table[index(layer_kind(probe.model, tensor.layer))];
     auto& buckets = tensor.shard == Shard::vocab ? elements.table : elements.layer;
     BucketElements& bucket = buckets[static_cast<size_t>(local.domain)];
     bucket.size += local.box.size();
@@ -101,13 +107,8 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
   return table;
 }
 
-double hiding_seconds(const Pass& pass, const Job& job, int64_t cp) {
-  double seconds = 0;
-  for (const OpWork& op : pass.ops) {
-    if (op.kind != OpKind::attention) continue;
-    seconds += op_seconds(op, job.cluster.accelerator, job.precision);
-  }
-  return seconds * static_cast<double>(cp - 1) / static_cast<double>(cp);
+double hiding_seconds(double attention_s, int64_t cp) {
+  return attention_s * static_cast<double>(cp - 1) / static_cast<double>(cp);
 }
 
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {
@@ -116,7 +117,7 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
   for (int64_t count : default_layers_per_stage(model.num_layers, num_stages)) {
     StageLayers layers{};
     for (int64_t i = 0; i < count; ++i, ++layer) {
-      ++layers[index(kind_of(model, static_cast<int>(layer)))];
+      ++layers[index(layer_kind(model, static_cast<int>(layer)))];
     }
     stages.push_back(layers);
   }
@@ -131,7 +132,7 @@ const LayerCosts& LayerCostCache::costs(const Candidate& c) {
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
-  return costs_.emplace(key, cost_layers(job_, c)).first->second;
+  return costs_.emplace(key, cost_layers(job_, c, layer_works(job_, c))).first->second;
 }
 
 const ElementTable& LayerCostCache::elements(const Candidate& c) {
