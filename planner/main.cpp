@@ -103,6 +103,10 @@ int run(const PlanOptions& options) {
     print_score(options);
     return kExitDone;
   }
+  if (options.stack == "list") {
+    print_stacks();
+    return kExitDone;
+  }
   if (options.task == "serve") return serve(options);
   if (!options.export_to.empty()) export_format_from_string(options.export_to, "--export");
   const Request request = make_request(options);

@@ -74,6 +74,9 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   add("optimizer", word(o.optimizer, "adamw|sgd")->default_value(o.optimizer), "optimizer");
   add("precision", word(o.precision, "fp64|fp32|bf16")->default_value(o.precision),
       "bf16 keeps fp32 master weights");
+  add("stack", word(o.stack, "NAME|list"),
+      "price and search as this framework runs (configs/stacks); default: on CPUs argosy, the "
+      "trainer; on GPUs the best founded profile of the accelerator");
   add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of the run");
   all.add(job);
 }

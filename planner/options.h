@@ -33,6 +33,7 @@ struct PlanOptions {
   std::string out, report, trace, schedule_csv;
   bool json = false, explain = false, sensitivity = false, pareto = false, robust = false;
   std::string what_if, deadline, phases;
+  std::string stack;  // whose kernels and overlap; empty: default_stack()
   std::string score;  // a table of published runs: predict them instead of searching
   std::string export_to, import_megatron;
 };
@@ -60,6 +61,13 @@ Request make_request(const PlanOptions& options);
 
 // --score: predicts the rows of a table of published runs and prints the errors.
 void print_score(const PlanOptions& options);
+
+// Fills job.stack: that of --stack, on CPUs the trainer's own, else default_stack(). Throws
+// ConfigError naming the valid names.
+void choose_stack(const PlanOptions& options, Job& job);
+
+// --stack list: a line a profile.
+void print_stacks();
 
 // The same for --task serve.
 ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings);

@@ -133,6 +133,7 @@ Request make_request(const PlanOptions& given) {
   job.tokens = options.tokens;
   job.seed = options.seed;
   require_precision(job);
+  choose_stack(options, job);
   request.fixed = parse_fixed(options.fix);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
   const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *

@@ -66,6 +66,7 @@ Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memo
              const std::vector<StageTime>& times) {
   Plan plan = to_plan(job, candidate);
   Prediction& p = plan.predicted;
+  p.stack = job.stack.name;
   p.memory_bytes = memory.bytes;
   p.peak_bytes = memory.total_bytes;
   p.stages = durations_of(times);

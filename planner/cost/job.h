@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "planner/cost/stack.h"
 #include "planner/spec/cluster.h"
 #include "planner/spec/mesh.h"
 #include "planner/spec/model.h"
@@ -29,6 +30,7 @@ struct Job {
   Precision precision = Precision::bf16;
   Objective objective = Objective::time;
   uint64_t seed = 1234;
+  Stack stack;  // whose kernels and overlap: the seconds of everything
 
   int64_t num_devices() const { return cluster.num_devices; }
 };

@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "planner/cost/compute.h"
-#include "planner/spec/check.h"
+#include "planner/cost/stack_pass.h"
 
 namespace argosy {
 
@@ -57,28 +56,6 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   return to_plan(small, probe);
 }
 
-LayerCosts cost_layers(const Job& job, const Candidate& candidate) {
-  const Plan probe = probe_plan(job, candidate);
-  LayerCosts costs;
-  for (const LayerWork& work : stage_work(probe, 0, 0)) {
-    LayerCost& cost = costs[index(kind_of_layer(probe.model, work.layer))];
-    cost.forward_s = compute_seconds(work.forward, job.cluster.accelerator, job.precision);
-    cost.backward_s = compute_seconds(work.backward, job.cluster.accelerator, job.precision);
-    cost.backward_weight_s =
-        compute_seconds(work.backward_weight, job.cluster.accelerator, job.precision);
-    cost.forward_hiding_s = hiding_seconds(work.forward, job, probe.mesh.cp);
-    cost.backward_hiding_s = hiding_seconds(work.backward, job, probe.mesh.cp);
-    cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
-    cost.deferred_bytes = work.deferred_bytes;
-    cost.forward_collectives = work.forward.collectives;
-    cost.backward_collectives = work.backward.collectives;
-    cost.saved_bytes = work.saved_bytes;
-    cost.recomputed_bytes = work.backward_extra_bytes;
-    cost.workspace_bytes = work.workspace_bytes;
-  }
-  return costs;
-}
-
 }  // namespace
 
 LayerKind kind_of_layer(const ModelSpec& model, int64_t layer) {
@@ -100,6 +77,35 @@ LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   return works;
 }
 
+LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWorks& works) {
+  const SeenAccelerator seen(job);
+  LayerCosts costs;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    const LayerWork& work = works[kind];
+    LayerCost& cost = costs[kind];
+    const auto ops = [&](const Pass& pass, bool is_backward) {
+      return pass_ops(job, seen, candidate.recompute, pass, static_cast<LayerKind>(kind),
+                      is_backward);
+    };
+    const PassOps forward = ops(work.forward, false), backward = ops(work.backward, true);
+    cost.forward_s = forward.seconds();
+    cost.backward_s = backward.seconds();
+    cost.backward_weight_s = ops(work.backward_weight, true).seconds();
+    cost.forward_hiding_s = hiding_seconds(forward.attention_s(), candidate.mesh.cp);
+    cost.backward_hiding_s = hiding_seconds(backward.attention_s(), candidate.mesh.cp);
+    cost.forward_launches = forward.num_launches;
+    cost.backward_launches = backward.num_launches;
+    cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
+    cost.deferred_bytes = work.deferred_bytes;
+    cost.forward_collectives = work.forward.collectives;
+    cost.backward_collectives = work.backward.collectives;
+    cost.saved_bytes = work.saved_bytes;
+    cost.recomputed_bytes = work.backward_extra_bytes;
+    cost.workspace_bytes = work.workspace_bytes;
+  }
+  return costs;
+}
+
 ElementTable count_elements(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   const std::vector<TensorSpec> tensors = model_tensors(probe.model, probe.lora);
@@ -116,13 +122,8 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
   return table;
 }
 
-double hiding_seconds(const Pass& pass, const Job& job, int64_t cp) {
-  double seconds = 0;
-  for (const OpWork& op : pass.ops) {
-    if (op.kind != OpKind::attention) continue;
-    seconds += op_seconds(op, job.cluster.accelerator, job.precision);
-  }
-  return seconds * static_cast<double>(cp - 1) / static_cast<double>(cp);
+double hiding_seconds(double attention_s, int64_t cp) {
+  return attention_s * static_cast<double>(cp - 1) / static_cast<double>(cp);
 }
 
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {
@@ -147,7 +148,7 @@ const LayerCosts& LayerCostCache::costs(const Candidate& c) {
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
-  return costs_.emplace(key, cost_layers(job_, c)).first->second;
+  return costs_.emplace(key, cost_layers(job_, c, layer_works(job_, c))).first->second;
 }
 
 const ElementTable& LayerCostCache::elements(const Candidate& c) {

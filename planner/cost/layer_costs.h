@@ -34,6 +34,7 @@ struct LayerCost {
   double backward_weight_s = 0;          // the part of backward_s that a split backward puts off
   // The parts of them behind which the messages of the ring over cp travel.
   double forward_hiding_s = 0, backward_hiding_s = 0;
+  double forward_launches = 0, backward_launches = 0;  // by the host; collectives are not in it
   std::vector<CollectiveWork> forward_collectives, backward_collectives;
   int64_t saved_bytes = 0;
   int64_t recomputed_bytes = 0;  // kept beside them while backward runs all of forward again
@@ -46,6 +47,9 @@ using LayerCosts = std::array<LayerCost, kNumLayerKinds>;
 // One layer of each kind as planner/spec describes it; empty where the model has none.
 using LayerWorks = std::array<LayerWork, kNumLayerKinds>;
 LayerWorks layer_works(const Job& job, const Candidate& candidate);
+
+// Seconds and bytes of layer_works(), as the job's stack runs them.
+LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWorks& works);
 
 // Elements that a rank holds of one bucket (planner/spec/layout.h).
 struct BucketElements {
@@ -69,11 +73,11 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
 // What a rank with this candidate holds of one layer of each kind.
 ElementTable count_elements(const Job& job, const Candidate& candidate);
 
-// Seconds of a layer's pass behind which messages of a ring over `cp` ranks can travel. Attention
+// Seconds of `attention_s` behind which messages of a ring over `cp` ranks can travel. Attention
 // meets cp blocks of keys one after the other; while it works on one, the next is on its way: all
 // of attention but its last block. The gradients of that block travel alone, a message a layer that
 // is not counted.
-double hiding_seconds(const Pass& pass, const Job& job, int64_t cp);
+double hiding_seconds(double attention_s, int64_t cp);
 
 // Remembers what it has costed; may be asked by several threads.
 class LayerCostCache {

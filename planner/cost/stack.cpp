@@ -47,6 +47,25 @@ std::map<std::string, StackNumbers> read_numbers(JsonObject object) {
   return all;
 }
 
+StackFacts read_facts(JsonObject& object) {
+  StackFacts facts;
+  facts.is_own = false;
+  facts.fuses_attention = object.boolean("fuses_attention", true);
+  facts.fuses_experts = object.boolean("fuses_experts", true);
+  facts.overlaps_gradients = object.boolean("overlaps_gradients", true);
+  facts.overlaps_parameters = object.boolean("overlaps_parameters", true);
+  facts.overlaps_pipeline = object.boolean("overlaps_pipeline", true);
+  facts.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
+  facts.expert_overlap = read_share(object, "expert_overlap", 0.0);
+  facts.gradient_bytes = object.positive_integer("gradient_bytes", 4);
+  facts.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
+  facts.optimizer_bytes = object.number("optimizer_bytes", 12.0);
+  facts.logit_bytes = object.number("logit_bytes", 8.0);
+  facts.saved_share = object.positive_number("saved_share", 1.0);
+  facts.constant_bytes = object.number("constant_bytes", 0.0);
+  return facts;
+}
+
 void read_unstated(JsonObject object, StackProfile& stack) {
   if (object.has("zero_stage")) stack.zero_stage = static_cast<int>(object.integer("zero_stage"));
   if (object.has("recompute")) {
@@ -79,21 +98,10 @@ StackProfile read_stack(const std::filesystem::path& path) {
   JsonObject object(json, where);
   StackProfile stack;
   stack.name = path.stem().string();
-  object.ignore("source");
+  stack.source = object.text("source", "");
   stack.runs = read_rules(object);
-  stack.fuses_attention = object.boolean("fuses_attention", true);
-  stack.fuses_experts = object.boolean("fuses_experts", true);
-  stack.overlaps_gradients = object.boolean("overlaps_gradients", true);
-  stack.overlaps_parameters = object.boolean("overlaps_parameters", true);
-  stack.overlaps_pipeline = object.boolean("overlaps_pipeline", true);
-  stack.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
-  stack.expert_overlap = read_share(object, "expert_overlap", 0.0);
-  stack.gradient_bytes = object.positive_integer("gradient_bytes", 4);
-  stack.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
-  stack.optimizer_bytes = object.number("optimizer_bytes", 12.0);
-  stack.logit_bytes = object.number("logit_bytes", 8.0);
-  stack.saved_share = object.positive_number("saved_share", 1.0);
-  stack.constant_bytes = object.number("constant_bytes", 0.0);
+  stack.facts = read_facts(object);
+  if (object.has("default_for")) stack.default_for = object.texts("default_for");
   if (object.has("unstated")) read_unstated(object.object("unstated"), stack);
   stack.accelerators = read_numbers(object.object("accelerators"));
   object.reject_unknown_keys();
@@ -138,14 +146,30 @@ const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const 
   return *best;
 }
 
-ClusterSpec seen_by(const ClusterSpec& cluster, const StackNumbers& numbers) {
-  ClusterSpec seen = cluster;
-  Accelerator& a = seen.accelerator;
-  a.bf16_flops_per_s *= numbers.matmul_share;
-  a.fp8_flops_per_s *= numbers.low_precision_share;
-  a.memory_bytes_per_s *= numbers.memory_share;
-  for (LinkTier& tier : seen.tiers) tier.bytes_per_s *= numbers.link_share;
-  return seen;
+const StackProfile& default_stack(const std::vector<StackProfile>& stacks,
+                                  const std::string& accelerator) {
+  for (const StackProfile& stack : stacks) {
+    const std::vector<std::string>& names = stack.default_for;
+    if (std::find(names.begin(), names.end(), accelerator) != names.end()) return stack;
+  }
+  return stack_named(stacks, kAnyStack, "configs/stacks");
+}
+
+const StackProfile& stack_named(const std::vector<StackProfile>& stacks, const std::string& name,
+                                const std::string& option) {
+  for (const StackProfile& stack : stacks) {
+    if (stack.name == name) return stack;
+  }
+  throw ConfigError(concat(option, ": '", name, "'; valid: ", stack_names(stacks)));
+}
+
+std::string stack_names(const std::vector<StackProfile>& stacks) {
+  std::vector<std::string> names = {kOwnStack};
+  for (const StackProfile& stack : stacks) names.push_back(stack.name);
+  std::sort(names.begin(), names.end());
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 }  // namespace argosy

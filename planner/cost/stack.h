@@ -3,7 +3,7 @@
 //
 // What a training framework of a given year makes of a machine: which traffic it hides behind
 // compute, which kernels it has, and what share of the machine's rates these reach. Files of
-// configs/stacks; the search plans for Argosy's own trainer, profiles are for runs of others.
+// configs/stacks; Argosy's own trainer needs none: it does what planner/spec lists.
 #pragma once
 
 #include <filesystem>
@@ -28,36 +28,63 @@ struct StackNumbers {
   double host_op_s = 8e-6;         // host seconds until an op is launched: the floor of a pass
 };
 inline constexpr int kNumStackNumbers = 6;
+// Rates as the cluster's file has them; its op_overhead_s is what an op costs.
+inline constexpr StackNumbers kOwnNumbers{1, 1, 1, 1, 1, 0};
 
 // Runs that a profile is for: both texts occur in the run's source and notes.
 struct StackRule {
   std::string source, notes;
 };
 
-struct StackProfile {
-  std::string name;
-  std::vector<StackRule> runs;
-
-  bool fuses_attention = true;      // false: scores of all pairs go through memory
-  bool fuses_experts = true;        // one grouped product, not one an expert
-  bool overlaps_gradients = true;   // data-parallel reduction beside the last backward passes
-  bool overlaps_parameters = true;  // ZeRO's gathers beside compute
-  bool overlaps_pipeline = true;    // messages between stages beside compute
-  double tensor_overlap = 0;        // hidden share of tensor-parallel traffic
-  double expert_overlap = 0;        // hidden share of expert-parallel traffic
-  int64_t gradient_bytes = 4;       // of an element on the wire
+// How a framework runs a step. The defaults are Argosy's own trainer: every op and every collective
+// as planner/spec lists it, one after the other.
+struct StackFacts {
+  bool is_own = true;                // false: another framework; the facts below and stack_pass.h
+  bool fuses_attention = true;       // false: scores of all pairs go through memory
+  bool fuses_experts = false;        // one grouped product, not one an expert
+  bool overlaps_gradients = false;   // data-parallel reduction beside the last backward passes
+  bool overlaps_parameters = false;  // ZeRO's gathers beside compute
+  bool overlaps_pipeline = true;     // messages between stages beside compute
+  double tensor_overlap = 0;         // hidden share of tensor-parallel traffic
+  double expert_overlap = 0;         // hidden share of expert-parallel traffic
+  int64_t gradient_bytes = 0;        // of an element on the wire; 0: as the precision says
 
   // Memory. Bytes of an element's accumulated gradient and optimizer state, of a logit (copies in
   // 16 and 32 bits, gradients), of what blocks keep in terms of Argosy's, and what is there beside
   // tensors where the source's number has it: context, buffers, the allocator's reserve.
   double accumulated_gradient_bytes = 4, optimizer_bytes = 12, logit_bytes = 8;
   double saved_share = 1, constant_bytes = 0;
+};
+
+enum class ProductFormat { bf16, fp8, mxfp8, nvfp4 };  // of the blocks' Linears; the head's: bf16
+
+// Frozen weights of a LoRA run.
+struct BaseWeights {
+  bool in_4_bits = false;      // Linears of the blocks, with a scale for each 64 (QLoRA)
+  bool trains_tables = false;  // embedding and head are trained as well
+};
+
+// What a job runs with; the default is Argosy's own trainer.
+inline constexpr const char* kOwnStack = "argosy";
+struct Stack {
+  std::string name = kOwnStack;
+  StackFacts facts;
+  StackNumbers numbers = kOwnNumbers;
+  ProductFormat format = ProductFormat::bf16;
+  BaseWeights base;
+};
+
+struct StackProfile {
+  std::string name, source;
+  std::vector<StackRule> runs;
+  StackFacts facts;
 
   // Of cells that a run leaves blank; absent here too: the fastest value that fits.
   std::optional<int> zero_stage;
   std::optional<Recompute> recompute;
   std::optional<int64_t> micro_batch, virtual_stages;
 
+  std::vector<std::string> default_for;  // accelerators that are planned with it unless told
   std::map<std::string, StackNumbers> accelerators;  // by the accelerator's name
 };
 
@@ -75,7 +102,16 @@ std::vector<StackProfile> read_stacks(const std::filesystem::path& folder);
 const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const std::string& source,
                                  const std::string& notes);
 
-// The machine as the stack's kernels see it: rates times shares.
-ClusterSpec seen_by(const ClusterSpec& cluster, const StackNumbers& numbers);
+// The profile for jobs on this accelerator that name none: the one whose default_for lists it, else
+// "any".
+const StackProfile& default_stack(const std::vector<StackProfile>& stacks,
+                                  const std::string& accelerator);
+
+// The profile of this name. Throws ConfigError naming `option` and the valid names.
+const StackProfile& stack_named(const std::vector<StackProfile>& stacks, const std::string& name,
+                                const std::string& option);
+
+// "any, argosy, bigscience, ...": what stack_named() knows, and the own trainer.
+std::string stack_names(const std::vector<StackProfile>& stacks);
 
 }  // namespace argosy

@@ -4,12 +4,17 @@
 // Bytes of the fullest rank of a run as frameworks of others keep them.
 #pragma once
 
-#include "planner/cost/stack_time.h"
+#include <vector>
+
+#include "planner/cost/memory.h"
 
 namespace argosy {
 
-// Allocated at the peak: weights, gradients, optimizer, what is kept for backward, logits, and the
-// profile's constant.
-int64_t peak_bytes(const StackRun& run, const StackProfile& stack);
+// Allocated at the peak: weights, gradients, optimizer, what is kept for backward, logits
+// (workspace), and the profile's constant (buffers). `alive` [pp]: micro-batches alive at once on
+// each rank of the pipeline, of chunks of a virtual stage.
+StageMemory stack_memory(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, const ElementTable& elements,
+                         const LayerCosts& costs, const std::vector<int>& alive);
 
 }  // namespace argosy

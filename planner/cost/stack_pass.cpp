@@ -14,14 +14,19 @@ namespace {
 // mask, softmax and dropout read and write them, dropout its mask, the second product reads them.
 constexpr double kUnfusedForwardPasses = 6.5, kUnfusedBackwardPasses = 8;
 constexpr double kScoreBytes = 2;
-// Until all ranks of a group have started the kernel of a collective: an estimate.
-constexpr double kCollectiveStartS = 15e-6;
+constexpr double kUnfusedOps = 6;
 // Bytes read and written to make the 8-bit copies of a product's inputs, per byte of its 16-bit
 // operands; block-scaled formats make a second, transposed one. Estimates.
 constexpr double kCastShare = 0.5, kBlockScaledCastShare = 0.75;
 // Products of 4 bits run at twice the peak of 8 bits, but only the forward and one of the two
 // backward products of part of the layers use it (NVIDIA's NVFP4 recipe).
 constexpr double kFourBitGain = 1.35;
+
+double memory_seconds(double bytes, const Accelerator& accelerator) {
+  OpWork op;
+  op.bytes = static_cast<int64_t>(bytes);
+  return op_seconds(op, accelerator, Precision::bf16);
+}
 
 // Tiles are loaded while others are multiplied, but not for nothing: the sum fits better than the
 // greater one, as Calculon found.
@@ -44,100 +49,80 @@ double unfused_attention_seconds(const OpWork& op, int64_t head_dim, bool is_bac
          passes * memory_seconds(pairs * kScoreBytes, accelerator);
 }
 
-void add_op(const StackRun& run, const StackProfile& stack, const Machine& machine, OpWork op,
-            LayerKind kind, bool is_backward, PassTime& time) {
-  const Accelerator& plain = machine.cluster.accelerator;
-  if (op.kind == OpKind::memory && kind != LayerKind::head) {
-    time.num_launches += static_cast<double>(op.count);
-    time.ops_s += op_seconds(op, plain, Precision::bf16);
-    return;
-  }
-  if (op.kind == OpKind::attention) {
-    const double seconds =
-        stack.fuses_attention
-            ? op_seconds(op, machine.attention, Precision::bf16)
-            : unfused_attention_seconds(op, run.job.model.head_dim, is_backward, plain);
-    time.attention_s += seconds;
-    time.ops_s += seconds;
-    time.num_launches += stack.fuses_attention ? 1 : 6;
-    return;
-  }
-  // Chunks of the head, products of experts: one op where the stack makes one of them.
-  if (kind == LayerKind::head || stack.fuses_experts) {
+// Chunks of the head, products of experts: one op where the stack makes one of them.
+OpWork fused(OpWork op, LayerKind kind, const StackFacts& facts) {
+  if (kind == LayerKind::head || (op.kind == OpKind::matmul && facts.fuses_experts)) {
     op.flops *= op.count;
     op.bytes *= op.count;
     op.count = 1;
   }
-  time.num_launches += static_cast<double>(op.count);
-  if (kind == LayerKind::head) {
-    if (op.kind == OpKind::matmul) op.bytes = 0;  // chunks read the table again and again
-    time.ops_s += op_seconds(op, plain, Precision::bf16);
+  return op;
+}
+
+void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, LayerKind kind,
+            bool is_backward, PassOps& ops) {
+  const StackFacts& facts = job.stack.facts;
+  double& seconds = ops.kind_s[static_cast<size_t>(listed.kind)];
+  if (listed.kind == OpKind::attention) {
+    seconds += facts.fuses_attention
+                   ? op_seconds(listed, seen.attention, Precision::bf16)
+                   : unfused_attention_seconds(listed, job.model.head_dim, is_backward, seen.plain);
+    ops.num_launches += facts.fuses_attention ? 1 : kUnfusedOps;
     return;
   }
-  time.ops_s += product_seconds(op, machine.products);
-  if (machine.cast_share > 0) {
-    time.ops_s += machine.cast_share * static_cast<double>(op.count) *
-                  memory_seconds(static_cast<double>(op.bytes), plain);
+  OpWork op = fused(listed, kind, facts);
+  ops.num_launches += static_cast<double>(op.count);
+  if (kind == LayerKind::head && op.kind == OpKind::matmul) {
+    op.bytes = 0;  // chunks read the table again and again
+    seconds += op_seconds(op, seen.plain, Precision::bf16);
+    return;
+  }
+  if (op.kind == OpKind::memory) {
+    seconds += op_seconds(op, seen.plain, Precision::bf16);
+    return;
+  }
+  seconds += product_seconds(op, seen.products);
+  if (seen.cast_share > 0) {
+    seconds += seen.cast_share * static_cast<double>(op.count) *
+               memory_seconds(static_cast<double>(op.bytes), seen.plain);
   }
 }
 
 }  // namespace
 
-Machine machine_of(const StackRun& run, const StackNumbers& numbers) {
-  Machine machine;
-  machine.cluster = seen_by(run.job.cluster, numbers);
-  machine.products = machine.attention = machine.cluster.accelerator;
-  machine.attention.bf16_flops_per_s =
-      run.job.cluster.accelerator.bf16_flops_per_s * numbers.attention_share;
-  if (run.format == ProductFormat::bf16) return machine;
-  machine.products.bf16_flops_per_s = machine.cluster.accelerator.fp8_flops_per_s;
-  if (run.format == ProductFormat::nvfp4) machine.products.bf16_flops_per_s *= kFourBitGain;
-  machine.cast_share = run.format == ProductFormat::fp8 ? kCastShare : kBlockScaledCastShare;
-  return machine;
+SeenAccelerator::SeenAccelerator(const Job& job) : plain(job.cluster.accelerator) {
+  const StackNumbers& numbers = job.stack.numbers;
+  const double peak = plain.bf16_flops_per_s;
+  plain.bf16_flops_per_s *= numbers.matmul_share;
+  plain.fp8_flops_per_s *= numbers.low_precision_share;
+  plain.memory_bytes_per_s *= numbers.memory_share;
+  products = attention = plain;
+  attention.bf16_flops_per_s = peak * numbers.attention_share;
+  const ProductFormat format = job.stack.format;
+  if (format == ProductFormat::bf16) return;
+  products.bf16_flops_per_s = plain.fp8_flops_per_s;
+  if (format == ProductFormat::nvfp4) products.bf16_flops_per_s *= kFourBitGain;
+  cast_share = format == ProductFormat::fp8 ? kCastShare : kBlockScaledCastShare;
 }
 
-double memory_seconds(double bytes, const Accelerator& accelerator) {
-  OpWork op;
-  op.bytes = static_cast<int64_t>(bytes);
-  return op_seconds(op, accelerator, Precision::bf16);
-}
-
-PassTime pass_time(const StackRun& run, const StackProfile& stack, const Machine& machine,
-                   const Pass& pass, LayerKind kind, bool is_backward) {
-  PassTime time;
+PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, const Pass& pass,
+                 LayerKind kind, bool is_backward) {
+  PassOps ops;
   bool seen_backward_attention = false;  // recomputation comes first in a backward pass
-  const bool recomputes = run.candidate.recompute != Recompute::none;
   for (const OpWork& op : pass.ops) {
+    if (job.stack.facts.is_own) {
+      ops.kind_s[static_cast<size_t>(op.kind)] +=
+          op_seconds(op, job.cluster.accelerator, job.precision);
+      continue;
+    }
     bool backward = is_backward;
-    if (op.kind == OpKind::attention && is_backward && recomputes) {
+    if (op.kind == OpKind::attention && is_backward && recompute != Recompute::none) {
       backward = seen_backward_attention;
       seen_backward_attention = true;
     }
-    add_op(run, stack, machine, op, kind, backward, time);
+    add_op(job, seen, op, kind, backward, ops);
   }
-  for (const CollectiveWork& work : pass.collectives) {
-    if (work.kind == CollectiveKind::recv) continue;  // both directions at once
-    double seconds =
-        static_cast<double>(work.count) *
-        collective_seconds(work.kind, work.bytes, run.placements[static_cast<size_t>(work.axis)],
-                           machine.cluster);
-    if (seconds <= 0) continue;
-    seconds += static_cast<double>(work.count) * kCollectiveStartS;
-    time.num_launches += static_cast<double>(work.count);
-    if (work.axis == Axis::cp) {
-      time.context_s += seconds;
-    } else {
-      (work.axis == Axis::ep ? time.expert_s : time.tensor_s) += seconds;
-    }
-  }
-  return time;
-}
-
-double pass_seconds(const PassTime& time, const StackProfile& stack, const StackNumbers& numbers) {
-  const double exposed_s = time.tensor_s * (1 - stack.tensor_overlap) +
-                           time.expert_s * (1 - stack.expert_overlap) +
-                           std::max(0.0, time.context_s - time.attention_s);
-  return std::max(time.ops_s + exposed_s, time.num_launches * numbers.host_op_s);
+  return ops;
 }
 
 }  // namespace argosy

@@ -1,35 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Seconds of one pass of a layer as a stack runs it. For stack_time.cpp.
+// Seconds of the ops of a pass of one layer as the job's stack runs them. Argosy's own trainer runs
+// each as planner/spec lists it; other frameworks fuse and cast.
 #pragma once
 
-#include "planner/cost/stack_time.h"
+#include <array>
+
+#include "planner/cost/job.h"
+#include "planner/cost/layer_costs.h"
 
 namespace argosy {
 
-struct PassTime {
-  double ops_s = 0, attention_s = 0;
-  double tensor_s = 0, expert_s = 0, context_s = 0;
-  double num_launches = 0;
+inline constexpr size_t kNumOpKinds = 3;
+
+struct PassOps {
+  std::array<double, kNumOpKinds>
+      kind_s{};             // by OpKind; casts and scores in memory are with theirs
+  double num_launches = 0;  // of the host
+
+  double seconds() const { return kind_s[0] + kind_s[1] + kind_s[2]; }
+  double attention_s() const { return kind_s[static_cast<size_t>(OpKind::attention)]; }
 };
 
-// The machine that products of a pass see, and that all other ops see.
-struct Machine {
-  ClusterSpec cluster;
-  Accelerator products, attention;
-  double cast_share = 0;
+// The job's accelerator as the stack's kernels see it: rates times shares.
+struct SeenAccelerator {
+  explicit SeenAccelerator(const Job& job);
+
+  Accelerator plain, products, attention;
+  double cast_share =
+      0;  // bytes moved to make copies of few bits, per byte of a product's operands
 };
-
-Machine machine_of(const StackRun& run, const StackNumbers& numbers);
-
-double memory_seconds(double bytes, const Accelerator& accelerator);
 
 // `is_backward`: the pass begins with what recomputation runs again.
-PassTime pass_time(const StackRun& run, const StackProfile& stack, const Machine& machine,
-                   const Pass& pass, LayerKind kind, bool is_backward);
-
-// Ops and what is not hidden of traffic, or the host's floor.
-double pass_seconds(const PassTime& time, const StackProfile& stack, const StackNumbers& numbers);
+PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, const Pass& pass,
+                 LayerKind kind, bool is_backward);
 
 }  // namespace argosy

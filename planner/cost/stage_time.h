@@ -21,10 +21,18 @@ Placements place_all(const Mesh& mesh, const Job& job);
 
 // Seconds of a layer's collectives that no compute hides, by axis. Messages of the ring over cp
 // travel while attention works on the keys that came before (`hiding_s`, of hiding_seconds()); a
-// receive takes no time besides its send.
+// receive takes no time besides its send. The job's stack hides its share of tp and ep.
 using AxisSeconds = std::array<double, kNumAxes>;
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
-                            const Placements& placements, const ClusterSpec& cluster);
+                            const Placements& placements, const Job& job);
+
+// Seconds that a pass of `busy_s`, exposed traffic included, waits for the host to launch it.
+double host_wait_s(const Job& job, double busy_s, double num_launches,
+                   const std::vector<CollectiveWork>& collectives, const Placements& placements);
+
+// Steps of other frameworks are as long as those of the slowest of all nodes: all seconds of
+// stage_times() have this factor, 1 for Argosy's own trainer.
+double straggler_factor(const Job& job);
 
 struct StageTime {
   StageDurations durations;
@@ -33,10 +41,13 @@ struct StageTime {
 };
 
 // What step_work() says of a rank with these buckets, without laying out its tensors (collectives
-// of groups of one rank may be among them).
+// of groups of one rank may be among them). Other frameworks: their bytes on the wire, in buckets
+// of their size, and with ZeRO 2 and 3 without what belongs to the layers' passes.
 Pass step_pass(const Job& job, const Candidate& candidate, const std::vector<StageBucket>& buckets);
 
-// [stages]
+// [stages] As the job's stack runs them: what it hides of the traffic of gradients and parameters
+// is not in reduce_s and optimizer_s but for what it takes from the compute beside it, and a pass
+// is not faster than the host launches it.
 std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
                                    const std::vector<StageLayers>& stages,
                                    const ElementTable& elements, const LayerCosts& costs,

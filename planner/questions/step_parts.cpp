@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "planner/cost/compute.h"
+#include "planner/cost/stack_pass.h"
 #include "planner/questions/price.h"
 #include "planner/spec/check.h"
 
@@ -14,21 +14,24 @@ namespace {
 
 // Seconds of all micro-batches and stages of one pipeline.
 struct LayerSeconds {
-  std::array<double, 3> ops{};  // by OpKind
+  std::array<double, kNumOpKinds> ops{};  // by OpKind
   AxisSeconds collectives{};
+  double host_s = 0;
 };
 
-void add(const Job& job, const Pass& pass, int64_t cp, const Placements& placements,
-         double microbatches, LayerSeconds& sum) {
-  for (const OpWork& op : pass.ops) {
-    sum.ops[static_cast<size_t>(op.kind)] +=
-        microbatches * op_seconds(op, job.cluster.accelerator, job.precision);
+void add(const Job& job, const PassOps& ops, const std::vector<CollectiveWork>& collectives,
+         int64_t cp, const Placements& placements, double microbatches, LayerSeconds& sum) {
+  for (size_t kind = 0; kind < kNumOpKinds; ++kind) {
+    sum.ops[kind] += microbatches * ops.kind_s[kind];
   }
   const AxisSeconds exposed =
-      exposed_seconds(pass.collectives, hiding_seconds(pass, job, cp), placements, job.cluster);
+      exposed_seconds(collectives, hiding_seconds(ops.attention_s(), cp), placements, job);
+  double busy_s = ops.seconds();
   for (size_t axis = 0; axis < exposed.size(); ++axis) {
     sum.collectives[axis] += microbatches * exposed[axis];
+    busy_s += exposed[axis];
   }
+  sum.host_s += microbatches * host_wait_s(job, busy_s, ops.num_launches, collectives, placements);
 }
 
 }  // namespace
@@ -37,18 +40,23 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   LayerCostCache cache(job);
   const StepUse use = price(job, candidate_of(plan), cache).use;
   const Placements placements = place_all(plan.mesh, job);
-  const double microbatches = static_cast<double>(plan.num_microbatches());
+  const double microbatches = static_cast<double>(plan.num_microbatches()) * straggler_factor(job);
   LayerSeconds sum;
+  const SeenAccelerator seen(job);
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
     for (const LayerWork& layer : stage_work(plan, stage, 0)) {
-      add(job, layer.forward, plan.mesh.cp, placements, microbatches, sum);
-      add(job, layer.backward, plan.mesh.cp, placements, microbatches, sum);
+      for (const Pass* pass : {&layer.forward, &layer.backward}) {
+        const PassOps ops = pass_ops(job, seen, plan.recompute.front(), *pass,
+                                     kind_of_layer(plan.model, layer.layer), pass == &layer.backward);
+        add(job, ops, pass->collectives, plan.mesh.cp, placements, microbatches, sum);
+      }
     }
   }
   const double ranks = static_cast<double>(plan.mesh.pp);
   std::vector<StepPart> parts = {{"matrix products", sum.ops[0] / ranks},
                                  {"attention", sum.ops[1] / ranks},
                                  {"memory-bound ops", sum.ops[2] / ranks}};
+  if (sum.host_s > 0) parts.push_back({"waiting for the host", sum.host_s / ranks});
   double update_s = use.compute_s, step_communication_s = use.communication_s;
   for (const StepPart& part : parts) update_s -= part.seconds;
   parts.push_back({"optimizer update", update_s});

@@ -21,7 +21,8 @@ Json memory_json(const Prediction& p) {
 }
 
 Json predicted_json(const Prediction& p) {
-  return {{"step_s", p.step_s},
+  return {{"stack", p.stack},
+          {"step_s", p.step_s},
           {"mfu", p.mfu},
           {"mfu_palm", p.mfu_palm},
           {"hfu", p.hfu},

@@ -98,7 +98,8 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
          concat(to_string(plan.task), ", ", to_string(plan.precision), ", ",
                 to_string(plan.optimizer), ", ", format_grouped(plan.global_batch),
                 " sequences of ", format_grouped(plan.seq_len), " = ",
-                format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step\n");
+                format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
+                plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack, "\n");
 }
 
 TextTable plan_rows(const std::vector<Plan>& plans) {

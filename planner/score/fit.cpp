@@ -31,11 +31,11 @@ StackNumbers numbers_at(const StackNumbers& prior, const Values& values) {
   return numbers;
 }
 
-double loss(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
-            const Values& values, double pull) {
+double loss(const std::vector<PreparedRun*>& runs, const StackNumbers& prior, const Values& values,
+            double pull) {
   const StackNumbers numbers = numbers_at(prior, values);
   double sum = 0, bias = 0;
-  for (const PreparedRun* run : runs) {
+  for (PreparedRun* run : runs) {
     const RunScore score = predict(*run, numbers);
     sum += std::abs(score.error());
     bias += score.error();
@@ -55,7 +55,7 @@ struct Found {
   double loss = 0;
 };
 
-Found search_from(const Values& start, const std::vector<const PreparedRun*>& runs,
+Found search_from(const Values& start, const std::vector<PreparedRun*>& runs,
                   const StackNumbers& prior, double pull, size_t fixed_number) {
   Found best{start, loss(runs, prior, start, pull)};
   for (double step = kFirstStep; step >= kLastStep;) {
@@ -80,8 +80,8 @@ Found search_from(const Values& start, const std::vector<const PreparedRun*>& ru
 }
 
 // A floor changes nothing until it is reached: start above it as well.
-void improve_by_host(Found& best, const std::vector<const PreparedRun*>& runs,
-                     const StackNumbers& prior, double pull, size_t fixed_number) {
+void improve_by_host(Found& best, const std::vector<PreparedRun*>& runs, const StackNumbers& prior,
+                     double pull, size_t fixed_number) {
   const Values from = best.values;
   for (const double host : kHostStarts) {
     Values start = from;
@@ -94,8 +94,8 @@ void improve_by_host(Found& best, const std::vector<const PreparedRun*>& runs,
 
 // All six matter: leave out the one that helps least, the host's, that of attention, or that of
 // 16-bit products, which are few here.
-StackNumbers fit_low_precision(const std::vector<const PreparedRun*>& runs,
-                               const StackNumbers& prior, double pull) {
+StackNumbers fit_low_precision(const std::vector<PreparedRun*>& runs, const StackNumbers& prior,
+                               double pull) {
   Found best = search_from(Values{}, runs, prior, pull, kHost);
   improve_by_host(best, runs, prior, pull, kAttention);
   improve_by_host(best, runs, prior, pull, kMatmul);
@@ -104,8 +104,8 @@ StackNumbers fit_low_precision(const std::vector<const PreparedRun*>& runs,
 
 }  // namespace
 
-StackNumbers fit(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
-                 double pull, NumberSet set) {
+StackNumbers fit(const std::vector<PreparedRun*>& runs, const StackNumbers& prior, double pull,
+                 NumberSet set) {
   if (set == NumberSet::of_accelerator) {
     return numbers_at(prior, search_from(Values{}, runs, prior, pull, kHost).values);
   }

@@ -19,7 +19,7 @@ enum class NumberSet {
   plain,           // all but low_precision_share
   low_precision,   // all but host_op_s, attention_share or matmul_share, whichever helps least
 };
-StackNumbers fit(const std::vector<const PreparedRun*>& runs, const StackNumbers& prior,
-                 double pull, NumberSet set);
+StackNumbers fit(const std::vector<PreparedRun*>& runs, const StackNumbers& prior, double pull,
+                 NumberSet set);
 
 }  // namespace argosy

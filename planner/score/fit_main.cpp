@@ -25,7 +25,7 @@ constexpr double kFirstPull = 3.0;  // of an accelerator's numbers to 1
 // For what all stacks share: no stack has more than this many runs in it.
 constexpr size_t kMostRunsOfStack = 60;
 
-using Runs = std::vector<const PreparedRun*>;
+using Runs = std::vector<PreparedRun*>;
 using Numbers = std::map<std::string, std::map<std::string, StackNumbers>>;  // stack, accelerator
 
 std::string accelerator_of(const PreparedRun& run) {
@@ -33,15 +33,15 @@ std::string accelerator_of(const PreparedRun& run) {
 }
 
 NumberSet number_set(const Runs& runs) {
-  const bool is_low = std::any_of(runs.begin(), runs.end(), [](const PreparedRun* run) {
-    return run->configurations.front().format != ProductFormat::bf16;
+  const bool is_low = std::any_of(runs.begin(), runs.end(), [](PreparedRun* run) {
+    return run->configurations.front().job.stack.format != ProductFormat::bf16;
   });
   return is_low ? NumberSet::low_precision : NumberSet::plain;
 }
 
 Runs thinned(const Runs& runs) {
   std::map<std::string, Runs> by_stack;
-  for (const PreparedRun* run : runs) by_stack[run->stack->name].push_back(run);
+  for (PreparedRun* run : runs) by_stack[run->stack->name].push_back(run);
   Runs few;
   for (const auto& [name, own] : by_stack) {
     const size_t step = (own.size() + kMostRunsOfStack - 1) / kMostRunsOfStack;
@@ -52,7 +52,7 @@ Runs thinned(const Runs& runs) {
 
 std::vector<RunScore> predict_all(const Runs& runs, const StackNumbers& numbers) {
   std::vector<RunScore> scores;
-  for (const PreparedRun* run : runs) scores.push_back(predict(*run, numbers));
+  for (PreparedRun* run : runs) scores.push_back(predict(*run, numbers));
   return scores;
 }
 
@@ -77,7 +77,7 @@ std::vector<RunScore> cross_validate(const std::map<std::string, Runs>& parts,
 
 std::map<std::string, Runs> by_model(const Runs& runs) {
   std::map<std::string, Runs> parts;
-  for (const PreparedRun* run : runs) parts[run->run.model_name].push_back(run);
+  for (PreparedRun* run : runs) parts[run->run.model_name].push_back(run);
   return parts;
 }
 
@@ -135,10 +135,10 @@ struct Scores {
   std::vector<RunScore> fitted, models_out, halves_out;
 };
 
-Numbers fit_all(const std::vector<PreparedRun>& prepared, bool cross_validates, Scores& scores) {
+Numbers fit_all(std::vector<PreparedRun>& prepared, bool cross_validates, Scores& scores) {
   std::map<std::string, Runs> by_accelerator;
   std::map<std::string, std::map<std::string, Runs>> by_stack;
-  for (const PreparedRun& run : prepared) {
+  for (PreparedRun& run : prepared) {
     by_accelerator[accelerator_of(run)].push_back(&run);
     by_stack[run.stack->name][accelerator_of(run)].push_back(&run);
   }
@@ -166,7 +166,7 @@ Numbers fit_all(const std::vector<PreparedRun>& prepared, bool cross_validates, 
 
 int run(const std::vector<std::string>& paths, const std::set<std::string>& flags) {
   const ScoreFiles files = read_score_files(paths.front());
-  const std::vector<PreparedRun> prepared = prepare_all({paths.begin() + 1, paths.end()}, files);
+  std::vector<PreparedRun> prepared = prepare_all({paths.begin() + 1, paths.end()}, files);
   Scores scores;
   const bool cross_validates = flags.count("--cross-validate") > 0;
   const Numbers fitted = fit_all(prepared, cross_validates, scores);

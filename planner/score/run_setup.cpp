@@ -120,19 +120,21 @@ RunSetup setup_of(const PublishedRun& run, const StackProfile& stack,
                   const std::vector<ClusterSpec>& accelerators) {
   RunSetup setup;
   if (!run.num_gpus) throw ConfigError("the row does not give num_gpus");
-  setup.format = format_of(run.precision);
   Job& job = setup.job;
+  job.stack.name = stack.name;
+  job.stack.facts = stack.facts;
+  job.stack.format = format_of(run.precision);
   job.model = model_of(run);
   job.cluster = cluster_of(run, accelerators);
   job.lora = lora_of(run);
-  setup.base.in_4_bits = run.precision.find("int4base") != std::string::npos ||
-                         run.notes_have("QLoRA") || run.notes_have("Q-LoRA");
-  setup.base.trains_tables = run.notes_have("LoRA (emb)");
+  job.stack.base.in_4_bits = run.precision.find("int4base") != std::string::npos ||
+                             run.notes_have("QLoRA") || run.notes_have("Q-LoRA");
+  job.stack.base.trains_tables = run.notes_have("LoRA (emb)");
   job.task = job.lora.rank > 0 ? Task::lora : Task::pretrain;
   job.seq_len = *run.seq_len;
   if (!run.global_batch_seqs) throw ConfigError("the row does not give the global batch");
   job.global_batch = *run.global_batch_seqs;
-  if (setup.format != ProductFormat::bf16 && job.cluster.accelerator.fp8_flops_per_s == 0) {
+  if (job.stack.format != ProductFormat::bf16 && job.cluster.accelerator.fp8_flops_per_s == 0) {
     throw ConfigError(concat(run.gpu, " has no ", run.precision));
   }
   add_candidates(run, stack, setup);

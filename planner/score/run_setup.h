@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "planner/cost/stack_time.h"
+#include "planner/cost/job.h"
 #include "planner/score/published_run.h"
 
 namespace argosy {
@@ -24,9 +24,7 @@ std::vector<ClusterSpec> read_accelerators(const std::filesystem::path& folder);
 
 // One configuration, or several where cells are blank and the stack does not fill them.
 struct RunSetup {
-  Job job;
-  ProductFormat format = ProductFormat::bf16;
-  BaseWeights base;
+  Job job;  // with the stack, but for its numbers
   std::vector<Candidate> candidates;
 };
 // Throws ConfigError saying what the row lacks or what does not divide.

@@ -18,19 +18,25 @@ constexpr double kUsableShare = 0.97;
 
 double peak_of(const StackRun& run) {
   const Accelerator& a = run.job.cluster.accelerator;
-  return run.format == ProductFormat::bf16 ? a.bf16_flops_per_s : a.fp8_flops_per_s;
+  return run.job.stack.format == ProductFormat::bf16 ? a.bf16_flops_per_s : a.fp8_flops_per_s;
 }
 
-bool fits(const StackRun& run, const StackProfile& stack) {
+int64_t peak_bytes(const StackRun& run) {
+  return stack_memory(run.job, run.candidate, run.stages, run.elements, layer_costs_of(run),
+                      max_in_flight(run.short_schedule))
+      .total_bytes;
+}
+
+bool fits(const StackRun& run) {
   const auto capacity = static_cast<double>(run.job.cluster.accelerator.memory_bytes);
-  return static_cast<double>(peak_bytes(run, stack)) <= kUsableShare * capacity;
+  return static_cast<double>(peak_bytes(run)) <= kUsableShare * capacity;
 }
 
 // Those that fit; all if none does.
-std::vector<StackRun> fitting(std::vector<StackRun> runs, const StackProfile& stack) {
+std::vector<StackRun> fitting(std::vector<StackRun> runs) {
   std::vector<StackRun> good;
   for (const StackRun& run : runs) {
-    if (runs.size() == 1 || fits(run, stack)) good.push_back(run);
+    if (runs.size() == 1 || fits(run)) good.push_back(run);
   }
   return good.empty() ? std::move(runs) : good;
 }
@@ -46,14 +52,14 @@ PreparedRun prepare(const PublishedRun& run, const ScoreFiles& files) {
   prepared.run = run;
   try {
     prepared.stack = &stack_of_run(files.stacks, run.source, run.notes);
-    const RunSetup setup = setup_of(run, *prepared.stack, files.accelerators);
-    prepared.numbers =
+    RunSetup setup = setup_of(run, *prepared.stack, files.accelerators);
+    setup.job.stack.numbers =
         numbers_of(files.stacks, *prepared.stack, setup.job.cluster.accelerator.name);
     std::vector<StackRun> all;
     for (const Candidate& candidate : setup.candidates) {
-      all.push_back(make_stack_run(setup.job, candidate, setup.format, setup.base));
+      all.push_back(make_stack_run(setup.job, candidate));
     }
-    prepared.configurations = fitting(std::move(all), *prepared.stack);
+    prepared.configurations = fitting(std::move(all));
     for (const StackRun& configuration : prepared.configurations) {
       Candidate whole = configuration.candidate;  // how layers are split does not matter here
       whole.virtual_stages = 1;
@@ -71,11 +77,12 @@ PreparedRun prepare(const PublishedRun& run, const ScoreFiles& files) {
   return prepared;
 }
 
-RunScore predict(const PreparedRun& prepared) {
-  return predict(prepared, prepared.numbers);
+RunScore predict(PreparedRun& prepared, const StackNumbers& numbers) {
+  for (StackRun& configuration : prepared.configurations) configuration.job.stack.numbers = numbers;
+  return predict(static_cast<const PreparedRun&>(prepared));
 }
 
-RunScore predict(const PreparedRun& prepared, const StackNumbers& numbers) {
+RunScore predict(const PreparedRun& prepared) {
   const PublishedRun& run = prepared.run;
   RunScore score;
   score.id = run.id;
@@ -87,7 +94,7 @@ RunScore predict(const PreparedRun& prepared, const StackNumbers& numbers) {
   size_t best = 0;
   double best_s = 0;
   for (size_t i = 0; i < prepared.configurations.size(); ++i) {
-    const double seconds = step_seconds(prepared.configurations[i], *prepared.stack, numbers);
+    const double seconds = step_seconds(prepared.configurations[i]);
     if (i > 0 && seconds >= best_s) continue;
     best = i;
     best_s = seconds;
@@ -100,7 +107,7 @@ RunScore predict(const PreparedRun& prepared, const StackNumbers& numbers) {
                                      static_cast<double>(chosen.job.num_devices());
   if (run.meas_peak_mem_gb) {
     score.measured_bytes = *run.meas_peak_mem_gb * kGib;
-    score.predicted_bytes = static_cast<double>(peak_bytes(chosen, *prepared.stack));
+    score.predicted_bytes = static_cast<double>(peak_bytes(chosen));
   }
   return score;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "planner/score/run_setup.h"
+#include "planner/score/stack_run.h"
 #include "planner/score/statistics.h"
 
 namespace argosy {
@@ -18,10 +19,9 @@ namespace argosy {
 struct PreparedRun {
   PublishedRun run;
   const StackProfile* stack = nullptr;
-  StackNumbers numbers;
-  std::vector<StackRun> configurations;
-  std::vector<double> measured_s;  // [configurations]: differ only by how FLOPs are counted
-  std::string reason;              // not empty: why the row is not represented
+  std::vector<StackRun> configurations;  // with the profile's numbers
+  std::vector<double> measured_s;        // [configurations]: differ only by how FLOPs are counted
+  std::string reason;                    // not empty: why the row is not represented
 };
 
 struct RunScore {
@@ -59,8 +59,9 @@ ScoreFiles read_score_files(const std::filesystem::path& configs);
 PreparedRun prepare(const PublishedRun& run, const ScoreFiles& files);
 
 // At the configuration that is fastest among those that fit; if none does, the fastest of all.
-RunScore predict(const PreparedRun& prepared, const StackNumbers& numbers);
 RunScore predict(const PreparedRun& prepared);
+// With other numbers than those of the profile; they stay in `prepared`.
+RunScore predict(PreparedRun& prepared, const StackNumbers& numbers);
 
 // `progress` is told rows done and rows in all.
 Score score_runs(const std::vector<PublishedRun>& runs, const ScoreFiles& files,

@@ -60,6 +60,7 @@ struct StageDurations {
 // What the planner promises for this plan. Ratios are fractions, bytes are per rank of the fullest
 // stage.
 struct Prediction {
+  std::string stack;  // whose kernels and overlap the seconds stand for: "argosy" is the trainer
   double step_s = 0, mfu = 0, mfu_palm = 0, hfu = 0;
   double tokens_per_s = 0, tokens_per_s_per_device = 0, tflops_per_device = 0;
   std::array<int64_t, kNumMemoryCategories> memory_bytes{};  // by MemoryCategory

@@ -77,6 +77,7 @@ Json prediction_json(const Prediction& predicted) {
   for (const PredictedNumber& n : kPredictedNumbers) {
     json[n.key] = finite(n.key, predicted.*n.member);
   }
+  json["stack"] = predicted.stack;
   json["spare_nodes"] = predicted.spare_nodes;
   Json& memory = json["memory_bytes"] = {{"peak", predicted.peak_bytes}};
   for (int i = 0; i < kNumMemoryCategories; ++i) {
@@ -97,6 +98,7 @@ Prediction read_prediction(JsonObject json, int64_t num_stages) {
   for (const PredictedNumber& n : kPredictedNumbers) {
     predicted.*n.member = n.is_optional ? json.number(n.key, 0.0) : json.number(n.key);
   }
+  predicted.stack = json.text("stack", "");
   predicted.spare_nodes = json.integer("spare_nodes", 0);
   JsonObject memory = json.object("memory_bytes");
   predicted.peak_bytes = memory.integer("peak");

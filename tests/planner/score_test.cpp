@@ -179,7 +179,7 @@ TEST(Stacks, MoreOfEverythingIsNotSlower) {
   PublishedRun run = small_run();
   run.micro_batch = 4;
   run.recompute = "none";
-  const PreparedRun prepared = prepare(run, files());
+  PreparedRun prepared = prepare(run, files());
   const StackNumbers plain;
   const double plain_s = predict(prepared, plain).predicted_step_s;
   for (double StackNumbers::*share :

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A run at its own configuration, costed again and again with other numbers of its stack: what does
+// not depend on them is worked out once, and long schedules are cut short.
+#pragma once
+
+#include <vector>
+
+#include "planner/cost/layer_costs.h"
+#include "planner/cost/stage_time.h"
+
+namespace argosy {
+
+struct StackRun {
+  Job job;  // with its stack
+  Candidate candidate;
+  int64_t num_microbatches = 1;
+  LayerWorks works;                 // of one micro-batch
+  std::vector<StageLayers> stages;  // [pp * virtual_stages]
+  ElementTable elements;
+  Placements placements;
+  Schedule short_schedule, long_schedule;  // of few and some more micro-batches
+  int64_t short_microbatches = 0, long_microbatches = 0;
+};
+
+// Fills what follows from job and candidate. `job.cluster` has the row's devices and links.
+StackRun make_stack_run(const Job& job, const Candidate& candidate);
+
+LayerCosts layer_costs_of(const StackRun& run);
+
+// Seconds of one optimizer step.
+double step_seconds(const StackRun& run);
+
+}  // namespace argosy

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// --stack: whose kernels and overlap a job is timed with.
+#include <iostream>
+
+#include "planner/config_files.h"
+#include "planner/options.h"
+#include "planner/score/run_setup.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kStackOption = "--stack";
+
+std::filesystem::path configs_folder() {
+  return find_config("stack", "any.json", "stacks").parent_path().parent_path();
+}
+
+// Shares are of the curves of configs/accelerators: the cluster's own, measured or not, would count
+// a loss twice.
+void take_curves(const std::filesystem::path& configs, Accelerator& accelerator) {
+  for (const ClusterSpec& known : read_accelerators(configs / "accelerators")) {
+    const Accelerator& curves = known.accelerator;
+    if (curves.name != accelerator.name) continue;
+    accelerator.matmul_efficiency = curves.matmul_efficiency;
+    accelerator.attention_efficiency = curves.attention_efficiency;
+    accelerator.memory_efficiency = curves.memory_efficiency;
+    accelerator.op_overhead_s = curves.op_overhead_s;
+  }
+}
+
+}  // namespace
+
+// Whose kernels and overlap the seconds stand for: on CPUs the trainer's own.
+void choose_stack(const PlanOptions& options, Job& job) {
+  const bool is_cpu = job.cluster.device == Device::cpu;
+  if (options.stack == kOwnStack || options.stack.empty()) return;
+  const std::filesystem::path configs = configs_folder();
+  const std::vector<StackProfile> stacks = read_stacks(configs / "stacks");
+  if (is_cpu) {
+    stack_named(stacks, options.stack, kStackOption);
+    throw ConfigError(concat(kStackOption, ": '", options.stack, "' on ", job.cluster.name,
+                             ", a cluster of CPUs; valid: ", kOwnStack));
+  }
+  const StackProfile& profile = options.stack.empty()
+                                    ? default_stack(stacks, job.cluster.accelerator.name)
+                                    : stack_named(stacks, options.stack, kStackOption);
+  job.stack.name = profile.name;
+  job.stack.facts = profile.facts;
+  job.stack.numbers = numbers_of(stacks, profile, job.cluster.accelerator.name);
+  take_curves(configs, job.cluster.accelerator);
+}
+
+void print_stacks() {
+  std::cout << kOwnStack << ": the trainer of this project; every cluster of CPUs\n";
+  for (const StackProfile& stack : read_stacks(configs_folder() / "stacks")) {
+    std::cout << stack.name << ": " << stack.source;
+    std::string separator = "; fitted on ";
+    for (const auto& [accelerator, numbers] : stack.accelerators) {
+      std::cout << separator << accelerator;
+      separator = ", ";
+    }
+    separator = "; default on ";
+    for (const std::string& accelerator : stack.default_for) {
+      std::cout << separator << accelerator;
+      separator = ", ";
+    }
+    std::cout << "\n";
+  }
+}
+
+}  // namespace argosy

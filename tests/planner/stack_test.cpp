@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// One model of time for the search and for published runs: a stack says whose kernels and overlap.
+#include "planner/cost/stack.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "planner/cost/evaluate.h"
+#include "planner/cost/search_space.h"
+#include "planner/cost/step_bound.h"
+#include "planner/score/run_setup.h"
+#include "planner/score/stack_run.h"
+#include "planner/spec/check.h"
+#include "tests/planner/plan_program.h"
+#include "tests/planner/small_jobs.h"
+
+namespace argosy {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kStacks = ARGOSY_SOURCE_DIR "/configs/stacks";
+
+// Frameworks that differ in everything.
+std::vector<Stack> other_stacks() {
+  Stack hides;
+  hides.name = "hides";
+  hides.facts.is_own = false;
+  hides.facts.fuses_experts = hides.facts.overlaps_gradients = true;
+  hides.facts.overlaps_parameters = true;
+  hides.facts.tensor_overlap = 0.5;
+  hides.facts.expert_overlap = 0.3;
+  hides.facts.gradient_bytes = 2;
+  hides.numbers = {0.9, 0.5, 1, 0.8, 1.2, 1e-5};
+  Stack waits = hides;
+  waits.name = "waits";
+  waits.facts = {};
+  waits.facts.is_own = false;
+  waits.facts.fuses_attention = waits.facts.overlaps_pipeline = false;
+  waits.facts.gradient_bytes = 4;
+  return {hides, waits};
+}
+
+std::vector<Candidate> sample(const Job& job, const char* fixed) {
+  const SearchSpace space = search_space(job, parse_fixed(fixed));
+  std::vector<Candidate> all;
+  for (const MeshPoint& point : space.meshes) {
+    if (!point.reason.empty()) continue;
+    for (const int64_t micro_batch : point.micro_batches) {
+      if (!micro_batch_reason(job, point, micro_batch).empty()) continue;
+      for (const ScheduleKind schedule : space.schedules) {
+        for (const int zero : space.zero_stages) {
+          if (zero >= 2 && splits_backward(schedule)) continue;
+          Candidate c;
+          c.mesh = point.mesh;
+          c.sequence_parallel = point.sequence_parallel;
+          c.cp_kind = point.cp_kind;
+          c.micro_batch = micro_batch;
+          c.schedule = schedule;
+          c.zero_stage = zero;
+          c.virtual_stages = space.virtual_stages;
+          c.recompute = all.size() % 2 == 0 ? Recompute::none : Recompute::full;
+          all.push_back(c);
+        }
+      }
+    }
+  }
+  return all;
+}
+
+TEST(Stack, TheBoundIsBelowEverySimulation) {
+  for (const SmallModel model : {SmallModel::moe, SmallModel::tied_gpt2}) {
+    Job job = small_job(model, 8, 16);
+    for (const Stack& stack : other_stacks()) {
+      job.stack = stack;
+      LayerCostCache cache(job);
+      int64_t compared = 0;
+      for (const Candidate& c : sample(job, "cp=1")) {
+        const std::vector<StageTime> times =
+            stage_times(job, c, stage_layers(job.model, c.num_stages()), cache.elements(c),
+                        cache.costs(c), place_all(c.mesh, job));
+        const Verdict verdict = evaluate(job, c, cache);
+        ASSERT_TRUE(verdict.feasible);
+        EXPECT_EQ(verdict.plan.predicted.stack, stack.name);
+        const double bound = step_bound_s(times, c.schedule, verdict.plan.num_microbatches());
+        EXPECT_LE(bound, verdict.plan.predicted.step_s * (1 + 1e-9)) << stack.name;
+        for (const StageTime& time : times) {
+          EXPECT_GE(time.durations.backward_input_s, 0) << stack.name;
+          EXPECT_GE(time.durations.reduce_s, 0) << stack.name;
+          EXPECT_GE(time.durations.optimizer_s, 0) << stack.name;
+        }
+        ++compared;
+      }
+      EXPECT_GT(compared, 100);
+    }
+  }
+}
+
+// What --score predicts for a run is what the search says of the same plan.
+TEST(Stack, ScoreAndSearchAgree) {
+  Job job = small_job(SmallModel::llama, 8, 64);
+  for (const Stack& stack : other_stacks()) {
+    job.stack = stack;
+    LayerCostCache cache(job);
+    for (const Candidate& c : sample(job, "tp=2,micro_batch=1,schedule=1f1b")) {
+      const double searched = evaluate(job, c, cache).plan.predicted.step_s;
+      EXPECT_NEAR(step_seconds(make_stack_run(job, c)), searched, 1e-9 * searched) << stack.name;
+    }
+  }
+}
+
+TEST(Stack, OverlapSavesTimeAndTheHostCostsIt) {
+  Job job = small_job(SmallModel::llama, 8, 8);
+  Candidate c;
+  c.mesh.tp = 2;
+  c.mesh.dp = 4;
+  c.sequence_parallel = true;
+  const auto step_s = [&](const Stack& stack) {
+    job.stack = stack;
+    LayerCostCache cache(job);
+    return evaluate(job, c, cache).plan.predicted.step_s;
+  };
+  const Stack waits = other_stacks().back();
+  for (const int zero : {0, 1, 2, 3}) {
+    c.zero_stage = zero;
+    Stack better = waits;
+    better.facts.overlaps_gradients = better.facts.overlaps_parameters = true;
+    EXPECT_LT(step_s(better), step_s(waits)) << zero;
+    better = waits;
+    better.facts.tensor_overlap = 0.5;
+    EXPECT_LT(step_s(better), step_s(waits)) << zero;
+    Stack worse = waits;
+    worse.numbers.host_op_s = 1;
+    EXPECT_GT(step_s(worse), 1) << zero;
+  }
+}
+
+TEST(Stack, NamesAreKnown) {
+  const std::vector<StackProfile> stacks = read_stacks(kStacks);
+  EXPECT_EQ(stack_named(stacks, "simumax", "--stack").name, "simumax");
+  EXPECT_EQ(default_stack(stacks, "an accelerator of next year").name, "any");
+  expect_plan_mistake("--model gpt2-124m --cluster a100-2048 --stack cobol", "megatron-2024");
+  expect_plan_mistake("--model gpt2-124m --cluster local-cpu --stack any", "argosy");
+  const PlanOutput list = run_plan("--stack list");
+  EXPECT_EQ(list.exit_code, 0);
+  for (const char* name : {"argosy:", "any:", "megatron-2024:"}) {
+    EXPECT_NE(list.out.find(name), std::string::npos) << name;
+  }
+}
+
+// An accelerator has one default.
+TEST(Stack, DefaultsAreUnique) {
+  std::vector<std::string> seen;
+  for (const StackProfile& stack : read_stacks(kStacks)) {
+    for (const std::string& accelerator : stack.default_for) {
+      EXPECT_EQ(std::count(seen.begin(), seen.end(), accelerator), 0) << accelerator;
+      EXPECT_EQ(stack.accelerators.count(accelerator), 1u) << stack.name << " " << accelerator;
+      seen.push_back(accelerator);
+    }
+  }
+}
+
+TEST(Stack, PlansSayWhoseTimeTheyTell) {
+  const auto stack_of = [](const std::string& arguments) {
+    const PlanOutput output = run_plan(arguments + " --top 1 --json");
+    EXPECT_EQ(output.exit_code, 0) << output.err;
+    return Json::parse(output.out)["plans"][0]["predicted"];
+  };
+  const std::string gpus = "--model llama-65b --cluster a100-2048 ";
+  EXPECT_EQ(stack_of("--model gpt2-124m --cluster local-cpu")["stack"], "argosy");
+  EXPECT_EQ(stack_of(gpus + "--stack argosy")["stack"], "argosy");
+  EXPECT_EQ(stack_of(gpus + "--stack megascale")["stack"], "megascale");
+}
+
+}  // namespace
+}  // namespace argosy
