@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "planner/spec/types.h"
 
@@ -61,6 +62,13 @@ class [[nodiscard]] Request {
   std::unique_ptr<State> state_;
 };
 
+// How the collectives of a group travel, for reports and warnings.
+struct CommRoute {
+  bool shares_memory = false;  // through a window of shared memory; else by messages or copies
+  std::string obstacle;        // why not, where all ranks are on one node; else empty
+  int64_t window_bytes = 0;    // of this rank, for all its groups together
+};
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -88,6 +96,8 @@ class Communicator {
 
   // Collective. Ranks of one color form a new group, ordered by key, then by rank here.
   virtual std::unique_ptr<Communicator> split(int color, int key) = 0;
+
+  virtual CommRoute route() const { return {}; }
 
   // Ends the whole job on all ranks with this exit code, at once, where the back end can; for
   // main's last resort.

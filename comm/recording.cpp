@@ -102,6 +102,7 @@ class RecordingCommunicator : public Communicator {
   std::unique_ptr<Communicator> split(int color, int key) override {
     return inner_->split(color, key);
   }
+  CommRoute route() const override { return inner_->route(); }
   void abort(int exit_code) override { inner_->abort(exit_code); }
 
  private:

@@ -37,7 +37,7 @@ Operation run_all_gather(CallContext context, ConstBuffer input, Buffer output,
   if (input.count > 0) {
     copy(parts + offsets[static_cast<size_t>(rank)] * element, own, input.bytes());
   }
-  co_await delivered(*batch);
+  co_await until(*batch);
 }
 
 Operation run_all_to_all(CallContext context, ConstBuffer input, std::vector<int64_t> send_counts,
@@ -67,7 +67,7 @@ Operation run_all_to_all(CallContext context, ConstBuffer input, std::vector<int
     copy(target + recvs[self] * element, source + sends[self] * element,
          send_counts[self] * element);
   }
-  co_await delivered(*batch);
+  co_await until(*batch);
 }
 
 // Down a binomial tree: the rank at distance d from the root receives from d without its highest
@@ -85,7 +85,7 @@ Operation run_broadcast(CallContext context, Buffer inout, int root) {
     const std::unique_ptr<MessageBatch> batch =
         context.transport->open(Channel::collective, context.tag);
     recv_bytes(*batch, data, inout.bytes(), parent, context.limits);
-    co_await delivered(*batch);
+    co_await until(*batch);
   }
   const std::unique_ptr<MessageBatch> batch =
       context.transport->open(Channel::collective, context.tag);
@@ -93,7 +93,7 @@ Operation run_broadcast(CallContext context, Buffer inout, int root) {
     const int child = static_cast<int>((distance + bit + root) % size);
     send_bytes(*batch, data, inout.bytes(), child, context.limits);
   }
-  co_await delivered(*batch);
+  co_await until(*batch);
 }
 
 // Dissemination: after the round with step s every rank has heard, directly or not, from the 2s - 1
@@ -105,7 +105,7 @@ Operation run_barrier(CallContext context) {
         context.transport->open(Channel::collective, context.tag);
     batch->recv(nullptr, 0, static_cast<int>((rank + size - step) % size));
     batch->send(nullptr, 0, static_cast<int>((rank + step) % size));
-    co_await delivered(*batch);
+    co_await until(*batch);
   }
 }
 
@@ -113,13 +113,13 @@ Operation run_send(CallContext context, ConstBuffer input, int peer) {
   const std::unique_ptr<MessageBatch> batch = context.transport->open(Channel::user, context.tag);
   send_bytes(*batch, static_cast<const std::byte*>(input.data), input.bytes(), peer,
              context.limits);
-  co_await delivered(*batch);
+  co_await until(*batch);
 }
 
 Operation run_recv(CallContext context, Buffer output, int peer) {
   const std::unique_ptr<MessageBatch> batch = context.transport->open(Channel::user, context.tag);
   recv_bytes(*batch, static_cast<std::byte*>(output.data), output.bytes(), peer, context.limits);
-  co_await delivered(*batch);
+  co_await until(*batch);
 }
 
 }  // namespace argosy

@@ -10,14 +10,14 @@
 #include <exception>
 #include <utility>
 
-#include "comm/message/transport.h"
+#include "comm/message/event.h"
 
 namespace argosy {
 
 class Operation {
  public:
   struct promise_type {
-    MessageBatch* awaited = nullptr;
+    Event* awaited = nullptr;
     std::exception_ptr error;
 
     Operation get_return_object() {
@@ -35,7 +35,7 @@ class Operation {
     if (handle_) handle_.destroy();
   }
 
-  // Runs on if the awaited messages are there; true if it did.
+  // Runs on if the awaited event has happened; true if it did.
   bool advance();
   bool done() const { return handle_.done() || handle_.promise().error; }
   void rethrow_error() const {
@@ -47,17 +47,18 @@ class Operation {
   std::coroutine_handle<promise_type> handle_;
 };
 
-// co_await delivered(batch): suspends until every message of the batch is delivered.
-struct Delivery {
-  MessageBatch& batch;
-  bool await_ready() { return batch.test(); }
+// co_await until(event): suspends until the event has happened, be it that every message of a batch
+// is delivered. The event must live that long.
+struct Until {
+  Event& event;
+  bool await_ready() { return event.test(); }
   void await_suspend(std::coroutine_handle<Operation::promise_type> handle) noexcept {
-    handle.promise().awaited = &batch;
+    handle.promise().awaited = &event;
   }
   void await_resume() noexcept {}
 };
-inline Delivery delivered(MessageBatch& batch) {
-  return Delivery{batch};
+inline Until until(Event& event) {
+  return Until{event};
 }
 
 }  // namespace argosy

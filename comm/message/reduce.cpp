@@ -45,19 +45,39 @@ struct Max {
   }
 };
 
+// output[i] = totals[i] (op) last[i]. The output may be one of the inputs: element by element,
+// which GCC has to be told, or it leaves the loop scalar where they are the same memory.
+template <typename Op, typename A, typename T>
+void combine_last(const A* totals, const T* last, T* output, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    output[i] =
+        static_cast<T>(Op::combine(static_cast<typename Accumulator<T>::type>(totals[i]), last[i]));
+  }
+}
+
 template <typename T, typename Op>
 void reduce_typed(std::span<const void* const> inputs, T* output, int64_t count) {
   using A = typename Accumulator<T>::type;
+  const auto input = [&](size_t k, int64_t begin) {
+    return static_cast<const T*>(inputs[k]) + begin;
+  };
+  if (inputs.size() == 1) {
+    std::copy_n(input(0, 0), input(0, 0) == output ? 0 : count, output);
+    return;
+  }
+  const size_t last = inputs.size() - 1;
+  if (last == 1) return combine_last<Op>(input(0, 0), input(1, 0), output, count);
   A totals[kTile];
   for (int64_t begin = 0; begin < count; begin += kTile) {
     const int64_t n = std::min(kTile, count - begin);
-    const T* first = static_cast<const T*>(inputs[0]) + begin;
-    for (int64_t i = 0; i < n; ++i) totals[i] = static_cast<A>(first[i]);
-    for (size_t k = 1; k < inputs.size(); ++k) {
-      const T* next = static_cast<const T*>(inputs[k]) + begin;
+    const T *first = input(0, begin), *second = input(1, begin);
+    for (int64_t i = 0; i < n; ++i) totals[i] = Op::combine(static_cast<A>(first[i]), second[i]);
+    for (size_t k = 2; k < last; ++k) {
+      const T* next = input(k, begin);
       for (int64_t i = 0; i < n; ++i) totals[i] = Op::combine(totals[i], next[i]);
     }
-    for (int64_t i = 0; i < n; ++i) output[begin + i] = static_cast<T>(totals[i]);
+    combine_last<Op>(totals, input(last, begin), output + begin, n);
   }
 }
 

@@ -120,7 +120,7 @@ Operation run_small_all_reduce(CallContext context, Buffer inout, ReduceOp op) {
     recv_bytes(*batch, place, bytes, from, context.limits);
     send_bytes(*batch, static_cast<const std::byte*>(inout.data), bytes, to, context.limits);
   }
-  co_await delivered(*batch);
+  co_await until(*batch);
   reduce_in_order(inputs, inout.data, inout.count, inout.dtype, op);
 }
 
@@ -142,12 +142,12 @@ Operation run_large_all_reduce(CallContext context, Buffer inout, ReduceOp op) {
   for (int64_t i = 0; i < num_rounds; ++i) {
     Round& round = rounds[static_cast<size_t>(i % 2)];
     if (i + 1 < num_rounds) post_round(reduction, i + 1, rounds[static_cast<size_t>((i + 1) % 2)]);
-    co_await delivered(*round.batch);
+    co_await until(*round.batch);
     sum_round(reduction, i, round, data + (own_begin + i * reduction.piece_count) * element);
-    if (gathering) co_await delivered(*gathering);
+    if (gathering) co_await until(*gathering);
     gathering = post_gather(reduction, i, data);
   }
-  co_await delivered(*gathering);
+  co_await until(*gathering);
 }
 
 }  // namespace
@@ -176,7 +176,7 @@ Operation run_reduce_scatter(CallContext context, ConstBuffer input, Buffer outp
   for (int64_t i = 0; i < num_rounds; ++i) {
     Round& round = rounds[static_cast<size_t>(i % 2)];
     if (i + 1 < num_rounds) post_round(reduction, i + 1, rounds[static_cast<size_t>((i + 1) % 2)]);
-    co_await delivered(*round.batch);
+    co_await until(*round.batch);
     if (output.count > 0) sum_round(reduction, i, round, target + i * piece_bytes);
   }
 }

@@ -9,6 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "comm/message/event.h"
+
 namespace argosy {
 
 // Messages of the user's send and recv never meet those of collectives, whatever their tags.
@@ -18,16 +20,15 @@ inline constexpr int kNumChannels = 2;
 // Messages under way together, of one channel and tag. Between two ranks, messages of one tag are
 // received in the order in which they were sent. Destroying a batch before test() was true abandons
 // its messages: for use on the way out of a failure only.
-class MessageBatch {
+class MessageBatch : public Event {
  public:
-  virtual ~MessageBatch() = default;
   // Post a message of `bytes` <= Limits::message_bytes; the memory belongs to the batch until
   // test() is true. Throw Error.
   virtual void send(const void* data, int64_t bytes, int peer) = 0;
   virtual void recv(void* data, int64_t bytes, int peer) = 0;
-  // Never blocks; true: all messages are delivered. Throws Error when one failed or had another
-  // size than was expected.
-  virtual bool test() = 0;
+  // True: all messages are delivered. Throws Error when one failed or had another size than was
+  // expected.
+  bool test() override = 0;
 };
 
 // The ranks of one group.
@@ -45,7 +46,7 @@ class Transport {
   virtual void abort(int exit_code) = 0;
 };
 
-// How messages are cut. Tests make these small to see every boundary.
+// How calls are cut. Tests make these small to see every boundary.
 struct Limits {
   // A reduction receives and sums pieces of at most this size: they are still in the cache when
   // they are summed. 1 to 2 MiB is the plateau for two ranks over shared memory.
@@ -53,9 +54,15 @@ struct Limits {
   // What one reduction may take for the pieces of its peers.
   int64_t reduce_scratch_bytes = int64_t{16} << 20;
   // Up to this size an all_reduce is one exchange of whole buffers: one latency instead of two.
+  // Calls up to this size have slots of their own in a window, so that they never wait for a large
+  // one.
   int64_t small_all_reduce_bytes = int64_t{16} << 10;
   // Longer messages are cut, since MPI counts in int.
   int64_t message_bytes = int64_t{1} << 30;
+  // What a rank puts into the window of its node for one round of a large call: one rank copies it
+  // in and the others read it while it is in the cache. From 128 KiB on the speed is the same. 0:
+  // no window, messages everywhere.
+  int64_t window_slot_bytes = int64_t{256} << 10;
 };
 
 }  // namespace argosy

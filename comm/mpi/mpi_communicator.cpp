@@ -11,6 +11,7 @@
 
 #include "comm/message/message_communicator.h"
 #include "comm/mpi/mpi_check.h"
+#include "comm/mpi/mpi_node.h"
 #include "comm/mpi/mpi_transport.h"
 #include "planner/spec/check.h"
 
@@ -84,7 +85,7 @@ std::unique_ptr<Communicator> MpiEnvironment::world(const Limits& limits) const 
   auto engine = std::make_shared<Engine>(std::make_unique<MpiWaiter>(local_size_ > num_cores()),
                                          rank, kNoTimeLimit);
   return make_message_communicator(make_mpi_transport(MPI_COMM_WORLD, rank), std::move(engine),
-                                   limits);
+                                   limits, open_mpi_node(MPI_COMM_WORLD, rank, limits), rank);
 }
 
 }  // namespace argosy

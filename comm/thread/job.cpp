@@ -72,6 +72,11 @@ int64_t ThreadJob::group_id(int64_t parent, int64_t sequence, int color) {
   return group_ids_.try_emplace({parent, sequence, color}, next).first->second;
 }
 
+void ThreadJob::notify() {
+  const std::lock_guard lock(mutex_);
+  changed();
+}
+
 int64_t ThreadJob::version() {
   const std::lock_guard lock(mutex_);
   return version_;

@@ -43,6 +43,8 @@ class ThreadJob {
   // The same id for all ranks that name the same new group.
   int64_t group_id(int64_t parent, int64_t sequence, int color);
 
+  // Something changed outside the mailboxes.
+  void notify();
   // Counts changes, so that a waiter can sleep until something has happened since it looked.
   int64_t version();
   // Returns after a change since `seen` or a short while; throws Error when the job has failed.

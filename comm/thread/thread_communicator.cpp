@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "comm/thread/thread_communicator.h"
 
+#include <barrier>
+#include <cstdlib>
 #include <exception>
 #include <limits>
 #include <numeric>
@@ -91,6 +93,8 @@ class ThreadTransport : public Transport {
   int rank_;
 };
 
+constexpr int64_t kThreadPlaces = 32;  // groups of a rank at a time; more use messages
+
 class ThreadWaiter : public Waiter {
  public:
   explicit ThreadWaiter(std::shared_ptr<ThreadJob> job) : job_(std::move(job)) {}
@@ -102,26 +106,69 @@ class ThreadWaiter : public Waiter {
   int64_t seen_ = 0;
 };
 
+// Memory of all ranks' segments; pages that no group uses are never touched.
+std::shared_ptr<std::byte> allocate_segments(int size, int64_t segment_bytes) {
+  constexpr size_t kPage = 4096;
+  void* const data = std::aligned_alloc(kPage, static_cast<size_t>(size * segment_bytes));
+  CHECK(data != nullptr, size, " segments of ", segment_bytes, " bytes");
+  return {static_cast<std::byte*>(data), [](std::byte* memory) { std::free(memory); }};
+}
+
+// What rank `rank` sees of the segments.
+Node node_of(const std::shared_ptr<ThreadJob>& job, const std::shared_ptr<std::byte>& segments,
+             const WindowLayout& layout, int rank, int size) {
+  WindowMemory::Source source;
+  for (int peer = 0; peer < size; ++peer) {
+    source.segments.push_back(segments.get() + peer * kThreadPlaces * layout.place_bytes());
+  }
+  source.own = rank;
+  source.num_places = kThreadPlaces;
+  source.populate = [](std::byte*, int64_t) { return true; };
+  source.changed = [job] { job->notify(); };
+  source.keeper = segments;
+  return {0, std::make_shared<WindowMemory>(std::move(source), layout), ""};
+}
+
 }  // namespace
 
 void run_on_threads(int size, const std::function<void(Communicator& world)>& body,
                     double timeout_s, const Limits& limits) {
   CHECK(size >= 1, size, " ranks");
   const auto job = std::make_shared<ThreadJob>();
+  const bool has_window = size > 1 && limits.window_slot_bytes > 0;
+  const WindowLayout layout(limits);
+  const auto segments =
+      has_window ? allocate_segments(size, kThreadPlaces * layout.place_bytes()) : nullptr;
   std::mutex first_mutex;
   std::exception_ptr first;  // the failure that the others follow
+  const auto note_failure = [&](int rank, const std::exception& error) {
+    const std::lock_guard lock(first_mutex);
+    if (!first) first = std::current_exception();
+    job->fail(concat("rank ", rank, " failed: ", error.what()));
+  };
+  const auto make_world = [&](int rank) {
+    std::vector<int> everyone(static_cast<size_t>(size));
+    std::iota(everyone.begin(), everyone.end(), 0);
+    return make_message_communicator(
+        std::make_shared<ThreadTransport>(job, 0, std::move(everyone), rank),
+        std::make_shared<Engine>(std::make_unique<ThreadWaiter>(job), rank, timeout_s), limits,
+        has_window ? node_of(job, segments, layout, rank, size) : Node{}, rank);
+  };
+  std::barrier all_have_worlds(
+      size);  // a body that fails at once must not break a world being made
   const auto run_rank = [&](int rank) {
+    std::unique_ptr<Communicator> world;
     try {
-      std::vector<int> everyone(static_cast<size_t>(size));
-      std::iota(everyone.begin(), everyone.end(), 0);
-      const auto world = make_message_communicator(
-          std::make_shared<ThreadTransport>(job, 0, std::move(everyone), rank),
-          std::make_shared<Engine>(std::make_unique<ThreadWaiter>(job), rank, timeout_s), limits);
+      world = make_world(rank);
+    } catch (const std::exception& error) {
+      note_failure(rank, error);
+    }
+    all_have_worlds.arrive_and_wait();
+    if (!world) return;
+    try {
       body(*world);
     } catch (const std::exception& error) {
-      const std::lock_guard lock(first_mutex);
-      if (!first) first = std::current_exception();
-      job->fail(concat("rank ", rank, " failed: ", error.what()));
+      note_failure(rank, error);
     }
   };
   std::vector<std::thread> threads;

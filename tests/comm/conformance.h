@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "comm/message/transport.h"
 
 namespace argosy {
 
@@ -18,6 +19,22 @@ struct ConformanceCheck {
 
 const std::vector<ConformanceCheck>& conformance_checks();
 
+// Cuts everything: a message after 1000 bytes, a piece after 4096, a slot of a window after 704.
+inline Limits tiny_limits() {
+  Limits limits;
+  limits.reduce_piece_bytes = 4096;
+  limits.reduce_scratch_bytes = 20000;
+  limits.small_all_reduce_bytes = 8;
+  limits.message_bytes = 1000;
+  limits.window_slot_bytes = 700;
+  return limits;
+}
+// The same where ranks share no memory.
+inline Limits over_messages(Limits limits = {}) {
+  limits.window_slot_bytes = 0;
+  return limits;
+}
+
 // Reductions (conformance_reductions.cpp).
 void check_all_reduce_adds_in_rank_order(Communicator& world);
 void check_all_reduce_max(Communicator& world);
@@ -25,6 +42,9 @@ void check_reduce_scatter_ragged(Communicator& world);
 void check_reduce_scatter_in_place(Communicator& world);
 void check_bf16_is_rounded_once(Communicator& world);
 void check_results_repeat(Communicator& world);
+
+// Over two communicators of the same ranks, one through a window, one over messages.
+void check_same_bits(Communicator& window, Communicator& messages);
 
 // Data movement (conformance_movement.cpp).
 void check_all_gather_ragged(Communicator& world);

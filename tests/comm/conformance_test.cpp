@@ -13,16 +13,6 @@ namespace {
 
 constexpr double kTimeLimit = 60.0;  // seconds a call may wait
 
-// Cuts everything: a message after 1000 bytes, a piece after 4096.
-Limits tiny_limits() {
-  Limits limits;
-  limits.reduce_piece_bytes = 4096;
-  limits.reduce_scratch_bytes = 20000;
-  limits.small_all_reduce_bytes = 8;
-  limits.message_bytes = 1000;
-  return limits;
-}
-
 std::string check_name(const ConformanceCheck& check) {
   return check.name;
 }
@@ -39,11 +29,21 @@ TEST_P(ThreadConformance, Holds) {
   const auto& [check, size] = GetParam();
   run_on_threads(size, check.run, kTimeLimit);
 }
+class MessageConformance : public ThreadConformance {};
+TEST_P(MessageConformance, Holds) {
+  const auto& [check, size] = GetParam();
+  run_on_threads(size, check.run, kTimeLimit, over_messages());
+}
 
 class CutConformance : public ThreadConformance {};
 TEST_P(CutConformance, Holds) {
   const auto& [check, size] = GetParam();
   run_on_threads(size, check.run, kTimeLimit, tiny_limits());
+}
+class CutMessageConformance : public ThreadConformance {};
+TEST_P(CutMessageConformance, Holds) {
+  const auto& [check, size] = GetParam();
+  run_on_threads(size, check.run, kTimeLimit, over_messages(tiny_limits()));
 }
 
 std::string check_and_size(
@@ -55,7 +55,15 @@ INSTANTIATE_TEST_SUITE_P(Checks, ThreadConformance,
                          testing::Combine(testing::ValuesIn(conformance_checks()),
                                           testing::Values(1, 2, 3, 4, 5)),
                          check_and_size);
+INSTANTIATE_TEST_SUITE_P(Checks, MessageConformance,
+                         testing::Combine(testing::ValuesIn(conformance_checks()),
+                                          testing::Values(1, 2, 3, 4, 5)),
+                         check_and_size);
 INSTANTIATE_TEST_SUITE_P(Checks, CutConformance,
+                         testing::Combine(testing::ValuesIn(conformance_checks()),
+                                          testing::Values(2, 3, 4)),
+                         check_and_size);
+INSTANTIATE_TEST_SUITE_P(Checks, CutMessageConformance,
                          testing::Combine(testing::ValuesIn(conformance_checks()),
                                           testing::Values(2, 3)),
                          check_and_size);

@@ -16,10 +16,14 @@
 namespace argosy {
 namespace {
 
-// The one global of a test program: GoogleTest's tests take no arguments.
+// The globals of a test program: GoogleTest's tests take no arguments.
 Communicator*& world_pointer() {
   static Communicator* world = nullptr;
   return world;
+}
+const MpiEnvironment*& environment_pointer() {
+  static const MpiEnvironment* environment = nullptr;
+  return environment;
 }
 
 class RankListener : public testing::EmptyTestEventListener {
@@ -55,6 +59,11 @@ Communicator& mpi_test_world() {
   return *world_pointer();
 }
 
+std::unique_ptr<Communicator> make_mpi_test_world(const Limits& limits) {
+  CHECK(environment_pointer() != nullptr, "no MPI: link tests/support/mpi_main.cpp");
+  return environment_pointer()->world(limits);
+}
+
 }  // namespace argosy
 
 int main(int argc, char** argv) {
@@ -62,6 +71,7 @@ int main(int argc, char** argv) {
   argosy::MpiEnvironment environment(argc, argv);
   const std::unique_ptr<argosy::Communicator> world = environment.world();
   argosy::world_pointer() = world.get();
+  argosy::environment_pointer() = &environment;
   const int result = argosy::run_tests(*world);
   argosy::world_pointer() = nullptr;
   return result;

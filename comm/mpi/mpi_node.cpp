@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "comm/mpi/mpi_node.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "comm/mpi/mpi_check.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+// Where Open MPI keeps the memory of shared windows on Linux (its parameter
+// osc_sm_backing_directory).
+constexpr const char* kSharedFolder = "/dev/shm";
+constexpr int64_t kMaxPlaces = 32;  // groups of a rank at a time: a mesh makes at most 13
+constexpr int64_t kMinPlaces = 2;   // the world's and one more
+constexpr int64_t kShare = 2;       // a window takes at most 1 / kShare of what is free
+
+int64_t free_shared_bytes() {
+  struct statvfs disk = {};
+  if (statvfs(kSharedFolder, &disk) != 0) return 0;
+  return static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
+}
+
+// The communicator and window of a node. Freeing is collective: not while an exception is in
+// flight.
+struct HostWindow {
+  MPI_Comm host = MPI_COMM_NULL;
+  MPI_Win window = MPI_WIN_NULL;
+  HostWindow() = default;
+  ~HostWindow() {
+    int finalized = 0;
+    MPI_Finalized(&finalized);
+    if (finalized || std::uncaught_exceptions() > 0) return;
+    if (window != MPI_WIN_NULL) MPI_Win_free(&window);
+    if (host != MPI_COMM_NULL) MPI_Comm_free(&host);
+  }
+  HostWindow(const HostWindow&) = delete;
+  HostWindow& operator=(const HostWindow&) = delete;
+};
+
+// Writes zeros through the kernel: where the file system is full it answers EFAULT, while a store
+// of ours would end the process by SIGBUS.
+bool populate_with_zeros(std::byte* data, int64_t bytes) {
+  const int zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+  if (zeros < 0) return false;
+  int64_t done = 0;
+  while (done < bytes) {
+    const ssize_t n = read(zeros, data + done, static_cast<size_t>(bytes - done));
+    if (n <= 0) break;
+    done += n;
+  }
+  close(zeros);
+  return done == bytes;
+}
+
+// Segments of num_places places for all ranks of the host.
+WindowMemory::Source map_segments(HostWindow& shared, int local_rank, int local_size,
+                                  int64_t num_places, int64_t place_bytes, int world_rank) {
+  MPI_Info info = MPI_INFO_NULL;
+  check_mpi(MPI_Info_create(&info), "MPI_Info_create", world_rank);
+  // Each segment begins on a page of its own.
+  check_mpi(MPI_Info_set(info, "alloc_shared_noncontig", "true"), "MPI_Info_set", world_rank);
+  void* base = nullptr;
+  const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(num_places * place_bytes), 1, info,
+                                           shared.host, &base, &shared.window);
+  MPI_Info_free(&info);
+  check_mpi(code, "MPI_Win_allocate_shared", world_rank);
+  WindowMemory::Source source;
+  source.own = local_rank;
+  source.num_places = num_places;
+  source.populate = populate_with_zeros;
+  for (int peer = 0; peer < local_size; ++peer) {
+    MPI_Aint bytes = 0;
+    int unit = 0;
+    check_mpi(MPI_Win_shared_query(shared.window, peer, &bytes, &unit, &base),
+              "MPI_Win_shared_query", world_rank);
+    source.segments.push_back(static_cast<std::byte*>(base));
+  }
+  return source;
+}
+
+}  // namespace
+
+Node open_mpi_node(MPI_Comm world, int world_rank, const Limits& limits) {
+  auto shared = std::make_shared<HostWindow>();
+  check_mpi(
+      MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, world_rank, MPI_INFO_NULL, &shared->host),
+      "MPI_Comm_split_type", world_rank);
+  check_mpi(MPI_Comm_set_errhandler(shared->host, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
+            world_rank);
+  int local_rank = 0, local_size = 1;
+  check_mpi(MPI_Comm_rank(shared->host, &local_rank), "MPI_Comm_rank", world_rank);
+  check_mpi(MPI_Comm_size(shared->host, &local_size), "MPI_Comm_size", world_rank);
+  const WindowLayout layout(limits);
+  const int64_t place_bytes = layout.place_bytes();
+  // The first rank of the host decides: its rank names the node.
+  const int64_t room = free_shared_bytes() / kShare / local_size / place_bytes;
+  int64_t decision[2] = {world_rank, std::min(room, kMaxPlaces)};
+  check_mpi(MPI_Bcast(decision, 2, MPI_INT64_T, 0, shared->host), "MPI_Bcast", world_rank);
+  Node node{static_cast<int>(decision[0]), nullptr, ""};
+  if (local_size == 1 || limits.window_slot_bytes == 0) return node;
+  if (decision[1] < kMinPlaces) {
+    node.obstacle =
+        concat(kSharedFolder, " has ", free_shared_bytes(), " bytes free, a window of ", local_size,
+               " ranks needs ", kShare * kMinPlaces * local_size * place_bytes);
+    return node;
+  }
+  try {
+    WindowMemory::Source source =
+        map_segments(*shared, local_rank, local_size, decision[1], place_bytes, world_rank);
+    source.keeper = shared;
+    node.memory = std::make_shared<WindowMemory>(std::move(source), layout);
+  } catch (const Error& error) {
+    node.obstacle = error.what();
+  }
+  int failed = node.memory == nullptr ? 1 : 0;
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, shared->host),
+            "MPI_Allreduce", world_rank);
+  if (failed != 0) {
+    node.memory.reset();
+    if (node.obstacle.empty()) node.obstacle = "another rank of the node has no window";
+  }
+  return node;
+}
+
+}  // namespace argosy
