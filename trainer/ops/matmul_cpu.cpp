@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// With AVX-512 by our own kernels: bf16 by bf16 on AMX or VDPBF16PS where the CPU has them, else
-// (and where one operand is fp32) as fp32, to which bf16 is widened while it is packed. Without
-// AVX-512 by oneDNN's sgemm, which finds the right instruction set without help from the environment
-// (Debian's OpenBLAS 0.3.21 does not know newer Xeons and falls back to SSE3), from converted copies.
+// fp32 by oneDNN's sgemm: within 5% of the best library on AVX-512 machines, and it finds the right
+// instruction set without help from the environment (Debian's OpenBLAS 0.3.21 does not know newer
+// Xeons and falls back to SSE3). bf16 by our own kernels on AMX or VDPBF16PS; oneDNN's would crash
+// where a hypervisor hides the tile palette (CPUID leaf 0x1D). Where the CPU has neither, or fp32 is
+// among the operands, bf16 is widened: while our AVX-512 kernel packs it, else in copies for sgemm.
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
 
@@ -53,7 +54,7 @@ void whole_sgemm(const Product& p, const MatmulOptions& options, const Tensor& a
         stride(p.transpose_b, p.k, p.n), c.data<float>());
 }
 
-// For machines without AVX-512.
+// fp32, and bf16 on machines without AVX-512.
 void converted_sgemm(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
                      const Tensor& c, const MatmulOptions& options) {
   const Tensor a32 = as_fp32(ctx, a), b32 = as_fp32(ctx, b);
@@ -69,7 +70,24 @@ void converted_sgemm(DeviceContext& ctx, const Product& p, const Tensor& a, cons
   convert<float, bfloat16>(c32, c);
 }
 
-const CpuKernel* kernel_for(const Tensor& a, const Tensor& b) {
+void packed_matmul(DeviceContext& ctx, const CpuKernel& kernel, const Product& p, const Tensor& a,
+                   const Tensor& b, const Tensor& c, const MatmulOptions& options) {
+  PackedProduct product = packed_product(p, a, b, c);
+  Tensor bias;
+  if (options.bias.defined()) {
+    bias = as_fp32(ctx, options.bias);
+    product.bias = bias.data<float>();
+  }
+  packed_products(ctx, kernel, {product}, static_cast<float>(options.alpha), options.accumulate);
+}
+
+}  // namespace
+
+const CpuKernel* packed_kernel(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const auto all = [&](DType dtype) {
+    return a.dtype() == dtype && b.dtype() == dtype && c.dtype() == dtype;
+  };
+  if (all(DType::fp64) || all(DType::fp32)) return nullptr;
   const bool both_bf16 = a.dtype() == DType::bf16 && b.dtype() == DType::bf16;
   const CpuKernel* bf16 = both_bf16 ? kernel_choice(DType::bf16).kernel : nullptr;
   return bf16 != nullptr ? bf16 : kernel_choice(DType::fp32).kernel;
@@ -84,19 +102,6 @@ PackedProduct packed_product(const Product& p, const Tensor& a, const Tensor& b,
           .c = c.raw(),
           .c_dtype = c.dtype()};
 }
-
-void packed_matmul(DeviceContext& ctx, const CpuKernel& kernel, const Product& p, const Tensor& a,
-                   const Tensor& b, const Tensor& c, const MatmulOptions& options) {
-  PackedProduct product = packed_product(p, a, b, c);
-  Tensor bias;
-  if (options.bias.defined()) {
-    bias = as_fp32(ctx, options.bias);
-    product.bias = bias.data<float>();
-  }
-  packed_products(ctx, kernel, {product}, static_cast<float>(options.alpha), options.accumulate);
-}
-
-}  // namespace
 
 void sgemm(const Product& p, const MatmulOptions& options, const float* a, int64_t lda,
            const float* b, int64_t ldb, float* c) {
@@ -113,7 +118,7 @@ template <>
 void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
                          const Tensor& c, const MatmulOptions& options) {
   if (p.m == 0 || p.n == 0) return;
-  const CpuKernel* kernel = c.dtype() == DType::fp64 ? nullptr : kernel_for(a, b);
+  const CpuKernel* kernel = packed_kernel(a, b, c);
   if (kernel != nullptr) return packed_matmul(ctx, *kernel, p, a, b, c, options);
   if (p.k == 0) {
     if (!options.accumulate) fill_zero(c);
@@ -137,8 +142,8 @@ namespace {
 
 std::string sgemm_description() {
   const dnnl_version_t* version = dnnl_version();
-  std::string text = concat("fp32 and bf16 (converted to fp32) by oneDNN ", version->major, ".",
-                            version->minor, ".", version->patch, " sgemm");
+  std::string text = concat("fp32 by oneDNN ", version->major, ".", version->minor, ".",
+                            version->patch, " sgemm, fp64 by our own kernel");
   // The values of dnnl_cpu_isa_t are sets of bits: a machine without AVX2 lacks that bit.
   const unsigned avx2 = dnnl_cpu_isa_avx2, isa = dnnl_get_effective_cpu_isa();
   if ((isa & avx2) != avx2) {
@@ -154,16 +159,15 @@ std::string sgemm_description() {
 template <>
 std::string matmul_description<Device::cpu>() {
   const KernelChoice &fp32 = kernel_choice(DType::fp32), &bf16 = kernel_choice(DType::bf16);
-  std::string text;
-  if (fp32.kernel == nullptr) {
-    text = sgemm_description();
-  } else if (bf16.kernel == nullptr) {
-    text = concat("fp32 and bf16 (converted to fp32) by our ", fp32.kernel->name, " kernel");
+  std::string text = "bf16 ";
+  if (bf16.kernel != nullptr) {
+    text += concat("by our ", bf16.kernel->name, " kernel");
+  } else if (fp32.kernel != nullptr) {
+    text += concat("converted to fp32 by our ", fp32.kernel->name, " kernel");
   } else {
-    text = concat("bf16 by our ", bf16.kernel->name, " kernel, fp32 by our ", fp32.kernel->name,
-                  " kernel");
+    text += "converted to fp32";
   }
-  return text + ", fp64 by our own" + fp32.warning + bf16.warning;
+  return concat(text, ", ", sgemm_description(), bf16.warning, fp32.warning);
 }
 
 }  // namespace argosy::ops::detail

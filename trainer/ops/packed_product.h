@@ -24,6 +24,13 @@ struct PackedProduct {
   const float* bias = nullptr;  // (n), or null
 };
 
+// c = op(a) op(b) of whole tensors.
+PackedProduct packed_product(const Product& p, const Tensor& a, const Tensor& b, const Tensor& c);
+
+// The kernel for operands and output of these dtypes; null: fp64, or fp32 alone, which is oneDNN's,
+// or a CPU without AVX-512.
+const CpuKernel* packed_kernel(const Tensor& a, const Tensor& b, const Tensor& c);
+
 // alpha and accumulate hold for all of them. The bits of a product follow from its own shape and
 // operands: neither from the number of threads nor from the other products.
 void packed_products(DeviceContext& ctx, const CpuKernel& kernel,
