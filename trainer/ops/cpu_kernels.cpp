@@ -145,4 +145,10 @@ const KernelChoice& kernel_choice(DType dtype) {
   return dtype == DType::fp32 ? fp32 : bf16;
 }
 
+const CpuKernel* packed_kernel(DType dtype) {
+  if (dtype != DType::fp32 && dtype != DType::bf16) return nullptr;
+  const CpuKernel* kernel = kernel_choice(dtype).kernel;
+  return kernel != nullptr ? kernel : kernel_choice(DType::fp32).kernel;
+}
+
 }  // namespace argosy::ops::detail

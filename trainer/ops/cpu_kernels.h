@@ -39,6 +39,19 @@ struct Epilogue {
   DType dtype = DType::fp32;  // or bf16
 };
 
+// A tile of attention's scores, (rows, keys) in two panels of 32 keys: [panel][kScoreRows][32].
+inline constexpr int64_t kScoreRows = 96;  // whole panels of every kernel
+inline constexpr int64_t kScoreKeys = 2 * kPanelColumns;
+struct ScoreTile {
+  int64_t rows = 0;
+  float* scores = nullptr;  // not yet scaled; any value where a key is not visible
+  float scale = 1.0f;
+  // (rows) the first and the last visible key of each row; null: all of kScoreKeys.
+  const int32_t* first = nullptr;
+  const int32_t* last = nullptr;
+  int64_t panel_rows = 0;  // of the kernel
+};
+
 struct CpuKernel {
   const char* name;
   DType dtype;         // of the packed operands
@@ -54,6 +67,16 @@ struct CpuKernel {
   void (*pack_columns)(const MatrixView& x, Range index, Range k, void* panels);
   // What a row of a product becomes; see Epilogue.
   void (*write_row)(const float* sums, int64_t columns, const Epilogue& epilogue, void* to);
+  // One step of the online softmax: scores become unnormalised probabilities, packed as rows of A
+  // with k over kScoreKeys; maxima, sums (rows) and out, [panel of 32][kScoreRows][32], go on.
+  void (*softmax)(const ScoreTile& tile, float* maxima, float* sums, float* out, int64_t out_panels,
+                  void* probabilities);
+  // Probabilities again from lse (rows), and ds = p (dp - delta), with dp laid out as the scores:
+  // both packed as columns of B, keys, with k over the rows ([panel][words][32], room for kScoreRows
+  // rows), ds also as rows of A with k over the keys. In fp32 p_words may be the scores themselves
+  // and ds_words dp.
+  void (*gradients)(const ScoreTile& tile, float* dprobabilities, const float* lse,
+                    const float* deltas, float* p_words, float* ds_words, void* ds_rows);
   // Before and after a thread calls multiply().
   void (*begin)();
   void (*end)();
@@ -91,6 +114,9 @@ struct KernelChoice {
   std::string warning;
 };
 const KernelChoice& kernel_choice(DType dtype);
+// The kernel for operands of this dtype, bf16 widened for want of a better one; null: fp64, or a CPU
+// without AVX-512.
+const CpuKernel* packed_kernel(DType dtype);
 // The trial: false where the products differ from fp32 arithmetic or an instruction is illegal.
 bool multiplies_right(const CpuKernel& kernel);
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "trainer/ops/cpu_kernel_list.h"
+#include "trainer/ops/cpu_attention_avx512.h"
 #include "trainer/ops/cpu_pack_avx512.h"
 
 namespace argosy::ops::detail {
@@ -110,6 +111,8 @@ const CpuKernel& amx_bf16_kernel() {
                                         pack_rows_of<Words::bf16_pairs, kRows>,
                                         pack_columns_of<Words::bf16_pairs>,
                                         write_row,
+                                        softmax_tile<Words::bf16_pairs>,
+                                        gradient_tile<Words::bf16_pairs>,
                                         begin,
                                         end};
   return kKernel;

@@ -10,6 +10,7 @@
 #include <array>
 #include <utility>
 
+#include "trainer/ops/cpu_attention_avx512.h"
 #include "trainer/ops/cpu_pack_avx512.h"
 
 namespace argosy::ops::detail {
@@ -85,7 +86,7 @@ void nothing() {}
 const CpuKernel& avx512_fp32_kernel() {
   static constexpr CpuKernel kKernel = {
       "AVX-512", DType::fp32, kRows,  multiply<DType::fp32>, pack_fp32_rows<kRows>,
-      pack_fp32_columns, write_row, nothing, nothing};
+      pack_fp32_columns, write_row, softmax_tile<Words::fp32>, gradient_tile<Words::fp32>, nothing, nothing};
   return kKernel;
 }
 
@@ -97,6 +98,8 @@ const CpuKernel& avx512_bf16_kernel() {
                                         pack_rows_of<Words::bf16_pairs, kRows>,
                                         pack_columns_of<Words::bf16_pairs>,
                                         write_row,
+                                        softmax_tile<Words::bf16_pairs>,
+                                        gradient_tile<Words::bf16_pairs>,
                                         nothing,
                                         nothing};
   return kKernel;

@@ -89,8 +89,7 @@ const CpuKernel* packed_kernel(const Tensor& a, const Tensor& b, const Tensor& c
   };
   if (all(DType::fp64) || all(DType::fp32)) return nullptr;
   const bool both_bf16 = a.dtype() == DType::bf16 && b.dtype() == DType::bf16;
-  const CpuKernel* bf16 = both_bf16 ? kernel_choice(DType::bf16).kernel : nullptr;
-  return bf16 != nullptr ? bf16 : kernel_choice(DType::fp32).kernel;
+  return packed_kernel(both_bf16 ? DType::bf16 : DType::fp32);
 }
 
 PackedProduct packed_product(const Product& p, const Tensor& a, const Tensor& b, const Tensor& c) {
