@@ -43,17 +43,19 @@ inline float* scores_at(float* tile, int64_t row, int64_t v) {
   return tile + ((v / 2) * kScoreRows + row) * kPanelColumns + (v % 2) * 16;
 }
 
-// A row of 64 values as a row of A whose k runs over the keys.
+// A row of 64 values as a row of A whose k runs over the keys. To bf16 by the CPU's own rounding,
+// which flushes denormals: they are probabilities.
 template <Words kWords>
-void store_as_row_of_a(const __m512 values[kKeyVectors], int64_t row, int64_t panel_rows,
+inline void store_as_row_of_a(const __m512 values[kKeyVectors], int64_t row, int64_t panel_rows,
                        void* panels) {
   constexpr int64_t kChunks = kScoreKeys / (kChunkWords * kElements<kWords>);
   auto* words = static_cast<float*>(panels) +
                 (row / panel_rows * kChunks * panel_rows + row % panel_rows) * kChunkWords;
+#pragma GCC unroll 4
   for (int64_t chunk = 0; chunk < kChunks; ++chunk, words += panel_rows * kChunkWords) {
     if constexpr (kWords == Words::bf16_pairs) {
-      const __m512i low = _mm512_castsi256_si512(narrow(values[2 * chunk]));
-      _mm512_store_si512(words, _mm512_inserti64x4(low, narrow(values[2 * chunk + 1]), 1));
+      _mm512_store_si512(words, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(
+                                    values[2 * chunk + 1], values[2 * chunk])));
     } else {
       _mm512_store_ps(words, values[chunk]);
     }
@@ -63,11 +65,12 @@ void store_as_row_of_a(const __m512 values[kKeyVectors], int64_t row, int64_t pa
 // Rows `row` and `row + 1`, vector v, as a word of B whose k runs over the rows and whose columns are
 // keys. fp32 has one row to a word.
 template <Words kWords>
-void store_as_words_of_b(__m512 even, __m512 odd, int64_t row, int64_t v, float* panels) {
+inline void store_as_words_of_b(__m512 even, __m512 odd, int64_t row, int64_t v, float* panels) {
   if constexpr (kWords == Words::bf16_pairs) {
-    const __m512i low = _mm512_cvtepu16_epi32(narrow(even)), high = widen(narrow(odd));
+    const auto low = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(even));
+    const auto high = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(odd));
     float* word = panels + ((v / 2) * (kScoreRows / 2) + row / 2) * kPanelColumns + (v % 2) * 16;
-    _mm512_store_si512(word, _mm512_or_si512(low, high));
+    _mm512_store_si512(word, _mm512_or_si512(_mm512_cvtepu16_epi32(low), widen(high)));
   } else {
     _mm512_store_ps(scores_at(panels, row, v), even);
     _mm512_store_ps(scores_at(panels, row + 1, v), odd);
@@ -138,6 +141,7 @@ void gradient_tile(const ScoreTile& t, float* dprobabilities, const float* lse, 
       gradient_row(t, dprobabilities, lse, deltas, row + i, p[i], ds[i]);
       if (row + i < t.rows) store_as_row_of_a<kWords>(ds[i], row + i, t.panel_rows, ds_rows);
     }
+#pragma GCC unroll 4
     for (int64_t v = 0; v < kKeyVectors; ++v) {
       store_as_words_of_b<kWords>(p[0][v], p[1][v], row, v, p_words);
       store_as_words_of_b<kWords>(ds[0][v], ds[1][v], row, v, ds_words);

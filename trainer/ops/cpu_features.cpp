@@ -39,7 +39,7 @@ CpuFeatures read_features() {
   if (!features.avx512) return features;
   if (a >= 1) __get_cpuid_count(7, 1, &a1, &unused, &unused, &unused);
   features.avx512_bf16 = bit(a1, 5);
-  features.amx_bf16 = bit(d, 22) && bit(d, 24) && bit(states, 17) && bit(states, 18) &&
+  features.amx_bf16 = features.avx512_bf16 && bit(d, 22) && bit(d, 24) && bit(states, 17) && bit(states, 18) &&
                       request_tile_state();
   return features;
 }

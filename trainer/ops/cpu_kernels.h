@@ -96,7 +96,7 @@ inline int64_t panel_bytes(int64_t indices, int64_t words) {
 struct CpuFeatures {
   bool avx512 = false;       // F, BW, DQ and VL, with their state enabled
   bool avx512_bf16 = false;  // besides those
-  // Tiles and TDPBF16PS by CPUID leaf 7, tile state by XCR0, and the kernel granted its use. Leaf
+  // Besides those tiles and TDPBF16PS by CPUID leaf 7, tile state by XCR0, and the kernel granted its use. Leaf
   // 0x1D (the palettes) is not asked: hypervisors may show zeros there where tiles work.
   bool amx_bf16 = false;
 };

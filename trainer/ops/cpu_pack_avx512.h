@@ -94,14 +94,19 @@ inline void transpose(__m512i v[16]) {
 // Indices [index, index + 16) of which `valid` exist, and 16 words from k on: v[i] holds the words of
 // index i (kByIndex), or v[w] the indices of word w.
 template <Words kWords, bool kByIndex>
-void load_block(const MatrixView& x, int64_t index, int64_t valid, int64_t k, int64_t k_left,
+inline void load_block(const MatrixView& x, int64_t index, int64_t valid, int64_t k, int64_t k_left,
                 __m512i v[16]) {
-  for (int64_t i = 0; i < 16; ++i) {
-    if (x.k_is_strided) {
+  // Unrolled, so that the block stays in registers.
+  if (x.k_is_strided) {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < 16; ++i) {
       const int64_t skipped = i * kElements<kWords>;
       v[i] = skipped < k_left ? words_across<kWords>(x, index, valid, k + skipped, k_left - skipped)
                               : _mm512_setzero_si512();
-    } else {
+    }
+  } else {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < 16; ++i) {
       v[i] = i < valid ? consecutive_words<kWords>(x, (index + i) * x.stride + k, k_left)
                        : _mm512_setzero_si512();
     }
@@ -117,7 +122,9 @@ void pack_rows_of(const MatrixView& x, Range index, Range k, void* panel) {
       __m512i v[16];
       load_block<kWords, true>(x, index.begin + row, index.size() - row, at, k.end - at, v);
       constexpr int64_t kBlock = kRows < 16 ? kRows : 16;
-      for (int64_t i = 0; i < kBlock; ++i, out += kChunkWords) _mm512_store_si512(out, v[i]);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kBlock; ++i) _mm512_store_si512(out + i * kChunkWords, v[i]);
+      out += kBlock * kChunkWords;
     }
   }
 }
@@ -140,6 +147,7 @@ void pack_column_chunk(const MatrixView& x, Range index, int64_t k, int64_t k_en
   for (int64_t half = 0; half < kPanelColumns; half += 16) {
     __m512i v[16];
     load_block<kWords, false>(x, index.begin + half, index.size() - half, k, k_end - k, v);
+#pragma GCC unroll 16
     for (int64_t w = 0; w < 16; ++w) _mm512_store_si512(out + w * kPanelColumns + half, v[w]);
   }
 }
