@@ -103,6 +103,7 @@ void attention_shapes(benchmark::internal::Benchmark* b) {
   b->Args({4, 256, 8, 32, static_cast<int64_t>(DType::fp32)});
   b->Args({4, 256, 8, 32, static_cast<int64_t>(DType::bf16)});
   b->Args({1, 1024, 12, 64, static_cast<int64_t>(DType::fp32)});
+  b->Args({1, 1024, 12, 64, static_cast<int64_t>(DType::bf16)});
 }
 BENCHMARK(BM_AttentionForward)->Apply(attention_shapes)->UseRealTime();
 BENCHMARK(BM_AttentionBackward)->Apply(attention_shapes)->UseRealTime();

@@ -18,8 +18,8 @@ Linear::Linear(const LayerContext& ctx, const ParameterStore& store, int layer, 
 
 void Linear::forward(const LayerContext& ctx, const Tensor& x, const Tensor& y,
                      Tensor* adapter_state, MemoryCategory category) const {
-  ops::matmul_nt(ctx.device, x, weight_->value, y);
-  if (bias_ != nullptr) ops::add_bias(ctx.device, bias_->value, y);
+  ops::matmul_nt(ctx.device, x, weight_->value, y,
+                 {.bias = bias_ == nullptr ? Tensor() : bias_->value});
   if (!has_adapter()) return;
   *adapter_state = ctx.device.empty({x.dim(0), lora_a_->value.dim(0)}, ctx.compute(), category);
   ops::matmul_nt(ctx.device, x, lora_a_->value, *adapter_state);

@@ -2,7 +2,9 @@
 // Copyright 2026 The Argosy Authors
 //
 // Computes the probabilities again from the log-sum-exp (Dao et al. 2022, appendix B.4).
+#include "trainer/ops/attention_packed_cpu.h"
 #include "trainer/ops/attention_tiles.h"
+#include "trainer/ops/cpu_kernels.h"
 #include "trainer/ops/dispatch.h"
 
 namespace argosy::ops::detail {
@@ -127,6 +129,8 @@ void attention_backward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s
                                      const Tensor& v, const Tensor& out, const Tensor& lse,
                                      const Tensor& dq, const Tensor& dk, const Tensor& dv,
                                      Merge merge) {
+  if (const CpuKernel* kernel = packed_kernel(q.dtype()))
+    return packed_attention_backward(ctx, *kernel, s, dout, q, k, v, out, lse, dq, dk, dv, merge);
   const std::vector<Tile> query_tiles = tiles_of(s.queries);
   dispatch_result(q.dtype(), dq.dtype(), [&]<typename T, typename O>() {
     using A = Accumulator<T>;
@@ -142,7 +146,8 @@ void attention_backward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s
       }
       pass.unpack_keys(head_of<O>(dk, s, batch, kv_head), head_of<O>(dv, s, batch, kv_head), merge);
     };
-    for_each_kv_head<Backward<A>, A>(ctx, s, lse.dtype(), task);
+    const auto make = [&](A* memory) { return Backward<A>(s, memory); };
+    for_each_kv_head<A>(ctx, s, lse.dtype(), make, task);
   });
 }
 

@@ -4,7 +4,9 @@
 // Keeps a running maximum and sum per query row (Milakov & Gimelshein 2018; Dao et al. 2022).
 #include <cmath>
 
+#include "trainer/ops/attention_packed_cpu.h"
 #include "trainer/ops/attention_tiles.h"
+#include "trainer/ops/cpu_kernels.h"
 #include "trainer/ops/dispatch.h"
 
 namespace argosy::ops::detail {
@@ -119,6 +121,8 @@ template <>
 void attention_forward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s, const Tensor& q,
                                     const Tensor& k, const Tensor& v, const Tensor& out,
                                     const Tensor& lse, Merge merge) {
+  if (const CpuKernel* kernel = packed_kernel(q.dtype()))
+    return packed_attention_forward(ctx, *kernel, s, q, k, v, out, lse, merge);
   const std::vector<Tile> query_tiles = tiles_of(s.queries);
   dispatch_result(q.dtype(), out.dtype(), [&]<typename T, typename O>() {
     using A = Accumulator<T>;
@@ -132,7 +136,8 @@ void attention_forward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s,
         }
       }
     };
-    for_each_kv_head<Forward<A>, A>(ctx, s, lse.dtype(), task);
+    const auto make = [&](A* memory) { return Forward<A>(s, memory); };
+    for_each_kv_head<A>(ctx, s, lse.dtype(), make, task);
   });
 }
 

@@ -40,15 +40,15 @@ struct Arena {
   }
 };
 
-// Consecutive rows of one span, kTile of them at most.
+// Consecutive rows of one span, `size` of them at most.
 struct Tile {
   int64_t row = 0, position = 0, rows = 0;  // first row in the sequence; where it stands; number
 };
-inline std::vector<Tile> tiles_of(const std::vector<AttentionSpan>& spans) {
+inline std::vector<Tile> tiles_of(const std::vector<AttentionSpan>& spans, int64_t size = kTile) {
   std::vector<Tile> tiles;
   for (const AttentionSpan& span : spans) {
-    for (int64_t i = 0; i < span.length; i += kTile) {
-      tiles.push_back({span.row + i, span.position + i, std::min(kTile, span.length - i)});
+    for (int64_t i = 0; i < span.length; i += size) {
+      tiles.push_back({span.row + i, span.position + i, std::min(size, span.length - i)});
     }
   }
   return tiles;
@@ -153,17 +153,19 @@ void dispatch_result(DType dtype, DType result, Body&& body) {
   });
 }
 
-// Calls task(pass, batch, kv_head) for all key/value heads; each thread has its own Pass.
-template <typename Pass, typename A, typename Task>
-void for_each_kv_head(DeviceContext& ctx, const AttentionShape& s, DType accumulator, Task&& task) {
+// Calls task(pass, batch, kv_head) for all key/value heads; each thread has its own pass, which
+// make(memory) returns: its `elements` are those of the memory.
+template <typename A, typename Make, typename Task>
+void for_each_kv_head(DeviceContext& ctx, const AttentionShape& s, DType accumulator,
+                      const Make& make, const Task& task) {
   const int64_t tasks = s.batch * s.num_kv_heads;
   if (tasks == 0 || s.seq_len == 0) return;
-  const int64_t elements = Pass(s, nullptr).elements;
+  const int64_t elements = round_up(make(nullptr).elements, 64 / static_cast<int64_t>(sizeof(A)));
   const int threads = static_cast<int>(std::min<int64_t>(tasks, omp_get_max_threads()));
   const Tensor memory = ctx.empty({threads, elements}, accumulator, MemoryCategory::workspace);
 #pragma omp parallel num_threads(threads)
   {
-    Pass pass(s, memory.data<A>() + omp_get_thread_num() * elements);
+    auto pass = make(memory.data<A>() + omp_get_thread_num() * elements);
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < tasks; ++i) task(pass, i / s.num_kv_heads, i % s.num_kv_heads);
   }

@@ -35,6 +35,7 @@ void run(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
   if (groups.empty()) return;
   const GroupProduct& first = groups.front();
   check_one_precision(first.a, first.b, first.c);
+  CHECK(!options.bias.defined(), "grouped products have no bias");
   dispatch_device(ctx.device(),
                   [&]<Device D>() { detail::grouped_matmul<D>(ctx, groups, options); });
   for (const auto& [p, a, b, c] : groups) ctx.matmul_flops += 2 * p.m * p.n * p.k;

@@ -4,7 +4,8 @@
 // Groups are cut into tasks of about equal work, and threads take one task after the other: unequal
 // groups keep all threads busy, and a task is one product on one thread, whose operands stay in its
 // core's cache. Where it is cut follows from the shapes alone, so that the number of threads
-// changes no bit. fp64 runs group by group: proofs need no speed.
+// changes no bit. bf16 goes to our own kernels instead, which cut groups by themselves. fp64 runs
+// group by group: proofs need no speed.
 #include <omp.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/mesh.h"
 #include "trainer/ops/grouped_matmul.h"
+#include "trainer/ops/packed_product.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -107,6 +109,15 @@ void grouped_matmul<Device::cpu>(DeviceContext& ctx, const std::vector<GroupProd
                                  const MatmulOptions& options) {
   if (groups.front().c.dtype() == DType::fp64) {
     for (const auto& [p, a, b, c] : groups) matmul<Device::cpu>(ctx, p, a, b, c, options);
+    return;
+  }
+  const GroupProduct& first = groups.front();
+  if (const CpuKernel* kernel = packed_kernel(first.a, first.b, first.c)) {
+    std::vector<PackedProduct> products;
+    for (const auto& [p, a, b, c] : groups) {
+      if (p.m > 0 && p.n > 0) products.push_back(packed_product(p, a, b, c));
+    }
+    packed_products(ctx, *kernel, products, static_cast<float>(options.alpha), options.accumulate);
     return;
   }
   const std::vector<Task> tasks = tasks_of(groups);

@@ -17,6 +17,7 @@ void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
   check_shape("the second operand", b, p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
   check_shape("the output", c, {p.m, p.n});
   check_one_precision(a, b, c);
+  if (options.bias.defined()) check_tensor("the bias", options.bias, {p.n}, c.dtype());
   dispatch_device(ctx.device(), [&]<Device D>() { detail::matmul<D>(ctx, p, a, b, c, options); });
   ctx.matmul_flops += 2 * p.m * p.n * p.k;
 }

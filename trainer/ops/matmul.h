@@ -11,11 +11,12 @@
 
 namespace argosy::ops {
 
-// What each computes: out = alpha * product + (accumulate ? out : 0). Empty operands are allowed: M
-// or N = 0 does nothing, K = 0 adds 0. Throws std::logic_error when shapes do not fit.
+// What each computes: out = alpha * product + bias + (accumulate ? out : 0). Empty operands are
+// allowed: M or N = 0 does nothing, K = 0 adds 0. Throws std::logic_error when shapes do not fit.
 struct MatmulOptions {
   bool accumulate = false;
   double alpha = 1.0;
+  Tensor bias = {};  // (columns of out), its dtype, added to every row; or undefined
 };
 
 // y (M,N) = x (M,K) w (N,K)^T: the forward of a Linear.

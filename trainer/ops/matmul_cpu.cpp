@@ -3,13 +3,16 @@
 //
 // fp32 by oneDNN's sgemm: within 5% of the best library on AVX-512 machines, and it finds the right
 // instruction set without help from the environment (Debian's OpenBLAS 0.3.21 does not know newer
-// Xeons and falls back to SSE3). bf16 operands are converted: without AMX a bf16 product is no
-// faster, and oneDNN's crashes where a hypervisor hides the tile palette (CPUID leaf 0x1D).
+// Xeons and falls back to SSE3). bf16 by our own kernels on AMX or VDPBF16PS; oneDNN's would crash
+// where a hypervisor hides the tile palette (CPUID leaf 0x1D). Where the CPU has neither, or fp32 is
+// among the operands, bf16 is widened: while our AVX-512 kernel packs it, else in copies for sgemm.
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
 
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/elementwise.h"
 #include "trainer/ops/matmul.h"
+#include "trainer/ops/packed_product.h"
 #include "trainer/ops/simd_math.h"
 
 namespace argosy::ops::detail {
@@ -51,7 +54,53 @@ void whole_sgemm(const Product& p, const MatmulOptions& options, const Tensor& a
         stride(p.transpose_b, p.k, p.n), c.data<float>());
 }
 
+// fp32, and bf16 on machines without AVX-512.
+void converted_sgemm(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
+                     const Tensor& c, const MatmulOptions& options) {
+  const Tensor a32 = as_fp32(ctx, a), b32 = as_fp32(ctx, b);
+  if (c.dtype() == DType::fp32) {
+    whole_sgemm(p, options, a32, b32, c);
+    return;
+  }
+  // sgemm reads c only when it accumulates.
+  const Tensor c32 = options.accumulate
+                         ? as_fp32(ctx, c)
+                         : ctx.empty(c.shape(), DType::fp32, MemoryCategory::workspace);
+  whole_sgemm(p, options, a32, b32, c32);
+  convert<float, bfloat16>(c32, c);
+}
+
+void packed_matmul(DeviceContext& ctx, const CpuKernel& kernel, const Product& p, const Tensor& a,
+                   const Tensor& b, const Tensor& c, const MatmulOptions& options) {
+  PackedProduct product = packed_product(p, a, b, c);
+  Tensor bias;
+  if (options.bias.defined()) {
+    bias = as_fp32(ctx, options.bias);
+    product.bias = bias.data<float>();
+  }
+  packed_products(ctx, kernel, {product}, static_cast<float>(options.alpha), options.accumulate);
+}
+
 }  // namespace
+
+const CpuKernel* packed_kernel(const Tensor& a, const Tensor& b, const Tensor& c) {
+  const auto all = [&](DType dtype) {
+    return a.dtype() == dtype && b.dtype() == dtype && c.dtype() == dtype;
+  };
+  if (all(DType::fp64) || all(DType::fp32)) return nullptr;
+  const bool both_bf16 = a.dtype() == DType::bf16 && b.dtype() == DType::bf16;
+  return packed_kernel(both_bf16 ? DType::bf16 : DType::fp32);
+}
+
+PackedProduct packed_product(const Product& p, const Tensor& a, const Tensor& b, const Tensor& c) {
+  return {.m = p.m,
+          .n = p.n,
+          .k = p.k,
+          .a = {a.raw(), a.dtype(), stride(p.transpose_a, p.m, p.k), p.transpose_a},
+          .b = {b.raw(), b.dtype(), stride(p.transpose_b, p.k, p.n), !p.transpose_b},
+          .c = c.raw(),
+          .c_dtype = c.dtype()};
+}
 
 void sgemm(const Product& p, const MatmulOptions& options, const float* a, int64_t lda,
            const float* b, int64_t ldb, float* c) {
@@ -68,25 +117,16 @@ template <>
 void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
                          const Tensor& c, const MatmulOptions& options) {
   if (p.m == 0 || p.n == 0) return;
+  const CpuKernel* kernel = packed_kernel(a, b, c);
+  if (kernel != nullptr) return packed_matmul(ctx, *kernel, p, a, b, c, options);
   if (p.k == 0) {
     if (!options.accumulate) fill_zero(c);
-    return;
-  }
-  if (c.dtype() == DType::fp64) {
+  } else if (c.dtype() == DType::fp64) {
     matmul_fp64(ctx, p, a.data<double>(), b.data<double>(), c.data<double>(), options);
-    return;
+  } else {
+    converted_sgemm(ctx, p, a, b, c, options);
   }
-  const Tensor a32 = as_fp32(ctx, a), b32 = as_fp32(ctx, b);
-  if (c.dtype() == DType::fp32) {
-    whole_sgemm(p, options, a32, b32, c);
-    return;
-  }
-  // sgemm reads c only when it accumulates.
-  const Tensor c32 = options.accumulate
-                         ? as_fp32(ctx, c)
-                         : ctx.empty(c.shape(), DType::fp32, MemoryCategory::workspace);
-  whole_sgemm(p, options, a32, b32, c32);
-  convert<float, bfloat16>(c32, c);
+  if (options.bias.defined()) ops::add_bias(ctx, options.bias, c);
 }
 
 template <>
@@ -97,11 +137,12 @@ void fill_pattern<Device::cpu>(const Tensor& x) {
   });
 }
 
-template <>
-std::string matmul_description<Device::cpu>() {
+namespace {
+
+std::string sgemm_description() {
   const dnnl_version_t* version = dnnl_version();
-  std::string text = concat("fp32 and bf16 (converted to fp32) by oneDNN ", version->major, ".",
-                            version->minor, ".", version->patch, " sgemm, fp64 by our own kernel");
+  std::string text = concat("fp32 by oneDNN ", version->major, ".", version->minor, ".",
+                            version->patch, " sgemm, fp64 by our own kernel");
   // The values of dnnl_cpu_isa_t are sets of bits: a machine without AVX2 lacks that bit.
   const unsigned avx2 = dnnl_cpu_isa_avx2, isa = dnnl_get_effective_cpu_isa();
   if ((isa & avx2) != avx2) {
@@ -110,6 +151,22 @@ std::string matmul_description<Device::cpu>() {
         "has none";
   }
   return text;
+}
+
+}  // namespace
+
+template <>
+std::string matmul_description<Device::cpu>() {
+  const KernelChoice &fp32 = kernel_choice(DType::fp32), &bf16 = kernel_choice(DType::bf16);
+  std::string text = "bf16 ";
+  if (bf16.kernel != nullptr) {
+    text += concat("by our ", bf16.kernel->name, " kernel");
+  } else if (fp32.kernel != nullptr) {
+    text += concat("converted to fp32 by our ", fp32.kernel->name, " kernel");
+  } else {
+    text += "converted to fp32";
+  }
+  return concat(text, ", ", sgemm_description(), bf16.warning, fp32.warning);
 }
 
 }  // namespace argosy::ops::detail
