@@ -75,9 +75,9 @@ void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tenso
       const S at_target = here ? simd_exp(static_cast<S>(x[target]) - largest) * scale - 1 : S(0);
 #pragma omp simd
       for (int64_t v = 0; v < vocab; ++v) {
-        x[v] = static_cast<T>(simd_exp(static_cast<S>(x[v]) - largest) * scale);
+        store(x[v], simd_exp(static_cast<S>(x[v]) - largest) * scale);
       }
-      if (here) x[target] = static_cast<T>(at_target);
+      if (here) store(x[target], at_target);
     });
   });
 }

@@ -49,7 +49,7 @@ void detail::copy<Device::cpu>(const Tensor& from, const Tensor& to) {
     for_elements(from.size(), [&](int64_t begin, int64_t end) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) {
-        y[i] = static_cast<To>(static_cast<Accumulator<From>>(x[i]));
+        store(y[i], static_cast<Accumulator<From>>(x[i]));
       }
     });
   });
@@ -64,7 +64,7 @@ void detail::add<Device::cpu>(const Tensor& x, const Tensor& y) {
     for_elements(x.size(), [&](int64_t begin, int64_t end) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) {
-        to[i] = static_cast<Y>(static_cast<W>(to[i]) + static_cast<W>(from[i]));
+        store(to[i], static_cast<W>(to[i]) + static_cast<W>(from[i]));
       }
     });
   });
@@ -78,7 +78,7 @@ void detail::scale<Device::cpu>(double factor, const Tensor& y) {
     const A by = static_cast<A>(factor);
     for_elements(y.size(), [&](int64_t begin, int64_t end) {
 #pragma omp simd
-      for (int64_t i = begin; i < end; ++i) to[i] = static_cast<T>(static_cast<A>(to[i]) * by);
+      for (int64_t i = begin; i < end; ++i) store(to[i], static_cast<A>(to[i]) * by);
     });
   });
 }
@@ -93,7 +93,7 @@ void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
       T* to = y.data<T>() + row * num_cols;
 #pragma omp simd
       for (int64_t c = 0; c < num_cols; ++c) {
-        to[c] = static_cast<T>(static_cast<A>(to[c]) + static_cast<A>(b[c]));
+        store(to[c], static_cast<A>(to[c]) + static_cast<A>(b[c]));
       }
     });
   });
@@ -126,7 +126,7 @@ void detail::sigmoid_gate_forward<Device::cpu>(const Tensor& x, const Tensor& ga
       const T* from = x.data<T>() + row * num_cols;
       T* to = y.data<T>() + row * num_cols;
 #pragma omp simd
-      for (int64_t c = 0; c < num_cols; ++c) to[c] = static_cast<T>(static_cast<A>(from[c]) * open);
+      for (int64_t c = 0; c < num_cols; ++c) store(to[c], static_cast<A>(from[c]) * open);
     });
   });
 }
@@ -148,7 +148,7 @@ void detail::sigmoid_gate_backward<Device::cpu>(const Tensor& dy, const Tensor& 
       for (int64_t c = 0; c < num_cols; ++c) {
         const A g = static_cast<A>(grad[c]);
         dot += g * static_cast<A>(from[c]);
-        to[c] = static_cast<T>(g * open);
+        store(to[c], g * open);
       }
       dgate.data<A>()[row] = dot * open * (1 - open);
     });

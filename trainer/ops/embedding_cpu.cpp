@@ -76,7 +76,7 @@ void detail::add_positions<Device::cpu>(const Tensor& table, const Tensor& posit
       T* to = y.data<T>() + i * num_cols;
 #pragma omp simd
       for (int64_t c = 0; c < num_cols; ++c) {
-        to[c] = static_cast<T>(static_cast<S>(to[c]) + static_cast<S>(from[c]));
+        store(to[c], static_cast<S>(to[c]) + static_cast<S>(from[c]));
       }
     });
   });

@@ -39,7 +39,7 @@ void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int6
   for (int64_t c = 0; c < cols; ++c) {
     A value = A(gain[c]) * ((A(x[c]) - mean) * inv);
     if constexpr (kCentered) value += A(bias[c]);
-    y[c] = T(value);
+    store(y[c], value);
   }
 }
 
@@ -69,7 +69,7 @@ void row_backward(const T* dy, const T* x, const T* gain, A mean, A inv, int64_t
   for (int64_t c = 0; c < cols; ++c) {
     const A xhat = (A(x[c]) - mean) * inv;
     const A old = accumulate_dx ? A(dx[c]) : A(0);
-    dx[c] = T(old + inv * (A(gain[c]) * A(dy[c]) - shift - xhat * slope));
+    store(dx[c], old + inv * (A(gain[c]) * A(dy[c]) - shift - xhat * slope));
   }
 }
 

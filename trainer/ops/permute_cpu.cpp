@@ -123,7 +123,7 @@ void detail::dispatch_rows_backward<Device::cpu>(const Tensor& drows, const Tens
             sum);
 #pragma omp simd
         for (int64_t c = begin; c < end; ++c) {
-          to[c] = static_cast<T>(static_cast<A>(to[c]) + sum[c - begin]);
+          store(to[c], static_cast<A>(to[c]) + sum[c - begin]);
         }
       }
     });
@@ -146,7 +146,7 @@ void detail::combine_rows<Device::cpu>(const Tensor& rows, const Tensor& positio
             rows, position.data<int32_t>() + t * k, k, begin, end,
             [=](int64_t j) { return weight[j]; }, sum);
 #pragma omp simd
-        for (int64_t c = begin; c < end; ++c) to[c] = static_cast<T>(sum[c - begin]);
+        for (int64_t c = begin; c < end; ++c) store(to[c], sum[c - begin]);
       }
     });
   });
@@ -174,7 +174,7 @@ void detail::combine_rows_backward<Device::cpu>(const Tensor& dy, const Tensor& 
       for (int64_t c = 0; c < num_cols; ++c) {
         const A g = static_cast<A>(grad[c]);
         dot += g * static_cast<A>(from[c]);
-        to[c] = static_cast<T>(g * weight);
+        store(to[c], g * weight);
       }
       dweights.data<A>()[slot] = dot;
     });

@@ -16,8 +16,8 @@ void rotate_head(T* x, const A* cos, const A* sin, A direction, int64_t half) {
 #pragma omp simd
   for (int64_t i = 0; i < half; ++i) {
     const A first = A(x[i]), second = A(x[i + half]), sine = direction * sin[i];
-    x[i] = T(first * cos[i] - second * sine);
-    x[i + half] = T(second * cos[i] + first * sine);
+    store(x[i], first * cos[i] - second * sine);
+    store(x[i + half], second * cos[i] + first * sine);
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What CPU kernels share: the type they compute in, when to start threads, and an exponential that
-// gcc can vectorise (libm's cannot be without -ffast-math, which would lose NaNs).
+// What CPU kernels share: the type they compute in, how they store it, when to start threads, and
+// an exponential that gcc can vectorise (libm's cannot be without -ffast-math, which would lose
+// NaNs).
 #pragma once
 
 #include <bit>
@@ -10,11 +11,24 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "planner/spec/bfloat16.h"
+
 namespace argosy::ops {
 
 // double for double; float for float and bfloat16.
 template <typename T>
 using Accumulator = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+// to = T(value), in a form that gcc 12 vectorises: it does not where a loop assigns whole
+// bfloat16s.
+template <typename T, typename A>
+inline void store(T& to, A value) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    to.bits = bfloat16(value).bits;
+  } else {
+    to = static_cast<T>(value);
+  }
+}
 
 // Below so many elements a loop stays on one thread: waking a team costs some microseconds, as long
 // as a few thousand elements take.

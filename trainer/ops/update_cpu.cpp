@@ -57,7 +57,7 @@ void for_weights(const Tensor& params, const Tensor& master, const Update& updat
       if (!master.defined()) return;
       T* to = params.data<T>();
 #pragma omp simd
-      for (int64_t i = begin; i < end; ++i) to[i] = static_cast<T>(weights[i]);
+      for (int64_t i = begin; i < end; ++i) store(to[i], weights[i]);
     });
   });
 }
