@@ -4,6 +4,7 @@
 
 #include "trainer/ops/checks.h"
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/op_timer.h"
 
 namespace argosy::ops {
 namespace {
@@ -36,6 +37,7 @@ void run(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
   const GroupProduct& first = groups.front();
   check_one_precision(first.a, first.b, first.c);
   CHECK(!options.bias.defined(), "grouped products have no bias");
+  const OpTimer timer(ctx.op_seconds.matmul_s);
   dispatch_device(ctx.device(),
                   [&]<Device D>() { detail::grouped_matmul<D>(ctx, groups, options); });
   for (const auto& [p, a, b, c] : groups) ctx.matmul_flops += 2 * p.m * p.n * p.k;
