@@ -26,7 +26,11 @@ Objective objective_from_string(const std::string& text) {
 
 LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task) {
   LoraSpec lora;
-  if (task == Task::pretrain) {
+  if (task != Task::lora) {
+    if (options.base_bits != kUnquantizedBits) {
+      throw ConfigError(
+          concat("--base-bits: ", options.base_bits, "; valid: only with --task lora"));
+    }
     if (options.lora_rank > 0) {
       throw ConfigError(
           concat("--lora-rank: ", options.lora_rank, "; valid: only with --task lora"));
@@ -37,6 +41,10 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
   lora.alpha = options.lora_alpha > 0 ? options.lora_alpha
                                       : kDefaultAlphaPerRank * static_cast<double>(lora.rank);
   lora.targets = lora_targets_from_string(options.lora_targets);
+  lora.base_bits = options.base_bits;
+  if (lora.base_bits != kUnquantizedBits && lora.base_bits != 4) {
+    throw ConfigError(concat("--base-bits: ", lora.base_bits, "; valid: 16, 4"));
+  }
   try {
     validate_lora(model, lora);
   } catch (const ConfigError& error) {
@@ -46,9 +54,6 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
 }
 
 void require_precision(const Job& job) {
-  if (job.precision == Precision::fp8) {
-    throw ConfigError("--precision: fp8 is not supported yet; valid: fp64, fp32, bf16");
-  }
   if (job.cluster.accelerator.peak_flops_per_s(job.precision) > 0) return;
   throw ConfigError(concat("--precision: ", job.cluster.accelerator.name, " has no ",
                            to_string(job.precision), "_flops_per_s; valid: those that have one"));
@@ -133,6 +138,15 @@ Request make_request(const PlanOptions& given) {
   job.tokens = options.tokens;
   job.seed = options.seed;
   require_precision(job);
+  if (job.lora.base_bits != kUnquantizedBits && job.precision != Precision::bf16) {
+    throw ConfigError(concat("--base-bits: ", job.lora.base_bits, " with --precision ",
+                             to_string(job.precision), "; valid: --precision bf16"));
+  }
+  job.moe_imbalance = options.moe_imbalance;
+  if (job.moe_imbalance > 1 && !job.model.has_moe()) {
+    throw ConfigError(concat("--moe-imbalance: ", job.moe_imbalance, ", but ", job.model.name,
+                             " has no experts; valid: 1"));
+  }
   choose_stack(options, job);
   request.fixed = parse_fixed(options.fix);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);

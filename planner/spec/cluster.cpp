@@ -118,6 +118,13 @@ void read_operation(JsonObject object, ClusterSpec& cluster) {
   ignore_sources(object);
 }
 
+void read_host(JsonObject object, ClusterSpec& cluster) {
+  cluster.host_memory_bytes = object.positive_integer("memory_bytes");
+  cluster.host_memory_bytes_per_s = object.positive_number("memory_bytes_per_s");
+  cluster.host_link_bytes_per_s = object.positive_number("link_bytes_per_s");
+  ignore_sources(object);
+}
+
 void check_tiers(const ClusterSpec& cluster, const JsonObject& object) {
   if (cluster.tiers.empty()) object.fail("tiers", "expected at least one tier");
   for (size_t i = 1; i < cluster.tiers.size(); ++i) {
@@ -200,6 +207,7 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
         concat(where, ": no \"operation\" section: cost, energy and carbon are 0, goodput is 1"));
   }
   if (object.has("embodied")) read_embodied(object.object("embodied"), cluster);
+  if (object.has("host")) read_host(object.object("host"), cluster);
   ignore_sources(object);
   check_tiers(cluster, object);
   return reading;
@@ -225,27 +233,31 @@ std::string to_json(const ClusterSpec& cluster, const std::string& source) {
                      {"kg_per_unit", part.kg_per_unit},
                      {"per_node", part.per_node}});
   }
-  const Json json = {
-      {"name", cluster.name},
-      {"source", source},
-      {"device", to_string(cluster.device)},
-      {"num_devices", cluster.num_devices},
-      {"devices_per_node", cluster.devices_per_node},
-      {"may_oversubscribe", cluster.may_oversubscribe},
-      {"accelerator", accelerator_json(cluster.accelerator)},
-      {"tiers", tiers},
-      {"operation",
-       {{"device_mtbf_hours", cluster.device_mtbf_hours},
-        {"restart_s", cluster.restart_s},
-        {"checkpoint_s", cluster.checkpoint_s},
-        {"node_repair_hours", cluster.node_repair_hours},
-        {"device_power_w", cluster.device_power_w},
-        {"communication_power_w", cluster.communication_power_w},
-        {"idle_power_w", cluster.idle_power_w},
-        {"pue", cluster.pue},
-        {"usd_per_device_hour", cluster.usd_per_device_hour},
-        {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}},
-      {"embodied", {{"life_years", cluster.hardware_life_years}, {"node_parts", parts}}}};
+  Json json = {{"name", cluster.name},
+               {"source", source},
+               {"device", to_string(cluster.device)},
+               {"num_devices", cluster.num_devices},
+               {"devices_per_node", cluster.devices_per_node},
+               {"may_oversubscribe", cluster.may_oversubscribe},
+               {"accelerator", accelerator_json(cluster.accelerator)},
+               {"tiers", tiers},
+               {"operation",
+                {{"device_mtbf_hours", cluster.device_mtbf_hours},
+                 {"restart_s", cluster.restart_s},
+                 {"checkpoint_s", cluster.checkpoint_s},
+                 {"node_repair_hours", cluster.node_repair_hours},
+                 {"device_power_w", cluster.device_power_w},
+                 {"communication_power_w", cluster.communication_power_w},
+                 {"idle_power_w", cluster.idle_power_w},
+                 {"pue", cluster.pue},
+                 {"usd_per_device_hour", cluster.usd_per_device_hour},
+                 {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}},
+               {"embodied", {{"life_years", cluster.hardware_life_years}, {"node_parts", parts}}}};
+  if (cluster.host_memory_bytes > 0) {
+    json["host"] = {{"memory_bytes", cluster.host_memory_bytes},
+                    {"memory_bytes_per_s", cluster.host_memory_bytes_per_s},
+                    {"link_bytes_per_s", cluster.host_link_bytes_per_s}};
+  }
   return json.dump(2) + "\n";
 }
 

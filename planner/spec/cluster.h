@@ -63,6 +63,10 @@ struct ClusterSpec {
   int64_t num_devices = 0;
   int64_t devices_per_node = 0;
   std::vector<LinkTier> tiers;  // ascending `devices`
+  // Of a node: memory that jobs may use, its bandwidth, and one direction of the link between the
+  // host and one device. 0: not described, nothing can be offloaded.
+  int64_t host_memory_bytes = 0;
+  double host_memory_bytes_per_s = 0, host_link_bytes_per_s = 0;
   bool may_oversubscribe =
       false;  // local-cpu: more ranks than cores is a rehearsal with a warning, not an error
 
