@@ -82,6 +82,9 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
       "comma separated module names as in PEFT, or all-linear");
   add("base-bits", po::value(&o.base_bits)->value_name("16|4")->default_value(o.base_bits),
       "with lora: how the frozen base is kept; 4: NF4, as QLoRA does it (for planning)");
+  add("sample-tokens", count(o.sample_tokens, "sample-tokens", "T"),
+      "with finetune or lora: every sample is padded to seq-len and has this many tokens in the "
+      "mean, so that --tokens takes more steps; default: samples are packed");
   add("optimizer", word(o.optimizer, "adamw|sgd")->default_value(o.optimizer), "optimizer");
   add("precision", word(o.precision, "fp64|fp32|bf16|fp8")->default_value(o.precision),
       "bf16 keeps fp32 master weights; fp8 multiplies blocks' weights in 8 bits and keeps copies "

@@ -6,6 +6,7 @@
 #include "planner/cost/compute.h"
 #include "planner/exchange/megatron_import.h"
 #include "planner/options.h"
+#include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/model_lora.h"
@@ -121,6 +122,27 @@ MegatronRun read_peer(const PlanOptions& options, int64_t num_devices) {
 
 }  // namespace
 
+namespace {
+
+// A run of padded samples: so many positions for the tokens that it trains on.
+void count_padding(const PlanOptions& options, Job& job, std::vector<std::string>& warnings) {
+  if (options.sample_tokens == 0) return;
+  const auto refuse = [&](const std::string& valid) {
+    throw ConfigError(concat("--sample-tokens: ", options.sample_tokens, "; valid: ", valid));
+  };
+  if (job.task == Task::pretrain) refuse("only with --task finetune or lora");
+  if (options.sample_tokens > job.seq_len) {
+    refuse(concat("at most --seq-len ", job.seq_len, ", beyond which samples are cut"));
+  }
+  const double share =
+      static_cast<double>(options.sample_tokens) / static_cast<double>(job.seq_len);
+  job.tokens /= share;
+  warnings.push_back(concat("--sample-tokens: ", format_percent(1 - share),
+                            " of the positions are padding; tokens/s and MFU count them"));
+}
+
+}  // namespace
+
 Request make_request(const PlanOptions& given) {
   Request request;
   Job& job = request.job;
@@ -155,6 +177,7 @@ Request make_request(const PlanOptions& given) {
   job.global_batch = options.global_batch > 0
                          ? options.global_batch
                          : default_global_batch(job.model, job.cluster, job.seq_len, unit);
+  count_padding(options, job, request.warnings);
   check_fixed(job, request.fixed);
   return request;
 }

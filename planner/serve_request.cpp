@@ -45,6 +45,7 @@ void refuse_training_options(const PlanOptions& options) {
   refuse(options.lora_rank > 0, "--lora-rank");
   refuse(options.base_bits != kUnquantizedBits, "--base-bits");
   refuse(options.moe_imbalance > 1, "--moe-imbalance");
+  refuse(options.sample_tokens > 0, "--sample-tokens");
   refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
              !options.what_if.empty() || !options.deadline.empty() || !options.phases.empty(),
          "--explain, --what-if, --sensitivity, --pareto, --deadline, --phases, --robust");

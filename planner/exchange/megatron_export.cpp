@@ -178,13 +178,15 @@ void add_model(const Plan& plan, Flags& flags) {
   if (m.has_moe()) add_experts(plan, flags);
 }
 
-// Layers of each stage, "Ett|tt|ttL": stages in order, virtual ones included.
+// Layers of each stage, "Ett|tt|ttL": stages in order, virtual ones included; m: a module for
+// multi-token prediction.
 std::string pipeline_layout(const Plan& plan) {
   std::string layout = "E";
   for (size_t i = 0; i < plan.layers_per_stage.size(); ++i) {
     if (i > 0) layout += "|";
     layout += concat("t*", plan.layers_per_stage[i]);
   }
+  layout.append(static_cast<size_t>(plan.model.num_mtp_modules), 'm');
   return "\"" + layout + "L\"";
 }
 
