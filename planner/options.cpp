@@ -39,6 +39,14 @@ auto positive(const char* option) {
   };
 }
 
+auto at_least_one(const char* option) {
+  return [option](double value) {
+    if (!(value >= 1 && value <= kMost)) {
+      throw ConfigError(concat("--", option, ": ", value, "; valid: at least 1"));
+    }
+  };
+}
+
 po::typed_value<int64_t>* count(int64_t& target, const char* option, const char* name = "N",
                                 int64_t most = kMost) {
   return po::value(&target)->value_name(name)->notifier(in_range(option, most));
@@ -64,17 +72,31 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
       "divide it");
   add("tokens", po::value(&o.tokens)->value_name("TOTAL")->notifier(positive("tokens")),
       "tokens of the whole run, as 1.4e12: predicts days, money, energy and carbon");
-  add("task", word(o.task, "pretrain|lora|serve")->default_value(o.task),
-      "train all, adapters only, or serve: generate tokens");
+  add("task", word(o.task, "pretrain|finetune|lora|serve")->default_value(o.task),
+      "train all weights, from scratch or from a trained model; adapters only; or serve: generate "
+      "tokens");
   add("lora-rank", count(o.lora_rank, "lora-rank", "R"),
       "rank of the adapters; default with lora: 16");
   add("lora-alpha", po::value(&o.lora_alpha)->value_name("A")->notifier(positive("lora-alpha")),
       "scale of the adapters times rank; default: twice the rank");
   add("lora-targets", word(o.lora_targets, "LIST")->default_value(o.lora_targets),
       "comma separated module names as in PEFT, or all-linear");
+  add("base-bits", po::value(&o.base_bits)->value_name("16|4")->default_value(o.base_bits),
+      "with lora: how the frozen base is kept; 4: NF4, as QLoRA does it (for planning)");
+  add("sample-tokens", count(o.sample_tokens, "sample-tokens", "T"),
+      "with finetune or lora: every sample is padded to seq-len and has this many tokens in the "
+      "mean, so that --tokens takes more steps; default: samples are packed");
   add("optimizer", word(o.optimizer, "adamw|sgd")->default_value(o.optimizer), "optimizer");
-  add("precision", word(o.precision, "fp64|fp32|bf16")->default_value(o.precision),
-      "bf16 keeps fp32 master weights");
+  add("precision", word(o.precision, "fp64|fp32|bf16|fp8")->default_value(o.precision),
+      "bf16 keeps fp32 master weights; fp8 multiplies blocks' weights in 8 bits and keeps copies "
+      "of "
+      "them (for planning)");
+  add("moe-imbalance",
+      po::value(&o.moe_imbalance)
+          ->value_name("X")
+          ->default_value(o.moe_imbalance)
+          ->notifier(at_least_one("moe-imbalance")),
+      "predict with this many rows on the rank whose experts are chosen most, the mean being 1");
   add("stack", word(o.stack, "NAME|list"),
       "price and search as this framework runs (configs/stacks); default: on CPUs argosy, the "
       "trainer; on GPUs the best founded profile of the accelerator");
@@ -112,7 +134,8 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
       "virtual_stages, recompute=none|selective|full, sequence_parallel=0|1 (default: where "
-      "tp > 1), moe_capacity_factor (default: dropless); the rest is searched");
+      "tp > 1), moe_capacity_factor (default: dropless), offload=none|optimizer (for planning; "
+      "default: none); the rest is searched");
   add("threads", count(o.threads, "threads"), "threads of the search; default: all cores");
   all.add(search);
 }

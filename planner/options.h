@@ -23,6 +23,9 @@ struct PlanOptions {
   int64_t lora_rank = 0;
   double lora_alpha = 0;  // 0: twice the rank
   std::string lora_targets = "all-linear";
+  int64_t base_bits = kUnquantizedBits;
+  double moe_imbalance = 1;
+  int64_t sample_tokens = 0;  // 0: samples are packed
   std::string optimizer = "adamw", precision = "bf16", objective = "time";
   std::string fix;
   // --task serve

@@ -6,6 +6,7 @@
 #include "planner/cost/compute.h"
 #include "planner/exchange/megatron_import.h"
 #include "planner/options.h"
+#include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/model_lora.h"
@@ -26,7 +27,11 @@ Objective objective_from_string(const std::string& text) {
 
 LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task) {
   LoraSpec lora;
-  if (task == Task::pretrain) {
+  if (task != Task::lora) {
+    if (options.base_bits != kUnquantizedBits) {
+      throw ConfigError(
+          concat("--base-bits: ", options.base_bits, "; valid: only with --task lora"));
+    }
     if (options.lora_rank > 0) {
       throw ConfigError(
           concat("--lora-rank: ", options.lora_rank, "; valid: only with --task lora"));
@@ -37,6 +42,10 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
   lora.alpha = options.lora_alpha > 0 ? options.lora_alpha
                                       : kDefaultAlphaPerRank * static_cast<double>(lora.rank);
   lora.targets = lora_targets_from_string(options.lora_targets);
+  lora.base_bits = options.base_bits;
+  if (lora.base_bits != kUnquantizedBits && lora.base_bits != 4) {
+    throw ConfigError(concat("--base-bits: ", lora.base_bits, "; valid: 16, 4"));
+  }
   try {
     validate_lora(model, lora);
   } catch (const ConfigError& error) {
@@ -46,9 +55,6 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
 }
 
 void require_precision(const Job& job) {
-  if (job.precision == Precision::fp8) {
-    throw ConfigError("--precision: fp8 is not supported yet; valid: fp64, fp32, bf16");
-  }
   if (job.cluster.accelerator.peak_flops_per_s(job.precision) > 0) return;
   throw ConfigError(concat("--precision: ", job.cluster.accelerator.name, " has no ",
                            to_string(job.precision), "_flops_per_s; valid: those that have one"));
@@ -130,6 +136,23 @@ void apply_corrections(const PlanOptions& options, Request& request) {
   job.cluster = corrected(job.cluster, request.corrections.factors);
 }
 
+// A run of padded samples: so many positions for the tokens that it trains on.
+void count_padding(const PlanOptions& options, Job& job, std::vector<std::string>& warnings) {
+  if (options.sample_tokens == 0) return;
+  const auto refuse = [&](const std::string& valid) {
+    throw ConfigError(concat("--sample-tokens: ", options.sample_tokens, "; valid: ", valid));
+  };
+  if (job.task == Task::pretrain) refuse("only with --task finetune or lora");
+  if (options.sample_tokens > job.seq_len) {
+    refuse(concat("at most --seq-len ", job.seq_len, ", beyond which samples are cut"));
+  }
+  const double share =
+      static_cast<double>(options.sample_tokens) / static_cast<double>(job.seq_len);
+  job.tokens /= share;
+  warnings.push_back(concat("--sample-tokens: ", format_percent(1 - share),
+                            " of the positions are padding; tokens/s and MFU count them"));
+}
+
 }  // namespace
 
 Request make_request(const PlanOptions& given) {
@@ -149,6 +172,15 @@ Request make_request(const PlanOptions& given) {
   job.tokens = options.tokens;
   job.seed = options.seed;
   require_precision(job);
+  if (job.lora.base_bits != kUnquantizedBits && job.precision != Precision::bf16) {
+    throw ConfigError(concat("--base-bits: ", job.lora.base_bits, " with --precision ",
+                             to_string(job.precision), "; valid: --precision bf16"));
+  }
+  job.moe_imbalance = options.moe_imbalance;
+  if (job.moe_imbalance > 1 && !job.model.has_moe()) {
+    throw ConfigError(concat("--moe-imbalance: ", job.moe_imbalance, ", but ", job.model.name,
+                             " has no experts; valid: 1"));
+  }
   choose_stack(options, job);
   apply_corrections(options, request);
   request.fixed = parse_fixed(options.fix);
@@ -158,6 +190,7 @@ Request make_request(const PlanOptions& given) {
   job.global_batch = options.global_batch > 0
                          ? options.global_batch
                          : default_global_batch(job.model, job.cluster, job.seq_len, unit);
+  count_padding(options, job, request.warnings);
   check_fixed(job, request.fixed);
   return request;
 }

@@ -26,10 +26,7 @@ void fix_degrees(const PlanOptions& options, ServeJob& job) {
   }
   fixed.tp.reset();
   fixed.pp.reset();
-  const bool is_rest_empty = !fixed.dp && !fixed.cp && !fixed.ep && !fixed.etp &&
-                             !fixed.micro_batch && !fixed.virtual_stages && !fixed.zero_stage &&
-                             !fixed.schedule && !fixed.recompute && !fixed.sequence_parallel;
-  if (!is_rest_empty) {
+  if (fixed != Fixed{}) {
     throw ConfigError(concat("--fix: '", options.fix, "' with --task serve; valid: tp and pp"));
   }
 }
@@ -46,6 +43,9 @@ void refuse_training_options(const PlanOptions& options) {
   refuse(options.global_batch > 0, "--global-batch");
   refuse(options.seq_len > 0, "--seq-len");
   refuse(options.lora_rank > 0, "--lora-rank");
+  refuse(options.base_bits != kUnquantizedBits, "--base-bits");
+  refuse(options.moe_imbalance > 1, "--moe-imbalance");
+  refuse(options.sample_tokens > 0, "--sample-tokens");
   refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
              !options.what_if.empty() || !options.deadline.empty() || !options.phases.empty(),
          "--explain, --what-if, --sensitivity, --pareto, --deadline, --phases, --robust");
@@ -64,6 +64,7 @@ ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& wa
   ModelReading model = read_model(find_config("model", options.model, "models"));
   warnings = model.warnings;
   job.model = std::move(model.model);
+  job.model.num_mtp_modules = 0;  // of training alone
   job.cluster = make_cluster(options, warnings);
   job.weights = storage_from_string(options.weights, "--weights");
   job.cache = storage_from_string(options.cache, "--cache");

@@ -50,6 +50,7 @@ void choose_stack(const PlanOptions& options, Job& job) {
                                     : stack_named(stacks, options.stack, kStackOption);
   job.stack.name = profile.name;
   job.stack.facts = profile.facts;
+  if (job.precision == Precision::fp8) job.stack.format = ProductFormat::fp8;
   job.stack.numbers = numbers_of(stacks, profile, job.cluster.accelerator.name);
   take_curves(configs, job.cluster.accelerator);
 }

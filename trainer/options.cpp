@@ -12,6 +12,7 @@
 #include "planner/spec/model_lora.h"
 #include "trainer/device/device_context.h"
 #include "trainer/option_list.h"
+#include "trainer/plan_support.h"
 
 namespace argosy {
 
@@ -254,6 +255,7 @@ Plan apply_options(Plan plan, const TrainOptions& options) {
   if (plan.task == Task::lora) moe.aux_loss_coef = moe.z_loss_coef = 0;  // the router is frozen
   if (options.router_aux_loss_coef >= 0) moe.aux_loss_coef = options.router_aux_loss_coef;
   validate(plan);
+  require_trainable(plan);
   return plan;
 }
 

@@ -52,11 +52,6 @@ DataStream open_stream(const char* option, const fs::path& path, const Plan& pla
 
 Plan open_plan(const TrainOptions& options) {
   const Plan plan = naming("--plan", [&] { return read_plan(options.plan); });
-  if (plan.model.has_latent_attention()) {
-    throw ConfigError(concat("--plan: ", options.plan, ": ", plan.model.model_type,
-                             " has latent attention, which can be planned but not trained yet; "
-                             "valid: models without kv_lora_rank"));
-  }
   return apply_options(plan, options);
 }
 

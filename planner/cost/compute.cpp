@@ -16,11 +16,15 @@ double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision pr
                        efficiency_at(accelerator.memory_efficiency, bytes));
   }
   if (flops > 0) {
-    const double peak = accelerator.peak_flops_per_s(precision);
+    const bool is_in_8_bits = precision == Precision::fp8 && op.is_block_product;
+    const double peak = accelerator.peak_flops_per_s(
+        precision == Precision::fp8 && !is_in_8_bits ? Precision::bf16 : precision);
     CHECK(peak > 0, accelerator.name, " has no peak for ", to_string(precision));
     const EfficiencyCurve& curve = op.kind == OpKind::attention ? accelerator.attention_efficiency
                                                                 : accelerator.matmul_curve(precision);
-    seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops)));
+    // Before a product in 8 bits come the casts of what it multiplies.
+    const double cast_s = is_in_8_bits ? kCastShare * seconds : 0;
+    seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops))) + cast_s;
   }
   return static_cast<double>(op.count) * (seconds + accelerator.op_overhead_s);
 }

@@ -12,9 +12,14 @@
 
 namespace argosy {
 
+// Bytes read and written to make the 8-bit copies of a product's inputs, per byte of its operands
+// and result in 16 bits: an estimate.
+inline constexpr double kCastShare = 0.5;
+
 // Seconds of all op.count ops: each max(flops / (peak * efficiency), bytes / (bandwidth *
 // efficiency)) + op_overhead_s. The efficiency of matmul and attention depends on the FLOPs of one
-// op, that of memory on its bytes. The peak of `precision` must not be 0.
+// op, that of memory on its bytes. The peak of `precision` must not be 0. In fp8 products with the
+// weights of blocks run in 8 bits; attention, router, adapters and head run in bf16.
 double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision precision);
 
 // Sum over the ops of a pass, one after the other; collectives are not in it.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/cost/offload.h"
 #include "planner/cost/totals.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -45,14 +46,24 @@ int64_t usable_bytes(const Accelerator& accelerator) {
   return accelerator.memory_bytes - accelerator.reserved_bytes;
 }
 
+int64_t missing_bytes(const Job& job, const StageMemory& memory) {
+  const int64_t on_device = memory.total_bytes - usable_bytes(job.cluster.accelerator);
+  if (memory.host_bytes == 0) return on_device;
+  return std::max(on_device, missing_host_bytes(job.cluster, memory.host_bytes));
+}
+
 std::string describe_shortage(const StageMemory& memory, const Candidate& candidate,
                               int64_t usable) {
   const MemoryCategory largest = largest_category(memory);
-  return concat("short by ", format_bytes(memory.total_bytes - usable), " on stage ", memory.stage,
-                " (", to_string(largest), " ",
-                format_bytes(memory.bytes[static_cast<size_t>(largest)]),
-                "): tp=", candidate.mesh.tp, " pp=", candidate.mesh.pp, " dp=", candidate.mesh.dp,
-                " cp=", candidate.mesh.cp, " ep=", candidate.mesh.ep,
+  const bool is_host = memory.total_bytes <= usable;
+  const std::string what =
+      is_host ? concat("short of host memory: ", format_bytes(memory.host_bytes),
+                       " of each device of stage ", memory.stage, " are offloaded: ")
+              : concat("short by ", format_bytes(memory.total_bytes - usable), " on stage ",
+                       memory.stage, " (", to_string(largest), " ",
+                       format_bytes(memory.bytes[static_cast<size_t>(largest)]), "): ");
+  return concat(what, "tp=", candidate.mesh.tp, " pp=", candidate.mesh.pp,
+                " dp=", candidate.mesh.dp, " cp=", candidate.mesh.cp, " ep=", candidate.mesh.ep,
                 " zero=", candidate.zero_stage, " micro_batch=", candidate.micro_batch, " ",
                 to_string(candidate.schedule), " recompute=", to_string(candidate.recompute));
 }
@@ -69,6 +80,7 @@ Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memo
   p.stack = job.stack.name;
   p.memory_bytes = memory.bytes;
   p.peak_bytes = memory.total_bytes;
+  p.host_bytes = memory.host_bytes;
   p.stages = durations_of(times);
   const Timeline timeline = predicted_timeline(plan);
   p.step_s = timeline.step_s;
@@ -88,8 +100,8 @@ Verdict evaluate(const Job& job, const Candidate& candidate, LayerCostCache& cac
   const ElementTable& elements = cache.elements(candidate);
   const StageMemory memory = fullest_stage(job, candidate, stages, elements, costs);
   const int64_t usable = usable_bytes(job.cluster.accelerator);
-  if (memory.total_bytes > usable) {
-    verdict.missing_bytes = memory.total_bytes - usable;
+  if (const int64_t missing = missing_bytes(job, memory); missing > 0) {
+    verdict.missing_bytes = missing;
     verdict.reason = describe_shortage(memory, candidate, usable);
     return verdict;
   }

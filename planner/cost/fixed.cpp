@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "planner/cost/offload.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -16,7 +17,7 @@ namespace {
 
 constexpr const char* kValidKeys =
     "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), zero_shard, micro_batch, schedule, "
-    "virtual_stages, recompute, sequence_parallel, moe_capacity_factor";
+    "virtual_stages, recompute, sequence_parallel, moe_capacity_factor, offload";
 
 int64_t positive(std::string_view key, std::string_view text) {
   int64_t value = 0;
@@ -73,6 +74,8 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
     fixed.etp = positive(key, value);
   } else if (key == "moe_capacity_factor") {
     fixed.moe_capacity_factor = at_least_zero(key, value);
+  } else if (key == "offload") {
+    fixed.offload = offload_from_string(value, "--fix: offload");
   } else if (key == "virtual_stages") {
     fixed.virtual_stages = positive(key, value);
   } else if (key == "cp") {
@@ -166,6 +169,7 @@ int64_t fixed_virtual_stages(const Fixed& fixed) {
 void check_fixed(const Job& job, const Fixed& fixed) {
   check_degrees(fixed, job.num_devices());
   check_batch(job, fixed);
+  if (fixed.offload == Offload::optimizer) require_host(job.cluster);
   if (fixed.pp && *fixed.pp > job.model.num_layers) {
     throw ConfigError(concat("--fix: pp=", *fixed.pp, " exceeds the ", job.model.num_layers,
                              " layers of ", job.model.name, "; valid: 1 to ",

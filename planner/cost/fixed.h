@@ -15,7 +15,8 @@ namespace argosy {
 struct Fixed {
   std::optional<int64_t> tp, pp, dp, cp, ep, etp, zero_shard, micro_batch, virtual_stages;
   std::optional<int> zero_stage;
-  std::optional<double> moe_capacity_factor;  // costed as dropless: an upper bound
+  std::optional<double> moe_capacity_factor;
+  std::optional<Offload> offload;
   std::optional<ScheduleKind> schedule;
   std::optional<Recompute> recompute;
   std::optional<ContextParallel> cp_kind;

@@ -37,6 +37,8 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   plan.recompute.assign(static_cast<size_t>(job.model.num_layers), candidate.recompute);
   plan.task = job.task;
   plan.optimizer = job.optimizer;
+  plan.offload = candidate.offload;
+  plan.predicted.moe_imbalance = job.moe_imbalance;
   plan.lora = job.lora;
   plan.seed = job.seed;
   return plan;

@@ -28,6 +28,7 @@ struct Job {
   LoraSpec lora;  // rank 0 unless task is lora
   OptimizerKind optimizer = OptimizerKind::adamw;
   Precision precision = Precision::bf16;
+  double moe_imbalance = 1.0;  // rows of the fullest rank's experts over the mean, without capacity
   Objective objective = Objective::time;
   uint64_t seed = 1234;
   Stack stack;  // whose kernels and overlap: the seconds of everything
@@ -46,6 +47,7 @@ struct Candidate {
   int64_t virtual_stages = 1;
   ContextParallel cp_kind = ContextParallel::ring;  // with mesh.cp > 1
   double moe_capacity_factor = 0;                   // 0: dropless
+  Offload offload = Offload::none;
 
   int64_t num_stages() const { return mesh.pp * virtual_stages; }
 };

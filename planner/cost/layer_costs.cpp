@@ -56,6 +56,11 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   return to_plan(small, probe);
 }
 
+// Of the rank whose experts are asked for most.
+std::vector<LayerWork> probe_work(const Job& job, const Plan& probe) {
+  return stage_work(probe, 0, 0, expert_load(job.moe_imbalance, probe.moe_capacity_factor));
+}
+
 }  // namespace
 
 LayerKind kind_of_layer(const ModelSpec& model, int64_t layer) {
@@ -71,7 +76,7 @@ LayerKind kind_of_layer(const ModelSpec& model, int64_t layer) {
 LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   LayerWorks works;
-  for (LayerWork& work : stage_work(probe, 0, 0)) {
+  for (LayerWork& work : probe_work(job, probe)) {
     works[index(kind_of_layer(probe.model, work.layer))] = std::move(work);
   }
   return works;
@@ -116,6 +121,7 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
     auto& buckets = tensor.shard == Shard::vocab ? elements.table : elements.layer;
     BucketElements& bucket = buckets[static_cast<size_t>(local.domain)];
     bucket.size += local.box.size();
+    bucket.products.add(tensor, local.box.size());
     if (local.gradient_sum == GradientSum::tp) bucket.tp_summed += local.box.size();
     if (local.gradient_sum == GradientSum::kv_replica) bucket.kv_summed += local.box.size();
   }
@@ -143,8 +149,9 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages
 }
 
 const LayerCosts& LayerCostCache::costs(const Candidate& c) {
-  const CostKey key{c.mesh.tp,     c.mesh.cp,           c.mesh.ep, c.mesh.etp,
-                    c.micro_batch, c.sequence_parallel, c.cp_kind, c.recompute};
+  const CostKey key{c.mesh.tp,  c.mesh.cp,     c.mesh.ep,
+                    c.mesh.etp, c.micro_batch, c.sequence_parallel,
+                    c.cp_kind,  c.recompute,   c.moe_capacity_factor};
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;

@@ -19,8 +19,8 @@
 
 namespace argosy {
 
-// Of a model whose layers see all keys, or all a window of them, blocks are dense or moe; of one with
-// both, those with a window are kinds of their own. mtp: a module for multi-token prediction.
+// Of a model whose layers see all keys, or all a window of them, blocks are dense or moe; of one
+// with both, those with a window are kinds of their own. mtp: a module for multi-token prediction.
 enum class LayerKind { embedding, dense, moe, windowed_dense, windowed_moe, head, mtp };
 inline constexpr size_t kNumLayerKinds = 7;
 inline constexpr LayerKind kBlockKinds[] = {LayerKind::dense, LayerKind::moe,
@@ -55,6 +55,7 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWo
 struct BucketElements {
   int64_t size = 0;
   int64_t tp_summed = 0, kv_summed = 0;  // at its front
+  ProductWeights products;
 };
 
 // Of one layer, by Domain: its bucket and that of its vocabulary table, the latter empty but for
@@ -88,9 +89,9 @@ class LayerCostCache {
   const ElementTable& elements(const Candidate& candidate);
 
  private:
-  // tp cp ep etp micro_batch sp cp_kind recompute
-  using CostKey =
-      std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, bool, ContextParallel, Recompute>;
+  // tp cp ep etp micro_batch sp cp_kind recompute moe_capacity_factor
+  using CostKey = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, bool, ContextParallel,
+                             Recompute, double>;
   using ElementKey = std::tuple<int64_t, int64_t, int64_t, bool>;  // tp ep etp sp
 
   const Job& job_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "planner/cost/offload.h"
 #include "planner/cost/zero_memory.h"
 
 namespace argosy {
@@ -14,6 +15,8 @@ namespace {
 // Held outside of what is saved: the tensor that flows between layers, its gradient, and one
 // message on the way.
 constexpr int64_t kFlowingTensors = 3;
+// Norm and clipping of other frameworks read the gradient in passes of their own.
+constexpr int64_t kClipBytesPerElement = 8;
 
 int64_t& category(MemoryBytes& bytes, MemoryCategory c) {
   return bytes[static_cast<size_t>(c)];
@@ -22,19 +25,25 @@ int64_t& category(MemoryBytes& bytes, MemoryCategory c) {
 // State of the buckets of a stage: the same on all its ranks up to an element a bucket; the first
 // rank has the most.
 void add_state(const Job& job, const Candidate& candidate, const std::vector<StageBucket>& buckets,
-               MemoryBytes& bytes) {
-  const int64_t parameter = size_in_bytes(compute_dtype(job.precision));
+               StageMemory& memory) {
+  MemoryBytes& bytes = memory.bytes;
   const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
   for (const StageBucket& bucket : buckets) {
     const auto kept = [&](int from_stage) {
       const bool in_shards = is_in_shards(candidate, from_stage, bucket.domain);
-      return bucket.count * (in_shards ? bucket.shard_elements(candidate) : bucket.elements.size);
+      return in_shards ? bucket.shard_elements(candidate) : bucket.elements.size;
     };
-    category(bytes, MemoryCategory::parameters) += kept(3) * parameter;
+    category(bytes, MemoryCategory::parameters) +=
+        bucket.count * stored_bytes(job.precision, job.lora, !is_trainable(bucket.domain),
+                                    bucket.elements.size, bucket.elements.products, kept(3));
     if (!is_trainable(bucket.domain)) continue;
-    category(bytes, MemoryCategory::gradients) += kept(2) * gradient;
-    category(bytes, MemoryCategory::optimizer) +=
-        bucket.count * bucket.shard_elements(candidate) * state_bytes_per_element(job);
+    category(bytes, MemoryCategory::gradients) += bucket.count * kept(2) * gradient;
+    const int64_t owned = bucket.count * bucket.shard_elements(candidate);
+    if (candidate.offload == Offload::optimizer) {
+      memory.host_bytes += owned * host_bytes_per_element(job);
+    } else {
+      category(bytes, MemoryCategory::optimizer) += owned * state_bytes_per_element(job);
+    }
   }
 }
 
@@ -132,6 +141,13 @@ int64_t state_bytes_per_element(const Job& job) {
   return optimizer_bytes_per_element(plan);
 }
 
+int64_t update_bytes_per_element(const Job& job) {
+  const int64_t weight = size_in_bytes(compute_dtype(job.precision));
+  const int64_t read_weight = has_master_weights(job.precision) ? 0 : weight;
+  return size_in_bytes(gradient_dtype(job.precision)) + weight + read_weight +
+         2 * state_bytes_per_element(job) + (job.stack.facts.is_own ? 0 : kClipBytesPerElement);
+}
+
 int64_t StageBucket::shard_elements(const Candidate& candidate) const {
   if (candidate.zero_stage == 0) return elements.size;
   return split_range(elements.size, degree(candidate.mesh, shard_axis(candidate.mesh, domain)), 0)
@@ -185,7 +201,7 @@ StageMemory memory_of(const Job& job, const Candidate& candidate, const StageLay
                       bool is_tied, const ElementTable& elements, const LayerCosts& costs,
                       int64_t activation_bytes) {
   StageMemory memory;
-  add_state(job, candidate, stage_buckets(layers, elements, is_tied, is_tied), memory.bytes);
+  add_state(job, candidate, stage_buckets(layers, elements, is_tied, is_tied), memory);
   int64_t workspace = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
@@ -229,9 +245,8 @@ StageMemory rank_memory(const Job& job, const Candidate& candidate,
       all[kind] += stages[static_cast<size_t>(stage)][kind];
     }
   }
-  const bool is_copy =
-      job.model.needs_embedding_at_end() && rank_of(last) == pipeline_rank &&
-      rank_of(0) != pipeline_rank;
+  const bool is_copy = job.model.needs_embedding_at_end() && rank_of(last) == pipeline_rank &&
+                       rank_of(0) != pipeline_rank;
   StageMemory memory = memory_of(job, candidate, all, is_copy, elements, costs,
                                  Walk(stages, costs).peak_bytes(actions));
   memory.stage = pipeline_rank;

@@ -42,6 +42,7 @@ struct StageMemory {
   int64_t stage = 0;
   MemoryBytes bytes{};
   int64_t total_bytes = 0;
+  int64_t host_bytes = 0;  // offloaded, beside them
 };
 
 StageMemory stage_memory(const Job& job, const Candidate& candidate,
@@ -67,5 +68,8 @@ inline bool is_plain(ScheduleKind schedule) {
 
 // Optimizer state of one owned element.
 int64_t state_bytes_per_element(const Job& job);
+// Bytes that the update moves for an owned element: gradient read, state read and written, weight
+// written, and read where no master stands for it.
+int64_t update_bytes_per_element(const Job& job);
 
 }  // namespace argosy

@@ -48,6 +48,7 @@ class MeshSearch {
     c.recompute = recompute;
     c.virtual_stages = space_.virtual_stages;
     c.moe_capacity_factor = space_.moe_capacity_factor;
+    c.offload = space_.offload;
     return c;
   }
 
@@ -104,7 +105,7 @@ class MeshSearch {
         continue;
       }
       const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
-      if (memory.total_bytes > usable) {
+      if (missing_bytes(job_, memory) > 0) {
         note_shortage(memory, c, usable);
         continue;
       }
@@ -158,8 +159,8 @@ class MeshSearch {
     ++num_too_large_[c.recompute];
     Missed& missed = result_.missed[kOutOfMemory];
     ++missed.count;
-    if (memory.total_bytes - usable < missed.missing_bytes) {
-      missed.missing_bytes = memory.total_bytes - usable;
+    if (const int64_t missing = missing_bytes(job_, memory); missing < missed.missing_bytes) {
+      missed.missing_bytes = missing;
       missed.nearest = describe_shortage(memory, c, usable);
     }
   }

@@ -167,6 +167,7 @@ SearchSpace search_space(const Job& job, const Fixed& fixed) {
   if (fixed.zero_shard) std::erase(space.zero_stages, 0);
   space.virtual_stages = fixed_virtual_stages(fixed);
   space.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
+  space.offload = fixed.offload.value_or(Offload::none);
   space.schedules = fixed_or(fixed.schedule, schedules_of(space.virtual_stages));
   space.recomputes =
       fixed_or(fixed.recompute, {Recompute::none, Recompute::selective, Recompute::full});

@@ -35,8 +35,9 @@ struct SearchSpace {
   std::vector<MeshPoint> meshes;  // in a fixed order
   std::vector<int> zero_stages;
   std::vector<ScheduleKind> schedules;
-  int64_t virtual_stages = 1;      // of each of these schedules
-  double moe_capacity_factor = 0;  // of every candidate
+  int64_t virtual_stages = 1;       // of each of these schedules
+  double moe_capacity_factor = 0;   // of every candidate
+  Offload offload = Offload::none;  // of every candidate
   std::vector<Recompute> recomputes;
 
   int64_t points_per_micro_batch() const {

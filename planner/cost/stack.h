@@ -58,9 +58,8 @@ struct StackFacts {
 
 enum class ProductFormat { bf16, fp8, mxfp8, nvfp4 };  // of the blocks' Linears; the head's: bf16
 
-// Frozen weights of a LoRA run.
+// Frozen weights of a LoRA run; LoraSpec says in how many bits they are kept.
 struct BaseWeights {
-  bool in_4_bits = false;      // Linears of the blocks, with a scale for each 64 (QLoRA)
   bool trains_tables = false;  // embedding and head are trained as well
 };
 

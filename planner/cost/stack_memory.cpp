@@ -9,7 +9,6 @@ namespace argosy {
 namespace {
 
 constexpr double kWeightBytes = 2;
-constexpr double kQuantizedBytes = 0.5 + 2.0 / 64;  // 4 bits and a scale of 16 for each 64
 
 StageLayers layers_of_rank(const std::vector<StageLayers>& stages, int64_t pp, int64_t rank) {
   StageLayers all{};
@@ -37,18 +36,22 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
     const auto domain = static_cast<Domain>(d);
     const double ranks =
         static_cast<double>(degree(candidate.mesh, shard_axis(candidate.mesh, domain)));
-    double elements = 0, tables = 0;
+    double elements = 0, tables = 0, saved_by_nf4 = 0;
     for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
       const auto size = static_cast<double>(table[kind].layer[d].size + table[kind].table[d].size);
       elements += static_cast<double>(layers[kind]) * size;
       tables += static_cast<double>(layers[kind] * table[kind].table[d].size);
+      const ProductWeights& products = table[kind].layer[d].products;
+      saved_by_nf4 += static_cast<double>(layers[kind]) *
+                      (static_cast<double>(products.elements) * kWeightBytes -
+                       static_cast<double>(products.nf4_bytes));
       if (layers[kind] > 0) largest_layer = std::max(largest_layer, size);
     }
     const bool is_frozen = !is_trainable(domain);
-    const double block_bytes =
-        is_frozen && job.stack.base.in_4_bits ? kQuantizedBytes : kWeightBytes;
+    const bool is_in_4_bits = is_frozen && job.lora.base_bits != kUnquantizedBits;
+    const double saved = is_in_4_bits ? saved_by_nf4 : 0;
     add(memory, MemoryCategory::parameters,
-        ((elements - tables) * block_bytes + tables * kWeightBytes) / (zero >= 3 ? ranks : 1));
+        (elements * kWeightBytes - saved) / (zero >= 3 ? ranks : 1));
     if (is_frozen) elements = job.stack.base.trains_tables ? tables : 0;
     add(memory, MemoryCategory::gradients,
         elements * facts.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1));

@@ -15,9 +15,8 @@ namespace {
 constexpr double kUnfusedForwardPasses = 6.5, kUnfusedBackwardPasses = 8;
 constexpr double kScoreBytes = 2;
 constexpr double kUnfusedOps = 6;
-// Bytes read and written to make the 8-bit copies of a product's inputs, per byte of its 16-bit
-// operands; block-scaled formats make a second, transposed one. Estimates.
-constexpr double kCastShare = 0.5, kBlockScaledCastShare = 0.75;
+// As kCastShare, for block-scaled formats, which make a second, transposed copy. An estimate.
+constexpr double kBlockScaledCastShare = 0.75;
 // Products of 4 bits run at twice the peak of 8 bits, but only the forward and one of the two
 // backward products of part of the layers use it (NVIDIA's NVFP4 recipe).
 constexpr double kFourBitGain = 1.35;

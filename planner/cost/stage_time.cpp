@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "planner/cost/compute.h"
+#include "planner/cost/offload.h"
 
 namespace argosy {
 
@@ -22,8 +23,6 @@ constexpr double kStragglerPerDoubling = 0.004;
 // Until all ranks of a group have started the kernel of a collective of another framework: an
 // estimate.
 constexpr double kCollectiveStartS = 15e-6;
-// Norm and clipping of other frameworks read the gradient in passes of their own.
-constexpr int64_t kClipBytesPerElement = 8;
 // Megatron-LM's default size of a gradient bucket, at least so many that latency does not dominate.
 constexpr double kBucketElements = 40e6, kBucketElementsPerRank = 1e6;
 
@@ -47,15 +46,6 @@ int64_t boundary_bytes(const Job& job, const Candidate& candidate) {
   const bool is_scattered = candidate.sequence_parallel || !job.stack.facts.is_own;
   const int64_t rows = is_scattered ? tokens / candidate.mesh.tp : tokens;
   return rows * job.model.hidden_size * size_in_bytes(compute_dtype(job.precision));
-}
-
-// Bytes that the update moves for an owned element: gradient read, state read and written, weight
-// written, and read where no master stands for it.
-int64_t update_bytes_per_element(const Job& job) {
-  const int64_t weight = size_in_bytes(compute_dtype(job.precision));
-  const int64_t read_weight = has_master_weights(job.precision) ? 0 : weight;
-  return size_in_bytes(gradient_dtype(job.precision)) + weight + read_weight +
-         2 * state_bytes_per_element(job) + (job.stack.facts.is_own ? 0 : kClipBytesPerElement);
 }
 
 int64_t gradient_wire_bytes(const Job& job) {
@@ -310,14 +300,17 @@ Pass step_pass(const Job& job, const Candidate& candidate,
       add(pass, zero_stage >= 1 ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce, axis,
           reduces_in_passes ? 0 : bucket.elements.size * gradient_wire_bytes(job),
           bucket.count * uses);
-      update.ops.push_back({OpKind::memory, 0,
-                            bucket.shard_elements(candidate) * update_bytes_per_element(job),
-                            bucket.count});
+      if (candidate.offload == Offload::none) {
+        update.ops.push_back({OpKind::memory, 0,
+                              bucket.shard_elements(candidate) * update_bytes_per_element(job),
+                              bucket.count});
+      }
     }
     if (gathers_in_passes) continue;
     if (zero_stage >= 3 || (zero_stage >= 1 && is_trainable(bucket.domain))) {
       add(update, CollectiveKind::all_gather, axis,
-          bucket.elements.size * size_in_bytes(compute_dtype(job.precision)),
+          gathered_bytes(job.precision, job.lora, !is_trainable(bucket.domain),
+                         bucket.elements.size, bucket.elements.products),
           bucket.count * (zero_stage >= 3 ? m * bucket.value_uses : 1));
     }
   }
@@ -360,6 +353,7 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
     const std::vector<StageBucket> buckets =
         stage_buckets(stages[stage], elements, is_tied && stage > 0, is_tied);
     time_step_pass(job, step_pass(job, candidate, buckets), placements, time);
+    time.durations.optimizer_s += offload_seconds(job, candidate, buckets);
     add_messages(stage < last ? send_s : 0, stage > 0 ? send_s : 0, facts.overlaps_pipeline, time);
     if (straggler != 1) scale(time, straggler);
     times.push_back(time);

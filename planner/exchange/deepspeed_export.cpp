@@ -29,7 +29,10 @@ void refuse(const Plan& plan) {
   refuse.when(mesh.tp > 1 && plan.zero_stage == 3, "zero=3 with tp=", mesh.tp,
               " is not there; valid: --fix tp=1 or zero=2");
   refuse.when(plan.task == Task::lora, "task=lora is the model's code there; valid: pretrain");
-  refuse.when(plan.precision == Precision::fp64, "precision=fp64 is not there; valid: bf16, fp32");
+  refuse.when(plan.precision == Precision::fp64 || plan.precision == Precision::fp8,
+              "precision=", to_string(plan.precision), " is not there; valid: bf16, fp32");
+  refuse.when(plan.offload != Offload::none && plan.zero_stage == 0,
+              "offload=optimizer with zero=0 is not there; valid: --fix zero=1, 2 or 3");
   refuse.when(!is_recomputed_alike(plan) || plan.recompute.front() == Recompute::selective,
               "recompute=", to_string(plan.recompute.front()),
               " is the model's code there; valid: --fix recompute=none or full");
@@ -67,6 +70,9 @@ std::string deepspeed_json(const Plan& plan) {
   if (plan.zero_stage >= 2) {
     json["zero_optimization"]["overlap_comm"] = true;
     json["zero_optimization"]["contiguous_gradients"] = true;
+  }
+  if (plan.offload == Offload::optimizer) {
+    json["zero_optimization"]["offload_optimizer"] = {{"device", "cpu"}, {"pin_memory", true}};
   }
   if (num_shard_groups(plan) > 1) {
     json["zero_optimization"]["mics_shard_size"] = plan.mesh.zero_shard;

@@ -2,6 +2,9 @@
 // Copyright 2026 The Argosy Authors
 //
 // Flags of Megatron-LM's pretrain_gpt.py (megatron/training/arguments.py).
+#include <algorithm>
+#include <optional>
+
 #include "planner/exchange/export.h"
 #include "planner/exchange/refuse.h"
 
@@ -26,6 +29,19 @@ class Flags {
   std::string text_;
 };
 
+// n, where every n-th layer sees all keys and the others a window; nothing if the layers have
+// another turn or are all alike.
+std::optional<int64_t> window_skip(const ModelSpec& model) {
+  const auto& windowed = model.windowed_layers;
+  const auto first = std::find(windowed.begin(), windowed.end(), false);
+  if (first == windowed.end()) return std::nullopt;
+  const int64_t skip = first - windowed.begin() + 1;
+  for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+    if (model.is_windowed(layer) != ((layer + 1) % skip != 0)) return std::nullopt;
+  }
+  return skip;
+}
+
 void refuse(const Plan& plan) {
   const Refusal refuse("megatron");
   const bool has_schedule = plan.mesh.pp == 1 || plan.schedule == ScheduleKind::one_f_one_b ||
@@ -48,6 +64,14 @@ void refuse(const Plan& plan) {
               " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
   refuse.when(plan.model.moe.shared_gate,
               "the gate of the shared expert has no flag; valid: models without one");
+  refuse.when(plan.model.attention_sinks || plan.model.qk_norm_is_whole, "model_type ",
+              plan.model.model_type, " has no flags for pretrain_gpt.py; valid: another model");
+  refuse.when(!plan.model.windowed_layers.empty() && !window_skip(plan.model),
+              "layer_types: layers with a window in no fixed turn have no flag; valid: every n-th "
+              "layer without one");
+  refuse.when(plan.offload != Offload::none && plan.zero_stage != 1,
+              "offload=optimizer with zero=", plan.zero_stage,
+              " is not there; valid: --fix zero=1");
 }
 
 void add_latent_attention(const ModelSpec& m, Flags& flags) {
@@ -79,6 +103,7 @@ void add_attention(const ModelSpec& m, Flags& flags) {
   flags.add_if(m.qkv_bias && !m.mlp_bias, "--add-qkv-bias");
   if (m.sliding_window > 0) {
     flags.add("--window-size", concat("\"(", m.sliding_window - 1, ",0)\""));
+    if (const auto skip = window_skip(m)) flags.add("--window-attn-skip-freq", *skip);
   }
   if (m.position == PositionKind::learned) {
     flags.add("--position-embedding-type", "learned_absolute");
@@ -153,13 +178,15 @@ void add_model(const Plan& plan, Flags& flags) {
   if (m.has_moe()) add_experts(plan, flags);
 }
 
-// Layers of each stage, "Ett|tt|ttL": stages in order, virtual ones included.
+// Layers of each stage, "Ett|tt|ttL": stages in order, virtual ones included; m: a module for
+// multi-token prediction.
 std::string pipeline_layout(const Plan& plan) {
   std::string layout = "E";
   for (size_t i = 0; i < plan.layers_per_stage.size(); ++i) {
     if (i > 0) layout += "|";
     layout += concat("t*", plan.layers_per_stage[i]);
   }
+  layout.append(static_cast<size_t>(plan.model.num_mtp_modules), 'm');
   return "\"" + layout + "L\"";
 }
 
@@ -202,7 +229,14 @@ void add_training(const Plan& plan, Flags& flags) {
   flags.add("--micro-batch-size", plan.micro_batch);
   flags.add("--global-batch-size", plan.global_batch);
   flags.add("--seq-length", plan.seq_len);
-  flags.add_if(plan.precision == Precision::bf16, "--bf16");
+  flags.add_if(plan.precision == Precision::bf16 || plan.precision == Precision::fp8, "--bf16");
+  if (plan.precision == Precision::fp8) flags.add("--fp8-format", "hybrid");
+  flags.add_if(plan.task == Task::finetune, "--finetune");
+  if (plan.offload == Offload::optimizer) {
+    flags.add("--optimizer-cpu-offload");
+    flags.add("--use-precision-aware-optimizer");
+  }
+  if (plan.model.num_mtp_modules > 0) flags.add("--mtp-num-layers", plan.model.num_mtp_modules);
   switch (plan.recompute.front()) {
     case Recompute::none:
       break;

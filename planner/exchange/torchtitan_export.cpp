@@ -74,7 +74,11 @@ void refuse(const Plan& plan) {
   refuse.when(plan.task == Task::lora, "task=lora is not there; valid: pretrain");
   refuse.when(plan.optimizer != OptimizerKind::adamw, "optimizer=", to_string(plan.optimizer),
               " is not there; valid: adamw");
-  refuse.when(plan.precision == Precision::fp64, "precision=fp64 is not there; valid: bf16, fp32");
+  refuse.when(plan.precision == Precision::fp64 || plan.precision == Precision::fp8,
+              "precision=", to_string(plan.precision), " is not there; valid: bf16, fp32");
+  refuse.when(plan.offload != Offload::none, "offload=optimizer is not there; valid: offload=none");
+  refuse.when(plan.model.num_mtp_modules > 0,
+              "num_nextn_predict_layers is not there; valid: a model without it");
   refuse.when(!is_recomputed_alike(plan),
               "recompute differs between layers; valid: one of none, "
               "selective, full");

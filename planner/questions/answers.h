@@ -33,6 +33,7 @@ struct Answers {
   std::vector<StepPart> step;           // explain
   std::vector<ChangeEffect> changes;    // explain
   std::vector<Rival> rivals;            // explain
+  std::optional<Rival> remedy;          // explain, where no plan fits: what would help
   std::optional<SearchResult> what_if;  // with the changed machines
   std::vector<Sensitivity> sensitivity;
   std::vector<double> regrets;  // robust: of each plan

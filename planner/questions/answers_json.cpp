@@ -108,6 +108,12 @@ std::vector<std::pair<std::string, std::string>> answers_json(const Questions& q
     sections.emplace_back(key, json.dump());
   };
   if (questions.explain && !result.plans.empty()) add("explain", explain_json(answers));
+  if (answers.remedy) {
+    add("explain", {{"remedy",
+                     {{"decision", answers.remedy->decision},
+                      {"fits", answers.remedy->fits},
+                      {"reason", answers.remedy->reason}}}});
+  }
   if (answers.what_if) add("what_if", what_if_json(questions, *answers.what_if));
   if (questions.sensitivity) add("sensitivity", sensitivity_json(answers.sensitivity));
   if (questions.robust) add("worst_regrets", Json(answers.regrets));

@@ -79,6 +79,10 @@ std::string bytes_text(const Job& job, const Plan& plan) {
     table.rows.push_back({std::string(to_string(category)), format_bytes(bytes),
                           byte_detail(plan, category, static_cast<double>(bytes))});
   }
+  if (p.host_bytes > 0) {
+    table.rows.push_back({"on the host", format_bytes(p.host_bytes),
+                          "offload=optimizer: state and gradient of what the device owns"});
+  }
   const int64_t free = usable_bytes(job.cluster.accelerator) - p.peak_bytes;
   table.rows.push_back({"free", format_bytes(free),
                         concat(format_bytes(job.cluster.accelerator.reserved_bytes),
@@ -265,6 +269,11 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
     add(bytes_text(job, best));
     add(changes_text(answers.changes));
     add(rivals_text(answers.rivals));
+  }
+  if (answers.remedy) {
+    add(wrap(
+        concat("nearest change: --fix ", answers.remedy->decision, ": ", answers.remedy->reason),
+        kColumns, "    "));
   }
   if (!answers.regrets.empty()) add(regrets_text(answers.regrets));
   if (answers.what_if) add(what_if_text(questions, result, *answers.what_if));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "planner/cost/offload.h"
 #include "planner/cost/search.h"
 #include "planner/cost/search_space.h"
 #include "planner/report/units.h"
@@ -177,6 +178,25 @@ std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, 
     judged.push_back(judge(job, alternative, best, num_threads));
   }
   return judged;
+}
+
+std::optional<Rival> remedy(const Job& job, const Fixed& fixed, int num_threads) {
+  if (fixed.offload || !has_host(job.cluster)) return std::nullopt;
+  Fixed with = fixed;
+  with.offload = Offload::optimizer;
+  Rival rival;
+  rival.decision = "offload=optimizer";
+  const SearchResult found = search(job, with, 1, num_threads);
+  if (!found.plans.empty()) {
+    const Plan& plan = found.plans.front();
+    rival.fits = true;
+    rival.reason = concat("fits, ", format_seconds(plan.predicted.step_s), " a step with ",
+                          decisions(plan), ", ", format_bytes(plan.predicted.host_bytes),
+                          " of the host's memory for each device");
+  } else {
+    rival.reason = "does not fit either";
+  }
+  return rival;
 }
 
 }  // namespace argosy

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,9 @@ struct Rival {
 // plan's, kMostRivals of a decision.
 inline constexpr size_t kMostRivals = 6;
 std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads);
+
+// Where no plan fits: whether one does with the optimizer on the host, and how long its step takes;
+// nothing if that is decided already or the cluster's file does not describe hosts.
+std::optional<Rival> remedy(const Job& job, const Fixed& fixed, int num_threads);
 
 }  // namespace argosy

@@ -39,6 +39,8 @@ Json predicted_json(const Prediction& p) {
           {"carbon_kg", p.carbon_kg},
           {"embodied_kg", p.embodied_kg},
           {"checkpoint_interval_s", p.checkpoint_interval_s},
+          {"host_bytes", p.host_bytes},
+          {"moe_imbalance", p.moe_imbalance},
           {"spare_nodes", p.spare_nodes}};
 }
 
@@ -60,6 +62,11 @@ Json plan_json(const Plan& plan) {
           {"virtual_stages", plan.virtual_stages},
           {"recompute", recompute_word(plan)},
           {"recompute_layers", num_recomputed},
+          {"moe_capacity_factor", plan.moe_capacity_factor},
+          {"offload", to_string(plan.offload)},
+          {"task", to_string(plan.task)},
+          {"precision", to_string(plan.precision)},
+          {"base_bits", plan.lora.base_bits},
           {"predicted", predicted_json(plan.predicted)}};
 }
 

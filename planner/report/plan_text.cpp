@@ -94,11 +94,14 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
   }
   text += concat(" | ", cluster.name, ": ", format_grouped(plan.mesh.world_size()), " x ",
                  cluster.accelerator.name);
+  std::string task(to_string(plan.task));
+  if (plan.lora.base_bits != kUnquantizedBits) {
+    task += concat(" on a base of ", plan.lora.base_bits, " bits");
+  }
   return wrap(text, kColumns, "    ") +
-         concat(to_string(plan.task), ", ", to_string(plan.precision), ", ",
-                to_string(plan.optimizer), ", ", format_grouped(plan.global_batch),
-                " sequences of ", format_grouped(plan.seq_len), " = ",
-                format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
+         concat(task, ", ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", ",
+                format_grouped(plan.global_batch), " sequences of ", format_grouped(plan.seq_len),
+                " = ", format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
                 plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack, "\n");
 }
 

@@ -127,8 +127,9 @@ RunSetup setup_of(const PublishedRun& run, const StackProfile& stack,
   job.model = model_of(run);
   job.cluster = cluster_of(run, accelerators);
   job.lora = lora_of(run);
-  job.stack.base.in_4_bits = run.precision.find("int4base") != std::string::npos ||
-                             run.notes_have("QLoRA") || run.notes_have("Q-LoRA");
+  const bool is_in_4_bits = run.precision.find("int4base") != std::string::npos ||
+                            run.notes_have("QLoRA") || run.notes_have("Q-LoRA");
+  if (is_in_4_bits) job.lora.base_bits = 4;
   job.stack.base.trains_tables = run.notes_have("LoRA (emb)");
   job.task = job.lora.rank > 0 ? Task::lora : Task::pretrain;
   job.seq_len = *run.seq_len;

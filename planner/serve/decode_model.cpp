@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace argosy {
 
@@ -84,7 +85,8 @@ DecodeLayer decode_layer(const std::vector<TensorSpec>& tensors, const ModelSpec
 DecodeModel decode_model(const ModelSpec& model) {
   const std::vector<TensorSpec> tensors = model_tensors(model);
   DecodeModel decode;
-  decode.parameters = static_cast<double>(count_parameters(model).total);
+  const ParameterCount count = count_parameters(model);
+  decode.parameters = static_cast<double>(count.total - count.mtp);
   decode.kv_elements_per_layer = model.has_latent_attention()
                                      ? model.latent.kv_rank + model.latent.rope_dim
                                      : 2 * model.num_kv_heads * model.head_dim;
@@ -98,15 +100,28 @@ DecodeModel decode_model(const ModelSpec& model) {
       decode.head.split_elements += static_cast<double>(tensor.size());
     }
   }
-  for (const bool is_moe : {false, true}) {
-    const auto& kinds = model.layer_is_moe;
-    const auto first = std::find(kinds.begin(), kinds.end(), is_moe);
-    if (first == kinds.end()) continue;
-    DecodeLayer layer = decode_layer(tensors, model, first - kinds.begin());
-    layer.count = std::count(kinds.begin(), kinds.end(), is_moe);
-    decode.layers.push_back(std::move(layer));
+  std::map<std::pair<bool, bool>, DecodeLayer> kinds;
+  for (int64_t i = 0; i < model.num_layers; ++i) {
+    const bool is_windowed = model.is_windowed(i);
+    DecodeLayer& layer = kinds[{model.layer_is_moe[static_cast<size_t>(i)], is_windowed}];
+    if (layer.count == 0) layer = decode_layer(tensors, model, i);
+    layer.window = is_windowed ? model.sliding_window : 0;
+    ++layer.count;
   }
+  for (auto& [kind, layer] : kinds) decode.layers.push_back(std::move(layer));
   return decode;
+}
+
+double DecodeLayer::seen_keys(double keys) const {
+  return window > 0 ? std::min(static_cast<double>(window), keys) : keys;
+}
+
+double DecodeModel::cached_tokens(double keys) const {
+  double tokens = 0;
+  for (const DecodeLayer& layer : layers) {
+    tokens += static_cast<double>(layer.count) * layer.seen_keys(keys);
+  }
+  return tokens;
 }
 
 double used_share(const WeightProduct& product, double tokens) {
@@ -141,9 +156,11 @@ ModelSpec resized(const ModelSpec& model, double parameters, int64_t head_multip
   const double per_layer = here / static_cast<double>(model.num_layers);  // tables are small
   small.num_layers = std::max<int64_t>(1, std::llround(parameters / per_layer));
   small.layer_is_moe.clear();
+  small.windowed_layers.clear();
   for (int64_t i = 0; i < small.num_layers; ++i) {
     const int64_t source = i * model.num_layers / small.num_layers;
     small.layer_is_moe.push_back(model.layer_is_moe[static_cast<size_t>(source)]);
+    if (!model.windowed_layers.empty()) small.windowed_layers.push_back(model.is_windowed(source));
   }
   return small;
 }

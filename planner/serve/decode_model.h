@@ -25,15 +25,21 @@ struct DecodeLayer {
   int64_t count = 0;
   std::vector<WeightProduct> products;
   int64_t num_small_ops = 0;  // norms, RoPE, activation, the cache's append: launches
+  int64_t window = 0;         // keys that a token sees and the cache keeps at most; 0: all
+
+  double seen_keys(double keys) const;
 };
 
 struct DecodeModel {
-  double parameters = 0;        // all of the model's
+  double parameters = 0;        // all of the model's, without modules for multi-token prediction
   double table_parameters = 0;  // looked up by row, not streamed: token and position embedding
   std::vector<DecodeLayer> layers;
   WeightProduct head;  // a tied head streams the token embedding
   bool is_table_the_head = false;
   int64_t kv_elements_per_layer = 0;  // of one token: keys and values
+
+  // Tokens that all layers together keep of a sequence of `keys` tokens.
+  double cached_tokens(double keys) const;
 };
 
 DecodeModel decode_model(const ModelSpec& model);
@@ -42,7 +48,8 @@ DecodeModel decode_model(const ModelSpec& model);
 // random.
 double used_share(const WeightProduct& product, double tokens);
 
-// Elements of the cache of one token in all layers: 2 * layers * key/value heads * head size.
+// Elements of the cache of one token in all layers, windows aside: 2 * layers * key/value heads *
+// head size.
 int64_t kv_elements_per_token(const ModelSpec& model);
 
 // The same shape with about `parameters` parameters: width and depth shrink together (depth makes

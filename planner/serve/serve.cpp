@@ -119,16 +119,11 @@ PassTime layer_time(const PassCost& cost, const DecodeLayer& layer, double token
                     double keys) {
   PassTime time;
   for (const WeightProduct& p : layer.products) time.weight_s += cost.product_s(p, tokens);
-  time.cache_s = cost.attention_s(tokens, sequences, keys);
+  time.cache_s = cost.attention_s(tokens, sequences, layer.seen_keys(keys));
   time.communication_s = 2 * cost.all_reduce_s(tokens);
   time.total_s = time.weight_s + time.cache_s + time.communication_s +
                  static_cast<double>(layer.num_small_ops) * cost.small_op_s(tokens);
   return time;
-}
-
-double seen_keys(const ModelSpec& model, double keys) {
-  const double window = static_cast<double>(model.sliding_window);
-  return window > 0 ? std::min(window, keys) : keys;
 }
 
 // All layers and the head, for `tokens` tokens of `sequences` sequences; the head sees one token of
@@ -170,9 +165,9 @@ void predict_memory(const ServeJob& job, const DecodeModel& model, const PassCos
   const double head = model.is_table_the_head && plan.pp == 1 ? 0 : cost.rank_elements(model.head);
   const double ends = plan.pp == 1 ? table + head : std::max(table, head);
   plan.weight_bytes = to_count((layer_elements * on_stage / layers + ends) * job.weights.bytes);
-  const double keys = seen_keys(job.model, static_cast<double>(job.context_tokens));
-  plan.cache_bytes =
-      to_count(static_cast<double>(plan.users) * keys * on_stage * cost.cache_bytes_per_layer());
+  const double tokens = model.cached_tokens(static_cast<double>(job.context_tokens));
+  plan.cache_bytes = to_count(static_cast<double>(plan.users) * tokens * on_stage / layers *
+                              cost.cache_bytes_per_layer());
   const double rows = static_cast<double>(std::min(job.prompt_tokens, kPrefillChunk));
   const double widest = static_cast<double>(std::max(job.model.ffn_size, job.model.hidden_size));
   const double scratch =
@@ -187,8 +182,7 @@ double prompt_seconds(const ServeJob& job, const DecodeModel& model, const PassC
                       int64_t tp, int64_t pp) {
   const double prompt = static_cast<double>(job.prompt_tokens);
   const double passes = ceil_divide(prompt, static_cast<double>(kPrefillChunk));
-  const double keys = seen_keys(job.model, prompt / 2);
-  const PassTime pass = model_time(cost, model, prompt / passes, 1, keys);
+  const PassTime pass = model_time(cost, model, prompt / passes, 1, prompt / 2);
   return passes * pass.total_s + send_s(job, tp, pp, prompt);
 }
 
@@ -227,7 +221,7 @@ ServePlan serve_plan(const ServeJob& job, const DecodeModel& model, int64_t tp, 
   plan.replicas = std::max<int64_t>(1, job.cluster.num_devices / (tp * pp));
   const PassCost cost(job, model, tp);
   const double group = ceil_divide(static_cast<double>(users), static_cast<double>(pp));
-  const double keys = seen_keys(job.model, static_cast<double>(job.context_tokens));
+  const double keys = static_cast<double>(job.context_tokens);
   const PassTime time = model_time(cost, model, group, group, keys) * longest_stage(job.model, pp);
   plan.token_s = time.total_s + send_s(job, tp, pp, group);
   plan.weight_s = time.weight_s;

@@ -81,13 +81,14 @@ void add_facts(const ServeJob& job, const DecodeModel& model, ServeResult& resul
       static_cast<int64_t>(std::ceil(streamed * job.weights.bytes / memory));
   result.cache_bytes_per_token =
       static_cast<double>(kv_elements_per_token(job.model)) * job.cache.bytes;
-  const double tokens = static_cast<double>(std::max<int64_t>(1, job.users) * job.context_tokens);
-  result.cache_bytes = result.cache_bytes_per_token * tokens;
+  const double layer_bytes = static_cast<double>(model.kv_elements_per_layer) * job.cache.bytes;
+  const double cached =
+      model.cached_tokens(static_cast<double>(job.context_tokens)) * layer_bytes;  // of one user
+  result.cache_bytes = cached * static_cast<double>(std::max<int64_t>(1, job.users));
   // A latent vector serves all heads already.
   const int64_t kv_heads = job.model.has_latent_attention() ? 1 : job.model.num_kv_heads;
   result.multi_query_cache_bytes = result.cache_bytes / static_cast<double>(kv_heads);
-  double read_bytes = result.cache_bytes_per_token * static_cast<double>(job.context_tokens) +
-                      model.head.split_elements * job.weights.bytes;
+  double read_bytes = cached + model.head.split_elements * job.weights.bytes;
   for (const DecodeLayer& layer : model.layers) {
     for (const WeightProduct& p : layer.products) {
       const double elements = p.split_elements + p.kv_elements + p.replicated_elements;

@@ -138,6 +138,13 @@ void read_operation(JsonObject object, ClusterSpec& cluster) {
   ignore_sources(object);
 }
 
+void read_host(JsonObject object, ClusterSpec& cluster) {
+  cluster.host_memory_bytes = object.positive_integer("memory_bytes");
+  cluster.host_memory_bytes_per_s = object.positive_number("memory_bytes_per_s");
+  cluster.host_link_bytes_per_s = object.positive_number("link_bytes_per_s");
+  ignore_sources(object);
+}
+
 void check_tiers(const ClusterSpec& cluster, const JsonObject& object) {
   if (cluster.tiers.empty()) object.fail("tiers", "expected at least one tier");
   for (size_t i = 1; i < cluster.tiers.size(); ++i) {
@@ -244,6 +251,7 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
         concat(where, ": no \"operation\" section: cost, energy and carbon are 0, goodput is 1"));
   }
   if (object.has("embodied")) read_embodied(object.object("embodied"), cluster);
+  if (object.has("host")) read_host(object.object("host"), cluster);
   ignore_sources(object);
   check_tiers(cluster, object);
   return reading;
@@ -292,6 +300,11 @@ std::string to_json(const ClusterSpec& cluster, const std::string& source) {
   if (!cluster.cpu_model.empty()) json["cpu_model"] = cluster.cpu_model;
   if (Json factors = factors_json(cluster); !factors.empty()) {
     json["collective_factors"] = std::move(factors);
+  }
+  if (cluster.host_memory_bytes > 0) {
+    json["host"] = {{"memory_bytes", cluster.host_memory_bytes},
+                    {"memory_bytes_per_s", cluster.host_memory_bytes_per_s},
+                    {"link_bytes_per_s", cluster.host_link_bytes_per_s}};
   }
   return json.dump(2) + "\n";
 }

@@ -72,6 +72,10 @@ struct ClusterSpec {
   std::array<double, kNumCollectiveKinds> collective_factors = {1, 1, 1, 1, 1, 1, 1};
   // Of a CPU, as Linux names it; what was measured on another one does not hold. Empty: not said.
   std::string cpu_model;
+  // Of a node: memory that jobs may use, its bandwidth, and one direction of the link between the
+  // host and one device. 0: not described, nothing can be offloaded.
+  int64_t host_memory_bytes = 0;
+  double host_memory_bytes_per_s = 0, host_link_bytes_per_s = 0;
   bool may_oversubscribe =
       false;  // local-cpu: more ranks than cores is a rehearsal with a warning, not an error
 

@@ -165,6 +165,7 @@ void append(const TensorSpec& tensor, LocalTensor& local, DomainLayout& domain) 
     buckets.push_back(bucket);
   }
   const int64_t size = local.box.size();
+  domain.buckets.back().products.add(tensor, size);
   Bucket& bucket = buckets.back();
   local.bucket = static_cast<int>(buckets.size()) - 1;
   local.offset = domain.num_elements;
@@ -193,6 +194,30 @@ void cut_buckets(const Plan& plan, int64_t size, int64_t shard_size, int64_t ind
 }
 
 }  // namespace
+
+void ProductWeights::add(const TensorSpec& tensor, int64_t num_elements) {
+  if (!is_block_product(tensor.role) || tensor.lora != LoraPart::none) return;
+  elements += num_elements;
+  nf4_bytes += ::argosy::nf4_bytes(num_elements);
+}
+
+int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
+                     const ProductWeights& products, int64_t kept) {
+  constexpr int64_t kCopiesIn8Bits = 2;
+  const int64_t element = size_in_bytes(compute_dtype(precision));
+  if (is_frozen && lora.base_bits != kUnquantizedBits && size > 0) {
+    const int64_t whole = (size - products.elements) * element + products.nf4_bytes;
+    return (whole * kept + size - 1) / size;
+  }
+  const bool has_copies = precision == Precision::fp8 && kept == size;
+  return kept * element + (has_copies ? kCopiesIn8Bits * products.elements : 0);
+}
+
+int64_t gathered_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
+                       const ProductWeights& products) {
+  const Precision stored = precision == Precision::fp8 ? Precision::bf16 : precision;
+  return stored_bytes(stored, lora, is_frozen, size, products, size);
+}
 
 Range tp_summed(const Bucket& bucket) {
   return intersect(bucket.shard, {bucket.range.begin, bucket.range.begin + bucket.num_tp_summed});

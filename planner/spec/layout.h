@@ -62,6 +62,24 @@ struct LocalTensor {
   Range elements() const { return {offset, offset + box.size()}; }  // of the flat buffer
 };
 
+// Of a bucket: elements of weights that blocks multiply with (is_block_product), and their bytes in
+// NF4.
+struct ProductWeights {
+  int64_t elements = 0, nf4_bytes = 0;
+  void add(const TensorSpec& tensor, int64_t num_elements);
+};
+
+// Bytes in which `kept` of a bucket's `size` elements are stored. A frozen base of 4 bits keeps its
+// products in NF4, a shard its share of them. In fp8 whole weights have two copies of 8 bits beside
+// the one of 16, as Transformer Engine keeps them: one for the products of forward, and a
+// transposed one for backward; shards have none.
+int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
+                     const ProductWeights& products, int64_t kept);
+
+// Bytes of a gather of the whole bucket: as it is stored, without the copies of fp8.
+int64_t gathered_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
+                       const ProductWeights& products);
+
 // Tensors of a domain that are gathered and reduced in one call, contiguous in its flat buffer:
 // those of one layer. A table of the vocabulary is a bucket of its own: it is cut raggedly over tp,
 // while buckets of equal size on all ranks of a tp group are cut at equal places over the data, so
@@ -72,6 +90,7 @@ struct Bucket {
   Range range;            // of the domain's flat buffer
   // Elements at the front of `range` that are summed over tp; behind those: over kv_replica.
   int64_t num_tp_summed = 0, num_kv_summed = 0;
+  ProductWeights products;
   // Part of `range` that this rank updates: all of it without ZeRO, else its place in the group
   // that shards (split_range, ragged, no padding). Part of `shard` that it stands for in the
   // gradient norm and in checkpoints: the ranks that update the same share that work.

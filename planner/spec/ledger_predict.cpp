@@ -78,10 +78,12 @@ void set_state_bytes(Ledger& ledger, const Plan& plan, const RankLayout& layout)
   for (int i = 0; i < kNumDomains; ++i) {
     const auto kind = static_cast<Domain>(i);
     const DomainLayout& domain = layout[kind];
-    const int64_t num_values =
-        shards_parameters(plan, kind) ? domain.num_shard_elements : domain.num_elements;
-    ledger.parameter_bytes += num_values * size_in_bytes(compute_dtype(plan.precision));
-    if (!is_trainable(kind)) continue;
+    for (const Bucket& bucket : domain.buckets) {
+      const Range kept = shards_parameters(plan, kind) ? bucket.shard : bucket.range;
+      ledger.parameter_bytes += stored_bytes(plan.precision, plan.lora, !is_trainable(kind),
+                                             bucket.range.size(), bucket.products, kept.size());
+    }
+    if (!is_trainable(kind) || plan.offload == Offload::optimizer) continue;
     ledger.optimizer_bytes += domain.num_shard_elements * optimizer_bytes_per_element(plan);
   }
 }

@@ -79,11 +79,11 @@ struct ModelSpec {
   MlpKind mlp = MlpKind::swiglu;
   bool tied_head = false;
   bool qkv_bias = false, attention_output_bias = false, mlp_bias = false;
-  bool qk_norm = false;  // RMS norm on q and k before RoPE: per head (Qwen3), or
-  bool qk_norm_is_whole = false;   // over all heads of a token together (OLMoE)
-  bool attention_sinks = false;    // a learned logit a head joins the softmax (gpt-oss)
-  int64_t sliding_window = 0;      // a query of a windowed layer sees at most this many keys, itself
-                                   // included; 0: every layer sees all before it
+  bool qk_norm = false;           // RMS norm on q and k before RoPE: per head (Qwen3), or
+  bool qk_norm_is_whole = false;  // over all heads of a token together (OLMoE)
+  bool attention_sinks = false;   // a learned logit a head joins the softmax (gpt-oss)
+  int64_t sliding_window = 0;     // a query of a windowed layer sees at most this many keys, itself
+                                  // included; 0: every layer sees all before it
   std::vector<bool> windowed_layers;  // [num_layers]; empty: with a window, all are windowed
   // Modules for multi-token prediction behind the last layer (DeepSeek-V3, arXiv:2412.19437 section
   // 2.2): each a block of its own and another pass through embedding and head, in training alone.
@@ -185,8 +185,8 @@ enum class LoraPart { none, a, b };
 // vectors (rows, 1). GPT-2 stores c_attn as one (H, 3H) matrix and all Linears transposed
 // ("Conv1D"); here every Linear is (out, in), and c_attn is three tensors named ...c_attn.q.weight,
 // .k., .v.; reading and writing HF files is where the two are matched. gpt-oss stacks its experts
-// in experts.gate_up_proj (E, H, 2F) and experts.down_proj (E, F, H), gate and up in turn; here they
-// are experts.gate_up_proj.{expert}.gate and .up, experts.down_proj.{expert}.
+// in experts.gate_up_proj (E, H, 2F) and experts.down_proj (E, F, H), gate and up in turn; here
+// they are experts.gate_up_proj.{expert}.gate and .up, experts.down_proj.{expert}.
 struct TensorSpec {
   std::string name;
   int64_t rows = 0, cols = 1;
@@ -204,12 +204,15 @@ struct TensorSpec {
   bool is_expert() const { return expert >= 0; }
 };
 
+inline constexpr int64_t kUnquantizedBits = 16;  // the base is kept in the compute dtype
+
 // What a LoRA job adds. rank 0: no LoRA, everything is trainable.
 struct LoraSpec {
   int64_t rank = 0;
   double alpha = 16.0;
   std::vector<std::string>
       targets;  // module names as in PEFT (q_proj, down_proj, c_attn ...), or "all-linear"
+  int64_t base_bits = kUnquantizedBits;  // 4: the blocks' frozen matrices are in NF4 (QLoRA)
   double scale() const { return rank > 0 ? alpha / static_cast<double>(rank) : 0.0; }
   auto operator<=>(const LoraSpec&) const = default;
 };
@@ -219,6 +222,16 @@ struct LoraSpec {
 // as PEFT names them without the leading "base_model.model.". Throws ConfigError for a target that
 // matches nothing (naming what would match). A tied head has no tensor of its own.
 std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lora = {});
+
+// Bytes of a tensor of `elements` in NF4 with double quantization (Dettmers et al. 2023, section
+// 3): 4 bits each, an 8-bit scale for every 64, an fp32 scale for every 256 of those: 4.127 bits.
+int64_t nf4_bytes(int64_t elements);
+// True for the weights that blocks multiply activations with, the router's and gates' aside: those
+// that frameworks keep in NF4 (bitsandbytes) or multiply in 8 bits (Transformer Engine). Embedding,
+// head, norms and biases stay in the compute dtype, adapters too.
+bool is_block_product(TensorRole role);
+// True if this weight is kept in NF4 under `lora`.
+bool is_quantized(const LoraSpec& lora, TensorRole role);
 
 // True if the Linear of this role carries an adapter under `lora`.
 bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole role);

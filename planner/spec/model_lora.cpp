@@ -61,6 +61,43 @@ bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole rol
                      [&](const std::string& target) { return matches(path, target); });
 }
 
+int64_t nf4_bytes(int64_t elements) {
+  constexpr int64_t kBlock = 64, kScaleBlock = 256, kScaleOfScalesBytes = 4;
+  const auto groups = [](int64_t size, int64_t group) { return (size + group - 1) / group; };
+  const int64_t scales = groups(elements, kBlock);
+  return groups(elements, 2) + scales + groups(scales, kScaleBlock) * kScaleOfScalesBytes;
+}
+
+bool is_block_product(TensorRole role) {
+  switch (role) {
+    case TensorRole::q:
+    case TensorRole::k:
+    case TensorRole::v:
+    case TensorRole::q_a:
+    case TensorRole::q_b:
+    case TensorRole::kv_a:
+    case TensorRole::kv_b:
+    case TensorRole::o:
+    case TensorRole::gate:
+    case TensorRole::up:
+    case TensorRole::down:
+    case TensorRole::expert_gate:
+    case TensorRole::expert_up:
+    case TensorRole::expert_down:
+    case TensorRole::shared_gate_proj:
+    case TensorRole::shared_up_proj:
+    case TensorRole::shared_down_proj:
+    case TensorRole::mtp_projection:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_quantized(const LoraSpec& lora, TensorRole role) {
+  return lora.rank > 0 && lora.base_bits != kUnquantizedBits && is_block_product(role);
+}
+
 void validate_lora(const ModelSpec& model, const LoraSpec& lora) {
   if (lora.rank < 0) {
     throw ConfigError(concat("lora: rank=", lora.rank, ", but a rank is at least 1 (0: no LoRA)"));
@@ -68,6 +105,10 @@ void validate_lora(const ModelSpec& model, const LoraSpec& lora) {
   if (lora.rank == 0) return;
   if (!(lora.alpha > 0)) {
     throw ConfigError(concat("lora: alpha=", lora.alpha, ", but alpha is above 0"));
+  }
+  if (lora.base_bits != kUnquantizedBits && lora.base_bits != 4) {
+    throw ConfigError(concat("lora: base_bits=", lora.base_bits,
+                             "; valid: 16 (the precision of the run) and 4 (NF4, QLoRA)"));
   }
   const std::vector<TensorRole> roles = adaptable_roles(model);
   if (lora.targets.empty()) {

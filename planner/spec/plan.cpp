@@ -56,7 +56,11 @@ std::string_view to_string(ContextParallel kind) {
   return kind == ContextParallel::ring ? "ring" : "ulysses";
 }
 std::string_view to_string(Task task) {
-  return task == Task::pretrain ? "pretrain" : "lora";
+  if (task == Task::lora) return "lora";
+  return task == Task::pretrain ? "pretrain" : "finetune";
+}
+std::string_view to_string(Offload offload) {
+  return offload == Offload::none ? "none" : "optimizer";
 }
 std::string_view to_string(OptimizerKind kind) {
   return kind == OptimizerKind::adamw ? "adamw" : "sgd";
@@ -76,7 +80,10 @@ ContextParallel context_parallel_from_string(std::string_view text, std::string_
                           {ContextParallel::ring, ContextParallel::ulysses});
 }
 Task task_from_string(std::string_view text, std::string_view where) {
-  return enum_from_string(text, where, "a task", {Task::pretrain, Task::lora});
+  return enum_from_string(text, where, "a task", {Task::pretrain, Task::finetune, Task::lora});
+}
+Offload offload_from_string(std::string_view text, std::string_view where) {
+  return enum_from_string(text, where, "an offload", {Offload::none, Offload::optimizer});
 }
 OptimizerKind optimizer_from_string(std::string_view text, std::string_view where) {
   return enum_from_string(text, where, "an optimizer", {OptimizerKind::adamw, OptimizerKind::sgd});

@@ -31,18 +31,24 @@ enum class Recompute { none, selective, full };
 //   ring     keys and values go round, chunks dealt in zig-zag (Liu et al. 2023; Megatron-LM)
 //   ulysses  all-to-all: every rank gets all tokens of some heads (Jacobs et al. 2023)
 enum class ContextParallel { ring, ulysses };
-enum class Task { pretrain, lora };
+// finetune: all weights, from a trained model; costs what pre-training costs.
+enum class Task { pretrain, finetune, lora };
+// Where the optimizer's state lives. optimizer: moments and master weights in the host's memory,
+// and the host's cores update them (ZeRO-Offload, Ren et al. 2021).
+enum class Offload { none, optimizer };
 enum class OptimizerKind { adamw, sgd };  // sgd: plain, without momentum
 
 std::string_view to_string(ScheduleKind kind);
 std::string_view to_string(Recompute recompute);
 std::string_view to_string(ContextParallel kind);
 std::string_view to_string(Task task);
+std::string_view to_string(Offload offload);
 std::string_view to_string(OptimizerKind kind);
 ScheduleKind schedule_from_string(std::string_view text, std::string_view where);
 Recompute recompute_from_string(std::string_view text, std::string_view where);
 ContextParallel context_parallel_from_string(std::string_view text, std::string_view where);
 Task task_from_string(std::string_view text, std::string_view where);
+Offload offload_from_string(std::string_view text, std::string_view where);
 OptimizerKind optimizer_from_string(std::string_view text, std::string_view where);
 
 // Predicted seconds of one stage's actions for one micro-batch; the trainer simulates its schedule
@@ -65,6 +71,8 @@ struct Prediction {
   double tokens_per_s = 0, tokens_per_s_per_device = 0, tflops_per_device = 0;
   std::array<int64_t, kNumMemoryCategories> memory_bytes{};  // by MemoryCategory
   int64_t peak_bytes = 0;                                    // of all categories together
+  int64_t host_bytes = 0;      // in the host's memory, for one device: what is offloaded
+  double moe_imbalance = 1;    // rows of the fullest rank's experts over the mean that were assumed
   double bubble_fraction = 0;  // idle share of the step of the average stage
   double exposed_comm_s = 0;   // communication nothing hides
   double days = 0;             // for --tokens, goodput included; 0 without --tokens
@@ -97,6 +105,7 @@ struct Plan {
   double moe_capacity_factor = 0;
   Task task = Task::pretrain;
   OptimizerKind optimizer = OptimizerKind::adamw;
+  Offload offload = Offload::none;
   LoraSpec lora;
   uint64_t seed = 1234;
   Prediction predicted;
@@ -116,8 +125,8 @@ struct Plan {
 // with sequence parallelism; sequence by 2*cp (ring) or cp, and then key/value heads of a rank by
 // cp (ulysses); experts by ep; global batch by dp*micro_batch; MoE with tp > 1 requires sequence
 // parallelism; virtual_stages suit the schedule (interleaved any, zb-v 2, the others 1);
-// layers_per_stage sums up; seq_len <= max positions of a model with learned positions. What this
-// version cannot run (ZeRO > 1, fp8, zero bubble) is an error here too.
+// layers_per_stage sums up; seq_len <= max positions of a model with learned positions. What can be
+// planned but not run yet is valid here: trainer/plan_support.h refuses it.
 void validate(const Plan& plan);
 
 // The split of `num_layers` into stages that differ by at most one layer; later stages take the
@@ -136,8 +145,8 @@ int64_t pipeline_rank_of_stage(ScheduleKind schedule, int64_t pp, int64_t stage)
 int64_t pipeline_rank_of_stage(const Plan& plan, int64_t stage);
 std::vector<int64_t> stages_of_pipeline_rank(const Plan& plan, int64_t pipeline_rank);  // ascending
 
-// The embedding is used by the first and the last stage, which hold a copy each, because they are on
-// different ranks.
+// The embedding is used by the first and the last stage, which hold a copy each, because they are
+// on different ranks.
 bool has_tied_copy(const Plan& plan);
 
 // plan.json. Reading rejects unknown and missing keys, wrong types and a format version other than

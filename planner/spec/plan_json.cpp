@@ -40,6 +40,7 @@ constexpr PredictedNumber kPredictedNumbers[] = {
     {"peak_flops_per_device", &Prediction::peak_flops_per_device},
     {"checkpoint_interval_s", &Prediction::checkpoint_interval_s, true},
     {"embodied_kg", &Prediction::embodied_kg, true},
+    {"moe_imbalance", &Prediction::moe_imbalance, true},
 };
 
 struct StageNumber {
@@ -79,6 +80,7 @@ Json prediction_json(const Prediction& predicted) {
   }
   json["stack"] = predicted.stack;
   json["spare_nodes"] = predicted.spare_nodes;
+  json["host_bytes"] = predicted.host_bytes;
   Json& memory = json["memory_bytes"] = {{"peak", predicted.peak_bytes}};
   for (int i = 0; i < kNumMemoryCategories; ++i) {
     memory[std::string(to_string(static_cast<MemoryCategory>(i)))] =
@@ -96,10 +98,12 @@ Json prediction_json(const Prediction& predicted) {
 Prediction read_prediction(JsonObject json, int64_t num_stages) {
   Prediction predicted;
   for (const PredictedNumber& n : kPredictedNumbers) {
-    predicted.*n.member = n.is_optional ? json.number(n.key, 0.0) : json.number(n.key);
+    double& value = predicted.*n.member;
+    value = n.is_optional ? json.number(n.key, value) : json.number(n.key);
   }
   predicted.stack = json.text("stack", "");
   predicted.spare_nodes = json.integer("spare_nodes", 0);
+  predicted.host_bytes = json.integer("host_bytes", 0);
   JsonObject memory = json.object("memory_bytes");
   predicted.peak_bytes = memory.integer("peak");
   for (int i = 0; i < kNumMemoryCategories; ++i) {
@@ -156,6 +160,7 @@ LoraSpec read_lora(JsonObject json) {
   lora.rank = json.integer("rank");
   lora.alpha = json.number("alpha");
   lora.targets = json.texts("targets");
+  lora.base_bits = json.integer("base_bits", kUnquantizedBits);
   json.reject_unknown_keys();
   return lora;
 }
@@ -178,6 +183,7 @@ void read_run(JsonObject& json, Plan& plan) {
   plan.moe_capacity_factor = json.number("moe_capacity_factor", 0.0);
   plan.task = read_word(json, "task", task_from_string);
   plan.optimizer = read_word(json, "optimizer", optimizer_from_string);
+  plan.offload = offload_from_string(json.text("offload", "none"), json.where() + ": offload");
   plan.seed = json.unsigned_integer("seed");
 }
 
@@ -207,8 +213,10 @@ std::string to_json(const Plan& plan) {
   json["moe_capacity_factor"] = finite("moe_capacity_factor", plan.moe_capacity_factor);
   json["task"] = to_string(plan.task);
   json["optimizer"] = to_string(plan.optimizer);
+  json["offload"] = to_string(plan.offload);
   json["lora"] = {{"rank", plan.lora.rank}, {"alpha", finite("alpha", plan.lora.alpha)}};
   json["lora"]["targets"] = plan.lora.targets;
+  json["lora"]["base_bits"] = plan.lora.base_bits;
   json["seed"] = plan.seed;
   json["predicted"] = prediction_json(plan.predicted);
   json["model"] = parse_json(plan.model.config_json, "the model of the plan");

@@ -44,8 +44,6 @@ void require_supported(const Plan& plan) {
           "until their second half; valid: zero_stage=0 or 1, or another schedule");
   require(plan.mesh.zero_shard == 0 || plan.zero_stage >= 1, "zero_shard=", plan.mesh.zero_shard,
           " with zero_stage=0 shards nothing; valid: ", "zero_stage=1, 2 or 3, or zero_shard=0");
-  require(plan.precision != Precision::fp8,
-          "precision=fp8 is not supported yet; valid: fp64, fp32, bf16");
 }
 
 void require_model_fits_mesh(const Plan& plan) {
@@ -168,10 +166,15 @@ void require_stages(const Plan& plan) {
 
 void require_task(const Plan& plan) {
   validate_lora(plan.model, plan.lora);
-  require(plan.task == Task::lora || plan.lora.rank == 0,
-          "task=pretrain with lora rank=", plan.lora.rank, "; valid: rank 0, or task=lora");
-  require(plan.task == Task::pretrain || plan.lora.rank >= 1,
+  require(plan.task == Task::lora || plan.lora.rank == 0, "task=", to_string(plan.task),
+          " with lora rank=", plan.lora.rank, "; valid: rank 0, or task=lora");
+  require(plan.task != Task::lora || plan.lora.rank >= 1,
           "task=lora with lora rank=", plan.lora.rank, "; valid: at least 1");
+  const bool is_quantized = plan.lora.base_bits != kUnquantizedBits;
+  require(!is_quantized || plan.task == Task::lora, "base_bits=", plan.lora.base_bits,
+          " with task=", to_string(plan.task), "; valid: 16, or task=lora");
+  require(!is_quantized || plan.precision == Precision::bf16, "base_bits=", plan.lora.base_bits,
+          " with precision=", to_string(plan.precision), "; valid: precision=bf16");
 }
 
 }  // namespace

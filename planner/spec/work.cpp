@@ -87,8 +87,8 @@ LayerWork head_work(const Shapes& shapes) {
 
 // As the last layer, which it stands behind.
 LayerWork mtp_work(const Shapes& shapes, const Plan& plan) {
-  LayerWork work =
-      block_work(shapes, kind_of_block(plan.model, plan.model.num_layers - 1), plan.recompute.back());
+  LayerWork work = block_work(shapes, kind_of_block(plan.model, plan.model.num_layers - 1),
+                              plan.recompute.back());
   add_mtp_work(work, shapes.rank);
   const int64_t flops = mtp_projection_flops(shapes.whole) + pass_flops(head_forward(shapes.whole));
   work.model_flops += flops / (shapes.rank.tp * shapes.rank.cp);
@@ -144,8 +144,14 @@ int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {
   return std::clamp<int64_t>(kHeadChunkBytes / row_bytes, 1, plan.tokens_per_microbatch());
 }
 
-std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index) {
-  const Shapes shapes = shapes_of(plan, tp_index);
+double expert_load(double imbalance, double capacity_factor) {
+  return capacity_factor > 0 ? std::min(imbalance, capacity_factor) : imbalance;
+}
+
+std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index,
+                                  double expert_load) {
+  Shapes shapes = shapes_of(plan, tp_index);
+  load_experts(shapes.rank, expert_load);
   const Range layers = layers_of_stage(plan, stage);
   std::vector<LayerWork> result;
   if (stage == 0) result.push_back(embedding_work(shapes));
@@ -192,7 +198,8 @@ void add_gathers(Pass& pass, const Plan& plan, int64_t pipeline_rank, Domain kin
   CollectiveWork work;
   work.kind = CollectiveKind::all_gather;
   work.axis = shard_axis(plan.mesh, kind);
-  work.bytes = bucket.range.size() * size_in_bytes(compute_dtype(plan.precision));
+  work.bytes = gathered_bytes(plan.precision, plan.lora, !is_trainable(kind), bucket.range.size(),
+                              bucket.products);
   if (is_kept_in_shards)
     work.count = plan.num_microbatches() * value_uses(plan, pipeline_rank, bucket);
   if (degree(plan.mesh, work.axis) > 1) pass.collectives.push_back(work);
@@ -212,7 +219,9 @@ Pass step_work(const Plan& plan, int64_t rank) {
       add_gathers(update, plan, pipeline_rank, kind, bucket);
     }
     if (!is_trainable(kind)) continue;
-    add_memory(update, update_traffic_bytes(plan, domain.num_shard_elements));
+    if (plan.offload == Offload::none) {
+      add_memory(update, update_traffic_bytes(plan, domain.num_shard_elements));
+    }
     add_collective(pass, CollectiveKind::all_reduce, replica_axis(kind),
                    gradient_bytes_of(plan, domain.num_shard_elements),
                    degree(plan.mesh, replica_axis(kind)));

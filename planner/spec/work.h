@@ -16,15 +16,15 @@
 //   block      input (s,H)e; norm statistics (s)z, LayerNorm twice that; q (n,hq*D)e; k, v
 //   (n,hk*D)e; attention output
 //              (n,hq*D)e; log-sum-exp (n,hq)z; q_norm/k_norm: their statistics (n,hq)z, (n,hk)z
-//              (over whole projections (n)z each), and q, k are kept as they were before the norm; input of the MLP norm (s,H)e and
-//              its statistics dense MLP: gate and up (n,F)e each; GPT-2: up (n,F)e MoE: router
-//              probabilities (s,E)z; chosen experts (s,k)int32; their weights (s,k)z; their
-//              logits' log-sum-exp (s)z; row order (s*k)int32; expert inputs (R,H)e; gate and up
-//              (R,Fe)e each; returned rows (s*k,H)e; shared expert: gate and up (n,Fs)e each; with
-//              shared_gate also its output (s,H)e and the gate (s)z LoRA: x A^T, (rows of its
-//              input, r)e, of each adapted Linear Norm outputs, activations and RoPE are computed
-//              again in backward; sharded inputs of column-parallel Linears are gathered again when
-//              a weight or adapter gradient needs them.
+//              (over whole projections (n)z each), and q, k are kept as they were before the norm;
+//              input of the MLP norm (s,H)e and its statistics dense MLP: gate and up (n,F)e each;
+//              GPT-2: up (n,F)e MoE: router probabilities (s,E)z; chosen experts (s,k)int32; their
+//              weights (s,k)z; their logits' log-sum-exp (s)z; row order (s*k)int32; expert inputs
+//              (R,H)e; gate and up (R,Fe)e each; returned rows (s*k,H)e; shared expert: gate and up
+//              (n,Fs)e each; with shared_gate also its output (s,H)e and the gate (s)z LoRA: x A^T,
+//              (rows of its input, r)e, of each adapted Linear Norm outputs, activations and RoPE
+//              are computed again in backward; sharded inputs of column-parallel Linears are
+//              gathered again when a weight or adapter gradient needs them.
 //   recompute full: the block's input (s,H)e alone; forward runs again in backward.
 //   recompute selective: all but the attention output and its log-sum-exp; the softmax (with what
 //              it exchanges over cp) runs again in backward.
@@ -61,6 +61,7 @@ struct OpWork {
   int64_t flops = 0;  // of one op: matrix products and attention; 0 for memory-bound ops
   int64_t bytes = 0;  // of one op: moved to and from memory
   int64_t count = 1;  // ops of this size (experts)
+  bool is_block_product = false;  // with a weight that may be multiplied in 8 bits
 };
 
 struct CollectiveWork {
@@ -91,7 +92,13 @@ struct LayerWork {
 
 // The layers of `stage` for the rank at tensor-parallel index `tp_index`: [embedding] blocks
 // [head [modules for multi-token prediction]].
-std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index = 0);
+// `expert_load`: rows that reach the rank's experts, a share of those of even routing.
+std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_index = 0,
+                                  double expert_load = 1.0);
+
+// Rows of the rank whose experts are asked for most, a share of the mean: `imbalance` of the
+// router's choices, but no more than a capacity lets in (0: dropless).
+double expert_load(double imbalance, double capacity_factor);
 
 // Work of the step that is not per micro-batch: the reduction over the data of each bucket, sums of
 // the shards over tp, kv replicas and the stages of a tied table, the optimizer's bytes, ZeRO-1's

@@ -132,10 +132,13 @@ int64_t exchange_workspace_bytes(const RankShape& shape) {
 // norm and RoPE; dq, dk, dv, the gradient of the attention output, the output again; the u and du
 // of the adapters; what is exchanged over cp.
 int64_t attention_workspace_bytes(const RankShape& shape) {
+  const AttentionWork attention = attention_linears(shape);
+  std::vector<LinearWork> linears = attention.in;
+  linears.push_back(attention.o);
   const int64_t adapters = 2 * 4 * shape.tokens * shape.lora.rank * shape.element_bytes;
   return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 3 * query_bytes(shape) +
          4 * key_bytes(shape) + attention_result_bytes(shape) + exchange_workspace_bytes(shape) +
-         adapters;
+         adapters + dequantized_workspace_bytes(linears);
 }
 
 }  // namespace
@@ -238,7 +241,10 @@ int64_t mlp_saved_bytes(const RankShape& shape, const MlpWork& mlp) {
 // gradient, the gradients of gate and up; the u and du of the adapters.
 int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp) {
   const int64_t adapters = 2 * 3 * shape.tokens * shape.lora.rank * shape.element_bytes;
-  return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 4 * wide_bytes(shape, mlp) + adapters;
+  std::vector<LinearWork> linears = mlp.in;
+  linears.push_back(mlp.down);
+  return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 4 * wide_bytes(shape, mlp) + adapters +
+         dequantized_workspace_bytes(linears);
 }
 
 Pass block_forward(const RankShape& shape, bool is_moe) {

@@ -43,6 +43,9 @@ int64_t num_picks(const RankShape& shape) {  // s * k rows leave this rank
 int64_t dispatch_bytes(const RankShape& shape) {
   return num_picks(shape) * shape.hidden * shape.element_bytes;
 }
+int64_t exchanged_bytes(const RankShape& shape) {
+  return shape.exchanged_rows * shape.hidden * shape.element_bytes;
+}
 int64_t expert_input_bytes(const RankShape& shape) {  // (R, H)e
   return shape.expert_rows * shape.hidden * shape.element_bytes;
 }
@@ -55,7 +58,7 @@ int64_t probability_bytes(const RankShape& shape) {  // (s, E)z
 
 // Rows go to the ranks that hold their expert; those that hold a slice of it (etp) gather theirs.
 void add_dispatch(Pass& pass, const RankShape& shape) {
-  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, dispatch_bytes(shape), shape.ep);
+  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, exchanged_bytes(shape), shape.ep);
   add_collective(pass, CollectiveKind::all_gather, Axis::etp, expert_input_bytes(shape), shape.etp);
   if (shape.ep * shape.etp > 1) {
     add_memory(pass, 2 * expert_input_bytes(shape));  // by source -> by expert
@@ -69,7 +72,7 @@ void add_return(Pass& pass, const RankShape& shape) {
   }
   add_collective(pass, CollectiveKind::reduce_scatter, Axis::etp, expert_input_bytes(shape),
                  shape.etp);
-  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, dispatch_bytes(shape), shape.ep);
+  add_collective(pass, CollectiveKind::all_to_all, Axis::ep, exchanged_bytes(shape), shape.ep);
 }
 
 void add_experts_backward(Pass& pass, const RankShape& shape) {
@@ -161,10 +164,12 @@ void add_moe_backward_weight(Pass& pass, const RankShape& shape) {
 // In backward, at most: rows and their gradients on both sides of the exchange, the activation and
 // the gradients of gate and up, adapters, the router's gradients; or the shared expert alone.
 int64_t moe_workspace_bytes(const RankShape& shape) {
+  const ExpertWork experts = expert_linears(shape);
   const int64_t adapters = 2 * 3 * shape.expert_rows * shape.lora.rank * shape.element_bytes;
   const int64_t routed = 3 * dispatch_bytes(shape) + 3 * expert_input_bytes(shape) +
                          4 * expert_width_bytes(shape) + 3 * probability_bytes(shape) +
-                         4 * shape.split_bytes() + adapters;
+                         4 * shape.split_bytes() + adapters +
+                         dequantized_workspace_bytes({experts.gate, experts.up, experts.down});
   if (shape.shared_ffn == 0) return routed;
   return std::max(routed, mlp_workspace_bytes(shape, shared_mlp(shape)) + 2 * shape.split_bytes());
 }

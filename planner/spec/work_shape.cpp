@@ -3,6 +3,7 @@
 #include "planner/spec/work_shape.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace argosy {
 
@@ -45,12 +46,12 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.experts = model.moe.num_experts;
   shape.top_k = model.moe.top_k;
   shape.expert_rows = shape.etp * shape.split_tokens * shape.top_k;
+  shape.exchanged_rows = shape.split_tokens * shape.top_k;
   shape.local_experts = shape.experts / shape.ep;
   shape.expert_ffn = model.moe.ffn_size / plan.mesh.etp;
   shape.shared_ffn = model.moe.shared_ffn_size / tp;
   shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs, 0);
-  shape.window_pairs =
-      plan.micro_batch * pairs_per_sequence(plan, pairs, model.sliding_window);
+  shape.window_pairs = plan.micro_batch * pairs_per_sequence(plan, pairs, model.sliding_window);
   shape.element_bytes = size_in_bytes(compute_dtype(plan.precision));
   shape.statistic_bytes = size_in_bytes(statistic_dtype(plan.precision));
   return shape;
@@ -61,6 +62,31 @@ RankShape whole_shape(const Plan& plan, AttentionPairs pairs) {
   whole.mesh = Mesh{};
   whole.sequence_parallel = false;
   return rank_shape(whole, 0, pairs);
+}
+
+void load_experts(RankShape& shape, double expert_load) {
+  const auto loaded = [&](int64_t rows) {
+    return static_cast<int64_t>(std::ceil(static_cast<double>(rows) * expert_load));
+  };
+  shape.expert_rows = loaded(shape.expert_rows);
+  shape.exchanged_rows = loaded(shape.exchanged_rows);
+}
+
+int64_t LinearWork::dequantize_bytes() const {
+  if (!is_quantized) return 0;
+  int64_t num_weights = 0;
+  for (const RowGroup& group : groups) num_weights += group.rows > 0 ? group.count : 0;
+  return num_weights * (nf4_bytes(inputs * outputs) + dequantized_bytes());
+}
+
+int64_t LinearWork::dequantized_bytes() const {
+  return is_quantized ? inputs * outputs * element_bytes : 0;
+}
+
+int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears) {
+  int64_t largest = 0;
+  for (const LinearWork& l : linears) largest = std::max(largest, l.dequantized_bytes());
+  return largest;
 }
 
 int64_t LinearWork::num_rows() const {
@@ -77,6 +103,8 @@ LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t
   work.outputs = outputs;
   work.element_bytes = shape.element_bytes;
   work.is_trainable = !shape.is_frozen;
+  work.is_block_product = is_block_product(role);
+  work.is_quantized = shape.is_frozen && is_quantized(shape.lora, role);
   if (shape.is_frozen && is_lora_target(shape.model, shape.lora, role)) {
     work.lora_rank = shape.lora.rank;
   }
@@ -92,13 +120,14 @@ LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs
 }
 
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
-                int64_t count) {
+                int64_t count, bool is_block_product) {
   if (rows == 0 || cols == 0 || inner == 0 || count == 0) return;
   OpWork op;
   op.kind = OpKind::matmul;
   op.flops = 2 * rows * cols * inner;
   op.bytes = (rows * inner + cols * inner + rows * cols) * element_bytes;
   op.count = count;
+  op.is_block_product = is_block_product;
   pass.ops.push_back(op);
 }
 
@@ -110,17 +139,22 @@ void add_memory(Pass& pass, int64_t bytes) {
 }
 
 void add_forward(Pass& pass, const LinearWork& l) {
+  add_memory(pass, l.dequantize_bytes());
   for (const auto& [rows, count] : l.groups) {
-    add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count);
+    add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count, l.is_block_product);
     add_matmul(pass, rows, l.lora_rank, l.inputs, l.element_bytes, count);   // u = x A^T
     add_matmul(pass, rows, l.outputs, l.lora_rank, l.element_bytes, count);  // y += scale u B^T
   }
 }
 
 void add_backward(Pass& pass, const LinearWork& l) {
+  add_memory(pass, l.dequantize_bytes());
+  const bool product = l.is_block_product;
   for (const auto& [rows, count] : l.groups) {
-    add_matmul(pass, rows, l.inputs, l.outputs, l.element_bytes, count);  // dx = dy W
-    if (l.is_trainable) add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count);  // dW
+    add_matmul(pass, rows, l.inputs, l.outputs, l.element_bytes, count, product);  // dx = dy W
+    if (l.is_trainable) {
+      add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, product);  // dW
+    }
     add_matmul(pass, rows, l.lora_rank, l.outputs, l.element_bytes, count);  // du = dy B
     add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);  // dB = dy^T u
     add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);   // dA = du^T x
@@ -130,7 +164,9 @@ void add_backward(Pass& pass, const LinearWork& l) {
 
 void add_backward_weight(Pass& pass, const LinearWork& l) {
   for (const auto& [rows, count] : l.groups) {
-    if (l.is_trainable) add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count);
+    if (l.is_trainable) {
+      add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, l.is_block_product);
+    }
     add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);
     add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);
   }

@@ -22,8 +22,9 @@ struct RankShape {
   int64_t ffn = 0, vocab = 0;                  // F, V
   int64_t head_chunk_tokens = 0;               // c, the same on all ranks of the tp group
   int64_t experts = 0, top_k = 0;              // E, k
-  int64_t expert_rows = 0, local_experts = 0;  // R (even routing), E / ep
-  int64_t expert_ffn = 0, shared_ffn = 0;      // Fe, Fs
+  int64_t expert_rows = 0, local_experts = 0;  // R (even routing unless loaded), E / ep
+  int64_t exchanged_rows = 0;  // k*s (even routing unless loaded): of an all-to-all over ep
+  int64_t expert_ffn = 0, shared_ffn = 0;  // Fe, Fs
   // Query-key pairs of the micro-batch's whole sequences, which cp ranks share; in windowed layers.
   int64_t pairs = 0, window_pairs = 0;
   int64_t element_bytes = 0, statistic_bytes = 0;  // e, z
@@ -55,21 +56,30 @@ struct LinearWork {
   std::vector<RowGroup> groups;
   int64_t inputs = 0, outputs = 0, element_bytes = 0;
   bool is_trainable = true;
+  bool is_block_product = false, is_quantized = false;
   int64_t lora_rank = 0;  // 0: no adapter
 
   // The weight's or adapter's gradient reads the input.
   bool reads_input_in_backward() const { return is_trainable || lora_rank > 0; }
   int64_t num_rows() const;
+  // Of all groups: bytes read and written to bring NF4 weights to the compute dtype, and the
+  // largest of them there.
+  int64_t dequantize_bytes() const;
+  int64_t dequantized_bytes() const;
   int64_t adapter_bytes() const { return num_rows() * lora_rank * element_bytes; }  // x A^T
   int64_t output_bytes() const { return num_rows() * outputs * element_bytes; }
 };
 LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t inputs,
                   int64_t outputs);
+// Scales what routing brings to this rank's experts (work.h: expert_load).
+void load_experts(RankShape& shape, double expert_load);
+// The largest weight of these that is brought out of NF4.
+int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears);
 // One of the three products of this rank's experts, expert_rows spread as evenly as they can be.
 LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs, int64_t outputs);
 
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
-                int64_t count = 1);
+                int64_t count = 1, bool is_block_product = false);
 void add_memory(Pass& pass, int64_t bytes);
 void add_forward(Pass& pass, const LinearWork& linear);
 void add_backward(Pass& pass, const LinearWork& linear);

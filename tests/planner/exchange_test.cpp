@@ -123,6 +123,42 @@ TEST(Megatron, SaysLatentAttention) {
   }
 }
 
+TEST(Megatron, SaysWhatIsPlannedAlone) {
+  Plan plan = plan_of("deepseek-v3", 2048, "tp=1,pp=16,ep=64,zero=1,schedule=1f1b");
+  EXPECT_TRUE(has_line(megatron_flags(plan), "--mtp-num-layers 1"));
+  EXPECT_NE(megatron_flags(plan).find("mL\""), std::string::npos);  // of the layout
+  plan.precision = Precision::fp8;
+  plan.task = Task::finetune;
+  plan.offload = Offload::optimizer;
+  const std::string flags = megatron_flags(plan);
+  for (const char* line : {"--bf16", "--fp8-format hybrid", "--finetune", "--optimizer-cpu-offload",
+                           "--use-precision-aware-optimizer"}) {
+    EXPECT_TRUE(has_line(flags, line)) << line;
+  }
+  const auto refusal = [](const Plan& p) { return error_of([&] { megatron_flags(p); }); };
+  plan.zero_stage = 0;
+  EXPECT_NE(refusal(plan).find("offload=optimizer"), std::string::npos);
+  Plan sinks = plan_of("gpt-oss-20b", 256, "tp=1,pp=1,ep=8,zero=1");
+  EXPECT_NE(refusal(sinks).find("gpt_oss"), std::string::npos);
+  Plan windows = plan_of("mistral-7b", 256, "tp=1,pp=1,zero=1");
+  windows.model.sliding_window = 128;
+  windows.model.windowed_layers.assign(32, true);
+  for (size_t i = 3; i < 32; i += 4) windows.model.windowed_layers[i] = false;
+  EXPECT_TRUE(has_line(megatron_flags(windows), "--window-attn-skip-freq 4"));
+  windows.model.windowed_layers[0] = false;
+  EXPECT_NE(refusal(windows).find("layer_types"), std::string::npos);
+}
+
+TEST(DeepSpeed, SaysTheOffload) {
+  Plan plan = plan_of("mistral-7b", 256, "tp=1,pp=1,zero=2,recompute=full");
+  plan.offload = Offload::optimizer;
+  EXPECT_NE(deepspeed_json(plan).find("offload_optimizer"), std::string::npos);
+  plan.precision = Precision::fp8;
+  EXPECT_NE(error_of([&] { deepspeed_json(plan); }).find("precision=fp8"), std::string::npos);
+  plan.precision = Precision::bf16;
+  EXPECT_NE(error_of([&] { torchtitan_toml(plan); }).find("offload"), std::string::npos);
+}
+
 TEST(Megatron, UnevenStagesHaveALayout) {
   const Plan plan = plan_of("llama-65b", 96, "tp=4,pp=3,dp=8,zero=1,schedule=1f1b");
   EXPECT_NE(megatron_flags(plan).find("--pipeline-model-parallel-layout \"Et*"), std::string::npos);

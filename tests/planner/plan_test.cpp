@@ -38,6 +38,9 @@ Plan rich_plan() {
   plan.optimizer = OptimizerKind::sgd;
   plan.lora.alpha = 1.0 / 3;
   plan.lora.targets = {"q_proj", "w1"};
+  plan.offload = Offload::optimizer;
+  plan.predicted.host_bytes = 12345;
+  plan.predicted.moe_imbalance = 1.25;
   plan.seed = ~uint64_t{0};
   plan.predicted.step_s = 0.1;
   plan.predicted.mfu = 2.0 / 3;
@@ -57,6 +60,9 @@ TEST(PlanJson, ReadsBackExactly) {
   EXPECT_EQ(to_json(back), text);
   EXPECT_EQ(back.mesh, plan.mesh);
   EXPECT_EQ(back.lora, plan.lora);
+  EXPECT_EQ(back.offload, plan.offload);
+  EXPECT_EQ(back.predicted.host_bytes, 12345);
+  EXPECT_EQ(back.predicted.moe_imbalance, 1.25);
   EXPECT_EQ(back.seed, plan.seed);
   EXPECT_EQ(back.cp_kind, plan.cp_kind);
   EXPECT_EQ(back.recompute, plan.recompute);
@@ -118,7 +124,8 @@ TEST(PlanJson, MistakesNameFileKeyAndValue) {
       {"\"full\"", "\"some\"",
        "p.json: recompute: 'some' is not a recomputation; valid: none, selective, full"},
       {"\"sgd\"", "\"lion\"", "p.json: optimizer: 'lion' is not an optimizer; valid: adamw, sgd"},
-      {"\"lora\",", "\"sft\",", "p.json: task: 'sft' is not a task; valid: pretrain, lora"},
+      {"\"lora\",", "\"sft\",",
+       "p.json: task: 'sft' is not a task; valid: pretrain, finetune, lora"},
       {"\"rank\"", "\"r\"", "p.json: lora.rank: expected an integer, but the key is missing"},
       {"\"seed\": 18446744073709551615", "\"seed\": -1", "p.json: seed: expected an integer that"},
       {"\"mfu\"", "\"mfv\"", "p.json: predicted.mfu: expected a number, but the key is missing"},
@@ -189,8 +196,20 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
       {tiny_llama(), [](Plan& p) { p.virtual_stages = 2; },
        "schedule=1f1b with virtual_stages=2; valid: 1, or schedule=interleaved"},
       {tiny_llama(), [](Plan& p) { p.zero_stage = 4; }, "zero_stage=4; valid: 0, 1, 2, 3"},
-      {tiny_llama(), [](Plan& p) { p.precision = Precision::fp8; },
-       "precision=fp8 is not supported yet"},
+      {tiny_llama(), [](Plan& p) { p.lora.base_bits = 4; },
+       "base_bits=4 with task=pretrain; valid: 16, or task=lora"},
+      {tiny_llama(),
+       [](Plan& p) {
+         p.task = Task::lora;
+         p.lora = {2, 4.0, {"q_proj"}, 8};
+       },
+       "lora: base_bits=8; valid: 16 (the precision of the run) and 4"},
+      {tiny_llama(),
+       [](Plan& p) {
+         p.task = Task::lora;
+         p.lora = {2, 4.0, {"q_proj"}, 4};
+       },
+       "base_bits=4 with precision=fp64; valid: precision=bf16"},
       {tiny_llama(), [](Plan& p) { p.micro_batch = 0; }, "micro_batch=0; valid: at least 1"},
       {tiny_llama(), [](Plan& p) { p.global_batch = -2; }, "global_batch=-2; valid: at least 1"},
       {tiny_llama(), [](Plan& p) { p.seq_len = 0; }, "seq_len=0; valid: at least 1"},

@@ -139,6 +139,33 @@ TEST(Serve, LatentCachesAreNotCut) {
   EXPECT_EQ(result.multi_query_cache_bytes, result.cache_bytes);
 }
 
+// gpt-oss-20b: 12 layers keep 128 tokens of 8 heads of 64, 12 all of them; weights are read alike.
+TEST(Serve, WindowedLayersCacheTheirWindow) {
+  ServeJob job = ideal_job(SmallModel::llama);
+  job.model = read_model(ARGOSY_SOURCE_DIR "/configs/models/gpt-oss-20b.json").model;
+  job.context_tokens = 8192;
+  const DecodeModel model = decode_model(job.model);
+  const ServePlan plan = serve_plan(job, model, 1, 1, 1);
+  const int64_t layer_bytes = 2 * 8 * 64 * 2;  // of a token
+  EXPECT_EQ(plan.cache_bytes, layer_bytes * 12 * (128 + 8192));
+  EXPECT_NEAR(plan.cache_s, static_cast<double>(plan.cache_bytes) / 1e9, 1e-9);
+  EXPECT_EQ(search_serve(job, 1).cache_bytes, static_cast<double>(plan.cache_bytes));
+  ModelSpec full = job.model;
+  full.sliding_window = 0;
+  const ServePlan all = serve_plan(job, decode_model(full), 1, 1, 1);
+  EXPECT_EQ(all.cache_bytes, layer_bytes * 24 * 8192);
+  EXPECT_DOUBLE_EQ(all.weight_s, plan.weight_s);
+  job.context_tokens = 64;  // shorter than the window
+  EXPECT_EQ(serve_plan(job, model, 1, 1, 1).cache_bytes, layer_bytes * 24 * 64);
+  EXPECT_TRUE(resized(job.model, 5e9, 8).is_windowed(0));
+}
+
+// 671B parameters are served, not the module that predicts further tokens in training.
+TEST(Serve, ModulesForMultiTokenPredictionAreLeftOut) {
+  const ModelSpec model = read_model(ARGOSY_SOURCE_DIR "/configs/models/deepseek-v3.json").model;
+  EXPECT_NEAR(decode_model(model).parameters, 671.03e9, 0.02e9);
+}
+
 TEST(Serve, ResizedModelsHaveTheSizeAskedFor) {
   const ModelSpec model = read_model(ARGOSY_SOURCE_DIR "/configs/models/gpt3-175b.json").model;
   for (double parameters : {150e9, 60e9, 20e9}) {

@@ -9,7 +9,10 @@
 #include <map>
 #include <string>
 
+#include "planner/cost/compute.h"
 #include "planner/cost/evaluate.h"
+#include "planner/cost/offload.h"
+#include "planner/cost/search.h"
 #include "planner/spec/check.h"
 #include "planner/spec/work.h"
 #include "tests/planner/small_jobs.h"
@@ -194,6 +197,255 @@ TEST(Workloads, MultiTokenPredictionIsOnTheLastStage) {
             flops(head.forward) + flops(layers.front().forward) + 2 * 64 * 32 * 16);
   EXPECT_EQ(layers.back().saved_bytes,
             head.saved_bytes + layers.front().saved_bytes + 64 * 16 * 2 + 2 * 64 * 4);
+}
+
+Job lora_job(int64_t base_bits) {
+  Job job = small_job(SmallModel::llama, 8, 8);
+  job.model = read_model(kModels / "llama-2-7b.json").model;
+  job.task = Task::lora;
+  job.lora = {8, 16.0, {"q_proj", "v_proj"}, base_bits};
+  return job;
+}
+
+// Dettmers et al. 2023 (arXiv:2305.14314, section 3): 4 bits, and scales of 0.127 bits a parameter.
+TEST(Qlora, Nf4TakesTheBitsOfThePaper) {
+  const double bits = 8.0 * static_cast<double>(nf4_bytes(4096 * 4096)) / (4096 * 4096);
+  EXPECT_NEAR(bits, 4.127, 0.0005);
+  EXPECT_EQ(nf4_bytes(1), 1 + 1 + 4);
+  EXPECT_EQ(nf4_bytes(128), 64 + 2 + 4);
+}
+
+TEST(Qlora, BlocksAreQuantizedAndTheRestIsNot) {
+  const Job job = lora_job(4);
+  Candidate c;
+  c.mesh.dp = 8;
+  LayerCostCache cache(job);
+  const StageMemory memory =
+      stage_memory(job, c, stage_layers(job.model, 1), 0, cache.elements(c), cache.costs(c));
+  const int64_t products = 32 * (4 * nf4_bytes(4096 * 4096) + 3 * nf4_bytes(4096 * 11008));
+  const int64_t tables = 2 * 32000 * 4096, norms = 65 * 4096, adapters = 32 * 2 * 8 * 8192;
+  EXPECT_EQ(memory.bytes[0], products + 2 * (tables + norms + adapters));
+  EXPECT_EQ(memory.bytes[0], predict_ledger(to_plan(job, c), 0).parameter_bytes);
+  EXPECT_EQ(memory.bytes[1], 4 * adapters);
+}
+
+// Each pass reads a block's weights in NF4 and writes them in bf16; no product has more FLOPs.
+TEST(Qlora, EachPassDequantizes) {
+  Candidate c;
+  c.mesh.dp = 8;
+  const LayerWork plain = layer_works(lora_job(16), c)[1], packed = layer_works(lora_job(4), c)[1];
+  const auto moved = [](const Pass& pass) {
+    int64_t bytes = 0;
+    for (const OpWork& op : pass.ops) bytes += op.bytes * op.count;
+    return bytes;
+  };
+  const int64_t weights = 4 * 4096 * 4096 + 3 * 4096 * 11008;
+  const int64_t once = 4 * nf4_bytes(4096 * 4096) + 3 * nf4_bytes(4096 * 11008) + 2 * weights;
+  EXPECT_EQ(moved(packed.forward) - moved(plain.forward), once);
+  EXPECT_EQ(moved(packed.backward) - moved(plain.backward), once);
+  EXPECT_EQ(flops(packed.forward), flops(plain.forward));
+  EXPECT_EQ(packed.saved_bytes, plain.saved_bytes);
+  EXPECT_EQ(packed.workspace_bytes - plain.workspace_bytes, 2 * 4096 * 11008);
+}
+
+// Adapters of 8 on q and v alone add 0.1%: what is left is two products of three.
+TEST(Qlora, LoraCountsTwoThirdsOfTheLinears) {
+  Job job = lora_job(16);
+  Candidate c;
+  c.mesh.dp = 8;
+  job.seq_len = 4096;
+  const double lora = model_flops_per_step(to_plan(job, c));
+  job.task = Task::finetune;
+  job.lora = {};
+  const double full = model_flops_per_step(to_plan(job, c));
+  const double pairs = 4096.0 * 4097 / 2, attention = 8 * 32 * 3 * 4.0 * 128 * 32 * pairs;
+  EXPECT_NEAR((lora - attention) / (full - attention), 2.0 / 3, 0.002);
+}
+
+// Shards of a frozen base are gathered as they are stored.
+TEST(Qlora, ShardsAreGatheredInNf4) {
+  const Job plain = lora_job(16), packed = lora_job(4);
+  Candidate c;
+  c.mesh.dp = 8;
+  c.zero_stage = 3;
+  const auto gathered = [&](const Job& job) {
+    const Pass pass = step_work(to_plan(job, c), 0);
+    LayerCostCache cache(job);
+    EXPECT_EQ(totals_of(step_pass(job, c,
+                                  stage_buckets(stage_layers(job.model, 1)[0], cache.elements(c),
+                                                false, false)),
+                        job, c.mesh),
+              totals_of(pass, job, c.mesh));
+    return totals_of(pass, job, c.mesh)[{CollectiveKind::all_gather, Axis::dp_cp}].bytes;
+  };
+  EXPECT_LT(gathered(packed), gathered(plain) / 3);
+}
+
+TEST(Fp8, CopiesStandBesideBf16Weights) {
+  Job job = small_job(SmallModel::llama, 8, 8);
+  job.model = read_model(kModels / "llama-2-7b.json").model;
+  Candidate c;
+  c.mesh.dp = 8;
+  const auto parameters = [&](Precision precision) {
+    job.precision = precision;
+    LayerCostCache cache(job);
+    return stage_memory(job, c, stage_layers(job.model, 1), 0, cache.elements(c), cache.costs(c));
+  };
+  job.cluster.accelerator.fp8_flops_per_s = 2e12;
+  const StageMemory bf16 = parameters(Precision::bf16), fp8 = parameters(Precision::fp8);
+  EXPECT_EQ(fp8.bytes[0] - bf16.bytes[0], 2 * int64_t{32} * (4 * 4096 * 4096 + 3 * 4096 * 11008));
+  EXPECT_EQ(fp8.bytes[0], predict_ledger(to_plan(job, c), 0).parameter_bytes);
+  for (const size_t category : {1, 2, 3}) EXPECT_EQ(fp8.bytes[category], bf16.bytes[category]);
+}
+
+// Blocks' products run at the peak of 8 bits behind a cast, the rest at that of bf16.
+TEST(Fp8, OnlyProductsOfBlocksRunIn8Bits) {
+  Accelerator a;
+  a.bf16_flops_per_s = 1e12;
+  a.fp8_flops_per_s = 2e12;
+  a.memory_bytes_per_s = 1e9;
+  OpWork op{OpKind::matmul, 4'000'000'000'000, 100'000'000, 1, true};
+  EXPECT_NEAR(op_seconds(op, a, Precision::bf16), 4, 1e-9);
+  EXPECT_NEAR(op_seconds(op, a, Precision::fp8), 2 + 0.05, 1e-9);
+  op.is_block_product = false;
+  EXPECT_NEAR(op_seconds(op, a, Precision::fp8), 4, 1e-9);
+  op.kind = OpKind::attention;
+  EXPECT_NEAR(op_seconds(op, a, Precision::fp8), 4, 1e-9);
+  Candidate c;
+  c.mesh.dp = 8;
+  const LayerWorks works = layer_works(small_job(SmallModel::moe, 8, 8), c);
+  const auto share = [](const Pass& pass) {
+    Pass products = pass;
+    std::erase_if(products.ops, [](const OpWork& each) { return !each.is_block_product; });
+    return static_cast<double>(flops(products)) / static_cast<double>(flops(pass));
+  };
+  EXPECT_GT(share(works[static_cast<size_t>(LayerKind::moe)].forward), 0.85);  // attention, router
+  EXPECT_EQ(share(works[static_cast<size_t>(LayerKind::head)].forward), 0);
+}
+
+TEST(Fp8, MfuIsOfThe8BitPeak) {
+  Job job = small_job(SmallModel::llama, 8, 8);
+  job.cluster.accelerator.fp8_flops_per_s = 2e12;
+  Candidate c;
+  c.mesh.dp = 8;
+  const auto predicted = [&](Precision precision) {
+    job.precision = precision;
+    LayerCostCache cache(job);
+    return evaluate(job, c, cache).plan.predicted;
+  };
+  const Prediction bf16 = predicted(Precision::bf16), fp8 = predicted(Precision::fp8);
+  EXPECT_LT(fp8.step_s, bf16.step_s);
+  EXPECT_EQ(fp8.peak_flops_per_device, 2e12);
+  EXPECT_NEAR(fp8.mfu * fp8.step_s, bf16.mfu * bf16.step_s / 2, 1e-12);
+  EXPECT_NEAR(fp8.tflops_per_device * fp8.step_s, bf16.tflops_per_device * bf16.step_s, 1e-9);
+}
+
+// The rank whose experts are chosen most: its rows, its bytes, its messages; what the model needs
+// stays.
+TEST(MoeImbalance, FullestRankHasMoreRows) {
+  Job job = small_job(SmallModel::moe, 8, 8);
+  Candidate c;
+  c.mesh.dp = 8;
+  c.mesh.ep = 4;
+  const auto verdict = [&](double imbalance, double capacity) {
+    job.moe_imbalance = imbalance;
+    c.moe_capacity_factor = capacity;
+    LayerCostCache cache(job);
+    return evaluate(job, c, cache).plan;
+  };
+  const Plan even = verdict(1, 0), uneven = verdict(1.5, 0);
+  EXPECT_GT(uneven.predicted.step_s, even.predicted.step_s);
+  EXPECT_LT(uneven.predicted.mfu, even.predicted.mfu);
+  EXPECT_EQ(uneven.predicted.moe_imbalance, 1.5);
+  // Inputs, gate and up of 64 tokens of 2 experts each: half as many again in 6 layers.
+  const auto activations = [](const Plan& plan) { return plan.predicted.memory_bytes[3]; };
+  EXPECT_EQ(activations(uneven) - activations(even), 6 * 64 * (64 + 2 * 128) * 2);
+  // A capacity lets no more in than its factor, be it above or below the mean.
+  EXPECT_EQ(activations(verdict(1.5, 1.25)) - activations(even), 6 * 32 * (64 + 2 * 128) * 2);
+  EXPECT_EQ(activations(verdict(1.0, 1.25)), activations(even));
+  EXPECT_EQ(activations(even) - activations(verdict(1.5, 0.5)), 6 * 64 * (64 + 2 * 128) * 2);
+  EXPECT_LT(verdict(1.0, 0.5).predicted.step_s, even.predicted.step_s);
+  // The ledger that a run is held against counts even routing.
+  EXPECT_EQ(predict_ledger(uneven, 0).activation_peak_bytes, activations(even));
+}
+
+Job offload_job() {
+  Job job = small_job(SmallModel::llama, 8, 8);
+  job.cluster.host_memory_bytes = int64_t{1} << 30;
+  job.cluster.host_memory_bytes_per_s = 40e9;
+  job.cluster.host_link_bytes_per_s = 20e9;
+  return job;
+}
+
+TEST(Offload, OptimizerMovesToTheHost) {
+  const Job job = offload_job();
+  Candidate c;
+  c.mesh.dp = 8;
+  c.zero_stage = 1;
+  LayerCostCache cache(job);
+  const Prediction on_device = evaluate(job, c, cache).plan.predicted;
+  c.offload = Offload::optimizer;
+  const Plan plan = evaluate(job, c, cache).plan;
+  const Prediction& offloaded = plan.predicted;
+  EXPECT_EQ(offloaded.memory_bytes[2], 0);
+  EXPECT_EQ(offloaded.peak_bytes, on_device.peak_bytes - on_device.memory_bytes[2]);
+  // Moments and master weight of 4 bytes each, and the gradient that arrived.
+  EXPECT_EQ(offloaded.host_bytes, on_device.memory_bytes[2] / 12 * 16);
+  EXPECT_EQ(predict_ledger(plan, 0).optimizer_bytes, 0);
+  // 4 devices share 40 GB/s, over which 30 bytes an element move; 4 bytes over 20 GB/s are faster.
+  const double elements = static_cast<double>(on_device.memory_bytes[2]) / 12;
+  const double update_s = elements * 30 / 10e9;
+  c.offload = Offload::none;
+  const Pass step = step_pass(
+      job, c, stage_buckets(stage_layers(job.model, 1)[0], cache.elements(c), false, false));
+  const double on_device_s = compute_seconds(step, job.cluster.accelerator, job.precision);
+  EXPECT_NEAR(offloaded.stages[0].optimizer_s - on_device.stages[0].optimizer_s,
+              update_s - on_device_s, 1e-12);
+  EXPECT_GT(offloaded.step_s, on_device.step_s);
+}
+
+TEST(Offload, TheSlowerOfLinkAndHostCounts) {
+  Job job = offload_job();
+  Candidate c;
+  c.offload = Offload::optimizer;
+  StageBucket bucket;
+  bucket.elements.size = 1000;
+  EXPECT_NEAR(offload_seconds(job, c, {bucket}), 1000 * 30 / 10e9, 1e-15);
+  job.cluster.host_link_bytes_per_s = 1e9;  // 4 bytes of gradient down, 2 of weight up
+  EXPECT_NEAR(offload_seconds(job, c, {bucket}), 1000 * 4 / 1e9, 1e-15);
+  c.offload = Offload::none;
+  EXPECT_EQ(offload_seconds(job, c, {bucket}), 0);
+}
+
+TEST(Offload, HostMemoryIsChecked) {
+  Job job = offload_job();
+  Candidate c;
+  c.mesh.dp = 8;
+  c.offload = Offload::optimizer;
+  job.cluster.host_memory_bytes = 1 << 20;  // of four devices
+  LayerCostCache cache(job);
+  const Verdict verdict = evaluate(job, c, cache);
+  EXPECT_FALSE(verdict.feasible);
+  EXPECT_NE(verdict.reason.find("short of host memory"), std::string::npos) << verdict.reason;
+  EXPECT_GT(verdict.missing_bytes, 0);
+}
+
+TEST(Offload, MakesRoomForPlansThatDoNotFit) {
+  Job job = offload_job();
+  job.global_batch = 16;
+  Candidate c;
+  c.mesh.dp = 8;
+  LayerCostCache cache(job);
+  const int64_t peak = evaluate(job, c, cache).plan.predicted.peak_bytes;
+  job.cluster.accelerator.memory_bytes = peak / 2;
+  const Fixed none = parse_fixed("tp=1,pp=1,zero=0"),
+              host = parse_fixed("tp=1,pp=1,zero=0,offload=optimizer");
+  EXPECT_TRUE(search(job, none, 1, 1).plans.empty());
+  const SearchResult found = search(job, host, 1, 1);
+  ASSERT_FALSE(found.plans.empty());
+  EXPECT_EQ(found.plans.front().offload, Offload::optimizer);
+  job.cluster.host_memory_bytes = 0;
+  EXPECT_THROW(search(job, host, 1, 1), ConfigError);
 }
 
 }  // namespace

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What is planned and cannot run is refused by name, before anything is allocated.
+#include "trainer/plan_support.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "planner/spec/check.h"
+#include "tests/planner/tiny_models.h"
+
+namespace argosy {
+namespace {
+
+void expect_refusal(const Plan& plan, const std::string& what) {
+  validate(plan);  // a plan like others
+  try {
+    require_trainable(plan);
+    ADD_FAILURE() << "no error: " << what;
+  } catch (const ConfigError& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with("--plan: ")) << message;
+    EXPECT_NE(message.find(what), std::string::npos) << message;
+    EXPECT_NE(message.find("can be planned but not trained yet; valid: "), std::string::npos)
+        << message;
+  }
+}
+
+TEST(PlanSupport, ModelsThatCannotRun) {
+  const std::string sizes = R"("vocab_size": 12, "hidden_size": 8, "intermediate_size": 8,
+      "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2)";
+  const std::string experts = R"(, "num_experts_per_tok": 1, )";
+  const std::pair<std::string, const char*> cases[] = {
+      {R"("model_type": "gpt_oss", "num_local_experts": 2)", "gpt_oss: attention sinks"},
+      {R"("model_type": "olmoe", "num_experts": 2)", "olmoe: norms of whole q and k"},
+      {R"("model_type": "mixtral", "num_local_experts": 2, "sliding_window": 4,
+          "layer_types": ["full_attention", "sliding_attention"])",
+       "mixtral: layers with and without an attention window"},
+      {R"("model_type": "deepseek_v3", "n_routed_experts": 2, "kv_lora_rank": 4,
+          "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 4,
+          "moe_intermediate_size": 4, "num_nextn_predict_layers": 1)",
+       "deepseek_v3: latent attention"},
+  };
+  for (const auto& [config, what] : cases) {
+    expect_refusal(tiny_plan(tiny_model("tiny", "{" + sizes + experts + config + "}"), {}), what);
+  }
+  Plan plan = tiny_plan(tiny_llama(), {});
+  plan.model.num_mtp_modules = 1;
+  expect_refusal(plan, "multi-token prediction (num_nextn_predict_layers)");
+}
+
+TEST(PlanSupport, DecisionsThatCannotRun) {
+  Plan fp8 = tiny_plan(tiny_llama(), {});
+  fp8.precision = Precision::fp8;
+  expect_refusal(fp8, "precision=fp8");
+  Plan qlora = tiny_plan(tiny_llama(), {}, 0, 2);
+  qlora.precision = Precision::bf16;
+  qlora.lora.base_bits = 4;
+  expect_refusal(qlora, "a LoRA base of 4 bits");
+  Plan offload = tiny_plan(tiny_llama(), {});
+  offload.offload = Offload::optimizer;
+  expect_refusal(offload, "offload=optimizer");
+}
+
+TEST(PlanSupport, EverythingElsePasses) {
+  for (const ModelSpec& model : {tiny_llama(), tiny_qwen2(), tiny_gpt2(), tiny_mixtral(),
+                                 tiny_qwen2_moe(), tiny_qwen3_moe()}) {
+    require_trainable(tiny_plan(model, {}));
+    require_trainable(tiny_plan(model, {}, 0, 2));
+    Plan tuned = tiny_plan(model, {});
+    tuned.task = Task::finetune;
+    validate(tuned);
+    require_trainable(tuned);
+  }
+}
+
+}  // namespace
+}  // namespace argosy

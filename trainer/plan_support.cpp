@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/plan_support.h"
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+void refuse_if(bool condition, const std::string& what, const char* valid) {
+  if (condition) {
+    throw ConfigError(
+        concat("--plan: ", what, " can be planned but not trained yet; valid: ", valid));
+  }
+}
+
+void require_trainable_model(const ModelSpec& model) {
+  const auto refuse = [&](bool condition, const char* what, const char* valid) {
+    refuse_if(condition, concat("model_type ", model.model_type, ": ", what), valid);
+  };
+  refuse(model.has_latent_attention(), "latent attention (kv_lora_rank)",
+         "models without kv_lora_rank");
+  refuse(model.num_mtp_modules > 0, "multi-token prediction (num_nextn_predict_layers)",
+         "num_nextn_predict_layers 0");
+  refuse(model.attention_sinks, "attention sinks, and experts with biases",
+         "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2");
+  refuse(model.qk_norm_is_whole, "norms of whole q and k projections",
+         "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2");
+  refuse(!model.windowed_layers.empty(),
+         "layers with and without an attention window (layer_types, max_window_layers)",
+         "a window in every layer, or in none");
+}
+
+}  // namespace
+
+void require_trainable(const Plan& plan) {
+  require_trainable_model(plan.model);
+  refuse_if(plan.precision == Precision::fp8, "precision=fp8", "fp64, fp32, bf16");
+  refuse_if(plan.lora.base_bits != kUnquantizedBits,
+            concat("a LoRA base of ", plan.lora.base_bits, " bits"), "--base-bits 16");
+  refuse_if(plan.offload != Offload::none, concat("offload=", to_string(plan.offload)),
+            "--fix offload=none");
+}
+
+}  // namespace argosy
