@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Rates of the ops at the shapes of the demo's model (H 256, 8 heads of 32, FFN 512): GFLOP/s of
-// products and attention (nominal: causal pairs, no recomputation), GB/s of what the others read
-// and write. Run it on a quiet machine: OMP_NUM_THREADS=1 ops_bench
+// Rates of matrix products and attention at training shapes, and what share they are of what the
+// same kernel reaches on panels that never leave the L1 cache, measured on the same threads just
+// before ("of_ceiling"). Attention is counted nominally: causal pairs, nothing computed again.
+//   products   T rows, Linears H->4H, 4H->H and H->H, as NT (forward), NN (input gradient) and TN
+//              (weight gradient, added to fp32)
+// Rates are medians over the iterations. Run it on a quiet machine, for example:
+//   build/bin/ops_bench --benchmark_filter='bf16.*T:1024/H:768'
 #include <benchmark/benchmark.h>
+#include <omp.h>
 
-#include <numeric>
+#include <algorithm>
+#include <string>
+#include <vector>
 
+#include "planner/spec/clock.h"
 #include "trainer/device/device_context.h"
-#include "trainer/ops/activation.h"
 #include "trainer/ops/attention.h"
+#include "trainer/ops/cpu_kernels.h"
 #include "trainer/ops/matmul.h"
-#include "trainer/ops/norm.h"
-#include "trainer/ops/rope.h"
 
 namespace argosy {
 namespace {
 
 using benchmark::Counter;
+using ops::detail::CpuKernel;
 
 // Values that are no denormals and no zeros.
 Tensor values(DeviceContext& ctx, Shape shape, DType dtype) {
@@ -27,146 +34,162 @@ Tensor values(DeviceContext& ctx, Shape shape, DType dtype) {
   return x;
 }
 
-void report_flops(benchmark::State& state, const DeviceContext& ctx) {
-  state.counters["FLOP/s"] =
-      Counter(static_cast<double>(ctx.matmul_flops), Counter::kIsRate, Counter::kIs1000);
-}
-void report_bytes(benchmark::State& state, int64_t bytes_per_iteration) {
-  state.SetBytesProcessed(state.iterations() * bytes_per_iteration);
+double median(std::vector<double> times) {
+  const auto middle = times.begin() + static_cast<int64_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle;
 }
 
-void BM_MatmulForward(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const auto dtype = static_cast<DType>(state.range(3));
-  const Tensor x = values(ctx, {state.range(0), state.range(2)}, dtype);
-  const Tensor w = values(ctx, {state.range(1), state.range(2)}, dtype);
-  const Tensor y = values(ctx, {state.range(0), state.range(1)}, dtype);
-  for (auto _ : state) ops::matmul_nt(ctx, x, w, y);
-  report_flops(state, ctx);
-}
-
-void BM_MatmulWeightGradient(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const auto dtype = static_cast<DType>(state.range(3));
-  const Tensor dy = values(ctx, {state.range(0), state.range(1)}, dtype);
-  const Tensor x = values(ctx, {state.range(0), state.range(2)}, dtype);
-  const Tensor dw = values(ctx, {state.range(1), state.range(2)},
-                           dtype == DType::fp64 ? DType::fp64 : DType::fp32);
-  for (auto _ : state) ops::matmul_tn(ctx, dy, x, dw, {.accumulate = true});
-  report_flops(state, ctx);
-}
-
-void matmul_shapes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"M", "N", "K", "dtype"});
-  for (const int64_t rows : {100, 500, 1024, 2048}) {
-    b->Args({rows, 512, 256, static_cast<int64_t>(DType::fp32)});
-    b->Args({rows, 256, 512, static_cast<int64_t>(DType::fp32)});
+// FLOP/s of one kernel on all threads, each with panels of its own of 128 words: 6 and 16 KiB, a
+// third of an L1 cache.
+double kernel_ceiling(const CpuKernel& kernel) {
+  constexpr int64_t kWords = 128, kRepeats = 200;
+  constexpr int kTurns = 15;
+  std::vector<double> rates;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    double slowest_s = 0;
+#pragma omp parallel reduction(max : slowest_s)
+    {
+      alignas(64) float a[ops::detail::kMostPanelRows * kWords] = {},
+                                                        b[ops::detail::kPanelColumns * kWords] = {},
+                                                        c[ops::detail::kMostPanelRows *
+                                                          ops::detail::kPanelColumns];
+      kernel.begin();
+#pragma omp barrier
+      const Clock::time_point begin = Clock::now();
+      for (int64_t i = 0; i < kRepeats; ++i) {
+        kernel.multiply(kernel.panel_rows, kWords, a, b, c, ops::detail::kPanelColumns, false);
+        benchmark::DoNotOptimize(c[0]);
+      }
+      slowest_s = seconds_since(begin);
+      kernel.end();
+    }
+    const auto flops = static_cast<double>(2 * kernel.panel_rows * ops::detail::kPanelColumns *
+                                           kWords * kernel.elements_of_word() * kRepeats);
+    rates.push_back(flops * omp_get_max_threads() / slowest_s);
   }
-  b->Args({1024, 512, 256, static_cast<int64_t>(DType::bf16)});
-  b->Args({1024, 512, 256, static_cast<int64_t>(DType::fp64)});
+  return median(rates);
 }
-BENCHMARK(BM_MatmulForward)->Apply(matmul_shapes)->UseRealTime();
-BENCHMARK(BM_MatmulWeightGradient)->Apply(matmul_shapes)->UseRealTime();
 
-struct Attention {
-  Attention(int64_t batch, int64_t seq_len, int64_t heads, int64_t dim, DType dtype)
-      : shape{batch, seq_len, heads, heads, dim, 0.1, 0} {
-    const Shape rows{batch * seq_len, heads * dim};
-    for (Tensor* x : {&q, &k, &v, &out, &dout, &dq, &dk, &dv}) *x = values(ctx, rows, dtype);
-    lse = values(ctx, {batch * seq_len, heads}, dtype == DType::fp64 ? DType::fp64 : DType::fp32);
-    ops::attention_forward(ctx, shape, q, k, v, out, lse);
-    ctx.matmul_flops = 0;
+// Runs body() as often as the benchmark asks; flops: of one run.
+template <typename Body>
+void measure(benchmark::State& state, DType dtype, double flops, const Body& body) {
+  const CpuKernel* kernel = ops::detail::packed_kernel(dtype);
+  const double ceiling = kernel == nullptr ? 0 : kernel_ceiling(*kernel);
+  body();  // maps the workspaces
+  std::vector<double> times;
+  for (auto _ : state) {
+    const Clock::time_point begin = Clock::now();
+    body();
+    times.push_back(seconds_since(begin));
   }
-  DeviceContext ctx{Device::cpu};
-  ops::AttentionShape shape;
-  Tensor q, k, v, out, lse, dout, dq, dk, dv;
+  const double rate = flops / median(times);
+  state.counters["GFLOP/s"] = Counter(rate / 1e9);
+  if (ceiling > 0) state.counters["of_ceiling"] = Counter(rate / ceiling);
+}
+
+enum class Form { nt, nn, tn };
+
+struct ProductCase {
+  Form form;
+  DType dtype;
+  int64_t rows, outputs, inputs;
+  int threads;
 };
 
-void BM_AttentionForward(benchmark::State& state) {
-  Attention a(state.range(0), state.range(1), state.range(2), state.range(3),
-              static_cast<DType>(state.range(4)));
-  for (auto _ : state) ops::attention_forward(a.ctx, a.shape, a.q, a.k, a.v, a.out, a.lse);
-  report_flops(state, a.ctx);
+void run_product(benchmark::State& state, const ProductCase& c) {
+  omp_set_num_threads(c.threads);
+  DeviceContext ctx(Device::cpu);
+  const Tensor x = values(ctx, {c.rows, c.inputs}, c.dtype);
+  const Tensor y = values(ctx, {c.rows, c.outputs}, c.dtype);
+  const Tensor w = values(ctx, {c.outputs, c.inputs}, c.dtype);
+  const Tensor dw = values(ctx, w.shape(), DType::fp32);
+  const double flops = 2.0 * static_cast<double>(c.rows * c.outputs * c.inputs);
+  measure(state, c.dtype, flops, [&] {
+    if (c.form == Form::nt) return ops::matmul_nt(ctx, x, w, y);
+    if (c.form == Form::nn) return ops::matmul_nn(ctx, y, w, x);
+    ops::matmul_tn(ctx, y, x, dw, {.accumulate = true});
+  });
 }
 
-void BM_AttentionBackward(benchmark::State& state) {
-  Attention a(state.range(0), state.range(1), state.range(2), state.range(3),
-              static_cast<DType>(state.range(4)));
-  for (auto _ : state) {
-    ops::attention_backward(a.ctx, a.shape, a.dout, a.q, a.k, a.v, a.out, a.lse, a.dq, a.dk, a.dv);
+struct AttentionCase {
+  int64_t batch, seq_len, heads, kv_heads, dim;
+  DType dtype;
+  int threads;
+};
+
+void run_attention(benchmark::State& state, const AttentionCase& c, bool backward) {
+  omp_set_num_threads(c.threads);
+  DeviceContext ctx(Device::cpu);
+  const ops::AttentionShape shape{c.batch, c.seq_len, c.heads, c.kv_heads, c.dim, 0.125, 0};
+  const int64_t rows = c.batch * c.seq_len;
+  const auto some = [&](int64_t heads) { return values(ctx, {rows, heads * c.dim}, c.dtype); };
+  const Tensor q = some(c.heads), k = some(c.kv_heads), v = some(c.kv_heads), out = some(c.heads);
+  const Tensor dout = some(c.heads), dq = some(c.heads), dk = some(c.kv_heads),
+               dv = some(c.kv_heads);
+  const Tensor lse = values(ctx, {rows, c.heads}, DType::fp32);
+  ops::attention_forward(ctx, shape, q, k, v, out, lse);
+  const double flops = (backward ? 2.0 : 1.0) * static_cast<double>(ctx.matmul_flops);
+  measure(state, c.dtype, flops, [&] {
+    if (!backward) return ops::attention_forward(ctx, shape, q, k, v, out, lse);
+    ops::attention_backward(ctx, shape, dout, q, k, v, out, lse, dq, dk, dv);
+  });
+}
+
+void register_products(DType dtype, int threads) {
+  constexpr std::pair<Form, const char*> kForms[] = {
+      {Form::nt, "NT"}, {Form::nn, "NN"}, {Form::tn, "TN"}};
+  for (const int64_t rows : {256, 1024, 4096}) {
+    for (const int64_t hidden : {768, 1024, 2048}) {
+      const std::pair<int64_t, int64_t> kShapes[] = {
+          {4 * hidden, hidden}, {hidden, 4 * hidden}, {hidden, hidden}};
+      for (const auto& [outputs, inputs] : kShapes) {
+        for (const auto& [form, form_name] : kForms) {
+          const ProductCase c = {form, dtype, rows, outputs, inputs, threads};
+          const std::string name =
+              concat("product/", to_string(dtype), "/", form_name, "/T:", rows, "/H:", hidden, "/",
+                     inputs, "->", outputs, "/threads:", threads);
+          benchmark::RegisterBenchmark(name.c_str(),
+                                       [c](benchmark::State& state) { run_product(state, c); })
+              ->UseRealTime()
+              ->MinTime(0.1);
+        }
+      }
+    }
   }
-  report_flops(state, a.ctx);
 }
 
-void attention_shapes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"batch", "T", "heads", "D", "dtype"});
-  b->Args({4, 256, 8, 32, static_cast<int64_t>(DType::fp32)});
-  b->Args({4, 256, 8, 32, static_cast<int64_t>(DType::bf16)});
-  b->Args({1, 1024, 12, 64, static_cast<int64_t>(DType::fp32)});
-  b->Args({1, 1024, 12, 64, static_cast<int64_t>(DType::bf16)});
+void register_attention(DType dtype, int threads) {
+  for (const AttentionCase& c : {AttentionCase{4, 256, 12, 12, 64, dtype, threads},
+                                 AttentionCase{1, 1024, 12, 12, 64, dtype, threads},
+                                 AttentionCase{1, 1024, 12, 4, 64, dtype, threads}}) {
+    for (const bool backward : {false, true}) {
+      const std::string name =
+          concat("attention/", to_string(dtype), backward ? "/backward" : "/forward",
+                 "/B:", c.batch, "/T:", c.seq_len, "/heads:", c.heads, "/kv:", c.kv_heads,
+                 "/D:", c.dim, "/threads:", threads);
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [c, backward](benchmark::State& state) { run_attention(state, c, backward); })
+          ->UseRealTime()
+          ->MinTime(0.1);
+    }
+  }
 }
-BENCHMARK(BM_AttentionForward)->Apply(attention_shapes)->UseRealTime();
-BENCHMARK(BM_AttentionBackward)->Apply(attention_shapes)->UseRealTime();
-
-constexpr int64_t kRows = 1024, kHidden = 256, kFfn = 512;
-constexpr int64_t kFp32 = 4;  // bytes
-
-void BM_RmsNormForward(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const Tensor x = values(ctx, {kRows, kHidden}, DType::fp32),
-               y = values(ctx, x.shape(), x.dtype());
-  const Tensor gain = values(ctx, {kHidden}, DType::fp32), inv = values(ctx, {kRows}, DType::fp32);
-  for (auto _ : state) ops::rms_norm_forward(ctx, x, gain, 1e-5, y, inv);
-  report_bytes(state, 2 * kRows * kHidden * kFp32);
-}
-BENCHMARK(BM_RmsNormForward)->UseRealTime();
-
-void BM_RmsNormBackward(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const Tensor x = values(ctx, {kRows, kHidden}, DType::fp32),
-               dy = values(ctx, x.shape(), x.dtype());
-  const Tensor gain = values(ctx, {kHidden}, DType::fp32), inv = values(ctx, {kRows}, DType::fp32);
-  const Tensor dx = values(ctx, x.shape(), x.dtype()), dgain = values(ctx, {kHidden}, DType::fp32);
-  for (auto _ : state) ops::rms_norm_backward(ctx, dy, x, gain, inv, dx, dgain, false);
-  report_bytes(state, 3 * kRows * kHidden * kFp32);
-}
-BENCHMARK(BM_RmsNormBackward)->UseRealTime();
-
-void BM_SwigluForward(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const Tensor gate = values(ctx, {kRows, kFfn}, DType::fp32),
-               up = values(ctx, gate.shape(), DType::fp32);
-  const Tensor y = values(ctx, gate.shape(), DType::fp32);
-  for (auto _ : state) ops::swiglu_forward(ctx, gate, up, y);
-  report_bytes(state, 3 * kRows * kFfn * kFp32);
-}
-BENCHMARK(BM_SwigluForward)->UseRealTime();
-
-void BM_SwigluBackward(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const Tensor dy = values(ctx, {kRows, kFfn}, DType::fp32),
-               gate = values(ctx, dy.shape(), DType::fp32);
-  const Tensor up = values(ctx, dy.shape(), DType::fp32),
-               dgate = values(ctx, dy.shape(), DType::fp32);
-  const Tensor dup = values(ctx, dy.shape(), DType::fp32);
-  for (auto _ : state) ops::swiglu_backward(ctx, dy, gate, up, dgate, dup);
-  report_bytes(state, 5 * kRows * kFfn * kFp32);
-}
-BENCHMARK(BM_SwigluBackward)->UseRealTime();
-
-void BM_Rope(benchmark::State& state) {
-  DeviceContext ctx(Device::cpu);
-  const std::vector<double> frequencies(16, 0.5);
-  const auto table = ops::make_rope_table(ctx, frequencies, kRows, DType::fp32, 1.0);
-  const Tensor x = values(ctx, {kRows, kHidden}, DType::fp32);
-  const Tensor positions = ctx.empty({kRows}, DType::int32, MemoryCategory::buffers);
-  std::iota(positions.data<int32_t>(), positions.data<int32_t>() + kRows, 0);
-  for (auto _ : state) ops::rope(ctx, x, 8, positions, table, false);
-  report_bytes(state, 2 * kRows * kHidden * kFp32);
-}
-BENCHMARK(BM_Rope)->UseRealTime();
 
 }  // namespace
 }  // namespace argosy
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  benchmark::AddCustomContext("products", argosy::ops::matmul_description());
+  const int most_threads = omp_get_max_threads();
+  for (const argosy::DType dtype : {argosy::DType::fp32, argosy::DType::bf16}) {
+    for (int threads = 1; threads <= most_threads; threads *= 2) {
+      argosy::register_products(dtype, threads);
+      argosy::register_attention(dtype, threads);
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -64,7 +64,7 @@ struct PackedBackward : PackedPass {
   }
 
   // Sums (head_dim, keys) of all tiles, in panels of 32 keys, times alpha to the rows of `to`.
-  void unpack_keys(const float* sums, float alpha, Merge merge, const MatrixView& to) {
+  void unpack_keys(const float* sums, float alpha, Merge merge, const ResultView& to) {
     const int64_t panel_stride = panel_bytes(kPanelColumns, kPanelColumns) / kWordBytes;
     for (int64_t t = 0; t < num_key_tiles(); ++t) {
       for (int64_t begin = 0; begin < key_tile(t).rows; begin += kPanelColumns) {
@@ -144,10 +144,10 @@ struct PackedBackward : PackedPass {
     add_over_keys(tile, key, dscore_rows, keys_by_dim.panel(t * dim_panels), dquery);
   }
 
-  void finish(const Tile& tile, const MatrixView& dq, Merge merge) const {
+  void finish(const Tile& tile, const ResultView& dq, Merge merge) const {
     for (int64_t r = 0; r < tile.rows; ++r) {
-      write_row(dquery + r * kPanelColumns, kScoreRows * kPanelColumns,
-                static_cast<float>(s.scale), merge == Merge::accumulate, dq, tile.row + r);
+      write_row(dquery + r * kPanelColumns, kScoreRows * kPanelColumns, static_cast<float>(s.scale),
+                merge == Merge::accumulate, dq, tile.row + r);
     }
   }
 
@@ -162,11 +162,10 @@ struct PackedBackward : PackedPass {
 
 }  // namespace
 
-void packed_attention_backward(DeviceContext& ctx, const CpuKernel& kernel,
-                               const AttentionShape& s, const Tensor& dout, const Tensor& q,
-                               const Tensor& k, const Tensor& v, const Tensor& out,
-                               const Tensor& lse, const Tensor& dq, const Tensor& dk,
-                               const Tensor& dv, Merge merge) {
+void packed_attention_backward(DeviceContext& ctx, const CpuKernel& kernel, const AttentionShape& s,
+                               const Tensor& dout, const Tensor& q, const Tensor& k,
+                               const Tensor& v, const Tensor& out, const Tensor& lse,
+                               const Tensor& dq, const Tensor& dk, const Tensor& dv, Merge merge) {
   const std::vector<Tile> query_tiles = tiles_of(s.queries, kScoreRows);
   const int64_t group = s.num_heads / s.num_kv_heads;
   const auto make = [&](float* memory) { return PackedBackward(kernel, s, memory); };
@@ -185,13 +184,13 @@ void packed_attention_backward(DeviceContext& ctx, const CpuKernel& kernel,
         });
         pass.run_tile(view(q, false), view(q, true), view(dout, false), view(dout, true), tile,
                       document_begins(s, batch));
-        pass.finish(tile, view(dq, false), merge);
+        pass.finish(tile, result_of(dq, s, batch, head), merge);
       }
     }
     kernel.end();
     pass.unpack_keys(pass.dkeys, static_cast<float>(s.scale), merge,
-                     operand_of(dk, s, batch, kv_head, false));
-    pass.unpack_keys(pass.dvalues, 1.0f, merge, operand_of(dv, s, batch, kv_head, false));
+                     result_of(dk, s, batch, kv_head));
+    pass.unpack_keys(pass.dvalues, 1.0f, merge, result_of(dv, s, batch, kv_head));
   };
   for_each_kv_head<float>(ctx, s, DType::fp32, make, task);
 }

@@ -48,7 +48,7 @@ struct PackedForward : PackedPass {
     }
   }
 
-  void finish(const Tile& tile, const MatrixView& result, HeadView<float> lse) const {
+  void finish(const Tile& tile, const ResultView& result, HeadView<float> lse) const {
     for (int64_t r = 0; r < tile.rows; ++r) {
       const float weight = sums[r] > 0 ? 1 / sums[r] : 0.0f;  // 0: no key was visible
       write_row(out + r * kPanelColumns, kScoreRows * kPanelColumns, weight, false, result,
@@ -95,7 +95,7 @@ void packed_attention_forward(DeviceContext& ctx, const CpuKernel& kernel, const
           pass.start(tile, head_of<O>(out, s, batch, head), head_lse, merge);
         });
         pass.run_tile(operand_of(q, s, batch, head, false), tile, document_begins(s, batch));
-        pass.finish(tile, operand_of(out, s, batch, head, false), head_lse);
+        pass.finish(tile, result_of(out, s, batch, head), head_lse);
       }
     }
     kernel.end();

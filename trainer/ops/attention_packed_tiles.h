@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What the two passes of packed attention share. A task is one key/value head of one sequence, as in
-// attention_tiles.h. Tiles are 96 queries by 64 keys; inside of a tile, panels of queries and keys
-// that do not see each other are left out. Included by attention_packed_*_cpu.cpp only.
+// What the two passes of packed attention share. A task is one key/value head of one sequence, as
+// in attention_tiles.h. Tiles are 96 queries by 64 keys; inside of a tile, panels of queries and
+// keys that do not see each other are left out. Included by attention_packed_*_cpu.cpp only.
 #pragma once
 
 #include "trainer/ops/attention_packed_cpu.h"
@@ -22,6 +22,18 @@ inline MatrixView operand_of(const Tensor& x, const AttentionShape& s, int64_t b
   const int64_t offset = batch * s.seq_len * x.dim(1) + head * s.head_dim;
   const auto* data = static_cast<const std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype());
   return {data, x.dtype(), x.dim(1), k_is_strided};
+}
+
+// One head of one sequence inside of a tensor, to be written.
+struct ResultView {
+  std::byte* data;
+  DType dtype;
+  int64_t stride;  // elements
+};
+inline ResultView result_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
+  const int64_t offset = batch * s.seq_len * x.dim(1) + head * s.head_dim;
+  return {static_cast<std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype()), x.dtype(),
+          x.dim(1)};
 }
 
 // Packed panels of one operand in the workspace, counted in floats (words).
@@ -96,8 +108,8 @@ struct PackedPass {
   // The tile of scores with its mask, in first and last (kScoreRows each).
   ScoreTile score_tile(const int32_t* begins, const Tile& query, const Tile& key, float* scores,
                        int32_t* first, int32_t* last) const {
-    ScoreTile tile = {query.rows, scores, static_cast<float>(s.scale), nullptr, nullptr,
-                      kernel.panel_rows};
+    ScoreTile tile = {query.rows, scores,  static_cast<float>(s.scale),
+                      nullptr,    nullptr, kernel.panel_rows};
     const int64_t newest = query.rows - 1;
     const bool all_before =
         key.rows == kScoreKeys && key.position + kScoreKeys - 1 <= query.position;
@@ -108,24 +120,21 @@ struct PackedPass {
       const int64_t position = query.position + i;
       const int64_t oldest = oldest_key(s, begins, query.row + i, position) - key.position;
       first[i] = static_cast<int32_t>(std::clamp<int64_t>(oldest, 0, kScoreKeys));
-      last[i] = static_cast<int32_t>(
-          std::clamp<int64_t>(position - key.position, -1, key.rows - 1));
+      last[i] =
+          static_cast<int32_t>(std::clamp<int64_t>(position - key.position, -1, key.rows - 1));
     }
     tile.first = first;
     tile.last = last;
     return tile;
   }
 
-  // Row `row` of a result in panels of 32 to one row of a tensor.
+  // A row of a result in panels of 32 columns to row `to_row` of a tensor.
   void write_row(const float* panels, int64_t panel_stride, float alpha, bool add_old,
-                 const MatrixView& to, int64_t to_row) const {
-    auto* bytes = static_cast<std::byte*>(const_cast<void*>(to.data));
-    const int64_t element = size_in_bytes(to.dtype);
+                 const ResultView& to, int64_t to_row) const {
     for (int64_t d = 0; d < s.head_dim; d += kPanelColumns) {
       kernel.write_row(panels + d / kPanelColumns * panel_stride,
-                       std::min(kPanelColumns, s.head_dim - d),
-                       {alpha, nullptr, add_old, to.dtype},
-                       bytes + (to_row * to.stride + d) * element);
+                       std::min(kPanelColumns, s.head_dim - d), {alpha, nullptr, add_old, to.dtype},
+                       to.data + (to_row * to.stride + d) * size_in_bytes(to.dtype));
     }
   }
 

@@ -47,23 +47,23 @@ inline float* scores_at(float* tile, int64_t row, int64_t v) {
 // which flushes denormals: they are probabilities.
 template <Words kWords>
 inline void store_as_row_of_a(const __m512 values[kKeyVectors], int64_t row, int64_t panel_rows,
-                       void* panels) {
+                              void* panels) {
   constexpr int64_t kChunks = kScoreKeys / (kChunkWords * kElements<kWords>);
   auto* words = static_cast<float*>(panels) +
                 (row / panel_rows * kChunks * panel_rows + row % panel_rows) * kChunkWords;
 #pragma GCC unroll 4
   for (int64_t chunk = 0; chunk < kChunks; ++chunk, words += panel_rows * kChunkWords) {
     if constexpr (kWords == Words::bf16_pairs) {
-      _mm512_store_si512(words, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(
-                                    values[2 * chunk + 1], values[2 * chunk])));
+      _mm512_store_si512(words, reinterpret_cast<__m512i>(
+                                    _mm512_cvtne2ps_pbh(values[2 * chunk + 1], values[2 * chunk])));
     } else {
       _mm512_store_ps(words, values[chunk]);
     }
   }
 }
 
-// Rows `row` and `row + 1`, vector v, as a word of B whose k runs over the rows and whose columns are
-// keys. fp32 has one row to a word.
+// Rows `row` and `row + 1`, vector v, as a word of B whose k runs over the rows and whose columns
+// are keys. fp32 has one row to a word.
 template <Words kWords>
 inline void store_as_words_of_b(__m512 even, __m512 odd, int64_t row, int64_t v, float* panels) {
   if constexpr (kWords == Words::bf16_pairs) {

@@ -4,6 +4,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "planner/spec/check.h"
 #include "trainer/ops/cpu_kernels.h"
 
 namespace argosy::ops::detail {
@@ -33,21 +39,41 @@ CpuFeatures read_features() {
   if (__get_cpuid(1, &a, &b, &c, &d) == 0 || !bit(c, 27)) return features;  // OSXSAVE
   const uint32_t states = enabled_states();
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return features;
-  const bool zmm_enabled = bit(states, 1) && bit(states, 2) && bit(states, 5) && bit(states, 6) &&
-                           bit(states, 7);
+  const bool zmm_enabled =
+      bit(states, 1) && bit(states, 2) && bit(states, 5) && bit(states, 6) && bit(states, 7);
   features.avx512 = zmm_enabled && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);
   if (!features.avx512) return features;
   if (a >= 1) __get_cpuid_count(7, 1, &a1, &unused, &unused, &unused);
   features.avx512_bf16 = bit(a1, 5);
-  features.amx_bf16 = features.avx512_bf16 && bit(d, 22) && bit(d, 24) && bit(states, 17) && bit(states, 18) &&
-                      request_tile_state();
+  features.amx_bf16 = features.avx512_bf16 && bit(d, 22) && bit(d, 24) && bit(states, 17) &&
+                      bit(states, 18) && request_tile_state();
+  return features;
+}
+
+// The user's cap, for measuring one kernel against another and for a CPU whose best one is broken.
+CpuFeatures capped(CpuFeatures features, std::string_view cap) {
+  constexpr std::array<std::string_view, 4> kCaps = {"none", "avx512", "avx512_bf16", "amx"};
+  const auto level = std::find(kCaps.begin(), kCaps.end(), cap) - kCaps.begin();
+  if (static_cast<size_t>(level) == kCaps.size()) {
+    throw ConfigError(
+        concat("environment variable ARGOSY_CPU_KERNELS: \"", cap,
+               "\"; valid are none, avx512, avx512_bf16 and amx (the default: all that "
+               "the CPU supports)"));
+  }
+  features.avx512 = features.avx512 && level >= 1;
+  features.avx512_bf16 = features.avx512_bf16 && level >= 2;
+  features.amx_bf16 = features.amx_bf16 && level >= 3;
+  features.cap = level == 3 ? "" : cap;
   return features;
 }
 
 }  // namespace
 
 const CpuFeatures& cpu_features() {
-  static const CpuFeatures features = read_features();
+  static const CpuFeatures features = [] {
+    const char* cap = std::getenv("ARGOSY_CPU_KERNELS");
+    return capped(read_features(), cap == nullptr ? "amx" : cap);
+  }();
   return features;
 }
 

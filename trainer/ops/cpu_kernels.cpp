@@ -66,7 +66,7 @@ struct TrialMatrix {
 
 struct alignas(64) Trial {
   std::array<unsigned char, kMostPanelRows * 96 * kWordBytes> a, b;  // 77 words, in whole chunks
-  std::array<float, kMostPanelRows * kPanelColumns> c = {};
+  std::array<float, kMostPanelRows* kPanelColumns> c = {};
 };
 
 template <typename T>
@@ -147,8 +147,10 @@ const KernelChoice& kernel_choice(DType dtype) {
 
 const CpuKernel* packed_kernel(DType dtype) {
   if (dtype != DType::fp32 && dtype != DType::bf16) return nullptr;
+  const CpuKernel* fp32 = kernel_choice(DType::fp32).kernel;
+  if (fp32 == nullptr) return nullptr;  // attention unpacks its results by it
   const CpuKernel* kernel = kernel_choice(dtype).kernel;
-  return kernel != nullptr ? kernel : kernel_choice(DType::fp32).kernel;
+  return kernel != nullptr ? kernel : fp32;
 }
 
 }  // namespace argosy::ops::detail

@@ -72,9 +72,9 @@ struct CpuKernel {
   void (*softmax)(const ScoreTile& tile, float* maxima, float* sums, float* out, int64_t out_panels,
                   void* probabilities);
   // Probabilities again from lse (rows), and ds = p (dp - delta), with dp laid out as the scores:
-  // both packed as columns of B, keys, with k over the rows ([panel][words][32], room for kScoreRows
-  // rows), ds also as rows of A with k over the keys. In fp32 p_words may be the scores themselves
-  // and ds_words dp.
+  // both packed as columns of B, keys, with k over the rows ([panel][words][32], room for
+  // kScoreRows rows), ds also as rows of A with k over the keys. In fp32 p_words may be the scores
+  // themselves and ds_words dp.
   void (*gradients)(const ScoreTile& tile, float* dprobabilities, const float* lse,
                     const float* deltas, float* p_words, float* ds_words, void* ds_rows);
   // Before and after a thread calls multiply().
@@ -96,10 +96,13 @@ inline int64_t panel_bytes(int64_t indices, int64_t words) {
 struct CpuFeatures {
   bool avx512 = false;       // F, BW, DQ and VL, with their state enabled
   bool avx512_bf16 = false;  // besides those
-  // Besides those tiles and TDPBF16PS by CPUID leaf 7, tile state by XCR0, and the kernel granted its use. Leaf
-  // 0x1D (the palettes) is not asked: hypervisors may show zeros there where tiles work.
+  // Besides those tiles and TDPBF16PS by CPUID leaf 7, tile state by XCR0, and the kernel granted
+  // its use. Leaf 0x1D (the palettes) is not asked: hypervisors may show zeros there where tiles
+  // work.
   bool amx_bf16 = false;
+  std::string cap;  // what ARGOSY_CPU_KERNELS allows of these; empty: everything
 };
+// Throws ConfigError on another value of ARGOSY_CPU_KERNELS than none, avx512, avx512_bf16, amx.
 const CpuFeatures& cpu_features();
 
 // The kernels of this build that the CPU supports, best first. Empty on a CPU without AVX-512.
@@ -114,8 +117,8 @@ struct KernelChoice {
   std::string warning;
 };
 const KernelChoice& kernel_choice(DType dtype);
-// The kernel for operands of this dtype, bf16 widened for want of a better one; null: fp64, or a CPU
-// without AVX-512.
+// The kernel for operands of this dtype, bf16 widened for want of a better one; null: fp64, or a
+// CPU without AVX-512.
 const CpuKernel* packed_kernel(DType dtype);
 // The trial: false where the products differ from fp32 arithmetic or an instruction is illegal.
 bool multiplies_right(const CpuKernel& kernel);

@@ -8,17 +8,17 @@
 #include <algorithm>
 #include <cstring>
 
-#include "trainer/ops/cpu_kernel_list.h"
 #include "trainer/ops/cpu_attention_avx512.h"
+#include "trainer/ops/cpu_kernel_list.h"
 #include "trainer/ops/cpu_pack_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {
 
-constexpr int64_t kTileSize = 16;             // rows of a tile, words of a row
-constexpr int64_t kRows = 2 * kTileSize;      // of a panel of A
-constexpr int kTileStrideBytes = 64;          // of A: a chunk
-constexpr int kPanelStrideBytes = 32 * 4;     // of B: kPanelColumns words
+constexpr int64_t kTileSize = 16;          // rows of a tile, words of a row
+constexpr int64_t kRows = 2 * kTileSize;   // of a panel of A
+constexpr int kTileStrideBytes = 64;       // of A: a chunk
+constexpr int kPanelStrideBytes = 32 * 4;  // of B: kPanelColumns words
 static_assert(kRows == kMostPanelRows && kPanelColumns == 2 * kTileSize);
 
 // Palette 1 of the architecture (Intel SDM vol. 1, ch. 18): 8 tiles of 16 rows of 64 bytes.
@@ -40,12 +40,18 @@ void end() {
   _tile_release();
 }
 
+// gcc's tile loads do not say that they read memory: stores to it must not move behind them.
+inline void finish_stores() {
+  asm volatile("" : : : "memory");
+}
+
 // Tiles 0 to 3: sums; 4, 5: A; 6, 7: B. The second half of the rows only with kBoth.
 template <bool kBoth>
 void multiply_tiles(int64_t words, const void* a, const void* b, float* c, int64_t c_stride,
                     bool accumulate) {
   const auto stride_bytes = static_cast<size_t>(c_stride) * sizeof(float);
   float* lower = c + kTileSize * c_stride;
+  finish_stores();
   if (accumulate) {
     _tile_loadd(0, c, stride_bytes);
     _tile_loadd(1, c + kTileSize, stride_bytes);

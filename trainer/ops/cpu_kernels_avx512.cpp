@@ -84,9 +84,17 @@ void nothing() {}
 }  // namespace
 
 const CpuKernel& avx512_fp32_kernel() {
-  static constexpr CpuKernel kKernel = {
-      "AVX-512", DType::fp32, kRows,  multiply<DType::fp32>, pack_fp32_rows<kRows>,
-      pack_fp32_columns, write_row, softmax_tile<Words::fp32>, gradient_tile<Words::fp32>, nothing, nothing};
+  static constexpr CpuKernel kKernel = {"AVX-512",
+                                        DType::fp32,
+                                        kRows,
+                                        multiply<DType::fp32>,
+                                        pack_fp32_rows<kRows>,
+                                        pack_fp32_columns,
+                                        write_row,
+                                        softmax_tile<Words::fp32>,
+                                        gradient_tile<Words::fp32>,
+                                        nothing,
+                                        nothing};
   return kKernel;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Packs operands for the kernels in blocks of 16 x 16 words, and writes their results. Included by cpu_kernels_*.cpp only, which
-// are compiled for AVX-512 (F, BW, DQ, VL) whatever the rest of the build is for: everything here has
-// internal linkage, so that no other file can be linked against these copies.
+// Packs operands for the kernels in blocks of 16 x 16 words, and writes their results. Included by
+// cpu_kernels_*.cpp only, which are compiled for AVX-512 (F, BW, DQ, VL) whatever the rest of the
+// build is for: everything here has internal linkage, so that no other file can be linked against
+// these copies.
 #pragma once
 
 #include <immintrin.h>
@@ -45,7 +46,8 @@ __m512i consecutive_words(const MatrixView& x, int64_t at, int64_t valid) {
   }
 }
 
-// The word at k of 16 consecutive indices, of which `valid` exist; k_left elements remain from k on.
+// The word at k of 16 consecutive indices, of which `valid` exist; k_left elements remain from k
+// on.
 template <Words kWords>
 __m512i words_across(const MatrixView& x, int64_t index, int64_t valid, int64_t k, int64_t k_left) {
   if constexpr (kWords != Words::bf16_pairs) {
@@ -91,11 +93,11 @@ inline void transpose(__m512i v[16]) {
   }
 }
 
-// Indices [index, index + 16) of which `valid` exist, and 16 words from k on: v[i] holds the words of
-// index i (kByIndex), or v[w] the indices of word w.
+// Indices [index, index + 16) of which `valid` exist, and 16 words from k on: v[i] holds the words
+// of index i (kByIndex), or v[w] the indices of word w.
 template <Words kWords, bool kByIndex>
 inline void load_block(const MatrixView& x, int64_t index, int64_t valid, int64_t k, int64_t k_left,
-                __m512i v[16]) {
+                       __m512i v[16]) {
   // Unrolled, so that the block stays in registers.
   if (x.k_is_strided) {
 #pragma GCC unroll 16
@@ -193,12 +195,10 @@ inline void pack_fp32_columns(const MatrixView& x, Range index, Range k, void* p
 inline __m256i narrow(__m512 values) {
   const __m512i words = _mm512_castps_si512(values);
   const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(words, 16), _mm512_set1_epi32(1));
-  const __m512i rounded =
-      _mm512_add_epi32(words, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i rounded = _mm512_add_epi32(words, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   const __mmask16 nan = _mm512_cmp_ps_mask(values, values, _CMP_UNORD_Q);
   const __m512i quiet = _mm512_or_si512(words, _mm512_set1_epi32(0x400000));
-  return _mm512_cvtepi32_epi16(
-      _mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16));
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, nan, quiet), 16));
 }
 
 template <DType kDtype>
@@ -218,16 +218,14 @@ void write_row_as(const float* sums, int64_t columns, const Epilogue& epilogue, 
       }
       _mm256_mask_storeu_epi16(halves + j, mask, narrow(value));
     } else {
-      if (epilogue.add_old)
-        value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, words + j));
+      if (epilogue.add_old) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, words + j));
       _mm512_mask_storeu_ps(words + j, mask, value);
     }
   }
 }
 
 inline void write_row(const float* sums, int64_t columns, const Epilogue& epilogue, void* to) {
-  if (epilogue.dtype == DType::bf16)
-    return write_row_as<DType::bf16>(sums, columns, epilogue, to);
+  if (epilogue.dtype == DType::bf16) return write_row_as<DType::bf16>(sums, columns, epilogue, to);
   write_row_as<DType::fp32>(sums, columns, epilogue, to);
 }
 

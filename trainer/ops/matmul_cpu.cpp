@@ -4,8 +4,9 @@
 // fp32 by oneDNN's sgemm: within 5% of the best library on AVX-512 machines, and it finds the right
 // instruction set without help from the environment (Debian's OpenBLAS 0.3.21 does not know newer
 // Xeons and falls back to SSE3). bf16 by our own kernels on AMX or VDPBF16PS; oneDNN's would crash
-// where a hypervisor hides the tile palette (CPUID leaf 0x1D). Where the CPU has neither, or fp32 is
-// among the operands, bf16 is widened: while our AVX-512 kernel packs it, else in copies for sgemm.
+// where a hypervisor hides the tile palette (CPUID leaf 0x1D). Where the CPU has neither, or fp32
+// is among the operands, bf16 is widened: while our AVX-512 kernel packs it, else in copies for
+// sgemm.
 #include <oneapi/dnnl/dnnl.h>
 #include <oneapi/dnnl/dnnl_debug.h>
 
@@ -166,7 +167,9 @@ std::string matmul_description<Device::cpu>() {
   } else {
     text += "converted to fp32";
   }
-  return concat(text, ", ", sgemm_description(), bf16.warning, fp32.warning);
+  const std::string& cap = cpu_features().cap;
+  const std::string capped = cap.empty() ? "" : concat("; ARGOSY_CPU_KERNELS=", cap);
+  return concat(text, ", ", sgemm_description(), capped, bf16.warning, fp32.warning);
 }
 
 }  // namespace argosy::ops::detail

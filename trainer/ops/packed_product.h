@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Matrix products by our own kernels: one, or many that share the threads. Rows of A are packed once
-// for all threads, columns of B by the thread that multiplies them into a block that stays in its L2
-// cache: so every operand is read once, and no packed copy of a weight is written to memory.
+// Matrix products by our own kernels: one, or many that share the threads. Rows of A are packed
+// once for all threads, columns of B by the thread that multiplies them into a block that stays in
+// its L2 cache: so every operand is read once, and no packed copy of a weight is written to memory.
 // (The scheme of Goto & van de Geijn 2008 with the roles of A and B exchanged.)
 #pragma once
 
