@@ -75,7 +75,8 @@ double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Ten
   if (with_gradient) {
     ops::matmul_nn(ctx.device, logits, weight_->value, dhidden);
     if (weight_->grad.defined())
-      ops::matmul_tn(ctx.device, logits, hidden, weight_->grad, {.accumulate = true});
+      ops::matmul_tn(ctx.device, logits, hidden, weight_->grad,
+                     {.accumulate = weight_->adds_to_grad()});
   }
   return ops::sum(ctx.device, losses);
 }
