@@ -141,7 +141,10 @@ int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {
   // Collectives run once a chunk, so all ranks take the chunks of the one with the longest part.
   const int64_t vocab = split_range(plan.model.vocab_size, plan.mesh.tp, 0).size();
   const int64_t row_bytes = vocab * size_in_bytes(statistic_dtype(plan.precision));
-  return std::clamp<int64_t>(kHeadChunkBytes / row_bytes, 1, plan.tokens_per_microbatch());
+  const int64_t tokens = plan.tokens_per_microbatch();
+  const int64_t most = std::clamp<int64_t>(kHeadChunkBytes / row_bytes, 1, tokens);
+  const int64_t num_chunks = (tokens + most - 1) / most;
+  return (tokens + num_chunks - 1) / num_chunks;
 }
 
 double expert_load(double imbalance, double capacity_factor) {

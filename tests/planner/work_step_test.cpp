@@ -24,14 +24,19 @@ TEST(StepWork, HeadChunks) {
   Plan plan = config_plan("llama-3.1-8b.json", 8192);
   plan.mesh.tp = 8;
   plan.sequence_parallel = true;
-  const int64_t chunk = kHeadChunkBytes / (16032 * 4);  // 128256 / 8 rows in fp32
+  // 128256 / 8 rows in fp32: 2093 tokens would fit, 8192 tokens need four chunks.
+  const int64_t chunk = 2048;
   EXPECT_EQ(head_chunk_tokens(plan, 0), chunk);
   const LayerWork head = stage_work(plan, 0, 7).back();
   const auto sums = collectives(head.forward)["all_reduce over tp"];
-  ASSERT_EQ(static_cast<int64_t>(sums.size()), 2 * ((8192 + chunk - 1) / chunk));
+  ASSERT_EQ(sums.size(), 2u * 4);
   EXPECT_EQ(sums.front(), chunk * 4);
-  EXPECT_EQ(sums.back(), 2 * (8192 % chunk) * 4);
+  EXPECT_EQ(sums.back(), 2 * chunk * 4);
   EXPECT_EQ(flops(head.forward), int64_t{6} * 8192 * 16032 * 4096);
+  plan.seq_len = 8200;  // the last chunk is the shorter one
+  EXPECT_EQ(head_chunk_tokens(plan, 0), 2050);
+  plan.seq_len = 2094;  // one token too many for one chunk
+  EXPECT_EQ(head_chunk_tokens(plan, 0), 1047);
   EXPECT_EQ(head_chunk_tokens(tiny_plan(tiny_llama(), {}), 0), 8);  // no more than there are
 }
 

@@ -14,9 +14,13 @@ namespace argosy {
 namespace {
 
 // Gradient of parameters[g] += alpha * (rows of dy)^T (rows of x), now.
-void accumulate(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
-                const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x, double alpha) {
-  const ops::MatmulOptions options = {.accumulate = true, .alpha = alpha};
+void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
+                  const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
+                  double alpha) {
+  // All are of one Linear: the first sum of a step is the first of each.
+  bool accumulate = true;
+  for (const Parameter* parameter : parameters) accumulate = parameter->adds_to_grad();
+  const ops::MatmulOptions options = {.accumulate = accumulate, .alpha = alpha};
   if (parameters.size() == 1) {
     ops::matmul_tn(ctx.device, dy, x, parameters.front()->grad, options);
     return;
@@ -38,7 +42,7 @@ void DeferredWeightGradients::add(const LayerContext& ctx,
 
 void DeferredWeightGradients::run(const LayerContext& ctx) {
   for (Product& product : std::exchange(products_, {})) {
-    accumulate(ctx, product.parameters, product.rows, product.dy, product.x, product.alpha);
+    add_products(ctx, product.parameters, product.rows, product.dy, product.x, product.alpha);
     product.dy.reset();
     product.x.reset();
   }
@@ -55,7 +59,7 @@ void add_weight_gradients(const LayerContext& ctx, const std::vector<const Param
   if (ctx.deferred != nullptr) {
     ctx.deferred->add(ctx, parameters, rows, dy, x, alpha);
   } else {
-    accumulate(ctx, parameters, rows, dy, x, alpha);
+    add_products(ctx, parameters, rows, dy, x, alpha);
   }
 }
 

@@ -60,10 +60,14 @@ double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Ten
 
   const Tensor maximum = ctx.scratch({rows}, ctx.statistic()),
                sums = ctx.scratch({2, rows}, ctx.statistic());
-  ops::cross_entropy_max(ctx.device, logits, maximum);
-  if (tp.size() > 1) tp.all_reduce(buffer_of(maximum), ReduceOp::max);
   ops::cross_entropy_sums(ctx.device, logits, targets, first_id_, maximum, sums);
-  if (tp.size() > 1) tp.all_reduce(buffer_of(sums));
+  if (tp.size() > 1) {
+    const Tensor of_rank = ctx.scratch({rows}, ctx.statistic());
+    ops::copy(ctx.device, maximum, of_rank);
+    tp.all_reduce(buffer_of(maximum), ReduceOp::max);
+    ops::cross_entropy_rescale(ctx.device, logits, targets, first_id_, of_rank, maximum, sums);
+    tp.all_reduce(buffer_of(sums));
+  }
   const Tensor losses = ctx.scratch({rows}, ctx.statistic());
   ops::cross_entropy_finish(ctx.device, logits, targets, first_id_, maximum, sums, losses,
                             with_gradient);
@@ -71,7 +75,8 @@ double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Ten
   if (with_gradient) {
     ops::matmul_nn(ctx.device, logits, weight_->value, dhidden);
     if (weight_->grad.defined())
-      ops::matmul_tn(ctx.device, logits, hidden, weight_->grad, {.accumulate = true});
+      ops::matmul_tn(ctx.device, logits, hidden, weight_->grad,
+                     {.accumulate = weight_->adds_to_grad()});
   }
   return ops::sum(ctx.device, losses);
 }

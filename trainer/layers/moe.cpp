@@ -215,7 +215,8 @@ void Moe::add_router_backward(const LayerContext& ctx, const Microbatch& microba
                        dprobs, state.sums, spec_.z_loss_coef, microbatch.mask, dlogits);
   ops::matmul_nn(ctx.device, dlogits, router_->value, dx, {.accumulate = true});
   if (router_->grad.defined()) {
-    ops::matmul_tn(ctx.device, dlogits, input, router_->grad, {.accumulate = true});
+    ops::matmul_tn(ctx.device, dlogits, input, router_->grad,
+                   {.accumulate = router_->adds_to_grad()});
   }
 }
 
@@ -232,7 +233,8 @@ void Moe::add_shared_backward(const LayerContext& ctx, const Tensor& dy, const T
   ops::add(ctx.device, shared_->backward(ctx, dshared, input, state.shared), dx);
   ops::matmul_nn(ctx.device, dgate, shared_gate_->value, dx, {.accumulate = true});
   if (shared_gate_->grad.defined()) {
-    ops::matmul_tn(ctx.device, dgate, input, shared_gate_->grad, {.accumulate = true});
+    ops::matmul_tn(ctx.device, dgate, input, shared_gate_->grad,
+                   {.accumulate = shared_gate_->adds_to_grad()});
   }
 }
 

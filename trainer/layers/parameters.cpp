@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/parameters.h"
 
+#include <algorithm>
+
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/initialize.h"
 
@@ -17,10 +19,19 @@ Shape shape_of(const TensorSpec& spec, const Box& box) {
   return is_vector ? Shape{box.rows.size()} : Shape{box.rows.size(), box.cols.size()};
 }
 
+bool has_tied_head(const Plan& plan, int64_t rank) {
+  const std::vector<int64_t> stages =
+      stages_of_pipeline_rank(plan, coordinates(plan.mesh, rank).pp);
+  const bool has_head =
+      std::find(stages.begin(), stages.end(), plan.num_stages() - 1) != stages.end();
+  return plan.model.tied_head && has_head;
+}
+
 }  // namespace
 
 ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank)
     : device_(device),
+      tied_head_is_here_(has_tied_head(plan, rank)),
       tensors_(model_tensors(plan.model, plan.lora)),
       layout_(rank_layout(plan, tensors_, rank)) {
   for (const Domain domain : kDomains) {
@@ -130,9 +141,32 @@ void ParameterStore::initialize(uint64_t seed) {
   }
 }
 
-void ParameterStore::zero_grads() {
-  for (const Tensor& grad : grads_) {
-    if (grad.defined()) ops::fill_zero(device_, grad);
+// Tables are added to row by row. That of a tied head is the head's product first: a micro-batch
+// passes the head before its gradient comes back to the embedding.
+bool ParameterStore::is_first_a_product(const LocalTensor& local) const {
+  const TensorSpec& spec = spec_of(local);
+  if (spec.role == TensorRole::embedding) return tied_head_is_here_;
+  return spec.cols > 1 && spec.role != TensorRole::position_embedding;
+}
+
+void ParameterStore::begin_grads() {
+  for (const Domain domain : kDomains) {
+    if (keeps_gradient_shards(domain)) ops::fill_zero(device_, grads(domain));
+  }
+  for (size_t i = 0; i < layout_.tensors.size(); ++i) {
+    const LocalTensor& local = layout_.tensors[i];
+    if (!is_trainable(local.domain) || keeps_gradient_shards(local.domain)) continue;
+    if (is_first_a_product(local)) {
+      parameter_of_[i]->grad_is_old = true;
+    } else {
+      ops::fill_zero(device_, parameter_of_[i]->grad);
+    }
+  }
+}
+
+void ParameterStore::finish_grads() {
+  for (const Parameter* parameter : parameter_of_) {
+    if (!parameter->adds_to_grad()) ops::fill_zero(device_, parameter->grad);
   }
 }
 

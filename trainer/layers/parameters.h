@@ -9,6 +9,7 @@
 #include <array>
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "planner/spec/layout.h"
@@ -24,6 +25,11 @@ struct Parameter {
                  // only a shape, undefined, while its bucket is not gathered
   Tensor grad;   // same shape, gradient dtype; undefined when frozen, and with ZeRO 2 and 3 outside
                  // of the backward pass of its layer
+  // What `grad` holds is of the step before: the first sum of the step overwrites it.
+  mutable bool grad_is_old = false;
+
+  // True for the sums that add to `grad`: all but the first.
+  bool adds_to_grad() const { return !std::exchange(grad_is_old, false); }
 };
 
 // A rectangle of a tensor whose values this rank keeps, row-major.
@@ -67,13 +73,19 @@ class ParameterStore {
   }
 
   void initialize(uint64_t seed);  // layout-invariant: see ops/initialize.h
-  void zero_grads();
+  // Gradients of a step start. Matrices whose gradients are products are overwritten by the first;
+  // the others become zero.
+  void begin_grads();
+  // Gradients that nothing was added to become zero.
+  void finish_grads();
 
  private:
   using Key = std::tuple<int, TensorRole, int64_t, LoraPart>;
   void bind(Domain domain, int bucket, const Tensor& memory, Tensor Parameter::*view);
+  bool is_first_a_product(const LocalTensor& local) const;
 
   DeviceContext& device_;
+  bool tied_head_is_here_;  // a rank of the last stage, whose head multiplies with the embedding
   std::vector<TensorSpec> tensors_;
   RankLayout layout_;
   std::array<Tensor, kNumDomains> values_, grads_;

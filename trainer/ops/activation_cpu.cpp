@@ -28,7 +28,7 @@ void swiglu_forward<Device::cpu>(const Tensor& gate, const Tensor& up, const Ten
     T* out = y.data<T>();
     for_each_element(y.size(), [=](int64_t i) {
       const A x = A(g[i]);
-      store(out[i], x * sigmoid(x) * A(u[i]));
+      store(out[i], x * sigmoid<T>(x) * A(u[i]));
     });
   });
 }
@@ -41,7 +41,7 @@ void swiglu_backward<Device::cpu>(const Tensor& dy, const Tensor& gate, const Te
     const T *d = dy.data<T>(), *g = gate.data<T>(), *u = up.data<T>();
     T *dg = dgate.data<T>(), *du = dup.data<T>();
     for_each_element(dy.size(), [=](int64_t i) {
-      const A grad = A(d[i]), x = A(g[i]), linear = A(u[i]), s = sigmoid(x);
+      const A grad = A(d[i]), x = A(g[i]), linear = A(u[i]), s = sigmoid<T>(x);
       store(dg[i], grad * linear * s * (A(1) + x * (A(1) - s)));
       store(du[i], grad * x * s);
     });
@@ -56,7 +56,7 @@ void gelu_forward<Device::cpu>(const Tensor& x, const Tensor& y) {
     T* out = y.data<T>();
     for_each_element(x.size(), [=](int64_t i) {
       const A v = A(in[i]);
-      store(out[i], v * sigmoid(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v)));
+      store(out[i], v * sigmoid<T>(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v)));
     });
   });
 }
@@ -69,7 +69,7 @@ void gelu_backward<Device::cpu>(const Tensor& dy, const Tensor& x, const Tensor&
     T* out = dx.data<T>();
     for_each_element(x.size(), [=](int64_t i) {
       const A v = A(in[i]);
-      const A s = sigmoid(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v));
+      const A s = sigmoid<T>(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v));
       const A slope = A(kTwoSqrtTwoOverPi) * (A(1) + A(3 * kCubic) * v * v);  // d(2u)/dx
       store(out[i], A(d[i]) * (s + v * s * (A(1) - s) * slope));
     });

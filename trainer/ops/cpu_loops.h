@@ -4,6 +4,8 @@
 // threads: every sum has one owner, or a fixed block of its own.
 #pragma once
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
@@ -18,8 +20,9 @@ template <typename A, typename B>
 using Wider =
     std::conditional_t<std::is_same_v<A, double> || std::is_same_v<B, double>, double, float>;
 
-// Columns of one owner in a sum over rows: 256 bytes of fp32, four cache lines.
-inline constexpr int64_t kColumnBlock = 64;
+// Columns of one owner in a sum over rows: at least 256 bytes of fp32, four cache lines; at most
+// what stays in a level-1 cache.
+inline constexpr int64_t kColumnBlock = 64, kMostColumns = 4096;
 
 // body(row) for each row; rows are independent. `row_elements` sizes the work of one.
 template <typename Body>
@@ -46,10 +49,15 @@ void for_elements(int64_t size, const Body& body) {
   for_blocks(size, kElementBlock, 1, body);
 }
 
-// body(begin, end) for blocks of columns of a (num_rows, num_cols) matrix; body walks all rows.
+// body(begin, end) for blocks of columns of a (num_rows, num_cols) matrix; body walks all rows. A
+// thread takes as many neighbouring columns as it can: it reads rows in long pieces. A column's sum
+// does not depend on the block that it is in.
 template <typename Body>
 void for_columns(int64_t num_rows, int64_t num_cols, const Body& body) {
-  for_blocks(num_cols, kColumnBlock, num_rows, body);
+  const int64_t threads = num_rows * num_cols >= kParallelElements ? omp_get_max_threads() : 1;
+  const int64_t share = (num_cols + threads - 1) / threads;
+  const int64_t blocks_of_share = (share + kColumnBlock - 1) / kColumnBlock;
+  for_blocks(num_cols, std::min(blocks_of_share * kColumnBlock, kMostColumns), num_rows, body);
 }
 
 // The positions (N) int32, each known to be a row of a table of num_positions.

@@ -24,12 +24,6 @@ void check_targets(const Tensor& logits, const Tensor& targets) {
 
 }  // namespace
 
-void cross_entropy_max(DeviceContext& ctx, const Tensor& logits, const Tensor& maximum) {
-  check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
-  dispatch_device(ctx.device(),
-                  [&]<Device device>() { detail::cross_entropy_max<device>(logits, maximum); });
-}
-
 void cross_entropy_sums(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
                         int64_t first_id, const Tensor& maximum, const Tensor& sums) {
   check_targets(logits, targets);
@@ -37,6 +31,18 @@ void cross_entropy_sums(DeviceContext& ctx, const Tensor& logits, const Tensor& 
   check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
   dispatch_device(ctx.device(), [&]<Device device>() {
     detail::cross_entropy_sums<device>(logits, targets, first_id, maximum, sums);
+  });
+}
+
+void cross_entropy_rescale(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                           int64_t first_id, const Tensor& from, const Tensor& to,
+                           const Tensor& sums) {
+  check_targets(logits, targets);
+  check_statistic(logits, from, {logits.dim(0)}, "from");
+  check_statistic(logits, to, {logits.dim(0)}, "to");
+  check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
+  dispatch_device(ctx.device(), [&]<Device device>() {
+    detail::cross_entropy_rescale<device>(logits, targets, first_id, from, to, sums);
   });
 }
 

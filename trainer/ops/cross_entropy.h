@@ -10,12 +10,16 @@
 
 namespace argosy::ops {
 
-// 1. maximum (N) over this rank's logits. Next: maximum over ranks.
-void cross_entropy_max(DeviceContext& ctx, const Tensor& logits, const Tensor& maximum);
-// 2. sums (2,N): row 0 sum of exp(logit - maximum); row 1 logit - maximum of the target if it is in
-// [first_id, first_id + V), else 0. Next: sum over ranks.
+// 1. In one pass: maximum (N) over this rank's logits; sums (2,N): row 0 sum of exp(logit -
+// maximum); row 1 logit - maximum of the target if it is in [first_id, first_id + V), else 0.
+// Next: maximum over ranks.
 void cross_entropy_sums(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
                         int64_t first_id, const Tensor& maximum, const Tensor& sums);
+// 2. With more than one rank: sums, taken with `from` (N), become those with the maximum over
+// ranks, `to` (N). Next: sum over ranks.
+void cross_entropy_rescale(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                           int64_t first_id, const Tensor& from, const Tensor& to,
+                           const Tensor& sums);
 // 3. loss (N) = log(sums[0]) - sums[1], 0 where masked; logits become the gradient softmax -
 // onehot, 0 where masked.
 void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
@@ -25,7 +29,8 @@ void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor
 // What each device defines; operands are checked.
 namespace detail {
 template <Device device>
-void cross_entropy_max(const Tensor& logits, const Tensor& maximum);
+void cross_entropy_rescale(const Tensor& logits, const Tensor& targets, int64_t first_id,
+                           const Tensor& from, const Tensor& to, const Tensor& sums);
 template <Device device>
 void cross_entropy_sums(const Tensor& logits, const Tensor& targets, int64_t first_id,
                         const Tensor& maximum, const Tensor& sums);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,24 +11,33 @@
 
 namespace argosy::ops {
 
-template <>
-void detail::cross_entropy_max<Device::cpu>(const Tensor& logits, const Tensor& maximum) {
-  dispatch_float(logits.dtype(), [&]<typename T>() {
-    using S = Accumulator<T>;
-    const int64_t vocab = logits.dim(1);
-    for_rows(logits.dim(0), vocab, [&](int64_t row) {
-      const T* x = logits.data<T>() + row * vocab;  // (V)
-      S largest = -std::numeric_limits<S>::infinity();
+namespace {
+
+// Logits whose maximum is taken before their exponentials are summed: they stay in the level-1
+// cache in between.
+constexpr int64_t kLogitBlock = 2048;
+
+template <typename T, typename S = Accumulator<T>>
+S maximum_of(const T* x, int64_t size) {
+  S largest = -std::numeric_limits<S>::infinity();
 #pragma omp simd reduction(max : largest)
-      for (int64_t v = 0; v < vocab; ++v) {
-        const S value = static_cast<S>(x[v]);
-        largest = value > largest ? value : largest;
-      }
-      maximum.data<S>()[row] = largest;
-    });
-  });
+  for (int64_t i = 0; i < size; ++i) {
+    const S value = static_cast<S>(x[i]);
+    largest = value > largest ? value : largest;
+  }
+  return largest;
 }
 
+// The target's place among the logits of this rank, or -1.
+int64_t place_of(int32_t target, int64_t first_id, int64_t vocab) {
+  const int64_t place = target - first_id;
+  return target >= 0 && place >= 0 && place < vocab ? place : -1;
+}
+
+}  // namespace
+
+// The sum over the blocks so far is kept relative to their maximum, as in an online softmax
+// (Milakov & Gimelshein 2018): logits are read from memory once.
 template <>
 void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor& targets,
                                              int64_t first_id, const Tensor& maximum,
@@ -37,15 +47,39 @@ void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor&
     const int64_t num_rows = logits.dim(0), vocab = logits.dim(1);
     for_rows(num_rows, vocab, [&](int64_t row) {
       const T* x = logits.data<T>() + row * vocab;  // (V)
-      const S largest = maximum.data<S>()[row];
-      S exp_sum = 0;
-#pragma omp simd reduction(+ : exp_sum)
-      for (int64_t v = 0; v < vocab; ++v) exp_sum += simd_exp(static_cast<S>(x[v]) - largest);
-      const int64_t target = targets.data<int32_t>()[row] - first_id;
-      const bool here = targets.data<int32_t>()[row] >= 0 && target >= 0 && target < vocab;
-      sums.data<S>()[row] = exp_sum;
-      sums.data<S>()[num_rows + row] = here ? static_cast<S>(x[target]) - largest : S(0);
+      S largest = -std::numeric_limits<S>::infinity(), sum = 0;
+      for (int64_t begin = 0; begin < vocab; begin += kLogitBlock) {
+        const int64_t size = std::min(vocab - begin, kLogitBlock);
+        const S of_block = maximum_of(x + begin, size);
+        if (of_block > largest) {
+          sum *= simd_exp(largest - of_block);
+          largest = of_block;
+        }
+        const S top = largest;
+        sum += sum_in_lanes<S>(size, [=](int64_t i) [[gnu::always_inline]] {
+          return simd_exp(static_cast<S>(x[begin + i]) - top);
+        });
+      }
+      const int64_t place = place_of(targets.data<int32_t>()[row], first_id, vocab);
+      maximum.data<S>()[row] = largest;
+      sums.data<S>()[row] = sum;
+      sums.data<S>()[num_rows + row] = place >= 0 ? static_cast<S>(x[place]) - largest : S(0);
     });
+  });
+}
+
+template <>
+void detail::cross_entropy_rescale<Device::cpu>(const Tensor& logits, const Tensor& targets,
+                                                int64_t first_id, const Tensor& from,
+                                                const Tensor& to, const Tensor& sums) {
+  dispatch_statistic(sums.dtype(), [&]<typename S>() {
+    const int64_t num_rows = logits.dim(0);
+    for (int64_t row = 0; row < num_rows; ++row) {
+      const S shift = from.data<S>()[row] - to.data<S>()[row];  // at most 0
+      const bool here = place_of(targets.data<int32_t>()[row], first_id, logits.dim(1)) >= 0;
+      sums.data<S>()[row] *= simd_exp(shift);
+      if (here) sums.data<S>()[num_rows + row] += shift;
+    }
   });
 }
 
@@ -69,8 +103,8 @@ void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tenso
       }
       const S largest = maximum.data<S>()[row];
       const S scale = 1 / exp_sum;
-      const int64_t target = id - first_id;
-      const bool here = target >= 0 && target < vocab;
+      const int64_t target = place_of(targets.data<int32_t>()[row], first_id, vocab);
+      const bool here = target >= 0;
       // In the statistic type: a bf16 probability near 1 would lose the difference to 1.
       const S at_target = here ? simd_exp(static_cast<S>(x[target]) - largest) * scale - 1 : S(0);
 #pragma omp simd

@@ -122,7 +122,7 @@ void detail::sigmoid_gate_forward<Device::cpu>(const Tensor& x, const Tensor& ga
     using A = Accumulator<T>;
     const int64_t num_cols = x.dim(1);
     for_rows(x.dim(0), num_cols, [&](int64_t row) {
-      const A open = sigmoid(gate.data<A>()[row]);
+      const A open = sigmoid<A>(gate.data<A>()[row]);
       const T* from = x.data<T>() + row * num_cols;
       T* to = y.data<T>() + row * num_cols;
 #pragma omp simd
@@ -139,7 +139,7 @@ void detail::sigmoid_gate_backward<Device::cpu>(const Tensor& dy, const Tensor& 
     using A = Accumulator<T>;
     const int64_t num_cols = x.dim(1);
     for_rows(x.dim(0), num_cols, [&](int64_t row) {
-      const A open = sigmoid(gate.data<A>()[row]);
+      const A open = sigmoid<A>(gate.data<A>()[row]);
       const T* grad = dy.data<T>() + row * num_cols;
       const T* from = x.data<T>() + row * num_cols;
       T* to = dx.data<T>() + row * num_cols;

@@ -21,15 +21,13 @@ template <bool kCentered, typename T, typename A = Accumulator<T>>
 void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
   mean = 0;
   if constexpr (kCentered) {
-    A sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t c = 0; c < cols; ++c) sum += A(x[c]);
-    mean = sum / static_cast<A>(cols);
+    mean = sum_in_lanes<A>(cols, [=](int64_t c) [[gnu::always_inline]] { return A(x[c]); }) /
+           static_cast<A>(cols);
   }
   const A center = mean;
-  A squares = 0;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t c = 0; c < cols; ++c) squares += (A(x[c]) - center) * (A(x[c]) - center);
+  const A squares = sum_in_lanes<A>(cols, [=](int64_t c) [[gnu::always_inline]] {
+    return (A(x[c]) - center) * (A(x[c]) - center);
+  });
   inv = A(1) / std::sqrt(squares / static_cast<A>(cols) + eps);
 }
 
@@ -45,31 +43,26 @@ void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int6
 
 // With xhat = (x - mean) * inv and d = gain * dy:
 // dx = inv * (d - [mean(d)] - xhat * mean(d * xhat)); dgain += dy * xhat; dbias += dy.
-template <bool kCentered, typename T, typename A = Accumulator<T>>
+template <bool kCentered, bool kGradients, typename T, typename A = Accumulator<T>>
 void row_backward(const T* dy, const T* x, const T* gain, A mean, A inv, int64_t cols,
                   bool accumulate_dx, T* dx, A* dgain, A* dbias) {
   A sum = 0, projection = 0;
 #pragma omp simd reduction(+ : sum, projection)
   for (int64_t c = 0; c < cols; ++c) {
     const A d = A(gain[c]) * A(dy[c]);
-    sum += d;
+    if constexpr (kCentered) sum += d;
     projection += d * ((A(x[c]) - mean) * inv);
   }
-  const A shift = kCentered ? sum / static_cast<A>(cols) : A(0);
-  const A slope = projection / static_cast<A>(cols);
-  if (dgain != nullptr) {
-#pragma omp simd
-    for (int64_t c = 0; c < cols; ++c) dgain[c] += A(dy[c]) * ((A(x[c]) - mean) * inv);
-  }
-  if (dbias != nullptr) {
-#pragma omp simd
-    for (int64_t c = 0; c < cols; ++c) dbias[c] += A(dy[c]);
-  }
+  const A shift = sum / static_cast<A>(cols), slope = projection / static_cast<A>(cols);
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) {
-    const A xhat = (A(x[c]) - mean) * inv;
+    const A grad = A(dy[c]), xhat = (A(x[c]) - mean) * inv;
     const A old = accumulate_dx ? A(dx[c]) : A(0);
-    store(dx[c], old + inv * (A(gain[c]) * A(dy[c]) - shift - xhat * slope));
+    if constexpr (kGradients) {
+      dgain[c] += grad * xhat;
+      if constexpr (kCentered) dbias[c] += grad;
+    }
+    store(dx[c], old + inv * (A(gain[c]) * grad - shift - xhat * slope));
   }
 }
 
@@ -89,31 +82,33 @@ void add_partials(const Tensor& partials, const Tensor& sums) {
   }
 }
 
-template <bool kCentered, typename T, typename A = Accumulator<T>>
+template <bool kCentered, bool kGradients, typename T, typename A = Accumulator<T>>
 void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& gain,
               const Tensor& mean, const Tensor& inv, const Tensor& dx, const Tensor& dgain,
               const Tensor& dbias, bool accumulate_dx) {
   const int64_t rows = x.dim(0), cols = x.dim(1);
   const int64_t blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
-  const DType statistic = inv.dtype();
   Tensor gain_partials, bias_partials;
-  if (dgain.defined()) {
-    gain_partials = ctx.empty({blocks, cols}, statistic, MemoryCategory::workspace);
-  }
-  if (dbias.defined()) {
-    bias_partials = ctx.empty({blocks, cols}, statistic, MemoryCategory::workspace);
+  if (kGradients) {
+    gain_partials = ctx.empty({blocks, cols}, inv.dtype(), MemoryCategory::workspace);
+    if (kCentered)
+      bias_partials = ctx.empty({blocks, cols}, inv.dtype(), MemoryCategory::workspace);
   }
 #pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
   for (int64_t b = 0; b < blocks; ++b) {
-    A* gain_sum = dgain.defined() ? gain_partials.data<A>() + b * cols : nullptr;
-    A* bias_sum = dbias.defined() ? bias_partials.data<A>() + b * cols : nullptr;
-    if (gain_sum != nullptr) std::fill_n(gain_sum, cols, A(0));
-    if (bias_sum != nullptr) std::fill_n(bias_sum, cols, A(0));
+    const auto sums_of = [&](const Tensor& partials) {
+      if (!partials.defined()) return static_cast<A*>(nullptr);
+      A* sums = partials.data<A>() + b * cols;
+      std::fill_n(sums, cols, A(0));
+      return sums;
+    };
+    A *gain_sum = sums_of(gain_partials), *bias_sum = sums_of(bias_partials);
     const int64_t end = std::min(rows, (b + 1) * kRowsPerBlock);
     for (int64_t r = b * kRowsPerBlock; r < end; ++r) {
-      row_backward<kCentered>(dy.data<T>() + r * cols, x.data<T>() + r * cols, gain.data<T>(),
-                              kCentered ? mean.data<A>()[r] : A(0), inv.data<A>()[r], cols,
-                              accumulate_dx, dx.data<T>() + r * cols, gain_sum, bias_sum);
+      row_backward<kCentered, kGradients>(dy.data<T>() + r * cols, x.data<T>() + r * cols,
+                                          gain.data<T>(), kCentered ? mean.data<A>()[r] : A(0),
+                                          inv.data<A>()[r], cols, accumulate_dx,
+                                          dx.data<T>() + r * cols, gain_sum, bias_sum);
     }
   }
   if (dgain.defined()) add_partials<A>(gain_partials, dgain);
@@ -174,7 +169,11 @@ void norm_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy, const Tens
                                 const Tensor& dx, const Tensor& dgain, const Tensor& dbias,
                                 bool accumulate_dx) {
   dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
-    backward<kCentered, T>(ctx, dy, x, gain, mean, inv, dx, dgain, dbias, accumulate_dx);
+    if (dgain.defined() || dbias.defined()) {
+      backward<kCentered, true, T>(ctx, dy, x, gain, mean, inv, dx, dgain, dbias, accumulate_dx);
+    } else {
+      backward<kCentered, false, T>(ctx, dy, x, gain, mean, inv, dx, dgain, dbias, accumulate_dx);
+    }
   });
 }
 

@@ -65,7 +65,8 @@ std::vector<int64_t> sort_by_expert(DeviceContext& ctx, const Tensor& experts, i
 void dispatch_rows(DeviceContext& ctx, const Tensor& x, const Tensor& order, int64_t k,
                    const Tensor& y) {
   check_slots(x, y, order, k);
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::dispatch_rows<D>(x, order, k, y); });
+  const Tensor position = positions_of(ctx, order);
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::dispatch_rows<D>(x, position, k, y); });
 }
 
 void dispatch_rows_backward(DeviceContext& ctx, const Tensor& drows, const Tensor& order, int64_t k,

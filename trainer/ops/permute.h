@@ -63,7 +63,7 @@ std::vector<int64_t> sort_by_expert(const Tensor& experts, int64_t num_experts,
 template <Device device>
 void invert(const Tensor& order, const Tensor& position);
 template <Device device>
-void dispatch_rows(const Tensor& x, const Tensor& order, int64_t k, const Tensor& y);
+void dispatch_rows(const Tensor& x, const Tensor& position, int64_t k, const Tensor& y);
 template <Device device>
 void dispatch_rows_backward(const Tensor& drows, const Tensor& position, int64_t k,
                             const Tensor& dx);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
@@ -75,36 +77,84 @@ void copy_rows(const Tensor& from, const Tensor& to, int64_t num_rows, const Fro
   });
 }
 
-// Columns that are summed at a time, in registers or the level-1 cache.
-constexpr int64_t kChunk = 256;
+// The rows of a token's choices that were kept, with their weights.
+template <typename T>
+struct Choices {
+  static constexpr int64_t kMost = 64;  // more would be a dense layer
+  const T* rows[kMost];
+  Accumulator<T> weights[kMost];
+  int64_t size = 0;
+};
 
-// sum (end - begin) = sum over j of weight(j) * rows[position[j]][begin..end), in order of j,
-// without positions beyond the rows (slots that were not kept).
+// Positions beyond the rows are slots that were not kept.
 template <typename T, typename WeightOf>
-void sum_slots(const Tensor& many, const int32_t* position, int64_t k, int64_t begin, int64_t end,
-               const WeightOf& weight_of, Accumulator<T>* sum) {
-  const T* rows = many.data<T>();
-  const int64_t num_rows = many.dim(0), num_cols = many.dim(1);
-  std::fill(sum, sum + (end - begin), Accumulator<T>(0));
+Choices<T> kept_choices(const Tensor& many, const int32_t* position, int64_t k,
+                        const WeightOf& weight_of) {
+  CHECK(k <= Choices<T>::kMost, k, " choices; at most ", Choices<T>::kMost);
+  Choices<T> choices;
   for (int64_t j = 0; j < k; ++j) {
-    if (position[j] >= num_rows) continue;
-    const T* from = rows + position[j] * num_cols;
-    const Accumulator<T> weight = weight_of(j);
+    if (position[j] >= many.dim(0)) continue;
+    choices.rows[choices.size] = many.data<T>() + position[j] * many.dim(1);
+    choices.weights[choices.size++] = weight_of(j);
+  }
+  return choices;
+}
+
+// to[c] = (kAdd ? to[c] : 0) + sum over the choices, in their order, of weight * row[c]. The number
+// of choices is known to the compiler: it vectorises over c.
+template <bool kAdd, typename T, size_t... kChoice>
+void sum_few(const Choices<T>& choices, int64_t num_cols, T* to, std::index_sequence<kChoice...>) {
+  using A = Accumulator<T>;
+  const std::array<const T*, sizeof...(kChoice)> rows = {choices.rows[kChoice]...};
+  const std::array<A, sizeof...(kChoice)> weights = {choices.weights[kChoice]...};
 #pragma omp simd
-    for (int64_t c = begin; c < end; ++c) {
-      sum[c - begin] += weight * static_cast<Accumulator<T>>(from[c]);
+  for (int64_t c = 0; c < num_cols; ++c) {
+    A sum = 0;
+    ((sum += weights[kChoice] * static_cast<A>(rows[kChoice][c])), ...);
+    if constexpr (kAdd) sum = static_cast<A>(to[c]) + sum;
+    store(to[c], sum);
+  }
+}
+
+template <bool kAdd, typename T>
+void sum_rows(const Choices<T>& choices, int64_t num_cols, T* to) {
+  switch (choices.size) {  // what models have
+    case 1:
+      return sum_few<kAdd>(choices, num_cols, to, std::make_index_sequence<1>());
+    case 2:
+      return sum_few<kAdd>(choices, num_cols, to, std::make_index_sequence<2>());
+    case 4:
+      return sum_few<kAdd>(choices, num_cols, to, std::make_index_sequence<4>());
+    case 8:
+      return sum_few<kAdd>(choices, num_cols, to, std::make_index_sequence<8>());
+    default:
+      break;
+  }
+  for (int64_t c = 0; c < num_cols; ++c) {
+    Accumulator<T> sum = 0;
+    for (int64_t j = 0; j < choices.size; ++j) {
+      sum += choices.weights[j] * static_cast<Accumulator<T>>(choices.rows[j][c]);
     }
+    store(to[c], kAdd ? static_cast<Accumulator<T>>(to[c]) + sum : sum);
   }
 }
 
 }  // namespace
 
+// Token by token: each is read once, whatever the number of its experts.
 template <>
-void detail::dispatch_rows<Device::cpu>(const Tensor& x, const Tensor& order, int64_t k,
+void detail::dispatch_rows<Device::cpu>(const Tensor& x, const Tensor& position, int64_t k,
                                         const Tensor& y) {
-  const int32_t* slot = order.data<int32_t>();
-  copy_rows(
-      x, y, y.dim(0), [=](int64_t i) { return slot[i] / k; }, [](int64_t i) { return i; });
+  const int64_t row_bytes = x.dim(1) * size_in_bytes(x.dtype());
+  for_rows(x.dim(0), x.dim(1) * k, [&](int64_t t) {
+    for (int64_t j = 0; j < k; ++j) {
+      const int64_t row = position.data<int32_t>()[t * k + j];
+      if (row >= y.dim(0)) continue;  // not kept
+      std::memcpy(static_cast<char*>(y.raw()) + row * row_bytes,
+                  static_cast<const char*>(x.raw()) + t * row_bytes,
+                  static_cast<size_t>(row_bytes));
+    }
+  });
 }
 
 template <>
@@ -114,18 +164,9 @@ void detail::dispatch_rows_backward<Device::cpu>(const Tensor& drows, const Tens
     using A = Accumulator<T>;
     const int64_t num_cols = dx.dim(1);
     for_rows(dx.dim(0), num_cols * k, [&](int64_t t) {
-      T* to = dx.data<T>() + t * num_cols;
-      A sum[kChunk];
-      for (int64_t begin = 0; begin < num_cols; begin += kChunk) {
-        const int64_t end = std::min(num_cols, begin + kChunk);
-        sum_slots<T>(
-            drows, position.data<int32_t>() + t * k, k, begin, end, [](int64_t) { return A(1); },
-            sum);
-#pragma omp simd
-        for (int64_t c = begin; c < end; ++c) {
-          store(to[c], static_cast<A>(to[c]) + sum[c - begin]);
-        }
-      }
+      const Choices<T> choices =
+          kept_choices<T>(drows, position.data<int32_t>() + t * k, k, [](int64_t) { return A(1); });
+      sum_rows<true>(choices, num_cols, dx.data<T>() + t * num_cols);
     });
   });
 }
@@ -138,16 +179,9 @@ void detail::combine_rows<Device::cpu>(const Tensor& rows, const Tensor& positio
     const int64_t num_cols = y.dim(1), k = weights.dim(1);
     for_rows(y.dim(0), num_cols * k, [&](int64_t t) {
       const A* weight = weights.data<A>() + t * k;
-      T* to = y.data<T>() + t * num_cols;
-      A sum[kChunk];
-      for (int64_t begin = 0; begin < num_cols; begin += kChunk) {
-        const int64_t end = std::min(num_cols, begin + kChunk);
-        sum_slots<T>(
-            rows, position.data<int32_t>() + t * k, k, begin, end,
-            [=](int64_t j) { return weight[j]; }, sum);
-#pragma omp simd
-        for (int64_t c = begin; c < end; ++c) store(to[c], sum[c - begin]);
-      }
+      const Choices<T> choices = kept_choices<T>(rows, position.data<int32_t>() + t * k, k,
+                                                 [=](int64_t j) { return weight[j]; });
+      sum_rows<false>(choices, num_cols, y.data<T>() + t * num_cols);
     });
   });
 }

@@ -186,7 +186,7 @@ Request DataParallel::start_scatter(BucketId id, const Tensor& gradient,
 // --- a step
 
 void DataParallel::begin_step() {
-  store_.zero_grads();
+  store_.begin_grads();
   contributions_.clear();
   for (const Domain domain : kTrainable) {
     const Tensor& grads = store_.grads(domain);
@@ -201,6 +201,7 @@ void DataParallel::begin_step() {
 
 ReducedGradients DataParallel::finish_step() {
   retire_scatters(0);
+  store_.finish_grads();
   for (const auto& [id, count] : contributions_) {
     if (overlap_ == Overlap::on) continue;
     start_reduction(id);

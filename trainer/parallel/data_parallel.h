@@ -31,7 +31,7 @@ class DataParallel : public UnitHooks {
   DataParallel(const LayerContext& ctx, ParameterStore& store, Overlap overlap)
       : ctx_(ctx), store_(store), overlap_(overlap) {}
 
-  // Gradients start from zero.
+  // Gradients of a step start.
   void begin_step();
   // Collective. The gradients of the objective times the number of unmasked tokens, summed over all
   // that saw a part of them, once every micro-batch has been through its backward pass.
