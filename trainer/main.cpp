@@ -45,7 +45,8 @@ void install_signal_handlers() {
   std::_Exit(argosy::kExitFailure);
 }
 
-int run(const argosy::TrainOptions& options, argosy::Communicator& world, int local_ranks) {
+int run(const argosy::TrainOptions& options, argosy::Communicator& world, int local_ranks,
+        argosy::StartTimes& start_times) {
   using argosy::TrainMode;
   switch (options.mode) {
     case TrainMode::help:
@@ -66,6 +67,7 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world, int lo
       {.local_ranks = local_ranks,
        .stop_requested = [] { return stop_signal != 0; },
        .out = &std::cout,
+       .start_times = &start_times,
        .on_stall = [&](const std::string& where) { end_hanging_job(options.run_dir, where); }});
 }
 
@@ -111,11 +113,15 @@ argosy::TrainOptions read_options(argosy::Communicator& world, int argc, char** 
 }  // namespace
 
 int main(int argc, char** argv) {
+  argosy::StartTimes start_times;
   argosy::MpiEnvironment mpi(argc, argv);
+  start_times.lap("MPI");
   const std::unique_ptr<argosy::Communicator> world = mpi.world();
+  start_times.lap("window");
   argosy::TrainOptions options;
   try {
     options = read_options(*world, argc, argv);
+    start_times.lap("options");
   } catch (const argosy::ConfigError& error) {  // on every rank: no need to kill anybody
     if (world->rank() == 0) std::cerr << "argosy-train: " << error.what() << std::endl;
     return argosy::kExitUserError;
@@ -123,7 +129,7 @@ int main(int argc, char** argv) {
     return fail(*world, {}, argosy::kExitFailure, error.what());
   }
   try {
-    return run(options, *world, mpi.local_size());
+    return run(options, *world, mpi.local_size(), start_times);
   } catch (const argosy::ConfigError& error) {
     return fail(*world, options.run_dir, argosy::kExitUserError, error.what());
   } catch (const std::exception& error) {

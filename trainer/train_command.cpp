@@ -74,7 +74,9 @@ class TrainingRun {
         host_(host),
         inputs_(open_inputs(world, options)),
         progress_(*host.out, detect_terminal(STDOUT_FILENO)),
-        device_(options.device) {}
+        device_(options.device) {
+    lap("inputs");
+  }
 
   int operator()() {
     start_ = find_start(world_, options_, plan());
@@ -84,6 +86,7 @@ class TrainingRun {
       watchdog_.emplace(heartbeat_, world_.rank(), static_cast<double>(options_.watchdog_s),
                         host_.on_stall);
     }
+    lap("run folder");
     prepare();
     return train();
   }
@@ -97,6 +100,10 @@ class TrainingRun {
   const Plan& plan() const { return inputs_.plan; }
   void say(const std::string& text, Emphasis emphasis = Emphasis::plain) {
     if (is_root()) progress_.line(text, emphasis);
+  }
+
+  void lap(std::string_view phase) {
+    if (host_.start_times != nullptr) host_.start_times->lap(phase);
   }
 
   void open_run_dir() {
@@ -118,11 +125,14 @@ class TrainingRun {
     for (const std::string& line : describe_run(plan())) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
     measure_peak();
+    lap("peak");
     TrainerSettings settings = trainer_settings(options_);
     settings.layers = inputs_.layers;
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
+    lap("weights");
     restore();
+    tell_start();
   }
 
   // The MFU denominator: every rank multiplies at the same time, as in a step.
@@ -145,6 +155,15 @@ class TrainingRun {
                                .peak_flops_per_s = rate / world_.size(),
                                .first_step = start_.step + 1});
     }
+  }
+
+  // Rank 0's: the others wait for it, or it for them.
+  void tell_start() {
+    if (!is_root() || host_.start_times == nullptr) return;
+    if (!start_.checkpoint.empty()) lap("checkpoint");
+    const std::string text = host_.start_times->text();
+    say("start    " + text);
+    run_dir_->append_event(start_.step, "start", text);
   }
 
   void restore() {

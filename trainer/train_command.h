@@ -10,6 +10,7 @@
 
 #include "comm/communicator.h"
 #include "trainer/options.h"
+#include "trainer/start_times.h"
 
 namespace argosy {
 
@@ -17,6 +18,7 @@ struct TrainHost {
   int local_ranks = 1;                   // of this job on this machine
   std::function<bool()> stop_requested;  // a signal asked to save and leave
   std::ostream* out = nullptr;           // rank 0 writes here
+  StartTimes* start_times = nullptr;     // of this rank; goes on here; null: not told
   // Called on a thread of the watchdog when this rank hangs, with where; it must end the process.
   std::function<void(const std::string& message)> on_stall;
 };

@@ -26,6 +26,7 @@ struct RankContext {
   Limits limits;
   Node node;
   int world_rank = 0;
+  std::shared_ptr<int32_t> last_group;  // the largest sequence of this rank's groups
 };
 
 // Where a rank of a group runs: node and, where that has shared memory, its segment.
@@ -136,7 +137,7 @@ class MessageCommunicator : public Communicator {
   std::vector<Home> homes_;
   SharedWindowGroup window_;  // null: messages
   std::string obstacle_;
-  int64_t next_call_ = 0, next_split_ = 0;
+  int64_t next_call_ = 0;
 };
 
 // The values of all ranks, a struct of int32 each.
@@ -189,14 +190,15 @@ std::unique_ptr<Communicator> MessageCommunicator::split(int color, int key) {
   // Making a group blocks without moving other calls on: a peer could wait for one of them.
   CHECK(engine_->num_under_way() == 0, "split with ", engine_->num_under_way(), " calls under way");
   struct Wish {
-    int32_t color, key;
+    int32_t color, key, last_group;
   };
-  const std::vector<Wish> wishes = gather_values<Wish>(*this, {color, key});
+  const std::vector<Wish> wishes = gather_values<Wish>(*this, {color, key, *context_.last_group});
 
   std::vector<std::pair<int, int>> members;  // (key, rank here)
   for (int peer = 0; peer < size(); ++peer) {
     const Wish& wish = wishes[static_cast<size_t>(peer)];
     if (wish.color == color) members.emplace_back(wish.key, peer);
+    *context_.last_group = std::max(*context_.last_group, wish.last_group);
   }
   std::sort(members.begin(), members.end());
   std::vector<int> ranks;
@@ -205,8 +207,8 @@ std::unique_ptr<Communicator> MessageCommunicator::split(int color, int key) {
     ranks.push_back(peer);
     homes.push_back(homes_[static_cast<size_t>(peer)]);
   }
-  return std::make_unique<MessageCommunicator>(transport_->subgroup(ranks, next_split_++, color),
-                                               context_, std::move(homes));
+  return std::make_unique<MessageCommunicator>(
+      transport_->subgroup(ranks, ++*context_.last_group, color), context_, std::move(homes));
 }
 
 }  // namespace
@@ -216,7 +218,8 @@ std::unique_ptr<Communicator> make_message_communicator(std::shared_ptr<Transpor
                                                         const Limits& limits, const Node& node,
                                                         int world_rank) {
   const Home own{node.id, node.memory ? static_cast<int32_t>(node.memory->own_segment()) : 0};
-  const RankContext context{std::move(engine), limits, node, world_rank};
+  const RankContext context{std::move(engine), limits, node, world_rank,
+                            std::make_shared<int32_t>(0)};
   // The ranks tell each other where they are by messages: a group without a window.
   std::vector<Home> homes;
   {

@@ -40,7 +40,8 @@ class Transport {
   virtual int max_tag() const = 0;
   virtual std::unique_ptr<MessageBatch> open(Channel channel, int tag) = 0;
   // Collective over `members` (ranks of this group, this one among them, in the order of the new
-  // group). `sequence` counts the splits of this group, `color` names the new group within a split.
+  // group). No other group of any of its members has this `sequence`; groups of other ranks, made
+  // by the same split, have another `color`.
   virtual std::shared_ptr<Transport> subgroup(const std::vector<int>& members, int64_t sequence,
                                               int color) = 0;
   virtual void abort(int exit_code) = 0;

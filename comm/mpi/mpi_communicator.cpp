@@ -65,27 +65,30 @@ MpiEnvironment::MpiEnvironment(int& argc, char**& argv)
     throw Error(concat("rank ", rank, ": MPI_Init_thread grants thread level ", provided,
                        ", MPI_THREAD_FUNNELED (", MPI_THREAD_FUNNELED, ") is needed"));
   }
-  MPI_Comm host = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &host),
-            "MPI_Comm_split_type", rank);
-  check_mpi(MPI_Comm_rank(host, &local_rank_), "MPI_Comm_rank", rank);
-  check_mpi(MPI_Comm_size(host, &local_size_), "MPI_Comm_size", rank);
-  check_mpi(MPI_Comm_free(&host), "MPI_Comm_free", rank);
+  host_ = std::make_shared<const MpiHost>(MPI_COMM_WORLD, rank);
 }
 
 MpiEnvironment::~MpiEnvironment() {
+  host_.reset();
   // MPI_Finalize waits for all ranks; on the way out of a failure it could wait for ever.
   if (std::uncaught_exceptions() == exceptions_at_start_) MPI_Finalize();
 }
 
+int MpiEnvironment::local_rank() const {
+  return host_->rank();
+}
+
+int MpiEnvironment::local_size() const {
+  return host_->size();
+}
+
 std::unique_ptr<Communicator> MpiEnvironment::world(const Limits& limits) const {
-  int rank = 0;
-  check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank", kRankUnknown);
+  const int rank = host_->world_rank();
   constexpr double kNoTimeLimit = 0.0;
-  auto engine = std::make_shared<Engine>(std::make_unique<MpiWaiter>(local_size_ > num_cores()),
-                                         rank, kNoTimeLimit);
+  auto engine = std::make_shared<Engine>(
+      std::make_unique<MpiWaiter>(host_->size() > host_->num_cpus()), rank, kNoTimeLimit);
   return make_message_communicator(make_mpi_transport(MPI_COMM_WORLD, rank), std::move(engine),
-                                   limits, open_mpi_node(MPI_COMM_WORLD, rank, limits), rank);
+                                   limits, open_mpi_node(host_, limits), rank);
 }
 
 }  // namespace argosy

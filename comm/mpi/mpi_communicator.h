@@ -12,6 +12,8 @@
 
 namespace argosy {
 
+class MpiHost;
+
 // MPI_Init_thread in the constructor, MPI_Finalize in the destructor unless an exception is in
 // flight.
 class MpiEnvironment {
@@ -25,11 +27,11 @@ class MpiEnvironment {
   // before the environment. `limits` is for tests of the cutting.
   std::unique_ptr<Communicator> world(const Limits& limits = {}) const;
   // Rank among the ranks of this host (MPI_Comm_split_type SHARED), and how many they are.
-  int local_rank() const { return local_rank_; }
-  int local_size() const { return local_size_; }
+  int local_rank() const;
+  int local_size() const;
 
  private:
-  int local_rank_ = 0, local_size_ = 1;
+  std::shared_ptr<const MpiHost> host_;
   int exceptions_at_start_ = 0;
 };
 

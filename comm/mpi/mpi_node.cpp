@@ -3,6 +3,7 @@
 #include "comm/mpi/mpi_node.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -30,18 +31,19 @@ int64_t free_shared_bytes() {
   return static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
 }
 
-// The communicator and window of a node. Freeing is collective: not while an exception is in
-// flight.
+bool may_communicate() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  return !finalized && std::uncaught_exceptions() == 0;  // else peers may never follow
+}
+
+// Freeing is collective.
 struct HostWindow {
-  MPI_Comm host = MPI_COMM_NULL;
+  std::shared_ptr<const MpiHost> host;
   MPI_Win window = MPI_WIN_NULL;
-  HostWindow() = default;
+  explicit HostWindow(std::shared_ptr<const MpiHost> host_) : host(std::move(host_)) {}
   ~HostWindow() {
-    int finalized = 0;
-    MPI_Finalized(&finalized);
-    if (finalized || std::uncaught_exceptions() > 0) return;
-    if (window != MPI_WIN_NULL) MPI_Win_free(&window);
-    if (host != MPI_COMM_NULL) MPI_Comm_free(&host);
+    if (window != MPI_WIN_NULL && may_communicate()) MPI_Win_free(&window);
   }
   HostWindow(const HostWindow&) = delete;
   HostWindow& operator=(const HostWindow&) = delete;
@@ -63,26 +65,27 @@ bool populate_with_zeros(std::byte* data, int64_t bytes) {
 }
 
 // Segments of num_places places for all ranks of the host.
-WindowMemory::Source map_segments(HostWindow& shared, int local_rank, int local_size,
-                                  int64_t num_places, int64_t place_bytes, int world_rank) {
+WindowMemory::Source map_segments(HostWindow& shared, int64_t num_places, int64_t place_bytes) {
+  const MpiHost& host = *shared.host;
   MPI_Info info = MPI_INFO_NULL;
-  check_mpi(MPI_Info_create(&info), "MPI_Info_create", world_rank);
+  check_mpi(MPI_Info_create(&info), "MPI_Info_create", host.world_rank());
   // Each segment begins on a page of its own.
-  check_mpi(MPI_Info_set(info, "alloc_shared_noncontig", "true"), "MPI_Info_set", world_rank);
+  check_mpi(MPI_Info_set(info, "alloc_shared_noncontig", "true"), "MPI_Info_set",
+            host.world_rank());
   void* base = nullptr;
   const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(num_places * place_bytes), 1, info,
-                                           shared.host, &base, &shared.window);
+                                           host.comm(), &base, &shared.window);
   MPI_Info_free(&info);
-  check_mpi(code, "MPI_Win_allocate_shared", world_rank);
+  check_mpi(code, "MPI_Win_allocate_shared", host.world_rank());
   WindowMemory::Source source;
-  source.own = local_rank;
+  source.own = host.rank();
   source.num_places = num_places;
   source.populate = populate_with_zeros;
-  for (int peer = 0; peer < local_size; ++peer) {
+  for (int peer = 0; peer < host.size(); ++peer) {
     MPI_Aint bytes = 0;
     int unit = 0;
     check_mpi(MPI_Win_shared_query(shared.window, peer, &bytes, &unit, &base),
-              "MPI_Win_shared_query", world_rank);
+              "MPI_Win_shared_query", host.world_rank());
     source.segments.push_back(static_cast<std::byte*>(base));
   }
   return source;
@@ -90,41 +93,52 @@ WindowMemory::Source map_segments(HostWindow& shared, int local_rank, int local_
 
 }  // namespace
 
-Node open_mpi_node(MPI_Comm world, int world_rank, const Limits& limits) {
-  auto shared = std::make_shared<HostWindow>();
-  check_mpi(
-      MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, world_rank, MPI_INFO_NULL, &shared->host),
-      "MPI_Comm_split_type", world_rank);
-  check_mpi(MPI_Comm_set_errhandler(shared->host, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
+MpiHost::MpiHost(MPI_Comm world, int world_rank) : world_rank_(world_rank) {
+  check_mpi(MPI_Comm_split_type(world, MPI_COMM_TYPE_SHARED, world_rank, MPI_INFO_NULL, &comm_),
+            "MPI_Comm_split_type", world_rank);
+  check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
             world_rank);
-  int local_rank = 0, local_size = 1;
-  check_mpi(MPI_Comm_rank(shared->host, &local_rank), "MPI_Comm_rank", world_rank);
-  check_mpi(MPI_Comm_size(shared->host, &local_size), "MPI_Comm_size", world_rank);
+  check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank", world_rank);
+  check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size", world_rank);
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  // A machine with more CPUs than the set holds: as if each rank had its own.
+  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) CPU_SET(rank_ % CPU_SETSIZE, &cpus);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &cpus, sizeof cpus, MPI_BYTE, MPI_BOR, comm_),
+            "MPI_Allreduce", world_rank);
+  num_cpus_ = CPU_COUNT(&cpus);
+}
+
+MpiHost::~MpiHost() {
+  if (comm_ != MPI_COMM_NULL && may_communicate()) MPI_Comm_free(&comm_);
+}
+
+Node open_mpi_node(const std::shared_ptr<const MpiHost>& host, const Limits& limits) {
   const WindowLayout layout(limits);
   const int64_t place_bytes = layout.place_bytes();
   // The first rank of the host decides: its rank names the node.
-  const int64_t room = free_shared_bytes() / kShare / local_size / place_bytes;
-  int64_t decision[2] = {world_rank, std::min(room, kMaxPlaces)};
-  check_mpi(MPI_Bcast(decision, 2, MPI_INT64_T, 0, shared->host), "MPI_Bcast", world_rank);
+  const int64_t room = free_shared_bytes() / kShare / host->size() / place_bytes;
+  int64_t decision[2] = {host->world_rank(), std::min(room, kMaxPlaces)};
+  check_mpi(MPI_Bcast(decision, 2, MPI_INT64_T, 0, host->comm()), "MPI_Bcast", host->world_rank());
   Node node{static_cast<int>(decision[0]), nullptr, ""};
-  if (local_size == 1 || limits.window_slot_bytes == 0) return node;
+  if (host->size() == 1 || limits.window_slot_bytes == 0) return node;
   if (decision[1] < kMinPlaces) {
     node.obstacle =
-        concat(kSharedFolder, " has ", free_shared_bytes(), " bytes free, a window of ", local_size,
-               " ranks needs ", kShare * kMinPlaces * local_size * place_bytes);
+        concat(kSharedFolder, " has ", free_shared_bytes(), " bytes free, a window of ",
+               host->size(), " ranks needs ", kShare * kMinPlaces * host->size() * place_bytes);
     return node;
   }
   try {
-    WindowMemory::Source source =
-        map_segments(*shared, local_rank, local_size, decision[1], place_bytes, world_rank);
-    source.keeper = shared;
+    auto shared = std::make_shared<HostWindow>(host);
+    WindowMemory::Source source = map_segments(*shared, decision[1], place_bytes);
+    source.keeper = std::move(shared);
     node.memory = std::make_shared<WindowMemory>(std::move(source), layout);
   } catch (const Error& error) {
     node.obstacle = error.what();
   }
   int failed = node.memory == nullptr ? 1 : 0;
-  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, shared->host),
-            "MPI_Allreduce", world_rank);
+  check_mpi(MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_MAX, host->comm()),
+            "MPI_Allreduce", host->world_rank());
   if (failed != 0) {
     node.memory.reset();
     if (node.obstacle.empty()) node.obstacle = "another rank of the node has no window";

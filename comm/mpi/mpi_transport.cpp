@@ -2,8 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "comm/mpi/mpi_transport.h"
 
-#include <array>
 #include <exception>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -15,23 +15,24 @@ namespace {
 
 class MpiBatch : public MessageBatch {
  public:
-  MpiBatch(MPI_Comm comm, int tag, int world_rank)
-      : comm_(comm), tag_(tag), world_rank_(world_rank) {}
+  // members: the group's ranks in comm.
+  MpiBatch(MPI_Comm comm, const std::vector<int>& members, int tag, int world_rank)
+      : comm_(comm), members_(members), tag_(tag), world_rank_(world_rank) {}
   ~MpiBatch() override { abandon(); }
   MpiBatch(const MpiBatch&) = delete;
   MpiBatch& operator=(const MpiBatch&) = delete;
 
   void send(const void* data, int64_t bytes, int peer) override {
     MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Isend(data, mpi_count(bytes), MPI_BYTE, peer, tag_, comm_, &request), "MPI_Isend",
-              world_rank_);
+    check_mpi(MPI_Isend(data, mpi_count(bytes), MPI_BYTE, rank_of(peer), tag_, comm_, &request),
+              "MPI_Isend", world_rank_);
     requests_.push_back(request);
     expected_.push_back({kSend, peer});
   }
   void recv(void* data, int64_t bytes, int peer) override {
     MPI_Request request = MPI_REQUEST_NULL;
-    check_mpi(MPI_Irecv(data, mpi_count(bytes), MPI_BYTE, peer, tag_, comm_, &request), "MPI_Irecv",
-              world_rank_);
+    check_mpi(MPI_Irecv(data, mpi_count(bytes), MPI_BYTE, rank_of(peer), tag_, comm_, &request),
+              "MPI_Irecv", world_rank_);
     requests_.push_back(request);
     expected_.push_back({bytes, peer});
   }
@@ -43,10 +44,12 @@ class MpiBatch : public MessageBatch {
     int64_t bytes;  // of a receive; kSend
     int peer;
   };
+  int rank_of(int peer) const { return members_[static_cast<size_t>(peer)]; }
   void check_status(const Expected& expected, const MPI_Status& status) const;
   void abandon() noexcept;
 
   MPI_Comm comm_;
+  const std::vector<int>& members_;  // the transport's, which the call keeps
   int tag_, world_rank_;
   std::vector<MPI_Request> requests_;
   std::vector<Expected> expected_;
@@ -91,77 +94,117 @@ void MpiBatch::abandon() noexcept {
   }
 }
 
-// Frees its MPI communicators, unless an exception is in flight: then peers may never follow.
-class MpiTransport : public Transport {
- public:
-  explicit MpiTransport(int world_rank) : world_rank_(world_rank) { channels_.fill(MPI_COMM_NULL); }
-  ~MpiTransport() override {
+// A duplicate of an MPI communicator, shared by groups whose messages differ in their tags. Freed
+// unless an exception is in flight: then peers may never follow.
+struct Duplicate {
+  MPI_Comm comm = MPI_COMM_NULL;
+  int64_t max_tag = 0;
+  Duplicate(MPI_Comm of, int world_rank);
+  ~Duplicate() {
     int finalized = 0;
     MPI_Finalized(&finalized);
-    if (finalized || std::uncaught_exceptions() > 0) return;
-    for (MPI_Comm& comm : channels_) {
-      if (comm != MPI_COMM_NULL) MPI_Comm_free(&comm);
-    }
+    if (!finalized && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm);
   }
-  MpiTransport(const MpiTransport&) = delete;
-  MpiTransport& operator=(const MpiTransport&) = delete;
+  Duplicate(const Duplicate&) = delete;
+  Duplicate& operator=(const Duplicate&) = delete;
+};
 
-  void duplicate(MPI_Comm comm);
+Duplicate::Duplicate(MPI_Comm of, int world_rank) {
+  check_mpi(MPI_Comm_dup(of, &comm), "MPI_Comm_dup", world_rank);
+  check_mpi(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
+            world_rank);
+  void* value = nullptr;
+  int found = 0;
+  check_mpi(MPI_Comm_get_attr(comm, MPI_TAG_UB, &value, &found), "MPI_Comm_get_attr", world_rank);
+  CHECK(found, "MPI_TAG_UB is not set");
+  max_tag = *static_cast<int*>(value);
+}
+
+// Group number g of a duplicate owns the tags from g * kNumChannels * num_tags on, num_tags of them
+// a channel. MPI_Comm_create_group for each of a mesh's groups would take most of the time of a
+// start: Open MPI agrees on the number of a communicator in several rounds.
+class MpiTransport : public Transport {
+ public:
+  MpiTransport(std::shared_ptr<Duplicate> duplicate, std::vector<int> members, int rank,
+               int64_t group, int world_rank)
+      : duplicate_(std::move(duplicate)),
+        members_(std::move(members)),
+        rank_(rank),
+        num_tags_((duplicate_->max_tag + 1) / (kMaxGroups * kNumChannels)),
+        first_tag_(group * kNumChannels * num_tags_),
+        world_rank_(world_rank) {}
+
+  static constexpr int64_t kMaxGroups = 256;  // leaves 2^22 tags to each of them under Open MPI
 
   int rank() const override { return rank_; }
-  int size() const override { return size_; }
-  int max_tag() const override { return max_tag_; }
+  int size() const override { return static_cast<int>(members_.size()); }
+  int max_tag() const override { return static_cast<int>(num_tags_ - 1); }
   std::unique_ptr<MessageBatch> open(Channel channel, int tag) override {
-    return std::make_unique<MpiBatch>(channels_[static_cast<size_t>(channel)], tag, world_rank_);
+    const int64_t of_channel = first_tag_ + static_cast<int64_t>(channel) * num_tags_;
+    return std::make_unique<MpiBatch>(duplicate_->comm, members_, mpi_count(of_channel + tag),
+                                      world_rank_);
   }
   std::shared_ptr<Transport> subgroup(const std::vector<int>& members, int64_t sequence,
                                       int color) override;
-  void abort(int exit_code) override { MPI_Abort(channels_[0], exit_code); }
+  void abort(int exit_code) override { MPI_Abort(duplicate_->comm, exit_code); }
 
  private:
-  std::array<MPI_Comm, kNumChannels> channels_;
-  int world_rank_, rank_ = 0, size_ = 1, max_tag_ = 0;
+  std::shared_ptr<Transport> duplicate_group(const std::vector<int>& members, int rank) const;
+
+  std::shared_ptr<Duplicate> duplicate_;
+  std::vector<int> members_;  // ranks in the duplicate
+  int rank_;
+  int64_t num_tags_, first_tag_;
+  int world_rank_;
 };
 
-void MpiTransport::duplicate(MPI_Comm comm) {
-  for (MPI_Comm& channel : channels_) {
-    check_mpi(MPI_Comm_dup(comm, &channel), "MPI_Comm_dup", world_rank_);
-    check_mpi(MPI_Comm_set_errhandler(channel, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
-              world_rank_);
+std::shared_ptr<Transport> MpiTransport::subgroup(const std::vector<int>& members, int64_t sequence,
+                                                  int) {
+  std::vector<int> of_duplicate;
+  int rank = 0;
+  for (const int member : members) {
+    if (member == rank_) rank = static_cast<int>(of_duplicate.size());
+    of_duplicate.push_back(members_[static_cast<size_t>(member)]);
   }
-  check_mpi(MPI_Comm_rank(comm, &rank_), "MPI_Comm_rank", world_rank_);
-  check_mpi(MPI_Comm_size(comm, &size_), "MPI_Comm_size", world_rank_);
-  void* value = nullptr;
-  int found = 0;
-  check_mpi(MPI_Comm_get_attr(channels_[0], MPI_TAG_UB, &value, &found), "MPI_Comm_get_attr",
-            world_rank_);
-  CHECK(found, "MPI_TAG_UB is not set");
-  max_tag_ = *static_cast<int*>(value);
+  if (sequence >= kMaxGroups) return duplicate_group(of_duplicate, rank);
+  return std::make_shared<MpiTransport>(duplicate_, std::move(of_duplicate), rank, sequence,
+                                        world_rank_);
 }
 
-std::shared_ptr<Transport> MpiTransport::subgroup(const std::vector<int>& members, int64_t, int) {
+// The tags are used up: a communicator of its own.
+std::shared_ptr<Transport> MpiTransport::duplicate_group(const std::vector<int>& members,
+                                                         int rank) const {
   MPI_Group all = MPI_GROUP_NULL, some = MPI_GROUP_NULL;
   MPI_Comm comm = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_group(channels_[0], &all), "MPI_Comm_group", world_rank_);
+  check_mpi(MPI_Comm_group(duplicate_->comm, &all), "MPI_Comm_group", world_rank_);
   check_mpi(
       MPI_Group_incl(all, mpi_count(static_cast<int64_t>(members.size())), members.data(), &some),
       "MPI_Group_incl", world_rank_);
   constexpr int kTag = 0;  // groups made at the same time have no rank in common
-  check_mpi(MPI_Comm_create_group(channels_[0], some, kTag, &comm), "MPI_Comm_create_group",
+  check_mpi(MPI_Comm_create_group(duplicate_->comm, some, kTag, &comm), "MPI_Comm_create_group",
             world_rank_);
-  std::shared_ptr<Transport> transport = make_mpi_transport(comm, world_rank_);
+  auto duplicate = std::make_shared<Duplicate>(comm, world_rank_);
   check_mpi(MPI_Comm_free(&comm), "MPI_Comm_free", world_rank_);
   check_mpi(MPI_Group_free(&some), "MPI_Group_free", world_rank_);
   check_mpi(MPI_Group_free(&all), "MPI_Group_free", world_rank_);
-  return transport;
+  std::vector<int> everyone(members.size());
+  std::iota(everyone.begin(), everyone.end(), 0);
+  constexpr int64_t kFirstGroup = 0;
+  return std::make_shared<MpiTransport>(std::move(duplicate), std::move(everyone), rank,
+                                        kFirstGroup, world_rank_);
 }
 
 }  // namespace
 
 std::shared_ptr<Transport> make_mpi_transport(MPI_Comm comm, int world_rank) {
-  auto transport = std::make_shared<MpiTransport>(world_rank);
-  transport->duplicate(comm);
-  return transport;
+  int rank = 0, size = 0;
+  check_mpi(MPI_Comm_rank(comm, &rank), "MPI_Comm_rank", world_rank);
+  check_mpi(MPI_Comm_size(comm, &size), "MPI_Comm_size", world_rank);
+  std::vector<int> everyone(static_cast<size_t>(size));
+  std::iota(everyone.begin(), everyone.end(), 0);
+  constexpr int64_t kFirstGroup = 0;
+  return std::make_shared<MpiTransport>(std::make_shared<Duplicate>(comm, world_rank),
+                                        std::move(everyone), rank, kFirstGroup, world_rank);
 }
 
 }  // namespace argosy

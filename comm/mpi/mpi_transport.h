@@ -10,8 +10,8 @@
 
 namespace argosy {
 
-// Messages over duplicates of `comm`, one a channel. Collective over `comm`, which stays the
-// caller's. `world_rank` is for messages.
+// Messages over a duplicate of `comm`. Collective over `comm`, which stays the caller's.
+// `world_rank` is for messages of errors.
 std::shared_ptr<Transport> make_mpi_transport(MPI_Comm comm, int world_rank);
 
 }  // namespace argosy

@@ -19,14 +19,14 @@ struct ConformanceCheck {
 
 const std::vector<ConformanceCheck>& conformance_checks();
 
-// Cuts everything: a message after 1000 bytes, a piece after 4096, a slot of a window after 704.
+// Cuts everything: a message after 1000 bytes, a piece after 4096, a slot of a window after 4032.
 inline Limits tiny_limits() {
   Limits limits;
   limits.reduce_piece_bytes = 4096;
   limits.reduce_scratch_bytes = 20000;
   limits.small_all_reduce_bytes = 8;
   limits.message_bytes = 1000;
-  limits.window_slot_bytes = 700;
+  limits.window_slot_bytes = 4000;
   return limits;
 }
 // The same where ranks share no memory.
