@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "launch/hostfile.h"
-#include "launch/machine.h"
+#include "planner/spec/host.h"
 #include "launch/mpirun.h"
 #include "launch/options.h"
 #include "planner/spec/check.h"

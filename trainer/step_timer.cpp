@@ -38,4 +38,13 @@ void StepTimer::finish(Timeline* timeline, StepParts* parts) {
   }
 }
 
+std::array<double, kNumCollectiveKinds> StepTimer::collective_s() const {
+  std::array<double, kNumCollectiveKinds> seconds{};
+  for (const CommSpan& span : times_.spans()) {
+    if (span.axis == Axis::pp || span.axis == Axis::world) continue;
+    seconds[static_cast<size_t>(span.kind)] += span.blocked_s;
+  }
+  return seconds;
+}
+
 }  // namespace argosy

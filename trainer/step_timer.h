@@ -29,6 +29,9 @@ class StepTimer {
   // that are done wait for the last stage to be done.
   void finish(Timeline* timeline, StepParts* parts);
 
+  // After finish(): seconds inside the communicator by kind, pipeline and control traffic left out.
+  std::array<double, kNumCollectiveKinds> collective_s() const;
+
  private:
   double blocked_s() const;
 

@@ -11,9 +11,11 @@
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "planner/spec/clock.h"
+#include "planner/spec/host.h"
 #include "planner/spec/work.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/matmul.h"
+#include "trainer/ops/threads.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/run_dir.h"
 #include "trainer/run/step_line.h"
@@ -50,6 +52,18 @@ StepParts mean_over_ranks(Communicator& world, const StepParts& of_rank) {
                     .other_s = sums[4]};
   std::copy(sums.begin() + 5, sums.end(), mean.exposed_comm_s.begin());
   return scaled(mean, 1.0 / world.size());
+}
+
+// Collective. The mean of what was computed, the least of what was waited for.
+OpParts ops_over_ranks(Communicator& world, const OpParts& of_rank) {
+  std::array<double, 2> sums = {of_rank.matmul_s, of_rank.attention_s};
+  world.all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
+  std::array<double, kNumCollectiveKinds> negatives{};
+  for (size_t i = 0; i < negatives.size(); ++i) negatives[i] = -of_rank.collective_s[i];
+  maximum_over_ranks(world, negatives);
+  OpParts ops = {.matmul_s = sums[0] / world.size(), .attention_s = sums[1] / world.size()};
+  for (size_t i = 0; i < negatives.size(); ++i) ops.collective_s[i] = -negatives[i];
+  return ops;
 }
 
 class TrainingRun {
@@ -121,6 +135,16 @@ class TrainingRun {
     say(concat("peak     ", format_fixed(rate / 1e9, 1), " GFLOP/s in ",
                to_string(plan().precision), " by ", world_.size(),
                " ranks at once: the MFU denominator"));
+    if (is_root()) {
+      run_dir_->write_machine({.device = options_.device,
+                               .cpu = cpu_model(),
+                               .cores = num_cores(),
+                               .ranks = world_.size(),
+                               .local_ranks = host_.local_ranks,
+                               .threads_per_rank = ops::num_threads(),
+                               .peak_flops_per_s = rate / world_.size(),
+                               .first_step = start_.step + 1});
+    }
   }
 
   void restore() {
@@ -160,6 +184,7 @@ class TrainingRun {
     StepMetrics metrics = metrics_of(step, lr, result);
     const bool stop = gather_maxima(seconds_since(begin), result, &metrics);
     gather_parts(result.parts, &metrics);
+    metrics.ops = ops_over_ranks(trainer_->groups().control(), result.ops);
     last_step_ = step;
     last_timeline_ = result.timeline;
     eta_.add_step(metrics.step_s);

@@ -82,6 +82,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   reduced_ = {};
   ledger_ = {};
   device_.matmul_flops = 0;
+  device_.op_seconds = {};
   device_.reset_peaks();
 
   context_.act("data");
@@ -127,6 +128,9 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);
   timer.end_phase(&StepParts::optimizer_s, "optimizer");
   timer.finish(&result.timeline, &result.parts);
+  result.ops = {.matmul_s = device_.op_seconds.matmul_s,
+                .attention_s = device_.op_seconds.attention_s,
+                .collective_s = timer.collective_s()};
   fill_ledger(&result);
   run_guards(step);
   return result;

@@ -52,6 +52,7 @@ struct StepResult {
   MemoryUse memory;      // this rank; peaks are this step's
   Timeline timeline;     // this rank
   StepParts parts;       // of the timeline's step_s, this rank
+  OpParts ops;           // this rank
 };
 
 class Trainer {

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "launch/machine.h"
+#include "planner/spec/host.h"
 #include "planner/spec/check.h"
 
 namespace argosy {

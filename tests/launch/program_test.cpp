@@ -12,7 +12,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "launch/machine.h"
+#include "planner/spec/host.h"
 #include "planner/spec/check.h"
 #include "planner/spec/plan.h"
 

@@ -25,6 +25,13 @@ struct MemoryUse {
   int64_t total_current = 0, total_peak = 0;
 };
 
+// Seconds that products and attention took, for whoever sets them to 0 before. What a step computed
+// beside them moved memory.
+struct OpSeconds {
+  double matmul_s = 0, attention_s = 0;
+  bool operator==(const OpSeconds&) const = default;
+};
+
 class DeviceContext {
  public:
   explicit DeviceContext(Device device);
@@ -46,6 +53,7 @@ class DeviceContext {
   void reset_peaks();  // peak := current
 
   int64_t matmul_flops = 0;  // products and attention since the caller last set it to 0
+  OpSeconds op_seconds;      // the same of their time
 
  private:
   friend class Storage;

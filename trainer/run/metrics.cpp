@@ -89,6 +89,34 @@ void write_parts(const StepParts& parts, Json* line) {
   (*line)[kExposedKey] = std::move(exposed);
 }
 
+constexpr const char* kOpsKey = "ops_s";
+constexpr const char* kCollectivesKey = "collectives_s";
+
+void write_ops(const OpParts& ops, Json* line) {
+  (*line)[kOpsKey] = {{"matmul", ops.matmul_s}, {"attention", ops.attention_s}};
+  Json collectives = Json::object();
+  for (int i = 0; i < kNumCollectiveKinds; ++i) {
+    const double seconds = ops.collective_s[static_cast<size_t>(i)];
+    if (seconds > 0) {
+      collectives[std::string(to_string(static_cast<CollectiveKind>(i)))] = seconds;
+    }
+  }
+  (*line)[kCollectivesKey] = std::move(collectives);
+}
+
+OpParts read_ops(JsonObject& object) {
+  OpParts ops;
+  JsonObject seconds = object.object(kOpsKey);
+  ops.matmul_s = seconds.number("matmul");
+  ops.attention_s = seconds.number("attention");
+  JsonObject collectives = object.object(kCollectivesKey);
+  for (int i = 0; i < kNumCollectiveKinds; ++i) {
+    const std::string kind(to_string(static_cast<CollectiveKind>(i)));
+    ops.collective_s[static_cast<size_t>(i)] = collectives.number(kind, 0.0);
+  }
+  return ops;
+}
+
 StepParts read_parts(JsonObject& object) {
   StepParts parts;
   JsonObject seconds = object.object(kPartsKey);
@@ -114,6 +142,7 @@ std::string to_json_line(const StepMetrics& metrics) {
   }
   if (metrics.router) line["router"] = router_json(*metrics.router);
   if (metrics.parts) write_parts(*metrics.parts, &line);
+  if (metrics.ops) write_ops(*metrics.ops, &line);
   if (metrics.trained_tokens) line["trained_tokens"] = *metrics.trained_tokens;
   return line.dump();  // the shortest digits that read back exactly
 }
@@ -139,6 +168,7 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
   }
   if (object.has("router")) metrics.router = read_router(object.object("router"));
   if (object.has(kPartsKey)) metrics.parts = read_parts(object);
+  if (object.has(kOpsKey)) metrics.ops = read_ops(object);
   if (object.has("trained_tokens")) metrics.trained_tokens = object.integer("trained_tokens");
   return metrics;
 }

@@ -38,6 +38,7 @@ struct StepMetrics {
   std::optional<double> bubble_fraction;   // idle share of the step of the average stage
   std::optional<double> exposed_comm_s;    // seconds that communication took from the average rank
   std::optional<StepParts> parts;          // mean over the ranks; they sum to step_s
+  std::optional<OpParts> ops;              // of them, by kind of op and collective
   std::optional<double> eval_loss;         // on the evaluation data after this step
   std::optional<int64_t> trained_tokens;   // unmasked tokens of this step
 

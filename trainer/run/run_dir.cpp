@@ -111,6 +111,18 @@ void RunDir::append_event(int64_t step, std::string_view event, std::string_view
   append_line(events_, dump(line, -1), path_ / "events.jsonl");
 }
 
+void RunDir::write_machine(const RunMachine& machine) const {
+  const Json json = {{"device", to_string(machine.device)},
+                     {"cpu", machine.cpu},
+                     {"cores", machine.cores},
+                     {"ranks", machine.ranks},
+                     {"local_ranks", machine.local_ranks},
+                     {"threads_per_rank", machine.threads_per_rank},
+                     {"peak_flops_per_s", machine.peak_flops_per_s},
+                     {"first_step", machine.first_step}};
+  write_text_file(path_ / "machine.json", dump(json, 2) + "\n");
+}
+
 void RunDir::write_status(RunState state, int exit_code, int64_t step,
                           std::string_view message) const {
   const bool is_running = state == RunState::running;

@@ -6,6 +6,7 @@
 //   run.cfg        every option as resolved; --config reads it back
 //   metrics.jsonl  a JSON object a step (metrics.h)
 //   events.jsonl   what else happened: {"time", "step", "event", "message"}
+//   machine.json   what it runs on (RunMachine)
 //   status.json    how it goes or how it ended: {"state", "exit_code", "step", "message",
 //                  "started", "ended"}
 //   report.html, trace.json, checkpoints/
@@ -17,12 +18,24 @@
 #include <string>
 #include <string_view>
 
+#include "planner/spec/types.h"
 #include "trainer/run/metrics.h"
 
 namespace argosy {
 
 enum class RunState { running, done, failed, requeue };
 std::string_view to_string(RunState state);
+
+// What a run ran on: the planner learns from it only for the same kind of machine.
+struct RunMachine {
+  Device device = Device::cpu;
+  std::string cpu;                  // as Linux names it
+  int64_t cores = 0;                // of the first machine that its ranks may use
+  int64_t ranks = 0, local_ranks = 0;  // all of them, those on the first machine
+  int64_t threads_per_rank = 1;
+  double peak_flops_per_s = 0;  // of the average rank, measured at start
+  int64_t first_step = 1;       // earlier lines of metrics.jsonl are of another start
+};
 
 class RunDir {
  public:
@@ -45,6 +58,9 @@ class RunDir {
   // Each line is handed to the system before the call returns: a crash of the program loses none.
   void append(const StepMetrics& metrics);
   void append_event(int64_t step, std::string_view event, std::string_view message);
+
+  // Replaces machine.json.
+  void write_machine(const RunMachine& machine) const;
 
   // Replaces status.json; `exit_code` and the time of the end are null while running.
   void write_status(RunState state, int exit_code, int64_t step, std::string_view message) const;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "planner/spec/ledger.h"
 #include "planner/spec/mesh.h"
 
 namespace argosy {
@@ -32,6 +33,17 @@ double total_s(const StepParts& parts);
 // "compute", "bubble", "tp", "dp", ..., "optimizer", "data", "other" with their seconds; axes
 // without any are left out.
 std::vector<std::pair<std::string, double>> named_parts(const StepParts& parts);
+
+// What the cost model tells apart and StepParts does not; for the corrections of the planner.
+struct OpParts {
+  // Of compute_s, mean over the ranks; what is left of it moved memory.
+  double matmul_s = 0, attention_s = 0;
+  // Inside the communicator by kind, without pipeline and control traffic, of the rank that waited
+  // least: what the transfer takes rather than what it waits for.
+  std::array<double, kNumCollectiveKinds> collective_s{};
+
+  bool operator==(const OpParts&) const = default;
+};
 
 // "compute 71%, bubble 6%, comm tp 11% dp 3%, optimizer 5%, data 1%, other 0%".
 std::string describe(const StepParts& parts);

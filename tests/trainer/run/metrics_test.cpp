@@ -32,6 +32,8 @@ StepMetrics full_metrics() {
   metrics.parts = StepParts{
       .compute_s = 0.07, .bubble_s = 0.006, .optimizer_s = 1.0 / 3, .data_s = 0.001, .other_s = 0};
   metrics.parts->exposed_comm_s[static_cast<size_t>(Axis::dp_cp)] = 0.011;
+  metrics.ops = OpParts{.matmul_s = 0.05, .attention_s = 1.0 / 7};
+  metrics.ops->collective_s[static_cast<size_t>(CollectiveKind::all_to_all)] = 0.011;
   metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
   return metrics;
 }
@@ -77,6 +79,8 @@ TEST(Metrics, KeysOfTheContract) {
                           "exposed_comm_s",
                           "exposed_comm_by_axis_s",
                           "parts_s",
+                          "ops_s",
+                          "collectives_s",
                           "eval_loss",
                           "trained_tokens"}) {
     EXPECT_TRUE(json.contains(key)) << key;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What the launcher must know of the machine that it runs on.
+// What programs must know of the machine that they run on.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace argosy {
 
@@ -17,5 +18,9 @@ int64_t num_cores();
 std::filesystem::path program_folder();
 
 bool is_root();
+
+// The model of its processor as Linux names it ("AMD EPYC 9555 64-Core Processor"); "unknown"
+// where it does not.
+std::string cpu_model();
 
 }  // namespace argosy

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-#include "launch/machine.h"
+#include "planner/spec/host.h"
 
 #include <sched.h>
 #include <unistd.h>
@@ -44,6 +44,16 @@ std::filesystem::path program_folder() {
 
 bool is_root() {
   return ::geteuid() == 0;
+}
+
+std::string cpu_model() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with("model name")) continue;
+    const size_t value = line.find_first_not_of(" \t", line.find(':') + 1);
+    if (value != std::string::npos) return line.substr(value);
+  }
+  return "unknown";
 }
 
 }  // namespace argosy
