@@ -13,6 +13,7 @@
 #include "planner/questions/answers.h"
 #include "planner/report/plan_report.h"
 #include "planner/report/plan_text.h"
+#include "planner/report/text_table.h"
 #include "planner/report/trace.h"
 #include "planner/serve/serve_report.h"
 #include "planner/spec/check.h"
@@ -22,6 +23,8 @@
 namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
+
+constexpr size_t kTextColumns = 100;
 
 Questions questions_of(const PlanOptions& options, int num_threads) {
   Questions questions;
@@ -37,7 +40,10 @@ Questions questions_of(const PlanOptions& options, int num_threads) {
   return questions;
 }
 
-void print_tables(const PlanOptions& options, const Job& job, const SearchResult& result) {
+void print_tables(const PlanOptions& options, const Request& request, const SearchResult& result) {
+  const Job& job = request.job;
+  const std::string note = corrections_note(request.corrections, job.cluster.name);
+  if (!note.empty()) std::cout << wrap(note, kTextColumns, "    ");
   if (!result.plans.empty()) {
     const Plan& best = result.plans.front();
     std::cout << plan_heading(best, job.cluster) << "\n"
@@ -103,6 +109,14 @@ int run(const PlanOptions& options) {
     print_score(options);
     return kExitDone;
   }
+  if (options.calibrate) {
+    run_calibration(options);
+    return kExitDone;
+  }
+  if (!options.learn.empty()) {
+    run_learning(options);
+    return kExitDone;
+  }
   if (options.stack == "list") {
     print_stacks();
     return kExitDone;
@@ -119,10 +133,11 @@ int run(const PlanOptions& options) {
   if (!options.export_to.empty()) {
     print_export(options, result);
   } else if (options.json) {
-    std::cout << plans_json(result.plans, result.summary,
-                            answers_json(questions, request.job, result, answers));
+    auto sections = answers_json(questions, request.job, result, answers);
+    sections.emplace_back("corrections", corrections_json(request.corrections));
+    std::cout << plans_json(result.plans, result.summary, sections);
   } else {
-    print_tables(options, request.job, result);
+    print_tables(options, request, result);
     std::cout << answers_text(questions, request.job, result, answers);
   }
   write_files(options, request.job, result, answers);

@@ -4,6 +4,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "planner/calibrate/calibrate.h"
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
@@ -141,6 +142,32 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
   all.add(questions);
 }
 
+void add_calibration_options(po::options_description& all, PlanOptions& o) {
+  po::options_description calibration("What the machines really do", kHelpColumns,
+                                      kHelpColumns / 2);
+  auto add = calibration.add_options();
+  add("calibrate", po::bool_switch(&o.calibrate),
+      "measure this machine by argosy-train under mpirun, in under a minute, and write the cluster "
+      "file --out (default: calibrated.json); --devices: ranks at once (default: the cores); "
+      "--cluster: what to compare with and take prices from (default: local-cpu)");
+  add("calibrate-seconds",
+      po::value(&o.calibrate_s)
+          ->value_name("S")
+          ->default_value(o.calibrate_s)
+          ->notifier([](double value) {
+            if (value >= 1 && value <= kMaxCalibration_s) return;
+            throw ConfigError(
+                concat("--calibrate-seconds: ", value, "; valid: 1 to ", kMaxCalibration_s));
+          }),
+      "what the measuring may take");
+  add("learn", po::value(&o.learn)->multitoken()->value_name("RUN_DIR ..."),
+      "compare past runs of argosy-train with what is predicted for --cluster, and write "
+      "corrections beside its file (or to --out); later plans use them and say so");
+  add("corrections", word(o.corrections, "auto|none|FILE")->default_value(o.corrections),
+      "of past runs: those beside the cluster's file, none, or a file");
+  all.add(calibration);
+}
+
 void add_output_options(po::options_description& all, PlanOptions& o) {
   po::options_description output("What to write", kHelpColumns, kHelpColumns / 2);
   auto add = output.add_options();
@@ -194,6 +221,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   add_serve_options(all, line.options);
   add_search_options(all, line.options);
   add_question_options(all, line.options);
+  add_calibration_options(all, line.options);
   add_output_options(all, line.options);
   std::string config;
   all.add_options()("config", po::value(&config)->value_name("FILE"),

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/calibrate/corrections_file.h"
 #include "planner/cost/fixed.h"
 #include "planner/cost/job.h"
 #include "planner/serve/serve.h"
@@ -36,6 +37,10 @@ struct PlanOptions {
   std::string stack;  // whose kernels and overlap; empty: default_stack()
   std::string score;  // a table of published runs: predict them instead of searching
   std::string export_to, import_megatron;
+  bool calibrate = false;  // measure this machine instead of searching
+  double calibrate_s = 30;
+  std::vector<std::string> learn;  // folders of runs: correct the cluster instead of searching
+  std::string corrections = "auto";
 };
 
 struct CommandLine {
@@ -51,6 +56,7 @@ struct Request {
   Job job;
   Fixed fixed;
   std::vector<std::string> warnings;
+  AppliedCorrections corrections;  // those that job.cluster has
 };
 
 // The cluster with the devices to use; warnings are added.
@@ -68,6 +74,12 @@ void choose_stack(const PlanOptions& options, Job& job);
 
 // --stack list: a line a profile.
 void print_stacks();
+
+// --calibrate: measures this machine, writes a cluster file and prints what was measured.
+void run_calibration(const PlanOptions& options);
+
+// --learn: corrections of a cluster from past runs, written beside its file and printed.
+void run_learning(const PlanOptions& options);
 
 // The same for --task serve.
 ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings);

@@ -116,6 +116,22 @@ MegatronRun read_peer(const PlanOptions& options, int64_t num_devices) {
 
 }  // namespace
 
+namespace {
+
+// What past runs say of the cluster, where there is something.
+void apply_corrections(const PlanOptions& options, Request& request) {
+  Job& job = request.job;
+  const std::filesystem::path file = find_config("cluster", options.cluster, "clusters");
+  request.corrections = find_corrections(read_cluster(file).cluster, file, job.precision,
+                                         job.num_devices(), options.corrections);
+  const std::vector<std::string>& warnings = request.corrections.warnings;
+  request.warnings.insert(request.warnings.end(), warnings.begin(), warnings.end());
+  if (request.corrections.factors.num_runs == 0) return;
+  job.cluster = corrected(job.cluster, request.corrections.factors);
+}
+
+}  // namespace
+
 Request make_request(const PlanOptions& given) {
   Request request;
   Job& job = request.job;
@@ -134,6 +150,7 @@ Request make_request(const PlanOptions& given) {
   job.seed = options.seed;
   require_precision(job);
   choose_stack(options, job);
+  apply_corrections(options, request);
   request.fixed = parse_fixed(options.fix);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
   const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *

@@ -19,10 +19,11 @@ ALLOWED = {
     "planner/cost": ["planner/spec", "planner/report"],
     "planner/exchange": ["planner/spec"],
     "planner/questions": ["planner/spec", "planner/report", "planner/cost"],
+    "planner/calibrate": ["planner/spec", "planner/report", "planner/cost", "planner/questions"],
     "planner/serve": ["planner/spec", "planner/report", "planner/cost"],
     "planner/score": ["planner/spec", "planner/report", "planner/cost"],
     "planner": ["planner/spec", "planner/report", "planner/cost", "planner/score", "planner/serve", "planner/questions",
-                "planner/exchange"],
+                "planner/exchange", "planner/calibrate"],
     "comm": ["planner/spec"],
     "checkpoint": ["planner/spec", "comm"],
     "launch": ["planner/spec"],
@@ -35,9 +36,10 @@ ALLOWED = {
     "trainer/layers": ["planner/spec", "comm", "trainer/device", "trainer/tensor.h", "trainer/ops"],
     "trainer/parallel": ["planner/spec", "comm", "checkpoint", "trainer/device", "trainer/tensor.h", "trainer/ops",
                          "trainer/layers", "trainer/data", "trainer/optimizer"],
+    "trainer/measure": ["planner/spec", "comm", "trainer/device", "trainer/tensor.h", "trainer/ops"],
     "trainer": ["planner/spec", "planner/report", "comm", "checkpoint", "trainer/device", "trainer/tensor.h",
                 "trainer/ops", "trainer/data", "trainer/optimizer", "trainer/run", "trainer/layers",
-                "trainer/parallel"],
+                "trainer/parallel", "trainer/measure"],
 }
 
 # Text that only some files may contain: (pattern, prefixes of the paths that may, reason).

@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <ctime>
-#include <functional>
 #include <ostream>
 #include <vector>
 
@@ -16,134 +14,24 @@
 #include "planner/spec/clock.h"
 #include "planner/spec/cluster.h"
 #include "planner/spec/files.h"
+#include "planner/spec/host.h"
+#include "planner/spec/json.h"
 #include "trainer/device/device_context.h"
-#include "trainer/ops/attention.h"
-#include "trainer/ops/elementwise.h"
+#include "trainer/measure/compute.h"
+#include "trainer/measure/links.h"
 #include "trainer/ops/matmul.h"
+#include "trainer/ops/threads.h"
+#include "trainer/run/progress.h"
 
 namespace argosy {
 
 namespace {
 
-constexpr double kSampleTime_s = 0.02;  // one sample repeats its body for about this long
-constexpr int kSamples = 5;
-constexpr int64_t kLargeBytes = int64_t{256} << 20;  // well beyond the caches of one core
-constexpr int64_t kMessageBytes = int64_t{16} << 20;
-constexpr double kReservedShare =
-    0.05;  // of memory, for the system and the MPI library: a margin, not a measurement
-
-class Meter {
- public:
-  Meter(DeviceContext& device, Communicator& world) : device_(device), world_(world) {}
-
-  // Median seconds of one call of `body`, the slowest rank's, all ranks at once. Every rank repeats
-  // equally often: body may be collective.
-  double seconds(const std::function<void()>& body) {
-    body();
-    double once = std::max(time(body, 1), 1e-9);
-    world_.all_reduce({&once, 1, DType::fp64}, ReduceOp::max);
-    const int repeats = static_cast<int>(std::clamp(kSampleTime_s / once, 1.0, 1e6));
-    std::vector<double> samples;
-    for (int i = 0; i < kSamples; ++i) {
-      world_.barrier();
-      samples.push_back(time(body, repeats) / repeats);
-    }
-    std::nth_element(samples.begin(), samples.begin() + kSamples / 2, samples.end());
-    double median = samples[kSamples / 2];
-    world_.all_reduce({&median, 1, DType::fp64}, ReduceOp::max);
-    return median;
-  }
-
-  Tensor tensor(Shape shape, DType dtype) const {
-    const Tensor t = device_.empty(shape, dtype, MemoryCategory::workspace);
-    ops::fill_zero(device_, t);
-    return t;
-  }
-  DeviceContext& device() const { return device_; }
-
- private:
-  static double time(const std::function<void()>& body, int repeats) {
-    const Clock::time_point start = Clock::now();
-    for (int i = 0; i < repeats; ++i) body();
-    return seconds_since(start);
-  }
-
-  DeviceContext& device_;
-  Communicator& world_;
-};
-
-// The slowest rank's rate while all multiply.
-double matmul_rate(Meter& meter, Communicator& world, DType dtype) {
-  world.barrier();
-  double negative_rate = -ops::measure_matmul_rate(meter.device(), dtype);
-  world.all_reduce({&negative_rate, 1, DType::fp64}, ReduceOp::max);
-  return -negative_rate;
-}
-
-EfficiencyCurve matmul_curve(Meter& meter, double peak_flops_per_s) {
-  EfficiencyCurve curve;
-  for (const int64_t n : {16, 32, 64, 128, 256, 512, 1024}) {
-    const Tensor x = meter.tensor({n, n}, DType::fp32), w = meter.tensor({n, n}, DType::fp32);
-    const Tensor y = meter.tensor({n, n}, DType::fp32);
-    const double flops = 2.0 * std::pow(static_cast<double>(n), 3);
-    const double s = meter.seconds([&] { ops::matmul_nt(meter.device(), x, w, y); });
-    curve.push_back({flops, std::min(flops / s / peak_flops_per_s, 1.0)});
-  }
-  return curve;
-}
-
-EfficiencyCurve attention_curve(Meter& meter, double peak_flops_per_s) {
-  EfficiencyCurve curve;
-  constexpr int64_t kHeads = 8, kHeadDim = 64;
-  for (const int64_t length : {64, 256, 1024}) {
-    const ops::AttentionShape shape = {.batch = 1,
-                                       .seq_len = length,
-                                       .num_heads = kHeads,
-                                       .num_kv_heads = kHeads,
-                                       .head_dim = kHeadDim,
-                                       .scale = 0.125};
-    const Shape rows = {length, kHeads * kHeadDim};
-    const Tensor q = meter.tensor(rows, DType::fp32), k = meter.tensor(rows, DType::fp32),
-                 v = meter.tensor(rows, DType::fp32), out = meter.tensor(rows, DType::fp32),
-                 lse = meter.tensor({length, kHeads}, DType::fp32);
-    meter.device().matmul_flops = 0;
-    ops::attention_forward(meter.device(), shape, q, k, v, out, lse);
-    const auto flops = static_cast<double>(meter.device().matmul_flops);
-    const double s =
-        meter.seconds([&] { ops::attention_forward(meter.device(), shape, q, k, v, out, lse); });
-    curve.push_back({flops, std::min(flops / s / peak_flops_per_s, 1.0)});
-  }
-  return curve;
-}
-
-// Bytes per second of y += x: two reads and a write.
-double add_rate(Meter& meter, int64_t bytes) {
-  const Shape shape = {bytes / (3 * size_in_bytes(DType::fp32))};
-  const Tensor x = meter.tensor(shape, DType::fp32), y = meter.tensor(shape, DType::fp32);
-  return 3.0 * static_cast<double>(x.bytes()) /
-         meter.seconds([&] { ops::add(meter.device(), x, y); });
-}
-
-LinkTier measure_links(Meter& meter, Communicator& world) {
-  const int64_t ranks = world.size();
-  const int64_t part = kMessageBytes / size_in_bytes(DType::fp32) / ranks;
-  const std::vector<int64_t> counts(static_cast<size_t>(ranks), part);
-  std::vector<float> mine(static_cast<size_t>(part)), all(static_cast<size_t>(part * ranks)),
-      one(1);
-  const double gather_s = meter.seconds([&] {
-    world.all_gather({mine.data(), part, DType::fp32}, {all.data(), part * ranks, DType::fp32},
-                     counts);
-  });
-  const double small_s = meter.seconds([&] { world.all_reduce({one.data(), 1, DType::fp32}); });
-  LinkTier tier;
-  tier.name = "shared memory";
-  tier.devices = 4096;  // no further tier on one machine
-  tier.latency_s =
-      small_s / std::max(1.0, 2.0 * std::log2(static_cast<double>(ranks)));  // down and up a tree
-  tier.bytes_per_s =
-      static_cast<double>(part * (ranks - 1) * size_in_bytes(DType::fp32)) / gather_s;
-  return tier;
-}
+// Of memory, for the system and the MPI library: a margin, not a measurement.
+constexpr double kReservedShare = 0.05;
+// What measure_matmul_rate() takes beside the meter: 0.2 s and warm-up, twice for each of three
+// dtypes.
+constexpr double kPeaks_s = 1.6;
 
 std::string today() {
   const std::time_t now = std::time(nullptr);
@@ -153,8 +41,6 @@ std::string today() {
   std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
   return text;
 }
-
-using Say = std::function<void(const std::string& line)>;
 
 void check_request(const TrainOptions& options, Communicator& world) {
   if (world.size() < 2) {
@@ -169,30 +55,89 @@ void check_request(const TrainOptions& options, Communicator& world) {
   }
 }
 
-void measure_products(Meter& meter, Communicator& world, const Say& say, Accelerator* core) {
-  core->fp64_flops_per_s = matmul_rate(meter, world, DType::fp64);
-  core->fp32_flops_per_s = matmul_rate(meter, world, DType::fp32);
-  core->bf16_flops_per_s = matmul_rate(meter, world, DType::bf16);
-  say(concat("matrix products, per rank, ", world.size(), " ranks at once: fp64 ",
-             format_fixed(core->fp64_flops_per_s / 1e9, 1), ", fp32 ",
-             format_fixed(core->fp32_flops_per_s / 1e9, 1), ", bf16 ",
-             format_fixed(core->bf16_flops_per_s / 1e9, 1), " GFLOP/s"));
-  core->matmul_efficiency = matmul_curve(meter, core->fp32_flops_per_s);
-  core->attention_efficiency = attention_curve(meter, core->fp32_flops_per_s);
+std::string gflops(double flops_per_s) {
+  return format_fixed(flops_per_s / 1e9, 1);
 }
 
-void measure_memory(Meter& meter, int local_ranks, const Say& say, Accelerator* core) {
-  core->memory_bytes_per_s = add_rate(meter, kLargeBytes);
-  core->memory_efficiency = {{1e4, 1.0}};
-  const Tensor single = meter.tensor({1}, DType::fp32);
-  core->op_overhead_s = meter.seconds([&] { ops::scale(meter.device(), 1.0, single); });
+// One machine, whose memory its ranks share.
+void describe_machine(const TrainOptions& options, int64_t num_ranks, int local_ranks,
+                      ClusterSpec* cluster) {
+  cluster->name = options.measure_out.stem().string();
+  cluster->device = options.device;
+  cluster->num_devices = cluster->devices_per_node = num_ranks;
+  cluster->may_oversubscribe = true;
+  cluster->cpu_model = cpu_model();
+  Accelerator& core = cluster->accelerator;
+  core.name = concat(cluster->cpu_model, ", ", ops::num_threads(),
+                     ops::num_threads() == 1 ? " core" : " cores");
   const double memory =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  core->memory_bytes = static_cast<int64_t>(memory / std::max(local_ranks, 1));
-  core->reserved_bytes =
-      static_cast<int64_t>(kReservedShare * static_cast<double>(core->memory_bytes));
-  say(concat("memory: ", format_fixed(core->memory_bytes_per_s / 1e9, 1),
-             " GB/s per rank; an op costs at least ", format_seconds(core->op_overhead_s)));
+  core.memory_bytes = static_cast<int64_t>(memory / std::max(local_ranks, 1));
+  core.reserved_bytes =
+      static_cast<int64_t>(kReservedShare * static_cast<double>(core.memory_bytes));
+}
+
+void describe_links(const std::vector<TransferSample>& samples, ClusterSpec* cluster,
+                    double* residual) {
+  std::vector<TransferSample> plain;
+  for (const TransferSample& s : samples) {
+    if (s.kind == CollectiveKind::all_gather || s.kind == CollectiveKind::reduce_scatter) {
+      plain.push_back(s);
+    }
+  }
+  const LinkFit fit = fit_link(plain);
+  LinkTier tier;
+  tier.name = "shared memory";
+  tier.devices = std::max<int64_t>(4096, cluster->num_devices);  // one machine: no further tier
+  tier.latency_s = fit.latency_s;
+  tier.bytes_per_s = fit.bytes_per_s;
+  cluster->tiers = {tier};
+  for (int kind = 0; kind < kNumCollectiveKinds; ++kind) {
+    cluster->collective_factors[static_cast<size_t>(kind)] =
+        factor_beside(fit, samples, static_cast<CollectiveKind>(kind));
+  }
+  // A receive is timed with its send.
+  cluster->collective_factors[static_cast<size_t>(CollectiveKind::recv)] =
+      cluster->collective_factors[static_cast<size_t>(CollectiveKind::send)];
+  *residual = fit.residual;
+}
+
+// The file with a source beside what was measured.
+std::string with_sources(const ClusterSpec& cluster, const std::string& measured,
+                         size_t num_samples, double residual) {
+  Json json = parse_json(to_json(cluster, measured), "the measured cluster");
+  Json& core = json["accelerator"];
+  core["peak_source"] =
+      concat(measured, ": the best of two times 0.2 s of 1024 x 1024 x 1024 and of the curve; ",
+             ops::matmul_description());
+  core["memory_source"] = concat("the machine's memory over its ranks; reserved: a margin of ",
+                                 format_percent(kReservedShare));
+  core["memory_bytes_per_s_source"] = concat(measured, ": y += x over 256 MiB");
+  core["op_overhead_source"] = concat(measured, ": an op on one element");
+  core["matmul_efficiency_source"] =
+      concat(measured, ": a cube, an odd and a tall product of about these FLOPs each");
+  core["attention_efficiency_source"] = concat(
+      measured, ": forward and backward together, fp32, heads of 32 and 64, 16 to 256 tokens");
+  core["memory_efficiency_source"] =
+      concat(measured, ": a sum, a norm, a gated activation and its backward, fp32");
+  const std::string fit =
+      concat(measured, ": ", num_samples, " messages of 1 KiB to 16 MiB in groups of 2 to ",
+             cluster.num_devices, " ranks");
+  json["tiers"][0]["source"] =
+      concat(fit, "; least squares over all-gather and reduce-scatter, median residual ",
+             format_percent(residual));
+  if (json.contains("collective_factors")) {
+    json["collective_factors"]["source"] = concat(fit, "; median of measured over fitted seconds");
+  }
+  return json.dump(2) + "\n";
+}
+
+std::string compute_line(const Accelerator& core, int num_ranks) {
+  return concat("matrix products, per rank, ", num_ranks, " ranks at once: fp64 ",
+                gflops(core.fp64_flops_per_s), ", fp32 ", gflops(core.fp32_flops_per_s), ", bf16 ",
+                gflops(core.bf16_flops_per_s), " GFLOP/s; memory ",
+                format_fixed(core.memory_bytes_per_s / 1e9, 1), " GB/s; an op costs at least ",
+                format_seconds(core.op_overhead_s));
 }
 
 }  // namespace
@@ -200,30 +145,33 @@ void measure_memory(Meter& meter, int local_ranks, const Say& say, Accelerator* 
 int run_measure(const TrainOptions& options, Communicator& world, int local_ranks,
                 std::ostream& out) {
   check_request(options, world);
+  const bool is_root = world.rank() == 0;
+  Progress progress(out, detect_terminal(STDOUT_FILENO));
   DeviceContext device(options.device);
-  Meter meter(device, world);
-  const Say say = [&](const std::string& line) {
-    if (world.rank() == 0) out << line << std::endl;
+  const auto on_progress = [&](int64_t done, int64_t jobs, double elapsed_s) {
+    if (!is_root) return;
+    const double left_s = std::max(0.0, options.measure_s - kPeaks_s - elapsed_s);
+    progress.status(progress_bar(done, jobs, left_s));
   };
-
+  Meter meter(device, world, std::max(options.measure_s - kPeaks_s, options.measure_s / 5),
+              compute_jobs() + link_jobs(world.size()), on_progress);
   ClusterSpec cluster;
-  cluster.name = options.measure_out.stem().string();
-  cluster.device = options.device;
-  cluster.num_devices = cluster.devices_per_node = world.size();
-  cluster.may_oversubscribe = true;
-  cluster.accelerator.name = "one core of this machine";
-  measure_products(meter, world, say, &cluster.accelerator);
-  measure_memory(meter, local_ranks, say, &cluster.accelerator);
-  cluster.tiers = {measure_links(meter, world)};
-  say(concat("links: ", format_fixed(cluster.tiers[0].bytes_per_s / 1e9, 2), " GB/s per rank, ",
-             format_seconds(cluster.tiers[0].latency_s), " a message"));
-  if (world.rank() == 0) {
-    write_text_file(
-        options.measure_out,
-        to_json(cluster, concat("measured by argosy-train --measure with ", world.size(),
-                                " ranks at once, ", today(), "; ", ops::matmul_description())));
-  }
-  say("wrote " + options.measure_out.string());
+  describe_machine(options, world.size(), local_ranks, &cluster);
+  measure_compute(meter, &cluster.accelerator);
+  if (is_root) progress.line(compute_line(cluster.accelerator, world.size()));
+  const std::vector<TransferSample> samples = measure_links(meter);
+  double residual = 0;
+  describe_links(samples, &cluster, &residual);
+  if (!is_root) return kExitDone;
+  progress.line(concat("links: ", format_fixed(cluster.tiers[0].bytes_per_s / 1e9, 2),
+                       " GB/s per rank, ", format_seconds(cluster.tiers[0].latency_s),
+                       " a message; the fit is off by ", format_percent(residual),
+                       " in the median of ", samples.size(), " timings"));
+  const std::string measured = concat(
+      "measured ", today(), " on ", cluster.cpu_model, " by mpirun -np ", world.size(),
+      " argosy-train --measure --measure-seconds ", options.measure_s, ", all ranks at once");
+  write_text_file(options.measure_out, with_sources(cluster, measured, samples.size(), residual));
+  progress.line("wrote " + options.measure_out.string());
   return kExitDone;
 }
 

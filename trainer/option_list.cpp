@@ -124,6 +124,7 @@ po::options_description other_options() {
   add("top-k", whole(0), "with --generate; 0: all tokens");
   add("measure", text(),
       "measure this machine and write a cluster file; under mpirun with a rank a core");
+  add("measure-seconds", number(30, "30"), "with --measure: what it may take, 1 to 50");
   add("help", "this text");
   return group;
 }

@@ -48,6 +48,13 @@ class Reader {
       throw ConfigError(concat("--", key, ": ", value, ", but it must be above 0"));
     return value;
   }
+  // Longer would not keep the promise of a minute with the start of the ranks.
+  double measure_seconds(const char* key) const {
+    const double value = get<double>(key);
+    if (!(value >= 1 && value <= 50))
+      throw ConfigError(concat("--", key, ": ", value, "; valid: 1 to 50"));
+    return value;
+  }
   // Decay rate of a running average or probability of dropping: 1 would divide by zero.
   double decay(const char* key) const {
     const double value = get<double>(key);
@@ -221,6 +228,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   read_plan_options(read, &options);
   if (read.has("measure")) {
     options.mode = TrainMode::measure;
+    options.measure_s = read.measure_seconds("measure-seconds");
   } else if (read.has("generate")) {
     options.mode = TrainMode::generate;
     options.prompt = read.get<std::string>("generate");

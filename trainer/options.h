@@ -25,6 +25,7 @@ struct TrainOptions {
   std::string help;  // text of --help
 
   std::filesystem::path plan, data, run_dir, init, eval_data, measure_out;
+  double measure_s = 30;
   int64_t steps = 0;
   Device device = Device::cpu;
   std::string resume = "none";              // none, auto or a step

@@ -179,9 +179,10 @@ GroupPlacement place(const Mesh& mesh, Axis axis, int64_t num_kv_heads,
   return place(size, stride_of(mesh, axis), cluster);
 }
 
-double collective_seconds(CollectiveKind kind, int64_t bytes, const GroupPlacement& placement,
-                          const ClusterSpec& cluster) {
-  if (placement.size <= 1 || bytes <= 0) return 0;
+namespace {
+
+double modelled_seconds(CollectiveKind kind, int64_t bytes, const GroupPlacement& placement,
+                        const ClusterSpec& cluster) {
   const double payload = static_cast<double>(bytes), n = static_cast<double>(placement.size);
   switch (kind) {
     case CollectiveKind::all_reduce:
@@ -203,6 +204,15 @@ double collective_seconds(CollectiveKind kind, int64_t bytes, const GroupPlaceme
   }
   CHECK(false, "collective ", static_cast<int>(kind));
   return 0;
+}
+
+}  // namespace
+
+double collective_seconds(CollectiveKind kind, int64_t bytes, const GroupPlacement& placement,
+                          const ClusterSpec& cluster) {
+  if (placement.size <= 1 || bytes <= 0) return 0;
+  return cluster.collective_factors[static_cast<size_t>(kind)] *
+         modelled_seconds(kind, bytes, placement, cluster);
 }
 
 }  // namespace argosy

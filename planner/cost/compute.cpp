@@ -19,7 +19,7 @@ double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision pr
     const double peak = accelerator.peak_flops_per_s(precision);
     CHECK(peak > 0, accelerator.name, " has no peak for ", to_string(precision));
     const EfficiencyCurve& curve = op.kind == OpKind::attention ? accelerator.attention_efficiency
-                                                                : accelerator.matmul_efficiency;
+                                                                : accelerator.matmul_curve(precision);
     seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops)));
   }
   return static_cast<double>(op.count) * (seconds + accelerator.op_overhead_s);

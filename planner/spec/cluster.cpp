@@ -36,6 +36,15 @@ EfficiencyCurve read_curve(JsonObject& object, const std::string& key) {
   return curve;
 }
 
+// Curves of a precision of its own.
+struct OwnCurve {
+  const char* key;
+  EfficiencyCurve Accelerator::*member;
+};
+constexpr OwnCurve kOwnCurves[] = {
+    {"fp64_matmul_efficiency", &Accelerator::fp64_matmul_efficiency},
+    {"bf16_matmul_efficiency", &Accelerator::bf16_matmul_efficiency}};
+
 double read_non_negative(JsonObject& object, const std::string& key, double fallback) {
   const double value = object.number(key, fallback);
   if (value < 0) object.fail(key, "must not be negative");
@@ -57,10 +66,21 @@ Accelerator read_accelerator(JsonObject object) {
   a.memory_bytes_per_s = object.positive_number("memory_bytes_per_s");
   a.op_overhead_s = read_non_negative(object, "op_overhead_s", 0);
   a.matmul_efficiency = read_curve(object, "matmul_efficiency");
+  for (const auto& [key, member] : kOwnCurves) {
+    if (object.has(key)) a.*member = read_curve(object, key);
+  }
   a.attention_efficiency = read_curve(object, "attention_efficiency");
   a.memory_efficiency = read_curve(object, "memory_efficiency");
   ignore_sources(object);
   return a;
+}
+
+void read_collective_factors(JsonObject object, ClusterSpec& cluster) {
+  for (int kind = 0; kind < kNumCollectiveKinds; ++kind) {
+    const std::string name(to_string(static_cast<CollectiveKind>(kind)));
+    cluster.collective_factors[static_cast<size_t>(kind)] = object.positive_number(name, 1.0);
+  }
+  ignore_sources(object);
 }
 
 LinkTier read_tier(JsonObject& object) {
@@ -137,19 +157,32 @@ Json curve_json(const EfficiencyCurve& curve) {
   return rows;
 }
 
+Json factors_json(const ClusterSpec& cluster) {
+  Json factors = Json::object();
+  for (int kind = 0; kind < kNumCollectiveKinds; ++kind) {
+    const double factor = cluster.collective_factors[static_cast<size_t>(kind)];
+    if (factor != 1) factors[std::string(to_string(static_cast<CollectiveKind>(kind)))] = factor;
+  }
+  return factors;
+}
+
 Json accelerator_json(const Accelerator& a) {
-  return {{"name", a.name},
-          {"fp64_flops_per_s", a.fp64_flops_per_s},
-          {"fp32_flops_per_s", a.fp32_flops_per_s},
-          {"bf16_flops_per_s", a.bf16_flops_per_s},
-          {"fp8_flops_per_s", a.fp8_flops_per_s},
-          {"memory_bytes", a.memory_bytes},
-          {"reserved_bytes", a.reserved_bytes},
-          {"memory_bytes_per_s", a.memory_bytes_per_s},
-          {"op_overhead_s", a.op_overhead_s},
-          {"matmul_efficiency", curve_json(a.matmul_efficiency)},
-          {"attention_efficiency", curve_json(a.attention_efficiency)},
-          {"memory_efficiency", curve_json(a.memory_efficiency)}};
+  Json json = {{"name", a.name},
+               {"fp64_flops_per_s", a.fp64_flops_per_s},
+               {"fp32_flops_per_s", a.fp32_flops_per_s},
+               {"bf16_flops_per_s", a.bf16_flops_per_s},
+               {"fp8_flops_per_s", a.fp8_flops_per_s},
+               {"memory_bytes", a.memory_bytes},
+               {"reserved_bytes", a.reserved_bytes},
+               {"memory_bytes_per_s", a.memory_bytes_per_s},
+               {"op_overhead_s", a.op_overhead_s},
+               {"matmul_efficiency", curve_json(a.matmul_efficiency)},
+               {"attention_efficiency", curve_json(a.attention_efficiency)},
+               {"memory_efficiency", curve_json(a.memory_efficiency)}};
+  for (const auto& [key, member] : kOwnCurves) {
+    if (!(a.*member).empty()) json[key] = curve_json(a.*member);
+  }
+  return json;
 }
 
 }  // namespace
@@ -164,6 +197,13 @@ double efficiency_at(const EfficiencyCurve& curve, double size) {
   const EfficiencyPoint &low = *(above - 1), &high = *above;
   const double position = std::log(size / low.size) / std::log(high.size / low.size);
   return low.efficiency + position * (high.efficiency - low.efficiency);
+}
+
+const EfficiencyCurve& Accelerator::matmul_curve(Precision precision) const {
+  const EfficiencyCurve* own = precision == Precision::fp64   ? &fp64_matmul_efficiency
+                               : precision == Precision::bf16 ? &bf16_matmul_efficiency
+                                                              : &matmul_efficiency;
+  return own->empty() ? matmul_efficiency : *own;
 }
 
 double Accelerator::peak_flops_per_s(Precision precision) const {
@@ -193,6 +233,10 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
   cluster.may_oversubscribe = object.boolean("may_oversubscribe", false);
   cluster.accelerator = read_accelerator(object.object("accelerator"));
   for (JsonObject& tier : object.objects("tiers")) cluster.tiers.push_back(read_tier(tier));
+  cluster.cpu_model = object.text("cpu_model", "");
+  if (object.has("collective_factors")) {
+    read_collective_factors(object.object("collective_factors"), cluster);
+  }
   if (object.has("operation")) {
     read_operation(object.object("operation"), cluster);
   } else {
@@ -225,27 +269,30 @@ std::string to_json(const ClusterSpec& cluster, const std::string& source) {
                      {"kg_per_unit", part.kg_per_unit},
                      {"per_node", part.per_node}});
   }
-  const Json json = {
-      {"name", cluster.name},
-      {"source", source},
-      {"device", to_string(cluster.device)},
-      {"num_devices", cluster.num_devices},
-      {"devices_per_node", cluster.devices_per_node},
-      {"may_oversubscribe", cluster.may_oversubscribe},
-      {"accelerator", accelerator_json(cluster.accelerator)},
-      {"tiers", tiers},
-      {"operation",
-       {{"device_mtbf_hours", cluster.device_mtbf_hours},
-        {"restart_s", cluster.restart_s},
-        {"checkpoint_s", cluster.checkpoint_s},
-        {"node_repair_hours", cluster.node_repair_hours},
-        {"device_power_w", cluster.device_power_w},
-        {"communication_power_w", cluster.communication_power_w},
-        {"idle_power_w", cluster.idle_power_w},
-        {"pue", cluster.pue},
-        {"usd_per_device_hour", cluster.usd_per_device_hour},
-        {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}},
-      {"embodied", {{"life_years", cluster.hardware_life_years}, {"node_parts", parts}}}};
+  Json json = {{"name", cluster.name},
+               {"source", source},
+               {"device", to_string(cluster.device)},
+               {"num_devices", cluster.num_devices},
+               {"devices_per_node", cluster.devices_per_node},
+               {"may_oversubscribe", cluster.may_oversubscribe},
+               {"accelerator", accelerator_json(cluster.accelerator)},
+               {"tiers", tiers},
+               {"operation",
+                {{"device_mtbf_hours", cluster.device_mtbf_hours},
+                 {"restart_s", cluster.restart_s},
+                 {"checkpoint_s", cluster.checkpoint_s},
+                 {"node_repair_hours", cluster.node_repair_hours},
+                 {"device_power_w", cluster.device_power_w},
+                 {"communication_power_w", cluster.communication_power_w},
+                 {"idle_power_w", cluster.idle_power_w},
+                 {"pue", cluster.pue},
+                 {"usd_per_device_hour", cluster.usd_per_device_hour},
+                 {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}},
+               {"embodied", {{"life_years", cluster.hardware_life_years}, {"node_parts", parts}}}};
+  if (!cluster.cpu_model.empty()) json["cpu_model"] = cluster.cpu_model;
+  if (Json factors = factors_json(cluster); !factors.empty()) {
+    json["collective_factors"] = std::move(factors);
+  }
   return json.dump(2) + "\n";
 }
 

@@ -5,12 +5,14 @@
 // JSON with // comments.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "planner/spec/ledger.h"
 #include "planner/spec/types.h"
 
 namespace argosy {
@@ -32,10 +34,13 @@ struct Accelerator {
   int64_t reserved_bytes = 0;     // context, communication buffers, fragmentation: not for tensors
   double memory_bytes_per_s = 0;  // streaming bandwidth
   double op_overhead_s = 0;       // launch or call cost of one op that nothing hides
-  EfficiencyCurve matmul_efficiency;     // by FLOPs of one product
+  EfficiencyCurve matmul_efficiency;  // by FLOPs of one product
+  // The same where a precision has its own; empty: matmul_efficiency.
+  EfficiencyCurve fp64_matmul_efficiency, bf16_matmul_efficiency;
   EfficiencyCurve attention_efficiency;  // by FLOPs of one attention call
   EfficiencyCurve memory_efficiency;     // by bytes of one memory-bound op
   double peak_flops_per_s(Precision precision) const;
+  const EfficiencyCurve& matmul_curve(Precision precision) const;
 };
 
 // One tier of the network: the first joins the devices of a node, the last everything.
@@ -63,6 +68,10 @@ struct ClusterSpec {
   int64_t num_devices = 0;
   int64_t devices_per_node = 0;
   std::vector<LinkTier> tiers;  // ascending `devices`
+  // Measured over modelled seconds of each kind of collective; 1: as the tiers say.
+  std::array<double, kNumCollectiveKinds> collective_factors = {1, 1, 1, 1, 1, 1, 1};
+  // Of a CPU, as Linux names it; what was measured on another one does not hold. Empty: not said.
+  std::string cpu_model;
   bool may_oversubscribe =
       false;  // local-cpu: more ranks than cores is a rehearsal with a warning, not an error
 

@@ -9,42 +9,38 @@ namespace argosy {
 
 const std::vector<CorrectionFactor>& correction_factors() {
   static const std::vector<CorrectionFactor> factors = {
-      {"matmul", &Corrections::matmul},         {"attention", &Corrections::attention},
-      {"memory", &Corrections::memory},         {"update", &Corrections::update},
-      {"all_reduce", &Corrections::all_reduce}, {"reduce_scatter", &Corrections::reduce_scatter},
-      {"all_gather", &Corrections::all_gather}, {"all_to_all", &Corrections::all_to_all},
+      {"matmul", &Corrections::matmul},
+      {"attention", &Corrections::attention},
+      {"memory", &Corrections::memory},
+      {"all_reduce", &Corrections::all_reduce},
+      {"reduce_scatter", &Corrections::reduce_scatter},
+      {"all_gather", &Corrections::all_gather},
+      {"all_to_all", &Corrections::all_to_all},
       {"rest", &Corrections::rest}};
   return factors;
 }
 
-double factor_of(const Corrections& corrections, OpKind kind) {
-  switch (kind) {
-    case OpKind::matmul:
-      return corrections.matmul;
-    case OpKind::attention:
-      return corrections.attention;
-    case OpKind::memory:
-      return corrections.memory;
+ClusterSpec corrected(ClusterSpec cluster, const Corrections& c) {
+  Accelerator& a = cluster.accelerator;
+  const auto slow_down = [](EfficiencyCurve& curve, double factor) {
+    for (EfficiencyPoint& point : curve) point.efficiency /= factor;
+  };
+  for (EfficiencyCurve* curve :
+       {&a.matmul_efficiency, &a.fp64_matmul_efficiency, &a.bf16_matmul_efficiency}) {
+    slow_down(*curve, c.matmul * c.rest);
   }
-  return 1;
-}
-
-double factor_of(const Corrections& corrections, CollectiveKind kind) {
-  switch (kind) {
-    case CollectiveKind::all_reduce:
-      return corrections.all_reduce;
-    case CollectiveKind::reduce_scatter:
-      return corrections.reduce_scatter;
-    case CollectiveKind::all_gather:
-      return corrections.all_gather;
-    case CollectiveKind::all_to_all:
-      return corrections.all_to_all;
-    case CollectiveKind::broadcast:
-    case CollectiveKind::send:
-    case CollectiveKind::recv:
-      break;
-  }
-  return 1;
+  slow_down(a.attention_efficiency, c.attention * c.rest);
+  slow_down(a.memory_efficiency, c.memory * c.rest);
+  a.op_overhead_s *= c.rest;
+  for (double& factor : cluster.collective_factors) factor *= c.rest;
+  const auto multiply = [&](CollectiveKind kind, double factor) {
+    cluster.collective_factors[static_cast<size_t>(kind)] *= factor;
+  };
+  multiply(CollectiveKind::all_reduce, c.all_reduce);
+  multiply(CollectiveKind::reduce_scatter, c.reduce_scatter);
+  multiply(CollectiveKind::all_gather, c.all_gather);
+  multiply(CollectiveKind::all_to_all, c.all_to_all);
+  return cluster;
 }
 
 std::string describe(const Corrections& corrections) {

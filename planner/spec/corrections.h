@@ -9,14 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "planner/spec/ledger.h"
-#include "planner/spec/work.h"
+#include "planner/spec/cluster.h"
 
 namespace argosy {
 
 struct Corrections {
-  double matmul = 1, attention = 1, memory = 1;  // ops of the layers
-  double update = 1;                             // the optimizer's, which moves memory too
+  double matmul = 1, attention = 1, memory = 1;  // ops; the optimizer moves memory
   double all_reduce = 1, reduce_scatter = 1, all_gather = 1, all_to_all = 1;
   double rest = 1;  // of the step after all of these: waiting for slower ranks, what has no name
 
@@ -32,10 +30,9 @@ struct CorrectionFactor {
 };
 const std::vector<CorrectionFactor>& correction_factors();
 
-// Of the ops of a layer.
-double factor_of(const Corrections& corrections, OpKind kind);
-// Of a collective; kinds that are not learned have the factor 1.
-double factor_of(const Corrections& corrections, CollectiveKind kind);
+// The cluster whose predictions are corrected: its curves, rates of links and factors of
+// collectives, `rest` in all of them. Peaks, by which MFU is counted, stay.
+ClusterSpec corrected(ClusterSpec cluster, const Corrections& corrections);
 
 // "matmul x1.18, all_reduce x1.40": those that differ from 1 by half a percent or more; "none".
 std::string describe(const Corrections& corrections);

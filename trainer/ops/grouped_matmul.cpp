@@ -36,11 +36,8 @@ void run(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
   if (groups.empty()) return;
   const GroupProduct& first = groups.front();
   check_one_precision(first.a, first.b, first.c);
-<<<<<<< HEAD
   CHECK(!options.bias.defined(), "grouped products have no bias");
-=======
   const OpTimer timer(ctx.op_seconds.matmul_s);
->>>>>>> edf2ca4 (Metrics tell the seconds of products, attention and each kind of collective, machine.json what a run ran on: what corrections are learned from)
   dispatch_device(ctx.device(),
                   [&]<Device D>() { detail::grouped_matmul<D>(ctx, groups, options); });
   for (const auto& [p, a, b, c] : groups) ctx.matmul_flops += 2 * p.m * p.n * p.k;

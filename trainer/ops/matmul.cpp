@@ -18,11 +18,8 @@ void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
   check_shape("the second operand", b, p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
   check_shape("the output", c, {p.m, p.n});
   check_one_precision(a, b, c);
-<<<<<<< HEAD
   if (options.bias.defined()) check_tensor("the bias", options.bias, {p.n}, c.dtype());
-=======
   const OpTimer timer(ctx.op_seconds.matmul_s);
->>>>>>> edf2ca4 (Metrics tell the seconds of products, attention and each kind of collective, machine.json what a run ran on: what corrections are learned from)
   dispatch_device(ctx.device(), [&]<Device D>() { detail::matmul<D>(ctx, p, a, b, c, options); });
   ctx.matmul_flops += 2 * p.m * p.n * p.k;
 }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// argosy-plan --calibrate and --learn.
+#include <iostream>
+
+#include "planner/calibrate/calibrate.h"
+#include "planner/calibrate/corrections_file.h"
+#include "planner/config_files.h"
+#include "planner/options.h"
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr const char* kAssumed = "local-cpu";
+constexpr const char* kCalibrated = "calibrated.json";
+
+}  // namespace
+
+void run_calibration(const PlanOptions& options) {
+  CalibrationRequest request;
+  request.out = options.out.empty() ? kCalibrated : options.out;
+  request.assumed =
+      find_config("cluster", options.cluster.empty() ? kAssumed : options.cluster, "clusters");
+  request.num_devices = options.devices;
+  request.seconds = options.calibrate_s;
+  const ClusterSpec assumed = read_cluster(request.assumed).cluster;
+  const ClusterSpec measured = calibrate(request);
+  if (options.json) {
+    std::cout << calibration_json(measured, assumed, request.out);
+    return;
+  }
+  std::cout << calibration_table(measured, assumed) << request.out.string()
+            << " holds it; price, power and carbon are those of " << assumed.name << "\n";
+}
+
+void run_learning(const PlanOptions& options) {
+  const std::filesystem::path cluster_file = find_config("cluster", options.cluster, "clusters");
+  const ClusterSpec cluster = read_cluster(cluster_file).cluster;
+  std::vector<RunRecord> runs;
+  for (const std::string& folder : options.learn) runs.push_back(read_run(folder));
+  const Learning learning = learn(runs, cluster);
+  const CorrectionsFile file = corrections_file(learning, cluster, runs.front().cpu);
+  const std::filesystem::path path =
+      options.out.empty() ? corrections_path(cluster_file) : std::filesystem::path(options.out);
+  const std::string text = to_json(file);
+  write_text_file(path, text);
+  if (options.json) {
+    for (const std::string& line : learning.left_out) std::cerr << "warning: " << line << "\n";
+    std::cout << text;
+    return;
+  }
+  std::cout << learning_text(learning) << "wrote " << path.string()
+            << (options.out.empty() ? concat("; the next plan for ", cluster.name, " uses it\n")
+                                    : "; --corrections names it to a plan\n");
+}
+
+}  // namespace argosy

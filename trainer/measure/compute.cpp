@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/measure/compute.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "trainer/ops/activation.h"
+#include "trainer/ops/attention.h"
+#include "trainer/ops/elementwise.h"
+#include "trainer/ops/matmul.h"
+#include "trainer/ops/norm.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr std::array<int64_t, 8> kProductSizes = {8, 16, 32, 64, 128, 256, 512, 1024};
+constexpr size_t kNumProductDTypes = 3;
+struct Sequences {
+  int64_t batch, length;
+};
+constexpr std::array<Sequences, 5> kAttentionSizes = {
+    {{1, 16}, {1, 64}, {1, 256}, {4, 256}, {16, 256}}};
+constexpr std::array<int64_t, 5> kMemoryBytes = {  // of one array
+    int64_t{4} << 10, int64_t{64} << 10, int64_t{1} << 20, int64_t{4} << 20, int64_t{32} << 20};
+constexpr int64_t kStreamBytes = int64_t{128} << 20;  // of one array: well beyond the caches
+
+constexpr int64_t kColdBytes = int64_t{16} << 20;  // cores have 1 to 2 MiB of their own
+constexpr int64_t kMostTrios = 512;
+
+// Slower than this relative to the size before it grows with its FLOPs or bytes at most.
+double expected_s(double last_s, double growth) {
+  return last_s * growth;
+}
+
+// A small product is timed in three shapes and orders that a network has: a cube forward, an odd
+// and flat one for input gradients, a tall one for weight gradients.
+struct ProductTrio {
+  Tensor x, w, y, odd_dy, odd_w, odd_dx, tall_dy, tall_x, tall_dw;
+
+  ProductTrio(const Meter& meter, int64_t n, DType dtype)
+      : x(meter.tensor({n, n}, dtype)),
+        w(meter.tensor({n, n}, dtype)),
+        y(meter.tensor({n, n}, dtype)),
+        odd_dy(meter.tensor({2 * n + 1, n - 1}, dtype)),
+        odd_w(meter.tensor({n - 1, n / 2}, dtype)),
+        odd_dx(meter.tensor({2 * n + 1, n / 2}, dtype)),
+        tall_dy(meter.tensor({4 * n, n / 2}, dtype)),
+        tall_x(meter.tensor({4 * n, n / 2}, dtype)),
+        tall_dw(meter.tensor({n / 2, n / 2}, dtype)) {}
+
+  void run(DeviceContext& device) const {
+    ops::matmul_nt(device, x, w, y);
+    ops::matmul_nn(device, odd_dy, odd_w, odd_dx);
+    ops::matmul_tn(device, tall_dy, tall_x, tall_dw);
+  }
+};
+
+// So many that one is no longer in a core's own cache when its turn comes again: a network meets
+// each of its weights once a pass.
+std::vector<ProductTrio> cold_trios(const Meter& meter, int64_t n, DType dtype) {
+  const int64_t bytes = 12 * n * n * size_in_bytes(dtype);  // about, of one
+  const int64_t count = std::clamp<int64_t>(kColdBytes / bytes, 1, kMostTrios);
+  std::vector<ProductTrio> trios;
+  for (int64_t i = 0; i < count; ++i) trios.emplace_back(meter, n, dtype);
+  return trios;
+}
+
+double flops_of(DeviceContext& device, const std::function<void()>& body) {
+  device.matmul_flops = 0;
+  body();
+  return static_cast<double>(device.matmul_flops);
+}
+
+// A size and the rate that it reaches, FLOPs or bytes a second.
+struct RatePoint {
+  double size = 0, rate = 0;
+};
+using RateCurve = std::vector<RatePoint>;
+
+EfficiencyCurve over(double peak, const RateCurve& rates) {
+  EfficiencyCurve curve;
+  for (const auto& [size, rate] : rates) curve.push_back({size, std::min(rate / peak, 1.0)});
+  return curve;
+}
+
+RateCurve product_rates(Meter& meter, DType dtype) {
+  RateCurve curve;
+  double last_s = 0, last_flops = 0;
+  for (const int64_t n : kProductSizes) {  // ascending
+    const double cube_flops = 2 * std::pow(static_cast<double>(n), 3);
+    if (last_s > 0 && !meter.fits(expected_s(last_s, 3 * cube_flops / last_flops))) {
+      meter.skip(1);
+      continue;
+    }
+    const std::vector<ProductTrio> trios = cold_trios(meter, n, dtype);
+    const double flops = flops_of(meter.device(), [&] { trios[0].run(meter.device()); });
+    size_t next = 0;
+    last_s = meter.seconds([&] { trios[next++ % trios.size()].run(meter.device()); });
+    last_flops = flops;
+    curve.push_back({flops / 3, flops / last_s});
+  }
+  return curve;
+}
+
+// Forward and backward of causal attention in heads of 32 and of 64.
+class AttentionPair {
+ public:
+  AttentionPair(const Meter& meter, const Sequences& s) {
+    for (const int64_t head_dim : {32, 64}) parts_.push_back(make(meter, s, head_dim));
+  }
+
+  void run(DeviceContext& device) const {
+    for (const Part& p : parts_) {
+      ops::attention_forward(device, p.shape, p.q, p.k, p.v, p.out, p.lse);
+      ops::attention_backward(device, p.shape, p.dout, p.q, p.k, p.v, p.out, p.lse, p.dq, p.dk,
+                              p.dv);
+    }
+  }
+
+ private:
+  static constexpr int64_t kWidth = 256;  // of all heads together
+
+  struct Part {
+    ops::AttentionShape shape;
+    Tensor q, k, v, out, dout, dq, dk, dv, lse;
+  };
+
+  static Part make(const Meter& meter, const Sequences& s, int64_t head_dim) {
+    const int64_t heads = kWidth / head_dim, rows = s.batch * s.length;
+    const auto tensor = [&] { return meter.tensor({rows, kWidth}, DType::fp32); };
+    return {{.batch = s.batch,
+             .seq_len = s.length,
+             .num_heads = heads,
+             .num_kv_heads = heads,
+             .head_dim = head_dim,
+             .scale = 1 / std::sqrt(static_cast<double>(head_dim))},
+            tensor(),
+            tensor(),
+            tensor(),
+            tensor(),
+            tensor(),
+            tensor(),
+            tensor(),
+            tensor(),
+            meter.tensor({rows, heads}, DType::fp32)};
+  }
+
+  std::vector<Part> parts_;
+};
+
+// The curve is read at the FLOPs of a forward (F) and of a backward (2 F): what both reach together
+// stands between them.
+RateCurve attention_rates(Meter& meter) {
+  RateCurve curve;
+  double last_s = 0, last_pairs = 0;
+  for (const Sequences& s : kAttentionSizes) {
+    const double pairs = static_cast<double>(s.batch * s.length * s.length);
+    if (last_s > 0 && !meter.fits(expected_s(last_s, pairs / last_pairs))) {
+      meter.skip(1);
+      continue;
+    }
+    const AttentionPair heads(meter, s);
+    const double flops = flops_of(meter.device(), [&] { heads.run(meter.device()); });
+    last_s = meter.seconds([&] { heads.run(meter.device()); });
+    last_pairs = pairs;
+    const double forward_flops = flops / 2 / 3;  // two widths of heads; backward is twice forward
+    curve.push_back({std::sqrt(2.0) * forward_flops, flops / last_s});
+  }
+  return curve;
+}
+
+// Memory-bound ops of a block: a sum, a norm, a gated activation forward and backward. Bytes as
+// planner/spec/work.h counts them.
+class MemoryMix {
+ public:
+  static constexpr int kNumOps = 4;
+  static constexpr int kNumArrays = 3 + 2 + 3 + 5;  // read and written by the four
+
+  MemoryMix(const Meter& meter, int64_t array_bytes) {
+    const int64_t rows = array_bytes / kWidth / size_in_bytes(DType::fp32);
+    for (Tensor& t : arrays_) t = meter.tensor({rows, kWidth}, DType::fp32);
+    gain_ = meter.tensor({kWidth}, DType::fp32);
+    inv_rms_ = meter.tensor({rows}, DType::fp32);
+  }
+
+  void run(DeviceContext& device) const {
+    const auto& [a, b, c, d, e] = arrays_;
+    ops::add(device, a, b);
+    ops::rms_norm_forward(device, b, gain_, 1e-5, c, inv_rms_);
+    ops::swiglu_forward(device, b, c, d);
+    ops::swiglu_backward(device, d, b, c, e, a);
+  }
+  double bytes() const { return kNumArrays * static_cast<double>(arrays_[0].bytes()); }
+
+ private:
+  static constexpr int64_t kWidth = 256;
+  std::array<Tensor, 5> arrays_;  // (rows, kWidth)
+  Tensor gain_, inv_rms_;
+};
+
+RateCurve memory_rates(Meter& meter) {
+  RateCurve curve;
+  double last_s = 0, last_bytes = 0;
+  for (const int64_t array_bytes : kMemoryBytes) {
+    const double bytes = MemoryMix::kNumArrays * static_cast<double>(array_bytes);
+    if (last_s > 0 && !meter.fits(expected_s(last_s, bytes / last_bytes))) {
+      meter.skip(1);
+      continue;
+    }
+    const MemoryMix mix(meter, array_bytes);
+    last_s = meter.seconds([&] { mix.run(meter.device()); });
+    last_bytes = bytes;
+    curve.push_back({mix.bytes() / MemoryMix::kNumOps, mix.bytes() / last_s});
+  }
+  return curve;
+}
+
+// Bytes per second of y += x: two reads and a write.
+double stream_rate(Meter& meter) {
+  const Shape shape = {kStreamBytes / size_in_bytes(DType::fp32)};
+  const Tensor x = meter.tensor(shape, DType::fp32), y = meter.tensor(shape, DType::fp32);
+  return 3.0 * static_cast<double>(x.bytes()) /
+         meter.seconds([&] { ops::add(meter.device(), x, y); });
+}
+
+// The slowest rank's rate while all multiply: what a run calls its peak.
+double peak_rate(Meter& meter, DType dtype) {
+  meter.world().barrier();
+  double negative_rate = -ops::measure_matmul_rate(meter.device(), dtype);
+  meter.world().all_reduce({&negative_rate, 1, DType::fp64}, ReduceOp::max);
+  return -negative_rate;
+}
+
+}  // namespace
+
+int64_t compute_jobs() {
+  return static_cast<int64_t>(kProductSizes.size() * kNumProductDTypes + kAttentionSizes.size() +
+                              kMemoryBytes.size()) +
+         2;  // streaming, an empty op
+}
+
+void measure_compute(Meter& meter, Accelerator* core) {
+  struct Products {
+    double Accelerator::*peak;
+    EfficiencyCurve Accelerator::*curve;
+    DType dtype;
+  };
+  constexpr Products kProducts[] = {
+      {&Accelerator::fp32_flops_per_s, &Accelerator::matmul_efficiency, DType::fp32},
+      {&Accelerator::bf16_flops_per_s, &Accelerator::bf16_matmul_efficiency, DType::bf16},
+      {&Accelerator::fp64_flops_per_s, &Accelerator::fp64_matmul_efficiency, DType::fp64}};
+  for (const auto& [peak, curve, dtype] : kProducts) {
+    // Twice, some time apart: a neighbour who disturbs one does not make the peak.
+    const double before = peak_rate(meter, dtype);
+    const RateCurve rates = product_rates(meter, dtype);
+    core->*peak = std::max(before, peak_rate(meter, dtype));
+    for (const RatePoint& point : rates) core->*peak = std::max(core->*peak, point.rate);
+    core->*curve = over(core->*peak, rates);
+  }
+  core->attention_efficiency = over(core->fp32_flops_per_s, attention_rates(meter));
+  core->memory_bytes_per_s = stream_rate(meter);
+  core->memory_efficiency = over(core->memory_bytes_per_s, memory_rates(meter));
+  const Tensor single = meter.tensor({1}, DType::fp32);
+  core->op_overhead_s = meter.seconds([&] { ops::scale(meter.device(), 1.0, single); });
+}
+
+}  // namespace argosy

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/measure/meter.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "trainer/ops/elementwise.h"
+
+namespace argosy {
+
+namespace {
+
+// A sample repeats its body for about this long: long against the 20 ns of a look at the clock.
+constexpr double kSample_s = 200e-6;
+constexpr int64_t kMaxRepeats = 10000;
+constexpr int64_t kMinSamples = 3, kMaxSamples = 101;
+
+double time(const std::function<void()>& body, int64_t repeats) {
+  const Clock::time_point start = Clock::now();
+  for (int64_t i = 0; i < repeats; ++i) body();
+  return seconds_since(start);
+}
+
+double slowest(Communicator& world, double seconds) {
+  world.all_reduce({&seconds, 1, DType::fp64}, ReduceOp::max);
+  return seconds;
+}
+
+}  // namespace
+
+bool Meter::fits(double seconds) const {
+  return (kMinSamples + 2) * seconds <= share_s_;
+}
+
+double Meter::seconds(const std::function<void()>& body) {
+  if (on_progress_) on_progress_(jobs_done_, num_jobs_, seconds_since(begin_));
+  ++jobs_done_;
+  body();  // first touches, caches
+  world_.barrier();
+  const double once_s = std::max(slowest(world_, time(body, 1)), 1e-9);
+  const int64_t repeats =
+      std::clamp<int64_t>(static_cast<int64_t>(kSample_s / once_s), 1, kMaxRepeats);
+  const double sample_s = once_s * static_cast<double>(repeats);
+  const int64_t num_samples =
+      std::clamp<int64_t>(static_cast<int64_t>(share_s_ / sample_s), kMinSamples, kMaxSamples);
+  std::vector<double> samples;
+  for (int64_t i = 0; i < num_samples; ++i) {
+    world_.barrier();
+    samples.push_back(time(body, repeats) / static_cast<double>(repeats));
+  }
+  const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
+  std::nth_element(samples.begin(), middle, samples.end());
+  return slowest(world_, *middle);
+}
+
+Tensor Meter::tensor(Shape shape, DType dtype) const {
+  const Tensor t = device_.empty(shape, dtype, MemoryCategory::workspace);
+  ops::fill_zero(device_, t);
+  return t;
+}
+
+}  // namespace argosy

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Seconds of small jobs, all ranks at once, within a budget: how often a job runs follows from its
+// share of the time, so that the whole never takes longer than was allowed.
+#pragma once
+
+#include <functional>
+
+#include "comm/communicator.h"
+#include "planner/spec/clock.h"
+#include "trainer/device/device_context.h"
+
+namespace argosy {
+
+// Called on every rank before each job.
+using OnProgress = std::function<void(int64_t jobs_done, int64_t jobs, double elapsed_s)>;
+
+class Meter {
+ public:
+  // `budget_s` for `num_jobs` calls of seconds().
+  Meter(DeviceContext& device, Communicator& world, double budget_s, int64_t num_jobs,
+        OnProgress on_progress)
+      : device_(device),
+        world_(world),
+        share_s_(budget_s / static_cast<double>(num_jobs)),
+        num_jobs_(num_jobs),
+        on_progress_(std::move(on_progress)) {}
+
+  // Collective. Median seconds of one call of `body`, of the slowest rank, all ranks at once. Every
+  // rank repeats equally often: body may be collective. It runs at least twice, whatever it takes:
+  // fits() says beforehand whether that is within its share.
+  double seconds(const std::function<void()>& body);
+
+  // True if a job of about `seconds` a call can be measured within its share.
+  bool fits(double seconds) const;
+  // Jobs that are left out count as done: what they do not need is for nobody.
+  void skip(int64_t num_jobs) { jobs_done_ += num_jobs; }
+
+  // Of zeros: nothing overflows, nothing is denormal.
+  Tensor tensor(Shape shape, DType dtype) const;
+  DeviceContext& device() const { return device_; }
+  Communicator& world() const { return world_; }
+  int64_t jobs_done() const { return jobs_done_; }
+
+ private:
+  DeviceContext& device_;
+  Communicator& world_;
+  double share_s_;
+  int64_t num_jobs_, jobs_done_ = 0;
+  OnProgress on_progress_;
+  Clock::time_point begin_ = Clock::now();
+};
+
+}  // namespace argosy
