@@ -109,6 +109,14 @@ int run(const PlanOptions& options) {
     print_score(options);
     return kExitDone;
   }
+  if (options.calibrate) {
+    run_calibration(options);
+    return kExitDone;
+  }
+  if (!options.learn.empty()) {
+    run_learning(options);
+    return kExitDone;
+  }
   if (options.stack == "list") {
     print_stacks();
     return kExitDone;

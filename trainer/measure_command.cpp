@@ -29,9 +29,8 @@ namespace {
 
 // Of memory, for the system and the MPI library: a margin, not a measurement.
 constexpr double kReservedShare = 0.05;
-// What measure_matmul_rate() takes beside the meter: 0.2 s and warm-up, twice for each of three
-// dtypes.
-constexpr double kPeaks_s = 1.6;
+// Of the time; links have the rest for themselves, however long ops take.
+constexpr double kOpShare = 0.6;
 
 std::string today() {
   const std::time_t now = std::time(nullptr);
@@ -112,7 +111,7 @@ std::string with_sources(const ClusterSpec& cluster, const std::string& measured
              ops::matmul_description());
   core["memory_source"] = concat("the machine's memory over its ranks; reserved: a margin of ",
                                  format_percent(kReservedShare));
-  core["memory_bytes_per_s_source"] = concat(measured, ": y += x over 256 MiB");
+  core["memory_bytes_per_s_source"] = concat(measured, ": y += x over 96 MiB");
   core["op_overhead_source"] = concat(measured, ": an op on one element");
   core["matmul_efficiency_source"] =
       concat(measured, ": a cube, an odd and a tall product of about these FLOPs each");
@@ -148,18 +147,23 @@ int run_measure(const TrainOptions& options, Communicator& world, int local_rank
   const bool is_root = world.rank() == 0;
   Progress progress(out, detect_terminal(STDOUT_FILENO));
   DeviceContext device(options.device);
-  const auto on_progress = [&](int64_t done, int64_t jobs, double elapsed_s) {
-    if (!is_root) return;
-    const double left_s = std::max(0.0, options.measure_s - kPeaks_s - elapsed_s);
-    progress.status(progress_bar(done, jobs, left_s));
+  const Clock::time_point begin = Clock::now();
+  const int64_t num_ops = compute_jobs(), num_links = link_jobs(world.size());
+  const auto progress_after = [&](int64_t jobs_before) {
+    return [&, jobs_before](int64_t done) {
+      if (!is_root) return;
+      const double left_s = std::max(0.0, options.measure_s - seconds_since(begin));
+      progress.status(progress_bar(jobs_before + done, num_ops + num_links, left_s));
+    };
   };
-  Meter meter(device, world, std::max(options.measure_s - kPeaks_s, options.measure_s / 5),
-              compute_jobs() + link_jobs(world.size()), on_progress);
   ClusterSpec cluster;
   describe_machine(options, world.size(), local_ranks, &cluster);
-  measure_compute(meter, &cluster.accelerator);
+  Meter ops(device, world, kOpShare * options.measure_s, num_ops, progress_after(0));
+  measure_compute(ops, &cluster.accelerator);
   if (is_root) progress.line(compute_line(cluster.accelerator, world.size()));
-  const std::vector<TransferSample> samples = measure_links(meter);
+  Meter links(device, world, (1 - kOpShare) * options.measure_s, num_links,
+              progress_after(num_ops));
+  const std::vector<TransferSample> samples = measure_links(links);
   double residual = 0;
   describe_links(samples, &cluster, &residual);
   if (!is_root) return kExitDone;

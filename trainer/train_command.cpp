@@ -54,16 +54,15 @@ StepParts mean_over_ranks(Communicator& world, const StepParts& of_rank) {
   return scaled(mean, 1.0 / world.size());
 }
 
-// Collective. The mean of what was computed, the least of what was waited for.
-OpParts ops_over_ranks(Communicator& world, const OpParts& of_rank) {
-  std::array<double, 2> sums = {of_rank.matmul_s, of_rank.attention_s};
+// Collective.
+OpParts mean_over_ranks(Communicator& world, const OpParts& of_rank) {
+  std::array<double, 2 + kNumCollectiveKinds> sums = {of_rank.matmul_s, of_rank.attention_s};
+  std::copy(of_rank.collective_s.begin(), of_rank.collective_s.end(), sums.begin() + 2);
   world.all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
-  std::array<double, kNumCollectiveKinds> negatives{};
-  for (size_t i = 0; i < negatives.size(); ++i) negatives[i] = -of_rank.collective_s[i];
-  maximum_over_ranks(world, negatives);
-  OpParts ops = {.matmul_s = sums[0] / world.size(), .attention_s = sums[1] / world.size()};
-  for (size_t i = 0; i < negatives.size(); ++i) ops.collective_s[i] = -negatives[i];
-  return ops;
+  for (double& seconds : sums) seconds /= world.size();
+  OpParts mean = {.matmul_s = sums[0], .attention_s = sums[1]};
+  std::copy(sums.begin() + 2, sums.end(), mean.collective_s.begin());
+  return mean;
 }
 
 class TrainingRun {
@@ -203,7 +202,7 @@ class TrainingRun {
     StepMetrics metrics = metrics_of(step, lr, result);
     const bool stop = gather_maxima(seconds_since(begin), result, &metrics);
     gather_parts(result.parts, &metrics);
-    metrics.ops = ops_over_ranks(trainer_->groups().control(), result.ops);
+    metrics.ops = mean_over_ranks(trainer_->groups().control(), result.ops);
     last_step_ = step;
     last_timeline_ = result.timeline;
     eta_.add_step(metrics.step_s);

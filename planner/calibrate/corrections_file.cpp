@@ -70,6 +70,22 @@ CorrectionSet read_set(JsonObject& json) {
   return set;
 }
 
+// Of the sets of a precision the one whose nodes are as busy; where devices stand idle the nearest
+// will do, but ranks that share cores are like no others. None: nullptr.
+const CorrectionSet* nearest_set(const CorrectionsFile& file, Precision precision, double load) {
+  constexpr double kEqual = 1e-9;
+  const CorrectionSet* nearest = nullptr;
+  for (const CorrectionSet& set : file.sets) {
+    const double distance = std::abs(set.ranks_per_device - load);
+    const bool is_shared = std::max(set.ranks_per_device, load) > 1 + kEqual;
+    if (set.precision != precision || (is_shared && distance > kEqual)) continue;
+    if (nearest == nullptr || distance < std::abs(nearest->ranks_per_device - load)) {
+      nearest = &set;
+    }
+  }
+  return nearest;
+}
+
 std::string plural(int64_t count, const char* word) {
   return concat(count, " ", word, count == 1 ? "" : "s");
 }
@@ -191,9 +207,8 @@ AppliedCorrections find_corrections(const ClusterSpec& cluster,
     return applied;
   }
   const double load = ranks_per_device(cluster, num_ranks);
-  for (const CorrectionSet& set : file.sets) {
-    if (set.precision != precision || std::abs(set.ranks_per_device - load) > 1e-9) continue;
-    applied.factors = set.factors;
+  if (const CorrectionSet* set = nearest_set(file, precision, load)) {
+    applied.factors = set->factors;
     applied.path = path;
     return applied;
   }
@@ -236,9 +251,8 @@ std::string learning_text(const Learning& learning) {
                             with_error(run.corrected_step_s, run.measured_step_s)});
     }
     text += concat(to_string(set.precision), ", ", format_fixed(set.ranks_per_device, 1),
-                   set.ranks_per_device == 1 ? " rank" : " ranks", " a device, ",
-                   plural(set.factors.num_runs, "run"), ": ", describe(set.factors), "\n",
-                   to_text(table), "\n");
+                   " ranks a device of a node, ", plural(set.factors.num_runs, "run"), ": ",
+                   describe(set.factors), "\n", to_text(table), "\n");
   }
   for (const std::string& line : learning.left_out) text += line + "\n";
   return text;

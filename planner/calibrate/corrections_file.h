@@ -45,9 +45,10 @@ struct AppliedCorrections {
   std::vector<std::string> warnings;
 };
 
-// Of `cluster` as its file says, for `num_ranks` ranks. choice: "auto" (the file beside, where
-// there is one; what does not hold is left aside with a warning), "none", or a file (what does not
-// hold is a ConfigError).
+// Of `cluster` as its file says, for `num_ranks` ranks: the set of the precision whose runs kept a
+// node's devices as busy, or the nearest if no ranks share a device. choice: "auto" (the file
+// beside, where there is one; what does not hold is left aside with a warning), "none", or a file
+// (what does not hold is a ConfigError).
 AppliedCorrections find_corrections(const ClusterSpec& cluster,
                                     const std::filesystem::path& cluster_file, Precision precision,
                                     int64_t num_ranks, const std::string& choice);

@@ -128,7 +128,9 @@ CorrectionSet make_set(const std::vector<Observation>& observations, const Clust
 }  // namespace
 
 double ranks_per_device(const ClusterSpec& cluster, int64_t num_ranks) {
-  return std::max(1.0, static_cast<double>(num_ranks) / static_cast<double>(cluster.num_devices));
+  const double ranks = static_cast<double>(num_ranks);
+  if (num_ranks > cluster.num_devices) return ranks / static_cast<double>(cluster.num_devices);
+  return std::min(1.0, ranks / static_cast<double>(cluster.devices_per_node));
 }
 
 Learning learn(const std::vector<RunRecord>& runs, const ClusterSpec& cluster) {

@@ -23,7 +23,7 @@ struct LearnedRun {
 // What holds for plans of one precision with so many ranks on a device of the cluster.
 struct CorrectionSet {
   Precision precision = Precision::fp32;
-  double ranks_per_device = 1;  // above 1: a rehearsal whose ranks share cores
+  double ranks_per_device = 1;  // as ranks_per_device() says
   Corrections factors;
   std::vector<LearnedRun> runs;
 };
@@ -33,7 +33,9 @@ struct Learning {
   std::vector<std::string> left_out;  // runs that do not count, each with the reason
 };
 
-// How many ranks share a device when `num_ranks` run on the cluster; 1 where each has its own.
+// How busy the fullest node is when `num_ranks` run on the cluster: 1 with a rank on each of its
+// devices; less leaves caches and memory bandwidth to those that work; more is a rehearsal whose
+// ranks share cores.
 double ranks_per_device(const ClusterSpec& cluster, int64_t num_ranks);
 
 // By kind of work the factor of statistics.h over the runs of a set, of those runs in which the

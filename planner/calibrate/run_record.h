@@ -19,7 +19,7 @@ namespace argosy {
 struct WorkSeconds {
   double matmul_s = 0, attention_s = 0;
   double memory_s = 0;  // every other op, the optimizer's included
-  std::array<double, kNumCollectiveKinds> collective_s{};  // without waiting for slower ranks
+  std::array<double, kNumCollectiveKinds> collective_s{};  // with waiting for slower ranks
   double step_s = 0;
 };
 

@@ -29,12 +29,18 @@ double slowest(Communicator& world, double seconds) {
 
 }  // namespace
 
+double Meter::share_s() const {
+  const int64_t jobs_left = std::max<int64_t>(1, num_jobs_ - jobs_done_);
+  return std::max(0.0, budget_s_ - elapsed_s_) / static_cast<double>(jobs_left);
+}
+
 bool Meter::fits(double seconds) const {
-  return (kMinSamples + 2) * seconds <= share_s_;
+  return (kMinSamples + 2) * seconds <= share_s();
 }
 
 double Meter::seconds(const std::function<void()>& body) {
-  if (on_progress_) on_progress_(jobs_done_, num_jobs_, seconds_since(begin_));
+  if (on_progress_) on_progress_(jobs_done_);
+  const double mine_s = share_s();
   ++jobs_done_;
   body();  // first touches, caches
   world_.barrier();
@@ -43,7 +49,9 @@ double Meter::seconds(const std::function<void()>& body) {
       std::clamp<int64_t>(static_cast<int64_t>(kSample_s / once_s), 1, kMaxRepeats);
   const double sample_s = once_s * static_cast<double>(repeats);
   const int64_t num_samples =
-      std::clamp<int64_t>(static_cast<int64_t>(share_s_ / sample_s), kMinSamples, kMaxSamples);
+      mine_s == 0
+          ? 1  // the time is over: what must be known is looked at once
+          : std::clamp<int64_t>(static_cast<int64_t>(mine_s / sample_s), kMinSamples, kMaxSamples);
   std::vector<double> samples;
   for (int64_t i = 0; i < num_samples; ++i) {
     world_.barrier();
@@ -51,6 +59,7 @@ double Meter::seconds(const std::function<void()>& body) {
   }
   const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
   std::nth_element(samples.begin(), middle, samples.end());
+  elapsed_s_ = slowest(world_, seconds_since(begin_));
   return slowest(world_, *middle);
 }
 

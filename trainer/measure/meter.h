@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // Seconds of small jobs, all ranks at once, within a budget: how often a job runs follows from its
-// share of the time, so that the whole never takes longer than was allowed.
+// share of the time that is left, whatever came between (first touches of memory, other programs),
+// so that the whole ends in time.
 #pragma once
 
 #include <functional>
@@ -14,16 +15,16 @@
 namespace argosy {
 
 // Called on every rank before each job.
-using OnProgress = std::function<void(int64_t jobs_done, int64_t jobs, double elapsed_s)>;
+using OnProgress = std::function<void(int64_t jobs_done)>;
 
 class Meter {
  public:
-  // `budget_s` for `num_jobs` calls of seconds().
+  // `budget_s` from now on, for `num_jobs` calls of seconds().
   Meter(DeviceContext& device, Communicator& world, double budget_s, int64_t num_jobs,
         OnProgress on_progress)
       : device_(device),
         world_(world),
-        share_s_(budget_s / static_cast<double>(num_jobs)),
+        budget_s_(budget_s),
         num_jobs_(num_jobs),
         on_progress_(std::move(on_progress)) {}
 
@@ -46,7 +47,10 @@ class Meter {
  private:
   DeviceContext& device_;
   Communicator& world_;
-  double share_s_;
+  double share_s() const;
+
+  double budget_s_;
+  double elapsed_s_ = 0;  // as all ranks know it
   int64_t num_jobs_, jobs_done_ = 0;
   OnProgress on_progress_;
   Clock::time_point begin_ = Clock::now();

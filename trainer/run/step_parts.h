@@ -38,8 +38,8 @@ std::vector<std::pair<std::string, double>> named_parts(const StepParts& parts);
 struct OpParts {
   // Of compute_s, mean over the ranks; what is left of it moved memory.
   double matmul_s = 0, attention_s = 0;
-  // Inside the communicator by kind, without pipeline and control traffic, of the rank that waited
-  // least: what the transfer takes rather than what it waits for.
+  // Inside the communicator by kind, without pipeline and control traffic, mean over the ranks:
+  // waiting for slower ones is in it.
   std::array<double, kNumCollectiveKinds> collective_s{};
 
   bool operator==(const OpParts&) const = default;
