@@ -98,8 +98,9 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
           ->notifier(at_least_one("moe-imbalance")),
       "predict with this many rows on the rank whose experts are chosen most, the mean being 1");
   add("stack", word(o.stack, "NAME|list"),
-      "price and search as this framework runs (configs/stacks); default: on CPUs argosy, the "
-      "trainer; on GPUs the best founded profile of the accelerator");
+      "price and search as this framework runs and keeps memory (configs/stacks); default: the "
+      "trainer's memory, and time of the best founded profile of the accelerator, where one says "
+      "so, else of argosy, the trainer");
   add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of the run");
   all.add(job);
 }

@@ -71,8 +71,8 @@ Request make_request(const PlanOptions& options);
 // --score: predicts the rows of a table of published runs and prints the errors.
 void print_score(const PlanOptions& options);
 
-// Fills job.stack: that of --stack, on CPUs the trainer's own, else default_stack(). Throws
-// ConfigError naming the valid names.
+// Fills job.stack: that of --stack, with its memory; else the time of default_stack(); else, and
+// on CPUs, the trainer's own. Throws ConfigError naming the valid names.
 void choose_stack(const PlanOptions& options, Job& job);
 
 // --stack list: a line a profile.

@@ -34,10 +34,9 @@ void take_curves(const std::filesystem::path& configs, Accelerator& accelerator)
 
 }  // namespace
 
-// Whose kernels and overlap the seconds stand for: on CPUs the trainer's own.
 void choose_stack(const PlanOptions& options, Job& job) {
   const bool is_cpu = job.cluster.device == Device::cpu;
-  if (options.stack == kOwnStack || options.stack.empty()) return;
+  if (options.stack == kOwnStack || (options.stack.empty() && is_cpu)) return;
   const std::filesystem::path configs = configs_folder();
   const std::vector<StackProfile> stacks = read_stacks(configs / "stacks");
   if (is_cpu) {
@@ -45,13 +44,15 @@ void choose_stack(const PlanOptions& options, Job& job) {
     throw ConfigError(concat(kStackOption, ": '", options.stack, "' on ", job.cluster.name,
                              ", a cluster of CPUs; valid: ", kOwnStack));
   }
-  const StackProfile& profile = options.stack.empty()
+  const StackProfile* profile = options.stack.empty()
                                     ? default_stack(stacks, job.cluster.accelerator.name)
-                                    : stack_named(stacks, options.stack, kStackOption);
-  job.stack.name = profile.name;
-  job.stack.facts = profile.facts;
+                                    : &stack_named(stacks, options.stack, kStackOption);
+  if (profile == nullptr) return;
+  job.stack.name = profile->name;
+  job.stack.facts = profile->facts;
   if (job.precision == Precision::fp8) job.stack.format = ProductFormat::fp8;
-  job.stack.numbers = numbers_of(stacks, profile, job.cluster.accelerator.name);
+  job.stack.numbers = numbers_of(stacks, *profile, job.cluster.accelerator.name);
+  job.stack.keeps_memory = !options.stack.empty();  // unasked the plan is for the trainer
   take_curves(configs, job.cluster.accelerator);
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "planner/cost/offload.h"
+#include "planner/cost/stack_memory.h"
 #include "planner/cost/zero_memory.h"
 
 namespace argosy {
@@ -275,6 +276,7 @@ StageMemory fullest_rank(const Job& job, const Candidate& candidate,
 StageMemory fullest_stage(const Job& job, const Candidate& candidate,
                           const std::vector<StageLayers>& stages, const ElementTable& elements,
                           const LayerCosts& costs) {
+  if (job.stack.keeps_memory) return stack_memory(job, candidate, stages, elements, costs);
   if (!is_plain(candidate.schedule)) return fullest_rank(job, candidate, stages, elements, costs);
   StageMemory fullest;
   for (int64_t stage = 0; stage < static_cast<int64_t>(stages.size()); ++stage) {

@@ -60,7 +60,11 @@ StackFacts read_facts(JsonObject& object) {
   facts.gradient_bytes = object.positive_integer("gradient_bytes", 4);
   facts.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
   facts.optimizer_bytes = object.number("optimizer_bytes", 12.0);
+  facts.update_bytes = object.number("update_bytes", 0.0);
   facts.logit_bytes = object.number("logit_bytes", 8.0);
+  facts.table_gradient_bytes = object.number("table_gradient_bytes", 0.0);
+  facts.keeps_products = object.boolean("keeps_products", false);
+  facts.reserve_share = object.positive_number("reserve_share", 1.0);
   facts.saved_share = object.positive_number("saved_share", 1.0);
   facts.constant_bytes = object.number("constant_bytes", 0.0);
   return facts;
@@ -101,6 +105,7 @@ StackProfile read_stack(const std::filesystem::path& path) {
   stack.source = object.text("source", "");
   stack.runs = read_rules(object);
   stack.facts = read_facts(object);
+  stack.reads_memory_after_update = object.boolean("reads_memory_after_update", false);
   if (object.has("default_for")) stack.default_for = object.texts("default_for");
   if (object.has("unstated")) read_unstated(object.object("unstated"), stack);
   stack.accelerators = read_numbers(object.object("accelerators"));
@@ -146,13 +151,13 @@ const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const 
   return *best;
 }
 
-const StackProfile& default_stack(const std::vector<StackProfile>& stacks,
+const StackProfile* default_stack(const std::vector<StackProfile>& stacks,
                                   const std::string& accelerator) {
   for (const StackProfile& stack : stacks) {
     const std::vector<std::string>& names = stack.default_for;
-    if (std::find(names.begin(), names.end(), accelerator) != names.end()) return stack;
+    if (std::find(names.begin(), names.end(), accelerator) != names.end()) return &stack;
   }
-  return stack_named(stacks, kAnyStack, "configs/stacks");
+  return nullptr;
 }
 
 const StackProfile& stack_named(const std::vector<StackProfile>& stacks, const std::string& name,

@@ -49,11 +49,17 @@ struct StackFacts {
   double expert_overlap = 0;         // hidden share of expert-parallel traffic
   int64_t gradient_bytes = 0;        // of an element on the wire; 0: as the precision says
 
-  // Memory. Bytes of an element's accumulated gradient and optimizer state, of a logit (copies in
-  // 16 and 32 bits, gradients), of what blocks keep in terms of Argosy's, and what is there beside
-  // tensors where the source's number has it: context, buffers, the allocator's reserve.
-  double accumulated_gradient_bytes = 4, optimizer_bytes = 12, logit_bytes = 8;
-  double saved_share = 1, constant_bytes = 0;
+  // Memory. Bytes of an element's accumulated gradient, of its optimizer state and of copies that
+  // only the update makes; of a logit (copies in 16 and 32 bits, gradients); of an element of the
+  // vocabulary's table, whose gradient is made whole before it is added; what blocks keep in terms
+  // of Argosy's, and whether they keep outputs of norms and of activations beside it. Where the
+  // source's number has them: what the allocator reserves for what it allocated, and context and
+  // buffers of libraries.
+  double accumulated_gradient_bytes = 4, optimizer_bytes = 12, update_bytes = 0;
+  double logit_bytes = 8, table_gradient_bytes = 0;
+  double saved_share = 1;
+  bool keeps_products = false;
+  double reserve_share = 1, constant_bytes = 0;
 };
 
 enum class ProductFormat { bf16, fp8, mxfp8, nvfp4 };  // of the blocks' Linears; the head's: bf16
@@ -71,6 +77,7 @@ struct Stack {
   StackNumbers numbers = kOwnNumbers;
   ProductFormat format = ProductFormat::bf16;
   BaseWeights base;
+  bool keeps_memory = false;  // as it keeps tensors: stack_memory(); false: the trainer's ledger
 };
 
 struct StackProfile {
@@ -82,6 +89,9 @@ struct StackProfile {
   std::optional<int> zero_stage;
   std::optional<Recompute> recompute;
   std::optional<int64_t> micro_batch, virtual_stages;
+
+  // What the source of its runs calls memory was read after the update: without activations.
+  bool reads_memory_after_update = false;
 
   std::vector<std::string> default_for;  // accelerators that are planned with it unless told
   std::map<std::string, StackNumbers> accelerators;  // by the accelerator's name
@@ -101,9 +111,9 @@ std::vector<StackProfile> read_stacks(const std::filesystem::path& folder);
 const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const std::string& source,
                                  const std::string& notes);
 
-// The profile for jobs on this accelerator that name none: the one whose default_for lists it, else
-// "any".
-const StackProfile& default_stack(const std::vector<StackProfile>& stacks,
+// The profile for jobs on this accelerator that name none: the one whose default_for lists it; null
+// where none does.
+const StackProfile* default_stack(const std::vector<StackProfile>& stacks,
                                   const std::string& accelerator);
 
 // The profile of this name. Throws ConfigError naming `option` and the valid names.

@@ -3,12 +3,14 @@
 #include "planner/cost/stack_memory.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace argosy {
 
 namespace {
 
 constexpr double kWeightBytes = 2;
+constexpr double kBytesPerPair = 5;  // Korthikanti et al. (arXiv:2205.05198) equation 1
 
 StageLayers layers_of_rank(const std::vector<StageLayers>& stages, int64_t pp, int64_t rank) {
   StageLayers all{};
@@ -27,57 +29,104 @@ void add(StageMemory& memory, MemoryCategory c, double bytes) {
   category(memory, c) += static_cast<int64_t>(bytes);
 }
 
+// After add_activations().
 void add_state(const Job& job, const Candidate& candidate, const StageLayers& layers,
                const ElementTable& table, StageMemory& memory) {
   const StackFacts& facts = job.stack.facts;
-  double largest_layer = 0;
+  const double gradient_bytes = static_cast<double>(facts.gradient_bytes);
+  double largest_layer = 0, largest_table = 0, updated = 0;
   const int zero = candidate.zero_stage;
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);
     const double ranks =
         static_cast<double>(degree(candidate.mesh, shard_axis(candidate.mesh, domain)));
+    const bool is_frozen = !is_trainable(domain);
+    const bool is_in_4_bits = is_frozen && job.lora.base_bits != kUnquantizedBits;
     double elements = 0, tables = 0, saved_by_nf4 = 0;
     for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
       const auto size = static_cast<double>(table[kind].layer[d].size + table[kind].table[d].size);
       elements += static_cast<double>(layers[kind]) * size;
       tables += static_cast<double>(layers[kind] * table[kind].table[d].size);
       const ProductWeights& products = table[kind].layer[d].products;
-      saved_by_nf4 += static_cast<double>(layers[kind]) *
-                      (static_cast<double>(products.elements) * kWeightBytes -
-                       static_cast<double>(products.nf4_bytes));
-      if (layers[kind] > 0) largest_layer = std::max(largest_layer, size);
+      const double saved = is_in_4_bits ? static_cast<double>(products.elements) * kWeightBytes -
+                                              static_cast<double>(products.nf4_bytes)
+                                        : 0;
+      saved_by_nf4 += static_cast<double>(layers[kind]) * saved;
+      if (layers[kind] == 0) continue;
+      largest_layer = std::max(largest_layer, 2 * (size * kWeightBytes - saved) +
+                                                  (is_frozen ? 0 : size * gradient_bytes));
+      if (!is_frozen) {
+        largest_table = std::max(largest_table, static_cast<double>(table[kind].table[d].size));
+      }
     }
-    const bool is_frozen = !is_trainable(domain);
-    const bool is_in_4_bits = is_frozen && job.lora.base_bits != kUnquantizedBits;
-    const double saved = is_in_4_bits ? saved_by_nf4 : 0;
     add(memory, MemoryCategory::parameters,
-        (elements * kWeightBytes - saved) / (zero >= 3 ? ranks : 1));
+        (elements * kWeightBytes - saved_by_nf4) / (zero >= 3 ? ranks : 1));
     if (is_frozen) elements = job.stack.base.trains_tables ? tables : 0;
+    updated += elements / (zero >= 1 ? ranks : 1);
     add(memory, MemoryCategory::gradients,
         elements * facts.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1));
     add(memory, MemoryCategory::optimizer,
         elements * facts.optimizer_bytes / (zero >= 1 ? ranks : 1));
   }
-  // Of sharded weights two layers are whole at a time, and a gradient.
+  // Activations are gone when the update makes its copies: only what these need beyond counts.
+  const double passing = static_cast<double>(category(memory, MemoryCategory::activations) +
+                                             category(memory, MemoryCategory::workspace));
+  add(memory, MemoryCategory::workspace, std::max(0.0, updated * facts.update_bytes - passing));
+  add(memory, MemoryCategory::buffers, largest_table * facts.table_gradient_bytes);
+  // Of sharded weights two layers are whole at a time, and a gradient of trained ones.
   if (zero < 3) return;
-  add(memory, MemoryCategory::buffers,
-      largest_layer * (2 * kWeightBytes + static_cast<double>(facts.gradient_bytes)));
+  add(memory, MemoryCategory::buffers, largest_layer);
+}
+
+bool is_block(size_t kind) {
+  return std::find(std::begin(kBlockKinds), std::end(kBlockKinds), static_cast<LayerKind>(kind)) !=
+         std::end(kBlockKinds);
+}
+
+// Outputs of both norms, and of the activation in front of the last product of an MLP, each expert
+// and the shared one; experts' outputs are not kept, because the activation has their weights.
+double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
+  const Mesh& mesh = candidate.mesh;
+  const double tokens = static_cast<double>(candidate.micro_batch * job.seq_len / mesh.cp);
+  const double rows = candidate.sequence_parallel ? tokens / static_cast<double>(mesh.tp) : tokens;
+  const auto width = [&](int64_t size) {
+    return tokens * static_cast<double>(size) / static_cast<double>(mesh.tp);
+  };
+  const MoeSpec& moe = job.model.moe;
+  const double activations = kind == static_cast<size_t>(LayerKind::dense)
+                                 ? width(job.model.ffn_size)
+                                 : width(moe.shared_ffn_size) + width(moe.top_k * moe.ffn_size);
+  return kWeightBytes * (2 * rows * static_cast<double>(job.model.hidden_size) + activations);
+}
+
+// Scores of all pairs in memory: softmax and dropout in 16 bits, and the latter's mask.
+double score_bytes(const Job& job, const Candidate& candidate) {
+  const double length = static_cast<double>(job.seq_len);
+  return kBytesPerPair * static_cast<double>(candidate.micro_batch * job.model.num_heads) * length *
+         length / static_cast<double>(candidate.mesh.tp * candidate.mesh.cp);
 }
 
 // Kept for backward by the micro-batches alive at once, and one layer that is computed again.
 void add_activations(const Job& job, const Candidate& candidate, const StageLayers& layers,
                      const LayerCosts& costs, int alive, StageMemory& memory) {
+  const StackFacts& facts = job.stack.facts;
+  const bool whole = candidate.recompute == Recompute::full;
   double kept = 0, working = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    const auto saved = static_cast<double>(costs[kind].saved_bytes);
-    const bool is_block = std::find(std::begin(kBlockKinds), std::end(kBlockKinds),
-                                    static_cast<LayerKind>(kind)) != std::end(kBlockKinds);
-    const bool whole = candidate.recompute == Recompute::full;
-    kept += static_cast<double>(layers[kind]) * saved *
-            (is_block && !whole ? job.stack.facts.saved_share : 1);
-    if (layers[kind] > 0) {
-      working = std::max(working, static_cast<double>(costs[kind].workspace_bytes));
+    if (layers[kind] == 0) continue;
+    double saved = static_cast<double>(costs[kind].saved_bytes);
+    double again = static_cast<double>(costs[kind].recomputed_bytes);
+    if (is_block(kind)) {
+      (whole ? again : saved) *= facts.saved_share;
+      if (facts.keeps_products) (whole ? again : saved) += product_bytes(job, candidate, kind);
+      if (!facts.fuses_attention) {
+        (candidate.recompute == Recompute::none ? saved : again) += score_bytes(job, candidate);
+      }
     }
+    kept += static_cast<double>(layers[kind]) * saved;
+    // Argosy's workspace is what it makes again of what these keep.
+    if (!facts.keeps_products) again += static_cast<double>(costs[kind].workspace_bytes);
+    working = std::max(working, again);
   }
   add(memory, MemoryCategory::activations,
       kept * static_cast<double>(alive) / static_cast<double>(candidate.virtual_stages));
@@ -103,14 +152,35 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
     const StageLayers layers = layers_of_rank(stages, pp, rank);
     StageMemory memory;
     memory.stage = rank;
-    add_state(job, candidate, layers, elements, memory);
     add_activations(job, candidate, layers, costs, alive[static_cast<size_t>(rank)], memory);
     if (rank == pp - 1) add(memory, MemoryCategory::workspace, logit_bytes(job, candidate));
-    add(memory, MemoryCategory::buffers, job.stack.facts.constant_bytes);
+    add_state(job, candidate, layers, elements, memory);
+    const StackFacts& facts = job.stack.facts;
+    for (int64_t& bytes : memory.bytes) {
+      bytes = static_cast<int64_t>(static_cast<double>(bytes) * facts.reserve_share);
+    }
+    add(memory, MemoryCategory::buffers, facts.constant_bytes);
     for (const int64_t bytes : memory.bytes) memory.total_bytes += bytes;
     if (memory.total_bytes > most.total_bytes) most = memory;
   }
   return most;
+}
+
+StageMemory stack_memory(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, const ElementTable& elements,
+                         const LayerCosts& costs) {
+  const int64_t pp = candidate.mesh.pp, m = num_microbatches(job, candidate);
+  std::vector<int> alive;
+  if (is_plain(candidate.schedule)) {
+    for (int64_t stage = 0; stage < pp; ++stage) {
+      alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
+    }
+  } else {
+    alive =
+        max_in_flight(build_schedule(candidate.schedule, static_cast<int>(pp), static_cast<int>(m),
+                                     static_cast<int>(candidate.virtual_stages)));
+  }
+  return stack_memory(job, candidate, stages, elements, costs, alive);
 }
 
 }  // namespace argosy

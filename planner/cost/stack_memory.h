@@ -17,4 +17,9 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
                          const LayerCosts& costs, const std::vector<int>& alive);
 
+// The same for the candidate's schedule.
+StageMemory stack_memory(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, const ElementTable& elements,
+                         const LayerCosts& costs);
+
 }  // namespace argosy

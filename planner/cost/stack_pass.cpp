@@ -35,6 +35,9 @@ double product_seconds(OpWork op, const Accelerator& accelerator) {
   return op_seconds(op, accelerator, Precision::bf16) + memory_seconds(bytes, accelerator);
 }
 
+// Products of 16 bits whose rows are no multiple of 16 bytes do not run on tensor cores.
+constexpr int64_t kAlignedElements = 8;
+
 // All pairs, not the causal half, and their scores in memory.
 double unfused_attention_seconds(const OpWork& op, int64_t head_dim, bool is_backward,
                                  const Accelerator& accelerator) {
@@ -44,7 +47,8 @@ double unfused_attention_seconds(const OpWork& op, int64_t head_dim, bool is_bac
   products.kind = OpKind::matmul;
   products.flops = 2 * op.flops;
   const double passes = is_backward ? kUnfusedBackwardPasses : kUnfusedForwardPasses;
-  return op_seconds(products, accelerator, Precision::bf16) +
+  const bool is_aligned = head_dim % kAlignedElements == 0;
+  return op_seconds(products, accelerator, is_aligned ? Precision::bf16 : Precision::fp32) +
          passes * memory_seconds(pairs * kScoreBytes, accelerator);
 }
 

@@ -2,26 +2,43 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/score/fit.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <set>
 
 namespace argosy {
 
 namespace {
 
-using Values = std::array<double, kNumStackNumbers>;  // logarithms
+using Values = std::array<double, kNumStackNumbers>;  // logarithms of what priors are multiplied by
 
 constexpr double kFirstStep = 0.4, kLastStep = 0.02;  // of a logarithm
 constexpr double kLeast = 0.05, kMost = 40;           // of a number in terms of its prior
-
 constexpr std::array<double StackNumbers::*, kNumStackNumbers> kNumbers = {
     &StackNumbers::matmul_share, &StackNumbers::attention_share,
     &StackNumbers::memory_share, &StackNumbers::link_share,
     &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
 constexpr double kMostHostOpS = 3e-4;  // slower than any interpreter
-constexpr size_t kMatmul = 0, kAttention = 1, kHost = 4, kLowPrecision = 5;
-constexpr double kHostPull = 0.1;  // interpreters differ more than machines do
+constexpr size_t kMatmul = 0, kAttention = 1, kMemory = 2, kLink = 3, kHost = 4, kLowPrecision = 5;
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
+// What a deviation by a factor e costs, in rows that are off by 100%: of an accelerator from 1, of
+// a stack from all, of a stack on an accelerator from the stack. Hosts and interpreters differ more
+// than machines do.
+constexpr double kAcceleratorPull = 3.0, kStackPull = 0.3, kOwnPull = 0.6, kHostPull = 0.1;
+constexpr double kBiasWeight = 0.3;
+// No stack has more runs than this in what all share, and in its own fit on an accelerator.
+constexpr size_t kMostRunsShared = 60, kMostRunsOwn = 180;
+// A single run does not make numbers of its own: those of all stacks stand for them.
+constexpr size_t kLeastRuns = 2;
+constexpr const char* kAny = "any";
+constexpr const char* kOther = "other";
+
+struct FitRun {
+  PreparedRun* run;
+  const StackNumbers* prior;
+};
+using FitRuns = std::vector<FitRun>;
 
 StackNumbers numbers_at(const StackNumbers& prior, const Values& values) {
   StackNumbers numbers;
@@ -31,45 +48,65 @@ StackNumbers numbers_at(const StackNumbers& prior, const Values& values) {
   return numbers;
 }
 
-double loss(const std::vector<PreparedRun*>& runs, const StackNumbers& prior, const Values& values,
-            double pull) {
-  const StackNumbers numbers = numbers_at(prior, values);
+double loss(const FitRuns& runs, const Values& values, double pull) {
   double sum = 0, bias = 0;
-  for (PreparedRun* run : runs) {
-    const RunScore score = predict(*run, numbers);
-    sum += std::abs(score.error());
-    bias += score.error();
+  for (const FitRun& fit : runs) {
+    const double error = predict(*fit.run, numbers_at(*fit.prior, values)).error();
+    sum += std::abs(error);
+    bias += error;
   }
   for (size_t i = 0; i < values.size(); ++i) {
     sum += (i == kHost ? kHostPull : 1.0) * pull * values[i] * values[i];
   }
-  return sum + 0.3 * std::abs(bias);
+  return sum + kBiasWeight * std::abs(bias);
 }
 
-}  // namespace
-
-namespace {
+bool is_possible(const FitRuns& runs, const Values& values, size_t changed) {
+  const double factor = std::exp(values[changed]);
+  if (factor > kMost || factor < kLeast) return false;
+  return changed != kHost || std::all_of(runs.begin(), runs.end(), [factor](const FitRun& fit) {
+           return fit.prior->host_op_s * factor <= kMostHostOpS;
+         });
+}
 
 struct Found {
   Values values{};
   double loss = 0;
+  size_t unfitted = 0;  // the number that stays its prior
 };
 
-Found search_from(const Values& start, const std::vector<PreparedRun*>& runs,
-                  const StackNumbers& prior, double pull, size_t fixed_number) {
-  Found best{start, loss(runs, prior, start, pull)};
+// Directions of the search: each number by itself, and pairs that trade against each other.
+struct Direction {
+  size_t up, down;  // equal: one number, upwards or downwards
+};
+constexpr std::array<Direction, 10> kDirections = {{{0, 0},
+                                                    {1, 1},
+                                                    {2, 2},
+                                                    {3, 3},
+                                                    {4, 4},
+                                                    {5, 5},
+                                                    {kMatmul, kMemory},
+                                                    {kMatmul, kAttention},
+                                                    {kMemory, kLink},
+                                                    {kMatmul, kLowPrecision}}};
+
+// From wide steps to narrow ones, as long as one of them helps.
+Found search_from(const Values& start, const FitRuns& runs, double pull, size_t unfitted) {
+  Found best{start, loss(runs, start, pull), unfitted};
   for (double step = kFirstStep; step >= kLastStep;) {
     bool improved = false;
-    for (size_t i = 0; i < start.size(); ++i) {
-      if (i == fixed_number) continue;
-      for (const double direction : {1.0, -1.0}) {
+    for (const Direction& direction : kDirections) {
+      if (direction.up == unfitted || direction.down == unfitted) continue;
+      for (const double sign : {1.0, -1.0}) {
         Values trial = best.values;
-        trial[i] += direction * step;
-        if (std::exp(trial[i]) > kMost || std::exp(trial[i]) < kLeast) continue;
-        if (prior.host_op_s * std::exp(trial[kHost]) > kMostHostOpS) continue;
-        const double value = loss(runs, prior, trial, pull);
+        trial[direction.up] += sign * step;
+        if (direction.down != direction.up) trial[direction.down] -= sign * step;
+        if (!is_possible(runs, trial, direction.up)) continue;
+        if (!is_possible(runs, trial, direction.down)) continue;
+        const double value = loss(runs, trial, pull);
         if (value >= best.loss) continue;
-        best = {trial, value};
+        best.values = trial;
+        best.loss = value;
         improved = true;
         break;
       }
@@ -80,39 +117,108 @@ Found search_from(const Values& start, const std::vector<PreparedRun*>& runs,
 }
 
 // A floor changes nothing until it is reached: start above it as well.
-void improve_by_host(Found& best, const std::vector<PreparedRun*>& runs, const StackNumbers& prior,
-                     double pull, size_t fixed_number) {
+void improve_by_host(Found& best, const FitRuns& runs, double pull, size_t unfitted) {
   const Values from = best.values;
   for (const double host : kHostStarts) {
     Values start = from;
-    start[fixed_number] = 0;
+    start[unfitted] = 0;
     start[kHost] = host;
-    const Found found = search_from(start, runs, prior, pull, fixed_number);
+    if (!is_possible(runs, start, kHost)) continue;
+    const Found found = search_from(start, runs, pull, unfitted);
     if (found.loss < best.loss) best = found;
   }
 }
 
-// All six matter: leave out the one that helps least, the host's, that of attention, or that of
-// 16-bit products, which are few here.
-StackNumbers fit_low_precision(const std::vector<PreparedRun*>& runs, const StackNumbers& prior,
-                               double pull) {
-  Found best = search_from(Values{}, runs, prior, pull, kHost);
-  improve_by_host(best, runs, prior, pull, kAttention);
-  improve_by_host(best, runs, prior, pull, kMatmul);
-  return numbers_at(prior, best.values);
+bool has_low_precision(const FitRuns& runs) {
+  return std::any_of(runs.begin(), runs.end(), [](const FitRun& fit) {
+    return fit.run->configurations.front().job.stack.format != ProductFormat::bf16;
+  });
+}
+
+// Where some compute in 8 bits all six matter: the one that helps least is left out, the host's,
+// that of attention, or that of 16-bit products, which are few there.
+Found fit_stack(const FitRuns& runs, double pull) {
+  const bool is_low = has_low_precision(runs);
+  Found best = search_from(Values{}, runs, pull, is_low ? kHost : kLowPrecision);
+  for (const size_t unfitted :
+       is_low ? std::vector<size_t>{kAttention, kMatmul} : std::vector<size_t>{kLowPrecision}) {
+    improve_by_host(best, runs, pull, unfitted);
+  }
+  return best;
+}
+
+std::string accelerator_of(const PreparedRun& run) {
+  return run.configurations.front().job.cluster.accelerator.name;
+}
+
+FitRuns thinned(const FitRuns& runs, size_t most) {
+  const size_t step = (runs.size() + most - 1) / std::max<size_t>(most, 1);
+  FitRuns few;
+  for (size_t i = 0; i < runs.size(); i += std::max<size_t>(step, 1)) few.push_back(runs[i]);
+  return few;
+}
+
+using RunsByName = std::map<std::string, std::map<std::string, FitRuns>>;
+
+// [accelerator]; what hosts take is not the accelerator's: left at its default.
+std::map<std::string, StackNumbers> fit_accelerators(const RunsByName& by_accelerator) {
+  static const StackNumbers kStart;
+  std::map<std::string, StackNumbers> all = {{kOther, kStart}};
+  for (const auto& [accelerator, stacks] : by_accelerator) {
+    FitRuns runs;
+    for (const auto& [stack, own] : stacks) {
+      for (const FitRun& fit : thinned(own, kMostRunsShared)) runs.push_back({fit.run, &kStart});
+    }
+    all[accelerator] =
+        numbers_at(kStart, search_from(Values{}, runs, kAcceleratorPull, kHost).values);
+  }
+  return all;
 }
 
 }  // namespace
 
-StackNumbers fit(const std::vector<PreparedRun*>& runs, const StackNumbers& prior, double pull,
-                 NumberSet set) {
-  if (set == NumberSet::of_accelerator) {
-    return numbers_at(prior, search_from(Values{}, runs, prior, pull, kHost).values);
+StackNumbers numbers_for(const Numbers& numbers, const PreparedRun& run) {
+  const std::string accelerator = accelerator_of(run);
+  const auto stack = numbers.find(run.stack->name);
+  if (stack != numbers.end()) {
+    const auto own = stack->second.find(accelerator);
+    if (own != stack->second.end()) return own->second;
   }
-  if (set == NumberSet::low_precision) return fit_low_precision(runs, prior, pull);
-  Found best = search_from(Values{}, runs, prior, pull, kLowPrecision);
-  improve_by_host(best, runs, prior, pull, kLowPrecision);
-  return numbers_at(prior, best.values);
+  const auto& any = numbers.at(kAny);
+  const auto known = any.find(accelerator);
+  return known != any.end() ? known->second : any.at(kOther);
+}
+
+Numbers fit_stacks(const Runs& runs) {
+  RunsByName by_accelerator, by_stack;
+  for (PreparedRun* run : runs) {
+    const std::string accelerator = accelerator_of(*run);
+    by_accelerator[accelerator][run->stack->name].push_back({run, nullptr});
+    by_stack[run->stack->name][accelerator].push_back({run, nullptr});
+  }
+  Numbers fitted;
+  fitted[kAny] = fit_accelerators(by_accelerator);
+  const std::map<std::string, StackNumbers> any = fitted[kAny];
+  for (auto& [stack, accelerators] : by_stack) {
+    if (stack == kAny) continue;
+    FitRuns all;
+    for (auto& [accelerator, own] : accelerators) {
+      own = thinned(own, kMostRunsOwn);
+      for (FitRun& fit : own) fit.prior = &any.at(accelerator);
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    if (all.size() < kLeastRuns) continue;
+    const Found shared = fit_stack(all, kStackPull);
+    for (auto& [accelerator, own] : accelerators) {
+      const StackNumbers prior = numbers_at(any.at(accelerator), shared.values);
+      fitted[stack][accelerator] = prior;
+      if (accelerators.size() == 1) continue;
+      for (FitRun& fit : own) fit.prior = &prior;
+      fitted[stack][accelerator] =
+          numbers_at(prior, search_from(Values{}, own, kOwnPull, shared.unfitted).values);
+    }
+  }
+  return fitted;
 }
 
 }  // namespace argosy

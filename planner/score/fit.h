@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Fits the numbers of stack profiles to measured runs. Few numbers, held back by a prior: those
-// that all runs on the same accelerator share.
+// Fits the numbers of stack profiles to measured runs: few numbers, held back at three levels. Runs
+// on an accelerator share numbers near 1 ("any"); a stack deviates from them by the same factors on
+// all its accelerators; on each accelerator it deviates from that by a little more.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "planner/score/score.h"
 
 namespace argosy {
 
-// Numbers that make sum |error| + prior's pull over the runs least, found by a search along each
-// number in turn. `prior`: where no run says otherwise. `pull`: what a deviation by a factor e
-// costs, in rows that are off by 100%.
-enum class NumberSet {
-  of_accelerator,  // all but host_op_s
-  plain,           // all but low_precision_share
-  low_precision,   // all but host_op_s, attention_share or matmul_share, whichever helps least
-};
-StackNumbers fit(const std::vector<PreparedRun*>& runs, const StackNumbers& prior, double pull,
-                 NumberSet set);
+using Runs = std::vector<PreparedRun*>;
+using Numbers = std::map<std::string, std::map<std::string, StackNumbers>>;  // stack, accelerator
+
+// Numbers for every stack and accelerator of the runs, and those of "any".
+Numbers fit_stacks(const Runs& runs);
+
+// What a profile file with these numbers says of a run.
+StackNumbers numbers_for(const Numbers& numbers, const PreparedRun& run);
 
 }  // namespace argosy

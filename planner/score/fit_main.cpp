@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// argosy-fit-stacks CONFIGS RUNS.csv... [--cross-validate] [--write]: fits the numbers of
-// configs/stacks to tables of published runs, and says how well runs that were left out of the fit
-// are predicted. README.md of this folder tells how.
+// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write]: fits the numbers
+// of configs/stacks to tables of published runs, and says how well runs that were left out of the
+// fit are predicted. README.md of this folder tells how.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -20,71 +20,48 @@ namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
 
-constexpr double kPull = 0.3;       // of a stack's numbers to those of its accelerator
-constexpr double kFirstPull = 3.0;  // of an accelerator's numbers to 1
-// For what all stacks share: no stack has more than this many runs in it.
-constexpr size_t kMostRunsOfStack = 60;
+constexpr size_t kNumModelFolds = 5;
 
-using Runs = std::vector<PreparedRun*>;
-using Numbers = std::map<std::string, std::map<std::string, StackNumbers>>;  // stack, accelerator
-
-std::string accelerator_of(const PreparedRun& run) {
-  return run.configurations.front().job.cluster.accelerator.name;
-}
-
-NumberSet number_set(const Runs& runs) {
-  const bool is_low = std::any_of(runs.begin(), runs.end(), [](PreparedRun* run) {
-    return run->configurations.front().job.stack.format != ProductFormat::bf16;
-  });
-  return is_low ? NumberSet::low_precision : NumberSet::plain;
-}
-
-Runs thinned(const Runs& runs) {
-  std::map<std::string, Runs> by_stack;
-  for (PreparedRun* run : runs) by_stack[run->stack->name].push_back(run);
-  Runs few;
-  for (const auto& [name, own] : by_stack) {
-    const size_t step = (own.size() + kMostRunsOfStack - 1) / kMostRunsOfStack;
-    for (size_t i = 0; i < own.size(); i += step) few.push_back(own[i]);
-  }
-  return few;
-}
-
-std::vector<RunScore> predict_all(const Runs& runs, const StackNumbers& numbers) {
+std::vector<RunScore> predict_all(const Runs& runs, const Numbers& numbers) {
   std::vector<RunScore> scores;
-  for (PreparedRun* run : runs) scores.push_back(predict(*run, numbers));
+  for (PreparedRun* run : runs) scores.push_back(predict(*run, numbers_for(numbers, *run)));
   return scores;
 }
 
-void append(std::vector<RunScore>& rows, std::vector<RunScore> more) {
-  rows.insert(rows.end(), std::make_move_iterator(more.begin()),
-              std::make_move_iterator(more.end()));
-}
-
-// Errors of each part of the runs with numbers fitted to the others.
-std::vector<RunScore> cross_validate(const std::map<std::string, Runs>& parts,
-                                     const StackNumbers& prior) {
+// Errors of each part of the runs with numbers, those of all levels, fitted to the others.
+std::vector<RunScore> cross_validate(const std::vector<Runs>& parts) {
   std::vector<RunScore> scores;
-  for (const auto& [name, held] : parts) {
+  for (size_t held = 0; held < parts.size(); ++held) {
     Runs others;
-    for (const auto& [other, runs] : parts) {
-      if (other != name) others.insert(others.end(), runs.begin(), runs.end());
+    for (size_t part = 0; part < parts.size(); ++part) {
+      if (part != held) others.insert(others.end(), parts[part].begin(), parts[part].end());
     }
-    append(scores, predict_all(held, fit(others, prior, kPull, number_set(held))));
+    std::vector<RunScore> more = predict_all(parts[held], fit_stacks(others));
+    scores.insert(scores.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+    std::cerr << "part " << held + 1 << " of " << parts.size() << "\n";
   }
   return scores;
 }
 
-std::map<std::string, Runs> by_model(const Runs& runs) {
-  std::map<std::string, Runs> parts;
-  for (PreparedRun* run : runs) parts[run->run.model_name].push_back(run);
+// All runs of a model are in one part.
+std::vector<Runs> by_model(const Runs& runs) {
+  std::map<std::string, Runs> models;
+  for (PreparedRun* run : runs) models[run->run.model_name].push_back(run);
+  std::vector<Runs> parts(kNumModelFolds);
+  size_t next = 0;
+  for (const auto& [name, own] : models) {
+    Runs& part = parts[next++ % kNumModelFolds];
+    part.insert(part.end(), own.begin(), own.end());
+  }
   return parts;
 }
 
-// Every other row: what to expect of more rows of the same sources.
-std::map<std::string, Runs> halves(const Runs& runs) {
-  std::map<std::string, Runs> parts;
-  for (size_t i = 0; i < runs.size(); ++i) parts[i % 2 == 0 ? "even" : "odd"].push_back(runs[i]);
+// Every other row of a stack: what to expect of more rows of the same sources.
+std::vector<Runs> halves(const Runs& runs) {
+  std::vector<Runs> parts(2);
+  std::map<std::string, size_t> next;
+  for (PreparedRun* run : runs) parts[next[run->stack->name]++ % 2].push_back(run);
   return parts;
 }
 
@@ -108,12 +85,16 @@ Json numbers_json(const StackNumbers& n) {
   return json;
 }
 
-void write_numbers(const std::string& configs, const Numbers& fitted) {
-  for (const auto& [stack, accelerators] : fitted) {
-    const std::string path = configs + "/stacks/" + stack + ".json";
+void write_numbers(const std::string& configs, const std::vector<StackProfile>& stacks,
+                   const Numbers& fitted) {
+  for (const StackProfile& stack : stacks) {
+    const std::string path = configs + "/stacks/" + stack.name + ".json";
     Json json = parse_json(read_text_file(path), path);
-    for (const auto& [name, numbers] : accelerators) {
-      json["accelerators"][name] = numbers_json(numbers);
+    json["accelerators"] = Json::object();
+    if (const auto own = fitted.find(stack.name); own != fitted.end()) {
+      for (const auto& [name, numbers] : own->second) {
+        json["accelerators"][name] = numbers_json(numbers);
+      }
     }
     write_text_file(path, json.dump(2) + "\n");
   }
@@ -131,51 +112,21 @@ std::vector<PreparedRun> prepare_all(const std::vector<std::string>& tables,
   return prepared;
 }
 
-struct Scores {
-  std::vector<RunScore> fitted, models_out, halves_out;
-};
-
-Numbers fit_all(std::vector<PreparedRun>& prepared, bool cross_validates, Scores& scores) {
-  std::map<std::string, Runs> by_accelerator;
-  std::map<std::string, std::map<std::string, Runs>> by_stack;
-  for (PreparedRun& run : prepared) {
-    by_accelerator[accelerator_of(run)].push_back(&run);
-    by_stack[run.stack->name][accelerator_of(run)].push_back(&run);
-  }
-  Numbers fitted;
-  std::map<std::string, StackNumbers>& any = fitted["any"];
-  any["other"] = StackNumbers{};
-  for (const auto& [accelerator, runs] : by_accelerator) {
-    // What hosts take is not the accelerator's: left at its default.
-    any[accelerator] = fit(thinned(runs), StackNumbers{}, kFirstPull, NumberSet::of_accelerator);
-  }
-  for (const auto& [stack, accelerators] : by_stack) {
-    for (const auto& [accelerator, runs] : accelerators) {
-      const StackNumbers prior = any[accelerator];
-      const StackNumbers numbers = fit(runs, prior, kPull, number_set(runs));
-      if (stack != "any") fitted[stack][accelerator] = numbers;
-      append(scores.fitted, predict_all(runs, numbers));
-      std::cerr << stack << ", " << accelerator << ": " << numbers_json(numbers).dump() << "\n";
-      if (!cross_validates) continue;
-      append(scores.models_out, cross_validate(by_model(runs), prior));
-      append(scores.halves_out, cross_validate(halves(runs), prior));
-    }
-  }
-  return fitted;
-}
-
 int run(const std::vector<std::string>& paths, const std::set<std::string>& flags) {
   const ScoreFiles files = read_score_files(paths.front());
   std::vector<PreparedRun> prepared = prepare_all({paths.begin() + 1, paths.end()}, files);
-  Scores scores;
-  const bool cross_validates = flags.count("--cross-validate") > 0;
-  const Numbers fitted = fit_all(prepared, cross_validates, scores);
-  std::cout << "fitted:\n" << score_text(summarize(scores.fitted));
-  if (cross_validates) {
-    std::cout << "\nmodels left out:\n" << score_text(summarize(scores.models_out));
-    std::cout << "\nevery other row left out:\n" << score_text(summarize(scores.halves_out));
+  Runs runs;
+  for (PreparedRun& run : prepared) runs.push_back(&run);
+  const Numbers fitted = fit_stacks(runs);
+  std::cout << "fitted:\n" << score_text(summarize(predict_all(runs, fitted)));
+  if (flags.count("--halves") > 0 || flags.count("--cross-validate") > 0) {
+    std::cout << "\nevery other row left out:\n"
+              << score_text(summarize(cross_validate(halves(runs))));
   }
-  if (flags.count("--write") > 0) write_numbers(paths.front(), fitted);
+  if (flags.count("--cross-validate") > 0) {
+    std::cout << "\nmodels left out:\n" << score_text(summarize(cross_validate(by_model(runs))));
+  }
+  if (flags.count("--write") > 0) write_numbers(paths.front(), files.stacks, fitted);
   return kExitDone;
 }
 
@@ -194,7 +145,7 @@ int main(int argc, char** argv) {
     }
     if (paths.size() < 2) {
       throw ConfigError(
-          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--cross-validate] [--write]");
+          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write]");
     }
     return run(paths, flags);
   } catch (const ConfigError& error) {

@@ -138,6 +138,9 @@ RunSetup setup_of(const PublishedRun& run, const StackProfile& stack,
   if (job.stack.format != ProductFormat::bf16 && job.cluster.accelerator.fp8_flops_per_s == 0) {
     throw ConfigError(concat(run.gpu, " has no ", run.precision));
   }
+  if (run.notes_have("CPU offload of the optimizer")) {
+    throw ConfigError("optimizer and weights on the host");
+  }
   add_candidates(run, stack, setup);
   for (const Candidate& candidate : setup.candidates) check_divides(job.model, candidate);
   return setup;

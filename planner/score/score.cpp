@@ -21,15 +21,31 @@ double peak_of(const StackRun& run) {
   return run.job.stack.format == ProductFormat::bf16 ? a.bf16_flops_per_s : a.fp8_flops_per_s;
 }
 
-int64_t peak_bytes(const StackRun& run) {
+StageMemory memory_of(const StackRun& run) {
   return stack_memory(run.job, run.candidate, run.stages, run.elements, layer_costs_of(run),
-                      max_in_flight(run.short_schedule))
-      .total_bytes;
+                      max_in_flight(run.short_schedule));
+}
+
+// What a source says of memory: the peak, or what is left after the update.
+double read_bytes(const StackRun& run, const StackProfile& stack) {
+  const StageMemory memory = memory_of(run);
+  if (!stack.reads_memory_after_update) return static_cast<double>(memory.total_bytes);
+  double bytes = 0;
+  for (const MemoryCategory kept :
+       {MemoryCategory::parameters, MemoryCategory::gradients, MemoryCategory::optimizer}) {
+    bytes += static_cast<double>(memory.bytes[static_cast<size_t>(kept)]);
+  }
+  return bytes;
+}
+
+std::string setting_of(const PublishedRun& run) {
+  return concat(run.gpu, ' ', run.num_gpus.value_or(0), ' ', run.global_batch_seqs.value_or(0), ' ',
+                run.seq_len.value_or(0), ' ', run.precision, ' ', run.task);
 }
 
 bool fits(const StackRun& run) {
   const auto capacity = static_cast<double>(run.job.cluster.accelerator.memory_bytes);
-  return static_cast<double>(peak_bytes(run)) <= kUsableShare * capacity;
+  return static_cast<double>(memory_of(run).total_bytes) <= kUsableShare * capacity;
 }
 
 // Those that fit; all if none does.
@@ -88,6 +104,8 @@ RunScore predict(const PreparedRun& prepared) {
   score.id = run.id;
   score.group = run.group();
   score.model = run.model_name;
+  score.setting = setting_of(run);
+  score.is_lora = run.task == "lora";
   score.reason = prepared.reason;
   if (!score.reason.empty()) return score;
   score.stack = prepared.stack->name;
@@ -107,7 +125,7 @@ RunScore predict(const PreparedRun& prepared) {
                                      static_cast<double>(chosen.job.num_devices());
   if (run.meas_peak_mem_gb) {
     score.measured_bytes = *run.meas_peak_mem_gb * kGib;
-    score.predicted_bytes = static_cast<double>(peak_bytes(chosen));
+    score.predicted_bytes = read_bytes(chosen, *prepared.stack);
   }
   return score;
 }
@@ -122,39 +140,78 @@ Score score_runs(const std::vector<PublishedRun>& runs, const ScoreFiles& files,
   return summarize(std::move(rows));
 }
 
+namespace {
+
+struct Point {
+  double predicted = 0, measured = 0;
+};
+
+// Adds what the planner's pick among rows of one setting loses.
+void add_regret(const std::vector<Point>& seconds, std::vector<double>& regrets) {
+  if (seconds.size() < 2) return;
+  const auto by_prediction = [](const Point& a, const Point& b) {
+    return a.predicted < b.predicted;
+  };
+  const auto by_measurement = [](const Point& a, const Point& b) {
+    return a.measured < b.measured;
+  };
+  const auto pick = std::min_element(seconds.begin(), seconds.end(), by_prediction);
+  const auto best = std::min_element(seconds.begin(), seconds.end(), by_measurement);
+  regrets.push_back(pick->measured / best->measured - 1);
+}
+
+// Rows that are counted together. Pairs and picks are within one source, model and setting.
+class Collected {
+ public:
+  void add(const RunScore& row) {
+    if (!row.reason.empty()) ++unrepresented_;
+    if (row.has_memory()) memory_.push_back(row.memory_error());
+    if (!row.has_step()) return;
+    errors_.push_back(row.error());
+    const std::string model = row.group + '|' + row.model;
+    speeds_[model].emplace_back(row.tokens_per_step_per_device / row.predicted_step_s,
+                                row.tokens_per_step_per_device / row.measured_step_s);
+    seconds_[model + '|' + row.setting].push_back({row.predicted_step_s, row.measured_step_s});
+  }
+
+  GroupScore score() const {
+    GroupScore group;
+    group.errors = error_statistics(errors_);
+    group.memory = error_statistics(memory_);
+    group.unrepresented = unrepresented_;
+    RankPairs pairs;
+    for (const auto& [model, points] : speeds_) pairs += rank_pairs(points);
+    group.tau = pairs.tau();
+    std::vector<double> regrets;
+    for (const auto& [setting, points] : seconds_) add_regret(points, regrets);
+    const ErrorStatistics regret = error_statistics(regrets);
+    group.num_picks = regret.n;
+    group.mean_regret = regret.mape;
+    group.max_regret = quantile(regrets, 1);
+    return group;
+  }
+
+ private:
+  std::vector<double> errors_, memory_;
+  std::map<std::string, std::vector<std::pair<double, double>>> speeds_;
+  std::map<std::string, std::vector<Point>> seconds_;
+  int64_t unrepresented_ = 0;
+};
+
+}  // namespace
+
 Score summarize(std::vector<RunScore> rows) {
-  Score score;
-  std::vector<double> all, memory;
-  std::map<std::string, std::vector<double>> errors;
-  std::map<std::pair<std::string, std::string>, std::vector<std::pair<double, double>>> speeds;
+  std::map<std::string, Collected> groups;
+  Collected total, lora;
   for (const RunScore& row : rows) {
-    GroupScore& group = score.groups[row.group];
-    if (!row.reason.empty()) {
-      ++group.unrepresented;
-      ++score.total.unrepresented;
-    }
-    if (row.has_memory()) memory.push_back(row.memory_error());
-    if (!row.has_step()) continue;
-    all.push_back(row.error());
-    errors[row.group].push_back(row.error());
-    speeds[{row.group, row.model}].emplace_back(
-        row.tokens_per_step_per_device / row.predicted_step_s,
-        row.tokens_per_step_per_device / row.measured_step_s);
+    groups[row.group].add(row);
+    total.add(row);
+    if (row.is_lora) lora.add(row);
   }
-  std::map<std::string, RankPairs> pairs;
-  RankPairs total;
-  for (const auto& [key, points] : speeds) {
-    const RankPairs counted = rank_pairs(points);
-    pairs[key.first] += counted;
-    total += counted;
-  }
-  for (auto& [name, group] : score.groups) {
-    group.errors = error_statistics(errors[name]);
-    group.tau = pairs[name].tau();
-  }
-  score.total.errors = error_statistics(all);
-  score.total.tau = total.tau();
-  score.memory = error_statistics(memory);
+  Score score;
+  for (const auto& [name, group] : groups) score.groups[name] = group.score();
+  score.total = total.score();
+  score.lora = lora.score();
   score.rows = std::move(rows);
   return score;
 }

@@ -26,6 +26,9 @@ struct PreparedRun {
 
 struct RunScore {
   std::string id, group, model, stack;
+  std::string
+      setting;  // hardware, batch, sequences, precision and task: what a planner does not pick
+  bool is_lora = false;
   std::string reason;                                // not empty: the row is not represented
   double predicted_step_s = 0, measured_step_s = 0;  // measured 0: only memory was measured
   double tokens_per_step_per_device = 0;
@@ -38,16 +41,19 @@ struct RunScore {
 };
 
 struct GroupScore {
-  ErrorStatistics errors;
+  ErrorStatistics errors, memory;
   double tau = 0;  // of tokens/s per device, over pairs of rows of one group and model
+  // Of rows of one group, model and setting: measured time of the one that is predicted fastest
+  // over that of the fastest, less 1; over `num_picks` sets of two and more rows.
+  int64_t num_picks = 0;
+  double mean_regret = 0, max_regret = 0;
   int64_t unrepresented = 0;
 };
 
 struct Score {
   std::vector<RunScore> rows;                // as in the table
   std::map<std::string, GroupScore> groups;  // by the part of the id before its number
-  GroupScore total;
-  ErrorStatistics memory;
+  GroupScore total, lora;  // lora: rows of adapters, of all sources; they are in their groups too
 };
 
 struct ScoreFiles {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "planner/cost/evaluate.h"
+#include "planner/score/score.h"
 #include "tests/planner/plan_program.h"
 
 namespace argosy {
@@ -93,6 +94,84 @@ TEST(Gpt4, WhatTheH100FigureImplies) {
   EXPECT_NEAR(usd, days * 24 * 8192 * 2, 1e-6 * usd);
   EXPECT_GT(days, 55);  // bf16 does not get there
   EXPECT_LT(mfu, 0.56);
+}
+
+// 60M tokens are 7,324 sequences of 8,192: 7,280 are the nearest that 208 divides. Which of 32 to
+// 36% MFU and 63M USD is met depends on the recomputation, which is not reported: all of it here,
+// because nothing less fits beside 6 GiB of reserve. 63M USD at 1 USD are 105 days of 24,960 A100,
+// 90 to 100 days are 54M to 60M.
+TEST(Gpt4, ABatchOf60MTokens) {
+  const PlanOutput output = run_plan(
+      "--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b "
+      "--global-batch 7280 --tokens 13e12 --what-if price=1 --json --top 1 --stack argosy");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];
+  const double days = p["days"], usd = p["cost_usd"], mfu = p["mfu"];
+  std::printf("A100, 60M tokens a step: %.1f days, %.1fM USD, MFU %.1f%%\n", days, usd / 1e6,
+              100 * mfu);
+  EXPECT_GE(mfu, 0.32);
+  EXPECT_LE(mfu, 0.36);
+  EXPECT_NEAR(usd / 63e6, 1, 0.10);
+  EXPECT_GE(days, 90);
+  EXPECT_LE(days, 106);
+}
+
+// LLaMA-65B, 1.4T tokens in 21 days on 2,048 A100-80G (arXiv:2302.13971 section 2.4): tensor
+// parallelism in the node and sharded data, as was usual then. No plan of the search is under 17
+// days, 59% MFU, with the time of any framework that was fitted on A100.
+TEST(Llama65b, TwentyOneDays) {
+  const auto days = [](const std::string& options) {
+    const PlanOutput output =
+        run_plan("--model llama-65b --cluster a100-2048 --tokens 1.4e12 --json --top 1 " + options);
+    EXPECT_EQ(output.exit_code, 0) << output.err;
+    return Json::parse(output.out)["plans"][0]["predicted"]["days"].get<double>();
+  };
+  const double measured = 1.4e12 / (380 * 2048 * 86400.0);
+  for (const char* stack : {"argosy", "llm-foundry"}) {
+    const double then = days(std::string("--fix tp=4,pp=1,schedule=1f1b --stack ") + stack);
+    const double best = days(std::string("--stack ") + stack);
+    std::printf("LLaMA-65B, %s: %.1f days, best %.1f, published %.1f\n", stack, then, best,
+                measured);
+    EXPECT_NEAR(then / 21, 1, 0.10) << stack;
+    EXPECT_GT(best, 17) << stack;
+  }
+}
+
+// Rows of publications that no profile was fitted to; cells as the papers print them, blank ones
+// filled by the profile or the fastest that fits.
+constexpr const char* kFrontier =
+    "id,source,model_name,arch,layers,hidden,ffn_hidden,heads,kv_heads,vocab,seq_len,experts,top_k,"
+    "expert_ffn_hidden,shared_experts,swiglu,gpu,num_gpus,gpus_per_node,intra_bw_gbs,"
+    "inter_bw_gbs_per_gpu,tp,pp,vpp,dp,cp,ep,etp,zero_stage,seq_parallel,recompute,micro_batch,"
+    "global_batch_seqs,precision,meas_mfu,meas_days,task,notes\n"
+    // arXiv:2407.21783 table 4: 430 and 400 TFLOP/s of 989.
+    "LLAMA-1,Llama "
+    "3,405B,dense,126,16384,53248,128,8,128256,8192,,,,,1,H100-SXM5-80GB,8192,8,450,50,"
+    "8,16,,64,1,,,1,1,none,1,2048,bf16,0.43,,pretrain,model FLOPs\n"
+    "LLAMA-2,Llama 3,405B,dense,126,16384,53248,128,8,128256,8192,,,,,1,H100-SXM5-80GB,16384,8,450,"
+    "50,8,16,,128,1,,,1,1,none,1,2048,bf16,0.41,,pretrain,model FLOPs\n"
+    // arXiv:2412.19437 section 1: 180K H800 hours, 3.7 days on 2,048, a trillion tokens.
+    "DEEPSEEK-1,DeepSeek-V3,671B,moe,61,7168,18432,128,128,129280,4096,256,8,2048,1,1,H800-SXM5-"
+    "80GB,"
+    "2048,8,200,50,1,16,,128,1,64,1,1,,selective,,15360,fp8,,3.7,pretrain,"
+    "per 1T tokens; arch: MLA; first 3 layers dense\n"
+    // arXiv:2204.02311 section 6: 12-way model, 512-way sharded data over two pods, 46.2% MFU.
+    "PALM-1,PaLM,540B,dense,118,18432,73728,48,1,256000,2048,,,,,1,TPUv4,6144,4,100,25,12,1,,512,1,"
+    ",,"
+    "3,0,full,,2048,bf16,0.462,,pretrain,head_dim 256\n";
+
+TEST(Frontier, PredictedBesidePublished) {
+  const ScoreFiles files = read_score_files(ARGOSY_SOURCE_DIR "/configs");
+  const std::map<std::string, double> most = {
+      {"LLAMA-1", 0.2}, {"LLAMA-2", 0.2}, {"DEEPSEEK-1", 0.4}, {"PALM-1", 0.4}};
+  for (const PublishedRun& run : published_runs(parse_csv(kFrontier, "papers"))) {
+    const RunScore score = predict(prepare(run, files));
+    ASSERT_TRUE(score.has_step()) << run.id << ": " << score.reason;
+    std::printf("%-10s %-22s published %6.2f s, predicted %6.2f s, error %+5.1f%%\n",
+                run.id.c_str(), score.stack.c_str(), score.measured_step_s, score.predicted_step_s,
+                100 * score.error());
+    EXPECT_LT(std::abs(score.error()), most.at(run.id)) << run.id;
+  }
 }
 
 }  // namespace

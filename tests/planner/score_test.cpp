@@ -168,6 +168,9 @@ TEST(RunSetup, WhatCannotBeRepresentedSaysWhy) {
   EXPECT_NE(reason([](PublishedRun& r) { r.dp = 4; }).find("tp*pp*cp*dp"), std::string::npos);
   EXPECT_NE(reason([](PublishedRun& r) { r.hidden.reset(); }).find("hidden"), std::string::npos);
   EXPECT_NE(reason([](PublishedRun& r) { r.gpu = "Abacus"; }).find("Abacus"), std::string::npos);
+  EXPECT_NE(
+      reason([](PublishedRun& r) { r.notes = "with CPU offload of the optimizer"; }).find("host"),
+      std::string::npos);
   EXPECT_NE(reason([](PublishedRun& r) { r.precision = "fp8"; }).find("fp8"), std::string::npos);
   EXPECT_NE(reason([](PublishedRun& r) { r.meas_iter_s.reset(); }).find("measured"),
             std::string::npos);
@@ -199,7 +202,7 @@ TEST(Score, PublishedRunsStayPredicted) {
   const Score& score = golden_score();
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.rows.size(), 620u);
-  EXPECT_GE(score.total.errors.n, 599);
+  EXPECT_GE(score.total.errors.n, 598);
   EXPECT_LT(score.total.errors.mape, 0.06);
   EXPECT_LT(score.total.errors.median, 0.04);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.02);
@@ -209,7 +212,6 @@ TEST(Score, PublishedRunsStayPredicted) {
   }
   EXPECT_LT(score.groups.at("VTR").errors.mape, 0.07);
   EXPECT_LT(score.groups.at("QWEN").errors.mape, 0.06);
-  EXPECT_LT(score.memory.mape, 0.15);
 }
 
 TEST(Score, SmallModelsOfVTrainStayPredicted) {
@@ -219,6 +221,58 @@ TEST(Score, SmallModelsOfVTrainStayPredicted) {
   EXPECT_LT(score.total.errors.mape, 0.095);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.02);
   EXPECT_GT(score.total.tau, 0.85);
+}
+
+// Head sizes that are no multiple of 8 keep unfused products from tensor cores (BigScience saw 103
+// s become 147 s when 64 heads of 216 became 128 of 108).
+TEST(Stacks, UnalignedHeadsAreSlow) {
+  PublishedRun run = small_run();
+  run.source = "BigScience";
+  run.micro_batch = 4;
+  run.recompute = "full";
+  run.hidden = 1728;
+  run.heads = run.kv_heads = 8;  // of 216
+  const double aligned_s = predict(prepare(run, files())).predicted_step_s;
+  run.heads = run.kv_heads = 16;  // of 108
+  EXPECT_GT(predict(prepare(run, files())).predicted_step_s, 1.3 * aligned_s);
+}
+
+// Two settings: in one the pick is the fastest, in the other it loses a tenth. A row alone is no
+// choice, and a run on other hardware is no rival.
+TEST(Score, RegretOfThePlannersPick) {
+  std::vector<RunScore> rows;
+  const auto add = [&rows](const char* setting, double predicted_s, double measured_s) {
+    RunScore row;
+    row.group = "G";
+    row.model = "M";
+    row.setting = setting;
+    row.predicted_step_s = predicted_s;
+    row.measured_step_s = measured_s;
+    rows.push_back(row);
+  };
+  add("8 GPUs", 1.0, 2.0);
+  add("8 GPUs", 3.0, 5.0);
+  add("16 GPUs", 1.0, 1.1);
+  add("16 GPUs", 2.0, 1.0);
+  add("32 GPUs", 0.1, 0.7);
+  const GroupScore group = summarize(rows).groups.at("G");
+  EXPECT_EQ(group.num_picks, 2);
+  EXPECT_NEAR(group.mean_regret, 0.05, 1e-12);
+  EXPECT_NEAR(group.max_regret, 0.1, 1e-12);
+}
+
+// Peak memory that others measured, each source by its own count of bytes.
+TEST(StackMemory, PublishedPeaksStayPredicted) {
+  const Score& score = golden_score();
+  EXPECT_GE(score.total.memory.n, 93);
+  EXPECT_LT(score.total.memory.mape, 0.05);
+  EXPECT_LT(std::abs(score.total.memory.bias), 0.02);
+  EXPECT_LT(score.groups.at("SIM").memory.mape, 0.01);
+  EXPECT_LT(score.groups.at("QWEN").memory.mape, 0.03);
+  EXPECT_LT(score.groups.at("MBC").memory.mape, 0.03);
+  EXPECT_LT(score.groups.at("BSCI").memory.mape, 0.08);
+  EXPECT_LT(score.groups.at("TT").memory.mape, 0.07);
+  EXPECT_LT(score.groups.at("ILMMEM").memory.mape, 0.10);
 }
 
 // A base in 4 bits is smaller, tables that are trained are larger.
@@ -241,7 +295,14 @@ TEST(Score, JsonHasTheContractsKeys) {
     EXPECT_TRUE(json["total"].contains(key)) << key;
     EXPECT_TRUE(json["sources"]["VTR"].contains(key)) << key;
   }
-  for (const char* key : {"n", "mape", "bias"}) EXPECT_TRUE(json["memory"].contains(key)) << key;
+  for (const char* key : {"n", "mape", "bias"}) {
+    EXPECT_TRUE(json["memory"].contains(key)) << key;
+    EXPECT_TRUE(json["sources"]["SIM"]["memory"].contains(key)) << key;
+    EXPECT_TRUE(json["lora"].contains(key)) << key;
+  }
+  for (const char* key : {"n", "mean", "max"}) {
+    EXPECT_TRUE(json["sources"]["VTR"]["regret"].contains(key)) << key;
+  }
   EXPECT_EQ(json["rows"].size(), 620u);
   int64_t predicted = 0;
   for (const auto& row : json["rows"]) {

@@ -141,7 +141,8 @@ TEST(Stack, OverlapSavesTimeAndTheHostCostsIt) {
 TEST(Stack, NamesAreKnown) {
   const std::vector<StackProfile> stacks = read_stacks(kStacks);
   EXPECT_EQ(stack_named(stacks, "simumax", "--stack").name, "simumax");
-  EXPECT_EQ(default_stack(stacks, "an accelerator of next year").name, "any");
+  EXPECT_EQ(default_stack(stacks, "an accelerator of next year"), nullptr);
+  ASSERT_NE(default_stack(stacks, "H100-SXM5-80GB"), nullptr);
   expect_plan_mistake("--model gpt2-124m --cluster a100-2048 --stack cobol", "megatron-2024");
   expect_plan_mistake("--model gpt2-124m --cluster local-cpu --stack any", "argosy");
   const PlanOutput list = run_plan("--stack list");
@@ -169,10 +170,16 @@ TEST(Stack, PlansSayWhoseTimeTheyTell) {
     EXPECT_EQ(output.exit_code, 0) << output.err;
     return Json::parse(output.out)["plans"][0]["predicted"];
   };
-  const std::string gpus = "--model llama-65b --cluster a100-2048 ";
+  const std::string gpus = "--model llama-3.1-70b --cluster h100-8192 --devices 1024 ";
   EXPECT_EQ(stack_of("--model gpt2-124m --cluster local-cpu")["stack"], "argosy");
-  EXPECT_EQ(stack_of(gpus + "--stack argosy")["stack"], "argosy");
-  EXPECT_EQ(stack_of(gpus + "--stack megascale")["stack"], "megascale");
+  const Json own = stack_of(gpus + "--stack argosy"), by_default = stack_of(gpus);
+  EXPECT_EQ(own["stack"], "argosy");
+  EXPECT_EQ(by_default["stack"], default_stack(read_stacks(kStacks), "H100-SXM5-80GB")->name);
+  EXPECT_NE(by_default["step_s"], own["step_s"]);
+  // The same plan for the trainer and for a framework that keeps other bytes.
+  const std::string fixed = gpus + "--fix tp=8,pp=4,micro_batch=1,zero=1,schedule=1f1b ";
+  EXPECT_EQ(stack_of(fixed)["memory_bytes"], stack_of(fixed + "--stack argosy")["memory_bytes"]);
+  EXPECT_NE(stack_of(fixed)["memory_bytes"], stack_of(fixed + "--stack any")["memory_bytes"]);
 }
 
 }  // namespace
