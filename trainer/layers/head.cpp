@@ -73,9 +73,12 @@ double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Ten
                             with_gradient);
 
   if (with_gradient) {
-    ops::matmul_nn(ctx.device, logits, weight_->value, dhidden);
+    // In the compute dtype: a product with an fp32 operand would run at half the rate of bf16.
+    const Tensor dlogits = ctx.compute() == ctx.statistic() ? logits : ctx.scratch(logits.shape());
+    if (ctx.compute() != ctx.statistic()) ops::copy(ctx.device, logits, dlogits);
+    ops::matmul_nn(ctx.device, dlogits, weight_->value, dhidden);
     if (weight_->grad.defined())
-      ops::matmul_tn(ctx.device, logits, hidden, weight_->grad,
+      ops::matmul_tn(ctx.device, dlogits, hidden, weight_->grad,
                      {.accumulate = weight_->adds_to_grad()});
   }
   return ops::sum(ctx.device, losses);
