@@ -9,6 +9,8 @@
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "planner/spec/json.h"
+#include "planner/spec/ledger.h"
+#include "planner/spec/work.h"
 
 namespace argosy {
 
@@ -211,6 +213,28 @@ std::string trainable_line(const Plan& plan) {
                 " || all params: ", format_grouped(count.total), " || trainable%: ", percent);
 }
 
+namespace {
+
+// What the ledger says of rank 0, and the largest scratch of one of its layers.
+std::string memory_line(const Plan& plan) {
+  const Ledger ledger = predict_ledger(plan, 0);
+  int64_t workspace_bytes = 0;
+  for (const int64_t stage : stages_of_pipeline_rank(plan, 0)) {
+    for (const LayerWork& work : stage_work(plan, stage))
+      workspace_bytes = std::max(workspace_bytes, work.workspace_bytes);
+  }
+  const int64_t total_bytes = ledger.parameter_bytes + ledger.gradient_bytes +
+                              ledger.optimizer_bytes + ledger.activation_peak_bytes +
+                              workspace_bytes;
+  return concat("memory   parameters ", format_bytes(ledger.parameter_bytes), ", gradients ",
+                format_bytes(ledger.gradient_bytes), ", optimizer ",
+                format_bytes(ledger.optimizer_bytes), ", activations ",
+                format_bytes(ledger.activation_peak_bytes), ", workspace up to ",
+                format_bytes(workspace_bytes), ": ", format_bytes(total_bytes), " on rank 0");
+}
+
+}  // namespace
+
 std::vector<std::string> describe_run(const Plan& plan) {
   const ParameterCount count = count_parameters(plan.model, plan.lora);
   std::string model = concat("model    ", plan.model.name, " (", plan.model.model_type, "), ",
@@ -228,7 +252,8 @@ std::vector<std::string> describe_run(const Plan& plan) {
                  plan.num_microbatches(), " micro-batches of ", plan.micro_batch, " on each of ",
                  plan.mesh.dp, " data-parallel ranks"),
           concat("numbers  ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", seed ",
-                 plan.seed)};
+                 plan.seed),
+          memory_line(plan)};
 }
 
 }  // namespace argosy
