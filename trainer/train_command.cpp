@@ -14,6 +14,7 @@
 #include "planner/spec/work.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/matmul.h"
+#include "trainer/placement.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/run_dir.h"
 #include "trainer/run/step_line.h"
@@ -117,6 +118,12 @@ class TrainingRun {
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     lap("weights");
+    say("comm     " + describe_routes(trainer_->groups()));
+    for (const std::string& warning : route_warnings(trainer_->groups()))
+      say(warning, Emphasis::warning);
+    for (const std::string& warning :
+         placement_warnings(world_, placement_of_rank(host_.local_cpus)))
+      say(warning, Emphasis::warning);
     restore();
     tell_start();
   }
