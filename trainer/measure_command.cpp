@@ -26,6 +26,7 @@ namespace argosy {
 namespace {
 
 constexpr double kSampleTime_s = 0.02;  // one sample repeats its body for about this long
+constexpr double kPeakTime_s = 0.2;     // of the matrix rates
 constexpr int kSamples = 5;
 constexpr int64_t kLargeBytes = int64_t{256} << 20;  // well beyond the caches of one core
 constexpr int64_t kMessageBytes = int64_t{16} << 20;
@@ -75,7 +76,7 @@ class Meter {
 // The slowest rank's rate while all multiply.
 double matmul_rate(Meter& meter, Communicator& world, DType dtype) {
   world.barrier();
-  double negative_rate = -ops::measure_matmul_rate(meter.device(), dtype);
+  double negative_rate = -ops::measure_matmul_rate(meter.device(), dtype, kPeakTime_s);
   world.all_reduce({&negative_rate, 1, DType::fp64}, ReduceOp::max);
   return -negative_rate;
 }
