@@ -36,6 +36,9 @@ void leave_running_job() {
   for (const auto& [name, value] : command.environment) {
     ::setenv(name.c_str(), value.c_str(), /*overwrite=*/1);
   }
+  for (const auto& [name, value] : command.defaults) {
+    ::setenv(name.c_str(), value.c_str(), /*overwrite=*/0);
+  }
   std::vector<std::string> words = command.words;
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
@@ -57,7 +60,8 @@ int run(const std::vector<std::string>& arguments) {
   job.num_ranks = read_plan(options.plan).mesh.world_size();
   job.hostfile = options.hostfile;
   if (!options.hostfile.empty()) job.hosts = read_hostfile(options.hostfile);
-  job.cores = num_cores();
+  job.cores = usable_cores();
+  job.threads_per_rank = options.threads_per_rank;
   job.as_root = is_root();
   job.trainer = (program_folder() / "argosy-train").string();
   job.trainer_arguments = options.trainer_arguments;

@@ -23,9 +23,9 @@ int64_t ranks_per_host(const MpirunJob& job) {
 
 void check_places(const MpirunJob& job) {
   if (job.hosts.empty()) {
-    if (job.num_ranks > kMaxRanksPerCore * job.cores) {
+    if (job.num_ranks > kMaxRanksPerCore * job.cores.count()) {
       throw ConfigError(concat("--plan ", job.plan, ": needs ", job.num_ranks,
-                               " ranks, this machine has ", job.cores,
+                               " ranks, this machine has ", job.cores.count(),
                                " cores and no --hostfile names others; at most ", kMaxRanksPerCore,
                                " ranks a core are started"));
     }
@@ -58,30 +58,91 @@ void append_trainer(const MpirunJob& job, std::vector<std::string>& words) {
   words.insert(words.end(), arguments.begin(), arguments.end());
 }
 
+// A rank waits for its slowest thread, and all ranks for the slowest rank: small cores are left out
+// where there is a large one for each rank of this machine.
+std::vector<Core> cores_to_use(const MpirunJob& job) {
+  std::vector<Core> cores = job.cores.list;
+  const auto first_small =
+      std::find_if(cores.begin(), cores.end(), [](const Core& core) { return core.is_small; });
+  const int64_t wanted = job.num_ranks * std::max<int64_t>(job.threads_per_rank, 1);
+  if (job.hosts.empty() && first_small - cores.begin() >= wanted) {
+    cores.erase(first_small, cores.end());
+  }
+  if (static_cast<int64_t>(cores.size()) > job.cores.count()) {  // what the quota pays for
+    cores.resize(static_cast<size_t>(job.cores.count()));
+  }
+  return cores;
+}
+
+bool leaves_cores_out(const MpirunJob& job, int64_t num_cores) {
+  if (!job.hosts.empty()) return false;
+  return !job.cores.whole_machine ||
+         num_cores < std::min(static_cast<int64_t>(job.cores.list.size()), job.cores.count());
+}
+
+int64_t threads_of_rank(const MpirunJob& job, int64_t num_cores) {
+  const int64_t ranks_here = ranks_per_host(job), threads = job.threads_per_rank;
+  if (threads == 0) return std::max<int64_t>(1, num_cores / ranks_here);
+  if (threads > 1 && ranks_here * threads > num_cores) {
+    throw ConfigError(concat("--threads-per-rank: ", threads, " threads of ", ranks_here,
+                             " ranks need ", threads * ranks_here, " cores, this machine has ",
+                             num_cores, "; valid: 1 to ",
+                             std::max<int64_t>(1, num_cores / ranks_here)));
+  }
+  return threads;
+}
+
+// One block of words a rank, separated by colons, as mpirun starts several programs.
+void append_ranks_with_cpus(const MpirunJob& job, const std::vector<Core>& cores, int64_t threads,
+                            std::vector<std::string>& words) {
+  words.insert(words.end(), {"--bind-to", "none"});
+  for (int64_t rank = 0; rank < job.num_ranks; ++rank) {
+    std::string cpus;
+    for (int64_t core = rank * threads; core < (rank + 1) * threads; ++core) {
+      for (const int cpu : cores[static_cast<size_t>(core)].cpus) {
+        cpus += concat(cpus.empty() ? "" : ",", cpu);
+      }
+    }
+    if (rank > 0) words.emplace_back(":");
+    words.insert(words.end(),
+                 {"-np", "1", "-x", concat("OMP_NUM_THREADS=", threads), "taskset", "-c", cpus});
+    append_trainer(job, words);
+  }
+}
+
 }  // namespace
 
 Command mpirun_command(const MpirunJob& job) {
-  CHECK(job.num_ranks >= 1 && job.cores >= 1, job.num_ranks, " ranks, ", job.cores, " cores");
+  CHECK(job.num_ranks >= 1, job.num_ranks, " ranks");
   check_places(job);
-  const int64_t ranks_here = ranks_per_host(job);
-  const int64_t threads = std::max<int64_t>(1, job.cores / ranks_here);
+  const std::vector<Core> cores = cores_to_use(job);
+  const auto num_cores = static_cast<int64_t>(cores.size());
+  const int64_t threads = threads_of_rank(job, num_cores);
+  const bool is_bound = ranks_per_host(job) * threads <= num_cores;
   Command command;
   if (job.as_root) {
     command.environment = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
                            {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
   }
-  command.words = {"mpirun", "-np", std::to_string(job.num_ranks)};
-  if (!job.hostfile.empty()) {
-    command.words.insert(command.words.end(), {"--hostfile", job.hostfile});
+  if (job.hosts.empty()) {
+    // Open MPI need not look for fast networks, a quarter of its start; tcp where /dev/shm is full.
+    command.defaults = {{"OMPI_MCA_pml", "ob1"}, {"OMPI_MCA_btl", "self,vader,tcp"}};
   }
-  if (ranks_here <= job.cores) {
-    command.words.insert(command.words.end(),
-                         {"--map-by", concat("slot:PE=", threads), "--bind-to", "core"});
+  std::vector<std::string>& words = command.words;
+  words = {"mpirun"};
+  if (is_bound && leaves_cores_out(job, num_cores)) {
+    append_ranks_with_cpus(job, cores, threads, words);
+    return command;
+  }
+  words.insert(words.end(), {"-np", std::to_string(job.num_ranks)});
+  if (!job.hostfile.empty()) words.insert(words.end(), {"--hostfile", job.hostfile});
+  if (is_bound) {
+    words.insert(words.end(), {"--map-by", concat("slot:PE=", threads), "--bind-to", "core"});
   } else {
-    command.words.insert(command.words.end(), {"--oversubscribe", "--bind-to", "none"});
+    words.insert(words.end(), {"--oversubscribe", "--bind-to", "none"});
   }
-  command.words.insert(command.words.end(), {"-x", concat("OMP_NUM_THREADS=", threads)});
-  append_trainer(job, command.words);
+  words.insert(words.end(), {"-x", concat("OMP_NUM_THREADS=", threads)});
+  append_trainer(job, words);
   return command;
 }
 
@@ -95,6 +156,7 @@ std::string to_shell(const Command& command) {
     return quoted + "'";
   };
   std::string line;
+  for (const auto& [name, value] : command.defaults) line += name + "=" + quote(value) + " ";
   for (const auto& [name, value] : command.environment)
     line += concat(name, "=", quote(value), " ");
   for (size_t i = 0; i < command.words.size(); ++i) {

@@ -12,22 +12,25 @@
 #include <vector>
 
 #include "launch/hostfile.h"
+#include "planner/spec/cores.h"
 
 namespace argosy {
 
 struct MpirunJob {
   int64_t num_ranks = 1;
-  std::string plan;         // path, handed on to the trainer
-  std::string hostfile;     // path; empty: this machine alone
-  std::vector<Host> hosts;  // what it says
-  int64_t cores = 1;        // of this machine; other hosts are taken to be like it
-  bool as_root = false;     // Open MPI wants to be told
-  std::string trainer;      // path of argosy-train
+  std::string plan;              // path, handed on to the trainer
+  std::string hostfile;          // path; empty: this machine alone
+  std::vector<Host> hosts;       // what it says
+  Cores cores;                   // of this machine; other hosts are taken to be like it
+  int64_t threads_per_rank = 0;  // 0: cores / ranks
+  bool as_root = false;          // Open MPI wants to be told
+  std::string trainer;           // path of argosy-train
   std::vector<std::string> trainer_arguments;
 };
 
 struct Command {
   std::vector<std::pair<std::string, std::string>> environment;  // set for it
+  std::vector<std::pair<std::string, std::string>> defaults;     // set where the user has not
   std::vector<std::string> words;                                // program and arguments
 };
 
@@ -35,9 +38,14 @@ struct Command {
 inline constexpr int64_t kMaxRanksPerCore = 16;
 
 // Throws ConfigError, naming both numbers, when the hosts have fewer slots than the plan has ranks,
-// or when this machine alone would have to take more than kMaxRanksPerCore ranks a core. Ranks that
-// all get a core of their own are bound to cores/ranks of them and use as many OpenMP threads; else
-// they share the cores, unbound, with one thread each.
+// when this machine alone would have to take more than kMaxRanksPerCore ranks a core, or when ranks
+// times threads_per_rank are more than the cores. Ranks that all get a core of their own are bound
+// to disjoint sets of cores, equally many each, and use as many OpenMP threads; else they share the
+// cores, unbound, with one thread each.
+//
+// mpirun binds to the cores of the whole machine, whatever its own affinity mask says, and knows no
+// kinds of cores. Where some are left out, by the mask or because they are small ones while there
+// are enough large ones, each rank is started through taskset with the CPUs that are its own.
 Command mpirun_command(const MpirunJob& job);
 
 // The command as a line for a POSIX shell.

@@ -18,6 +18,8 @@ po::options_description description() {
   po::options_description options("Options");
   options.add_options()("plan", po::value<std::string>(), "plan.json, as argosy-plan wrote it")(
       "hostfile", po::value<std::string>(), "machines, a line each: name slots=N")(
+      "threads-per-rank", po::value<int64_t>(),
+      "cores and OpenMP threads of a rank; else the cores of the machine / its ranks")(
       "scheduler", po::value<std::string>()->default_value("mpirun"), "mpirun")(
       "max-restarts", po::value<int>()->default_value(0), "after a failure; 0 is supported so far")(
       "dry-run", po::bool_switch(), "print the command instead of running it")("help,h",
@@ -78,6 +80,13 @@ LaunchOptions parse_options(const std::vector<std::string>& arguments) {
   }
   options.plan = values["plan"].as<std::string>();
   if (values.contains("hostfile")) options.hostfile = values["hostfile"].as<std::string>();
+  if (values.contains("threads-per-rank")) {
+    options.threads_per_rank = values["threads-per-rank"].as<int64_t>();
+    if (options.threads_per_rank < 1) {
+      throw ConfigError(
+          concat("--threads-per-rank: ", options.threads_per_rank, " must be at least 1"));
+    }
+  }
   options.dry_run = values["dry-run"].as<bool>();
   if (separator != arguments.end()) {
     options.trainer_arguments.assign(separator + 1, arguments.end());

@@ -4,6 +4,7 @@
 // The command line of argosy-launch.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,8 @@ namespace argosy {
 
 struct LaunchOptions {
   std::string plan;
-  std::string hostfile;  // empty: this machine
+  std::string hostfile;          // empty: this machine
+  int64_t threads_per_rank = 0;  // 0: as many as the cores give
   bool dry_run = false;
   bool help = false;
   std::vector<std::string> trainer_arguments;  // what stands behind --

@@ -45,8 +45,8 @@ void install_signal_handlers() {
   std::_Exit(argosy::kExitFailure);
 }
 
-int run(const argosy::TrainOptions& options, argosy::Communicator& world, int local_ranks,
-        argosy::StartTimes& start_times) {
+int run(const argosy::TrainOptions& options, argosy::Communicator& world,
+        const argosy::MpiEnvironment& mpi, argosy::StartTimes& start_times) {
   using argosy::TrainMode;
   switch (options.mode) {
     case TrainMode::help:
@@ -57,14 +57,15 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world, int lo
     case TrainMode::generate:
       return run_generate(options, world, std::cout);
     case TrainMode::measure:
-      return run_measure(options, world, local_ranks, std::cout);
+      return run_measure(options, world, mpi.local_size(), std::cout);
     case TrainMode::train:
       break;
   }
   install_signal_handlers();
   return run_training(
       options, world,
-      {.local_ranks = local_ranks,
+      {.local_ranks = mpi.local_size(),
+       .local_cpus = mpi.local_cpus(),
        .stop_requested = [] { return stop_signal != 0; },
        .out = &std::cout,
        .start_times = &start_times,
@@ -129,7 +130,7 @@ int main(int argc, char** argv) {
     return fail(*world, {}, argosy::kExitFailure, error.what());
   }
   try {
-    return run(options, *world, mpi.local_size(), start_times);
+    return run(options, *world, mpi, start_times);
   } catch (const argosy::ConfigError& error) {
     return fail(*world, options.run_dir, argosy::kExitUserError, error.what());
   } catch (const std::exception& error) {

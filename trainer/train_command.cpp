@@ -16,6 +16,7 @@
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/threads.h"
+#include "trainer/placement.h"
 #include "trainer/run/progress.h"
 #include "trainer/run/run_dir.h"
 #include "trainer/run/step_line.h"
@@ -130,6 +131,12 @@ class TrainingRun {
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     lap("weights");
+    say("comm     " + describe_routes(trainer_->groups()));
+    for (const std::string& warning : route_warnings(trainer_->groups()))
+      say(warning, Emphasis::warning);
+    for (const std::string& warning :
+         placement_warnings(world_, placement_of_rank(host_.local_cpus)))
+      say(warning, Emphasis::warning);
     restore();
     tell_start();
   }
@@ -137,7 +144,10 @@ class TrainingRun {
   // The MFU denominator: every rank multiplies at the same time, as in a step.
   void measure_peak() {
     world_.barrier();
-    double rate = ops::measure_matmul_rate(device_, compute_dtype(plan().precision));
+    // Ranks that share a core need several time slices each to be measured sharing it.
+    const bool has_own_core = host_.local_ranks <= host_.local_cpus;
+    const double measure_s = has_own_core ? 0.05 : 0.15;
+    double rate = ops::measure_matmul_rate(device_, compute_dtype(plan().precision), measure_s);
     world_.all_reduce({&rate, 1, DType::fp64});
     peak_flops_per_s_ = rate;
     say(concat("matmul   ", ops::matmul_description()));

@@ -16,6 +16,7 @@ namespace argosy {
 
 struct TrainHost {
   int local_ranks = 1;                   // of this job on this machine
+  int local_cpus = 0;                    // that these ranks may use, all together; 0: not known
   std::function<bool()> stop_requested;  // a signal asked to save and leave
   std::ostream* out = nullptr;           // rank 0 writes here
   StartTimes* start_times = nullptr;     // of this rank; goes on here; null: not told

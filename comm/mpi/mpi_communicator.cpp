@@ -82,6 +82,10 @@ int MpiEnvironment::local_size() const {
   return host_->size();
 }
 
+int MpiEnvironment::local_cpus() const {
+  return host_->num_cpus();
+}
+
 std::unique_ptr<Communicator> MpiEnvironment::world(const Limits& limits) const {
   const int rank = host_->world_rank();
   constexpr double kNoTimeLimit = 0.0;

@@ -29,6 +29,8 @@ class MpiEnvironment {
   // Rank among the ranks of this host (MPI_Comm_split_type SHARED), and how many they are.
   int local_rank() const;
   int local_size() const;
+  // CPUs that the ranks of this host may run on, those of all of them together.
+  int local_cpus() const;
 
  private:
   std::shared_ptr<const MpiHost> host_;

@@ -4,15 +4,10 @@
 // What programs must know of the machine that they run on.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 
 namespace argosy {
-
-// Physical cores that this process may use: its affinity mask, hyper-threads of a core counted
-// once, as Open MPI counts when it binds ranks.
-int64_t num_cores();
 
 // The folder of the running program, symbolic links resolved.
 std::filesystem::path program_folder();

@@ -10,10 +10,12 @@
 namespace argosy {
 namespace {
 
-MpirunJob job_of(int64_t num_ranks, int64_t cores) {
+constexpr const char* kOneHost = "OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp ";
+
+MpirunJob job_of(int64_t num_ranks, int cores) {
   MpirunJob job;
   job.num_ranks = num_ranks;
-  job.cores = cores;
+  for (int core = 0; core < cores; ++core) job.cores.list.push_back({{core}, false});
   job.plan = "plan.json";
   job.trainer = "/opt/argosy-train";
   job.trainer_arguments = {"--steps", "5"};
@@ -36,17 +38,67 @@ std::string config_error(const MpirunJob& job) {
 
 TEST(Mpirun, RanksWithCoresOfTheirOwnAreBound) {
   EXPECT_EQ(line_of(job_of(2, 2)),
-            "mpirun -np 2 --map-by slot:PE=1 --bind-to core -x OMP_NUM_THREADS=1 "
-            "/opt/argosy-train --plan plan.json --steps 5");
+            std::string(kOneHost) +
+                "mpirun -np 2 --map-by slot:PE=1 --bind-to core -x OMP_NUM_THREADS=1 "
+                "/opt/argosy-train --plan plan.json --steps 5");
   EXPECT_EQ(line_of(job_of(3, 8)),
-            "mpirun -np 3 --map-by slot:PE=2 --bind-to core -x OMP_NUM_THREADS=2 "
-            "/opt/argosy-train --plan plan.json --steps 5");
+            std::string(kOneHost) +
+                "mpirun -np 3 --map-by slot:PE=2 --bind-to core -x OMP_NUM_THREADS=2 "
+                "/opt/argosy-train --plan plan.json --steps 5");
+}
+
+TEST(Mpirun, ThreadsOfARankCanBeChosen) {
+  MpirunJob job = job_of(2, 8);
+  job.threads_per_rank = 3;
+  EXPECT_NE(line_of(job).find(" --map-by slot:PE=3 --bind-to core -x OMP_NUM_THREADS=3 "),
+            std::string::npos)
+      << line_of(job);
+  job.threads_per_rank = 5;
+  EXPECT_EQ(
+      config_error(job),
+      "--threads-per-rank: 5 threads of 2 ranks need 10 cores, this machine has 8; valid: 1 to "
+      "4");
+}
+
+// mpirun -np 1 would bind to core 0, which belongs to somebody else.
+TEST(Mpirun, AnAffinityMaskIsKept) {
+  MpirunJob job = job_of(2, 0);
+  job.cores.whole_machine = false;
+  job.cores.list = {{{4, 12}, false}, {{5, 13}, false}, {{6, 14}, false}, {{7, 15}, false}};
+  job.trainer_arguments = {};
+  EXPECT_EQ(
+      line_of(job),
+      std::string(kOneHost) +
+          "mpirun --bind-to none "
+          "-np 1 -x OMP_NUM_THREADS=2 taskset -c 4,12,5,13 /opt/argosy-train --plan plan.json "
+          ": "
+          "-np 1 -x OMP_NUM_THREADS=2 taskset -c 6,14,7,15 /opt/argosy-train --plan plan.json");
+  job.num_ranks = 5;  // more than cores: all share what the mask, which they inherit, leaves
+  EXPECT_NE(line_of(job).find("-np 5 --oversubscribe --bind-to none"), std::string::npos);
+}
+
+TEST(Mpirun, SmallCoresAreLeftOutWhereLargeOnesAreEnough) {
+  MpirunJob job = job_of(2, 4);
+  for (int cpu = 4; cpu < 12; ++cpu) job.cores.list.push_back({{cpu}, true});
+  EXPECT_NE(line_of(job).find("-x OMP_NUM_THREADS=2 taskset -c 2,3 "), std::string::npos)
+      << line_of(job);
+  job.num_ranks = 6;
+  EXPECT_NE(line_of(job).find("--map-by slot:PE=2 "), std::string::npos) << line_of(job);
+}
+
+TEST(Mpirun, AQuotaOfTheControlGroupCounts) {
+  MpirunJob job = job_of(2, 64);
+  job.cores.quota = 4.5;
+  EXPECT_NE(line_of(job).find("--map-by slot:PE=2 "), std::string::npos) << line_of(job);
+  job.cores.quota = 0.5;
+  EXPECT_NE(line_of(job).find("--oversubscribe"), std::string::npos) << line_of(job);
 }
 
 TEST(Mpirun, MoreRanksThanCoresShareThem) {
   EXPECT_EQ(line_of(job_of(4, 2)),
-            "mpirun -np 4 --oversubscribe --bind-to none -x OMP_NUM_THREADS=1 "
-            "/opt/argosy-train --plan plan.json --steps 5");
+            std::string(kOneHost) +
+                "mpirun -np 4 --oversubscribe --bind-to none -x OMP_NUM_THREADS=1 "
+                "/opt/argosy-train --plan plan.json --steps 5");
 }
 
 TEST(Mpirun, HostsAreCountedPerHost) {
@@ -77,8 +129,9 @@ TEST(Mpirun, AClusterPlanIsNotStartedOnALaptop) {
 TEST(Mpirun, RootIsAnnounced) {
   MpirunJob job = job_of(1, 1);
   job.as_root = true;
-  EXPECT_EQ(line_of(job).substr(0, 65),
-            "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun ");
+  EXPECT_EQ(
+      line_of(job).substr(0, std::string(kOneHost).size() + 65),
+      std::string(kOneHost) + "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun ");
 }
 
 TEST(Mpirun, ThePlanIsGivenOnce) {
@@ -94,7 +147,7 @@ TEST(Mpirun, ThePlanIsGivenOnce) {
 }
 
 TEST(Mpirun, WordsAreQuotedForTheShell) {
-  EXPECT_EQ(to_shell({{{"A", "b c"}}, {"run", "it's", "", "$HOME", "a=b"}}),
+  EXPECT_EQ(to_shell({{{"A", "b c"}}, {}, {"run", "it's", "", "$HOME", "a=b"}}),
             "A='b c' run 'it'\\''s' '' '$HOME' a=b");
 }
 
@@ -109,8 +162,18 @@ TEST(Mpirun, VariablesOfARunningJobAreKnown) {
 }
 
 TEST(Machine, HasCoresAndAFolder) {
-  EXPECT_GE(num_cores(), 1);
+  EXPECT_GE(usable_cores().count(), 1);
+  EXPECT_FALSE(usable_cores().list.front().cpus.empty());
   EXPECT_TRUE(std::filesystem::exists(program_folder() / "launch_test"));
+}
+
+TEST(Machine, ReadsWhatTheKernelWrites) {
+  EXPECT_EQ(parse_cpu_list("0-3,8,10-11\n"), (std::vector<int>{0, 1, 2, 3, 8, 10, 11}));
+  EXPECT_EQ(parse_cpu_list(""), std::vector<int>());
+  EXPECT_EQ(parse_cpu_quota("200000 100000"), 2.0);
+  EXPECT_EQ(parse_cpu_quota("max 100000"), std::nullopt);
+  EXPECT_EQ(parse_cpu_quota("-1 100000"), std::nullopt);  // v1: no limit
+  EXPECT_EQ(parse_cpu_quota(" "), std::nullopt);
 }
 
 TEST(Hostfile, SlotsAddUp) {

@@ -14,6 +14,7 @@
 
 #include "planner/spec/host.h"
 #include "planner/spec/check.h"
+#include "planner/spec/cores.h"
 #include "planner/spec/plan.h"
 
 namespace argosy {
@@ -87,7 +88,7 @@ TEST_F(LaunchTest, DryRunPrintsTheCommandAlone) {
                                  " --data 'my text.txt' --steps 3\n");
   EXPECT_TRUE(outcome.output.ends_with(end)) << outcome.output;
   EXPECT_NE(outcome.output.find("mpirun -np 4 "), std::string::npos) << outcome.output;
-  const bool shares_cores = num_cores() < 4;
+  const bool shares_cores = usable_cores().count() < 4;
   EXPECT_EQ(outcome.output.find("--oversubscribe --bind-to none") != std::string::npos,
             shares_cores);
 }

@@ -267,7 +267,7 @@ double stream_rate(Meter& meter, Arena& arena) {
 // The slowest rank's rate while all multiply: what a run calls its peak.
 double peak_rate(Meter& meter, DType dtype) {
   meter.world().barrier();
-  double negative_rate = -ops::measure_matmul_rate(meter.device(), dtype);
+  double negative_rate = -ops::measure_matmul_rate(meter.device(), dtype, kPeak_s);
   meter.world().all_reduce({&negative_rate, 1, DType::fp64}, ReduceOp::max);
   return -negative_rate;
 }
