@@ -144,7 +144,7 @@ TEST_F(Calibration, ARunTeachesTheNextPlan) {
   }
   write("run/metrics.jsonl", lines);
   const ProgramResult learned = succeed("argosy-plan --learn run --cluster here.json");
-  EXPECT_TRUE(contains(learned.out, "fp32, 1.0 rank a device, 1 run:")) << learned.out;
+  EXPECT_TRUE(contains(learned.out, "fp32, 1.0 ranks a device of a node, 1 run:")) << learned.out;
   EXPECT_TRUE(contains(learned.out, "wrote here.corrections.json")) << learned.out;
   // One run is not believed to the last percent.
   EXPECT_NEAR(predicted_step_s("") / predicted_s, 4, 0.5);
