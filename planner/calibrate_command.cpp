@@ -21,6 +21,9 @@ constexpr const char* kCalibrated = "calibrated.json";
 }  // namespace
 
 void run_calibration(const PlanOptions& options) {
+  if (!options.learn.empty()) {
+    throw ConfigError("--calibrate: with --learn; valid: one after the other");
+  }
   CalibrationRequest request;
   request.out = options.out.empty() ? kCalibrated : options.out;
   request.assumed =

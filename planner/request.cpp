@@ -127,6 +127,11 @@ namespace {
 // What past runs say of the cluster, where there is something.
 void apply_corrections(const PlanOptions& options, Request& request) {
   Job& job = request.job;
+  if (!job.stack.facts.is_own) {  // the trainer's runs say nothing of other frameworks
+    if (options.corrections == "auto" || options.corrections == "none") return;
+    throw ConfigError(concat("--corrections: ", options.corrections, " with --stack ",
+                             job.stack.name, "; valid: with the trainer's own"));
+  }
   const std::filesystem::path file = find_config("cluster", options.cluster, "clusters");
   request.corrections = find_corrections(read_cluster(file).cluster, file, job.precision,
                                          job.num_devices(), options.corrections);

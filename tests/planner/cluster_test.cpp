@@ -66,6 +66,25 @@ TEST(Cluster, WritesWhatItReads) {
             cluster.accelerator.matmul_efficiency.size());
 }
 
+TEST(Cluster, WhatACalibrationAdds) {
+  ClusterSpec cluster = read_cluster(config("local-cpu")).cluster;
+  EXPECT_EQ(to_json(cluster, "").find("collective_factors"), std::string::npos);
+  EXPECT_EQ(&cluster.accelerator.matmul_curve(Precision::fp64),
+            &cluster.accelerator.matmul_efficiency);
+  cluster.cpu_model = "Some CPU";
+  cluster.collective_factors[static_cast<size_t>(CollectiveKind::all_to_all)] = 1.5;
+  cluster.accelerator.fp64_matmul_efficiency = {{1e6, 0.25}};
+  const ClusterSpec copy = parse_cluster(to_json(cluster, "test"), "y", "y.json").cluster;
+  EXPECT_EQ(copy.cpu_model, "Some CPU");
+  EXPECT_EQ(copy.collective_factors, cluster.collective_factors);
+  EXPECT_DOUBLE_EQ(efficiency_at(copy.accelerator.matmul_curve(Precision::fp64), 1e6), 0.25);
+  EXPECT_EQ(copy.accelerator.matmul_curve(Precision::bf16).size(),
+            cluster.accelerator.matmul_efficiency.size());
+  EXPECT_NE(error_of(replaced(to_json(cluster, ""), "\"all_to_all\"", "\"all_to_some\""))
+                .find("collective_factors.all_to_some"),
+            std::string::npos);
+}
+
 TEST(Cluster, ErrorsNameFileAndKey) {
   const std::string good = to_json(read_cluster(config("h200-8")).cluster, "test");
   const auto expect = [&](const std::string& from, const std::string& to, const std::string& key) {

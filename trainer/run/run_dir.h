@@ -30,7 +30,7 @@ std::string_view to_string(RunState state);
 struct RunMachine {
   Device device = Device::cpu;
   std::string cpu;                     // as Linux names it
-  int64_t cores = 0;                   // of the first machine that its ranks may use
+  int64_t cores = 0;                   // that rank 0 may use: one where ranks are bound
   int64_t ranks = 0, local_ranks = 0;  // all of them, those on the first machine
   int64_t threads_per_rank = 1;
   double peak_flops_per_s = 0;  // of the average rank, measured at start

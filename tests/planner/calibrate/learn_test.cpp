@@ -33,7 +33,7 @@ std::string error_of(const std::vector<RunRecord>& runs, const ClusterSpec& clus
 
 TEST(Learn, FindsTheFactorsOfEachKind) {
   const ClusterSpec cluster = small_cluster();
-  const std::vector<RunRecord> runs = {synthetic_run("a", demo_plan(1, 1), cluster, truth()),
+  const std::vector<RunRecord> runs = {synthetic_run("a", demo_plan(2, 1), cluster, truth()),
                                        synthetic_run("b", demo_plan(2, 1), cluster, truth()),
                                        synthetic_run("c", demo_plan(2, 2), cluster, truth()),
                                        synthetic_run("d", demo_plan(2, 2), cluster, truth())};
@@ -74,14 +74,17 @@ TEST(Learn, RehearsalsAndPrecisionsAreApart) {
   Plan half = demo_plan(2, 1);
   half.precision = Precision::bf16;
   const Learning learning = learn({synthetic_run("own", demo_plan(2, 2), cluster, {}),
+                                   synthetic_run("alone", demo_plan(1, 1), cluster, {}),
                                    synthetic_run("shared", demo_plan(4, 4), cluster, truth()),
                                    synthetic_run("bf16", half, cluster, {})},
                                   cluster);
-  ASSERT_EQ(learning.sets.size(), 3u);
-  EXPECT_EQ(learning.sets[1].ranks_per_device, 2);
+  ASSERT_EQ(learning.sets.size(), 4u);
+  EXPECT_EQ(learning.sets[0].ranks_per_device, 1);
+  EXPECT_EQ(learning.sets[1].ranks_per_device, 0.5);
+  EXPECT_EQ(learning.sets[2].ranks_per_device, 2);
   EXPECT_NEAR(learning.sets[0].factors.matmul, 1, 1e-9);
-  EXPECT_NEAR(learning.sets[1].factors.matmul, 1.2, 0.02);
-  EXPECT_EQ(learning.sets[2].precision, Precision::bf16);
+  EXPECT_NEAR(learning.sets[2].factors.matmul, 1.2, 0.02);
+  EXPECT_EQ(learning.sets[3].precision, Precision::bf16);
 }
 
 TEST(Learn, DisturbedRunsDoNotCount) {

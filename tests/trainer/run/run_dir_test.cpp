@@ -53,6 +53,25 @@ TEST_F(RunDirTest, FreshRunWritesItsFiles) {
   EXPECT_EQ(read_metrics(run.metrics()), (std::vector<StepMetrics>{step(1, 0.1), step(2, 0.2)}));
 }
 
+TEST_F(RunDirTest, SaysWhatItRunsOn) {
+  RunDir run(path_, false);
+  run.write_machine({.device = Device::cpu,
+                     .cpu = "Some CPU",
+                     .cores = 2,
+                     .ranks = 4,
+                     .local_ranks = 4,
+                     .threads_per_rank = 1,
+                     .peak_flops_per_s = 0.1,
+                     .first_step = 7});
+  const Json json = parse_json(read("machine.json"), "machine.json");
+  EXPECT_EQ(json["device"], "cpu");
+  EXPECT_EQ(json["cpu"], "Some CPU");
+  EXPECT_EQ(json["ranks"], 4);
+  EXPECT_EQ(json["threads_per_rank"], 1);
+  EXPECT_EQ(json["peak_flops_per_s"], 0.1);
+  EXPECT_EQ(json["first_step"], 7);
+}
+
 TEST_F(RunDirTest, ResumeDropsLaterStepsAndHalfLines) {
   {
     RunDir run(path_, false);
