@@ -56,6 +56,8 @@ void refuse(const Plan& plan) {
               ": Megatron-FSDP shards without pipelines; valid: --fix zero=1 or pp=1");
   refuse.when(!is_recomputed_alike(plan),
               "recompute differs between layers; valid: --fix recompute=none, selective or full");
+  refuse.when(plan.model.attention_sinks || plan.model.qk_norm_is_whole, "model_type ",
+              plan.model.model_type, " has no flags for pretrain_gpt.py; valid: another model");
   const RopeSpec& rope = plan.model.rope;
   const bool has_rope = plan.model.position == PositionKind::learned || rope.type == "default" ||
                         rope.type == "linear" || rope.type == "llama3" ||
@@ -64,8 +66,6 @@ void refuse(const Plan& plan) {
               " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
   refuse.when(plan.model.moe.shared_gate,
               "the gate of the shared expert has no flag; valid: models without one");
-  refuse.when(plan.model.attention_sinks || plan.model.qk_norm_is_whole, "model_type ",
-              plan.model.model_type, " has no flags for pretrain_gpt.py; valid: another model");
   refuse.when(!plan.model.windowed_layers.empty() && !window_skip(plan.model),
               "layer_types: layers with a window in no fixed turn have no flag; valid: every n-th "
               "layer without one");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/cost/offload.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -60,6 +61,13 @@ class Neighbourhood {
       Candidate c = base_;
       c.zero_stage = zero;
       if (zero != base_.zero_stage) add(concat("zero=", zero), c);
+    }
+    for (Offload offload : {Offload::none, Offload::optimizer}) {
+      Candidate c = base_;
+      c.offload = offload;
+      if (offload != base_.offload && has_host(job_.cluster)) {
+        add(concat("offload=", to_string(offload)), c);
+      }
     }
     for (ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::zb_h1,
                               ScheduleKind::interleaved, ScheduleKind::zb_v}) {
@@ -125,6 +133,7 @@ Candidate candidate_of(const Plan& plan) {
   candidate.virtual_stages = plan.virtual_stages;
   candidate.cp_kind = plan.cp_kind;
   candidate.moe_capacity_factor = plan.moe_capacity_factor;
+  candidate.offload = plan.offload;
   return candidate;
 }
 
@@ -140,8 +149,7 @@ Priced price(const Job& job, const Candidate& candidate, LayerCostCache& cache) 
   priced.plan = predict(job, candidate, memory, times);
   priced.use = step_use(times, priced.plan.num_microbatches(), candidate.mesh.pp,
                         priced.plan.predicted.step_s);
-  priced.missing_bytes =
-      std::max<int64_t>(0, memory.total_bytes - usable_bytes(job.cluster.accelerator));
+  priced.missing_bytes = std::max<int64_t>(0, missing_bytes(job, memory));
   return priced;
 }
 

@@ -4,6 +4,7 @@
 // Tasks, precisions and places for the optimizer, asked for as users ask.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "planner/spec/plan.h"
@@ -51,8 +52,9 @@ TEST(WorkloadsCli, QloraTakesLessMemoryAndMoreTime) {
   EXPECT_GT(number(qlora, "step_s"), number(lora, "step_s"));
   EXPECT_LT(number(qlora, "step_s"), 1.2 * number(lora, "step_s"));
   EXPECT_EQ(read_plan(out).lora.base_bits, 4);
-  // Two thirds of the FLOPs at about two thirds of the time.
-  EXPECT_LT(number(lora, "step_s"), 0.8 * number(best(kSmall), "step_s"));
+  // Of the four products of a recomputed step three are left; adapters come to them.
+  EXPECT_LT(number(lora, "step_s"), 0.85 * number(best(kSmall), "step_s"));
+  EXPECT_GT(number(lora, "step_s"), 0.7 * number(best(kSmall), "step_s"));
 }
 
 TEST(WorkloadsCli, Fp8IsFasterAndHasAPeakOfItsOwn) {
@@ -97,6 +99,20 @@ TEST(WorkloadsCli, OffloadIsTheNearestChangeOfWhatDoesNotFit) {
             std::string::npos);
   EXPECT_NE(run_plan(job + " --explain --fix offload=optimizer").out.find("on the host"),
             std::string::npos);
+}
+
+// A plan that fits says what the change would free and cost.
+TEST(WorkloadsCli, OffloadIsAmongTheChangesOfAPlan) {
+  const PlanOutput output = run_plan(kSmall + " --explain --json --top 1");
+  const Json explain = Json::parse(output.out)["explain"];
+  const auto change =
+      std::find_if(explain["changes"].begin(), explain["changes"].end(),
+                   [](const Json& c) { return c["change"] == "offload=optimizer"; });
+  ASSERT_NE(change, explain["changes"].end());
+  const Json plan = Json::parse(output.out)["plans"][0];
+  EXPECT_EQ((*change)["bytes"].get<int64_t>(),
+            -plan["predicted"]["memory_bytes"]["optimizer"].get<int64_t>());
+  EXPECT_GT((*change)["time"].get<double>(), 0);
 }
 
 TEST(WorkloadsCli, BatchRampAndLongContextArePhases) {
