@@ -89,8 +89,7 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWo
     const LayerWork& work = works[kind];
     LayerCost& cost = costs[kind];
     const auto ops = [&](const Pass& pass, bool is_backward) {
-      return pass_ops(job, seen, candidate.recompute, pass, static_cast<LayerKind>(kind),
-                      is_backward);
+      return pass_ops(job, seen, candidate.recompute, pass, is_backward);
     };
     const PassOps forward = ops(work.forward, false), backward = ops(work.backward, true);
     cost.forward_s = forward.seconds();

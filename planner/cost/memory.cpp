@@ -161,6 +161,7 @@ std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementT
   const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const bool is_embedding = kind == static_cast<size_t>(LayerKind::embedding);
+    if (layers[kind] == 0 && !(is_copy && is_embedding)) continue;
     for (size_t d = 0; d < kNumDomains; ++d) {
       const auto add = [&](StageBucket bucket) {
         bucket.domain = static_cast<Domain>(d);

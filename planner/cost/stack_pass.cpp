@@ -53,8 +53,8 @@ double unfused_attention_seconds(const OpWork& op, int64_t head_dim, bool is_bac
 }
 
 // Chunks of the head, products of experts: one op where the stack makes one of them.
-OpWork fused(OpWork op, LayerKind kind, const StackFacts& facts) {
-  if (kind == LayerKind::head || (op.kind == OpKind::matmul && facts.fuses_experts)) {
+OpWork fused(OpWork op, const StackFacts& facts) {
+  if (op.is_of_logits || (op.kind == OpKind::matmul && facts.fuses_experts)) {
     op.flops *= op.count;
     op.bytes *= op.count;
     op.count = 1;
@@ -62,8 +62,8 @@ OpWork fused(OpWork op, LayerKind kind, const StackFacts& facts) {
   return op;
 }
 
-void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, LayerKind kind,
-            bool is_backward, PassOps& ops) {
+void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, bool is_backward,
+            PassOps& ops) {
   const StackFacts& facts = job.stack.facts;
   double& seconds = ops.kind_s[static_cast<size_t>(listed.kind)];
   if (listed.kind == OpKind::attention) {
@@ -73,9 +73,9 @@ void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, L
     ops.num_launches += facts.fuses_attention ? 1 : kUnfusedOps;
     return;
   }
-  OpWork op = fused(listed, kind, facts);
+  OpWork op = fused(listed, facts);
   ops.num_launches += static_cast<double>(op.count);
-  if (kind == LayerKind::head && op.kind == OpKind::matmul) {
+  if (op.is_of_logits && op.kind == OpKind::matmul) {
     op.bytes = 0;  // chunks read the table again and again
     seconds += op_seconds(op, seen.plain, Precision::bf16);
     return;
@@ -109,7 +109,7 @@ SeenAccelerator::SeenAccelerator(const Job& job) : plain(job.cluster.accelerator
 }
 
 PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, const Pass& pass,
-                 LayerKind kind, bool is_backward) {
+                 bool is_backward) {
   PassOps ops;
   bool seen_backward_attention = false;  // recomputation comes first in a backward pass
   for (const OpWork& op : pass.ops) {
@@ -123,7 +123,7 @@ PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recomput
       backward = seen_backward_attention;
       seen_backward_attention = true;
     }
-    add_op(job, seen, op, kind, backward, ops);
+    add_op(job, seen, op, backward, ops);
   }
   return ops;
 }

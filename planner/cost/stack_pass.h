@@ -34,6 +34,6 @@ struct SeenAccelerator {
 
 // `is_backward`: the pass begins with what recomputation runs again.
 PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, const Pass& pass,
-                 LayerKind kind, bool is_backward);
+                 bool is_backward);
 
 }  // namespace argosy

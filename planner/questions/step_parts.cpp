@@ -46,8 +46,8 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
     for (const LayerWork& layer : stage_work(plan, stage, 0)) {
       for (const Pass* pass : {&layer.forward, &layer.backward}) {
-        const PassOps ops = pass_ops(job, seen, plan.recompute.front(), *pass,
-                                     kind_of_layer(plan.model, layer.layer), pass == &layer.backward);
+        const PassOps ops =
+            pass_ops(job, seen, plan.recompute.front(), *pass, pass == &layer.backward);
         add(job, ops, pass->collectives, plan.mesh.cp, placements, microbatches, sum);
       }
     }

@@ -2,7 +2,6 @@
 // Copyright 2026 The Argosy Authors
 //
 // The network of a row. What the columns cannot say stands in the notes behind "arch:".
-#include <cmath>
 #include <regex>
 
 #include "planner/score/run_setup.h"
@@ -53,13 +52,6 @@ void set_latent_attention(const PublishedRun& run, ModelSpec& model) {
   model.num_kv_heads = model.num_heads;
 }
 
-// Layers that alternate between a window and all keys, as one window with as many pairs in all.
-int64_t mean_window(int64_t length, int64_t window) {
-  const double all = static_cast<double>(length), w = static_cast<double>(window);
-  const double pairs = (all * all / 2 + all * w - w * w / 2) / 2;
-  return std::llround(all - std::sqrt(all * all - 2 * pairs));
-}
-
 }  // namespace
 
 ModelSpec model_of(const PublishedRun& run) {
@@ -82,9 +74,13 @@ ModelSpec model_of(const PublishedRun& run) {
     model.qkv_bias = model.attention_output_bias = model.mlp_bias = true;
   }
   const int64_t window = number_in_notes(run, "sliding window", 0);
-  if (window > 0 && window < model.max_positions) {
-    model.sliding_window = mean_window(model.max_positions, window);
+  if (window > 0 && window < model.max_positions) {  // of every other layer, as gpt-oss has them
+    model.sliding_window = window;
+    for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+      model.windowed_layers.push_back(layer % 2 == 0);
+    }
   }
+  if (run.notes_have("w/ MTP")) model.num_mtp_modules = 1;
   if (run.arch == "moe") {
     set_experts(run, model);
     if (run.notes_have("arch: MLA")) set_latent_attention(run, model);

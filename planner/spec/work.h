@@ -62,6 +62,7 @@ struct OpWork {
   int64_t bytes = 0;  // of one op: moved to and from memory
   int64_t count = 1;  // ops of this size (experts)
   bool is_block_product = false;  // with a weight that may be multiplied in 8 bits
+  bool is_of_logits = false;  // of a chunk of the head: frameworks that keep logits have one chunk
 };
 
 struct CollectiveWork {

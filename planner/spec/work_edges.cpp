@@ -31,6 +31,7 @@ namespace {
 void add_head_chunk(Pass& pass, const RankShape& shape, int64_t rows, int64_t count) {
   const int64_t z = shape.statistic_bytes, e = shape.element_bytes;
   if (rows == 0 || count == 0) return;
+  const size_t first = pass.ops.size();
   add_matmul(pass, rows, shape.vocab, shape.hidden, e, count);
   OpWork cross_entropy;
   cross_entropy.bytes = 4 * rows * shape.vocab * z;  // maximum; sum; gradient read and written
@@ -43,6 +44,7 @@ void add_head_chunk(Pass& pass, const RankShape& shape, int64_t rows, int64_t co
   }
   add_matmul(pass, rows, shape.hidden, shape.vocab, e, count);  // gradient of the hidden state
   if (!shape.is_frozen) add_matmul(pass, shape.vocab, shape.hidden, rows, e, count);  // dW
+  for (size_t i = first; i < pass.ops.size(); ++i) pass.ops[i].is_of_logits = true;
 }
 
 }  // namespace
