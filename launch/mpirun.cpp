@@ -38,6 +38,34 @@ void check_places(const MpirunJob& job) {
   }
 }
 
+// What Linux takes of one argument (MAX_ARG_STRLEN), its end included.
+constexpr size_t kLongestArgument = 131072;
+
+bool is_reordered(const MpirunJob& job) {
+  return job.mesh.order != RankOrder::tp_cp_dp_pp && job.hosts.size() > 1;
+}
+
+// "a,a,b,b": the host of each rank. Devices are the slots of the hosts in their order.
+std::string host_of_each_rank(const MpirunJob& job) {
+  std::vector<const std::string*> host_of_device;
+  for (const Host& host : job.hosts) {
+    host_of_device.insert(host_of_device.end(), static_cast<size_t>(host.slots), &host.name);
+  }
+  std::string list;
+  for (int64_t rank = 0; rank < job.num_ranks; ++rank) {
+    if (rank > 0) list += ",";
+    list += *host_of_device[static_cast<size_t>(device_of_rank(job.mesh, rank))];
+  }
+  if (list.size() >= kLongestArgument) {
+    throw ConfigError(concat("--plan ", job.plan, ": order ", to_string(job.mesh.order), " of ",
+                             job.num_ranks, " ranks takes a list of hosts of ", list.size(),
+                             " bytes, and an argument has at most ", kLongestArgument,
+                             "; valid: shorter names of hosts, or a plan with --fix "
+                             "order=tp-cp-dp-pp"));
+  }
+  return list;
+}
+
 // The trainer's own --plan, where the user wrote one, must be ours.
 void append_trainer(const MpirunJob& job, std::vector<std::string>& words) {
   words.push_back(job.trainer);
@@ -71,10 +99,17 @@ Command mpirun_command(const MpirunJob& job) {
                            {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
   }
   command.words = {"mpirun", "-np", std::to_string(job.num_ranks)};
-  if (!job.hostfile.empty()) {
+  const bool reordered = is_reordered(job);
+  if (reordered) {
+    command.words.insert(command.words.end(), {"--host", host_of_each_rank(job)});
+  } else if (!job.hostfile.empty()) {
     command.words.insert(command.words.end(), {"--hostfile", job.hostfile});
   }
-  if (ranks_here <= job.cores) {
+  if (reordered) {
+    const bool is_bound = ranks_here <= job.cores && threads == 1;
+    command.words.insert(command.words.end(),
+                         {"--map-by", "seq", "--bind-to", is_bound ? "core" : "none"});
+  } else if (ranks_here <= job.cores) {
     command.words.insert(command.words.end(),
                          {"--map-by", concat("slot:PE=", threads), "--bind-to", "core"});
   } else {

@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "launch/hostfile.h"
+#include "planner/spec/mesh.h"
 
 namespace argosy {
 
 struct MpirunJob {
   int64_t num_ranks = 1;
+  Mesh mesh;                // whose order says which rank sits where
   std::string plan;         // path, handed on to the trainer
   std::string hostfile;     // path; empty: this machine alone
   std::vector<Host> hosts;  // what it says
@@ -37,7 +39,9 @@ inline constexpr int64_t kMaxRanksPerCore = 16;
 // Throws ConfigError, naming both numbers, when the hosts have fewer slots than the plan has ranks,
 // or when this machine alone would have to take more than kMaxRanksPerCore ranks a core. Ranks that
 // all get a core of their own are bound to cores/ranks of them and use as many OpenMP threads; else
-// they share the cores, unbound, with one thread each.
+// they share the cores, unbound, with one thread each. On several hosts an order of ranks other
+// than tp-cp-dp-pp is a host for each rank (Open MPI's sequential mapper); it binds one core a
+// rank, so that ranks with more threads are not bound.
 Command mpirun_command(const MpirunJob& job);
 
 // The command as a line for a POSIX shell.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/cost/memory_band.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -60,6 +61,13 @@ class Neighbourhood {
       Candidate c = base_;
       c.zero_stage = zero;
       if (zero != base_.zero_stage) add(concat("zero=", zero), c);
+    }
+    for (RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
+      Candidate c = base_;
+      c.mesh.order = order;
+      if (order != base_.mesh.order && base_.mesh.pp > 1 && base_.mesh.dp > 1) {
+        add(concat("order=", to_string(order)), c);
+      }
     }
     for (ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::zb_h1,
                               ScheduleKind::interleaved, ScheduleKind::zb_v}) {
@@ -141,7 +149,7 @@ Priced price(const Job& job, const Candidate& candidate, LayerCostCache& cache) 
   priced.use = step_use(times, priced.plan.num_microbatches(), candidate.mesh.pp,
                         priced.plan.predicted.step_s);
   priced.missing_bytes =
-      std::max<int64_t>(0, memory.total_bytes - usable_bytes(job.cluster.accelerator));
+      std::max<int64_t>(0, memory.total_bytes - usable_bytes(job, candidate, memory.routed_bytes));
   return priced;
 }
 
