@@ -11,10 +11,10 @@
 #include <system_error>
 
 #include "launch/hostfile.h"
-#include "planner/spec/host.h"
 #include "launch/mpirun.h"
 #include "launch/options.h"
 #include "planner/spec/check.h"
+#include "planner/spec/host.h"
 #include "planner/spec/plan.h"
 
 namespace argosy {
@@ -57,7 +57,8 @@ int run(const std::vector<std::string>& arguments) {
   }
   MpirunJob job;
   job.plan = options.plan;
-  job.num_ranks = read_plan(options.plan).mesh.world_size();
+  job.mesh = read_plan(options.plan).mesh;
+  job.num_ranks = job.mesh.world_size();
   job.hostfile = options.hostfile;
   if (!options.hostfile.empty()) job.hosts = read_hostfile(options.hostfile);
   job.cores = usable_cores();

@@ -38,6 +38,34 @@ void check_places(const MpirunJob& job) {
   }
 }
 
+// What Linux takes of one argument (MAX_ARG_STRLEN), its end included.
+constexpr size_t kLongestArgument = 131072;
+
+bool is_reordered(const MpirunJob& job) {
+  return job.mesh.order != RankOrder::tp_cp_dp_pp && job.hosts.size() > 1;
+}
+
+// "a,a,b,b": the host of each rank. Devices are the slots of the hosts in their order.
+std::string host_of_each_rank(const MpirunJob& job) {
+  std::vector<const std::string*> host_of_device;
+  for (const Host& host : job.hosts) {
+    host_of_device.insert(host_of_device.end(), static_cast<size_t>(host.slots), &host.name);
+  }
+  std::string list;
+  for (int64_t rank = 0; rank < job.num_ranks; ++rank) {
+    if (rank > 0) list += ",";
+    list += *host_of_device[static_cast<size_t>(device_of_rank(job.mesh, rank))];
+  }
+  if (list.size() >= kLongestArgument) {
+    throw ConfigError(concat("--plan ", job.plan, ": order ", to_string(job.mesh.order), " of ",
+                             job.num_ranks, " ranks takes a list of hosts of ", list.size(),
+                             " bytes, and an argument has at most ", kLongestArgument,
+                             "; valid: shorter names of hosts, or a plan with --fix "
+                             "order=tp-cp-dp-pp"));
+  }
+  return list;
+}
+
 // The trainer's own --plan, where the user wrote one, must be ours.
 void append_trainer(const MpirunJob& job, std::vector<std::string>& words) {
   words.push_back(job.trainer);
@@ -110,6 +138,22 @@ void append_ranks_with_cpus(const MpirunJob& job, const std::vector<Core>& cores
   }
 }
 
+// Where the ranks run and what they are bound to.
+void append_places(const MpirunJob& job, bool is_bound, int64_t threads,
+                   std::vector<std::string>& words) {
+  if (is_reordered(job)) {
+    words.insert(words.end(), {"--host", host_of_each_rank(job), "--map-by", "seq", "--bind-to",
+                               is_bound && threads == 1 ? "core" : "none"});
+    return;
+  }
+  if (!job.hostfile.empty()) words.insert(words.end(), {"--hostfile", job.hostfile});
+  if (is_bound) {
+    words.insert(words.end(), {"--map-by", concat("slot:PE=", threads), "--bind-to", "core"});
+  } else {
+    words.insert(words.end(), {"--oversubscribe", "--bind-to", "none"});
+  }
+}
+
 }  // namespace
 
 Command mpirun_command(const MpirunJob& job) {
@@ -135,12 +179,7 @@ Command mpirun_command(const MpirunJob& job) {
     return command;
   }
   words.insert(words.end(), {"-np", std::to_string(job.num_ranks)});
-  if (!job.hostfile.empty()) words.insert(words.end(), {"--hostfile", job.hostfile});
-  if (is_bound) {
-    words.insert(words.end(), {"--map-by", concat("slot:PE=", threads), "--bind-to", "core"});
-  } else {
-    words.insert(words.end(), {"--oversubscribe", "--bind-to", "none"});
-  }
+  append_places(job, is_bound, threads, words);
   words.insert(words.end(), {"-x", concat("OMP_NUM_THREADS=", threads)});
   append_trainer(job, words);
   return command;

@@ -13,11 +13,13 @@
 
 #include "launch/hostfile.h"
 #include "planner/spec/cores.h"
+#include "planner/spec/mesh.h"
 
 namespace argosy {
 
 struct MpirunJob {
   int64_t num_ranks = 1;
+  Mesh mesh;                     // whose order says which rank sits where
   std::string plan;              // path, handed on to the trainer
   std::string hostfile;          // path; empty: this machine alone
   std::vector<Host> hosts;       // what it says
@@ -46,6 +48,9 @@ inline constexpr int64_t kMaxRanksPerCore = 16;
 // mpirun binds to the cores of the whole machine, whatever its own affinity mask says, and knows no
 // kinds of cores. Where some are left out, by the mask or because they are small ones while there
 // are enough large ones, each rank is started through taskset with the CPUs that are its own.
+//
+// On several hosts an order of ranks other than tp-cp-dp-pp is a host for each rank (Open MPI's
+// sequential mapper); it binds one core a rank, so that ranks with more threads are not bound.
 Command mpirun_command(const MpirunJob& job);
 
 // The command as a line for a POSIX shell.

@@ -136,7 +136,17 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
       "virtual_stages, recompute=none|selective|full, sequence_parallel=0|1 (default: where "
       "tp > 1), moe_capacity_factor (default: dropless), offload=none|optimizer (for planning; "
-      "default: none); the rest is searched");
+      "default: none), order=tp-cp-dp-pp|tp-cp-pp-dp of ranks on the devices; the rest is "
+      "searched");
+  add("fit-probability",
+      po::value(&o.fit_probability)->value_name("P")->notifier([](double probability) {
+        if (!(probability > 0 && probability < 1)) {
+          throw ConfigError(
+              concat("--fit-probability: ", probability, "; valid: above 0 and below 1"));
+        }
+      }),
+      "a plan must fit into the devices' memory with this probability, as 0.99; default: what the "
+      "cluster's reserved_bytes leaves");
   add("threads", count(o.threads, "threads"), "threads of the search; default: all cores");
   all.add(search);
 }
@@ -150,8 +160,9 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
       "why the others lose");
   add("what-if", word(o.what_if, "LIST"),
       "the best plan on other machines, as inter_bw=2x,hbm=141GB,price=-10%; keys: flops, hbm, "
-      "hbm_bw, intra_bw, inter_bw, intra_latency, inter_latency, op_overhead, price, power, pue, "
-      "carbon, mtbf, checkpoint, restart");
+      "hbm_bw, intra_bw, inter_bw, island_bw (of the tiers above), intra_latency, inter_latency, "
+      "island_latency, op_overhead, price, power, pue, carbon, mtbf, checkpoint, storage_bw, "
+      "restart");
   add("sensitivity", po::bool_switch(&o.sensitivity),
       "what half and twice of each property of the machines would do");
   add("pareto", po::bool_switch(&o.pareto),

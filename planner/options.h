@@ -18,7 +18,7 @@ namespace argosy {
 struct PlanOptions {
   std::string model, cluster;
   int64_t devices = 0, seq_len = 0, global_batch = 0;  // 0: default
-  double tokens = 0;
+  double tokens = 0, fit_probability = 0;
   std::string task = "pretrain";
   int64_t lora_rank = 0;
   double lora_alpha = 0;  // 0: twice the rank

@@ -4,6 +4,7 @@
 // From options to a job: files are read, defaults filled, contradictions refused.
 #include "planner/config_files.h"
 #include "planner/cost/compute.h"
+#include "planner/cost/memory_band.h"
 #include "planner/exchange/megatron_import.h"
 #include "planner/options.h"
 #include "planner/report/units.h"
@@ -176,6 +177,11 @@ Request make_request(const PlanOptions& given) {
   job.objective = objective_from_string(options.objective);
   job.tokens = options.tokens;
   job.seed = options.seed;
+  job.fit_probability = options.fit_probability;
+  if (job.fit_probability > 0 && !has_memory_band(job.cluster)) {
+    throw ConfigError(concat("--fit-probability: ", job.cluster.name,
+                             " does not give context_bytes; valid: without it"));
+  }
   require_precision(job);
   if (job.lora.base_bits != kUnquantizedBits && job.precision != Precision::bf16) {
     throw ConfigError(concat("--base-bits: ", job.lora.base_bits, " with --precision ",

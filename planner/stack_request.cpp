@@ -19,9 +19,10 @@ std::filesystem::path configs_folder() {
   return find_config("stack", "any.json", "stacks").parent_path().parent_path();
 }
 
-// Shares are of the curves of configs/accelerators: the cluster's own, measured or not, would count
-// a loss twice.
-void take_curves(const std::filesystem::path& configs, Accelerator& accelerator) {
+// Shares are of the curves of configs/accelerators, and of what its links and collectives reach:
+// the cluster's own, measured or not, would count a loss twice.
+void take_curves(const std::filesystem::path& configs, ClusterSpec& cluster) {
+  Accelerator& accelerator = cluster.accelerator;
   for (const ClusterSpec& known : read_accelerators(configs / "accelerators")) {
     const Accelerator& curves = known.accelerator;
     if (curves.name != accelerator.name) continue;
@@ -29,6 +30,11 @@ void take_curves(const std::filesystem::path& configs, Accelerator& accelerator)
     accelerator.attention_efficiency = curves.attention_efficiency;
     accelerator.memory_efficiency = curves.memory_efficiency;
     accelerator.op_overhead_s = curves.op_overhead_s;
+    cluster.collectives = known.collectives;
+    for (LinkTier& tier : cluster.tiers) {
+      const bool is_inside = &tier == &cluster.tiers.front();
+      tier.efficiency = (is_inside ? known.tiers.front() : known.tiers.back()).efficiency;
+    }
   }
 }
 
@@ -53,7 +59,7 @@ void choose_stack(const PlanOptions& options, Job& job) {
   if (job.precision == Precision::fp8) job.stack.format = ProductFormat::fp8;
   job.stack.numbers = numbers_of(stacks, *profile, job.cluster.accelerator.name);
   job.stack.keeps_memory = !options.stack.empty();  // unasked the plan is for the trainer
-  take_curves(configs, job.cluster.accelerator);
+  take_curves(configs, job.cluster);
 }
 
 void print_stacks() {

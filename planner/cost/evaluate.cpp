@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/cost/memory_band.h"
 #include "planner/cost/offload.h"
 #include "planner/cost/totals.h"
 #include "planner/report/units.h"
@@ -46,8 +47,8 @@ int64_t usable_bytes(const Accelerator& accelerator) {
   return accelerator.memory_bytes - accelerator.reserved_bytes;
 }
 
-int64_t missing_bytes(const Job& job, const StageMemory& memory) {
-  const int64_t on_device = memory.total_bytes - usable_bytes(job.cluster.accelerator);
+int64_t missing_bytes(const Job& job, const Candidate& candidate, const StageMemory& memory) {
+  const int64_t on_device = memory.total_bytes - usable_bytes(job, candidate, memory.routed_bytes);
   if (memory.host_bytes == 0) return on_device;
   return std::max(on_device, missing_host_bytes(job.cluster, memory.host_bytes));
 }
@@ -81,6 +82,7 @@ Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memo
   p.memory_bytes = memory.bytes;
   p.peak_bytes = memory.total_bytes;
   p.host_bytes = memory.host_bytes;
+  p.fits_probability = fits_probability(job, candidate, {memory.total_bytes, memory.routed_bytes});
   p.stages = durations_of(times);
   const Timeline timeline = predicted_timeline(plan);
   p.step_s = timeline.step_s;
@@ -99,8 +101,8 @@ Verdict evaluate(const Job& job, const Candidate& candidate, LayerCostCache& cac
   const LayerCosts& costs = cache.costs(candidate);
   const ElementTable& elements = cache.elements(candidate);
   const StageMemory memory = fullest_stage(job, candidate, stages, elements, costs);
-  const int64_t usable = usable_bytes(job.cluster.accelerator);
-  if (const int64_t missing = missing_bytes(job, memory); missing > 0) {
+  const int64_t usable = usable_bytes(job, candidate, memory.routed_bytes);
+  if (const int64_t missing = missing_bytes(job, candidate, memory); missing > 0) {
     verdict.missing_bytes = missing;
     verdict.reason = describe_shortage(memory, candidate, usable);
     return verdict;

@@ -27,7 +27,7 @@ struct Verdict {
 int64_t usable_bytes(const Accelerator& accelerator);
 
 // What is missing of a device's memory, or of its share of the host's; at most 0: it fits.
-int64_t missing_bytes(const Job& job, const StageMemory& memory);
+int64_t missing_bytes(const Job& job, const Candidate& candidate, const StageMemory& memory);
 
 // Names the stage, what it needs and what the device has.
 std::string describe_shortage(const StageMemory& memory, const Candidate& candidate,

@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kValidKeys =
     "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), zero_shard, micro_batch, schedule, "
-    "virtual_stages, recompute, sequence_parallel, moe_capacity_factor, offload";
+    "virtual_stages, recompute, sequence_parallel, moe_capacity_factor, offload, order";
 
 int64_t positive(std::string_view key, std::string_view text) {
   int64_t value = 0;
@@ -90,6 +90,8 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
     fixed.schedule = schedule(key, value);
   } else if (key == "recompute") {
     fixed.recompute = recompute_from_string(value, "--fix: recompute");
+  } else if (key == "order") {
+    fixed.order = rank_order_from_string(value, "--fix: order");
   } else if (key == "sequence_parallel") {
     fixed.sequence_parallel = flag(key, value);
   } else {

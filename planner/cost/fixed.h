@@ -21,6 +21,7 @@ struct Fixed {
   std::optional<Recompute> recompute;
   std::optional<ContextParallel> cp_kind;
   std::optional<bool> sequence_parallel;
+  std::optional<RankOrder> order;
 
   bool operator==(const Fixed&) const = default;
 };

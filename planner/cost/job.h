@@ -31,7 +31,8 @@ struct Job {
   double moe_imbalance = 1.0;  // rows of the fullest rank's experts over the mean, without capacity
   Objective objective = Objective::time;
   uint64_t seed = 1234;
-  Stack stack;  // whose kernels and overlap: the seconds of everything
+  double fit_probability = 0;  // that a plan must have; 0: reserved_bytes decides
+  Stack stack;                 // whose kernels and overlap: the seconds of everything
 
   int64_t num_devices() const { return cluster.num_devices; }
 };

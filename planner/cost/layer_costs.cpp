@@ -104,6 +104,7 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWo
     cost.forward_collectives = work.forward.collectives;
     cost.backward_collectives = work.backward.collectives;
     cost.saved_bytes = work.saved_bytes;
+    cost.routed_bytes = work.routed_bytes;
     cost.recomputed_bytes = work.backward_extra_bytes;
     cost.workspace_bytes = work.workspace_bytes;
   }

@@ -36,7 +36,7 @@ struct LayerCost {
   double forward_hiding_s = 0, backward_hiding_s = 0;
   double forward_launches = 0, backward_launches = 0;  // by the host; collectives are not in it
   std::vector<CollectiveWork> forward_collectives, backward_collectives;
-  int64_t saved_bytes = 0;
+  int64_t saved_bytes = 0, routed_bytes = 0;
   int64_t recomputed_bytes = 0;  // kept beside them while backward runs all of forward again
   // Of a split backward: kept beside what was alive while its first half runs, and between halves.
   int64_t backward_input_extra_bytes = 0, deferred_bytes = 0;

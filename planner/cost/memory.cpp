@@ -197,6 +197,18 @@ int64_t in_flight(ScheduleKind schedule, int64_t num_stages, int64_t num_microba
 
 namespace {
 
+// The share of what is saved that is rows of experts.
+int64_t routed_bytes(const StageLayers& layers, const LayerCosts& costs, int64_t activation_bytes) {
+  int64_t saved = 0, routed = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    saved += layers[kind] * costs[kind].saved_bytes;
+    routed += layers[kind] * costs[kind].routed_bytes;
+  }
+  if (routed == 0) return 0;
+  return static_cast<int64_t>(static_cast<double>(activation_bytes) * static_cast<double>(routed) /
+                              static_cast<double>(saved));
+}
+
 // Of what holds `layers`: a stage, or a rank with several. is_tied: the other end of the pipeline
 // has the table too, and this one's is the copy.
 StageMemory memory_of(const Job& job, const Candidate& candidate, const StageLayers& layers,
@@ -209,6 +221,7 @@ StageMemory memory_of(const Job& job, const Candidate& candidate, const StageLay
     if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
   }
   category(memory.bytes, MemoryCategory::activations) = activation_bytes;
+  memory.routed_bytes = routed_bytes(layers, costs, activation_bytes);
   category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
   add_temporaries(job, candidate, layers, elements, memory.bytes);
   category(memory.bytes, MemoryCategory::workspace) = workspace;

@@ -42,7 +42,8 @@ struct StageMemory {
   int64_t stage = 0;
   MemoryBytes bytes{};
   int64_t total_bytes = 0;
-  int64_t host_bytes = 0;  // offloaded, beside them
+  int64_t host_bytes = 0;    // offloaded, beside them
+  int64_t routed_bytes = 0;  // of the activations, rows of experts
 };
 
 StageMemory stage_memory(const Job& job, const Candidate& candidate,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/cost/evaluate.h"
+#include "planner/cost/memory_band.h"
 #include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
@@ -91,7 +92,6 @@ class MeshSearch {
   }
 
   void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
-    const int64_t usable = usable_bytes(job_.cluster.accelerator);
     const int64_t m = num_microbatches(job_, c);
     std::vector<StageTime> times;  // the same for every schedule of one stage a rank
     for (ScheduleKind schedule : space_.schedules) {
@@ -105,7 +105,8 @@ class MeshSearch {
         continue;
       }
       const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
-      if (missing_bytes(job_, memory) > 0) {
+      const int64_t usable = usable_bytes(job_, c, memory.routed_bytes);
+      if (missing_bytes(job_, c, memory) > 0) {
         note_shortage(memory, c, usable);
         continue;
       }
@@ -159,7 +160,7 @@ class MeshSearch {
     ++num_too_large_[c.recompute];
     Missed& missed = result_.missed[kOutOfMemory];
     ++missed.count;
-    if (const int64_t missing = missing_bytes(job_, memory); missing < missed.missing_bytes) {
+    if (const int64_t missing = missing_bytes(job_, c, memory); missing < missed.missing_bytes) {
       missed.missing_bytes = missing;
       missed.nearest = describe_shortage(memory, c, usable);
     }

@@ -41,15 +41,32 @@ double expected_goodput(double interval_s, double checkpoint_s, double restart_s
   return restarts * interval_s / (mtbf_s * std::expm1((interval_s + checkpoint_s) / mtbf_s));
 }
 
-Reliability reliability(const ClusterSpec& cluster) {
+CheckpointCost checkpoint_cost(const ClusterSpec& cluster, double checkpoint_bytes) {
+  CheckpointCost cost;
+  if (cluster.storage_bytes_per_s > 0) {
+    cost.write_s = checkpoint_bytes / cluster.storage_bytes_per_s;
+  }
+  const double devices = static_cast<double>(cluster.num_devices);
+  cost.stall_s =
+      cluster.checkpoint_s + (cluster.snapshot_bytes_per_s > 0
+                                  ? checkpoint_bytes / (devices * cluster.snapshot_bytes_per_s)
+                                  : cost.write_s);
+  cost.restart_s = cluster.restart_s + cost.write_s;
+  return cost;
+}
+
+Reliability reliability(const ClusterSpec& cluster, double checkpoint_bytes) {
   Reliability result;
-  if (cluster.device_mtbf_hours <= 0 || cluster.num_devices <= 0) return result;
+  if (cluster.num_devices <= 0) return result;
+  result.checkpoint = checkpoint_cost(cluster, checkpoint_bytes);
+  if (cluster.device_mtbf_hours <= 0) return result;
+  const auto& [stall_s, write_s, restart_s] = result.checkpoint;
   const double devices = static_cast<double>(cluster.num_devices);
   result.mtbf_s = cluster.device_mtbf_hours * kSecondsPerHour / devices;
-  result.checkpoint_interval_s = optimal_interval_s(cluster.checkpoint_s, result.mtbf_s);
-  result.goodput =
-      std::max(kLowestGoodput, expected_goodput(result.checkpoint_interval_s, cluster.checkpoint_s,
-                                                cluster.restart_s, result.mtbf_s));
+  result.checkpoint_interval_s =
+      std::max(optimal_interval_s(stall_s, result.mtbf_s), write_s - stall_s);
+  result.goodput = std::max(kLowestGoodput, expected_goodput(result.checkpoint_interval_s, stall_s,
+                                                             restart_s, result.mtbf_s));
   result.failures_per_day = kSecondsPerDay / result.mtbf_s;
   result.spare_nodes = spare_nodes(cluster.node_repair_hours * kSecondsPerHour / result.mtbf_s);
   return result;

@@ -6,7 +6,10 @@
 //
 // Failures come at random at a constant rate 1/M; any of them stops the job. Letters: M mean time
 // between failures of all devices in use, d stall of a checkpoint, R restart, t work between
-// checkpoints.
+// checkpoints, B bytes of a checkpoint.
+//
+//   d = checkpoint_s + B / storage, or B / (devices * snapshot) where hosts take a copy first
+//   R = restart_s + B / storage
 #pragma once
 
 #include <cstdint>
@@ -15,7 +18,16 @@
 
 namespace argosy {
 
+// What a checkpoint of so many bytes costs.
+struct CheckpointCost {
+  double stall_s = 0;    // d
+  double write_s = 0;    // until storage has it: a later one does not begin before
+  double restart_s = 0;  // R, loading included
+};
+CheckpointCost checkpoint_cost(const ClusterSpec& cluster, double checkpoint_bytes);
+
 struct Reliability {
+  CheckpointCost checkpoint;
   double mtbf_s = 0;                 // M of the devices in use; 0: they never fail
   double checkpoint_interval_s = 0;  // work between two checkpoints; 0: none, or free ones always
   double goodput = 1;                // useful share of the time, in (0, 1]
@@ -31,6 +43,7 @@ double optimal_interval_s(double checkpoint_s, double mtbf_s);
 // at any time, restarts included: t / (M e^(R/M) (e^((t+d)/M) - 1)).
 double expected_goodput(double interval_s, double checkpoint_s, double restart_s, double mtbf_s);
 
-Reliability reliability(const ClusterSpec& cluster);
+// Of a job on all devices of the cluster, whose checkpoint has so many bytes.
+Reliability reliability(const ClusterSpec& cluster, double checkpoint_bytes);
 
 }  // namespace argosy

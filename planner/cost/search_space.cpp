@@ -52,6 +52,7 @@ std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_
     if (block % holders != 0 && holders % block != 0)
       return "tp*zero_shard and etp*ep do not divide";
   }
+  if (!order_divides(mesh)) return "order tp-cp-pp-dp: experts or shards do not divide tp*cp";
   return "";
 }
 
@@ -95,6 +96,22 @@ std::vector<ScheduleKind> schedules_of(int64_t virtual_stages) {
   return {ScheduleKind::interleaved};
 }
 
+// Both, where an island ends between a block of tp*cp devices and the whole cluster. Nodes alone do
+// not decide it: pipelines inside of a node were never faster (README.md).
+std::vector<RankOrder> rank_orders(const ClusterSpec& cluster, const Fixed& fixed, Mesh mesh) {
+  if (fixed.order) return {*fixed.order};
+  std::vector<RankOrder> orders = {RankOrder::tp_cp_dp_pp};
+  const int64_t block = mesh.tp * mesh.cp;
+  const auto is_island = [&](const LinkTier& tier) {
+    return block < tier.devices && tier.devices < cluster.num_devices;
+  };
+  const bool may_differ = mesh.pp > 1 && mesh.dp > 1 &&
+                          std::any_of(cluster.tiers.begin() + 1, cluster.tiers.end(), is_island);
+  mesh.order = RankOrder::tp_cp_pp_dp;
+  if (may_differ && order_divides(mesh)) orders.push_back(mesh.order);
+  return orders;
+}
+
 // The ways to use ep and etp on a mesh whose other degrees are decided.
 void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, SearchSpace& space) {
   point.sequence_parallel = sequence_parallel(fixed, point.mesh.tp);
@@ -105,8 +122,11 @@ void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, Sear
       point.mesh.ep = ep;
       point.mesh.etp = etp;
       point.mesh.zero_shard = fixed.zero_shard.value_or(0);
-      point.reason = mesh_reason(job, point, space.virtual_stages);
-      space.meshes.push_back(point);
+      for (RankOrder order : rank_orders(job.cluster, fixed, point.mesh)) {
+        point.mesh.order = order;
+        point.reason = mesh_reason(job, point, space.virtual_stages);
+        space.meshes.push_back(point);
+      }
     }
   }
 }

@@ -3,6 +3,7 @@
 #include "planner/cost/totals.h"
 
 #include "planner/cost/reliability.h"
+#include "planner/spec/work.h"
 
 namespace argosy {
 
@@ -18,9 +19,19 @@ double step_kwh(const Job& job, const StepUse& use) {
 
 }  // namespace
 
+double checkpoint_bytes(const Job& job) {
+  const double elements = static_cast<double>(count_parameters(job.model, job.lora).trainable);
+  Plan plan;
+  plan.precision = job.precision;
+  plan.optimizer = job.optimizer;
+  const int64_t element_bytes =
+      size_in_bytes(compute_dtype(job.precision)) + optimizer_bytes_per_element(plan);
+  return elements * static_cast<double>(element_bytes);
+}
+
 void predict_totals(const Job& job, const StepUse& use, Prediction& predicted) {
   const ClusterSpec& cluster = job.cluster;
-  const Reliability operation = reliability(cluster);
+  const Reliability operation = reliability(cluster, checkpoint_bytes(job));
   predicted.goodput = operation.goodput;
   predicted.checkpoint_interval_s = operation.checkpoint_interval_s;
   predicted.spare_nodes = operation.spare_nodes;

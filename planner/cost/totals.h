@@ -9,6 +9,9 @@
 
 namespace argosy {
 
+// Weights and optimizer state of what is trained, once for all ranks: what a checkpoint holds.
+double checkpoint_bytes(const Job& job);
+
 // Fills goodput, checkpoint_interval_s and spare_nodes from the cluster, and days, cost_usd,
 // energy_kwh, carbon_kg and embodied_kg from the step; without job.tokens the run has no length and
 // these stay 0. Lost time costs what useful time costs: goodput is in all of them.

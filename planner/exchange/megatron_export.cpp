@@ -205,6 +205,7 @@ void add_parallelism(const Plan& plan, Flags& flags) {
   flags.add("--tensor-model-parallel-size", mesh.tp);
   flags.add_if(plan.sequence_parallel, "--sequence-parallel");
   add_pipeline(plan, flags);
+  flags.add_if(mesh.order == RankOrder::tp_cp_pp_dp, "--use-tp-pp-dp-mapping");
   flags.add("--context-parallel-size", mesh.cp);
   if (mesh.cp > 1) {
     flags.add("--cp-comm-type", plan.cp_kind == ContextParallel::ring ? "p2p" : "a2a");

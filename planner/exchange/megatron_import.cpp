@@ -182,6 +182,7 @@ class Importer {
     fix("dp", dp);
     run_.global_batch = flags_.count("--global-batch-size", micro_batch_ * dp);
     fix("sequence_parallel", flags_.take("--sequence-parallel") ? 1 : 0);
+    if (flags_.take("--use-tp-pp-dp-mapping")) fix("order", "tp-cp-pp-dp");
     const std::string kind = flags_.text("--cp-comm-type", "p2p");
     if (kind != "p2p" && kind != "a2a") refuse_flag("--cp-comm-type " + kind, "p2p, a2a");
     if (cp > 1) fix("cp_kind", kind == "p2p" ? "ring" : "ulysses");

@@ -63,6 +63,8 @@ void refuse(const Plan& plan) {
               "zero=1 is not there: FSDP2 shards gradients too; valid: --fix zero=2 or 3");
   refuse.when(plan.zero_stage == 0 && mesh.dp > 1 && !is_plain_dp,
               "zero=0 with other parallelism is not there; valid: --fix zero=2 or 3");
+  refuse.when(mesh.order != RankOrder::tp_cp_dp_pp && mesh.pp > 1 && mesh.dp > 1,
+              "order=", to_string(mesh.order), " is not there; valid: --fix order=tp-cp-dp-pp");
   refuse.when(num_shard_groups(plan) > 1 && mesh.cp > 1, "zero_shard=", mesh.zero_shard,
               " with cp=", mesh.cp, " is not there; valid: --fix cp=1");
   refuse.when(mesh.tp > 1 && !plan.sequence_parallel, "sequence_parallel=0 with tp=", mesh.tp,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/cost/memory_band.h"
 #include "planner/questions/answers.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/text_table.h"
@@ -87,6 +88,14 @@ std::string bytes_text(const Job& job, const Plan& plan) {
   table.rows.push_back({"free", format_bytes(free),
                         concat(format_bytes(job.cluster.accelerator.reserved_bytes),
                                " more are reserved for context, buffers, fragmentation")});
+  if (has_memory_band(job.cluster)) {
+    table.rows.push_back(
+        {"fits", probability_text(p.fits_probability),
+         concat("with ", format_bytes(job.cluster.accelerator.context_bytes), " of context, ",
+                format_bytes(communicator_bytes(job, plan.mesh)), " of communicators, and ",
+                format_percent(kFragmentationMean), " +- ", format_percent(kFragmentationDeviation),
+                " that the allocator holds besides")});
+  }
   return to_text(table);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/cost/memory_band.h"
 #include "planner/cost/offload.h"
 #include "planner/spec/check.h"
 
@@ -67,6 +68,13 @@ class Neighbourhood {
       c.offload = offload;
       if (offload != base_.offload && has_host(job_.cluster)) {
         add(concat("offload=", to_string(offload)), c);
+      }
+    }
+    for (RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
+      Candidate c = base_;
+      c.mesh.order = order;
+      if (order != base_.mesh.order && base_.mesh.pp > 1 && base_.mesh.dp > 1) {
+        add(concat("order=", to_string(order)), c);
       }
     }
     for (ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::zb_h1,
@@ -149,7 +157,7 @@ Priced price(const Job& job, const Candidate& candidate, LayerCostCache& cache) 
   priced.plan = predict(job, candidate, memory, times);
   priced.use = step_use(times, priced.plan.num_microbatches(), candidate.mesh.pp,
                         priced.plan.predicted.step_s);
-  priced.missing_bytes = std::max<int64_t>(0, missing_bytes(job, memory));
+  priced.missing_bytes = std::max<int64_t>(0, missing_bytes(job, candidate, memory));
   return priced;
 }
 

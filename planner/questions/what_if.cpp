@@ -25,14 +25,23 @@ void change_integer(int64_t& target, const Change& change) {
   target = static_cast<int64_t>(change(static_cast<double>(target)));
 }
 
-void change_links(ClusterSpec& cluster, bool is_inner, double LinkTier::*member,
+// The tiers of links that a key speaks of.
+enum class Links { intra, inter, island };
+constexpr size_t first_tier(Links links) {
+  return static_cast<size_t>(links);
+}
+
+void change_links(ClusterSpec& cluster, Links links, double LinkTier::*member,
                   const Change& change) {
-  if (!is_inner && cluster.tiers.size() < 2) {
-    throw ConfigError(concat("--what-if: ", cluster.name,
-                             " has one tier of links; valid: intra_bw, intra_latency"));
+  const size_t num_tiers = cluster.tiers.size(), first = first_tier(links);
+  if (num_tiers <= first) {
+    throw ConfigError(concat("--what-if: ", cluster.name, " has ", num_tiers,
+                             num_tiers == 1 ? " tier" : " tiers",
+                             " of links; valid: intra_bw, intra_latency",
+                             num_tiers > 1 ? ", inter_bw, inter_latency" : ""));
   }
-  const size_t first = is_inner ? 0 : 1, last = is_inner ? 1 : cluster.tiers.size();
-  for (size_t i = first; i < last; ++i) {
+  const size_t end = links == Links::island ? num_tiers : first + 1;
+  for (size_t i = first; i < end; ++i) {
     cluster.tiers[i].*member = change(cluster.tiers[i].*member);
   }
 }
@@ -60,13 +69,29 @@ const Property kProperties[] = {
        c.accelerator.memory_bytes_per_s = f(c.accelerator.memory_bytes_per_s);
      }},
     {"intra_bw", true,
-     [](ClusterSpec& c, const Change& f) { change_links(c, true, &LinkTier::bytes_per_s, f); }},
+     [](ClusterSpec& c, const Change& f) {
+       change_links(c, Links::intra, &LinkTier::bytes_per_s, f);
+     }},
     {"inter_bw", true,
-     [](ClusterSpec& c, const Change& f) { change_links(c, false, &LinkTier::bytes_per_s, f); }},
+     [](ClusterSpec& c, const Change& f) {
+       change_links(c, Links::inter, &LinkTier::bytes_per_s, f);
+     }},
+    {"island_bw", true,
+     [](ClusterSpec& c, const Change& f) {
+       change_links(c, Links::island, &LinkTier::bytes_per_s, f);
+     }},
     {"intra_latency", true,
-     [](ClusterSpec& c, const Change& f) { change_links(c, true, &LinkTier::latency_s, f); }},
+     [](ClusterSpec& c, const Change& f) {
+       change_links(c, Links::intra, &LinkTier::latency_s, f);
+     }},
     {"inter_latency", true,
-     [](ClusterSpec& c, const Change& f) { change_links(c, false, &LinkTier::latency_s, f); }},
+     [](ClusterSpec& c, const Change& f) {
+       change_links(c, Links::inter, &LinkTier::latency_s, f);
+     }},
+    {"island_latency", true,
+     [](ClusterSpec& c, const Change& f) {
+       change_links(c, Links::island, &LinkTier::latency_s, f);
+     }},
     {"op_overhead", true,
      [](ClusterSpec& c, const Change& f) {
        c.accelerator.op_overhead_s = f(c.accelerator.op_overhead_s);
@@ -86,6 +111,8 @@ const Property kProperties[] = {
      [](ClusterSpec& c, const Change& f) { c.device_mtbf_hours = f(c.device_mtbf_hours); }},
     {"checkpoint", false,
      [](ClusterSpec& c, const Change& f) { c.checkpoint_s = f(c.checkpoint_s); }},
+    {"storage_bw", false,
+     [](ClusterSpec& c, const Change& f) { c.storage_bytes_per_s = f(c.storage_bytes_per_s); }},
     {"restart", false, [](ClusterSpec& c, const Change& f) { c.restart_s = f(c.restart_s); }},
 };
 
@@ -158,8 +185,11 @@ Job changed_job(const Job& job, const std::string& key, double factor) {
 }
 
 bool acts_on(const ClusterSpec& cluster, const Property& property) {
-  const bool is_outer = std::string_view(property.key).starts_with("inter_");
-  return property.is_time && (!is_outer || cluster.tiers.size() > 1);
+  const std::string_view key = property.key;
+  const Links links = key.starts_with("island_")  ? Links::island
+                      : key.starts_with("inter_") ? Links::inter
+                                                  : Links::intra;
+  return property.is_time && cluster.tiers.size() > first_tier(links);
 }
 
 }  // namespace

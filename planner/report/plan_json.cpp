@@ -30,6 +30,7 @@ Json predicted_json(const Prediction& p) {
           {"tokens_per_s_per_device", p.tokens_per_s_per_device},
           {"tflops_per_device", p.tflops_per_device},
           {"memory_bytes", memory_json(p)},
+          {"fits_probability", p.fits_probability},
           {"bubble_fraction", p.bubble_fraction},
           {"exposed_comm_s", p.exposed_comm_s},
           {"days", p.days},
@@ -51,6 +52,7 @@ Json plan_json(const Plan& plan) {
   const Mesh& m = plan.mesh;
   return {{"mesh",
            {{"tp", m.tp}, {"pp", m.pp}, {"dp", m.dp}, {"cp", m.cp}, {"ep", m.ep}, {"etp", m.etp}}},
+          {"order", to_string(m.order)},
           {"zero_stage", plan.zero_stage},
           {"zero_shard", m.zero_shard},
           {"sequence_parallel", plan.sequence_parallel},

@@ -55,6 +55,30 @@ void add_context_column(TextTable& table, const std::vector<Plan>& plans) {
   }
 }
 
+// In front of the step, where a plan places its ranks otherwise.
+void add_order_column(TextTable& table, const std::vector<Plan>& plans) {
+  const auto is_usual = [](const Plan& plan) { return plan.mesh.order == RankOrder::tp_cp_dp_pp; };
+  if (std::all_of(plans.begin(), plans.end(), is_usual)) return;
+  const auto step = std::find(table.header.begin(), table.header.end(), "step");
+  const auto column = step - table.header.begin();
+  table.header.insert(step, "order");
+  for (size_t i = 0; i < plans.size(); ++i) {
+    table.rows[i].insert(table.rows[i].begin() + column,
+                         std::string(to_string(plans[i].mesh.order)));
+  }
+}
+
+// Before the days, where it is not certain.
+void add_fits_column(TextTable& table, const std::vector<Plan>& plans) {
+  const auto is_certain = [](const Plan& plan) { return plan.predicted.fits_probability == 1; };
+  if (std::all_of(plans.begin(), plans.end(), is_certain)) return;
+  table.header.insert(table.header.end() - 1, "fits");
+  for (size_t i = 0; i < plans.size(); ++i) {
+    table.rows[i].insert(table.rows[i].end() - 1,
+                         probability_text(plans[i].predicted.fits_probability));
+  }
+}
+
 std::string category_text(const Prediction& p, MemoryCategory category) {
   return concat(to_string(category), " ",
                 format_bytes(p.memory_bytes[static_cast<size_t>(category)]));
@@ -105,12 +129,20 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
                 plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack, "\n");
 }
 
+std::string probability_text(double probability) {
+  if (probability > 0.999) return ">99.9%";
+  if (probability < 0.001) return "<0.1%";
+  return format_percent(probability);
+}
+
 TextTable plan_rows(const std::vector<Plan>& plans) {
   TextTable table;
   table.header = {"#",     "tp",     "pp",   "dp",  "ep",    "ZeRO",   "SP",     "mbs",
                   "sched", "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
   for (size_t i = 0; i < plans.size(); ++i) table.rows.push_back(table_row(i + 1, plans[i]));
   add_context_column(table, plans);
+  add_order_column(table, plans);
+  add_fits_column(table, plans);
   table.align.assign(table.header.size(), Align::right);
   return table;
 }
@@ -160,6 +192,9 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
                             format_bytes(cluster.accelerator.reserved_bytes), " reserved) =");
   for (int i = 0; i < kNumMemoryCategories; ++i) {
     text += concat(i == 0 ? " " : " + ", category_text(p, static_cast<MemoryCategory>(i)));
+  }
+  if (p.fits_probability < 1) {
+    text += concat("; fits with ", probability_text(p.fits_probability));
   }
   text = wrap(text, kColumns, "    ");
   TextTable table;

@@ -22,6 +22,9 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster);
 TextTable plan_rows(const std::vector<Plan>& plans);
 std::string plan_table(const std::vector<Plan>& plans);
 
+// "97.2%", ">99.9%".
+std::string probability_text(double probability);
+
 // Run totals of a plan with --tokens: days, money, energy; empty without.
 std::string totals_text(const Plan& plan);
 

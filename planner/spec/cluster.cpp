@@ -63,6 +63,10 @@ Accelerator read_accelerator(JsonObject object) {
   if (a.reserved_bytes < 0 || a.reserved_bytes >= a.memory_bytes) {
     object.fail("reserved_bytes", "must be between 0 and memory_bytes");
   }
+  a.context_bytes = object.integer("context_bytes", 0);
+  if (a.context_bytes < 0 || a.context_bytes > a.reserved_bytes) {
+    object.fail("context_bytes", "must be between 0 and reserved_bytes");
+  }
   a.memory_bytes_per_s = object.positive_number("memory_bytes_per_s");
   a.op_overhead_s = read_non_negative(object, "op_overhead_s", 0);
   a.matmul_efficiency = read_curve(object, "matmul_efficiency");
@@ -91,8 +95,44 @@ LinkTier read_tier(JsonObject& object) {
   tier.bytes_per_s = object.positive_number("bytes_per_s");
   tier.efficiency = object.positive_number("efficiency", 1.0);
   if (tier.efficiency > 1) object.fail("efficiency", "must be in (0, 1]");
+  tier.oversubscription = object.positive_number("oversubscription", 1.0);
+  if (tier.oversubscription < 1) object.fail("oversubscription", "must be at least 1");
   ignore_sources(object);
   return tier;
+}
+
+struct Generation {
+  const char* word;
+  GpuGeneration generation;
+};
+constexpr Generation kGenerations[] = {{"ampere", GpuGeneration::ampere},
+                                       {"hopper", GpuGeneration::hopper},
+                                       {"blackwell", GpuGeneration::blackwell}};
+
+CollectiveSettings read_collectives(JsonObject object) {
+  CollectiveSettings settings;
+  const std::string model = object.text("model");
+  if (model != "plain" && model != "nccl") object.fail("model", "valid: plain, nccl");
+  if (model == "nccl") {
+    settings.model = CollectiveModel::nccl;
+    const std::string word = object.text("generation");
+    const auto* known =
+        std::find_if(std::begin(kGenerations), std::end(kGenerations),
+                     [&word](const Generation& generation) { return word == generation.word; });
+    if (known == std::end(kGenerations)) {
+      object.fail("generation", "valid: ampere, hopper, blackwell");
+    }
+    settings.generation = known->generation;
+    settings.channels = object.positive_integer("channels", settings.channels);
+    settings.network_channels =
+        object.positive_integer("network_channels", settings.network_channels);
+    settings.has_nvls = object.boolean("nvls", settings.has_nvls);
+    if (settings.has_nvls && settings.generation == GpuGeneration::ampere) {
+      object.fail("nvls", "ampere's switches do not add; valid: false");
+    }
+  }
+  ignore_sources(object);
+  return settings;
 }
 
 // Mean time between failures of a device with its share of the node: given for it or for the node.
@@ -128,6 +168,11 @@ void read_operation(JsonObject object, ClusterSpec& cluster) {
   cluster.node_repair_hours = read_non_negative(object, "node_repair_hours", 0);
   cluster.restart_s = read_non_negative(object, "restart_s", 0);
   cluster.checkpoint_s = read_non_negative(object, "checkpoint_s", 0);
+  cluster.storage_bytes_per_s = read_non_negative(object, "storage_bytes_per_s", 0);
+  cluster.snapshot_bytes_per_s = read_non_negative(object, "snapshot_bytes_per_s", 0);
+  if (cluster.snapshot_bytes_per_s > 0 && cluster.storage_bytes_per_s == 0) {
+    object.fail("snapshot_bytes_per_s", "needs storage_bytes_per_s");
+  }
   cluster.device_power_w = read_non_negative(object, "device_power_w", 0);
   cluster.communication_power_w =
       read_non_negative(object, "communication_power_w", cluster.device_power_w);
@@ -158,40 +203,6 @@ void check_tiers(const ClusterSpec& cluster, const JsonObject& object) {
   }
 }
 
-Json curve_json(const EfficiencyCurve& curve) {
-  Json rows = Json::array();
-  for (const EfficiencyPoint& point : curve) rows.push_back({point.size, point.efficiency});
-  return rows;
-}
-
-Json factors_json(const ClusterSpec& cluster) {
-  Json factors = Json::object();
-  for (int kind = 0; kind < kNumCollectiveKinds; ++kind) {
-    const double factor = cluster.collective_factors[static_cast<size_t>(kind)];
-    if (factor != 1) factors[std::string(to_string(static_cast<CollectiveKind>(kind)))] = factor;
-  }
-  return factors;
-}
-
-Json accelerator_json(const Accelerator& a) {
-  Json json = {{"name", a.name},
-               {"fp64_flops_per_s", a.fp64_flops_per_s},
-               {"fp32_flops_per_s", a.fp32_flops_per_s},
-               {"bf16_flops_per_s", a.bf16_flops_per_s},
-               {"fp8_flops_per_s", a.fp8_flops_per_s},
-               {"memory_bytes", a.memory_bytes},
-               {"reserved_bytes", a.reserved_bytes},
-               {"memory_bytes_per_s", a.memory_bytes_per_s},
-               {"op_overhead_s", a.op_overhead_s},
-               {"matmul_efficiency", curve_json(a.matmul_efficiency)},
-               {"attention_efficiency", curve_json(a.attention_efficiency)},
-               {"memory_efficiency", curve_json(a.memory_efficiency)}};
-  for (const auto& [key, member] : kOwnCurves) {
-    if (!(a.*member).empty()) json[key] = curve_json(a.*member);
-  }
-  return json;
-}
-
 }  // namespace
 
 double efficiency_at(const EfficiencyCurve& curve, double size) {
@@ -211,6 +222,10 @@ const EfficiencyCurve& Accelerator::matmul_curve(Precision precision) const {
                                : precision == Precision::bf16 ? &bf16_matmul_efficiency
                                                               : &matmul_efficiency;
   return own->empty() ? matmul_efficiency : *own;
+}
+
+double reached_bytes_per_s(const LinkTier& tier) {
+  return tier.bytes_per_s * tier.efficiency / tier.oversubscription;
 }
 
 double Accelerator::peak_flops_per_s(Precision precision) const {
@@ -244,6 +259,9 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
   if (object.has("collective_factors")) {
     read_collective_factors(object.object("collective_factors"), cluster);
   }
+  if (object.has("collectives")) {
+    cluster.collectives = read_collectives(object.object("collectives"));
+  }
   if (object.has("operation")) {
     read_operation(object.object("operation"), cluster);
   } else {
@@ -259,54 +277,6 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
 
 ClusterReading read_cluster(const std::filesystem::path& path) {
   return parse_cluster(read_text_file(path), path.stem().string(), path.string());
-}
-
-std::string to_json(const ClusterSpec& cluster, const std::string& source) {
-  Json tiers = Json::array();
-  for (const LinkTier& tier : cluster.tiers) {
-    tiers.push_back({{"name", tier.name},
-                     {"devices", tier.devices},
-                     {"latency_s", tier.latency_s},
-                     {"bytes_per_s", tier.bytes_per_s},
-                     {"efficiency", tier.efficiency}});
-  }
-  Json parts = Json::array();
-  for (const HardwarePart& part : cluster.node_parts) {
-    parts.push_back({{"name", part.name},
-                     {"units", part.units},
-                     {"kg_per_unit", part.kg_per_unit},
-                     {"per_node", part.per_node}});
-  }
-  Json json = {{"name", cluster.name},
-               {"source", source},
-               {"device", to_string(cluster.device)},
-               {"num_devices", cluster.num_devices},
-               {"devices_per_node", cluster.devices_per_node},
-               {"may_oversubscribe", cluster.may_oversubscribe},
-               {"accelerator", accelerator_json(cluster.accelerator)},
-               {"tiers", tiers},
-               {"operation",
-                {{"device_mtbf_hours", cluster.device_mtbf_hours},
-                 {"restart_s", cluster.restart_s},
-                 {"checkpoint_s", cluster.checkpoint_s},
-                 {"node_repair_hours", cluster.node_repair_hours},
-                 {"device_power_w", cluster.device_power_w},
-                 {"communication_power_w", cluster.communication_power_w},
-                 {"idle_power_w", cluster.idle_power_w},
-                 {"pue", cluster.pue},
-                 {"usd_per_device_hour", cluster.usd_per_device_hour},
-                 {"carbon_kg_per_kwh", cluster.carbon_kg_per_kwh}}},
-               {"embodied", {{"life_years", cluster.hardware_life_years}, {"node_parts", parts}}}};
-  if (!cluster.cpu_model.empty()) json["cpu_model"] = cluster.cpu_model;
-  if (Json factors = factors_json(cluster); !factors.empty()) {
-    json["collective_factors"] = std::move(factors);
-  }
-  if (cluster.host_memory_bytes > 0) {
-    json["host"] = {{"memory_bytes", cluster.host_memory_bytes},
-                    {"memory_bytes_per_s", cluster.host_memory_bytes_per_s},
-                    {"link_bytes_per_s", cluster.host_link_bytes_per_s}};
-  }
-  return json.dump(2) + "\n";
 }
 
 }  // namespace argosy

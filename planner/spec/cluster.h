@@ -30,10 +30,11 @@ struct Accelerator {
   std::string name;
   // Dense peak of matrix products, FLOP/s, by precision; 0: not supported.
   double fp64_flops_per_s = 0, fp32_flops_per_s = 0, bf16_flops_per_s = 0, fp8_flops_per_s = 0;
-  int64_t memory_bytes = 0;       // of the device
-  int64_t reserved_bytes = 0;     // context, communication buffers, fragmentation: not for tensors
-  double memory_bytes_per_s = 0;  // streaming bandwidth
-  double op_overhead_s = 0;       // launch or call cost of one op that nothing hides
+  int64_t memory_bytes = 0;    // of the device
+  int64_t reserved_bytes = 0;  // context, communication buffers, fragmentation: not for tensors
+  int64_t context_bytes = 0;   // the first of these alone; 0: no band (planner/cost/memory_band.h)
+  double memory_bytes_per_s = 0;      // streaming bandwidth
+  double op_overhead_s = 0;           // launch or call cost of one op that nothing hides
   EfficiencyCurve matmul_efficiency;  // by FLOPs of one product
   // The same where a precision has its own; empty: matmul_efficiency.
   EfficiencyCurve fp64_matmul_efficiency, bf16_matmul_efficiency;
@@ -43,14 +44,34 @@ struct Accelerator {
   const EfficiencyCurve& matmul_curve(Precision precision) const;
 };
 
-// One tier of the network: the first joins the devices of a node, the last everything.
+// One tier of the network. The first joins the devices of a node (or of a rack that NVLink joins),
+// the second nodes; a third and further ones join islands: pods behind a thinner spine, halls,
+// data centres. The last joins everything.
 struct LinkTier {
   std::string name;
   int64_t devices =
       0;  // ranks that such a group can hold at most: 8 for NVLink, all for the fabric
-  double latency_s = 0;     // of one message
-  double bytes_per_s = 0;   // per device, one direction
-  double efficiency = 1.0;  // reached share of it for large messages
+  double latency_s = 0;         // of one message
+  double bytes_per_s = 0;       // per device, one direction
+  double efficiency = 1.0;      // reached share of it for large messages
+  double oversubscription = 1;  // devices' links to uplinks: 7 where a pod has a seventh
+};
+
+// What a device has of a tier while all devices below it use it at once, for large messages.
+double reached_bytes_per_s(const LinkTier& tier);
+
+// Whose algorithms time collectives (planner/cost/collective.h):
+//   plain  rings and trees from latency and bandwidth of the tiers: MPI, CPUs
+//   nccl   NCCL's choice of algorithm and protocol, with the tables of its tuner
+enum class CollectiveModel { plain, nccl };
+enum class GpuGeneration { ampere, hopper, blackwell };  // rows of NCCL's tables
+
+struct CollectiveSettings {
+  CollectiveModel model = CollectiveModel::plain;
+  GpuGeneration generation = GpuGeneration::hopper;
+  int64_t channels = 16;         // rings side by side inside of a node
+  int64_t network_channels = 8;  // between nodes at most; two an adapter
+  bool has_nvls = false;         // the switch adds and multicasts (NVLink SHARP)
 };
 
 // Carbon of making one kind of part of a node.
@@ -76,13 +97,19 @@ struct ClusterSpec {
   // host and one device. 0: not described, nothing can be offloaded.
   int64_t host_memory_bytes = 0;
   double host_memory_bytes_per_s = 0, host_link_bytes_per_s = 0;
+  CollectiveSettings collectives;
   bool may_oversubscribe =
       false;  // local-cpu: more ranks than cores is a rehearsal with a warning, not an error
 
   double device_mtbf_hours =
       0;  // mean time between failures of one device with its share of the node; 0: never
-  double restart_s = 0;          // detection, relaunch and load after a failure
-  double checkpoint_s = 0;       // stall of one checkpoint
+  double restart_s = 0;     // detection and relaunch after a failure
+  double checkpoint_s = 0;  // stall of one checkpoint whatever its size
+  // All devices together; 0: what a checkpoint's bytes take is in checkpoint_s and restart_s.
+  double storage_bytes_per_s = 0;
+  // Of a device to its host's memory, from where it is written beside the next steps; 0: steps wait
+  // for the storage.
+  double snapshot_bytes_per_s = 0;
   double node_repair_hours = 0;  // until a failed node is back; spares stand in for it
   // Per device, its share of host and network included: while it computes, while it only
   // communicates (device_power_w if the file is silent), while it waits.

@@ -44,6 +44,17 @@ std::string_view to_string(Axis axis) {
   return "?";
 }
 
+std::string_view to_string(RankOrder order) {
+  return order == RankOrder::tp_cp_dp_pp ? "tp-cp-dp-pp" : "tp-cp-pp-dp";
+}
+
+RankOrder rank_order_from_string(std::string_view text, std::string_view where) {
+  for (RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
+    if (text == to_string(order)) return order;
+  }
+  throw ConfigError(concat(where, ": '", text, "'; valid: tp-cp-dp-pp, tp-cp-pp-dp"));
+}
+
 Range intersect(Range a, Range b) {
   const int64_t begin = std::max(a.begin, b.begin);
   return {begin, std::max(begin, std::min(a.end, b.end))};
@@ -80,6 +91,14 @@ void validate_zero_shard(const Mesh& mesh) {
   }
 }
 
+void validate_order(const Mesh& mesh) {
+  if (order_divides(mesh)) return;
+  throw ConfigError(concat("mesh: order ", to_string(mesh.order), " needs of tp*cp = ", mesh.tp,
+                           "*", mesh.cp, " and each of etp = ", mesh.etp, ", etp*ep = ", mesh.etp,
+                           "*", mesh.ep, ", tp*zero_shard = ", mesh.tp, "*", mesh.zero_shard,
+                           " that one divides the other; valid: tp-cp-dp-pp"));
+}
+
 }  // namespace
 
 void validate(const Mesh& mesh) {
@@ -113,6 +132,7 @@ void validate(const Mesh& mesh) {
                              "*", mesh.cp, "*", mesh.dp, " = ", mesh.stage_size()));
   }
   validate_zero_shard(mesh);
+  validate_order(mesh);
 }
 
 Coordinates coordinates(const Mesh& mesh, int64_t rank) {
@@ -131,6 +151,21 @@ Coordinates coordinates(const Mesh& mesh, int64_t rank) {
 
 int64_t rank_of(const Mesh& mesh, const Coordinates& c) {
   return c.pp * mesh.stage_size() + (c.dp * mesh.cp + c.cp) * mesh.tp + c.tp;
+}
+
+// With whole pipelines together, a stage is blocks of tp*cp devices with gaps between them.
+bool order_divides(const Mesh& mesh) {
+  if (mesh.order == RankOrder::tp_cp_dp_pp) return true;
+  const int64_t block = mesh.tp * mesh.cp;
+  const auto divides = [block](int64_t ranks) { return ranks % block == 0 || block % ranks == 0; };
+  return divides(mesh.etp) && divides(mesh.etp * mesh.ep) &&
+         divides(mesh.tp * std::max<int64_t>(mesh.zero_shard, 1));
+}
+
+int64_t device_of_rank(const Mesh& mesh, int64_t rank) {
+  if (mesh.order == RankOrder::tp_cp_dp_pp) return rank;
+  const Coordinates c = coordinates(mesh, rank);
+  return ((c.dp * mesh.pp + c.pp) * mesh.cp + c.cp) * mesh.tp + c.tp;
 }
 
 int64_t degree(const Mesh& mesh, Axis axis) {

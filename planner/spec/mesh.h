@@ -44,6 +44,15 @@ enum class Axis {
 inline constexpr int kNumAxes = 15;
 std::string_view to_string(Axis axis);
 
+// Where ranks sit on the devices; their numbers and groups are the same in each.
+//   tp_cp_dp_pp  rank r on device r: pipeline stages lie apart, as in Megatron-LM
+//   tp_cp_pp_dp  whole pipelines lie together and data-parallel copies apart
+// The first keeps the sums of gradients near and sends activations far, the second the reverse.
+enum class RankOrder { tp_cp_dp_pp, tp_cp_pp_dp };
+std::string_view to_string(RankOrder order);  // "tp-cp-dp-pp"
+// Throws ConfigError naming `where`, `text` and the words that are valid.
+RankOrder rank_order_from_string(std::string_view text, std::string_view where);
+
 struct Mesh {
   int64_t tp = 1, pp = 1, dp = 1, cp = 1;  // degrees
   int64_t ep = 1, etp = 1;                 // experts; edp follows
@@ -51,6 +60,7 @@ struct Mesh {
   // them, and each such group holds all of them. Experts shard within the same tp * zero_shard
   // neighbours. 0: all of dp_cp, and of edp.
   int64_t zero_shard = 0;
+  RankOrder order = RankOrder::tp_cp_dp_pp;
 
   int64_t stage_size() const { return tp * cp * dp; }  // ranks per pipeline stage
   int64_t world_size() const { return stage_size() * pp; }
@@ -84,6 +94,13 @@ void validate(const Mesh& mesh);
 
 Coordinates coordinates(const Mesh& mesh, int64_t rank);
 int64_t rank_of(const Mesh& mesh, const Coordinates& attention_coordinates);  // from tp, cp, dp, pp
+
+// Device of a rank, counted through the nodes of the cluster: the rank itself, or with tp_cp_pp_dp
+// (dp_index * pp + pp_index) * (tp*cp) + cp_index * tp + tp_index.
+int64_t device_of_rank(const Mesh& mesh, int64_t rank);
+
+// Whether groups lie in the order's blocks or are made of whole ones, as validate() demands.
+bool order_divides(const Mesh& mesh);
 
 // Size of the group; not for kv_replica, which depends on the model. Without hybrid sharding the
 // groups of its axes have one member: dp_cp and edp shard.

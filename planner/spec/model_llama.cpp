@@ -78,8 +78,9 @@ void read_sliding_window(JsonObject& config, ModelSpec& model, int64_t fallback)
   const auto num_windowed = std::count(windowed.begin(), windowed.end(), true);
   if (model.sliding_window == 0) {
     if (config.has("layer_types") && num_windowed > 0) {
-      config.fail("layer_types", "'sliding_attention' needs the window; valid: with sliding_window"
-                                 ", or 'full_attention' for every layer");
+      config.fail("layer_types",
+                  "'sliding_attention' needs the window; valid: with sliding_window"
+                  ", or 'full_attention' for every layer");
     }
     return;
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The experts' keys: Mixtral's and Qwen's spelling (others follow one of them), and DeepSeek's for how experts are chosen.
+// The experts' keys: Mixtral's and Qwen's spelling (others follow one of them), and DeepSeek's for
+// how experts are chosen.
 #include "planner/spec/check.h"
 #include "planner/spec/model_reading.h"
 

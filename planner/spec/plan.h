@@ -71,7 +71,8 @@ struct Prediction {
   double tokens_per_s = 0, tokens_per_s_per_device = 0, tflops_per_device = 0;
   std::array<int64_t, kNumMemoryCategories> memory_bytes{};  // by MemoryCategory
   int64_t peak_bytes = 0;                                    // of all categories together
-  int64_t host_bytes = 0;      // in the host's memory, for one device: what is offloaded
+  double fits_probability = 1;  // that the device holds them and what is beside them
+  int64_t host_bytes = 0;       // in the host's memory, for one device: what is offloaded
   double moe_imbalance = 1;    // rows of the fullest rank's experts over the mean that were assumed
   double bubble_fraction = 0;  // idle share of the step of the average stage
   double exposed_comm_s = 0;   // communication nothing hides

@@ -41,6 +41,7 @@ constexpr PredictedNumber kPredictedNumbers[] = {
     {"checkpoint_interval_s", &Prediction::checkpoint_interval_s, true},
     {"embodied_kg", &Prediction::embodied_kg, true},
     {"moe_imbalance", &Prediction::moe_imbalance, true},
+    {"fits_probability", &Prediction::fits_probability, true},
 };
 
 struct StageNumber {
@@ -151,6 +152,8 @@ Mesh read_mesh(JsonObject json) {
   Mesh mesh;
   for (const auto& [key, member] : kMeshDegrees) mesh.*member = json.positive_integer(key);
   mesh.zero_shard = json.integer("zero_shard", 0);
+  mesh.order = rank_order_from_string(json.text("order", std::string(to_string(mesh.order))),
+                                      json.where() + ": mesh.order");
   json.reject_unknown_keys();
   return mesh;
 }
@@ -197,6 +200,7 @@ std::string to_json(const Plan& plan) {
   json["cluster"] = plan.cluster;
   for (const auto& [key, member] : kMeshDegrees) json["mesh"][key] = plan.mesh.*member;
   json["mesh"]["zero_shard"] = plan.mesh.zero_shard;
+  json["mesh"]["order"] = to_string(plan.mesh.order);
   json["zero_stage"] = plan.zero_stage;
   json["sequence_parallel"] = plan.sequence_parallel;
   json["cp_kind"] = to_string(plan.cp_kind);

@@ -54,6 +54,7 @@ LayerWork block_work(const Shapes& all, BlockKind kind, Recompute recompute) {
     work.backward = block_recomputed_attention(shapes.rank);
     work.saved_bytes -= attention_result_bytes(shapes.rank);
   }
+  if (is_moe && recompute != Recompute::full) work.routed_bytes = routed_saved_bytes(shapes.rank);
   append(work.backward, block_backward(shapes.rank, is_moe));
   work.backward_weight = block_backward_weight(shapes.rank, is_moe);
   set_backward_memory(work, shapes.rank, is_moe, recompute);

@@ -82,6 +82,7 @@ struct LayerWork {
   Pass forward, backward;  // backward includes what `recompute` runs again
   Pass backward_weight;    // the part of backward that a split backward puts off
   int64_t saved_bytes = 0;
+  int64_t routed_bytes = 0;  // of saved_bytes, rows of experts: their number varies with routing
   // Kept beside what was alive before, at most, while backward or backward_input runs.
   int64_t backward_extra_bytes = 0, backward_input_extra_bytes = 0;
   int64_t deferred_bytes = 0;   // kept from backward_input to backward_weight
@@ -109,10 +110,11 @@ Pass step_work(const Plan& plan, int64_t rank);
 // Optimizer state of one element: two AdamW moments, none for SGD, and the master weight of bf16.
 int64_t optimizer_bytes_per_element(const Plan& plan);
 
-// Tokens per chunk of the head, which runs in as few chunks of equal length as keep a chunk's logits
-// (rows of V in fp32 or fp64) within kHeadChunkBytes, at least one token each. Every chunk reads the
-// projection twice and adds to its whole gradient, so that chunks of few tokens would wait for
-// memory: with GPT-2's vocabulary 128 MiB are 668 tokens, 167 operations for each byte of that sum.
+// Tokens per chunk of the head, which runs in as few chunks of equal length as keep a chunk's
+// logits (rows of V in fp32 or fp64) within kHeadChunkBytes, at least one token each. Every chunk
+// reads the projection twice and adds to its whole gradient, so that chunks of few tokens would
+// wait for memory: with GPT-2's vocabulary 128 MiB are 668 tokens, 167 operations for each byte of
+// that sum.
 inline constexpr int64_t kHeadChunkBytes = int64_t{128} << 20;
 int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index);
 

@@ -121,6 +121,10 @@ void add_moe_backward(Pass& pass, const RankShape& shape) {
   add_backward(pass, router(shape));
 }
 
+int64_t routed_saved_bytes(const RankShape& shape) {
+  return expert_input_bytes(shape) + 2 * expert_width_bytes(shape);
+}
+
 int64_t moe_saved_bytes(const RankShape& shape) {
   const int64_t s = shape.split_tokens, z = shape.statistic_bytes;
   const ExpertWork experts = expert_linears(shape);
@@ -128,7 +132,7 @@ int64_t moe_saved_bytes(const RankShape& shape) {
   bytes += num_picks(shape) * (kIndexBytes + z);  // chosen experts, their weights
   bytes += s * z;                                 // log-sum-exp of the router's logits
   bytes += num_picks(shape) * kIndexBytes;        // row order
-  bytes += expert_input_bytes(shape) + 2 * expert_width_bytes(shape);
+  bytes += routed_saved_bytes(shape);
   bytes += dispatch_bytes(shape);  // returned rows
   for (const LinearWork* l : {&experts.gate, &experts.up, &experts.down}) {
     bytes += l->adapter_bytes();

@@ -60,8 +60,8 @@ void add_mtp_work(LayerWork& work, const RankShape& shape) {
   if (linear.reads_input_in_backward()) deferred.added += 2 * shape.split_bytes();
   work.deferred_bytes += deferred.kept + deferred.added;
   work.backward_input_extra_bytes += deferred.added;
-  work.workspace_bytes = std::max(work.workspace_bytes + 2 * shape.split_bytes(),
-                                  head_workspace_bytes(shape));
+  work.workspace_bytes =
+      std::max(work.workspace_bytes + 2 * shape.split_bytes(), head_workspace_bytes(shape));
 }
 
 }  // namespace argosy

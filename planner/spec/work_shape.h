@@ -168,6 +168,7 @@ int64_t mtp_projection_flops(const RankShape& whole);
 void add_moe_forward(Pass& pass, const RankShape& shape);
 void add_moe_backward(Pass& pass, const RankShape& shape);
 int64_t moe_saved_bytes(const RankShape& shape);
+int64_t routed_saved_bytes(const RankShape& shape);  // of these, rows of the experts here
 int64_t moe_workspace_bytes(const RankShape& shape);
 
 // Gather, products, activation, reduce. The norm before it is not included.

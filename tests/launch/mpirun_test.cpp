@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "planner/spec/host.h"
 #include "planner/spec/check.h"
+#include "planner/spec/host.h"
 
 namespace argosy {
 namespace {
@@ -108,6 +108,35 @@ TEST(Mpirun, HostsAreCountedPerHost) {
   EXPECT_EQ(line_of(job),
             "mpirun -np 8 --hostfile hosts --map-by slot:PE=4 --bind-to core -x OMP_NUM_THREADS=4 "
             "/opt/argosy-train --plan plan.json --steps 5");
+}
+
+// Two pipelines of two stages: rank 0 and its next stage, rank 2, on one host.
+TEST(Mpirun, PipelinesOnAHost) {
+  MpirunJob job = job_of(4, 2);
+  job.hostfile = "hosts";
+  job.hosts = {{"a", 2}, {"b", 2}};
+  job.mesh.pp = job.mesh.dp = 2;
+  job.mesh.order = RankOrder::tp_cp_pp_dp;
+  EXPECT_EQ(line_of(job),
+            "mpirun -np 4 --host a,b,a,b --map-by seq --bind-to core -x OMP_NUM_THREADS=1 "
+            "/opt/argosy-train --plan plan.json --steps 5");
+  job.cores = 8;
+  EXPECT_NE(line_of(job).find("--map-by seq --bind-to none -x OMP_NUM_THREADS=4"),
+            std::string::npos);
+  job.hosts = {{"a", 4}};  // all on one: as always
+  EXPECT_NE(line_of(job).find("--hostfile hosts --map-by slot:PE=2"), std::string::npos);
+}
+
+TEST(Mpirun, AListOfHostsThatIsTooLong) {
+  MpirunJob job = job_of(40000, 1);
+  job.hostfile = "hosts";
+  job.hosts = {{"first-host", 20000}, {"second-host", 20000}};
+  job.mesh.pp = 2;
+  job.mesh.dp = 20000;
+  job.mesh.order = RankOrder::tp_cp_pp_dp;
+  const std::string message = config_error(job);
+  EXPECT_NE(message.find("tp-cp-pp-dp"), std::string::npos) << message;
+  EXPECT_NE(message.find("40000 ranks"), std::string::npos) << message;
 }
 
 TEST(Mpirun, TooFewSlotsNamesBothNumbers) {

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "planner/spec/host.h"
 #include "planner/spec/check.h"
 #include "planner/spec/cores.h"
 #include "planner/spec/plan.h"
@@ -102,6 +101,19 @@ TEST_F(LaunchTest, HostfileMustHoldTheRanks) {
       shell(kProgram + " --dry-run --plan " + plan_path() + " --hostfile " + enough);
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_NE(outcome.output.find("--hostfile " + enough), std::string::npos) << outcome.output;
+}
+
+// dp = 2, pp = 2: with whole pipelines on a host, ranks 0 and 2 are on the first.
+TEST_F(LaunchTest, TheOrderOfAPlanDecidesTheHosts) {
+  Plan plan = read_plan(plan_path());
+  plan.mesh.order = RankOrder::tp_cp_pp_dp;
+  const std::string ordered = (folder_ / "ordered.json").string();
+  write_plan(plan, ordered);
+  const std::string hosts = write("two", "one slots=2\ntwo slots=2\n");
+  const Outcome outcome = shell(kProgram + " --dry-run --plan " + ordered + " --hostfile " + hosts);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_NE(outcome.output.find(" --host one,two,one,two --map-by seq "), std::string::npos)
+      << outcome.output;
 }
 
 TEST_F(LaunchTest, MistakesOfTheUser) {

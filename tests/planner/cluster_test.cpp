@@ -5,12 +5,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <string>
+#include <tuple>
 
 #include "planner/cost/compute.h"
 #include "planner/cost/reliability.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
+#include "planner/spec/json.h"
 
 namespace argosy {
 namespace {
@@ -40,11 +43,12 @@ TEST(Cluster, EveryConfigurationReads) {
     const char* name;
     int64_t devices, per_node;
     double bf16;
-  } kExpected[] = {{"local-cpu", 2, 2, 165e9},
-                   {"a100-2048", 2048, 8, 312e12},
-                   {"a100-25k", 24960, 8, 312e12},
-                   {"h100-8192", 8192, 8, 989e12},
-                   {"h200-8", 8, 8, 989e12}};
+  } kExpected[] = {{"local-cpu", 2, 2, 165e9},      {"a100-2048", 2048, 8, 312e12},
+                   {"a100-25k", 24960, 8, 312e12},  {"h100-8192", 8192, 8, 989e12},
+                   {"h200-8", 8, 8, 989e12},        {"a100-8", 8, 8, 312e12},
+                   {"h100-8", 8, 8, 989e12},        {"b200-8", 8, 8, 2250e12},
+                   {"gb200-nvl72", 72, 4, 2450e12}, {"h100-24k-pods", 24576, 8, 989e12},
+                   {"h100-2x4096", 8192, 8, 989e12}};
   for (const auto& expected : kExpected) {
     const ClusterReading reading = read_cluster(config(expected.name));
     EXPECT_EQ(reading.cluster.name, expected.name);
@@ -52,12 +56,56 @@ TEST(Cluster, EveryConfigurationReads) {
     EXPECT_EQ(reading.cluster.devices_per_node, expected.per_node);
     EXPECT_GT(reading.cluster.accelerator.peak_flops_per_s(Precision::bf16), 0);
     EXPECT_TRUE(reading.warnings.empty()) << expected.name;
-    EXPECT_GT(reliability(reading.cluster).goodput, 0.8) << expected.name;
+    EXPECT_GT(reliability(reading.cluster, 1e12).goodput, 0.8) << expected.name;
+  }
+}
+
+// Walks the numbers of an object in the order of the file; each needs a "...source" behind it.
+void expect_sources(const Json& object, const std::string& where) {
+  std::string without;
+  for (const auto& [key, value] : object.items()) {
+    if (key.ends_with("source")) without.clear();
+    if (value.is_number()) without = key;
+    if (value.is_object()) expect_sources(value, where + "." + key);
+  }
+  EXPECT_TRUE(without.empty()) << where << "." << without << " has no source";
+}
+
+TEST(Cluster, EveryNumberHasASource) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(ARGOSY_SOURCE_DIR "/configs/clusters")) {
+    const std::string path = entry.path().string();
+    const Json json = parse_json(read_text_file(path), path);
+    for (const char* section : {"accelerator", "operation", "embodied"}) {
+      if (json.contains(section)) expect_sources(json[section], path + ": " + section);
+    }
+    for (const Json& tier : json["tiers"]) expect_sources(tier, path + ": tiers");
+  }
+}
+
+TEST(Cluster, LibraryOfCollectives) {
+  const ClusterSpec cluster = read_cluster(config("h100-24k-pods")).cluster;
+  EXPECT_EQ(cluster.collectives.model, CollectiveModel::nccl);
+  EXPECT_EQ(cluster.collectives.generation, GpuGeneration::hopper);
+  EXPECT_TRUE(cluster.collectives.has_nvls);
+  // A seventh of 50 GB/s: what a device has between pods, while all use it.
+  EXPECT_NEAR(reached_bytes_per_s(cluster.tiers[2]), 0.96 * 50e9 / 7, 1);
+  EXPECT_EQ(read_cluster(config("local-cpu")).cluster.collectives.model, CollectiveModel::plain);
+  const std::string good = to_json(cluster, "test");
+  for (const auto& [from, to, key] :
+       {std::tuple("\"model\": \"nccl\"", "\"model\": \"mpi\"", "plain, nccl"),
+        {"\"hopper\"", "\"volta\"", "ampere, hopper, blackwell"},
+        {"\"hopper\"", "\"ampere\"", "nvls"},
+        {"\"oversubscription\": 7.0", "\"oversubscription\": 0.5", "oversubscription"},
+        {"\"channels\": 16", "\"channels\": 0", "channels"}}) {
+    const std::string message = error_of(replaced(good, from, to));
+    EXPECT_NE(message.find("x.json"), std::string::npos) << message;
+    EXPECT_NE(message.find(key), std::string::npos) << message;
   }
 }
 
 TEST(Cluster, WritesWhatItReads) {
-  const ClusterSpec cluster = read_cluster(config("a100-2048")).cluster;
+  const ClusterSpec cluster = read_cluster(config("h100-24k-pods")).cluster;
   const std::string text = to_json(cluster, "copy");
   const ClusterSpec copy = parse_cluster(text, "y", "copy.json").cluster;
   EXPECT_EQ(to_json(copy, "copy"), text);

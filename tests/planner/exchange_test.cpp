@@ -61,6 +61,7 @@ TEST(Megatron, ThereAndBackAgain) {
   } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1", 512},
                 {"gpt3-175b", "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1", 512},
                 {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective", 256},
+                {"llama-65b", "tp=4,pp=8,zero=1,order=tp-cp-pp-dp", 256},
                 {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
                 {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
                 {"llama-2-7b", "tp=1,pp=1,zero=3,zero_shard=8", 64},

@@ -42,6 +42,8 @@ Plan rich_plan() {
   plan.predicted.host_bytes = 12345;
   plan.predicted.moe_imbalance = 1.25;
   plan.seed = ~uint64_t{0};
+  plan.mesh.order = RankOrder::tp_cp_pp_dp;
+  plan.predicted.fits_probability = 0.97;
   plan.predicted.step_s = 0.1;
   plan.predicted.mfu = 2.0 / 3;
   plan.predicted.tokens_per_s = 1e300;
@@ -67,6 +69,8 @@ TEST(PlanJson, ReadsBackExactly) {
   EXPECT_EQ(back.cp_kind, plan.cp_kind);
   EXPECT_EQ(back.recompute, plan.recompute);
   EXPECT_EQ(back.cluster, plan.cluster);
+  EXPECT_EQ(back.mesh.order, RankOrder::tp_cp_pp_dp);
+  EXPECT_EQ(back.predicted.fits_probability, 0.97);
   EXPECT_EQ(back.predicted.mfu, plan.predicted.mfu);
   EXPECT_EQ(back.predicted.carbon_kg, plan.predicted.carbon_kg);
   EXPECT_EQ(back.predicted.peak_bytes, plan.predicted.peak_bytes);
@@ -118,6 +122,7 @@ TEST(PlanJson, MistakesNameFileKeyAndValue) {
       {"\"dp\": 2", "\"dp\": 4294967296",
        "p.json: mesh: dp=4294967296, but a degree is at most 10000000"},
       {"\"dp\": 2", "\"dp\": 5", "p.json: plan: global_batch=12 is not a multiple"},
+      {"tp-cp-pp-dp", "pp-tp", "p.json: mesh.order: 'pp-tp'; valid: tp-cp-dp-pp, tp-cp-pp-dp"},
       {"\"bf16\"", "\"fp12\"", "p.json: precision: 'fp12' is not a precision; valid: fp64, fp32"},
       {"\"gpipe\"", "\"zigzag\"",
        "p.json: schedule: 'zigzag' is not a schedule; valid: gpipe, 1f1b"},

@@ -129,6 +129,14 @@ TEST(WhatIf, ChangesTheMachines) {
   EXPECT_EQ(after.tiers[0].bytes_per_s, 5e9);
   EXPECT_EQ(after.accelerator.bf16_flops_per_s, before.accelerator.bf16_flops_per_s / 2);
   EXPECT_EQ(after.usd_per_device_hour, 1);
+  ClusterSpec islands = before;
+  islands.tiers.push_back({"halls", 1 << 20, 1e-3, 1e9, 1.0});
+  const ClusterSpec wider =
+      with_changes(islands, parse_machine_changes("island_bw=3x,island_latency=2x,inter_bw=2x"));
+  EXPECT_EQ(wider.tiers[2].bytes_per_s, 3e9);
+  EXPECT_EQ(wider.tiers[2].latency_s, 2e-3);
+  EXPECT_EQ(wider.tiers[1].bytes_per_s, 2 * before.tiers[1].bytes_per_s);
+  EXPECT_THROW(with_changes(before, parse_machine_changes("island_bw=2x")), ConfigError);
   ClusterSpec single = before;
   single.tiers.resize(1);
   EXPECT_THROW(with_changes(single, parse_machine_changes("inter_bw=2x")), ConfigError);

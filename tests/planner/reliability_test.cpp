@@ -19,14 +19,14 @@ TEST(Reliability, NearYoungWhereFailuresAreRare) {
   cluster.device_mtbf_hours = 10000;
   cluster.checkpoint_s = 2;
   cluster.restart_s = 300;
-  const Reliability r = reliability(cluster);
+  const Reliability r = reliability(cluster, 0);
   EXPECT_DOUBLE_EQ(r.mtbf_s, 360000);
   EXPECT_NEAR(r.checkpoint_interval_s, 1200, 2);
   EXPECT_NEAR(r.goodput, 1 - 2.0 / 1200 - 900.0 / 360000, 2e-5);
   EXPECT_NEAR(r.failures_per_day, 0.24, 1e-12);
   cluster.device_mtbf_hours = 0;
-  EXPECT_EQ(reliability(cluster).goodput, 1);
-  EXPECT_EQ(reliability(cluster).checkpoint_interval_s, 0);
+  EXPECT_EQ(reliability(cluster, 0).goodput, 1);
+  EXPECT_EQ(reliability(cluster, 0).checkpoint_interval_s, 0);
 }
 
 // No other interval is better by more than Daly's series leaves out.
@@ -73,9 +73,42 @@ TEST(Reliability, SpareNodes) {
   cluster.devices_per_node = 8;
   cluster.device_mtbf_hours = 24000 * 8;
   cluster.node_repair_hours = 72;
-  EXPECT_EQ(reliability(cluster).spare_nodes, 8);
+  EXPECT_EQ(reliability(cluster, 0).spare_nodes, 8);
   cluster.node_repair_hours = 0;
-  EXPECT_EQ(reliability(cluster).spare_nodes, 0);
+  EXPECT_EQ(reliability(cluster, 0).spare_nodes, 0);
+}
+
+// 1.4 TB: 10 s at 140 GB/s. Steps wait for it; or 100 devices copy 14 GB each in 1.4 s and go on.
+TEST(Reliability, AStallIsBytesOverBandwidth) {
+  ClusterSpec cluster;
+  cluster.num_devices = 100;
+  cluster.devices_per_node = 8;
+  cluster.checkpoint_s = 2;
+  cluster.restart_s = 300;
+  cluster.device_mtbf_hours = 10000;  // 360,000 s between failures
+  cluster.storage_bytes_per_s = 140e9;
+  const CheckpointCost waits = checkpoint_cost(cluster, 1.4e12);
+  EXPECT_DOUBLE_EQ(waits.stall_s, 12);
+  EXPECT_DOUBLE_EQ(waits.restart_s, 310);
+  EXPECT_NEAR(reliability(cluster, 1.4e12).checkpoint_interval_s, std::sqrt(2 * 12 * 360e3), 10);
+  cluster.snapshot_bytes_per_s = 10e9;
+  const CheckpointCost copies = checkpoint_cost(cluster, 1.4e12);
+  EXPECT_DOUBLE_EQ(copies.stall_s, 3.4);
+  EXPECT_DOUBLE_EQ(copies.write_s, 10);
+  EXPECT_GT(reliability(cluster, 1.4e12).goodput, 0.99);
+}
+
+// Storage that needs 5,000 s for what could be copied every 849 s: no sooner than that.
+TEST(Reliability, OneCheckpointAtATime) {
+  ClusterSpec cluster;
+  cluster.num_devices = 100;
+  cluster.devices_per_node = 8;
+  cluster.device_mtbf_hours = 10000;
+  cluster.storage_bytes_per_s = 1e9;
+  cluster.snapshot_bytes_per_s = 50e9;
+  const Reliability r = reliability(cluster, 5e12);
+  EXPECT_DOUBLE_EQ(r.checkpoint.stall_s, 1);
+  EXPECT_NEAR(r.checkpoint_interval_s, 5000 - 1, 1e-9);
 }
 
 }  // namespace
