@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <fstream>
+
 namespace argosy {
 
 std::filesystem::path program_folder() {
