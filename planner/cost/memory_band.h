@@ -21,9 +21,9 @@ namespace argosy {
 inline constexpr double kFragmentationMean = 0.0484, kFragmentationDeviation = 0.0178;
 
 // Load of the fullest expert over the mean less 1, MaxVio, of models balanced by an auxiliary loss:
-// 0.72 and 0.52 (arXiv:2408.15664 table 2, 64 experts). The largest of 64 normal draws is 2.37
-// deviations above the mean: an expert's load deviates by 0.72 / 2.37 of it. A rank with several
-// experts averages over them.
+// 0.72 and 0.52 (arXiv:2408.15664 table 2, from memory; 64 experts). The largest of 64 normal draws
+// is 2.37 deviations above the mean: an expert's load deviates by 0.72 / 2.37 of it. A rank with
+// several experts averages over them.
 inline constexpr double kExpertLoadDeviation = 0.30;
 
 // A channel of a communicator has a buffer for each protocol: 4 MiB (Simple), 640 threads * 120 * 8

@@ -21,7 +21,7 @@ constexpr double kContention = 0.15;
 // see less).
 constexpr double kStragglerPerDoubling = 0.004;
 // Of the own trainer: 0.7% for the slow hosts among the 1,536 of MegaScale's run on 12,288 A100,
-// what leaving them out gained (arXiv:2402.15627 section 6.3).
+// what leaving them out gained (arXiv:2402.15627, from memory).
 constexpr double kOwnStragglerPerDoubling = 0.007 / 10.6;
 // Until all ranks of a group have started the kernel of a collective of another framework: an
 // estimate.

@@ -30,8 +30,8 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, doub
 double host_wait_s(const Job& job, double busy_s, double num_launches,
                    const std::vector<CollectiveWork>& collectives, const Placements& placements);
 
-// Steps of other frameworks are as long as those of the slowest of all nodes: all seconds of
-// stage_times() have this factor, 1 for Argosy's own trainer.
+// Steps are as long as those of the slowest of all nodes: all seconds of stage_times() have this
+// factor, 1 on one node.
 double straggler_factor(const Job& job);
 
 struct StageTime {
