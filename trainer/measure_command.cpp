@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <ostream>
 #include <vector>
 
@@ -31,15 +30,6 @@ namespace {
 constexpr double kReservedShare = 0.05;
 // Of the time; links have the rest for themselves, however long ops take.
 constexpr double kOpShare = 0.6;
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc = {};
-  gmtime_r(&now, &utc);
-  char text[16];
-  std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
-  return text;
-}
 
 void check_request(const TrainOptions& options, Communicator& world) {
   if (world.size() < 2) {
@@ -172,7 +162,7 @@ int run_measure(const TrainOptions& options, Communicator& world, int local_rank
                        " a message; the fit is off by ", format_percent(residual),
                        " in the median of ", samples.size(), " timings"));
   const std::string measured = concat(
-      "measured ", today(), " on ", cluster.cpu_model, " by mpirun -np ", world.size(),
+      "measured ", utc_date(), " on ", cluster.cpu_model, " by mpirun -np ", world.size(),
       " argosy-train --measure --measure-seconds ", options.measure_s, ", all ranks at once");
   write_text_file(options.measure_out, with_sources(cluster, measured, samples.size(), residual));
   progress.line("wrote " + options.measure_out.string());

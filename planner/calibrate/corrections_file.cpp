@@ -3,7 +3,6 @@
 #include "planner/calibrate/corrections_file.h"
 
 #include <cmath>
-#include <ctime>
 
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
@@ -18,15 +17,6 @@ namespace {
 
 constexpr const char* kFormat = "argosy-corrections";
 constexpr int64_t kFormatVersion = 1;
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc = {};
-  gmtime_r(&now, &utc);
-  char text[16];
-  std::strftime(text, sizeof text, "%Y-%m-%d", &utc);
-  return text;
-}
 
 Json factors_json(const Corrections& corrections) {
   Json factors = Json::object();
@@ -123,7 +113,7 @@ CorrectionsFile corrections_file(const Learning& learning, const ClusterSpec& cl
           .accelerator = cluster.accelerator.name,
           .cpu_model = cluster.device == Device::cpu ? cpu_model : "",
           .facts = fingerprint(cluster),
-          .learned = today(),
+          .learned = utc_date(),
           .sets = learning.sets};
 }
 

@@ -18,4 +18,7 @@ bool is_root();
 // where it does not.
 std::string cpu_model();
 
+// "2026-11-28", UTC.
+std::string utc_date();
+
 }  // namespace argosy

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "trainer/measure/cold.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/attention.h"
 #include "trainer/ops/elementwise.h"
@@ -28,57 +29,6 @@ constexpr std::array<int64_t, 5> kMemoryBytes = {  // of one array
 constexpr int64_t kStreamBytes = int64_t{48} << 20;  // of one array: well beyond the caches
 
 constexpr double kPeak_s = 0.05;  // a quarter of what measuring a peak takes
-constexpr int64_t kColdBytes = int64_t{48}
-                               << 20;  // a core's share of the last cache is 2 to 32 MiB
-constexpr int64_t kMostBodies = 512;
-constexpr int64_t kArenaBytes = int64_t{104} << 20;  // the largest job and what alignment loses
-
-// One piece of memory for the operands of all jobs, touched once: first touches may cost more than
-// what is measured.
-class Arena {
- public:
-  explicit Arena(const Meter& meter)
-      : memory_(meter.tensor({kArenaBytes / size_in_bytes(DType::fp32)}, DType::fp32)) {}
-
-  // The whole of it is free again.
-  void clear() { used_bytes_ = 0; }
-  // Zeros at first, then what earlier jobs left. Valid as long as this.
-  Tensor take(Shape shape, DType dtype) {
-    constexpr int64_t kAlignment = 64;
-    const int64_t bytes = shape.size() * size_in_bytes(dtype);
-    CHECK(used_bytes_ + bytes <= memory_.bytes(), used_bytes_, " + ", bytes);
-    char* data = static_cast<char*>(memory_.raw()) + used_bytes_;
-    used_bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    return {nullptr, data, shape, dtype, memory_.device()};
-  }
-
- private:
-  Tensor memory_;
-  int64_t used_bytes_ = 0;
-};
-
-// Bodies of one size, so many that none is left in the caches when its turn comes again: a step
-// meets each of its weights and activations a few times, with all others in between.
-template <typename Body, typename... Args>
-std::vector<Body> cold_bodies(Arena& arena, int64_t body_bytes, const Args&... args) {
-  arena.clear();
-  const int64_t count = std::clamp<int64_t>(kColdBytes / body_bytes, 1, kMostBodies);
-  std::vector<Body> bodies;
-  for (int64_t i = 0; i < count; ++i) bodies.emplace_back(arena, args...);
-  return bodies;
-}
-
-// Seconds of one of them.
-template <typename Body>
-double cold_seconds(Meter& meter, const std::vector<Body>& bodies) {
-  size_t next = 0;
-  return meter.seconds([&] { bodies[next++ % bodies.size()].run(meter.device()); });
-}
-
-// Slower than this relative to the size before it grows with its FLOPs or bytes at most.
-double expected_s(double last_s, double growth) {
-  return last_s * growth;
-}
 
 // A small product is timed in three shapes and orders that a network has: a cube forward, an odd
 // and flat one for input gradients, a tall one for weight gradients.
@@ -124,9 +74,9 @@ EfficiencyCurve over(double peak, const RateCurve& rates) {
 RateCurve product_rates(Meter& meter, Arena& arena, DType dtype) {
   RateCurve curve;
   double last_s = 0, last_flops = 0;
-  for (const int64_t n : kProductSizes) {  // ascending
+  for (const int64_t n : kProductSizes) {  // seconds grow with the FLOPs at most
     const double cube_flops = 2 * std::pow(static_cast<double>(n), 3);
-    if (last_s > 0 && !meter.fits(expected_s(last_s, 3 * cube_flops / last_flops))) {
+    if (last_s > 0 && !meter.fits(last_s * 3 * cube_flops / last_flops)) {
       meter.skip(1);
       continue;
     }
@@ -193,7 +143,7 @@ RateCurve attention_rates(Meter& meter, Arena& arena) {
   double last_s = 0, last_pairs = 0;
   for (const Sequences& s : kAttentionSizes) {
     const double pairs = static_cast<double>(s.batch * s.length * s.length);
-    if (last_s > 0 && !meter.fits(expected_s(last_s, pairs / last_pairs))) {
+    if (last_s > 0 && !meter.fits(last_s * pairs / last_pairs)) {
       meter.skip(1);
       continue;
     }
@@ -242,7 +192,7 @@ RateCurve memory_rates(Meter& meter, Arena& arena) {
   double last_s = 0, last_bytes = 0;
   for (const int64_t array_bytes : kMemoryBytes) {
     const double bytes = MemoryMix::kNumArrays * static_cast<double>(array_bytes);
-    if (last_s > 0 && !meter.fits(expected_s(last_s, bytes / last_bytes))) {
+    if (last_s > 0 && !meter.fits(last_s * bytes / last_bytes)) {
       meter.skip(1);
       continue;
     }
