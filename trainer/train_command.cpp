@@ -11,6 +11,7 @@
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "planner/spec/clock.h"
+#include "planner/spec/cores.h"
 #include "planner/spec/host.h"
 #include "planner/spec/work.h"
 #include "trainer/model_checkpoint.h"
@@ -157,7 +158,7 @@ class TrainingRun {
     if (is_root()) {
       run_dir_->write_machine({.device = options_.device,
                                .cpu = cpu_model(),
-                               .cores = num_cores(),
+                               .cores = usable_cores().count(),
                                .ranks = world_.size(),
                                .local_ranks = host_.local_ranks,
                                .threads_per_rank = ops::num_threads(),

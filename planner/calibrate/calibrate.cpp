@@ -13,6 +13,7 @@
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/cores.h"
 #include "planner/spec/files.h"
 #include "planner/spec/host.h"
 #include "planner/spec/json.h"
@@ -40,7 +41,7 @@ std::filesystem::path mpirun_program() {
 }
 
 ChildCommand measure_command(const CalibrationRequest& request) {
-  const int64_t cores = num_cores();
+  const int64_t cores = usable_cores().count();
   const int64_t ranks = request.num_devices > 0 ? request.num_devices : std::max<int64_t>(2, cores);
   ChildCommand command;
   command.words = {mpirun_program().string(), "-np", std::to_string(ranks)};

@@ -4,6 +4,9 @@
 
 #include <unistd.h>
 
+#include <fstream>
+#include <string>
+
 namespace argosy {
 
 std::filesystem::path program_folder() {
