@@ -120,7 +120,7 @@ TEST(Mpirun, PipelinesOnAHost) {
   EXPECT_EQ(line_of(job),
             "mpirun -np 4 --host a,b,a,b --map-by seq --bind-to core -x OMP_NUM_THREADS=1 "
             "/opt/argosy-train --plan plan.json --steps 5");
-  job.cores = 8;
+  job.cores = job_of(4, 8).cores;
   EXPECT_NE(line_of(job).find("--map-by seq --bind-to none -x OMP_NUM_THREADS=4"),
             std::string::npos);
   job.hosts = {{"a", 4}};  // all on one: as always

@@ -14,6 +14,7 @@
 
 #include "planner/spec/check.h"
 #include "planner/spec/cores.h"
+#include "planner/spec/host.h"
 #include "planner/spec/plan.h"
 
 namespace argosy {
