@@ -2,7 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/placement.h"
 
-#include <omp.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +11,7 @@
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/cores.h"
+#include "trainer/ops/threads.h"
 
 namespace argosy {
 namespace {
@@ -32,7 +32,7 @@ std::map<Key, std::string> axes_by(const ProcessGroups& groups, Key (*key)(const
 }  // namespace
 
 Placement placement_of_rank(int job_cpus) {
-  return {static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), job_cpus, omp_get_max_threads(),
+  return {static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), job_cpus, ops::num_threads(),
           static_cast<int>(usable_cores().list.size()), std::getenv("OMP_NUM_THREADS") != nullptr};
 }
 
