@@ -151,7 +151,8 @@ bool ParameterStore::is_first_a_product(const LocalTensor& local) const {
 
 void ParameterStore::begin_grads() {
   for (const Domain domain : kDomains) {
-    if (keeps_gradient_shards(domain)) ops::fill_zero(device_, grads(domain));
+    const Tensor& shards = grads(domain);  // undefined where the domain is empty or frozen
+    if (keeps_gradient_shards(domain) && shards.defined()) ops::fill_zero(device_, shards);
   }
   for (size_t i = 0; i < layout_.tensors.size(); ++i) {
     const LocalTensor& local = layout_.tensors[i];
