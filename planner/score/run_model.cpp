@@ -80,7 +80,6 @@ ModelSpec model_of(const PublishedRun& run) {
       model.windowed_layers.push_back(layer % 2 == 0);
     }
   }
-  if (run.notes_have("w/ MTP")) model.num_mtp_modules = 1;
   if (run.arch == "moe") {
     set_experts(run, model);
     if (run.notes_have("arch: MLA")) set_latent_attention(run, model);
