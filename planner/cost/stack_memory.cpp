@@ -83,8 +83,8 @@ bool is_block(size_t kind) {
          std::end(kBlockKinds);
 }
 
-// Outputs of both norms, and of the activation in front of the last product of an MLP, each expert
-// and the shared one; experts' outputs are not kept, because the activation has their weights.
+// Outputs of both norms, and of the activation in front of the last product of an MLP, of the
+// chosen experts and the shared one.
 double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
   const Mesh& mesh = candidate.mesh;
   const double tokens = static_cast<double>(candidate.micro_batch * job.seq_len / mesh.cp);
@@ -93,7 +93,9 @@ double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
     return tokens * static_cast<double>(size) / static_cast<double>(mesh.tp);
   };
   const MoeSpec& moe = job.model.moe;
-  const double activations = kind == static_cast<size_t>(LayerKind::dense)
+  const bool is_dense = kind == static_cast<size_t>(LayerKind::dense) ||
+                        kind == static_cast<size_t>(LayerKind::windowed_dense);
+  const double activations = is_dense
                                  ? width(job.model.ffn_size)
                                  : width(moe.shared_ffn_size) + width(moe.top_k * moe.ffn_size);
   return kWeightBytes * (2 * rows * static_cast<double>(job.model.hidden_size) + activations);

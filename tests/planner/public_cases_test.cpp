@@ -8,6 +8,7 @@
 // 8,192 H100 in about 55 days, 21.5M USD at 2 USD.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "planner/cost/evaluate.h"
@@ -127,10 +128,13 @@ TEST(Llama65b, TwentyOneDays) {
     return Json::parse(output.out)["plans"][0]["predicted"]["days"].get<double>();
   };
   const double measured = 1.4e12 / (380 * 2048 * 86400.0);
-  for (const char* stack : {"argosy", "llm-foundry"}) {
-    const double then = days(std::string("--fix tp=4,pp=1,schedule=1f1b --stack ") + stack);
-    const double best = days(std::string("--stack ") + stack);
-    std::printf("LLaMA-65B, %s: %.1f days, best %.1f, published %.1f\n", stack, then, best,
+  // A pipeline where traffic is counted in full; sharded data where a framework hides it.
+  const std::map<std::string, std::string> layouts = {{"argosy", "--fix tp=4,pp=8,schedule=1f1b"},
+                                                      {"llm-foundry", "--fix tp=4,pp=1"}};
+  for (const auto& [stack, layout] : layouts) {
+    const double then = days(layout + " --stack " + stack);
+    const double best = days("--stack " + stack);
+    std::printf("LLaMA-65B, %s: %.1f days, best %.1f, published %.1f\n", stack.c_str(), then, best,
                 measured);
     EXPECT_NEAR(then / 21, 1, 0.10) << stack;
     EXPECT_GT(best, 17) << stack;
@@ -144,12 +148,12 @@ constexpr const char* kFrontier =
     "expert_ffn_hidden,shared_experts,swiglu,gpu,num_gpus,gpus_per_node,intra_bw_gbs,"
     "inter_bw_gbs_per_gpu,tp,pp,vpp,dp,cp,ep,etp,zero_stage,seq_parallel,recompute,micro_batch,"
     "global_batch_seqs,precision,meas_mfu,meas_days,task,notes\n"
-    // arXiv:2407.21783 table 4: 430 and 400 TFLOP/s of 989.
+    // arXiv:2407.21783 table 4: 430 and 400 TFLOP/s of 989; interleaved, a layer a chunk.
     "LLAMA-1,Llama "
     "3,405B,dense,126,16384,53248,128,8,128256,8192,,,,,1,H100-SXM5-80GB,8192,8,450,50,"
-    "8,16,,64,1,,,1,1,none,1,2048,bf16,0.43,,pretrain,model FLOPs\n"
+    "8,16,8,64,1,,,1,1,none,1,2048,bf16,0.43,,pretrain,model FLOPs\n"
     "LLAMA-2,Llama 3,405B,dense,126,16384,53248,128,8,128256,8192,,,,,1,H100-SXM5-80GB,16384,8,450,"
-    "50,8,16,,128,1,,,1,1,none,1,2048,bf16,0.41,,pretrain,model FLOPs\n"
+    "50,8,16,8,128,1,,,1,1,none,1,2048,bf16,0.41,,pretrain,model FLOPs\n"
     // arXiv:2412.19437 section 1: 180K H800 hours, 3.7 days on 2,048, a trillion tokens.
     "DEEPSEEK-1,DeepSeek-V3,671B,moe,61,7168,18432,128,128,129280,4096,256,8,2048,1,1,H800-SXM5-"
     "80GB,"
@@ -163,7 +167,7 @@ constexpr const char* kFrontier =
 TEST(Frontier, PredictedBesidePublished) {
   const ScoreFiles files = read_score_files(ARGOSY_SOURCE_DIR "/configs");
   const std::map<std::string, double> most = {
-      {"LLAMA-1", 0.2}, {"LLAMA-2", 0.2}, {"DEEPSEEK-1", 0.4}, {"PALM-1", 0.4}};
+      {"LLAMA-1", 0.12}, {"LLAMA-2", 0.12}, {"DEEPSEEK-1", 0.3}, {"PALM-1", 0.5}};
   for (const PublishedRun& run : published_runs(parse_csv(kFrontier, "papers"))) {
     const RunScore score = predict(prepare(run, files));
     ASSERT_TRUE(score.has_step()) << run.id << ": " << score.reason;
