@@ -70,11 +70,9 @@ void add_activations(const Job& job, const Candidate& candidate, const StageLaye
   double kept = 0, working = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const auto saved = static_cast<double>(costs[kind].saved_bytes);
-    const bool is_block = std::find(std::begin(kBlockKinds), std::end(kBlockKinds),
-                                    static_cast<LayerKind>(kind)) != std::end(kBlockKinds);
     const bool whole = candidate.recompute == Recompute::full;
     kept += static_cast<double>(layers[kind]) * saved *
-            (is_block && !whole ? job.stack.facts.saved_share : 1);
+            (is_block(kind) && !whole ? job.stack.facts.saved_share : 1);
     if (layers[kind] > 0) {
       working = std::max(working, static_cast<double>(costs[kind].workspace_bytes));
     }
