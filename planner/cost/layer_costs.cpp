@@ -43,6 +43,7 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   probe.virtual_stages = 1;
   probe.layers_per_stage.clear();
   probe.layer_recompute.clear();
+  probe.mesh.zero_shard = 0;
   probe.mesh.dp = 1;
   while (probe.mesh.stage_size() % (probe.mesh.ep * probe.mesh.etp) != 0) ++probe.mesh.dp;
   Job small;
