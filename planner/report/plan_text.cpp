@@ -83,7 +83,7 @@ void add_layers_column(TextTable& table, const std::vector<Plan>& plans) {
   if (std::none_of(plans.begin(), plans.end(), is_uneven)) return;
   const auto schedule = std::find(table.header.begin(), table.header.end(), "sched");
   const auto behind = schedule - table.header.begin() + 1;
-  table.header.insert(table.header.begin() + behind, "layers");
+  table.header.insert(table.header.begin() + behind, "L/st");
   for (size_t i = 0; i < plans.size(); ++i) {
     table.rows[i].insert(table.rows[i].begin() + behind, layers_text(plans[i]));
   }

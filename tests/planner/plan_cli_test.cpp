@@ -227,7 +227,7 @@ TEST(PlanCli, HelpNamesEveryOption) {
 TEST(FirstAnswers, Llama65b) {
   const Result result = plan(
       "--model configs/models/llama-65b.json --cluster configs/clusters/a100-2048.json "
-      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --json");
+      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --fix schedule=1f1b,recompute=none,tp=4 --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json best = Json::parse(result.out)["plans"][0];
   EXPECT_GE(best["predicted"]["days"], 18.0);
@@ -241,7 +241,7 @@ TEST(FirstAnswers, Llama65b) {
 // 13T tokens, MFU of 32 to 36%, 90 to 100 days.
 TEST(FirstAnswers, Gpt4Moe) {
   const Result result =
-      plan("--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1 --tokens 13e12 --json");
+      plan("--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1,schedule=1f1b,recompute=full --tokens 13e12 --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json best = Json::parse(result.out)["plans"][0];
   EXPECT_EQ(best["mesh"]["dp"], 208);
