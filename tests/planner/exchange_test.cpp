@@ -58,19 +58,19 @@ TEST(Megatron, ThereAndBackAgain) {
   const struct {
     const char *model, *fix;
     int64_t devices;
-  } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1", 512},
+  } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1,schedule=1f1b", 512},
                 {"gpt3-175b", "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1", 512},
-                {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective", 256},
+                {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective,schedule=1f1b", 256},
                 {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
                 {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
                 {"llama-2-7b", "tp=1,pp=1,zero=3,zero_shard=8", 64},
                 {"llama-3.1-8b", "tp=2,cp=2,pp=1,zero=1", 64},
-                {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0", 64},
-                {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0", 32},
+                {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0,schedule=1f1b", 64},
+                {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0,schedule=1f1b", 32},
                 {"qwen3-8b", "tp=4,pp=1", 32},
-                {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1", 64},
-                {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5", 64},
-                {"gpt2-124m", "tp=1,pp=2,zero=0", 8}};
+                {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1,schedule=1f1b", 64},
+                {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5,schedule=1f1b", 64},
+                {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
   for (const auto& c : kCases) {
     const Job job = job_of(c.model, c.devices);
     const Plan plan = plan_of(c.model, c.devices, c.fix);
