@@ -15,13 +15,6 @@ namespace argosy {
 
 namespace {
 
-std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
-  std::vector<StageDurations> durations;
-  durations.reserve(times.size());
-  for (const StageTime& time : times) durations.push_back(time.durations);
-  return durations;
-}
-
 void predict_rates(const Job& job, Plan& plan) {
   Prediction& p = plan.predicted;
   const double devices = static_cast<double>(job.num_devices());
@@ -42,6 +35,13 @@ MemoryCategory largest_category(const StageMemory& memory) {
 }
 
 }  // namespace
+
+std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
+  std::vector<StageDurations> durations;
+  durations.reserve(times.size());
+  for (const StageTime& time : times) durations.push_back(time.durations);
+  return durations;
+}
 
 int64_t usable_bytes(const Accelerator& accelerator) {
   return accelerator.memory_bytes - accelerator.reserved_bytes;
@@ -97,7 +97,7 @@ Plan predict(const Job& job, const Candidate& candidate, const StageMemory& memo
 Verdict evaluate(const Job& job, const Candidate& candidate, LayerCostCache& cache) {
   Verdict verdict;
   validate(to_plan(job, candidate));
-  const std::vector<StageLayers> stages = stage_layers(job.model, candidate.num_stages());
+  const std::vector<StageLayers> stages = stage_layers(job.model, candidate);
   const LayerCosts& costs = cache.costs(candidate);
   const ElementTable& elements = cache.elements(candidate);
   const StageMemory memory = fullest_stage(job, candidate, stages, elements, costs);

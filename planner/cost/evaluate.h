@@ -23,6 +23,8 @@ struct Verdict {
   int64_t missing_bytes = 0;  // of memory on the fullest stage
 };
 
+std::vector<StageDurations> durations_of(const std::vector<StageTime>& times);
+
 // Bytes that tensors may take on a device.
 int64_t usable_bytes(const Accelerator& accelerator);
 

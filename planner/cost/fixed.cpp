@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,7 +18,8 @@ namespace {
 
 constexpr const char* kValidKeys =
     "tp, pp, dp, cp, cp_kind, ep, etp, zero (or zero_stage), zero_shard, micro_batch, schedule, "
-    "virtual_stages, recompute, sequence_parallel, moe_capacity_factor, offload, order";
+    "virtual_stages, layers, recompute, recompute_layers, sequence_parallel, moe_capacity_factor, "
+    "offload, order";
 
 int64_t positive(std::string_view key, std::string_view text) {
   int64_t value = 0;
@@ -48,6 +50,17 @@ bool flag(std::string_view key, std::string_view text) {
   if (text == "0" || text == "false") return false;
   if (text == "1" || text == "true") return true;
   throw ConfigError(concat("--fix: ", key, "=", text, "; valid: 0, 1"));
+}
+
+// "8+9+9+6"
+std::vector<int64_t> counts(std::string_view key, std::string_view text) {
+  std::vector<int64_t> values;
+  for (std::string_view rest = text; values.empty() || !rest.empty();) {
+    const std::string_view item = rest.substr(0, rest.find('+'));
+    rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+    values.push_back(positive(key, item));
+  }
+  return values;
 }
 
 ScheduleKind schedule(std::string_view key, std::string_view text) {
@@ -85,13 +98,17 @@ void set(Fixed& fixed, std::string_view key, std::string_view value) {
   } else if (key == "zero" || key == "zero_stage") {
     fixed.zero_stage = zero_stage(key, value);
   } else if (key == "zero_shard") {
-    fixed.zero_shard = positive(key, value);
+    fixed.zero_shard = value == "0" ? 0 : positive(key, value);  // 0: over all ranks
   } else if (key == "schedule") {
     fixed.schedule = schedule(key, value);
   } else if (key == "recompute") {
     fixed.recompute = recompute_from_string(value, "--fix: recompute");
   } else if (key == "order") {
     fixed.order = rank_order_from_string(value, "--fix: order");
+  } else if (key == "recompute_layers") {
+    fixed.recompute_layers = positive(key, value);
+  } else if (key == "layers") {
+    fixed.layers = counts(key, value);
   } else if (key == "sequence_parallel") {
     fixed.sequence_parallel = flag(key, value);
   } else {
@@ -161,17 +178,55 @@ std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices) {
   return num_devices / others;
 }
 
-int64_t fixed_virtual_stages(const Fixed& fixed) {
-  if (fixed.virtual_stages) return *fixed.virtual_stages;
+namespace {
+
+void check_layers(const Job& job, const Fixed& fixed) {
+  const int64_t num_layers = job.model.num_layers;
+  if (fixed.layers) {
+    const int64_t sum = std::accumulate(fixed.layers->begin(), fixed.layers->end(), int64_t{0});
+    if (sum != num_layers) {
+      throw ConfigError(concat("--fix: layers: the stages have ", sum, " layers in all; valid: ",
+                               num_layers, ", those of ", job.model.name));
+    }
+    const auto num_stages = static_cast<int64_t>(fixed.layers->size());
+    const int64_t unit = fixed.pp.value_or(1) * fixed.virtual_stages.value_or(1);
+    if (fixed.pp && fixed.virtual_stages ? num_stages != unit : num_stages % unit != 0) {
+      throw ConfigError(concat("--fix: layers of ", num_stages,
+                               " stages; valid: one number for each of pp*virtual_stages stages"));
+    }
+  }
+  if (!fixed.recompute_layers) return;
+  if (fixed.recompute.value_or(Recompute::none) == Recompute::none) {
+    throw ConfigError(
+        "--fix: recompute_layers says how many, not how; valid: with recompute=selective or "
+        "recompute=full");
+  }
+  if (*fixed.recompute_layers > num_layers) {
+    throw ConfigError(concat("--fix: recompute_layers=", *fixed.recompute_layers, " exceeds the ",
+                             num_layers, " layers of ", job.model.name, "; valid: 1 to ",
+                             num_layers));
+  }
+}
+
+// What --fix says of the schedule, the rest as suits it.
+void choose_schedule(const Fixed& fixed, Candidate& candidate) {
   const bool is_many =
       fixed.schedule == ScheduleKind::interleaved || fixed.schedule == ScheduleKind::zb_v;
-  return is_many ? 2 : 1;
+  candidate.virtual_stages = fixed.virtual_stages.value_or(is_many ? 2 : 1);
+  candidate.schedule = fixed.schedule.value_or(
+      candidate.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b);
 }
+
+}  // namespace
 
 void check_fixed(const Job& job, const Fixed& fixed) {
   check_degrees(fixed, job.num_devices());
   check_batch(job, fixed);
   if (fixed.offload == Offload::optimizer) require_host(job.cluster);
+  check_layers(job, fixed);
+  if (fixed.zero_shard.value_or(0) > 0 && fixed.zero_stage == 0) {
+    throw ConfigError("--fix: zero_shard with zero=0 shards nothing; valid: zero=1, 2 or 3");
+  }
   if (fixed.pp && *fixed.pp > job.model.num_layers) {
     throw ConfigError(concat("--fix: pp=", *fixed.pp, " exceeds the ", job.model.num_layers,
                              " layers of ", job.model.name, "; valid: 1 to ",
@@ -190,15 +245,13 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   candidate.sequence_parallel =
       candidate.mesh.tp > 1 && fixed.sequence_parallel.value_or(candidate.mesh.tp > 1);
   candidate.micro_batch = fixed.micro_batch.value_or(candidate.mesh.tp);
-  if (fixed.zero_shard && fixed.tp) {
+  if (fixed.zero_shard.value_or(0) > 0 && fixed.tp) {
     candidate.mesh.zero_shard = *fixed.zero_shard;
     candidate.mesh.dp *= *fixed.zero_shard;
     candidate.zero_stage = fixed.zero_stage.value_or(1);
   }
-  candidate.virtual_stages = fixed_virtual_stages(fixed);
   candidate.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
-  candidate.schedule = fixed.schedule.value_or(
-      candidate.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b);
+  choose_schedule(fixed, candidate);
   Job probe = job;
   probe.global_batch = candidate.mesh.dp * candidate.micro_batch;
   try {

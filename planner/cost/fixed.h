@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "planner/cost/job.h"
 
@@ -19,6 +20,8 @@ struct Fixed {
   std::optional<Offload> offload;
   std::optional<ScheduleKind> schedule;
   std::optional<Recompute> recompute;
+  std::optional<int64_t> recompute_layers;     // of the model, with `recompute`
+  std::optional<std::vector<int64_t>> layers;  // of each stage
   std::optional<ContextParallel> cp_kind;
   std::optional<bool> sequence_parallel;
   std::optional<RankOrder> order;
@@ -26,16 +29,13 @@ struct Fixed {
   bool operator==(const Fixed&) const = default;
 };
 
-// "tp=8,pp=15,zero=1,schedule=1f1b". Throws ConfigError naming key and value: unknown keys, words
-// and numbers that are not valid, a key given twice, what is not supported yet.
+// "tp=8,pp=15,zero=1,schedule=1f1b,layers=8+9+9+6". Throws ConfigError naming key and value:
+// unknown keys, words and numbers that are not valid, a key given twice, what is not supported yet.
 Fixed parse_fixed(std::string_view text);
 
 // Throws ConfigError if no candidate of the job can have these values: degrees that do not multiply
 // to the devices, experts that a dense model does not have, and so on.
 void check_fixed(const Job& job, const Fixed& fixed);
-
-// What virtual_stages is where it is not fixed: 2 for interleaved and zb-v, else 1.
-int64_t fixed_virtual_stages(const Fixed& fixed);
 
 // The degree dp, if the fixed values leave one choice.
 std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices);

@@ -33,8 +33,13 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   plan.schedule = candidate.schedule;
   plan.virtual_stages = candidate.virtual_stages;
   plan.moe_capacity_factor = candidate.moe_capacity_factor;
-  plan.layers_per_stage = default_layers_per_stage(job.model.num_layers, candidate.num_stages());
-  plan.recompute.assign(static_cast<size_t>(job.model.num_layers), candidate.recompute);
+  plan.layers_per_stage =
+      candidate.layers_per_stage.empty()
+          ? default_layers_per_stage(job.model.num_layers, candidate.num_stages())
+          : candidate.layers_per_stage;
+  plan.recompute = candidate.layer_recompute;
+  if (plan.recompute.empty())
+    plan.recompute.assign(static_cast<size_t>(job.model.num_layers), candidate.recompute);
   plan.task = job.task;
   plan.optimizer = job.optimizer;
   plan.offload = candidate.offload;
@@ -42,6 +47,13 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   plan.lora = job.lora;
   plan.seed = job.seed;
   return plan;
+}
+
+void set_recompute(const std::vector<Recompute>& layers, Candidate& candidate) {
+  const auto agrees = [&layers](Recompute one) { return one == layers.front(); };
+  const bool agree = std::all_of(layers.begin(), layers.end(), agrees);
+  candidate.recompute = agree && !layers.empty() ? layers.front() : Recompute::none;
+  candidate.layer_recompute = agree ? std::vector<Recompute>{} : layers;
 }
 
 std::vector<int64_t> divisors(int64_t n) {

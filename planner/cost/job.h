@@ -49,9 +49,14 @@ struct Candidate {
   ContextParallel cp_kind = ContextParallel::ring;  // with mesh.cp > 1
   double moe_capacity_factor = 0;                   // 0: dropless
   Offload offload = Offload::none;
+  std::vector<int64_t> layers_per_stage;   // [num_stages()]; empty: default_layers_per_stage()
+  std::vector<Recompute> layer_recompute;  // [num_layers]; empty: `recompute`, else that is none
 
   int64_t num_stages() const { return mesh.pp * virtual_stages; }
 };
+
+// One word where all layers agree.
+void set_recompute(const std::vector<Recompute>& layers, Candidate& candidate);
 
 // Of a step, on each data-parallel rank.
 inline int64_t num_microbatches(const Job& job, const Candidate& candidate) {

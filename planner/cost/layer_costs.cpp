@@ -41,6 +41,9 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   probe.mesh.pp = 1;
   probe.schedule = ScheduleKind::one_f_one_b;
   probe.virtual_stages = 1;
+  probe.layers_per_stage.clear();
+  probe.layer_recompute.clear();
+  probe.mesh.zero_shard = 0;
   probe.mesh.dp = 1;
   while (probe.mesh.stage_size() % (probe.mesh.ep * probe.mesh.etp) != 0) ++probe.mesh.dp;
   Job small;
@@ -125,6 +128,9 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
     if (local.gradient_sum == GradientSum::tp) bucket.tp_summed += local.box.size();
     if (local.gradient_sum == GradientSum::kv_replica) bucket.kv_summed += local.box.size();
   }
+  for (size_t kind = kNumBaseKinds; kind < kNumLayerKinds; ++kind) {
+    table[kind] = table[index(base_kind(kind))];
+  }
   return table;
 }
 
@@ -133,20 +139,51 @@ double hiding_seconds(double attention_s, int64_t cp) {
 }
 
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {
+  Candidate candidate;
+  candidate.mesh.pp = num_stages;
+  return stage_layers(model, candidate);
+}
+
+std::vector<StageLayers> stage_layers(const ModelSpec& model, const Candidate& candidate) {
+  const std::vector<int64_t> counts =
+      candidate.layers_per_stage.empty()
+          ? default_layers_per_stage(model.num_layers, candidate.num_stages())
+          : candidate.layers_per_stage;
   std::vector<StageLayers> stages;
   int64_t layer = 0;
-  for (int64_t count : default_layers_per_stage(model.num_layers, num_stages)) {
+  for (int64_t count : counts) {
     StageLayers layers{};
     for (int64_t i = 0; i < count; ++i, ++layer) {
-      ++layers[index(kind_of_layer(model, layer))];
+      const Recompute recompute = candidate.layer_recompute.empty()
+                                      ? Recompute::none
+                                      : candidate.layer_recompute[static_cast<size_t>(layer)];
+      ++layers[index(with_recompute(kind_of_layer(model, layer), recompute))];
     }
     stages.push_back(layers);
   }
   stages.front()[index(LayerKind::embedding)] = 1;
   stages.back()[index(LayerKind::head)] = 1;
-  stages.back()[index(LayerKind::mtp)] = model.num_mtp_modules;
+  const Recompute last =
+      candidate.layer_recompute.empty() ? Recompute::none : candidate.layer_recompute.back();
+  stages.back()[index(with_recompute(LayerKind::mtp, last))] = model.num_mtp_modules;
   return stages;
 }
+
+namespace {
+
+// The kinds of blocks that are computed again.
+void add_recomputed(const Job& job, Candidate candidate, LayerCosts& costs) {
+  for (const Recompute recompute : {Recompute::selective, Recompute::full}) {
+    candidate.recompute = recompute;
+    LayerCosts again = cost_layers(job, candidate, layer_works(job, candidate));
+    for (size_t kind = 0; kind < kNumBaseKinds; ++kind) {
+      costs[index(with_recompute(static_cast<LayerKind>(kind), recompute))] =
+          std::move(again[kind]);
+    }
+  }
+}
+
+}  // namespace
 
 const LayerCosts& LayerCostCache::costs(const Candidate& c) {
   const CostKey key{c.mesh.tp,  c.mesh.cp,     c.mesh.ep,
@@ -155,7 +192,9 @@ const LayerCosts& LayerCostCache::costs(const Candidate& c) {
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
-  return costs_.emplace(key, cost_layers(job_, c, layer_works(job_, c))).first->second;
+  LayerCosts costs = cost_layers(job_, c, layer_works(job_, c));
+  if (c.recompute == Recompute::none) add_recomputed(job_, c, costs);
+  return costs_.emplace(key, std::move(costs)).first->second;
 }
 
 const ElementTable& LayerCostCache::elements(const Candidate& c) {

@@ -22,9 +22,21 @@ namespace argosy {
 // Of a model whose layers see all keys, or all a window of them, blocks are dense or moe; of one
 // with both, those with a window are kinds of their own. mtp: a module for multi-token prediction.
 enum class LayerKind { embedding, dense, moe, windowed_dense, windowed_moe, head, mtp };
-inline constexpr size_t kNumLayerKinds = 7;
-inline constexpr LayerKind kBlockKinds[] = {LayerKind::dense, LayerKind::moe,
-                                            LayerKind::windowed_dense, LayerKind::windowed_moe};
+inline constexpr size_t kNumBaseKinds = 7;
+// Blocks that are computed again although Candidate::recompute says none are kinds of their own:
+// all of the above once more for `selective`, and once more for `full`. Modules for multi-token
+// prediction do as the last block does.
+inline constexpr size_t kNumLayerKinds = 3 * kNumBaseKinds;
+constexpr LayerKind with_recompute(LayerKind base, Recompute recompute) {
+  return static_cast<LayerKind>(static_cast<size_t>(base) +
+                                static_cast<size_t>(recompute) * kNumBaseKinds);
+}
+constexpr LayerKind base_kind(size_t kind) {
+  return static_cast<LayerKind>(kind % kNumBaseKinds);
+}
+constexpr bool is_block(size_t kind) {
+  return base_kind(kind) > LayerKind::embedding && base_kind(kind) < LayerKind::head;
+}
 // `layer` as in LayerWork.
 LayerKind kind_of_layer(const ModelSpec& model, int64_t layer);
 
@@ -70,6 +82,8 @@ using StageLayers = std::array<int64_t, kNumLayerKinds>;
 
 // Stages of the default split of the job's model into `num_stages`.
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages);
+// Stages of a candidate: its split, its recomputation layer by layer.
+std::vector<StageLayers> stage_layers(const ModelSpec& model, const Candidate& candidate);
 
 // What a rank with this candidate holds of one layer of each kind.
 ElementTable count_elements(const Job& job, const Candidate& candidate);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "planner/cost/activations.h"
 #include "planner/cost/offload.h"
 #include "planner/cost/stack_memory.h"
 #include "planner/cost/zero_memory.h"
@@ -48,72 +49,6 @@ void add_state(const Job& job, const Candidate& candidate, const std::vector<Sta
   }
 }
 
-// Saved by all micro-batches alive at once. Backward goes through the layers from the last one and
-// frees as it goes, so that what the head and modules behind it kept is gone before a block runs
-// again.
-int64_t activation_peak_bytes(const StageLayers& layers, const LayerCosts& costs, int64_t alive) {
-  constexpr auto kHead = static_cast<size_t>(LayerKind::head);
-  int64_t saved = 0, behind_blocks = 0, recomputed = 0, recomputed_behind = 0;
-  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    if (layers[kind] == 0) continue;
-    const int64_t bytes = layers[kind] * costs[kind].saved_bytes;
-    saved += bytes;
-    if (kind >= kHead) behind_blocks += bytes;
-    int64_t& largest = kind >= kHead ? recomputed_behind : recomputed;
-    largest = std::max(largest, costs[kind].recomputed_bytes);
-  }
-  return alive * saved + std::max(recomputed_behind, recomputed - behind_blocks);
-}
-
-// A rank's stages through its list of actions.
-class Walk {
- public:
-  Walk(const std::vector<StageLayers>& stages, const LayerCosts& costs)
-      : stages_(stages), costs_(costs) {}
-
-  int64_t peak_bytes(const std::vector<Action>& actions) {
-    for (const Action& action : actions) {
-      const StageLayers& layers = stages_[static_cast<size_t>(action.stage)];
-      if (action.kind == ActionKind::forward) {
-        add(sum(layers, &LayerCost::saved_bytes));
-      } else if (action.kind == ActionKind::backward_weight) {
-        alive_ -= sum(layers, &LayerCost::deferred_bytes);
-      } else if (is_compute(action.kind)) {
-        backward(layers, action.kind == ActionKind::backward_input);
-      }
-    }
-    return peak_;
-  }
-
- private:
-  int64_t sum(const StageLayers& layers, int64_t LayerCost::*bytes) const {
-    int64_t total = 0;
-    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-      total += layers[kind] * costs_[kind].*bytes;
-    }
-    return total;
-  }
-  void add(int64_t bytes) {
-    alive_ += bytes;
-    peak_ = std::max(peak_, alive_);
-  }
-  // From the head down; of mixed blocks one kind after the other.
-  void backward(const StageLayers& layers, bool is_split) {
-    for (size_t kind = kNumLayerKinds; kind-- > 0;) {
-      const LayerCost& cost = costs_[kind];
-      const int64_t extra = is_split ? cost.backward_input_extra_bytes : cost.recomputed_bytes;
-      for (int64_t i = 0; i < layers[kind]; ++i) {
-        peak_ = std::max(peak_, alive_ + extra);
-        alive_ += (is_split ? cost.deferred_bytes : 0) - cost.saved_bytes;
-      }
-    }
-  }
-
-  const std::vector<StageLayers>& stages_;
-  const LayerCosts& costs_;
-  int64_t alive_ = 0, peak_ = 0;
-};
-
 // What ZeRO 2 and 3 hold of a layer or two while they run.
 void add_temporaries(const Job& job, const Candidate& candidate, const StageLayers& layers,
                      const ElementTable& table, MemoryBytes& bytes) {
@@ -123,6 +58,10 @@ void add_temporaries(const Job& job, const Candidate& candidate, const StageLaye
       size_in_bytes(gradient_dtype(job.precision));
   category(bytes, MemoryCategory::buffers) += gathered_value_elements(candidate, layers, table) *
                                               size_in_bytes(compute_dtype(job.precision));
+}
+
+int64_t rank_of_stage(const Candidate& candidate, size_t stage) {
+  return pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp, static_cast<int64_t>(stage));
 }
 
 int64_t buffer_bytes(const Job& job, const Candidate& candidate) {
@@ -155,6 +94,18 @@ int64_t StageBucket::shard_elements(const Candidate& candidate) const {
       .size();
 }
 
+namespace {
+
+int64_t num_mtp_modules(const StageLayers& layers) {
+  int64_t count = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (base_kind(kind) == LayerKind::mtp) count += layers[kind];
+  }
+  return count;
+}
+
+}  // namespace
+
 std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementTable& table,
                                        bool is_copy, bool is_tied) {
   std::vector<StageBucket> buckets;
@@ -178,11 +129,12 @@ std::vector<StageBucket> stage_buckets(const StageLayers& layers, const ElementT
       vocabulary.is_tied_table = is_tied && is_embedding;
       // A tied head has no table of its own; modules for multi-token prediction use both ends'.
       const bool is_tied_head = is_embedding && &head_table(table) == &table[kind];
-      const int64_t num_heads = layers[at(LayerKind::head)] + layers[at(LayerKind::mtp)];
+      const int64_t num_modules = num_mtp_modules(layers);
+      const int64_t num_heads = layers[at(LayerKind::head)] + num_modules;
       vocabulary.gradient_uses = vocabulary.value_uses =
-          is_embedding ? layers[at(LayerKind::embedding)] + layers[at(LayerKind::mtp)] +
-                             (is_tied_head ? num_heads : 0)
-                       : num_heads;
+          is_embedding
+              ? layers[at(LayerKind::embedding)] + num_modules + (is_tied_head ? num_heads : 0)
+              : num_heads;
       add(vocabulary);
     }
   }
@@ -209,24 +161,85 @@ int64_t routed_bytes(const StageLayers& layers, const LayerCosts& costs, int64_t
                               static_cast<double>(saved));
 }
 
-// Of what holds `layers`: a stage, or a rank with several. is_tied: the other end of the pipeline
-// has the table too, and this one's is the copy.
-StageMemory memory_of(const Job& job, const Candidate& candidate, const StageLayers& layers,
-                      bool is_tied, const ElementTable& elements, const LayerCosts& costs,
-                      int64_t activation_bytes) {
+int64_t sum_of(const MemoryBytes& bytes) {
+  return std::accumulate(bytes.begin(), bytes.end(), int64_t{0});
+}
+
+StageMemory state_memory(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                         bool is_copy, const ElementTable& elements) {
   StageMemory memory;
-  add_state(job, candidate, stage_buckets(layers, elements, is_tied, is_tied), memory);
-  int64_t workspace = 0;
-  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    if (layers[kind] > 0) workspace = std::max(workspace, costs[kind].workspace_bytes);
-  }
-  category(memory.bytes, MemoryCategory::activations) = activation_bytes;
-  memory.routed_bytes = routed_bytes(layers, costs, activation_bytes);
-  category(memory.bytes, MemoryCategory::buffers) = buffer_bytes(job, candidate);
+  add_state(job, candidate, stage_buckets(layers, elements, is_copy, is_copy), memory);
   add_temporaries(job, candidate, layers, elements, memory.bytes);
-  category(memory.bytes, MemoryCategory::workspace) = workspace;
-  memory.total_bytes = std::accumulate(memory.bytes.begin(), memory.bytes.end(), int64_t{0});
+  memory.total_bytes = sum_of(memory.bytes);
   return memory;
+}
+
+int64_t workspace_bytes(const StageLayers& layers, const LayerCosts& costs) {
+  int64_t most = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] > 0) most = std::max(most, costs[kind].workspace_bytes);
+  }
+  return most;
+}
+
+}  // namespace
+
+StateBytes state_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                       bool is_copy, const ElementTable& elements) {
+  const StageMemory memory = state_memory(job, candidate, layers, is_copy, elements);
+  return {memory.total_bytes, memory.host_bytes};
+}
+
+int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                      const LayerCosts& costs) {
+  return buffer_bytes(job, candidate) + workspace_bytes(layers, costs);
+}
+
+StageLayers layers_of_rank(const Candidate& candidate, const std::vector<StageLayers>& stages,
+                           int64_t pipeline_rank) {
+  StageLayers all{};
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    if (rank_of_stage(candidate, stage) != pipeline_rank) continue;
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) all[kind] += stages[stage][kind];
+  }
+  return all;
+}
+
+bool holds_copy(const ModelSpec& model, const Candidate& candidate, size_t num_stages,
+                int64_t pipeline_rank) {
+  return model.needs_embedding_at_end() &&
+         rank_of_stage(candidate, num_stages - 1) == pipeline_rank &&
+         rank_of_stage(candidate, 0) != pipeline_rank;
+}
+
+namespace {
+
+// A rank, and what it holds in all.
+struct IdleRank {
+  StageMemory memory;
+  StageLayers layers;
+};
+
+StageMemory with_activations(const IdleRank& rank, const LayerCosts& costs, int64_t bytes) {
+  StageMemory memory = rank.memory;
+  category(memory.bytes, MemoryCategory::activations) = bytes;
+  memory.total_bytes += bytes;
+  memory.routed_bytes = routed_bytes(rank.layers, costs, bytes);
+  return memory;
+}
+
+IdleRank idle_rank(const Job& job, const Candidate& candidate,
+                      const std::vector<StageLayers>& stages, int64_t pipeline_rank,
+                      const ElementTable& elements, const LayerCosts& costs) {
+  const StageLayers layers = layers_of_rank(candidate, stages, pipeline_rank);
+  StageMemory memory =
+      state_memory(job, candidate, layers,
+                   holds_copy(job.model, candidate, stages.size(), pipeline_rank), elements);
+  memory.stage = pipeline_rank;
+  category(memory.bytes, MemoryCategory::buffers) += buffer_bytes(job, candidate);
+  category(memory.bytes, MemoryCategory::workspace) = workspace_bytes(layers, costs);
+  memory.total_bytes = sum_of(memory.bytes);
+  return {memory, layers};
 }
 
 }  // namespace
@@ -234,52 +247,36 @@ StageMemory memory_of(const Job& job, const Candidate& candidate, const StageLay
 StageMemory stage_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, int64_t stage,
                          const ElementTable& elements, const LayerCosts& costs) {
-  const int64_t num_stages = static_cast<int64_t>(stages.size());
-  const StageLayers& layers = stages[static_cast<size_t>(stage)];
-  const bool is_copy = job.model.needs_embedding_at_end() && stage > 0 && stage == num_stages - 1;
-  const int64_t alive =
-      in_flight(candidate.schedule, num_stages, num_microbatches(job, candidate), stage);
-  StageMemory memory = memory_of(job, candidate, layers, is_copy, elements, costs,
-                                 activation_peak_bytes(layers, costs, alive));
-  memory.stage = stage;
-  return memory;
+  const int64_t alive = in_flight(candidate.schedule, static_cast<int64_t>(stages.size()),
+                                  num_microbatches(job, candidate), stage);
+  const StageActivations kept = stage_activations(stages[static_cast<size_t>(stage)], costs);
+  return with_activations(idle_rank(job, candidate, stages, stage, elements, costs), costs,
+                          plain_activation_bytes(kept, alive));
 }
 
 StageMemory rank_memory(const Job& job, const Candidate& candidate,
                         const std::vector<StageLayers>& stages, int64_t pipeline_rank,
                         const std::vector<Action>& actions, const ElementTable& elements,
                         const LayerCosts& costs) {
-  const auto rank_of = [&](int64_t stage) {
-    return pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp, stage);
-  };
-  const int64_t last = static_cast<int64_t>(stages.size()) - 1;
-  StageLayers all{};
-  for (int64_t stage = 0; stage <= last; ++stage) {
-    if (rank_of(stage) != pipeline_rank) continue;
-    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-      all[kind] += stages[static_cast<size_t>(stage)][kind];
-    }
-  }
-  const bool is_copy = job.model.needs_embedding_at_end() && rank_of(last) == pipeline_rank &&
-                       rank_of(0) != pipeline_rank;
-  StageMemory memory = memory_of(job, candidate, all, is_copy, elements, costs,
-                                 Walk(stages, costs).peak_bytes(actions));
-  memory.stage = pipeline_rank;
-  return memory;
+  return with_activations(idle_rank(job, candidate, stages, pipeline_rank, elements, costs), costs,
+                          activation_bytes(stage_activations(stages, costs), actions));
 }
 
 namespace {
 
 StageMemory fullest_rank(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
-                         const LayerCosts& costs) {
-  const Schedule schedule = build_schedule(candidate.schedule, static_cast<int>(candidate.mesh.pp),
-                                           static_cast<int>(num_microbatches(job, candidate)),
-                                           static_cast<int>(candidate.virtual_stages));
+                         const LayerCosts& costs, ShortSchedules& schedules) {
+  const Schedule& schedule = schedules
+                                 .get(candidate.schedule, candidate.mesh.pp,
+                                      num_microbatches(job, candidate), candidate.virtual_stages)
+                                 .schedule;
+  const std::vector<StageActivations> kept = stage_activations(stages, costs);
   StageMemory fullest;
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
-    const StageMemory memory = rank_memory(
-        job, candidate, stages, rank, schedule.actions[static_cast<size_t>(rank)], elements, costs);
+    const StageMemory memory =
+        with_activations(idle_rank(job, candidate, stages, rank, elements, costs), costs,
+                         activation_bytes(kept, schedule.actions[static_cast<size_t>(rank)]));
     if (memory.total_bytes > fullest.total_bytes) fullest = memory;
   }
   return fullest;
@@ -289,9 +286,15 @@ StageMemory fullest_rank(const Job& job, const Candidate& candidate,
 
 StageMemory fullest_stage(const Job& job, const Candidate& candidate,
                           const std::vector<StageLayers>& stages, const ElementTable& elements,
-                          const LayerCosts& costs) {
-  if (job.stack.keeps_memory) return stack_memory(job, candidate, stages, elements, costs);
-  if (!is_plain(candidate.schedule)) return fullest_rank(job, candidate, stages, elements, costs);
+                          const LayerCosts& costs, ShortSchedules* schedules) {
+  ShortSchedules own;
+  if (schedules == nullptr) schedules = &own;
+  if (job.stack.keeps_memory) {
+    return stack_memory(job, candidate, stages, elements, costs, *schedules);
+  }
+  if (!is_plain(candidate.schedule)) {
+    return fullest_rank(job, candidate, stages, elements, costs, *schedules);
+  }
   StageMemory fullest;
   for (int64_t stage = 0; stage < static_cast<int64_t>(stages.size()); ++stage) {
     // Later stages of equal layers hold fewer micro-batches.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "planner/cost/activations.h"
 #include "planner/cost/layer_costs.h"
 #include "planner/spec/schedule.h"
 
@@ -46,6 +47,24 @@ struct StageMemory {
   int64_t routed_bytes = 0;  // of the activations, rows of experts
 };
 
+// Of a rank with these layers in all: what lasts, and the temporaries of ZeRO 2 and 3; buffers and
+// workspace of a micro-batch, which do not depend on ZeRO. What is kept for backward is the rest.
+struct StateBytes {
+  int64_t on_device = 0, on_host = 0;
+};
+StateBytes state_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                       bool is_copy, const ElementTable& elements);
+int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                      const LayerCosts& costs);
+
+// Of all stages on a rank.
+StageLayers layers_of_rank(const Candidate& candidate, const std::vector<StageLayers>& stages,
+                           int64_t pipeline_rank);
+
+// Does the rank hold a second copy of a tied table?
+bool holds_copy(const ModelSpec& model, const Candidate& candidate, size_t num_stages,
+                int64_t pipeline_rank);
+
 StageMemory stage_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, int64_t stage,
                          const ElementTable& elements, const LayerCosts& costs);
@@ -57,10 +76,11 @@ StageMemory rank_memory(const Job& job, const Candidate& candidate,
                         const std::vector<Action>& actions, const ElementTable& elements,
                         const LayerCosts& costs);
 
-// The stage (or pipeline rank) with the most bytes in all; of equals the first.
+// The stage (or pipeline rank) with the most bytes in all; of equals the first. `schedules`
+// remembers lists of actions between calls.
 StageMemory fullest_stage(const Job& job, const Candidate& candidate,
                           const std::vector<StageLayers>& stages, const ElementTable& elements,
-                          const LayerCosts& costs);
+                          const LayerCosts& costs, ShortSchedules* schedules = nullptr);
 
 // One stage a rank, whole backward passes: in_flight() says it all.
 inline bool is_plain(ScheduleKind schedule) {

@@ -4,8 +4,7 @@
 
 #include <algorithm>
 
-#include "planner/cost/evaluate.h"
-#include "planner/cost/memory_band.h"
+#include "planner/cost/fits.h"
 #include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
@@ -14,175 +13,147 @@ namespace argosy {
 
 namespace {
 
-constexpr const char* kOutOfMemory = "out of memory";
 constexpr const char* kOneStage = "on one stage gpipe is 1f1b with more memory";
 constexpr const char* kNothingToShard = "without data-parallel copies ZeRO has nothing to shard";
 constexpr const char* kSplitBackward = "ZeRO 2 and 3 do not go with a split backward pass";
+constexpr const char* kOtherStages = "the fixed layers are of another number of stages";
+constexpr const char* kTooManyStages = "more pipeline stages than layers";
 
 // Examines the candidates of one mesh.
 class MeshSearch {
  public:
-  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point,
-             LayerCostCache& cache)
-      : job_(job), space_(space), point_(point), cache_(cache) {}
+  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point, Settler& settler)
+      : job_(job),
+        point_(point),
+        schedules_(space.schedules_of(point)),
+        settler_(settler),
+        fits_(job, point, settler) {
+    open_.mesh = point.mesh;
+    open_.sequence_parallel = point.sequence_parallel;
+    open_.cp_kind = point.cp_kind;
+    open_.moe_capacity_factor = space.moe_capacity_factor;
+    open_.offload = space.offload;
+  }
 
   MeshResult run() {
     for (int64_t micro_batch : point_.micro_batches) {
+      open_.micro_batch = micro_batch;
       const std::string reason =
           point_.reason.empty() ? micro_batch_reason(job_, point_, micro_batch) : point_.reason;
       if (reason.empty()) {
-        examine(micro_batch);
+        examine();
       } else {
-        reject(reason, micro_batch, space_.points_per_micro_batch());
+        reject(reason, static_cast<int64_t>(point_.zeros.size() * schedules_.size()));
       }
     }
     return std::move(result_);
   }
 
  private:
-  Candidate candidate(int64_t micro_batch, Recompute recompute) const {
-    Candidate c;
-    c.mesh = point_.mesh;
-    c.sequence_parallel = point_.sequence_parallel;
-    c.cp_kind = point_.cp_kind;
-    c.micro_batch = micro_batch;
-    c.recompute = recompute;
-    c.virtual_stages = space_.virtual_stages;
-    c.moe_capacity_factor = space_.moe_capacity_factor;
-    c.offload = space_.offload;
-    return c;
-  }
-
-  void reject(const std::string& reason, int64_t micro_batch, int64_t num_points) {
+  void reject(const std::string& reason, int64_t num_points) {
     Missed& missed = result_.missed[reason];
     missed.count += num_points;
-    if (missed.nearest.empty()) {
-      const Mesh& m = point_.mesh;
-      missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep,
-                              " micro_batch=", micro_batch);
+    if (!missed.nearest.empty()) return;
+    const Mesh& m = point_.mesh;
+    missed.nearest = concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep,
+                            " micro_batch=", open_.micro_batch);
+  }
+
+  // The micro-batch of open_.
+  void examine() {
+    const LayerCosts& costs = settler_.cache().costs(open_);
+    if (!placements_) placements_ = place_all(point_.mesh, job_);
+    const LayerTimes times = layer_times(job_, open_, settler_.cache().elements(open_), costs,
+                                         *placements_, settler_.rule().recompute.kind.has_value());
+    std::map<int64_t, std::vector<int64_t>> splits;  // by the number of stages
+    for (const ScheduleChoice& choice : schedules_) {
+      open_.schedule = choice.kind;
+      open_.virtual_stages = choice.virtual_stages;
+      if (const char* reason = schedule_reason()) {
+        reject(reason, static_cast<int64_t>(point_.zeros.size()));
+        continue;
+      }
+      std::vector<int64_t>& split = splits[open_.num_stages()];
+      if (split.empty()) {
+        split = settler_.rule().layers ? *settler_.rule().layers
+                                       : balanced_layers(job_.model, times, open_.num_stages());
+      }
+      open_.layers_per_stage = split;
+      examine_schedule(costs, times);
     }
   }
 
-  void examine(int64_t micro_batch) {
-    if (stages_.empty()) {
-      stages_ = stage_layers(job_.model, point_.mesh.pp * space_.virtual_stages);
-      placements_ = place_all(point_.mesh, job_);
-    }
-    for (Recompute recompute : space_.recomputes) {
-      Candidate c = candidate(micro_batch, recompute);
-      if (const int64_t num_idle = num_idle_zero_stages(); num_idle > 0) {
-        const auto num_schedules = static_cast<int64_t>(space_.schedules.size());
-        reject(kNothingToShard, micro_batch, num_idle * num_schedules);
-      }
-      if (num_too_large_[recompute] == points_per_recompute()) {
-        result_.missed[kOutOfMemory].count += points_per_recompute();
-        if (is_dominated(ScheduleKind::gpipe)) reject(kOneStage, micro_batch, num_zero_stages());
-        if (num_split_points() > 0) reject(kSplitBackward, micro_batch, num_split_points());
-        continue;
-      }
-      num_too_large_[recompute] = 0;
-      const LayerCosts& costs = cache_.costs(c);
-      const ElementTable& elements = cache_.elements(c);
-      for (int zero_stage : space_.zero_stages) {
-        if (is_idle(zero_stage)) continue;
-        c.zero_stage = zero_stage;
-        examine_schedules(c, costs, elements);
-      }
-    }
+  const char* schedule_reason() const {
+    const int64_t num_stages = open_.num_stages();
+    if (num_stages > job_.model.num_layers) return kTooManyStages;
+    const auto& layers = settler_.rule().layers;
+    if (layers && static_cast<int64_t>(layers->size()) != num_stages) return kOtherStages;
+    // Without a pipeline both take the same time.
+    const bool is_gpipe = open_.schedule == ScheduleKind::gpipe;
+    return point_.mesh.pp == 1 && is_gpipe && schedules_.size() > 1 ? kOneStage : nullptr;
   }
 
-  void examine_schedules(Candidate c, const LayerCosts& costs, const ElementTable& elements) {
-    const int64_t m = num_microbatches(job_, c);
-    std::vector<StageTime> times;  // the same for every schedule of one stage a rank
-    for (ScheduleKind schedule : space_.schedules) {
-      c.schedule = schedule;
-      if (is_dominated(schedule)) {
-        reject(kOneStage, c.micro_batch, 1);
-        continue;
+  void examine_schedule(const LayerCosts& costs, const LayerTimes& times) {
+    Group group;
+    fits_.look_at(open_, costs);
+    for (size_t zero = 0; zero < point_.zeros.size(); ++zero) {
+      if (is_idle(point_.zeros[zero])) {
+        reject(kNothingToShard, 1);
+      } else if (point_.zeros[zero].stage >= 2 && splits_backward(open_.schedule)) {
+        reject(kSplitBackward, 1);
+      } else if (const int64_t missing = fits_.missing_bytes(zero)) {
+        note_shortage(point_.zeros[zero], missing);
+      } else {
+        group.zeros.push_back(point_.zeros[zero]);
       }
-      if (c.zero_stage >= 2 && splits_backward(schedule)) {
-        reject(kSplitBackward, c.micro_batch, 1);
-        continue;
-      }
-      const StageMemory memory = fullest_stage(job_, c, stages_, elements, costs);
-      const int64_t usable = usable_bytes(job_, c, memory.routed_bytes);
-      if (missing_bytes(job_, c, memory) > 0) {
-        note_shortage(memory, c, usable);
-        continue;
-      }
-      if (times.empty() || c.virtual_stages > 1) {
-        times = stage_times(job_, c, stages_, elements, costs, placements_);
-      }
-      const double step_s = step_bound_s(times, schedule, m, c.virtual_stages);
-      const double value = objective_value(job_, step_use(times, m, c.mesh.pp, step_s));
-      result_.promising.push_back({c, value, memory.total_bytes});
     }
+    if (group.zeros.empty()) return;
+    group.open = open_;
+    group.bound = bound(times);
+    result_.groups.push_back(std::move(group));
   }
 
-  // Without a pipeline both schedules take the same time.
-  bool is_dominated(ScheduleKind schedule) const {
-    return point_.mesh.pp == 1 && schedule == ScheduleKind::gpipe && space_.schedules.size() > 1;
+  double bound(const LayerTimes& times) const {
+    Candidate ruled = open_;
+    ruled.layer_recompute = ruled_recompute(settler_.rule().recompute, open_.layers_per_stage);
+    const std::vector<StageTime> stages = add_layers(stage_layers(job_.model, ruled), times);
+    const int64_t m = num_microbatches(job_, open_);
+    const double step_s = step_bound_s(stages, open_.schedule, m, open_.virtual_stages);
+    return objective_value(job_, step_use(stages, m, point_.mesh.pp, step_s));
   }
 
-  // Nobody else holds what this ZeRO stage would shard; what is fixed is tried all the same.
-  bool is_idle(int zero_stage) const {
+  // Nobody else holds what this choice would shard; what is fixed is tried all the same.
+  bool is_idle(const ZeroChoice& zero) const {
     const Mesh& mesh = point_.mesh;
     const bool has_copies = mesh.dp * mesh.cp > 1 || (job_.model.has_moe() && mesh.edp() > 1);
-    return zero_stage > 0 && !has_copies && space_.zero_stages.size() > 1;
+    return zero.stage > 0 && !has_copies && point_.zeros.size() > 1;
   }
 
-  int64_t num_idle_zero_stages() const {
-    return std::count_if(space_.zero_stages.begin(), space_.zero_stages.end(),
-                         [this](int zero_stage) { return is_idle(zero_stage); });
-  }
-  int64_t num_zero_stages() const {
-    return static_cast<int64_t>(space_.zero_stages.size()) - num_idle_zero_stages();
-  }
-
-  // ZeRO stages and schedules that are tried for one micro-batch and recomputation.
-  int64_t points_per_recompute() const {
-    return num_zero_stages() *
-               std::count_if(space_.schedules.begin(), space_.schedules.end(),
-                             [this](ScheduleKind kind) { return !is_dominated(kind); }) -
-           num_split_points();
-  }
-
-  // Of these, pairs that cannot be: gradients in shards, and a backward pass in halves.
-  int64_t num_split_points() const {
-    const auto num_sharding =
-        std::count_if(space_.zero_stages.begin(), space_.zero_stages.end(),
-                      [this](int zero_stage) { return zero_stage >= 2 && !is_idle(zero_stage); });
-    return num_sharding *
-           std::count_if(space_.schedules.begin(), space_.schedules.end(), splits_backward);
-  }
-
-  void note_shortage(const StageMemory& memory, const Candidate& c, int64_t usable) {
-    ++num_too_large_[c.recompute];
+  void note_shortage(const ZeroChoice& zero, int64_t missing_bytes) {
     Missed& missed = result_.missed[kOutOfMemory];
     ++missed.count;
-    if (const int64_t missing = missing_bytes(job_, c, memory); missing < missed.missing_bytes) {
-      missed.missing_bytes = missing;
-      missed.nearest = describe_shortage(memory, c, usable);
-    }
+    if (missing_bytes >= missed.missing_bytes) return;
+    missed.missing_bytes = missing_bytes;
+    missed.too_large = open_;
+    missed.too_large->zero_stage = zero.stage;
+    missed.too_large->mesh.zero_shard = zero.shard;
   }
 
   const Job& job_;
-  const SearchSpace& space_;
   const MeshPoint& point_;
-  LayerCostCache& cache_;
-  std::vector<StageLayers> stages_;
-  Placements placements_;
-  // Points of the last micro-batch that do not fit. A larger micro-batch never needs less memory:
-  // where none fits, the rest need not be costed.
-  std::map<Recompute, int64_t> num_too_large_;
+  const std::vector<ScheduleChoice>& schedules_;
+  Settler& settler_;
+  Fits fits_;
+  Candidate open_;
+  std::optional<Placements> placements_;
   MeshResult result_;
 };
 
 }  // namespace
 
 MeshResult search_mesh(const Job& job, const SearchSpace& space, const MeshPoint& point,
-                       LayerCostCache& cache) {
-  return MeshSearch(job, space, point, cache).run();
+                       Settler& settler) {
+  return MeshSearch(job, space, point, settler).run();
 }
 
 }  // namespace argosy

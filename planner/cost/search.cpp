@@ -6,11 +6,16 @@
 #include <atomic>
 #include <exception>
 #include <map>
+#include <queue>
 #include <thread>
 #include <tuple>
 
+#include "planner/cost/evaluate.h"
+#include "planner/cost/memory_band.h"
 #include "planner/cost/mesh_search.h"
 #include "planner/cost/search_space.h"
+#include "planner/cost/settle.h"
+#include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
 #include "planner/spec/clock.h"
@@ -25,15 +30,15 @@ float rounded(double value) {
 }
 
 // One result per mesh, in the order of the space.
-std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space,
-                                      LayerCostCache& cache, int num_threads) {
+std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space, Settler& settler,
+                                      int num_threads) {
   std::vector<MeshResult> results(space.meshes.size());
   std::vector<std::exception_ptr> errors(static_cast<size_t>(num_threads));
   std::atomic<size_t> next{0};
   const auto work = [&](size_t thread) {
     try {
       for (size_t i = next++; i < results.size(); i = next++) {
-        results[i] = search_mesh(job, space, space.meshes[i], cache);
+        results[i] = search_mesh(job, space, space.meshes[i], settler);
       }
     } catch (...) {
       errors[thread] = std::current_exception();
@@ -49,20 +54,26 @@ std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space,
   return results;
 }
 
-std::vector<Rejection> merge_missed(const std::vector<MeshResult>& results) {
+std::string shortage_of(const Job& job, const Settled& settled) {
+  return describe_shortage(settled.memory, settled.candidate,
+                           usable_bytes(job, settled.candidate, settled.memory.routed_bytes));
+}
+
+std::vector<Rejection> merge_missed(const Job& job, const std::vector<MeshResult>& results,
+                                    Settler& settler) {
   std::map<std::string, Missed> merged;
   for (const MeshResult& result : results) {
     for (const auto& [reason, missed] : result.missed) {
       Missed& all = merged[reason];
-      all.count += missed.count;
-      if (all.nearest.empty() || missed.missing_bytes < all.missing_bytes) {
-        all.missing_bytes = missed.missing_bytes;
-        all.nearest = missed.nearest;
-      }
+      const int64_t count = all.count + missed.count;
+      const bool is_first = all.count == 0;
+      if (is_first || missed.missing_bytes < all.missing_bytes) all = missed;
+      all.count = count;
     }
   }
   std::vector<Rejection> rejected;
-  for (const auto& [reason, missed] : merged) {
+  for (auto& [reason, missed] : merged) {
+    if (missed.too_large) missed.nearest = shortage_of(job, settler.settle(*missed.too_large));
     rejected.push_back({reason, missed.count, missed.nearest});
   }
   std::stable_sort(rejected.begin(), rejected.end(),
@@ -70,53 +81,126 @@ std::vector<Rejection> merge_missed(const std::vector<MeshResult>& results) {
   return rejected;
 }
 
-std::vector<Promising> merge_promising(std::vector<MeshResult>& results) {
-  std::vector<Promising> all;
-  for (MeshResult& result : results) {
-    all.insert(all.end(), result.promising.begin(), result.promising.end());
-  }
-  std::stable_sort(all.begin(), all.end(), [](const Promising& a, const Promising& b) {
-    return std::tuple(rounded(a.bound), a.peak_bytes) < std::tuple(rounded(b.bound), b.peak_bytes);
-  });
-  return all;
-}
-
+// A candidate on its way: first as if nothing were computed again, then settled, then simulated.
 struct Costed {
-  Plan plan;
+  Candidate candidate;
+  std::vector<StageTime> times;
+  StageMemory memory;  // once settled
+  bool is_settled = false;
   float value = 0;
-  int64_t peak_bytes = 0;
+  size_t order = 0;  // in the space
+  auto key() const { return std::tuple(value, memory.total_bytes, order); }
 };
 
-bool better(const Costed& a, const Costed& b) {
-  return std::tuple(a.value, a.peak_bytes) < std::tuple(b.value, b.peak_bytes);
-}
+// What is still to be looked at, best bound first. Of equal bounds what is not settled comes first,
+// then less memory, then the order of the space.
+struct Open {
+  float bound = 0;
+  int64_t peak_bytes = -1;  // -1: not settled
+  size_t order = 0;
+  size_t index = 0;  // of a group, or behind all groups of a candidate
+  auto key() const { return std::tuple(bound, peak_bytes, order, index); }
+};
 
-Costed cost_in_full(const Job& job, const Promising& promising, LayerCostCache& cache) {
-  const Candidate& c = promising.candidate;
-  Verdict verdict = evaluate(job, c, cache);
-  CHECK(verdict.feasible, verdict.reason);
-  const std::vector<StageLayers> stages = stage_layers(job.model, c.num_stages());
-  const std::vector<StageTime> times =
-      stage_times(job, c, stages, cache.elements(c), cache.costs(c), place_all(c.mesh, job));
-  const double value = objective_value(job, step_use(times, verdict.plan.num_microbatches(),
-                                                     c.mesh.pp, verdict.plan.predicted.step_s));
-  return {std::move(verdict.plan), rounded(value), promising.peak_bytes};
-}
-
-// Best bound first, until no bound is left below the worst of the `top` best values.
-std::vector<Costed> best_first(const Job& job, const std::vector<Promising>& promising, size_t top,
-                               LayerCostCache& cache, int64_t& num_evaluated) {
-  std::vector<Costed> best;
-  for (const Promising& next : promising) {
-    if (best.size() == top && rounded(next.bound) > best.back().value) break;
-    Costed costed = cost_in_full(job, next, cache);
-    ++num_evaluated;
-    const auto place = std::upper_bound(best.begin(), best.end(), costed, better);
-    best.insert(place, std::move(costed));
-    if (best.size() > top) best.pop_back();
+// A group becomes its candidates, a candidate is settled, then simulated, until no bound is left
+// below the worst of the `top` best values.
+class BestFirst {
+ public:
+  BestFirst(const Job& job, std::vector<Group> groups, size_t top, Settler& settler)
+      : job_(job), groups_(std::move(groups)), top_(top), settler_(settler) {
+    size_t order = 0;
+    for (size_t i = 0; i < groups_.size(); ++i) {
+      queue_.push({rounded(groups_[i].bound), -1, order, i});
+      order += groups_[i].zeros.size();
+    }
   }
-  return best;
-}
+
+  std::vector<Costed> run() {
+    while (!queue_.empty() && top_ > 0) {
+      const Open next = queue_.top();
+      if (best_.size() == top_ && next.bound > best_.back().value) break;
+      queue_.pop();
+      if (next.index < groups_.size()) {
+        expand(groups_[next.index], next.order);
+        continue;
+      }
+      Costed& candidate = candidates_[next.index - groups_.size()];
+      candidate.is_settled ? simulate(candidate) : settle(candidate, next.index);
+    }
+    return std::move(best_);
+  }
+
+  int64_t num_evaluated() const { return num_evaluated_; }
+
+ private:
+  struct Later {
+    bool operator()(const Open& a, const Open& b) const { return a.key() > b.key(); }
+  };
+
+  float value(const Costed& costed, double step_s) const {
+    const Candidate& c = costed.candidate;
+    return rounded(objective_value(
+        job_, step_use(costed.times, num_microbatches(job_, c), c.mesh.pp, step_s)));
+  }
+
+  float bound(const Costed& costed) const {
+    const Candidate& c = costed.candidate;
+    return value(costed, step_bound_s(costed.times, c.schedule, num_microbatches(job_, c),
+                                      c.virtual_stages));
+  }
+
+  void time(Costed& costed) {
+    const Candidate& c = costed.candidate;
+    costed.times = stage_times(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
+                               settler_.cache().costs(c), place_all(c.mesh, job_));
+  }
+
+  void expand(const Group& group, size_t order) {
+    for (const ZeroChoice& zero : group.zeros) {
+      Costed costed;
+      costed.candidate = group.open;
+      costed.candidate.zero_stage = zero.stage;
+      costed.candidate.mesh.zero_shard = zero.shard;
+      costed.order = order++;
+      set_recompute(ruled_recompute(settler_.rule().recompute, group.open.layers_per_stage),
+                    costed.candidate);
+      time(costed);
+      queue_.push({bound(costed), -1, costed.order, groups_.size() + candidates_.size()});
+      candidates_.push_back(std::move(costed));
+    }
+  }
+
+  void settle(Costed& costed, size_t index) {
+    Settled settled = settler_.settle(std::move(costed.candidate));
+    CHECK(settled.fits, "counted as fitting: ", shortage_of(job_, settled));
+    costed.candidate = std::move(settled.candidate);
+    costed.memory = settled.memory;
+    costed.is_settled = true;
+    time(costed);
+    queue_.push({bound(costed), costed.memory.total_bytes, costed.order, index});
+  }
+
+  void simulate(Costed& simulated) {
+    Costed costed = std::move(simulated);
+    const Schedule schedule = build_schedule(to_plan(job_, costed.candidate));
+    costed.value = value(costed, simulated_step_s(schedule, durations_of(costed.times)));
+    ++num_evaluated_;
+    const auto place =
+        std::upper_bound(best_.begin(), best_.end(), costed,
+                         [](const Costed& a, const Costed& b) { return a.key() < b.key(); });
+    best_.insert(place, std::move(costed));
+    if (best_.size() > top_) best_.pop_back();
+  }
+
+  const Job& job_;
+  std::vector<Group> groups_;
+  size_t top_;
+  Settler& settler_;
+  std::priority_queue<Open, std::vector<Open>, Later> queue_;
+  std::vector<Costed> candidates_;
+  std::vector<Costed> best_;
+  int64_t num_evaluated_ = 0;
+};
 
 }  // namespace
 
@@ -124,17 +208,24 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
   const Clock::time_point start = Clock::now();
   check_fixed(job, fixed);
   LayerCostCache cache(job);
+  Settler settler(job, settle_rule(fixed), cache);
   const SearchSpace space = search_space(job, fixed);
-  std::vector<MeshResult> results = search_meshes(job, space, cache, std::max(1, num_threads));
-  const std::vector<Promising> promising = merge_promising(results);
+  std::vector<MeshResult> results = search_meshes(job, space, settler, std::max(1, num_threads));
   SearchResult found;
   found.summary.candidates = space.num_points();
-  found.summary.feasible = static_cast<int64_t>(promising.size());
-  found.summary.rejected = merge_missed(results);
-  for (Costed& costed :
-       best_first(job, promising, static_cast<size_t>(top), cache, found.summary.evaluated)) {
-    found.plans.push_back(std::move(costed.plan));
+  found.summary.rejected = merge_missed(job, results, settler);
+  std::vector<Group> groups;
+  for (MeshResult& result : results) {
+    for (Group& group : result.groups) {
+      found.summary.feasible += static_cast<int64_t>(group.zeros.size());
+      groups.push_back(std::move(group));
+    }
   }
+  BestFirst search(job, std::move(groups), static_cast<size_t>(top), settler);
+  for (const Costed& costed : search.run()) {
+    found.plans.push_back(predict(job, costed.candidate, costed.memory, costed.times));
+  }
+  found.summary.evaluated = search.num_evaluated();
   found.summary.seconds = seconds_since(start);
   return found;
 }

@@ -33,10 +33,23 @@ std::string cp_reason(const Job& job, const MeshPoint& point) {
   return kv_heads % cp != 0 ? "cp does not divide the key/value heads of a rank" : "";
 }
 
-std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_stages) {
+constexpr const char* kOrder = "order tp-cp-pp-dp: experts or shards do not divide tp*cp";
+
+std::string shard_reason(const Mesh& mesh, int64_t zero_shard) {
+  if (zero_shard == 0) return "";
+  if (mesh.dp * mesh.cp % zero_shard != 0) return "zero_shard does not divide dp*cp";
+  const int64_t block = mesh.tp * zero_shard, holders = mesh.etp * mesh.ep;
+  const bool divide = block % holders == 0 || holders % block == 0;
+  if (!divide) return "tp*zero_shard and etp*ep do not divide";
+  Mesh sharded = mesh;
+  sharded.zero_shard = zero_shard;
+  return order_divides(sharded) ? "" : kOrder;
+}
+
+std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t fewest_stages) {
   const Mesh& mesh = point.mesh;
   if (const std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
-  if (mesh.pp * virtual_stages > job.model.num_layers) return "more pipeline stages than layers";
+  if (fewest_stages > job.model.num_layers) return "more pipeline stages than layers";
   if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
     return "etp*ep does not divide the ranks of a pipeline stage";
   }
@@ -46,13 +59,10 @@ std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t virtual_
   }
   if (const std::string reason = cp_reason(job, point); !reason.empty()) return reason;
   if (job.global_batch % mesh.dp != 0) return "dp does not divide the global batch";
-  if (mesh.zero_shard > 0) {
-    if (mesh.dp * mesh.cp % mesh.zero_shard != 0) return "zero_shard does not divide dp*cp";
-    const int64_t block = mesh.tp * mesh.zero_shard, holders = mesh.etp * mesh.ep;
-    if (block % holders != 0 && holders % block != 0)
-      return "tp*zero_shard and etp*ep do not divide";
+  for (const ZeroChoice& zero : point.zeros) {
+    if (const std::string reason = shard_reason(mesh, zero.shard); !reason.empty()) return reason;
   }
-  if (!order_divides(mesh)) return "order tp-cp-pp-dp: experts or shards do not divide tp*cp";
+  if (!order_divides(mesh)) return kOrder;
   return "";
 }
 
@@ -64,8 +74,35 @@ std::vector<int64_t> micro_batches(const Job& job, const Fixed& fixed, int64_t d
 }
 
 // With tp = 1 there is nothing to split: a fixed sequence_parallel=1 means the meshes beside it.
-bool sequence_parallel(const Fixed& fixed, int64_t tp) {
-  return tp > 1 && fixed.sequence_parallel.value_or(true);
+// Experts need it.
+std::vector<bool> sequence_parallel(const ModelSpec& model, const Fixed& fixed, int64_t tp) {
+  if (tp == 1) return {false};
+  if (fixed.sequence_parallel) return {*fixed.sequence_parallel};
+  return model.has_moe() ? std::vector<bool>{true} : std::vector<bool>{true, false};
+}
+
+// Shards over all ranks, or over those within a node or an island: the fast links.
+std::vector<int64_t> shard_sizes(const Job& job, const Fixed& fixed, const Mesh& mesh) {
+  if (fixed.zero_shard) return {*fixed.zero_shard};
+  std::vector<int64_t> sizes = {0};
+  for (const LinkTier& tier : job.cluster.tiers) {
+    const int64_t shard = tier.devices / mesh.tp;
+    if (tier.devices % mesh.tp != 0 || shard <= 1 || shard >= mesh.dp * mesh.cp) continue;
+    if (shard_reason(mesh, shard).empty()) sizes.push_back(shard);
+  }
+  return sizes;
+}
+
+std::vector<ZeroChoice> zero_choices(const Job& job, const Fixed& fixed, const Mesh& mesh) {
+  std::vector<ZeroChoice> zeros;
+  for (int stage : fixed_or(fixed.zero_stage, {0, 1, 2, 3})) {
+    if (stage == 0) {
+      if (fixed.zero_shard.value_or(0) == 0) zeros.push_back({0, 0});
+      continue;
+    }
+    for (int64_t shard : shard_sizes(job, fixed, mesh)) zeros.push_back({stage, shard});
+  }
+  return zeros;
 }
 
 // Cutting experts pays where their weights do not fit otherwise, and never beyond the fast links
@@ -89,11 +126,57 @@ std::vector<ContextParallel> context_kinds(const Fixed& fixed, int64_t cp) {
   return fixed_or(fixed.cp_kind, {ContextParallel::ring, ContextParallel::ulysses});
 }
 
-// Schedules that are tried when none is fixed.
-std::vector<ScheduleKind> schedules_of(int64_t virtual_stages) {
-  if (virtual_stages == 1) return {ScheduleKind::one_f_one_b, ScheduleKind::gpipe};
-  if (virtual_stages == 2) return {ScheduleKind::interleaved, ScheduleKind::zb_v};
-  return {ScheduleKind::interleaved};
+int64_t fewest_virtual_stages(ScheduleKind kind) {
+  return kind == ScheduleKind::interleaved || kind == ScheduleKind::zb_v ? 2 : 1;
+}
+
+// How many stages a rank may have, for as many layers as there are.
+std::vector<int64_t> virtual_stages(const Job& job, const Fixed& fixed, ScheduleKind kind,
+                                    int64_t pp) {
+  if (fixed.virtual_stages) return {*fixed.virtual_stages};
+  const int64_t fewest = fewest_virtual_stages(kind);
+  const int64_t most = kind == ScheduleKind::interleaved ? job.model.num_layers / pp : fewest;
+  std::vector<int64_t> counts = {fewest};
+  for (int64_t count = fewest + 1; count <= most; ++count) counts.push_back(count);
+  return counts;
+}
+
+bool is_open_to(const Fixed& fixed, const ScheduleChoice& choice) {
+  switch (choice.kind) {
+    case ScheduleKind::interleaved:
+      return choice.virtual_stages > 1;  // with one it is 1f1b
+    case ScheduleKind::zb_v:
+      return choice.virtual_stages == 2;
+    default:
+      return choice.virtual_stages == 1 && fixed.virtual_stages.value_or(1) == 1;
+  }
+}
+
+std::vector<ScheduleChoice> schedule_choices(const Job& job, const Fixed& fixed, int64_t pp) {
+  std::vector<ScheduleKind> kinds = {ScheduleKind::one_f_one_b, ScheduleKind::gpipe};
+  if (pp > 1 || fixed.virtual_stages.value_or(1) > 1) {
+    for (ScheduleKind kind : {ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_v})
+      kinds.push_back(kind);
+  }
+  std::vector<ScheduleChoice> choices;
+  for (ScheduleKind kind : fixed_or(fixed.schedule, kinds)) {
+    for (int64_t count : virtual_stages(job, fixed, kind, pp)) {
+      const ScheduleChoice choice{kind, count};
+      const bool has_layers = pp * count <= job.model.num_layers;
+      if (fixed.schedule || (has_layers && is_open_to(fixed, choice))) choices.push_back(choice);
+    }
+  }
+  // More stages than layers: a choice that mesh_reason() rejects.
+  if (choices.empty()) {
+    choices.push_back({ScheduleKind::one_f_one_b, fixed.virtual_stages.value_or(1)});
+  }
+  return choices;
+}
+
+int64_t fewest_stages(const std::vector<ScheduleChoice>& choices, int64_t pp) {
+  int64_t fewest = choices.front().virtual_stages;
+  for (const ScheduleChoice& choice : choices) fewest = std::min(fewest, choice.virtual_stages);
+  return fewest * pp;
 }
 
 // Both, where an island ends between a block of tp*cp devices and the whole cluster. Nodes alone do
@@ -114,18 +197,22 @@ std::vector<RankOrder> rank_orders(const ClusterSpec& cluster, const Fixed& fixe
 
 // The ways to use ep and etp on a mesh whose other degrees are decided.
 void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, SearchSpace& space) {
-  point.sequence_parallel = sequence_parallel(fixed, point.mesh.tp);
   point.micro_batches = micro_batches(job, fixed, point.mesh.dp);
+  const int64_t num_stages = fewest_stages(space.schedules_of(point), point.mesh.pp);
   for (int64_t ep : divisors(std::max<int64_t>(1, job.model.moe.num_experts))) {
     if (fixed.ep && *fixed.ep != ep) continue;
     for (int64_t etp : expert_tensor_degrees(job.model, fixed, point.mesh.tp)) {
       point.mesh.ep = ep;
       point.mesh.etp = etp;
-      point.mesh.zero_shard = fixed.zero_shard.value_or(0);
-      for (RankOrder order : rank_orders(job.cluster, fixed, point.mesh)) {
-        point.mesh.order = order;
-        point.reason = mesh_reason(job, point, space.virtual_stages);
-        space.meshes.push_back(point);
+      const std::vector<RankOrder> orders = rank_orders(job.cluster, fixed, point.mesh);
+      for (bool is_split : sequence_parallel(job.model, fixed, point.mesh.tp)) {
+        point.sequence_parallel = is_split;
+        for (RankOrder order : orders) {
+          point.mesh.order = order;
+          point.zeros = zero_choices(job, fixed, point.mesh);
+          point.reason = mesh_reason(job, point, num_stages);
+          space.meshes.push_back(point);
+        }
       }
     }
   }
@@ -145,6 +232,7 @@ void add_meshes(const Job& job, const Fixed& fixed, int64_t cp, ContextParallel 
       point.mesh.tp = tp;
       point.mesh.pp = pp;
       point.mesh.dp = dp;
+      if (!space.schedules.contains(pp)) space.schedules[pp] = schedule_choices(job, fixed, pp);
       add_expert_meshes(job, fixed, point, space);
     }
   }
@@ -164,11 +252,11 @@ std::string tp_reason(const ModelSpec& model, int64_t tp) {
 }
 
 int64_t SearchSpace::num_points() const {
-  int64_t micro_batches = 0;
+  int64_t points = 0;
   for (const MeshPoint& point : meshes) {
-    micro_batches += static_cast<int64_t>(point.micro_batches.size());
+    points += static_cast<int64_t>(point.micro_batches.size()) * points_per_micro_batch(point);
   }
-  return micro_batches * points_per_micro_batch();
+  return points;
 }
 
 std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t micro_batch) {
@@ -183,14 +271,8 @@ std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t m
 
 SearchSpace search_space(const Job& job, const Fixed& fixed) {
   SearchSpace space;
-  space.zero_stages = fixed_or(fixed.zero_stage, {0, 1, 2, 3});
-  if (fixed.zero_shard) std::erase(space.zero_stages, 0);
-  space.virtual_stages = fixed_virtual_stages(fixed);
   space.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
   space.offload = fixed.offload.value_or(Offload::none);
-  space.schedules = fixed_or(fixed.schedule, schedules_of(space.virtual_stages));
-  space.recomputes =
-      fixed_or(fixed.recompute, {Recompute::none, Recompute::selective, Recompute::full});
   for (int64_t cp : context_degrees(job, fixed)) {
     for (ContextParallel kind : context_kinds(fixed, cp)) add_meshes(job, fixed, cp, kind, space);
   }

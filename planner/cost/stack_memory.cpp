@@ -3,7 +3,6 @@
 #include "planner/cost/stack_memory.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace argosy {
 
@@ -11,15 +10,6 @@ namespace {
 
 constexpr double kWeightBytes = 2;
 constexpr double kBytesPerPair = 5;  // Korthikanti et al. (arXiv:2205.05198) equation 1
-
-StageLayers layers_of_rank(const std::vector<StageLayers>& stages, int64_t pp, int64_t rank) {
-  StageLayers all{};
-  for (auto stage = static_cast<size_t>(rank); stage < stages.size();
-       stage += static_cast<size_t>(pp)) {
-    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) all[kind] += stages[stage][kind];
-  }
-  return all;
-}
 
 int64_t& category(StageMemory& memory, MemoryCategory c) {
   return memory.bytes[static_cast<size_t>(c)];
@@ -78,11 +68,6 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
   add(memory, MemoryCategory::buffers, largest_layer);
 }
 
-bool is_block(size_t kind) {
-  return std::find(std::begin(kBlockKinds), std::end(kBlockKinds), static_cast<LayerKind>(kind)) !=
-         std::end(kBlockKinds);
-}
-
 // Outputs of both norms, and of the activation in front of the last product of an MLP, of the
 // chosen experts and the shared one.
 double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
@@ -93,8 +78,8 @@ double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
     return tokens * static_cast<double>(size) / static_cast<double>(mesh.tp);
   };
   const MoeSpec& moe = job.model.moe;
-  const bool is_dense = kind == static_cast<size_t>(LayerKind::dense) ||
-                        kind == static_cast<size_t>(LayerKind::windowed_dense);
+  const bool is_dense =
+      base_kind(kind) == LayerKind::dense || base_kind(kind) == LayerKind::windowed_dense;
   const double activations = is_dense
                                  ? width(job.model.ffn_size)
                                  : width(moe.shared_ffn_size) + width(moe.top_k * moe.ffn_size);
@@ -108,21 +93,28 @@ double score_bytes(const Job& job, const Candidate& candidate) {
          length / static_cast<double>(candidate.mesh.tp * candidate.mesh.cp);
 }
 
+// Of layers of this kind (with_recompute()).
+Recompute recompute_of(const Candidate& candidate, size_t kind) {
+  const auto recompute = static_cast<Recompute>(kind / kNumBaseKinds);
+  return recompute == Recompute::none ? candidate.recompute : recompute;
+}
+
 // Kept for backward by the micro-batches alive at once, and one layer that is computed again.
 void add_activations(const Job& job, const Candidate& candidate, const StageLayers& layers,
                      const LayerCosts& costs, int alive, StageMemory& memory) {
   const StackFacts& facts = job.stack.facts;
-  const bool whole = candidate.recompute == Recompute::full;
   double kept = 0, working = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     if (layers[kind] == 0) continue;
     double saved = static_cast<double>(costs[kind].saved_bytes);
     double again = static_cast<double>(costs[kind].recomputed_bytes);
     if (is_block(kind)) {
+      const Recompute recompute = recompute_of(candidate, kind);
+      const bool whole = recompute == Recompute::full;
       (whole ? again : saved) *= facts.saved_share;
       if (facts.keeps_products) (whole ? again : saved) += product_bytes(job, candidate, kind);
       if (!facts.fuses_attention) {
-        (candidate.recompute == Recompute::none ? saved : again) += score_bytes(job, candidate);
+        (recompute == Recompute::none ? saved : again) += score_bytes(job, candidate);
       }
     }
     kept += static_cast<double>(layers[kind]) * saved;
@@ -150,12 +142,14 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const LayerCosts& costs, const std::vector<int>& alive) {
   StageMemory most;
   const int64_t pp = candidate.mesh.pp;
+  const int64_t last = pipeline_rank_of_stage(candidate.schedule, pp,
+                                              static_cast<int64_t>(stages.size()) - 1);
   for (int64_t rank = 0; rank < pp; ++rank) {
-    const StageLayers layers = layers_of_rank(stages, pp, rank);
+    const StageLayers layers = layers_of_rank(candidate, stages, rank);
     StageMemory memory;
     memory.stage = rank;
     add_activations(job, candidate, layers, costs, alive[static_cast<size_t>(rank)], memory);
-    if (rank == pp - 1) add(memory, MemoryCategory::workspace, logit_bytes(job, candidate));
+    if (rank == last) add(memory, MemoryCategory::workspace, logit_bytes(job, candidate));
     add_state(job, candidate, layers, elements, memory);
     const StackFacts& facts = job.stack.facts;
     for (int64_t& bytes : memory.bytes) {
@@ -170,7 +164,7 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
 
 StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
-                         const LayerCosts& costs) {
+                         const LayerCosts& costs, ShortSchedules& schedules) {
   const int64_t pp = candidate.mesh.pp, m = num_microbatches(job, candidate);
   std::vector<int> alive;
   if (is_plain(candidate.schedule)) {
@@ -178,9 +172,8 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
       alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
     }
   } else {
-    alive =
-        max_in_flight(build_schedule(candidate.schedule, static_cast<int>(pp), static_cast<int>(m),
-                                     static_cast<int>(candidate.virtual_stages)));
+    alive = max_in_flight(
+        schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).schedule);
   }
   return stack_memory(job, candidate, stages, elements, costs, alive);
 }

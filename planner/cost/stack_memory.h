@@ -17,9 +17,9 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
                          const LayerCosts& costs, const std::vector<int>& alive);
 
-// The same for the candidate's schedule.
+// The same for the candidate's schedule; `schedules` remembers lists of actions between calls.
 StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
-                         const LayerCosts& costs);
+                         const LayerCosts& costs, ShortSchedules& schedules);
 
 }  // namespace argosy

@@ -31,12 +31,11 @@ Parts parts_of(const Candidate& candidate, const StageLayers& layers, const Elem
   };
   const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
   Parts parts;
-  const auto add_blocks = [&](LayerKind kind) {
-    if (layers[at(kind)] > 0) parts.block = std::max(parts.block, sum(table[at(kind)].layer));
-    parts.num_blocks += layers[at(kind)];
-  };
-  for (const LayerKind kind : kBlockKinds) add_blocks(kind);
-  add_blocks(LayerKind::mtp);
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] == 0 || !(is_block(kind) || base_kind(kind) == LayerKind::mtp)) continue;
+    parts.block = std::max(parts.block, sum(table[kind].layer));
+    parts.num_blocks += layers[kind];
+  }
   if (layers[at(LayerKind::embedding)] > 0) {
     const LayerElements& embedding = table[at(LayerKind::embedding)];
     parts.embedding = sum(embedding.layer) + sum(embedding.table);

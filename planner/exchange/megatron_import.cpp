@@ -5,6 +5,7 @@
 #include "planner/exchange/megatron_import.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "planner/exchange/megatron_model.h"
 #include "planner/exchange/megatron_words.h"
@@ -123,6 +124,43 @@ bool begins_with_any(const std::string& flag, const List& beginnings) {
                      [&flag](const char* beginning) { return flag.starts_with(beginning); });
 }
 
+constexpr int64_t kMostLayers = 1'000'000;  // of a stage: no sum overflows
+
+// "Et*3|tt|t*3L": of each stage; modules for multi-token prediction (m) are the model's. Empty: it
+// is not of this form.
+std::vector<int64_t> layers_of_layout(std::string_view layout) {
+  if (!layout.starts_with('E') || !layout.ends_with('L')) return {};
+  layout = layout.substr(1, layout.size() - 2);
+  while (layout.ends_with('m')) layout.remove_suffix(1);
+  std::vector<int64_t> layers = {0};
+  while (!layout.empty()) {
+    const char letter = layout.front();
+    layout.remove_prefix(1);
+    if (letter == '|') {
+      layers.push_back(0);
+      continue;
+    }
+    if (letter != 't') return {};
+    int64_t count = 1;
+    if (layout.starts_with('*')) {
+      const char* const end = layout.data() + layout.size();
+      const auto [rest, error] = std::from_chars(layout.data() + 1, end, count);
+      if (error != std::errc() || count < 1 || count > kMostLayers) return {};
+      layout = std::string_view(rest, static_cast<size_t>(end - rest));
+    }
+    layers.back() += count;
+  }
+  const bool has_empty = std::find(layers.begin(), layers.end(), 0) != layers.end();
+  return has_empty ? std::vector<int64_t>{} : layers;
+}
+
+// "3+2+3"
+std::string joined(const std::vector<int64_t>& counts) {
+  std::string text;
+  for (const int64_t count : counts) text += concat(text.empty() ? "" : "+", count);
+  return text;
+}
+
 class Importer {
  public:
   Importer(std::string_view text, int64_t num_devices)
@@ -192,39 +230,56 @@ class Importer {
         flags_.count("--expert-tensor-parallel-size", flags_.has("--num-experts") ? tp : 1);
     fix("ep", ep);
     fix("etp", etp);
-    read_zero();
+    const int zero = read_zero();
+    fix("zero", zero);
     const int64_t instances = flags_.count("--num-distributed-optimizer-instances", 1);
     if (dp * cp % instances != 0) {
       refuse_flag(concat("--num-distributed-optimizer-instances ", instances),
                   "a divisor of the data parallel ranks");
     }
-    if (instances > 1) fix("zero_shard", dp * cp / instances);
+    if (zero > 0) fix("zero_shard", instances > 1 ? dp * cp / instances : 0);
     read_schedule();
   }
 
-  void read_zero() {
+  int read_zero() {
     const bool is_distributed = flags_.take("--use-distributed-optimizer");
     const bool is_fsdp = flags_.take("--use-megatron-fsdp") || flags_.take("--use-custom-fsdp");
     const std::string shards = flags_.text("--data-parallel-sharding-strategy",
                                            is_fsdp ? "optim_grads_params" : "no_shard");
-    if (flags_.take("--use-torch-fsdp2")) {
-      fix("zero", 3);
-    } else if (!is_fsdp || shards == "no_shard") {
-      fix("zero", is_distributed ? 1 : 0);
-    } else if (shards == "optim" || shards == "optim_grads" || shards == "optim_grads_params") {
-      fix("zero", shards == "optim" ? 1 : shards == "optim_grads" ? 2 : 3);
-    } else {
-      refuse_flag("--data-parallel-sharding-strategy " + shards,
-                  "no_shard, optim, optim_grads, optim_grads_params");
+    if (flags_.take("--use-torch-fsdp2")) return 3;
+    if (!is_fsdp || shards == "no_shard") return is_distributed ? 1 : 0;
+    if (shards == "optim") return 1;
+    if (shards == "optim_grads") return 2;
+    if (shards == "optim_grads_params") return 3;
+    refuse_flag("--data-parallel-sharding-strategy " + shards,
+                "no_shard, optim, optim_grads, optim_grads_params");
+  }
+
+  // Equal ones, unless a layout names them; empty where neither the model's layers are flags.
+  std::vector<int64_t> layers_of_stages(int64_t num_stages) {
+    const char* const flag = "--pipeline-model-parallel-layout";
+    if (flags_.has(flag)) {
+      const std::string layout = flags_.text(flag, "");
+      const std::vector<int64_t> layers = layers_of_layout(layout);
+      if (layers.empty() || static_cast<int64_t>(layers.size()) % pp_ != 0) {
+        refuse_flag(concat(flag, " ", layout),
+                    "\"Et*N|...|t*NL\" with a multiple of the pipeline's ranks of stages");
+      }
+      return layers;
     }
+    if (num_layers_ == 0) return {};
+    if (num_layers_ % num_stages != 0) {
+      refuse_flag(concat("--num-layers ", num_layers_, " on ", num_stages, " stages"),
+                  concat("a number of stages that divides the layers, or ", flag));
+    }
+    return std::vector<int64_t>(static_cast<size_t>(num_stages), num_layers_ / num_stages);
   }
 
   void read_schedule() {
     for (const char* flag :
-         {"--pipeline-model-parallel-layout", "--decoder-first-pipeline-num-layers",
-          "--decoder-last-pipeline-num-layers", "--account-for-embedding-in-pipeline-split",
-          "--account-for-loss-in-pipeline-split"}) {
-      if (flags_.has(flag)) refuse_flag(flag, "stages of equal layers");
+         {"--decoder-first-pipeline-num-layers", "--decoder-last-pipeline-num-layers",
+          "--account-for-embedding-in-pipeline-split", "--account-for-loss-in-pipeline-split"}) {
+      if (flags_.has(flag)) refuse_flag(flag, "--pipeline-model-parallel-layout");
     }
     int64_t virtual_stages = flags_.count("--num-virtual-stages-per-pipeline-rank", 1);
     if (flags_.has("--num-layers-per-virtual-pipeline-stage")) {
@@ -237,8 +292,11 @@ class Importer {
       }
       virtual_stages = layers / (pp_ * per_stage);
     }
+    std::vector<int64_t> layers = layers_of_stages(pp_ * virtual_stages);
+    if (!layers.empty()) virtual_stages = static_cast<int64_t>(layers.size()) / pp_;
     fix("schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
     if (virtual_stages > 1) fix("virtual_stages", virtual_stages);
+    if (layers.size() > 1) fix("layers", joined(layers));
   }
 
   void read_recompute() {

@@ -86,7 +86,8 @@ void refuse(const Plan& plan) {
               "selective, full");
   refuse.when(mesh.pp > 1 && !is_split_evenly(plan), "layers_per_stage: ", plan.model.num_layers,
               " layers on ", plan.num_stages(),
-              " stages are uneven; valid: a number of stages that divides the layers");
+              " stages are uneven; valid: a number of stages that divides the layers, and --fix "
+              "layers=...+... of equal numbers");
   refuse.when(plan.moe_capacity_factor > 0, "moe_capacity_factor is not there; valid: 0");
 }
 

@@ -61,7 +61,7 @@ std::string byte_detail(const Plan& plan, MemoryCategory category, double bytes)
                     plan.zero_stage);
     case MemoryCategory::activations:
       return concat("kept for backward by the micro-batches in flight, recompute ",
-                    to_string(plan.recompute.front()));
+                    recompute_word(plan));
     case MemoryCategory::buffers:
       return "ids, the tensors between layers and stages";
     case MemoryCategory::workspace:

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "planner/cost/memory_band.h"
 #include "planner/cost/offload.h"
+#include "planner/cost/settle.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -31,14 +31,15 @@ constexpr Degree kDegrees[] = {
 
 class Neighbourhood {
  public:
-  Neighbourhood(const Job& job, const Candidate& base) : job_(job), base_(base) {}
+  Neighbourhood(const Job& job, const Candidate& base, LayerCostCache& cache)
+      : job_(job), base_(base), settler_(job, SettleRule{}, cache) {}
 
   std::vector<Neighbour> find() {
     vary_words();
     for (int64_t micro_batch : {base_.micro_batch * 2, base_.micro_batch / 2}) {
       Candidate c = base_;
       c.micro_batch = micro_batch;
-      if (micro_batch > 0) add(concat("micro_batch=", micro_batch), c);
+      if (micro_batch > 0) add_settled(concat("micro_batch=", micro_batch), c);
     }
     for (const Degree& more : kDegrees) {
       for (const Degree& less : kDegrees) trade(more, less);
@@ -46,7 +47,7 @@ class Neighbourhood {
     for (int64_t ep : {base_.mesh.ep * 2, base_.mesh.ep / 2}) {
       Candidate c = base_;
       c.mesh.ep = ep;
-      if (ep > 0 && job_.model.has_moe()) add(concat("ep=", ep), c);
+      if (ep > 0 && job_.model.has_moe()) add_settled(concat("ep=", ep), c);
     }
     return std::move(found_);
   }
@@ -56,27 +57,51 @@ class Neighbourhood {
     for (Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
       Candidate c = base_;
       c.recompute = recompute;
-      if (recompute != base_.recompute) add(concat("recompute=", to_string(recompute)), c);
+      c.layer_recompute.clear();
+      const bool is_same = base_.layer_recompute.empty() && recompute == base_.recompute;
+      if (!is_same) add(concat("recompute=", to_string(recompute)), c);
     }
+    Candidate other = base_;
+    other.sequence_parallel = !base_.sequence_parallel;
+    if (base_.mesh.tp > 1) {
+      add_settled(concat("sequence_parallel=", other.sequence_parallel ? 1 : 0), other);
+    }
+    vary_zero();
+    vary_schedule();
+  }
+
+  void vary_zero() {
     for (int zero = 0; zero <= 3; ++zero) {
       Candidate c = base_;
       c.zero_stage = zero;
-      if (zero != base_.zero_stage) add(concat("zero=", zero), c);
+      if (zero == 0) c.mesh.zero_shard = 0;
+      if (zero != base_.zero_stage) add_settled(concat("zero=", zero), c);
+    }
+    for (const LinkTier& tier : job_.cluster.tiers) {
+      Candidate c = base_;
+      c.mesh.zero_shard = tier.devices / base_.mesh.tp;
+      const bool is_part = c.mesh.zero_shard > 1 && c.mesh.zero_shard < c.mesh.dp * c.mesh.cp;
+      if (is_part && c.mesh.zero_shard != base_.mesh.zero_shard && base_.zero_stage > 0) {
+        add_settled(concat("zero_shard=", c.mesh.zero_shard), c);
+      }
     }
     for (Offload offload : {Offload::none, Offload::optimizer}) {
       Candidate c = base_;
       c.offload = offload;
       if (offload != base_.offload && has_host(job_.cluster)) {
-        add(concat("offload=", to_string(offload)), c);
+        add_settled(concat("offload=", to_string(offload)), c);
       }
     }
     for (RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
       Candidate c = base_;
       c.mesh.order = order;
       if (order != base_.mesh.order && base_.mesh.pp > 1 && base_.mesh.dp > 1) {
-        add(concat("order=", to_string(order)), c);
+        add_settled(concat("order=", to_string(order)), c);
       }
     }
+  }
+
+  void vary_schedule() {
     for (ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::zb_h1,
                               ScheduleKind::interleaved, ScheduleKind::zb_v}) {
       Candidate c = base_;
@@ -84,8 +109,14 @@ class Neighbourhood {
       const bool is_many = kind == ScheduleKind::interleaved || kind == ScheduleKind::zb_v;
       c.virtual_stages = is_many ? 2 : 1;
       if (kind != base_.schedule && base_.mesh.pp > 1) {
-        add(concat("schedule=", to_string(kind)), c);
+        add_settled(concat("schedule=", to_string(kind)), c);
       }
+    }
+    if (base_.schedule != ScheduleKind::interleaved) return;
+    for (int64_t count : {base_.virtual_stages - 1, base_.virtual_stages + 1}) {
+      Candidate c = base_;
+      c.virtual_stages = count;
+      if (count > 1) add_settled(concat("virtual_stages=", count), c);
     }
   }
 
@@ -95,7 +126,16 @@ class Neighbourhood {
     c.mesh.*more.member *= 2;
     c.mesh.*less.member /= 2;
     c.sequence_parallel = c.mesh.tp > 1 && (base_.sequence_parallel || base_.mesh.tp == 1);
-    add(concat(more.name, "=", c.mesh.*more.member, ", ", less.name, "=", c.mesh.*less.member), c);
+    add_settled(
+        concat(more.name, "=", c.mesh.*more.member, ", ", less.name, "=", c.mesh.*less.member), c);
+  }
+
+  // With the layers of each stage and the recomputation that suit it.
+  void add_settled(const std::string& change, Candidate candidate) {
+    candidate.layers_per_stage.clear();
+    candidate.layer_recompute.clear();
+    if (candidate.num_stages() > job_.model.num_layers || !divides(job_, candidate)) return;
+    add(change, settler_.settle(std::move(candidate)).candidate);
   }
 
   void add(const std::string& change, const Candidate& candidate) {
@@ -104,6 +144,7 @@ class Neighbourhood {
 
   const Job& job_;
   const Candidate& base_;
+  Settler settler_;
   std::vector<Neighbour> found_;
 };
 
@@ -115,7 +156,7 @@ std::string_view first_key(const std::string& change) {
 // The fastest neighbour of a neighbour that fits, the first decision kept.
 void find_remedy(const Job& job, const Plan& base, const Candidate& candidate,
                  LayerCostCache& cache, ChangeEffect& effect) {
-  for (const Neighbour& next : neighbours(job, candidate)) {
+  for (const Neighbour& next : neighbours(job, candidate, cache)) {
     if (first_key(next.change) == first_key(effect.change)) continue;
     const Priced priced = price(job, next.candidate, cache);
     if (priced.missing_bytes > 0) continue;
@@ -135,7 +176,8 @@ Candidate candidate_of(const Plan& plan) {
   candidate.mesh = plan.mesh;
   candidate.sequence_parallel = plan.sequence_parallel;
   candidate.micro_batch = plan.micro_batch;
-  candidate.recompute = plan.recompute.empty() ? Recompute::none : plan.recompute.front();
+  set_recompute(plan.recompute, candidate);
+  candidate.layers_per_stage = plan.layers_per_stage;
   candidate.zero_stage = plan.zero_stage;
   candidate.schedule = plan.schedule;
   candidate.virtual_stages = plan.virtual_stages;
@@ -147,7 +189,7 @@ Candidate candidate_of(const Plan& plan) {
 
 Priced price(const Job& job, const Candidate& candidate, LayerCostCache& cache) {
   validate(to_plan(job, candidate));
-  const std::vector<StageLayers> stages = stage_layers(job.model, candidate.num_stages());
+  const std::vector<StageLayers> stages = stage_layers(job.model, candidate);
   const LayerCosts& costs = cache.costs(candidate);
   const ElementTable& elements = cache.elements(candidate);
   const StageMemory memory = fullest_stage(job, candidate, stages, elements, costs);
@@ -161,14 +203,15 @@ Priced price(const Job& job, const Candidate& candidate, LayerCostCache& cache) 
   return priced;
 }
 
-std::vector<Neighbour> neighbours(const Job& job, const Candidate& candidate) {
-  return Neighbourhood(job, candidate).find();
+std::vector<Neighbour> neighbours(const Job& job, const Candidate& candidate,
+                                  LayerCostCache& cache) {
+  return Neighbourhood(job, candidate, cache).find();
 }
 
 std::vector<ChangeEffect> change_effects(const Job& job, const Plan& plan) {
   LayerCostCache cache(job);
   std::vector<ChangeEffect> effects;
-  for (const Neighbour& next : neighbours(job, candidate_of(plan))) {
+  for (const Neighbour& next : neighbours(job, candidate_of(plan), cache)) {
     const Priced priced = price(job, next.candidate, cache);
     ChangeEffect effect;
     effect.change = next.change;

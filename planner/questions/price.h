@@ -31,9 +31,11 @@ struct Neighbour {
   Candidate candidate;
 };
 
-// All that divide: recomputation, ZeRO stage, schedule, micro-batch doubled or halved, two degrees
-// traded for each other.
-std::vector<Neighbour> neighbours(const Job& job, const Candidate& candidate);
+// All that divide: recomputation, ZeRO stage and shards, schedule, stages a rank, sequence
+// parallelism, micro-batch doubled or halved, two degrees traded for each other. What the change
+// leaves open is solved as the search does (settle.h).
+std::vector<Neighbour> neighbours(const Job& job, const Candidate& candidate,
+                                  LayerCostCache& cache);
 
 // What a change of a plan does.
 struct ChangeEffect {

@@ -42,7 +42,7 @@ using DegreeMember = std::optional<int64_t> Fixed::*;
 class Alternatives {
  public:
   Alternatives(const Job& job, const Fixed& fixed, const Plan& best)
-      : fixed_(fixed), best_(best), space_(search_space(job, fixed)) {}
+      : job_(job), fixed_(fixed), best_(best), space_(search_space(job, fixed)) {}
 
   std::vector<Alternative> all() {
     add_degrees("tp", &Fixed::tp, &Mesh::tp);
@@ -50,7 +50,10 @@ class Alternatives {
     add_degrees("cp", &Fixed::cp, &Mesh::cp);
     add_degrees("ep", &Fixed::ep, &Mesh::ep);
     add_micro_batches();
-    add_words();
+    add_zeros();
+    add_recomputes();
+    add_schedules();
+    add_sequence_parallel();
     return std::move(found_);
   }
 
@@ -83,32 +86,74 @@ class Alternatives {
     }
   }
 
-  void add_words() {
-    for (int zero : space_.zero_stages) {
-      if (zero == best_.zero_stage || fixed_.zero_stage) continue;
+  void add_zeros() {
+    for (int zero = 0; zero <= 3; ++zero) {
+      if (zero == best_.zero_stage || fixed_.zero_stage || (zero == 0 && fixed_.zero_shard.value_or(0) > 0))
+        continue;
       Fixed with = fixed_;
       with.zero_stage = zero;
       found_.push_back({concat("zero=", zero), with});
     }
-    for (Recompute recompute : space_.recomputes) {
-      if (recompute == best_.recompute.front() || fixed_.recompute) continue;
+    if (fixed_.zero_shard || fixed_.zero_stage == 0) return;
+    std::set<int64_t> shards;
+    for (const MeshPoint& point : space_.meshes) {
+      if (point.mesh.tp != best_.mesh.tp || point.mesh.pp != best_.mesh.pp) continue;
+      for (const ZeroChoice& zero : point.zeros) shards.insert(zero.shard);
+    }
+    shards.erase(0);
+    shards.erase(best_.mesh.zero_shard);
+    for (const int64_t shard : shards) {
+      Fixed with = fixed_;
+      with.tp = best_.mesh.tp;  // what fills a node is another number for another tp
+      with.zero_shard = shard;
+      found_.push_back({concat("zero_shard=", shard), with});
+    }
+  }
+
+  void add_recomputes() {
+    if (fixed_.recompute) return;
+    for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
+      if (recompute_word(best_) == to_string(recompute)) continue;
       Fixed with = fixed_;
       with.recompute = recompute;
       found_.push_back({concat("recompute=", to_string(recompute)), with});
     }
-    for (ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b,
-                              ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_v}) {
-      if (kind == best_.schedule || fixed_.schedule || fixed_.virtual_stages) continue;
+  }
+
+  // Schedules that the space has, stages a rank near the best plan's.
+  void add_schedules() {
+    std::set<ScheduleKind> kinds;
+    std::set<int64_t> virtual_stages;
+    for (const auto& [pp, choices] : space_.schedules) {
+      for (const ScheduleChoice& choice : choices) {
+        if (pp > 1) kinds.insert(choice.kind);
+        if (choice.kind == ScheduleKind::interleaved) virtual_stages.insert(choice.virtual_stages);
+      }
+    }
+    for (const ScheduleKind kind : kinds) {
+      if (kind == best_.schedule || fixed_.schedule) continue;
       Fixed with = fixed_;
       with.schedule = kind;
-      // Schedules differ in pipelines alone; around the best mesh, because lists of actions of
-      // thousands of meshes take long to walk.
-      with.tp = best_.mesh.tp;
-      with.pp = best_.mesh.pp;
-      if (best_.mesh.pp > 1) found_.push_back({concat("schedule=", to_string(kind)), with});
+      found_.push_back({concat("schedule=", to_string(kind)), with});
+    }
+    if (fixed_.virtual_stages) return;
+    for (const int64_t count : nearest_values(virtual_stages, best_.virtual_stages)) {
+      Fixed with = fixed_;
+      with.schedule = ScheduleKind::interleaved;
+      with.virtual_stages = count;
+      found_.push_back({concat("schedule=interleaved, virtual_stages=", count), with});
     }
   }
 
+  void add_sequence_parallel() {
+    if (fixed_.sequence_parallel || best_.mesh.tp == 1 || job_.model.has_moe()) return;
+    Fixed with = fixed_;
+    with.tp = best_.mesh.tp;
+    with.sequence_parallel = !best_.sequence_parallel;
+    found_.push_back({concat("sequence_parallel=", best_.sequence_parallel ? 0 : 1), with});
+  }
+
+  const Job& job_;
   const Fixed& fixed_;
   const Plan& best_;
   SearchSpace space_;
@@ -141,7 +186,8 @@ std::string decisions(const Plan& plan) {
   const Mesh& m = plan.mesh;
   return concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep, " etp=", m.etp,
                 " zero=", plan.zero_stage, " micro_batch=", plan.micro_batch, " ",
-                to_string(plan.schedule), " recompute=", to_string(plan.recompute.front()));
+                to_string(plan.schedule), " virtual_stages=", plan.virtual_stages,
+                " recompute=", recompute_word(plan));
 }
 
 Rival judge(const Job& job, const Alternative& alternative, const Plan& best, int num_threads) {

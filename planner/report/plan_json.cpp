@@ -62,6 +62,7 @@ Json plan_json(const Plan& plan) {
           {"seq_len", plan.seq_len},
           {"schedule", to_string(plan.schedule)},
           {"virtual_stages", plan.virtual_stages},
+          {"layers_per_stage", plan.layers_per_stage},
           {"recompute", recompute_word(plan)},
           {"recompute_layers", num_recomputed},
           {"moe_capacity_factor", plan.moe_capacity_factor},

@@ -3,6 +3,7 @@
 #include "planner/report/plan_text.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -13,11 +14,29 @@ namespace {
 
 constexpr size_t kColumns = 100;
 
-// Several stages on a rank are said where their number is a choice.
+// Interleaved 1F1B says how many stages a rank has.
 std::string schedule_word(const Plan& plan) {
-  const std::string word(to_string(plan.schedule));
-  return plan.schedule == ScheduleKind::interleaved ? concat(word, " x", plan.virtual_stages)
-                                                    : word;
+  return plan.schedule == ScheduleKind::interleaved ? concat("1f1b x", plan.virtual_stages)
+                                                    : std::string(to_string(plan.schedule));
+}
+
+// "full", "full 3/8": of 8 layers; "3f+1s/8": three in full, one selectively.
+std::string recompute_text(const Plan& plan) {
+  if (recompute_word(plan) != "mixed") return std::string(recompute_word(plan));
+  const auto count = [&plan](Recompute recompute) {
+    return std::count(plan.recompute.begin(), plan.recompute.end(), recompute);
+  };
+  const auto full = count(Recompute::full), selective = count(Recompute::selective);
+  const std::string of = concat("/", plan.recompute.size());
+  if (full == 0) return concat("sel. ", selective, of);
+  return selective == 0 ? concat("full ", full, of) : concat(full, "f+", selective, "s", of);
+}
+
+// "5", "4-6": layers of a stage.
+std::string layers_text(const Plan& plan) {
+  const auto [least, most] =
+      std::minmax_element(plan.layers_per_stage.begin(), plan.layers_per_stage.end());
+  return *least == *most ? std::to_string(*least) : concat(*least, "-", *most);
 }
 
 std::vector<std::string> table_row(size_t number, const Plan& plan) {
@@ -33,7 +52,7 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           plan.sequence_parallel ? "yes" : "no",
           std::to_string(plan.micro_batch),
           schedule_word(plan),
-          std::string(recompute_word(plan)),
+          recompute_text(plan),
           format_seconds(p.step_s),
           format_percent(p.mfu),
           format_count(p.tokens_per_s),
@@ -76,6 +95,21 @@ void add_fits_column(TextTable& table, const std::vector<Plan>& plans) {
   for (size_t i = 0; i < plans.size(); ++i) {
     table.rows[i].insert(table.rows[i].end() - 1,
                          probability_text(plans[i].predicted.fits_probability));
+  }
+}
+
+// Behind the schedule, where stages of a plan differ.
+void add_layers_column(TextTable& table, const std::vector<Plan>& plans) {
+  const auto is_uneven = [](const Plan& plan) {
+    return std::adjacent_find(plan.layers_per_stage.begin(), plan.layers_per_stage.end(),
+                              std::not_equal_to<>()) != plan.layers_per_stage.end();
+  };
+  if (std::none_of(plans.begin(), plans.end(), is_uneven)) return;
+  const auto schedule = std::find(table.header.begin(), table.header.end(), "sched");
+  const auto behind = schedule - table.header.begin() + 1;
+  table.header.insert(table.header.begin() + behind, "L/st");
+  for (size_t i = 0; i < plans.size(); ++i) {
+    table.rows[i].insert(table.rows[i].begin() + behind, layers_text(plans[i]));
   }
 }
 
@@ -141,6 +175,7 @@ TextTable plan_rows(const std::vector<Plan>& plans) {
                   "sched", "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
   for (size_t i = 0; i < plans.size(); ++i) table.rows.push_back(table_row(i + 1, plans[i]));
   add_context_column(table, plans);
+  add_layers_column(table, plans);
   add_order_column(table, plans);
   add_fits_column(table, plans);
   table.align.assign(table.header.size(), Align::right);

@@ -11,6 +11,7 @@
 #include "planner/cost/compute.h"
 #include "planner/cost/evaluate.h"
 #include "planner/cost/search_space.h"
+#include "planner/cost/settle.h"
 #include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
@@ -31,12 +32,16 @@ std::vector<Candidate> candidates_of(const Job& job, const Fixed& fixed = {}) {
   for (const MeshPoint& point : space.meshes) {
     for (int64_t micro_batch : point.micro_batches) {
       if (!point.reason.empty() || !micro_batch_reason(job, point, micro_batch).empty()) continue;
-      for (Recompute recompute : space.recomputes) {
-        // The search does not try ZeRO 2 and 3; --fix may ask for them.
+      for (Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
         for (int zero_stage : {0, 1, 2, 3}) {
-          for (ScheduleKind schedule : space.schedules) {
-            Candidate c{point.mesh, point.sequence_parallel, micro_batch, recompute, zero_stage,
-                        schedule};
+          for (ScheduleKind schedule : {ScheduleKind::one_f_one_b, ScheduleKind::gpipe}) {
+            Candidate c;
+            c.mesh = point.mesh;
+            c.sequence_parallel = point.sequence_parallel;
+            c.micro_batch = micro_batch;
+            c.recompute = recompute;
+            c.zero_stage = zero_stage;
+            c.schedule = schedule;
             c.cp_kind = point.cp_kind;
             result.push_back(c);
           }
@@ -50,6 +55,36 @@ std::vector<Candidate> candidates_of(const Job& job, const Fixed& fixed = {}) {
 std::string name_of(const Candidate& c) {
   return concat(to_string(c.mesh), " micro_batch=", c.micro_batch, " zero=", c.zero_stage, " ",
                 to_string(c.schedule), " ", to_string(c.recompute), " ", to_string(c.cp_kind));
+}
+
+// Every schedule on every mesh, settled in memory that is short for some: uneven stages, some
+// layers computed again.
+std::vector<Candidate> settled_candidates(const Job& job, LayerCostCache& cache) {
+  const SearchSpace space = search_space(job, {});
+  Settler settler(job, {}, cache);
+  std::vector<Candidate> result;
+  for (const MeshPoint& point : space.meshes) {
+    for (int64_t micro_batch : point.micro_batches) {
+      if (!point.reason.empty() || !micro_batch_reason(job, point, micro_batch).empty()) continue;
+      for (const ScheduleChoice& choice : space.schedules_of(point)) {
+        for (const ZeroChoice& zero : point.zeros) {
+          if (zero.stage >= 2 && splits_backward(choice.kind)) continue;
+          Candidate c;
+          c.mesh = point.mesh;
+          c.mesh.zero_shard = zero.shard;
+          c.zero_stage = zero.stage;
+          c.sequence_parallel = point.sequence_parallel;
+          c.cp_kind = point.cp_kind;
+          c.micro_batch = micro_batch;
+          c.schedule = choice.kind;
+          c.virtual_stages = choice.virtual_stages;
+          const Settled settled = settler.settle(c);
+          if (settled.fits) result.push_back(settled.candidate);
+        }
+      }
+    }
+  }
+  return result;
 }
 
 // Every candidate without context parallelism, and those of both kinds with two ranks a sequence.
@@ -134,6 +169,81 @@ TEST(Memory, EqualsTheLedgerOfEverySchedule) {
           EXPECT_EQ(memory.bytes[2], ledger.optimizer_bytes) << name_of(c) << " rank " << rank;
           EXPECT_EQ(memory.bytes[3], ledger.activation_peak_bytes)
               << name_of(c) << " rank " << rank;
+        }
+      }
+    }
+  }
+}
+
+TEST(Memory, EqualsTheLedgerWithUnevenStagesAndSomeLayersAgain) {
+  const std::pair<ScheduleKind, int64_t> kSchedules[] = {{ScheduleKind::gpipe, 1},
+                                                         {ScheduleKind::one_f_one_b, 1},
+                                                         {ScheduleKind::interleaved, 2},
+                                                         {ScheduleKind::zb_h1, 1},
+                                                         {ScheduleKind::zb_v, 2}};
+  for (SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    const Job job = small_job(model, 4, 24);
+    LayerCostCache cache(job);
+    for (const auto& [schedule, virtual_stages] : kSchedules) {
+      for (int64_t num_full : {0, 1, 2}) {
+        for (int64_t num_selective : {0, 1, 2}) {
+          Candidate c;
+          c.mesh.pp = 2;
+          c.mesh.dp = 2;
+          c.schedule = schedule;
+          c.virtual_stages = virtual_stages;
+          c.layers_per_stage.assign(static_cast<size_t>(c.num_stages()), 1);
+          c.layers_per_stage[0] = job.model.num_layers - c.num_stages() + 1;
+          c.layer_recompute.assign(static_cast<size_t>(job.model.num_layers), Recompute::none);
+          std::fill_n(c.layer_recompute.begin(), num_full, Recompute::full);
+          std::fill_n(c.layer_recompute.begin() + num_full, num_selective, Recompute::selective);
+          const Plan plan = to_plan(job, c);
+          validate(plan);
+          const std::vector<StageLayers> stages = stage_layers(job.model, c);
+          const Schedule actions = build_schedule(plan);
+          StageMemory fullest;
+          for (int64_t rank = 0; rank < c.mesh.pp; ++rank) {
+            const StageMemory memory =
+                rank_memory(job, c, stages, rank, actions.actions[static_cast<size_t>(rank)],
+                            cache.elements(c), cache.costs(c));
+            const Ledger ledger = predict_ledger(plan, rank * c.mesh.stage_size());
+            EXPECT_EQ(memory.bytes[0], ledger.parameter_bytes) << name_of(c) << " rank " << rank;
+            EXPECT_EQ(memory.bytes[2], ledger.optimizer_bytes) << name_of(c) << " rank " << rank;
+            EXPECT_EQ(memory.bytes[3], ledger.activation_peak_bytes)
+                << name_of(c) << " rank " << rank << " full " << num_full << " selective "
+                << num_selective;
+            if (memory.total_bytes > fullest.total_bytes) fullest = memory;
+          }
+          EXPECT_EQ(fullest_stage(job, c, stages, cache.elements(c), cache.costs(c)).total_bytes,
+                    fullest.total_bytes);
+        }
+      }
+    }
+  }
+}
+
+// Stages of odd sizes, as many micro-batches as there are, against the few that are looked at.
+TEST(Activations, ShortSchedulesKeepAsMuchAsLongOnes) {
+  for (const ScheduleKind kind : {ScheduleKind::one_f_one_b, ScheduleKind::interleaved,
+                                  ScheduleKind::zb_h1, ScheduleKind::zb_v}) {
+    for (int64_t pp : {1, 2, 3, 5}) {
+      for (int64_t v : {1, 2, 3, 4}) {
+        const bool is_many = kind == ScheduleKind::interleaved;
+        if (is_many ? v == 1 : v != (kind == ScheduleKind::zb_v ? 2 : 1)) continue;
+        std::vector<StageActivations> stages;
+        for (int64_t stage = 0; stage < pp * v; ++stage) {
+          stages.push_back(
+              {100 + stage * 37 % 11, 30 + stage * 29 % 7, stage * 53 % 91, stage * 31 % 67});
+        }
+        for (int64_t m = 1; m <= 60; ++m) {
+          const Schedule all =
+              build_schedule(kind, static_cast<int>(pp), static_cast<int>(m), static_cast<int>(v));
+          const Schedule few = short_schedule(kind, pp, m, v);
+          for (size_t rank = 0; rank < static_cast<size_t>(pp); ++rank) {
+            EXPECT_EQ(activation_bytes(stages, few.actions[rank]),
+                      activation_bytes(stages, all.actions[rank]))
+                << to_string(kind) << " pp=" << pp << " v=" << v << " m=" << m << " rank " << rank;
+          }
         }
       }
     }
@@ -284,6 +394,34 @@ TEST(StageTime, TheBoundIsBelowEverySimulation) {
     }
     EXPECT_GT(tightest, 0.999);
   }
+}
+
+TEST(StageTime, TheBoundIsBelowEverySimulationOfEverySchedule) {
+  std::map<ScheduleKind, double> tightest;
+  for (SmallModel model : kModels) {
+    for (int64_t usable_bytes : {int64_t{1} << 40, int64_t{5'000'000}}) {
+      const Job job = small_job(model, 12, 24, usable_bytes);
+      LayerCostCache cache(job);
+      int64_t num_mixed = 0;
+      for (const Candidate& c : settled_candidates(job, cache)) {
+        const std::vector<StageTime> times =
+            stage_times(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
+                        place_all(c.mesh, job));
+        const double step_s =
+            simulated_step_s(build_schedule(to_plan(job, c)), durations_of(times));
+        const double bound =
+            step_bound_s(times, c.schedule, num_microbatches(job, c), c.virtual_stages);
+        ASSERT_LE(bound, step_s * (1 + 1e-9)) << name_of(c) << " v=" << c.virtual_stages;
+        EXPECT_GT(bound, 0.5 * step_s) << name_of(c) << " v=" << c.virtual_stages;
+        tightest[c.schedule] = std::max(tightest[c.schedule], bound / step_s);
+        num_mixed += c.layer_recompute.empty() ? 0 : 1;
+      }
+      if (usable_bytes < 6'000'000 && model == SmallModel::llama) {
+        EXPECT_GT(num_mixed, 10);
+      }
+    }
+  }
+  for (const auto& [kind, ratio] : tightest) EXPECT_GT(ratio, 0.99) << to_string(kind);
 }
 
 // A ring over slow links costs more the slower they are, and nothing while attention hides it.

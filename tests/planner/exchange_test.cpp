@@ -58,20 +58,21 @@ TEST(Megatron, ThereAndBackAgain) {
   const struct {
     const char *model, *fix;
     int64_t devices;
-  } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1", 512},
+  } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1,schedule=1f1b", 512},
                 {"gpt3-175b", "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1", 512},
-                {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective", 256},
-                {"llama-65b", "tp=4,pp=8,zero=1,order=tp-cp-pp-dp", 256},
+                {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective,schedule=1f1b", 256},
+                {"llama-65b", "tp=4,pp=8,zero=1,schedule=1f1b,order=tp-cp-pp-dp", 256},
+                {"llama-65b", "tp=4,pp=3,dp=8,zero=1,schedule=1f1b", 96},
                 {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
                 {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
                 {"llama-2-7b", "tp=1,pp=1,zero=3,zero_shard=8", 64},
                 {"llama-3.1-8b", "tp=2,cp=2,pp=1,zero=1", 64},
-                {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0", 64},
-                {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0", 32},
+                {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0,schedule=1f1b", 64},
+                {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0,schedule=1f1b", 32},
                 {"qwen3-8b", "tp=4,pp=1", 32},
-                {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1", 64},
-                {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5", 64},
-                {"gpt2-124m", "tp=1,pp=2,zero=0", 8}};
+                {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1,schedule=1f1b", 64},
+                {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5,schedule=1f1b", 64},
+                {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
   for (const auto& c : kCases) {
     const Job job = job_of(c.model, c.devices);
     const Plan plan = plan_of(c.model, c.devices, c.fix);
@@ -89,6 +90,7 @@ TEST(Megatron, ThereAndBackAgain) {
     EXPECT_EQ(back.sequence_parallel, plan.sequence_parallel) << run.fix;
     EXPECT_EQ(back.micro_batch, plan.micro_batch) << run.fix;
     EXPECT_EQ(back.recompute, plan.recompute) << run.fix;
+    EXPECT_EQ(back.layers_per_stage, plan.layers_per_stage) << run.fix;
     EXPECT_EQ(back.virtual_stages, plan.virtual_stages) << run.fix;
     EXPECT_EQ(back.moe_capacity_factor, plan.moe_capacity_factor) << run.fix;
     EXPECT_EQ(count_parameters(back.model).total, count_parameters(plan.model).total) << c.model;
@@ -180,7 +182,7 @@ TEST(Megatron, ReadsAScript) {
                                           1024);
   EXPECT_EQ(run.fix,
             "micro_batch=1,tp=8,pp=16,cp=1,dp=8,sequence_parallel=0,ep=1,etp=1,zero=0,"
-            "schedule=1f1b,recompute=selective");
+            "schedule=1f1b,layers=6+6+6+6+6+6+6+6+6+6+6+6+6+6+6+6,recompute=selective");
   EXPECT_EQ(run.global_batch, 1536);
   EXPECT_EQ(run.precision, "bf16");
   EXPECT_EQ(run.warnings.size(), 2u);  // fp16, overlap
@@ -203,7 +205,7 @@ TEST(Megatron, MistakesNameTheFlag) {
   expect("--tensor-model-parallel-size $TP", "$TP");
   expect("--tensor-model-parallel-size 2 4", "one value");
   expect("--recompute-granularity full --recompute-method block", "block");
-  expect("--pipeline-model-parallel-layout Ett|tL", "--pipeline-model-parallel-layout");
+  expect("--pipeline-model-parallel-layout Ett||tL", "--pipeline-model-parallel-layout");
   expect("--num-layers 4", "--hidden-size");
   expect("--num-layers 4 --swiglu", "--normalization");
   expect("--num-layers 4 --hidden-size 64 --num-attention-heads 4 --disable-bias-linear",
@@ -241,7 +243,7 @@ TEST(DeepSpeed, NamesWhatItCannotSay) {
   };
   expect("llama-2-7b", "pp=2", "pp=2");
   expect("llama-2-7b", "pp=1,cp=2,tp=1", "cp_kind=ring");
-  expect("llama-2-7b", "pp=1,tp=2", "sequence_parallel=1");
+  expect("llama-2-7b", "pp=1,tp=2,sequence_parallel=1", "sequence_parallel=1");
   expect("llama-2-7b", "pp=1,tp=2,sequence_parallel=0,zero=3", "zero=3");
   expect("llama-2-7b", "pp=1,tp=1,zero=1,recompute=selective", "selective");
   expect("mixtral-8x7b", "pp=1,tp=1,ep=8,zero=1", "ep=8");
@@ -250,7 +252,8 @@ TEST(DeepSpeed, NamesWhatItCannotSay) {
 TEST(Torchtitan, SaysEveryDecision) {
   const std::string toml = torchtitan_toml(plan_of("llama-3.1-8b", 64,
                                                    "tp=2,pp=4,zero=2,micro_batch=1,schedule=1f1b,"
-                                                   "recompute=selective"));
+                                                   "layers=8+8+8+8,recompute=selective,"
+                                                   "sequence_parallel=1,zero_shard=0"));
   for (const char* line :
        {"name = \"llama3\"", "flavor = \"8B\"", "data_parallel_shard_degree = 8",
         "data_parallel_replicate_degree = 1", "fsdp_reshard_after_forward = \"never\"",
@@ -261,11 +264,11 @@ TEST(Torchtitan, SaysEveryDecision) {
     EXPECT_TRUE(has_line(toml, line)) << line << "\n" << toml;
   }
   const std::string hybrid =
-      torchtitan_toml(plan_of("llama-3.1-8b", 64, "tp=1,pp=1,zero=3,zero_shard=8,micro_batch=1"));
+      torchtitan_toml(plan_of("llama-3.1-8b", 64, "tp=1,pp=1,zero=3,zero_shard=8,micro_batch=1,recompute=full"));
   EXPECT_TRUE(has_line(hybrid, "data_parallel_replicate_degree = 8")) << hybrid;
   EXPECT_TRUE(has_line(hybrid, "data_parallel_shard_degree = 8")) << hybrid;
   const std::string experts =
-      torchtitan_toml(plan_of("qwen3-30b-a3b", 64, "tp=1,pp=1,ep=8,zero=3,micro_batch=1"));
+      torchtitan_toml(plan_of("qwen3-30b-a3b", 64, "tp=1,pp=1,ep=8,zero=3,micro_batch=1,recompute=full"));
   EXPECT_TRUE(has_line(experts, "expert_parallel_degree = 8")) << experts;
   EXPECT_TRUE(has_line(experts, "fsdp_reshard_after_forward = \"always\"")) << experts;
 }

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -100,7 +99,7 @@ TEST(PlanCli, WritesThePlanThatItPrints) {
   EXPECT_EQ(read.mesh.pp, 2);
   EXPECT_EQ(read.zero_stage, 1);
   EXPECT_EQ(read.predicted.step_s, json["plans"][0]["predicted"]["step_s"]);
-  EXPECT_EQ(read.predicted.stages.size(), 2u);
+  EXPECT_EQ(read.predicted.stages.size(), static_cast<size_t>(read.num_stages()));
   EXPECT_TRUE(read_text_file(scratch("p.html")).starts_with("<!doctype html>"));
   EXPECT_FALSE(Json::parse(read_text_file(scratch("t.json")))["traceEvents"].empty());
 }
@@ -227,7 +226,8 @@ TEST(PlanCli, HelpNamesEveryOption) {
 TEST(FirstAnswers, Llama65b) {
   const Result result = plan(
       "--model configs/models/llama-65b.json --cluster configs/clusters/a100-2048.json "
-      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --json");
+      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --fix schedule=1f1b,recompute=none,tp=4 "
+      "--json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json best = Json::parse(result.out)["plans"][0];
   EXPECT_GE(best["predicted"]["days"], 18.0);
@@ -240,8 +240,9 @@ TEST(FirstAnswers, Llama65b) {
 // Press reports of GPT-4's training (SemiAnalysis, July 2023): tp 8 and pp 15 on about 25,000 A100,
 // 13T tokens, MFU of 32 to 36%, 90 to 100 days.
 TEST(FirstAnswers, Gpt4Moe) {
-  const Result result =
-      plan("--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1 --tokens 13e12 --json");
+  const Result result = plan(
+      "--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1,schedule=1f1b,recompute=full "
+      "--tokens 13e12 --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json best = Json::parse(result.out)["plans"][0];
   EXPECT_EQ(best["mesh"]["dp"], 208);
@@ -252,14 +253,14 @@ TEST(FirstAnswers, Gpt4Moe) {
   EXPECT_LE(best["predicted"]["days"], 100.0);
 }
 
+// Millions of candidates, of which few are simulated.
 TEST(FirstAnswers, TheWholeSpaceOfALargeCluster) {
-  const auto start = std::chrono::steady_clock::now();
   const Result result = plan("--model gpt4-moe --cluster a100-25k --json");
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_GT(Json::parse(result.out)["search"]["candidates"], 100'000);
-  EXPECT_LT(seconds, 20);  // about half a second; builds with sanitizers are slower
+  const Json search = Json::parse(result.out)["search"];
+  EXPECT_GT(search["candidates"], 10'000'000);
+  EXPECT_GT(search["evaluated"], 0);
+  EXPECT_LT(search["evaluated"], 1'000);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ TEST(Gpt4, ParametersOfAPureTensorAndPipelineSplit) {
 
 TEST(Gpt4, DollarsOnA100) {
   const PlanOutput output = run_plan(
-      "--model gpt4-moe --cluster a100-25k --fix tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b "
+      "--model gpt4-moe --cluster a100-25k --fix "
+      "tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b,recompute=full "
       "--tokens 13e12 --what-if price=1 --json");
   ASSERT_EQ(output.exit_code, 0) << output.err;
   const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];

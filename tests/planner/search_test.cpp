@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "planner/cost/search_space.h"
+#include "planner/cost/settle.h"
 #include "planner/cost/totals.h"
 #include "planner/report/plan_text.h"
 #include "planner/spec/check.h"
@@ -19,9 +20,9 @@ namespace argosy {
 namespace {
 
 std::string key_of(const Plan& plan) {
-  return concat(to_string(plan.mesh), " ", plan.micro_batch, " ", plan.zero_stage, " ",
-                to_string(plan.schedule), " ", to_string(plan.recompute.front()), " ",
-                plan.sequence_parallel, " ", to_string(plan.cp_kind));
+  return concat(to_string(plan.mesh), " ", plan.mesh.zero_shard, " ", plan.micro_batch, " ",
+                plan.zero_stage, " ", to_string(plan.schedule), " ", plan.virtual_stages, " ",
+                recompute_word(plan), " ", plan.sequence_parallel, " ", to_string(plan.cp_kind));
 }
 
 struct BruteForce {
@@ -34,34 +35,57 @@ bool has_copies(const Job& job, const Mesh& mesh) {
   return mesh.dp * mesh.cp > 1 || (job.model.has_moe() && mesh.edp() > 1);
 }
 
-// Candidates on one mesh: every micro-batch, ZeRO stage, schedule and recomputation.
-void try_mesh(const Job& job, const Mesh& mesh, ContextParallel cp_kind, LayerCostCache& cache,
+void try_candidate(const Job& job, Candidate c, Settler& settler, BruteForce& result) {
+  if (c.mesh.pp == 1 && c.schedule != ScheduleKind::one_f_one_b) return;
+  if (c.zero_stage > 0 && !has_copies(job, c.mesh)) return;
+  if (c.num_stages() > job.model.num_layers) return;
+  try {
+    validate(to_plan(job, c));
+  } catch (const ConfigError&) {  // does not divide
+    return;
+  }
+  ++result.num_points;
+  Verdict verdict = evaluate(job, settler.settle(c).candidate, settler.cache());
+  if (verdict.feasible) result.feasible.push_back(std::move(verdict.plan));
+}
+
+// Every schedule, with every number of stages on a rank.
+void try_schedules(const Job& job, Candidate c, Settler& settler, BruteForce& result) {
+  for (ScheduleKind kind : {ScheduleKind::one_f_one_b, ScheduleKind::gpipe, ScheduleKind::zb_h1,
+                            ScheduleKind::zb_v, ScheduleKind::interleaved}) {
+    c.schedule = kind;
+    for (c.virtual_stages = 1; c.virtual_stages <= job.model.num_layers; ++c.virtual_stages) {
+      if (kind == ScheduleKind::interleaved && c.virtual_stages == 1) continue;  // 1f1b
+      try_candidate(job, c, settler, result);
+    }
+  }
+}
+
+// Candidates on one mesh: every micro-batch, sequence parallelism, ZeRO stage and shard.
+void try_mesh(const Job& job, const Mesh& mesh, ContextParallel cp_kind, Settler& settler,
               BruteForce& result) {
-  constexpr Recompute kRecomputes[] = {Recompute::none, Recompute::selective, Recompute::full};
-  for (int64_t micro_batch = 1; micro_batch <= job.global_batch; ++micro_batch) {
-    for (int rest = 0; rest < 24; ++rest) {
-      Candidate c;
-      c.mesh = mesh;
-      c.cp_kind = cp_kind;
-      c.sequence_parallel = mesh.tp > 1;
-      c.micro_batch = micro_batch;
-      c.zero_stage = rest % 4;
-      c.schedule = rest / 4 % 2 == 0 ? ScheduleKind::one_f_one_b : ScheduleKind::gpipe;
-      c.recompute = kRecomputes[rest / 8];
-      if (mesh.pp == 1 && c.schedule == ScheduleKind::gpipe) continue;
-      if (c.zero_stage > 0 && !has_copies(job, mesh)) continue;
-      try {
-        Verdict verdict = evaluate(job, c, cache);
-        ++result.num_points;
-        if (verdict.feasible) result.feasible.push_back(std::move(verdict.plan));
-      } catch (const ConfigError&) {  // does not divide
+  Candidate c;
+  c.cp_kind = cp_kind;
+  for (int is_split = 0; is_split <= (mesh.tp > 1 ? 1 : 0); ++is_split) {
+    c.sequence_parallel = is_split == 1;
+    for (c.micro_batch = 1; c.micro_batch <= job.global_batch; ++c.micro_batch) {
+      for (c.zero_stage = 0; c.zero_stage <= 3; ++c.zero_stage) {
+        c.mesh = mesh;
+        try_schedules(job, c, settler, result);
+        const int64_t node = job.cluster.devices_per_node, shard = node / mesh.tp;
+        const bool is_part = node % mesh.tp == 0 && shard > 1 && shard < mesh.dp * mesh.cp;
+        if (!is_part || c.zero_stage == 0 || mesh.dp * mesh.cp % shard != 0) continue;
+        const int64_t holders = mesh.etp * mesh.ep;
+        if (node % holders != 0 && holders % node != 0) continue;
+        c.mesh.zero_shard = shard;
+        try_schedules(job, c, settler, result);
       }
     }
   }
 }
 
 // Every combination of every number, asked one by one: validate() says what divides.
-void try_meshes(const Job& job, int64_t cp, ContextParallel cp_kind, LayerCostCache& cache,
+void try_meshes(const Job& job, int64_t cp, ContextParallel cp_kind, Settler& settler,
                 BruteForce& result) {
   const int64_t devices = job.num_devices() / cp;
   const int64_t most_experts = std::max<int64_t>(1, job.model.moe.num_experts);
@@ -74,7 +98,7 @@ void try_meshes(const Job& job, int64_t cp, ContextParallel cp_kind, LayerCostCa
           Mesh mesh;
           mesh.tp = tp, mesh.pp = pp, mesh.dp = devices / tp / pp, mesh.ep = ep, mesh.etp = etp;
           mesh.cp = cp;
-          try_mesh(job, mesh, cp_kind, cache, result);
+          try_mesh(job, mesh, cp_kind, settler, result);
         }
       }
     }
@@ -84,11 +108,12 @@ void try_meshes(const Job& job, int64_t cp, ContextParallel cp_kind, LayerCostCa
 BruteForce brute_force(const Job& job) {
   BruteForce result;
   LayerCostCache cache(job);
+  Settler settler(job, {}, cache);
   for (int64_t cp = 1; cp <= job.num_devices(); ++cp) {
     if (job.num_devices() % cp != 0) continue;
     if (cp > 1 && job.seq_len < cp * kFewestTokensOfPart) continue;
     for (ContextParallel kind : {ContextParallel::ring, ContextParallel::ulysses}) {
-      if (cp > 1 || kind == ContextParallel::ring) try_meshes(job, cp, kind, cache, result);
+      if (cp > 1 || kind == ContextParallel::ring) try_meshes(job, cp, kind, settler, result);
     }
   }
   std::stable_sort(
@@ -125,6 +150,132 @@ TEST(Search, FindsWhatBruteForceFinds) {
   }
 }
 
+// The longest stage of a split, embedding and head counted.
+double longest_stage_s(const Job& job, const LayerTimes& times, const std::vector<int64_t>& split) {
+  Candidate c;
+  c.mesh.pp = static_cast<int64_t>(split.size());
+  c.layers_per_stage = split;
+  double longest_s = 0;
+  for (const StageTime& time : add_layers(stage_layers(job.model, c), times)) {
+    longest_s = std::max(longest_s, time.durations.forward_s + time.durations.backward_s);
+  }
+  return longest_s;
+}
+
+// Calls visit with every way to give `layers` to the stages from `stage` on.
+template <typename Visit>
+void for_each_split(std::vector<int64_t>& split, size_t stage, int64_t layers, Visit visit) {
+  if (stage + 1 == split.size()) {
+    split[stage] = layers;
+    if (layers > 0) visit(split);
+    return;
+  }
+  for (split[stage] = 1; split[stage] < layers; ++split[stage]) {
+    for_each_split(split, stage + 1, layers - split[stage], visit);
+  }
+}
+
+TEST(Settle, NoSplitHasAShorterLongestStage) {
+  int64_t num_uneven = 0;
+  for (SmallModel model :
+       {SmallModel::llama, SmallModel::moe, SmallModel::mixed_moe, SmallModel::tied_gpt2}) {
+    for (int64_t vocabulary : {100, 1000, 20000}) {
+      Job job = small_job(model, 1, 1);
+      job.model.vocab_size = vocabulary;
+      LayerCostCache cache(job);
+      const Candidate c;
+      const LayerTimes times =
+          layer_times(job, c, cache.elements(c), cache.costs(c), place_all(c.mesh, job), true);
+      for (int64_t num_stages = 1; num_stages <= job.model.num_layers; ++num_stages) {
+        double shortest_s = 1e9;
+        std::vector<int64_t> split(static_cast<size_t>(num_stages));
+        for_each_split(split, 0, job.model.num_layers, [&](const std::vector<int64_t>& s) {
+          shortest_s = std::min(shortest_s, longest_stage_s(job, times, s));
+        });
+        const std::vector<int64_t> found = balanced_layers(job.model, times, num_stages);
+        EXPECT_NEAR(longest_stage_s(job, times, found), shortest_s, 1e-8 * shortest_s)
+            << num_stages << " stages, vocabulary " << vocabulary;
+        num_uneven += found != default_layers_per_stage(job.model.num_layers, num_stages);
+      }
+    }
+  }
+  EXPECT_GT(num_uneven, 5);
+}
+
+// On each rank, of all choices of some first layers in full and some next in part, none that fits
+// takes less time.
+TEST(Settle, NoRecomputationThatFitsTakesLessTime) {
+  constexpr Recompute kKinds[] = {Recompute::full, Recompute::selective, Recompute::none};
+  int64_t num_mixed = 0;
+  for (SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    for (ScheduleKind kind : {ScheduleKind::one_f_one_b, ScheduleKind::gpipe, ScheduleKind::zb_h1,
+                              ScheduleKind::zb_v, ScheduleKind::interleaved}) {
+      for (int64_t kilobytes = 2000; kilobytes < 14000; kilobytes += 500) {
+        const Job job = small_job(model, 2, 16, kilobytes * 1000);
+        LayerCostCache cache(job);
+        Settler settler(job, {}, cache);
+        Candidate open;
+        open.mesh.pp = 2;
+        open.schedule = kind;
+        const bool is_many = kind == ScheduleKind::zb_v || kind == ScheduleKind::interleaved;
+        open.virtual_stages = is_many ? 2 : 1;
+        const Settled settled = settler.settle(open);
+        const std::vector<int64_t>& split = settled.candidate.layers_per_stage;
+        const auto seconds = [&](const Candidate& c) {
+          double sum_s = 0;
+          for (const StageTime& time :
+               stage_times(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
+                           place_all(c.mesh, job))) {
+            sum_s += time.durations.backward_s;
+          }
+          return sum_s;
+        };
+        // Layers of each rank in the order of its stages.
+        std::vector<std::vector<size_t>> layers(2);
+        size_t layer = 0;
+        for (size_t stage = 0; stage < split.size(); ++stage) {
+          const int64_t rank = pipeline_rank_of_stage(kind, 2, static_cast<int64_t>(stage));
+          for (int64_t i = 0; i < split[stage]; ++i) {
+            layers[static_cast<size_t>(rank)].push_back(layer++);
+          }
+        }
+        double least_s = 1e9;
+        const auto fill = [&](size_t rank, size_t full, size_t part, Candidate& c) {
+          for (size_t i = 0; i < layers[rank].size(); ++i) {
+            c.layer_recompute[layers[rank][i]] = kKinds[i < full ? 0 : i < full + part ? 1 : 2];
+          }
+        };
+        const auto for_each_choice = [&](size_t rank, auto visit) {
+          for (size_t full = 0; full <= layers[rank].size(); ++full) {
+            for (size_t part = 0; full + part <= layers[rank].size(); ++part) visit(full, part);
+          }
+        };
+        for_each_choice(0, [&](size_t full0, size_t part0) {
+          for_each_choice(1, [&](size_t full1, size_t part1) {
+            Candidate c = open;
+            c.layers_per_stage = split;
+            c.layer_recompute.assign(layer, Recompute::none);
+            fill(0, full0, part0, c);
+            fill(1, full1, part1, c);
+            const StageMemory memory =
+                fullest_stage(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
+                              &settler.schedules());
+            if (memory.total_bytes <= job.cluster.accelerator.memory_bytes) {
+              least_s = std::min(least_s, seconds(c));
+            }
+          });
+        });
+        EXPECT_EQ(settled.fits, least_s < 1e9) << to_string(kind) << " " << kilobytes;
+        if (!settled.fits) continue;
+        EXPECT_NEAR(seconds(settled.candidate), least_s, 1e-9 * least_s)
+            << to_string(kind) << " " << kilobytes;
+        num_mixed += settled.candidate.layer_recompute.empty() ? 0 : 1;
+      }
+    }
+  }
+  EXPECT_GT(num_mixed, 10);
+}
+
 TEST(Search, EveryCandidateIsAccountedFor) {
   for (SmallModel model : {SmallModel::llama, SmallModel::moe}) {
     const Job job = small_job(model, 12, 24, 7'000'000);
@@ -152,7 +303,6 @@ TEST(Search, ZeroStagesThatShardNothingAreDismissed) {
       [](const Rejection& r) { return r.reason.find("nothing to shard") != std::string::npos; });
   ASSERT_NE(dismissed, summary.rejected.end());
   EXPECT_EQ(dismissed->count, summary.candidates / 4 * 3);  // ZeRO 1, 2 and 3
-  EXPECT_EQ(summary.feasible + dismissed->count, summary.candidates);
 
   LayerCostCache cache(job);  // they are the same plan indeed
   Candidate c;
@@ -318,16 +468,15 @@ TEST(Fixed, ContextParallelism) {
   EXPECT_EQ(read.cp_kind, ContextParallel::ring);
 }
 
-// Schedules that the search does not try are costed when they are asked for.
 TEST(Fixed, SchedulesOfManyStagesAndSplitBackward) {
   const Job job = small_job(SmallModel::llama, 4, 16);
   const std::tuple<const char*, ScheduleKind, int64_t> kCases[] = {
-      {"pp=2,schedule=interleaved", ScheduleKind::interleaved, 2},
+      {"pp=2,schedule=interleaved", ScheduleKind::interleaved, 2},  // of 2 and 3 the faster one
       {"pp=2,virtual_stages=2,schedule=interleaved", ScheduleKind::interleaved, 2},
       {"pp=2,schedule=zb-h1", ScheduleKind::zb_h1, 1},
       {"pp=2,schedule=zb-v", ScheduleKind::zb_v, 2}};
   const double plain_s =
-      search(job, parse_fixed("tp=1,pp=2,micro_batch=1,recompute=none,zero=0"), 1, 1)
+      search(job, parse_fixed("tp=1,pp=2,micro_batch=1,schedule=1f1b,recompute=none,zero=0"), 1, 1)
           .plans.at(0)
           .predicted.step_s;
   for (const auto& [fix, schedule, virtual_stages] : kCases) {

@@ -51,17 +51,19 @@ std::vector<Candidate> sample(const Job& job, const char* fixed) {
     if (!point.reason.empty()) continue;
     for (const int64_t micro_batch : point.micro_batches) {
       if (!micro_batch_reason(job, point, micro_batch).empty()) continue;
-      for (const ScheduleKind schedule : space.schedules) {
-        for (const int zero : space.zero_stages) {
-          if (zero >= 2 && splits_backward(schedule)) continue;
+      for (const ScheduleChoice& schedule : space.schedules_of(point)) {
+        if (point.mesh.pp * schedule.virtual_stages > job.model.num_layers) continue;
+        for (const ZeroChoice& zero : point.zeros) {
+          if (zero.stage >= 2 && splits_backward(schedule.kind)) continue;
           Candidate c;
           c.mesh = point.mesh;
+          c.mesh.zero_shard = zero.shard;
           c.sequence_parallel = point.sequence_parallel;
           c.cp_kind = point.cp_kind;
           c.micro_batch = micro_batch;
-          c.schedule = schedule;
-          c.zero_stage = zero;
-          c.virtual_stages = space.virtual_stages;
+          c.schedule = schedule.kind;
+          c.virtual_stages = schedule.virtual_stages;
+          c.zero_stage = zero.stage;
           c.recompute = all.size() % 2 == 0 ? Recompute::none : Recompute::full;
           all.push_back(c);
         }
@@ -80,12 +82,13 @@ TEST(Stack, TheBoundIsBelowEverySimulation) {
       int64_t compared = 0;
       for (const Candidate& c : sample(job, "cp=1")) {
         const std::vector<StageTime> times =
-            stage_times(job, c, stage_layers(job.model, c.num_stages()), cache.elements(c),
+            stage_times(job, c, stage_layers(job.model, c), cache.elements(c),
                         cache.costs(c), place_all(c.mesh, job));
         const Verdict verdict = evaluate(job, c, cache);
         ASSERT_TRUE(verdict.feasible);
         EXPECT_EQ(verdict.plan.predicted.stack, stack.name);
-        const double bound = step_bound_s(times, c.schedule, verdict.plan.num_microbatches());
+        const double bound = step_bound_s(times, c.schedule, verdict.plan.num_microbatches(),
+                                          c.virtual_stages);
         EXPECT_LE(bound, verdict.plan.predicted.step_s * (1 + 1e-9)) << stack.name;
         for (const StageTime& time : times) {
           EXPECT_GE(time.durations.backward_input_s, 0) << stack.name;
@@ -177,7 +180,8 @@ TEST(Stack, PlansSayWhoseTimeTheyTell) {
   EXPECT_EQ(by_default["stack"], default_stack(read_stacks(kStacks), "H100-SXM5-80GB")->name);
   EXPECT_NE(by_default["step_s"], own["step_s"]);
   // The same plan for the trainer and for a framework that keeps other bytes.
-  const std::string fixed = gpus + "--fix tp=8,pp=4,micro_batch=1,zero=1,schedule=1f1b ";
+  const std::string fixed = gpus + "--fix tp=8,pp=4,micro_batch=1,zero=1,zero_shard=0,schedule=1f1b,recompute=full,"
+             "sequence_parallel=1,layers=20+20+20+20 ";
   EXPECT_EQ(stack_of(fixed)["memory_bytes"], stack_of(fixed + "--stack argosy")["memory_bytes"]);
   EXPECT_NE(stack_of(fixed)["memory_bytes"], stack_of(fixed + "--stack any")["memory_bytes"]);
 }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/activations.h"
+
+#include <algorithm>
+
+namespace argosy {
+
+namespace {
+
+// Blocks that are recomputed alike, in the order of backward.
+void pass_blocks(const StageLayers& layers, const LayerCosts& costs, Recompute recompute,
+                 StageActivations& stage, int64_t& freed, int64_t& input_freed) {
+  int64_t extra = 0, input_extra = 0, saved = 0, released = 0, most_released = INT64_MIN;
+  const size_t first = static_cast<size_t>(recompute) * kNumBaseKinds;
+  for (size_t kind = first; kind < first + kNumBaseKinds; ++kind) {
+    if (layers[kind] == 0 || !is_block(kind)) continue;
+    const LayerCost& cost = costs[kind];
+    extra = std::max(extra, cost.recomputed_bytes);
+    input_extra = std::max(input_extra, cost.backward_input_extra_bytes);
+    saved += layers[kind] * cost.saved_bytes;
+    released += layers[kind] * (cost.saved_bytes - cost.deferred_bytes);
+    most_released = std::max(most_released, cost.saved_bytes - cost.deferred_bytes);
+  }
+  if (most_released == INT64_MIN) return;
+  stage.extra_bytes = std::max(stage.extra_bytes, extra - freed);
+  // What is put off may outweigh what is free: then the last of these blocks is the worst.
+  const int64_t before_last = input_freed + released - most_released;
+  stage.input_extra_bytes =
+      std::max({stage.input_extra_bytes, input_extra - input_freed, input_extra - before_last});
+  freed += saved;
+  input_freed += released;
+}
+
+}  // namespace
+
+StageActivations stage_activations(const StageLayers& layers, const LayerCosts& costs) {
+  StageActivations stage;
+  int64_t freed = 0, input_freed = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    stage.saved_bytes += layers[kind] * costs[kind].saved_bytes;
+    stage.deferred_bytes += layers[kind] * costs[kind].deferred_bytes;
+    if (layers[kind] == 0 || is_block(kind) || base_kind(kind) == LayerKind::embedding) continue;
+    stage.extra_bytes = std::max(stage.extra_bytes, costs[kind].recomputed_bytes);
+    stage.input_extra_bytes =
+        std::max(stage.input_extra_bytes, costs[kind].backward_input_extra_bytes);
+    freed += layers[kind] * costs[kind].saved_bytes;
+    input_freed += layers[kind] * (costs[kind].saved_bytes - costs[kind].deferred_bytes);
+  }
+  for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
+    pass_blocks(layers, costs, recompute, stage, freed, input_freed);
+  }
+  return stage;
+}
+
+std::vector<StageActivations> stage_activations(const std::vector<StageLayers>& stages,
+                                                const LayerCosts& costs) {
+  std::vector<StageActivations> all;
+  all.reserve(stages.size());
+  for (const StageLayers& layers : stages) all.push_back(stage_activations(layers, costs));
+  return all;
+}
+
+int64_t plain_activation_bytes(const StageActivations& stage, int64_t alive) {
+  return alive * stage.saved_bytes + stage.extra_bytes;
+}
+
+int64_t activation_bytes(const std::vector<StageActivations>& stages,
+                         const std::vector<Action>& actions) {
+  int64_t alive = 0, peak = 0;
+  for (const Action& action : actions) {
+    const StageActivations& stage = stages[static_cast<size_t>(action.stage)];
+    switch (action.kind) {
+      case ActionKind::forward:
+        alive += stage.saved_bytes;
+        peak = std::max(peak, alive);
+        break;
+      case ActionKind::backward:
+        peak = std::max(peak, alive + stage.extra_bytes);
+        alive -= stage.saved_bytes;
+        break;
+      case ActionKind::backward_input:
+        peak = std::max(peak, alive + stage.input_extra_bytes);
+        alive += stage.deferred_bytes - stage.saved_bytes;
+        break;
+      case ActionKind::backward_weight:
+        alive -= stage.deferred_bytes;
+        break;
+      default:
+        break;
+    }
+  }
+  return peak;
+}
+
+int64_t short_microbatches(ScheduleKind kind, int64_t pp, int64_t num_microbatches) {
+  constexpr int64_t kRounds = 4;  // one to fill, one to repeat, and one on either side
+  const int64_t m = num_microbatches;
+  if (kind == ScheduleKind::gpipe || m <= kRounds * pp) return m;
+  if (kind != ScheduleKind::interleaved) return kRounds * pp;
+  const int64_t groups = m / pp, size = m / groups, longer = m % groups;
+  return std::min(longer, kRounds) * (size + 1) + std::min(groups - longer, kRounds) * size;
+}
+
+Schedule short_schedule(ScheduleKind kind, int64_t pp, int64_t num_microbatches,
+                        int64_t virtual_stages) {
+  const auto p = static_cast<int>(pp);
+  const auto few = static_cast<int>(short_microbatches(kind, pp, num_microbatches));
+  switch (kind) {
+    case ScheduleKind::gpipe:
+      return gpipe(p, few);
+    case ScheduleKind::one_f_one_b:
+      return one_f_one_b(p, few);
+    case ScheduleKind::interleaved:
+      return interleaved(p, static_cast<int>(virtual_stages), few);
+    case ScheduleKind::zb_h1:
+      return zb_h1(p, few);
+    case ScheduleKind::zb_v:
+      return zb_v(p, few);
+  }
+  return {};
+}
+
+const ShortSchedule& ShortSchedules::get(ScheduleKind kind, int64_t pp, int64_t num_microbatches,
+                                         int64_t virtual_stages) {
+  const std::tuple key(kind, pp, short_microbatches(kind, pp, num_microbatches), virtual_stages);
+  const std::lock_guard lock(mutex_);
+  const auto found = known_.find(key);
+  if (found != known_.end()) return found->second;
+  ShortSchedule& made = known_[key];
+  made.schedule = short_schedule(kind, pp, num_microbatches, virtual_stages);
+  const auto num_stages = static_cast<size_t>(made.schedule.num_stages);
+  const std::vector<StageActivations> saved(num_stages, {1, 0, 0, 0}),
+      any(num_stages, {1, 1, 0, 0});
+  for (const std::vector<Action>& actions : made.schedule.actions) {
+    made.passes.push_back({activation_bytes(saved, actions), activation_bytes(any, actions)});
+  }
+  return made;
+}
+
+}  // namespace argosy

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Which points of one mesh fit, however their open decisions are settled. Points share nearly all
+// of the answer: bytes of the state are counted once for all micro-batches, and limits from above
+// and below decide nearly always, so that few are settled in earnest.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "planner/cost/memory.h"
+#include "planner/cost/search_space.h"
+#include "planner/cost/settle.h"
+
+namespace argosy {
+
+class Fits {
+ public:
+  // The references must outlive this.
+  Fits(const Job& job, const MeshPoint& point, Settler& settler)
+      : job_(job), point_(point), settler_(settler) {}
+
+  // A candidate of the mesh whose micro-batch, schedule and layers_per_stage are decided; `costs`
+  // are those of the micro-batch. Both must outlive the questions about it.
+  void look_at(const Candidate& open, const LayerCosts& costs);
+
+  // Bytes that are missing at least with the mesh's choice `zero`; 0: it fits.
+  int64_t missing_bytes(size_t zero);
+
+ private:
+  // A rank with more bytes than those beside it: they have the same layers and keep less.
+  struct Rank {
+    int64_t rank = 0;
+    bool is_copy = false;
+    StageLayers all{};
+    std::vector<StageLayers> stages;  // those that differ
+  };
+  struct Split {
+    std::vector<StageLayers> stages;
+    std::vector<Rank> ranks;
+    std::map<std::tuple<size_t, bool, bool>, std::vector<StateBytes>> state_bytes;  // [ranks]
+  };
+  // What a rank keeps for backward, however recomputation is chosen: the least that is possible
+  // lies between both.
+  struct Kept {
+    int64_t passing_bytes = 0;
+    int64_t at_least = 0, at_most = 0;
+    enum { coarse, close, exact } precision = coarse;
+  };
+  Split& split_of(const Candidate& open);
+  Candidate with_zero(size_t zero) const;
+  const std::vector<StateBytes>& state_bytes(size_t zero);
+  Kept kept_on(const Rank& rank);
+  void sharpen(const Rank& rank, Kept& kept);
+  void close_in(const Rank& rank, Kept& kept);
+  int64_t least_kept(const Rank& rank);
+  int64_t settled_missing_bytes(const Candidate& candidate);
+
+  const Job& job_;
+  const MeshPoint& point_;
+  Settler& settler_;
+  const Candidate* open_ = nullptr;
+  const LayerCosts* costs_ = nullptr;
+  Split* split_ = nullptr;
+  const ShortSchedule* short_ = nullptr;  // of a schedule that is not plain
+  std::vector<Kept> kept_;                // [ranks of the split]
+  // Where stages sit, which ranks may differ, layers of each stage.
+  std::map<std::tuple<bool, bool, std::vector<int64_t>>, Split> splits_;
+};
+
+}  // namespace argosy

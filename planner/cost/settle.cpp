@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/settle.h"
+
+#include <algorithm>
+
+#include "planner/cost/evaluate.h"
+#include "planner/cost/memory.h"
+#include "planner/cost/memory_band.h"
+
+namespace argosy {
+
+SettleRule settle_rule(const Fixed& fixed) {
+  return {{fixed.recompute, fixed.recompute_layers}, fixed.layers};
+}
+
+// False: nothing fits. `routed_bytes`: rows of experts that the budget is for.
+bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
+                               const LayerTimes& times, int64_t routed_bytes) {
+  const int64_t usable = usable_bytes(job_, candidate, routed_bytes);
+  const ElementTable& elements = cache_.elements(candidate);
+  const std::vector<StageLayers> stages = stage_layers(job_.model, candidate);
+  const int64_t m = num_microbatches(job_, candidate);
+  const Schedule* schedule =
+      is_plain(candidate.schedule)
+          ? nullptr
+          : &schedules_.get(candidate.schedule, candidate.mesh.pp, m, candidate.virtual_stages)
+                 .schedule;
+  const LeastRecompute least(job_.model, candidate, m, stages, costs, schedule);
+  std::vector<Recompute> layers(static_cast<size_t>(job_.model.num_layers), Recompute::none);
+  for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
+    const StageLayers all = layers_of_rank(candidate, stages, rank);
+    const bool is_copy = holds_copy(job_.model, candidate, stages.size(), rank);
+    const int64_t budget = usable -
+                           state_bytes(job_, candidate, all, is_copy, elements).on_device -
+                           passing_bytes(job_, candidate, all, costs);
+    if (!least.choose(rank, budget, times, layers)) return false;
+  }
+  set_recompute(layers, candidate);
+  return true;
+}
+
+bool Settler::take(Candidate candidate, Settled& settled) {
+  settled.memory =
+      fullest_stage(job_, candidate, stage_layers(job_.model, candidate),
+                    cache_.elements(candidate), cache_.costs(candidate), &schedules_);
+  settled.fits = missing_bytes(job_, candidate, settled.memory) <= 0;
+  settled.candidate = std::move(candidate);
+  return settled.fits;
+}
+
+bool Settler::take_uniform(Candidate open, Recompute recompute, Settled& settled) {
+  open.recompute = recompute;
+  open.layer_recompute.clear();
+  return take(std::move(open), settled);
+}
+
+// The rows of experts that are kept say what may be kept: less and less, until both agree.
+bool Settler::take_least(const Candidate& open, const LayerTimes& times, Settled& settled) {
+  constexpr int kTries = 4;
+  int64_t routed_bytes = 0;
+  for (int i = 0; i < kTries; ++i) {
+    Candidate chosen = open;
+    if (!choose_recompute(chosen, cache_.costs(open), times, routed_bytes)) return false;
+    if (take(std::move(chosen), settled)) return true;
+    if (settled.memory.routed_bytes <= routed_bytes) return false;
+    routed_bytes = settled.memory.routed_bytes;
+  }
+  return false;
+}
+
+Settled Settler::settle(Candidate open) {
+  set_recompute({}, open);
+  std::optional<LayerTimes> times;
+  const auto needed_times = [&]() -> const LayerTimes& {
+    if (!times) {
+      times = layer_times(job_, open, cache_.elements(open), cache_.costs(open),
+                          place_all(open.mesh, job_), true);
+    }
+    return *times;
+  };
+  if (rule_.layers) {
+    open.layers_per_stage = *rule_.layers;
+  } else if (open.layers_per_stage.empty()) {
+    open.layers_per_stage = balanced_layers(job_.model, needed_times(), open.num_stages());
+  }
+  Settled settled;
+  if (rule_.recompute.kind) {
+    set_recompute(ruled_recompute(rule_.recompute, open.layers_per_stage), open);
+    take(std::move(open), settled);
+    return settled;
+  }
+  if (take_uniform(open, Recompute::none, settled)) return settled;
+  // Other frameworks' memory is known of whole models alone, computed again or not.
+  const bool fits = job_.stack.keeps_memory ? take_uniform(open, Recompute::selective, settled)
+                                            : take_least(open, needed_times(), settled);
+  if (!fits) take_uniform(open, Recompute::full, settled);
+  return settled;
+}
+
+}  // namespace argosy

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/stage_split.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace argosy {
+
+namespace {
+
+// Sums of the same numbers in another order differ by less.
+constexpr double kTolerance = 1e-9;
+
+double pass_s(const LayerTimes& times, LayerKind kind) {
+  const StageDurations& d = times[static_cast<size_t>(kind)].durations;
+  return d.forward_s + d.backward_s;
+}
+
+class Splitter {
+ public:
+  Splitter(const ModelSpec& model, const LayerTimes& times, int64_t num_stages)
+      : num_stages_(num_stages),
+        first_s_(pass_s(times, LayerKind::embedding)),
+        last_s_(pass_s(times, LayerKind::head) +
+                static_cast<double>(model.num_mtp_modules) * pass_s(times, LayerKind::mtp)) {
+    for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+      layer_s_.push_back(pass_s(times, kind_of_layer(model, layer)));
+    }
+  }
+
+  double longest(const std::vector<int64_t>& counts) const {
+    double longest_s = 0;
+    auto layer = layer_s_.begin();
+    for (int64_t stage = 0; stage < num_stages_; ++stage) {
+      const auto end = layer + counts[static_cast<size_t>(stage)];
+      longest_s = std::max(longest_s, std::accumulate(layer, end, end_s(stage)));
+      layer = end;
+    }
+    return longest_s;
+  }
+
+  // Takes as many layers as `most_s` allows from the last stage on; empty: it does not allow it.
+  std::vector<int64_t> fill(double most_s) const {
+    std::vector<int64_t> counts(static_cast<size_t>(num_stages_), 0);
+    int64_t left = static_cast<int64_t>(layer_s_.size());
+    for (int64_t stage = num_stages_; stage-- > 0;) {
+      double sum_s = end_s(stage);
+      int64_t& count = counts[static_cast<size_t>(stage)];
+      while (left > stage) {
+        sum_s += layer_s_[static_cast<size_t>(left - 1)];
+        if (sum_s > most_s) break;
+        ++count;
+        --left;
+      }
+      if (count == 0) return {};
+    }
+    return left == 0 ? counts : std::vector<int64_t>{};
+  }
+
+  // Asks for less than the longest stage until it cannot be had.
+  std::vector<int64_t> best(std::vector<int64_t> counts) const {
+    for (;;) {
+      std::vector<int64_t> shorter = fill(longest(counts) * (1 - kTolerance));
+      if (shorter.empty()) return counts;
+      counts = std::move(shorter);
+    }
+  }
+
+ private:
+  double end_s(int64_t stage) const {
+    return (stage == 0 ? first_s_ : 0) + (stage + 1 == num_stages_ ? last_s_ : 0);
+  }
+
+  int64_t num_stages_;
+  double first_s_, last_s_;
+  std::vector<double> layer_s_;
+};
+
+}  // namespace
+
+LayerTimes layer_times(const Job& job, const Candidate& candidate, const ElementTable& elements,
+                       const LayerCosts& costs, Placements placements, bool with_recomputed) {
+  placements[static_cast<size_t>(Axis::pp)].size = 1;  // no messages
+  Candidate one = candidate;
+  one.zero_stage = 0;
+  one.mesh.zero_shard = 0;
+  LayerTimes times;
+  for (size_t kind = 0; kind < (with_recomputed ? kNumLayerKinds : kNumBaseKinds); ++kind) {
+    const LayerCost& cost = costs[kind];
+    if (cost.forward_s == 0 && cost.backward_s == 0) continue;
+    StageLayers layers{};
+    layers[kind] = 1;
+    StageTime& time = times[kind];
+    time = stage_times(job, one, {layers}, elements, costs, placements).front();
+    time.durations.reduce_s = time.durations.optimizer_s = time.step_communication_s = 0;
+  }
+  return times;
+}
+
+std::vector<StageTime> add_layers(const std::vector<StageLayers>& stages, const LayerTimes& times) {
+  std::vector<StageTime> sums(stages.size());
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    if (stage > 0 && stages[stage] == stages[stage - 1]) {
+      sums[stage] = sums[stage - 1];
+      continue;
+    }
+    StageDurations& sum = sums[stage].durations;
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+      if (stages[stage][kind] == 0) continue;
+      const auto count = static_cast<double>(stages[stage][kind]);
+      const StageDurations& d = times[kind].durations;
+      sum.forward_s += count * d.forward_s;
+      sum.backward_s += count * d.backward_s;
+      sum.backward_input_s += count * d.backward_input_s;
+      sum.backward_weight_s += count * d.backward_weight_s;
+      sums[stage].communication_s += count * times[kind].communication_s;
+    }
+  }
+  return sums;
+}
+
+std::vector<int64_t> balanced_layers(const ModelSpec& model, const LayerTimes& times,
+                                     int64_t num_stages) {
+  return Splitter(model, times, num_stages)
+      .best(default_layers_per_stage(model.num_layers, num_stages));
+}
+
+}  // namespace argosy
