@@ -20,8 +20,9 @@ double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision pr
     const double peak = accelerator.peak_flops_per_s(
         precision == Precision::fp8 && !is_in_8_bits ? Precision::bf16 : precision);
     CHECK(peak > 0, accelerator.name, " has no peak for ", to_string(precision));
-    const EfficiencyCurve& curve = op.kind == OpKind::attention ? accelerator.attention_efficiency
-                                                                : accelerator.matmul_curve(precision);
+    const EfficiencyCurve& curve = op.kind == OpKind::attention
+                                       ? accelerator.attention_efficiency
+                                       : accelerator.matmul_curve(precision);
     // Before a product in 8 bits come the casts of what it multiplies.
     const double cast_s = is_in_8_bits ? kCastShare * seconds : 0;
     seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops))) + cast_s;
