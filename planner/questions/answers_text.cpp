@@ -91,10 +91,10 @@ std::string bytes_text(const Job& job, const Plan& plan) {
   if (has_memory_band(job.cluster)) {
     table.rows.push_back(
         {"fits", probability_text(p.fits_probability),
-         concat("with ", format_bytes(job.cluster.accelerator.context_bytes), " of context, ",
-                format_bytes(communicator_bytes(job, plan.mesh)), " of communicators, and ",
-                format_percent(kFragmentationMean), " +- ", format_percent(kFragmentationDeviation),
-                " that the allocator holds besides")});
+         concat("context ", format_bytes(job.cluster.accelerator.context_bytes), ", communicators ",
+                format_bytes(communicator_bytes(job, plan.mesh)), ", fragments ",
+                format_percent(kFragmentationMean), " +- ",
+                format_percent(kFragmentationDeviation))});
   }
   return to_text(table);
 }

@@ -95,13 +95,17 @@ TEST(Mutation, EveryFaultTurnsTheTableRed) {
   }
 }
 
+// Ranks of several nodes have no window, which would name calls that differ before a guard can.
+constexpr Limits kMessagesAlone = {.window_slot_bytes = 0};
+
 // The message of the guard that ends a run with the fault; empty: none does.
-std::string guard_message(const char* layout, Fault fault) {
+std::string guard_message(const char* layout, Fault fault, const Limits& limits = {}) {
   const Plan plan = plan_of(layout_named(layout));
   const TrainerSettings settings = settings_with(layout_named(layout), fault, /*guards=*/true);
   try {
-    run_on_threads(static_cast<int>(plan.mesh.world_size()),
-                   [&](Communicator& world) { run_layout(world, plan, settings, kSteps); });
+    run_on_threads(
+        static_cast<int>(plan.mesh.world_size()),
+        [&](Communicator& world) { run_layout(world, plan, settings, kSteps); }, 60.0, limits);
   } catch (const Error& error) {
     return error.what();
   }
@@ -128,12 +132,18 @@ TEST(ReplicaGuard, NamesTensorAxisAndRanks) {
 
 // Found in the step in which it happens, although nothing waits and no message is of a wrong size.
 TEST(CollectiveGuard, NamesGroupRanksAndCalls) {
-  expect_parts(guard_message("tp2_sp", Fault::gathers_for_a_sum),
+  expect_parts(guard_message("tp2_sp", Fault::gathers_for_a_sum, kMessagesAlone),
                {"step 1: ranks disagree: tp group of ranks 0, 1: call ", " is all_reduce of ",
                 " fp64 on rank 0, all_gather of ", " fp64 on rank 1"});
-  expect_parts(guard_message("pp2_tp2_sp_tied_zero1", Fault::gathers_for_a_sum),
+  expect_parts(guard_message("pp2_tp2_sp_tied_zero1", Fault::gathers_for_a_sum, kMessagesAlone),
                {"step 1: ranks disagree: tp group of ranks ", " is all_reduce of ",
                 " fp64 on rank 0, all_gather of ", " fp64 on rank 1"});
+}
+
+TEST(CollectiveGuard, TheWindowOfANodeNamesBothCalls) {
+  const std::string message = guard_message("tp2_sp", Fault::gathers_for_a_sum);
+  expect_parts(message, {"all_reduce of 1056 bytes in fp64", "all_gather of 2112 bytes in fp64",
+                         " met ", "of group rank "});
 }
 
 }  // namespace

@@ -52,9 +52,14 @@ TEST(WorkloadsCli, QloraTakesLessMemoryAndMoreTime) {
   EXPECT_GT(number(qlora, "step_s"), number(lora, "step_s"));
   EXPECT_LT(number(qlora, "step_s"), 1.2 * number(lora, "step_s"));
   EXPECT_EQ(read_plan(out).lora.base_bits, 4);
-  // Of the four products of a recomputed step three are left; adapters come to them.
-  EXPECT_LT(number(lora, "step_s"), 0.85 * number(best(kSmall), "step_s"));
-  EXPECT_GT(number(lora, "step_s"), 0.7 * number(best(kSmall), "step_s"));
+  // Of the four products of a recomputed step three are left; adapters come to them. By the
+  // roofline of our own trainer: to other stacks the many small ops of adapters cost more.
+  const std::string own = " --stack argosy";
+  const double lora_s = number(best(task + own), "step_s");
+  const double whole_s = number(best(kSmall + own), "step_s");
+  EXPECT_LT(lora_s, 0.85 * whole_s);
+  EXPECT_GT(lora_s, 0.7 * whole_s);
+  EXPECT_LT(number(lora, "step_s"), number(best(kSmall), "step_s"));
 }
 
 TEST(WorkloadsCli, Fp8IsFasterAndHasAPeakOfItsOwn) {

@@ -378,7 +378,8 @@ Job offload_job() {
 }
 
 TEST(Offload, OptimizerMovesToTheHost) {
-  const Job job = offload_job();
+  Job job = offload_job();
+  job.cluster.devices_per_node = 8;  // one node has no stragglers to wait for
   Candidate c;
   c.mesh.dp = 8;
   c.zero_stage = 1;
@@ -392,9 +393,9 @@ TEST(Offload, OptimizerMovesToTheHost) {
   // Moments and master weight of 4 bytes each, and the gradient that arrived.
   EXPECT_EQ(offloaded.host_bytes, on_device.memory_bytes[2] / 12 * 16);
   EXPECT_EQ(predict_ledger(plan, 0).optimizer_bytes, 0);
-  // 4 devices share 40 GB/s, over which 30 bytes an element move; 4 bytes over 20 GB/s are faster.
+  // 8 devices share 40 GB/s, over which 30 bytes an element move; 4 bytes over 20 GB/s are faster.
   const double elements = static_cast<double>(on_device.memory_bytes[2]) / 12;
-  const double update_s = elements * 30 / 10e9;
+  const double update_s = elements * 30 / 5e9;
   c.offload = Offload::none;
   const Pass step = step_pass(
       job, c, stage_buckets(stage_layers(job.model, 1)[0], cache.elements(c), false, false));
