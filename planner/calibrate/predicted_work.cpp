@@ -55,12 +55,6 @@ void add(const Job& job, const Plan& plan, const Pass& pass, double times, WorkS
 WorkSeconds predicted_work(const Plan& plan, const ClusterSpec& cluster) {
   const Job job = job_of(plan, cluster);
   const Candidate candidate = candidate_of(plan);
-  const Plan decided = to_plan(job, candidate);
-  if (decided.layers_per_stage != plan.layers_per_stage || decided.recompute != plan.recompute) {
-    throw ConfigError(
-        "its layers per stage or recomputation are none that the planner decides; valid: plans of "
-        "argosy-plan");
-  }
   LayerCostCache cache(job);
   WorkSeconds work;
   work.step_s = price(job, candidate, cache).plan.predicted.step_s;

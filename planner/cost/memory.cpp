@@ -229,8 +229,8 @@ StageMemory with_activations(const IdleRank& rank, const LayerCosts& costs, int6
 }
 
 IdleRank idle_rank(const Job& job, const Candidate& candidate,
-                      const std::vector<StageLayers>& stages, int64_t pipeline_rank,
-                      const ElementTable& elements, const LayerCosts& costs) {
+                   const std::vector<StageLayers>& stages, int64_t pipeline_rank,
+                   const ElementTable& elements, const LayerCosts& costs) {
   const StageLayers layers = layers_of_rank(candidate, stages, pipeline_rank);
   StageMemory memory =
       state_memory(job, candidate, layers,

@@ -31,8 +31,7 @@ bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
     const StageLayers all = layers_of_rank(candidate, stages, rank);
     const bool is_copy = holds_copy(job_.model, candidate, stages.size(), rank);
-    const int64_t budget = usable -
-                           state_bytes(job_, candidate, all, is_copy, elements).on_device -
+    const int64_t budget = usable - state_bytes(job_, candidate, all, is_copy, elements).on_device -
                            passing_bytes(job_, candidate, all, costs);
     if (!least.choose(rank, budget, times, layers)) return false;
   }
@@ -41,9 +40,8 @@ bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
 }
 
 bool Settler::take(Candidate candidate, Settled& settled) {
-  settled.memory =
-      fullest_stage(job_, candidate, stage_layers(job_.model, candidate),
-                    cache_.elements(candidate), cache_.costs(candidate), &schedules_);
+  settled.memory = fullest_stage(job_, candidate, stage_layers(job_.model, candidate),
+                                 cache_.elements(candidate), cache_.costs(candidate), &schedules_);
   settled.fits = missing_bytes(job_, candidate, settled.memory) <= 0;
   settled.candidate = std::move(candidate);
   return settled.fits;

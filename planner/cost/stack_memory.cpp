@@ -142,8 +142,8 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const LayerCosts& costs, const std::vector<int>& alive) {
   StageMemory most;
   const int64_t pp = candidate.mesh.pp;
-  const int64_t last = pipeline_rank_of_stage(candidate.schedule, pp,
-                                              static_cast<int64_t>(stages.size()) - 1);
+  const int64_t last =
+      pipeline_rank_of_stage(candidate.schedule, pp, static_cast<int64_t>(stages.size()) - 1);
   for (int64_t rank = 0; rank < pp; ++rank) {
     const StageLayers layers = layers_of_rank(candidate, stages, rank);
     StageMemory memory;
@@ -172,8 +172,8 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
       alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
     }
   } else {
-    alive = max_in_flight(
-        schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).schedule);
+    alive =
+        max_in_flight(schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).schedule);
   }
   return stack_memory(job, candidate, stages, elements, costs, alive);
 }

@@ -89,14 +89,14 @@ class Neighbourhood {
       Candidate c = base_;
       c.offload = offload;
       if (offload != base_.offload && has_host(job_.cluster)) {
-        add_settled(concat("offload=", to_string(offload)), c);
+        add(concat("offload=", to_string(offload)), c);
       }
     }
     for (RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
       Candidate c = base_;
       c.mesh.order = order;
       if (order != base_.mesh.order && base_.mesh.pp > 1 && base_.mesh.dp > 1) {
-        add_settled(concat("order=", to_string(order)), c);
+        add(concat("order=", to_string(order)), c);
       }
     }
   }

@@ -88,7 +88,8 @@ class Alternatives {
 
   void add_zeros() {
     for (int zero = 0; zero <= 3; ++zero) {
-      if (zero == best_.zero_stage || fixed_.zero_stage || (zero == 0 && fixed_.zero_shard.value_or(0) > 0))
+      if (zero == best_.zero_stage || fixed_.zero_stage ||
+          (zero == 0 && fixed_.zero_shard.value_or(0) > 0))
         continue;
       Fixed with = fixed_;
       with.zero_stage = zero;

@@ -46,7 +46,6 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           std::to_string(m.tp),
           std::to_string(m.pp),
           std::to_string(m.dp),
-          m.etp > 1 ? concat(m.ep, "x", m.etp) : std::to_string(m.ep),   // experts, slices of each
           m.zero_shard > 0 ? concat(plan.zero_stage, "/", m.zero_shard)  // stage, ranks that shard
                            : std::to_string(plan.zero_stage),
           plan.sequence_parallel ? "yes" : "no",
@@ -59,6 +58,19 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           format_percent(p.bubble_fraction),
           format_bytes(p.peak_bytes),
           p.days > 0 ? format_fixed(p.days, 1) : "-"};
+}
+
+// Behind dp, where there are experts: how many ranks share them, and the slices of each.
+void add_expert_column(TextTable& table, const std::vector<Plan>& plans) {
+  constexpr std::ptrdiff_t kBehindDp = 4;
+  const auto has_moe = [](const Plan& plan) { return plan.model.has_moe(); };
+  if (std::none_of(plans.begin(), plans.end(), has_moe)) return;
+  table.header.insert(table.header.begin() + kBehindDp, "ep");
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const Mesh& m = plans[i].mesh;
+    table.rows[i].insert(table.rows[i].begin() + kBehindDp,
+                         m.etp > 1 ? concat(m.ep, "x", m.etp) : std::to_string(m.ep));
+  }
 }
 
 // Behind dp, where a plan splits sequences: the column says nothing otherwise.
@@ -171,9 +183,10 @@ std::string probability_text(double probability) {
 
 TextTable plan_rows(const std::vector<Plan>& plans) {
   TextTable table;
-  table.header = {"#",     "tp",     "pp",   "dp",  "ep",    "ZeRO",   "SP",     "mbs",
-                  "sched", "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
+  table.header = {"#",      "tp",   "pp",  "dp",    "ZeRO",   "SP",     "mbs", "sched",
+                  "recomp", "step", "MFU", "tok/s", "bubble", "memory", "days"};
   for (size_t i = 0; i < plans.size(); ++i) table.rows.push_back(table_row(i + 1, plans[i]));
+  add_expert_column(table, plans);
   add_context_column(table, plans);
   add_layers_column(table, plans);
   add_order_column(table, plans);

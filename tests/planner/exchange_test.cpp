@@ -263,12 +263,12 @@ TEST(Torchtitan, SaysEveryDecision) {
         "global_batch_size = 512", "seq_len = 2048", "mode = \"selective\""}) {
     EXPECT_TRUE(has_line(toml, line)) << line << "\n" << toml;
   }
-  const std::string hybrid =
-      torchtitan_toml(plan_of("llama-3.1-8b", 64, "tp=1,pp=1,zero=3,zero_shard=8,micro_batch=1,recompute=full"));
+  const std::string hybrid = torchtitan_toml(
+      plan_of("llama-3.1-8b", 64, "tp=1,pp=1,zero=3,zero_shard=8,micro_batch=1,recompute=full"));
   EXPECT_TRUE(has_line(hybrid, "data_parallel_replicate_degree = 8")) << hybrid;
   EXPECT_TRUE(has_line(hybrid, "data_parallel_shard_degree = 8")) << hybrid;
-  const std::string experts =
-      torchtitan_toml(plan_of("qwen3-30b-a3b", 64, "tp=1,pp=1,ep=8,zero=3,micro_batch=1,recompute=full"));
+  const std::string experts = torchtitan_toml(
+      plan_of("qwen3-30b-a3b", 64, "tp=1,pp=1,ep=8,zero=3,micro_batch=1,recompute=full"));
   EXPECT_TRUE(has_line(experts, "expert_parallel_degree = 8")) << experts;
   EXPECT_TRUE(has_line(experts, "fsdp_reshard_after_forward = \"always\"")) << experts;
 }

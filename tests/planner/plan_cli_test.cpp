@@ -226,7 +226,7 @@ TEST(PlanCli, HelpNamesEveryOption) {
 TEST(FirstAnswers, Llama65b) {
   const Result result = plan(
       "--model configs/models/llama-65b.json --cluster configs/clusters/a100-2048.json "
-      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --fix schedule=1f1b,recompute=none,tp=4 "
+      "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --fix schedule=1f1b "
       "--json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json best = Json::parse(result.out)["plans"][0];

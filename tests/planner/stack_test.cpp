@@ -82,13 +82,13 @@ TEST(Stack, TheBoundIsBelowEverySimulation) {
       int64_t compared = 0;
       for (const Candidate& c : sample(job, "cp=1")) {
         const std::vector<StageTime> times =
-            stage_times(job, c, stage_layers(job.model, c), cache.elements(c),
-                        cache.costs(c), place_all(c.mesh, job));
+            stage_times(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
+                        place_all(c.mesh, job));
         const Verdict verdict = evaluate(job, c, cache);
         ASSERT_TRUE(verdict.feasible);
         EXPECT_EQ(verdict.plan.predicted.stack, stack.name);
-        const double bound = step_bound_s(times, c.schedule, verdict.plan.num_microbatches(),
-                                          c.virtual_stages);
+        const double bound =
+            step_bound_s(times, c.schedule, verdict.plan.num_microbatches(), c.virtual_stages);
         EXPECT_LE(bound, verdict.plan.predicted.step_s * (1 + 1e-9)) << stack.name;
         for (const StageTime& time : times) {
           EXPECT_GE(time.durations.backward_input_s, 0) << stack.name;
@@ -180,8 +180,10 @@ TEST(Stack, PlansSayWhoseTimeTheyTell) {
   EXPECT_EQ(by_default["stack"], default_stack(read_stacks(kStacks), "H100-SXM5-80GB")->name);
   EXPECT_NE(by_default["step_s"], own["step_s"]);
   // The same plan for the trainer and for a framework that keeps other bytes.
-  const std::string fixed = gpus + "--fix tp=8,pp=4,micro_batch=1,zero=1,zero_shard=0,schedule=1f1b,recompute=full,"
-             "sequence_parallel=1,layers=20+20+20+20 ";
+  const std::string fixed =
+      gpus +
+      "--fix tp=8,pp=4,micro_batch=1,zero=1,zero_shard=0,schedule=1f1b,recompute=full,"
+      "sequence_parallel=1,layers=20+20+20+20 ";
   EXPECT_EQ(stack_of(fixed)["memory_bytes"], stack_of(fixed + "--stack argosy")["memory_bytes"]);
   EXPECT_NE(stack_of(fixed)["memory_bytes"], stack_of(fixed + "--stack any")["memory_bytes"]);
 }
