@@ -122,17 +122,20 @@ Fits::Kept Fits::kept_on(const Rank& rank) {
 
 void Fits::sharpen(const Rank& rank, Kept& kept) {
   if (kept.precision == Kept::coarse && !settler_.rule().recompute.kind) {
-    close_in(rank, kept);
+    kept.at_most = std::min(kept.at_most, recomputed_peak(rank, true));
+    kept.precision = Kept::close_above;
+  } else if (kept.precision == Kept::close_above) {
+    kept.at_least = std::max(kept.at_least, recomputed_peak(rank, false));
     kept.precision = Kept::close;
-    return;
+  } else {
+    kept.at_least = kept.at_most = least_kept(rank);
+    kept.precision = Kept::exact;
   }
-  kept.at_least = kept.at_most = least_kept(rank);
-  kept.precision = Kept::exact;
 }
 
 // Everything computed again is one choice, and nothing saves more than it does: only what runs
 // again at a time may be less.
-void Fits::close_in(const Rank& rank, Kept& kept) {
+int64_t Fits::recomputed_peak(const Rank& rank, bool with_extra) {
   std::vector<StageActivations> stages(split_->stages.size());
   for (size_t stage = 0; stage < stages.size(); ++stage) {
     if (pipeline_rank_of_stage(open_->schedule, open_->mesh.pp, static_cast<int64_t>(stage)) !=
@@ -140,18 +143,14 @@ void Fits::close_in(const Rank& rank, Kept& kept) {
       continue;
     }
     stages[stage] = stage_activations(recomputed(split_->stages[stage], Recompute::full), *costs_);
+    if (!with_extra) stages[stage].extra_bytes = stages[stage].input_extra_bytes = 0;
   }
-  const auto peak = [&] {
-    if (short_ == nullptr) {
-      const int64_t alive =
-          in_flight(open_->schedule, open_->mesh.pp, num_microbatches(job_, *open_), rank.rank);
-      return plain_activation_bytes(stages[static_cast<size_t>(rank.rank)], alive);
-    }
-    return activation_bytes(stages, short_->schedule.actions[static_cast<size_t>(rank.rank)]);
-  };
-  kept.at_most = std::min(kept.at_most, peak());
-  for (StageActivations& stage : stages) stage.extra_bytes = stage.input_extra_bytes = 0;
-  kept.at_least = std::max(kept.at_least, peak());
+  if (short_ == nullptr) {
+    const int64_t alive =
+        in_flight(open_->schedule, open_->mesh.pp, num_microbatches(job_, *open_), rank.rank);
+    return plain_activation_bytes(stages[static_cast<size_t>(rank.rank)], alive);
+  }
+  return activation_bytes(stages, short_->schedule.actions[static_cast<size_t>(rank.rank)]);
 }
 
 // With everything that may be computed again; exact.

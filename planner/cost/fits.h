@@ -49,14 +49,14 @@ class Fits {
   struct Kept {
     int64_t passing_bytes = 0;
     int64_t at_least = 0, at_most = 0;
-    enum { coarse, close, exact } precision = coarse;
+    enum { coarse, close_above, close, exact } precision = coarse;
   };
   Split& split_of(const Candidate& open);
   Candidate with_zero(size_t zero) const;
   const std::vector<StateBytes>& state_bytes(size_t zero);
   Kept kept_on(const Rank& rank);
   void sharpen(const Rank& rank, Kept& kept);
-  void close_in(const Rank& rank, Kept& kept);
+  int64_t recomputed_peak(const Rank& rank, bool with_extra);
   int64_t least_kept(const Rank& rank);
   int64_t settled_missing_bytes(const Candidate& candidate);
 

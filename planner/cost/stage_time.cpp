@@ -92,8 +92,8 @@ using KindTimes = std::array<KindTime, kNumLayerKinds>;
 // Ops and what is not hidden of traffic, or the host's floor.
 double pass_seconds(const Job& job, double ops_s, double hiding_s, double num_launches,
                     const std::vector<CollectiveWork>& collectives, const Placements& placements,
-                    double& communication_s) {
-  const AxisSeconds exposed = exposed_seconds(collectives, hiding_s, placements, job);
+                    KnownLinks& known, double& communication_s) {
+  const AxisSeconds exposed = exposed_seconds(collectives, hiding_s, placements, job, known);
   const double exposed_s = std::accumulate(exposed.begin(), exposed.end(), 0.0);
   communication_s += exposed_s;
   const double busy_s = ops_s + exposed_s;
@@ -129,14 +129,16 @@ void add_sharded_traffic(const Job& job, const Candidate& candidate, const Layer
 KindTimes time_kinds(const Job& job, const Candidate& candidate, const ElementTable& elements,
                      const LayerCosts& costs, const Placements& placements) {
   KindTimes times;
+  KnownLinks known;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const LayerCost& cost = costs[kind];
     KindTime& time = times[kind];
-    time.forward_s = pass_seconds(job, cost.forward_s, cost.forward_hiding_s, cost.forward_launches,
-                                  cost.forward_collectives, placements, time.communication_s);
+    time.forward_s =
+        pass_seconds(job, cost.forward_s, cost.forward_hiding_s, cost.forward_launches,
+                     cost.forward_collectives, placements, known, time.communication_s);
     time.backward_s =
         pass_seconds(job, cost.backward_s, cost.backward_hiding_s, cost.backward_launches,
-                     cost.backward_collectives, placements, time.communication_s);
+                     cost.backward_collectives, placements, known, time.communication_s);
     time.backward_weight_s = cost.backward_weight_s;
     if (candidate.zero_stage >= 2 && !job.stack.facts.is_own) {
       add_sharded_traffic(job, candidate, elements[kind], placements, time);
@@ -239,8 +241,26 @@ void scale(StageTime& time, double factor) {
 
 }  // namespace
 
+double KnownLinks::seconds(const Job& job, const CollectiveWork& work,
+                           const Placements& placements) {
+  for (const Entry& entry : entries_) {
+    if (entry.kind == work.kind && entry.axis == work.axis && entry.bytes == work.bytes) {
+      return entry.seconds;
+    }
+  }
+  const double seconds = link_seconds(job, work.kind, work.bytes, work.axis, placements);
+  entries_.push_back({work.kind, work.axis, work.bytes, seconds});
+  return seconds;
+}
+
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
                             const Placements& placements, const Job& job) {
+  KnownLinks known;
+  return exposed_seconds(collectives, hiding_s, placements, job, known);
+}
+
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+                            const Placements& placements, const Job& job, KnownLinks& known) {
   const StackFacts& facts = job.stack.facts;
   const double start_s = facts.is_own ? 0 : kCollectiveStartS;
   AxisSeconds seconds{};
@@ -248,7 +268,7 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, doub
   for (const CollectiveWork& work : collectives) {
     const bool is_of_ring = work.axis == Axis::cp;
     if (is_of_ring && work.kind == CollectiveKind::recv) continue;
-    double one_s = link_seconds(job, work.kind, work.bytes, work.axis, placements);
+    double one_s = known.seconds(job, work, placements);
     if (one_s > 0) one_s += start_s;
     (is_of_ring && work.kind == CollectiveKind::send ? ring_s
                                                      : seconds[static_cast<size_t>(work.axis)]) +=

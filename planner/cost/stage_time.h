@@ -26,6 +26,24 @@ using AxisSeconds = std::array<double, kNumAxes>;
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
                             const Placements& placements, const Job& job);
 
+// Remembers the seconds of one call of each collective, for one job and its placements: layers of
+// all kinds call the same ones.
+class KnownLinks {
+ public:
+  double seconds(const Job& job, const CollectiveWork& work, const Placements& placements);
+
+ private:
+  struct Entry {
+    CollectiveKind kind;
+    Axis axis;
+    int64_t bytes;
+    double seconds;
+  };
+  std::vector<Entry> entries_;  // few
+};
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+                            const Placements& placements, const Job& job, KnownLinks& known);
+
 // Seconds that a pass of `busy_s`, exposed traffic included, waits for the host to launch it.
 double host_wait_s(const Job& job, double busy_s, double num_launches,
                    const std::vector<CollectiveWork>& collectives, const Placements& placements);
