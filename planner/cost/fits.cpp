@@ -49,6 +49,11 @@ Fits::Split& Fits::split_of(const Candidate& open) {
       ruled_recompute(settler_.rule().recompute, candidate.layers_per_stage);
   Split& split = splits_[key];
   split.stages = stage_layers(job_.model, candidate);
+  for (const StageLayers& layers : split.stages) {
+    const auto shape = std::find(split.shapes.begin(), split.shapes.end(), layers);
+    split.shape_of_stage.push_back(static_cast<size_t>(shape - split.shapes.begin()));
+    if (shape == split.shapes.end()) split.shapes.push_back(layers);
+  }
   const auto pp = static_cast<size_t>(open.mesh.pp);
   for (size_t rank = 0; rank < pp; ++rank) {
     const auto same_as_before = [&] {
@@ -65,9 +70,9 @@ Fits::Split& Fits::split_of(const Candidate& open) {
     for (size_t stage = 0; stage < split.stages.size(); ++stage) {
       const bool is_here = pipeline_rank_of_stage(open.schedule, open.mesh.pp,
                                                   static_cast<int64_t>(stage)) == one.rank;
-      const StageLayers& layers = split.stages[stage];
-      if (is_here && std::find(one.stages.begin(), one.stages.end(), layers) == one.stages.end())
-        one.stages.push_back(layers);
+      const size_t shape = split.shape_of_stage[stage];
+      if (is_here && std::find(one.stages.begin(), one.stages.end(), shape) == one.stages.end())
+        one.stages.push_back(shape);
     }
     split.ranks.push_back(one);
   }
@@ -110,8 +115,8 @@ Fits::Kept Fits::kept_on(const Rank& rank) {
   kept.at_least = kept.at_most = std::numeric_limits<int64_t>::max();
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     Limits limits;
-    for (const StageLayers& layers : rank.stages) {
-      limits.add(stage_activations(is_ruled ? layers : recomputed(layers, recompute), *costs_));
+    for (const size_t shape : rank.stages) {
+      limits.add(activations_[shape][static_cast<size_t>(recompute)]);
     }
     kept.at_least = std::min(kept.at_least, passes.saved * limits.least_saved);
     kept.at_most = std::min(kept.at_most, passes.any * limits.most + limits.extra);
@@ -142,7 +147,8 @@ int64_t Fits::recomputed_peak(const Rank& rank, bool with_extra) {
         rank.rank) {
       continue;
     }
-    stages[stage] = stage_activations(recomputed(split_->stages[stage], Recompute::full), *costs_);
+    stages[stage] =
+        activations_[split_->shape_of_stage[stage]][static_cast<size_t>(Recompute::full)];
     if (!with_extra) stages[stage].extra_bytes = stages[stage].input_extra_bytes = 0;
   }
   if (short_ == nullptr) {
@@ -165,7 +171,7 @@ int64_t Fits::least_kept(const Rank& rank) {
     return activation_bytes(stage_activations(split_->stages, *costs_),
                             list->actions[static_cast<size_t>(rank.rank)]);
   }
-  return plain_activation_bytes(stage_activations(rank.stages.front(), *costs_),
+  return plain_activation_bytes(stage_activations(split_->shapes[rank.stages.front()], *costs_),
                                 in_flight(open_->schedule, open_->mesh.pp, m, rank.rank));
 }
 
@@ -178,6 +184,15 @@ void Fits::look_at(const Candidate& open, const LayerCosts& costs) {
                ? nullptr
                : &settler_.schedules().get(open.schedule, open.mesh.pp,
                                            num_microbatches(job_, open), open.virtual_stages);
+  const bool is_ruled = settler_.rule().recompute.kind.has_value();
+  activations_.resize(split_->shapes.size());
+  for (size_t shape = 0; shape < split_->shapes.size(); ++shape) {
+    for (size_t i = 0; i < (is_ruled ? 1 : kNumRecomputes); ++i) {
+      const StageLayers& layers = split_->shapes[shape];
+      activations_[shape][i] = stage_activations(
+          is_ruled ? layers : recomputed(layers, static_cast<Recompute>(i)), costs);
+    }
+  }
   kept_.clear();
   for (const Rank& rank : split_->ranks) kept_.push_back(kept_on(rank));
 }

@@ -6,6 +6,7 @@
 // and below decide nearly always, so that few are settled in earnest.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -17,6 +18,8 @@
 #include "planner/cost/settle.h"
 
 namespace argosy {
+
+inline constexpr size_t kNumRecomputes = 3;  // Recompute
 
 class Fits {
  public:
@@ -37,10 +40,12 @@ class Fits {
     int64_t rank = 0;
     bool is_copy = false;
     StageLayers all{};
-    std::vector<StageLayers> stages;  // those that differ
+    std::vector<size_t> stages;  // Split::shapes of those that differ
   };
   struct Split {
     std::vector<StageLayers> stages;
+    std::vector<StageLayers> shapes;     // stages that differ
+    std::vector<size_t> shape_of_stage;  // [stages]
     std::vector<Rank> ranks;
     std::map<std::tuple<size_t, bool, bool>, std::vector<StateBytes>> state_bytes;  // [ranks]
   };
@@ -67,7 +72,8 @@ class Fits {
   const LayerCosts* costs_ = nullptr;
   Split* split_ = nullptr;
   const ShortSchedule* short_ = nullptr;  // of a schedule that is not plain
-  std::vector<Kept> kept_;                // [ranks of the split]
+  std::vector<std::array<StageActivations, kNumRecomputes>> activations_;  // [shapes]
+  std::vector<Kept> kept_;                                                 // [ranks of the split]
   // Where stages sit, which ranks may differ, layers of each stage.
   std::map<std::tuple<bool, bool, std::vector<int64_t>>, Split> splits_;
 };
