@@ -178,8 +178,8 @@ int64_t Fits::least_kept(const Rank& rank) {
 void Fits::look_at(const Candidate& open, const LayerCosts& costs) {
   open_ = &open;
   costs_ = &costs;
-  if (job_.stack.keeps_memory) return;
   split_ = &split_of(open);
+  if (job_.stack.keeps_memory) return;
   short_ = is_plain(open.schedule)
                ? nullptr
                : &settler_.schedules().get(open.schedule, open.mesh.pp,
@@ -220,7 +220,9 @@ int64_t Fits::missing_bytes(size_t zero) {
       missing = std::max(missing, missing_host_bytes(job_.cluster, state[i].on_host));
     }
     if (kept.at_most <= budget) continue;
-    while (kept.at_least <= budget && kept.at_most > budget) sharpen(split_->ranks[i], kept);
+    // One rank that is too full settles it: the others' limits are not sharpened then.
+    while (missing == 0 && kept.at_least <= budget && kept.at_most > budget)
+      sharpen(split_->ranks[i], kept);
     missing = std::max(missing, kept.at_least - budget);
   }
   return missing > 0 || usable_of_rows == usable ? missing : settled_missing_bytes(candidate);

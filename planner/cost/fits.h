@@ -31,6 +31,9 @@ class Fits {
   // are those of the micro-batch. Both must outlive the questions about it.
   void look_at(const Candidate& open, const LayerCosts& costs);
 
+  // Of the candidate that is looked at, recomputation as far as it is fixed.
+  const std::vector<StageLayers>& stages() const { return split_->stages; }
+
   // Bytes that are missing at least with the mesh's choice `zero`; 0: it fits.
   int64_t missing_bytes(size_t zero);
 

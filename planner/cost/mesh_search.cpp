@@ -114,9 +114,7 @@ class MeshSearch {
   }
 
   double bound(const LayerTimes& times) const {
-    Candidate ruled = open_;
-    ruled.layer_recompute = ruled_recompute(settler_.rule().recompute, open_.layers_per_stage);
-    const std::vector<StageTime> stages = add_layers(stage_layers(job_.model, ruled), times);
+    const std::vector<StageTime> stages = add_layers(fits_.stages(), times);
     const int64_t m = num_microbatches(job_, open_);
     const double step_s = step_bound_s(stages, open_.schedule, m, open_.virtual_stages);
     return objective_value(job_, step_use(stages, m, point_.mesh.pp, step_s));
