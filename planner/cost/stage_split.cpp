@@ -80,21 +80,14 @@ class Splitter {
 }  // namespace
 
 LayerTimes layer_times(const Job& job, const Candidate& candidate, const ElementTable& elements,
-                       const LayerCosts& costs, Placements placements, bool with_recomputed) {
-  placements[static_cast<size_t>(Axis::pp)].size = 1;  // no messages
+                       const LayerCosts& costs, const Placements& placements,
+                       bool with_recomputed) {
   Candidate one = candidate;
   one.zero_stage = 0;
   one.mesh.zero_shard = 0;
-  LayerTimes times;
-  for (size_t kind = 0; kind < (with_recomputed ? kNumLayerKinds : kNumBaseKinds); ++kind) {
-    const LayerCost& cost = costs[kind];
-    if (cost.forward_s == 0 && cost.backward_s == 0) continue;
-    StageLayers layers{};
-    layers[kind] = 1;
-    StageTime& time = times[kind];
-    time = stage_times(job, one, {layers}, elements, costs, placements).front();
-    time.durations.reduce_s = time.durations.optimizer_s = time.step_communication_s = 0;
-  }
+  LayerTimes times = passes_of_kinds(job, one, elements, costs, placements);
+  const size_t num_wanted = with_recomputed ? kNumLayerKinds : kNumBaseKinds;
+  for (size_t kind = num_wanted; kind < kNumLayerKinds; ++kind) times[kind] = {};
   return times;
 }
 

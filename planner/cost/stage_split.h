@@ -16,7 +16,7 @@ namespace argosy {
 // stages, reductions and updates. Blocks that are computed again take 0 unless with_recomputed.
 using LayerTimes = std::array<StageTime, kNumLayerKinds>;
 LayerTimes layer_times(const Job& job, const Candidate& candidate, const ElementTable& elements,
-                       const LayerCosts& costs, Placements placements, bool with_recomputed);
+                       const LayerCosts& costs, const Placements& placements, bool with_recomputed);
 
 // Stages of these layers, added up.
 std::vector<StageTime> add_layers(const std::vector<StageLayers>& stages, const LayerTimes& times);

@@ -395,6 +395,22 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
   return times;
 }
 
+std::array<StageTime, kNumLayerKinds> passes_of_kinds(const Job& job, const Candidate& candidate,
+                                                      const ElementTable& elements,
+                                                      const LayerCosts& costs,
+                                                      const Placements& placements) {
+  const KindTimes kinds = time_kinds(job, candidate, elements, costs, placements);
+  const double straggler = straggler_factor(job);
+  std::array<StageTime, kNumLayerKinds> times;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    StageLayers layers{};
+    layers[kind] = 1;
+    times[kind] = time_stage(layers, kinds);
+    if (straggler != 1) scale(times[kind], straggler);
+  }
+  return times;
+}
+
 StepUse step_use(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks,
                  double step_s) {
   const double m = static_cast<double>(num_microbatches), ranks = static_cast<double>(num_ranks);

@@ -71,6 +71,13 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
                                    const ElementTable& elements, const LayerCosts& costs,
                                    const Placements& placements);
 
+// [kinds] One layer of each kind alone, one micro-batch: what stage_times() adds up, without
+// messages between stages, reductions and updates.
+std::array<StageTime, kNumLayerKinds> passes_of_kinds(const Job& job, const Candidate& candidate,
+                                                      const ElementTable& elements,
+                                                      const LayerCosts& costs,
+                                                      const Placements& placements);
+
 // How the average rank spends a step of `step_s`: the rest is the bubble.
 StepUse step_use(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks,
                  double step_s);
