@@ -122,6 +122,19 @@ BruteForce brute_force(const Job& job) {
   return result;
 }
 
+void expect_brute_force(const Job& job) {
+  const BruteForce expected = brute_force(job);
+  ASSERT_FALSE(expected.feasible.empty());
+  const SearchResult found = search(job, {}, 10, 1);
+  EXPECT_EQ(found.summary.feasible, static_cast<int64_t>(expected.feasible.size()));
+  ASSERT_EQ(found.plans.size(), std::min<size_t>(10, expected.feasible.size()));
+  for (size_t i = 0; i < found.plans.size(); ++i) {
+    EXPECT_NEAR(found.plans[i].predicted.step_s, expected.feasible[i].predicted.step_s,
+                1e-6 * expected.feasible[i].predicted.step_s)
+        << i << ": " << key_of(found.plans[i]) << " or " << key_of(expected.feasible[i]);
+  }
+}
+
 TEST(Search, FindsWhatBruteForceFinds) {
   const struct {
     SmallModel model;
@@ -137,16 +150,31 @@ TEST(Search, FindsWhatBruteForceFinds) {
   for (const auto& test : kCases) {
     Job job = small_job(test.model, test.devices, test.batch, test.usable_bytes);
     job.seq_len = test.seq_len;
-    const BruteForce expected = brute_force(job);
-    ASSERT_FALSE(expected.feasible.empty());
-    const SearchResult found = search(job, {}, 10, 1);
-    EXPECT_EQ(found.summary.feasible, static_cast<int64_t>(expected.feasible.size()));
-    ASSERT_EQ(found.plans.size(), std::min<size_t>(10, expected.feasible.size()));
-    for (size_t i = 0; i < found.plans.size(); ++i) {
-      EXPECT_NEAR(found.plans[i].predicted.step_s, expected.feasible[i].predicted.step_s,
-                  1e-6 * expected.feasible[i].predicted.step_s)
-          << i << ": " << key_of(found.plans[i]) << " or " << key_of(expected.feasible[i]);
+    expect_brute_force(job);
+  }
+}
+
+// The budget follows the rows of experts that are kept.
+TEST(Search, FindsWhatBruteForceFindsWithinABand) {
+  for (const int64_t bytes : {7'000'000, 9'000'000, 12'000'000}) {
+    Job job = small_job(SmallModel::moe, 8, 8, bytes);
+    job.cluster.device = Device::cuda;
+    job.cluster.collectives.channels = 0;
+    job.cluster.accelerator.context_bytes = 100'000;
+    for (const double probability : {0.4, 0.9, 0.999}) {
+      job.fit_probability = probability;
+      expect_brute_force(job);
     }
+  }
+}
+
+TEST(Search, FindsWhatBruteForceFindsInOtherFrameworksMemory) {
+  for (const int64_t bytes : {5'000'000, 8'000'000, 12'000'000}) {
+    Job job = small_job(SmallModel::llama, 8, 8, bytes);
+    job.stack.facts.is_own = false;
+    job.stack.facts.constant_bytes = 0;
+    job.stack.keeps_memory = true;
+    expect_brute_force(job);
   }
 }
 
