@@ -16,13 +16,9 @@ namespace {
 // Compute and traffic that run side by side take memory bandwidth and multiprocessors from each
 // other: the shorter one slows the longer by this share (Galvatron measures 1.1 to 1.3 for both).
 constexpr double kContention = 0.15;
-// Steps of other frameworks wait for the slowest of all nodes: per doubling of their number
-// (SimuMax fits 0.09 sqrt(x) x / (x+1) of x doublings where nothing is overlapped; with overlap we
-// see less).
+// Steps wait for the slowest of all nodes: per doubling of their number (SimuMax fits 0.09 sqrt(x)
+// x / (x+1) of x doublings where nothing is overlapped; with overlap we see less).
 constexpr double kStragglerPerDoubling = 0.004;
-// Of the own trainer: 0.7% for the slow hosts among the 1,536 of MegaScale's run on 12,288 A100,
-// what leaving them out gained (arXiv:2402.15627, from memory).
-constexpr double kOwnStragglerPerDoubling = 0.007 / 10.6;
 // Until all ranks of a group have started the kernel of a collective of another framework: an
 // estimate.
 constexpr double kCollectiveStartS = 15e-6;
@@ -296,9 +292,7 @@ double host_wait_s(const Job& job, double busy_s, double num_launches,
 double straggler_factor(const Job& job) {
   const double nodes = static_cast<double>(job.num_devices()) /
                        static_cast<double>(std::max<int64_t>(1, job.cluster.devices_per_node));
-  const double per_doubling =
-      job.stack.facts.is_own ? kOwnStragglerPerDoubling : kStragglerPerDoubling;
-  return 1 + per_doubling * std::log2(std::max(1.0, nodes));
+  return 1 + kStragglerPerDoubling * std::log2(std::max(1.0, nodes));
 }
 
 Placements place_all(const Mesh& mesh, const Job& job) {

@@ -98,31 +98,35 @@ TEST(Gpt4, WhatTheH100FigureImplies) {
   EXPECT_LT(mfu, 0.56);
 }
 
-// 60M tokens are 7,324 sequences of 8,192: 7,280 are the nearest that 208 divides. Which of 32 to
-// 36% MFU and 63M USD is met depends on the recomputation, which is not reported: all of it here,
-// as was usual; with the layers that the search would choose it is 82 days. 63M USD at 1 USD are
-// 105 days of 24,960 A100, 90 to 100 days are 54M to 60M.
+// 60M tokens are 7,324 sequences of 8,192: 7,280 are the nearest that 208 divides, and leave a
+// bubble of 29%. What is published lies between recomputing all layers and as few as fit; which it
+// was is not reported. 63M USD at 1 USD an hour are 105 days, so that days and money do not quite
+// agree.
 TEST(Gpt4, ABatchOf60MTokens) {
-  const PlanOutput output = run_plan(
-      "--model gpt4-moe --cluster a100-25k --fix "
-      "tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b,recompute=full "
-      "--global-batch 7280 --tokens 13e12 --what-if price=1 --json --top 1 --stack argosy");
-  ASSERT_EQ(output.exit_code, 0) << output.err;
-  const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];
-  const double days = p["days"], usd = p["cost_usd"], mfu = p["mfu"];
-  std::printf("A100, 60M tokens a step: %.1f days, %.1fM USD, MFU %.1f%%\n", days, usd / 1e6,
-              100 * mfu);
-  EXPECT_GE(mfu, 0.32);
-  EXPECT_LE(mfu, 0.36);
-  EXPECT_NEAR(usd / 63e6, 1, 0.10);
-  EXPECT_GE(days, 90);
-  EXPECT_LE(days, 106);
+  const auto predicted = [](const std::string& recompute) {
+    const PlanOutput output = run_plan(
+        "--model gpt4-moe --cluster a100-25k --global-batch 7280 --tokens 13e12 --what-if price=1 "
+        "--json --top 1 --stack argosy --fix tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b" +
+        recompute);
+    EXPECT_EQ(output.exit_code, 0) << output.err;
+    const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];
+    std::printf("A100, 60M tokens a step%s: %.1f days, %.1fM USD, MFU %.1f%%\n", recompute.c_str(),
+                p["days"].get<double>(), p["cost_usd"].get<double>() / 1e6,
+                100 * p["mfu"].get<double>());
+    return p;
+  };
+  const Json all = predicted(",recompute=full"), least = predicted("");
+  EXPECT_LE(all["mfu"], 0.36);
+  EXPECT_GE(least["mfu"], 0.32);
+  EXPECT_GE(all["days"], 90);
+  EXPECT_LE(least["days"], 100);
+  EXPECT_NEAR(all["cost_usd"].get<double>() / 63e6, 1, 0.10);
 }
 
 // LLaMA-65B, 1.4T tokens in 21 days on 2,048 A100-80G (arXiv:2302.13971 section 2.4): tensor
 // parallelism in the node and sharded data, as was usual then. With the time of a framework that
 // was fitted on A100 no plan of the search is under 17 days, 59% MFU. With the trainer's one
-// is: 16.4 days, 62%, by zb-v, whose bubble is 8% of the step where that of plain 1F1B is 19% (20.4
+// is: 16.8 days by zb-v, whose bubble is 8% of the step where that of plain 1F1B is 19% (21.0
 // days). No published run has shown that much of a bubble go.
 TEST(Llama65b, TwentyOneDays) {
   const auto days = [](const std::string& options) {
