@@ -83,7 +83,8 @@ TEST(QuestionsCli, MistakesAreOneMessage) {
   const std::string job = "--model llama-65b --cluster a100-2048 ";
   expect_plan_mistake(job + "--what-if speed=2x", "speed");
   expect_plan_mistake(job + "--what-if hbm=1GB", "reserved");
-  expect_plan_mistake("--model gpt2-124m --cluster h200-8 --what-if inter_bw=2x", "1 tier of links");
+  expect_plan_mistake("--model gpt2-124m --cluster h200-8 --what-if inter_bw=2x",
+                      "1 tier of links");
   expect_plan_mistake(job + "--deadline 30", "30");
   expect_plan_mistake(job + "--deadline 30d", "--tokens");
   expect_plan_mistake(job + "--pareto", "--tokens");
