@@ -33,19 +33,19 @@ void check_matrices(const Tensor& a, const Tensor& b, const Tensor& c) {
 }  // namespace
 
 void matmul_nt(DeviceContext& ctx, const Tensor& x, const Tensor& w, const Tensor& y,
-               MatmulOptions options) {
+               const MatmulOptions& options) {
   check_matrices(x, w, y);
   run(ctx, {.transpose_b = true, .m = x.dim(0), .n = w.dim(0), .k = x.dim(1)}, x, w, y, options);
 }
 
 void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tensor& dx,
-               MatmulOptions options) {
+               const MatmulOptions& options) {
   check_matrices(dy, w, dx);
   run(ctx, {.m = dy.dim(0), .n = w.dim(1), .k = dy.dim(1)}, dy, w, dx, options);
 }
 
 void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
-               MatmulOptions options) {
+               const MatmulOptions& options) {
   check_matrices(dy, x, dw);
   run(ctx, {.transpose_a = true, .m = dy.dim(1), .n = x.dim(1), .k = dy.dim(0)}, dy, x, dw,
       options);

@@ -21,13 +21,13 @@ struct MatmulOptions {
 
 // y (M,N) = x (M,K) w (N,K)^T: the forward of a Linear.
 void matmul_nt(DeviceContext& ctx, const Tensor& x, const Tensor& w, const Tensor& y,
-               MatmulOptions options = {});
+               const MatmulOptions& options = {});
 // dx (M,K) = dy (M,N) w (N,K): its input gradient.
 void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tensor& dx,
-               MatmulOptions options = {});
+               const MatmulOptions& options = {});
 // dw (N,K) = dy (M,N)^T x (M,K): its weight gradient.
 void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
-               MatmulOptions options = {});
+               const MatmulOptions& options = {});
 
 // Measured rate of matrix products, FLOP/s, on this rank alone: the MFU denominator when all ranks
 // call it at once. The average over `measure_s` after warm-up, of a size that does not fit a core's
