@@ -121,14 +121,6 @@ int run(const PlanOptions& options) {
     print_stacks();
     return kExitDone;
   }
-  if (options.calibrate) {
-    run_calibration(options);
-    return kExitDone;
-  }
-  if (!options.learn.empty()) {
-    run_learning(options);
-    return kExitDone;
-  }
   if (options.task == "serve") return serve(options);
   if (!options.export_to.empty()) export_format_from_string(options.export_to, "--export");
   const Request request = make_request(options);
