@@ -2,8 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/cost/stack_pass.h"
 
-#include <algorithm>
-
 #include "planner/cost/compute.h"
 
 namespace argosy {

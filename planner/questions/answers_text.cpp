@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 #include <algorithm>
-#include <cmath>
 
 #include "planner/cost/memory_band.h"
 #include "planner/questions/answers.h"

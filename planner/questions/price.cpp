@@ -67,6 +67,8 @@ class Neighbourhood {
       add_settled(concat("sequence_parallel=", other.sequence_parallel ? 1 : 0), other);
     }
     vary_zero();
+    vary_offload();
+    vary_order();
     vary_schedule();
   }
 
@@ -85,6 +87,9 @@ class Neighbourhood {
         add_settled(concat("zero_shard=", c.mesh.zero_shard), c);
       }
     }
+  }
+
+  void vary_offload() {
     for (Offload offload : {Offload::none, Offload::optimizer}) {
       Candidate c = base_;
       c.offload = offload;
@@ -92,6 +97,9 @@ class Neighbourhood {
         add(concat("offload=", to_string(offload)), c);
       }
     }
+  }
+
+  void vary_order() {
     for (RankOrder order : {RankOrder::tp_cp_dp_pp, RankOrder::tp_cp_pp_dp}) {
       Candidate c = base_;
       c.mesh.order = order;

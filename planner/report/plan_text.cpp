@@ -3,7 +3,6 @@
 #include "planner/report/plan_text.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"

@@ -4,7 +4,6 @@
 // argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write]: fits the numbers
 // of configs/stacks to tables of published runs, and says how well runs that were left out of the
 // fit are predicted. README.md of this folder tells how.
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>

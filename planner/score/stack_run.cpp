@@ -2,8 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/score/stack_run.h"
 
-#include <algorithm>
-
 #include "planner/spec/timeline.h"
 
 namespace argosy {

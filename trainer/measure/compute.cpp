@@ -28,7 +28,7 @@ constexpr std::array<int64_t, 5> kMemoryBytes = {  // of one array
     int64_t{4} << 10, int64_t{64} << 10, int64_t{1} << 20, int64_t{4} << 20, int64_t{16} << 20};
 constexpr int64_t kStreamBytes = int64_t{48} << 20;  // of one array: well beyond the caches
 
-constexpr double kPeak_s = 0.05;  // a quarter of what measuring a peak takes
+constexpr double kPeak_s = 0.05;  // of measuring a peak, warm-up apart
 
 // A small product is timed in three shapes and orders that a network has: a cube forward, an odd
 // and flat one for input gradients, a tall one for weight gradients.

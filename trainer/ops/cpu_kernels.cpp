@@ -6,7 +6,6 @@
 #include <signal.h>
 
 #include <array>
-#include <cmath>
 #include <mutex>
 
 #include "planner/spec/bfloat16.h"

@@ -5,7 +5,6 @@
 // that loads (one of 1 KiB in 8 cycles) keep up with TDPBF16PS (16 cycles).
 #include <immintrin.h>
 
-#include <algorithm>
 #include <cstring>
 
 #include "trainer/ops/cpu_attention_avx512.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <vector>
