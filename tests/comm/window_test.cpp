@@ -3,12 +3,15 @@
 // Groups that share memory: how places are handed out, what happens when ranks disagree.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <numeric>
 #include <string>
+#include <thread>
 
 #include "comm/thread/thread_communicator.h"
 #include "comm/window/memory.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 #include "tests/comm/conformance.h"
 #include "tests/comm/conformance_data.h"
 
@@ -100,18 +103,30 @@ TEST(Window, ManyCallsUnderWayInAnyOrderOfWaits) {
       kTimeLimit, tiny_limits());
 }
 
-// A small call that all ranks have reached ends, though a large one before it waits for a rank.
+// A small call that all ranks have reached ends, though large ones before it hold all lanes of
+// their own and wait for a rank that does not move them on.
 TEST(Window, SmallCallsDoNotWaitForLargeOnes) {
-  run_on_threads(2, [](Communicator& world) {
-    std::vector<float> large(1 << 20, 1.0f), small(3, 1.0f);
-    Request reducing;
-    if (world.rank() == 0) reducing = world.start_all_reduce(buffer_of(large), ReduceOp::sum);
-    // The order of calls is that of the group; rank 1 only moves its large call on much later.
-    if (world.rank() == 1) reducing = world.start_all_reduce(buffer_of(large), ReduceOp::sum);
-    world.all_reduce(buffer_of(small));
+  std::atomic<bool> small_is_done = false;
+  run_on_threads(2, [&](Communicator& world) {
+    std::vector<std::vector<float>> large(4, std::vector<float>(1 << 20, 1.0f));
+    std::vector<float> small(3, 1.0f);
+    std::vector<Request> reducing;
+    for (std::vector<float>& buffer : large) {
+      reducing.push_back(world.start_all_reduce(buffer_of(buffer), ReduceOp::sum));
+    }
+    Request reducing_small = world.start_all_reduce(buffer_of(small), ReduceOp::sum);
+    if (world.rank() == 0) {
+      reducing_small.wait();
+      small_is_done = true;
+    } else {
+      const Clock::time_point begin = Clock::now();
+      while (!small_is_done && seconds_since(begin) < kTimeLimit) std::this_thread::yield();
+      EXPECT_TRUE(small_is_done) << "the small call waits for the large ones";
+      reducing_small.wait();
+    }
     EXPECT_EQ(small[0], 2.0f);
-    reducing.wait();
-    EXPECT_EQ(large[0], 2.0f);
+    for (Request& request : reducing) request.wait();
+    for (const std::vector<float>& buffer : large) EXPECT_EQ(buffer[0], 2.0f);
   });
 }
 
