@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@ namespace {
 constexpr const char* kSharedFolder = "/dev/shm";
 constexpr int64_t kMaxPlaces = 32;  // groups of a rank at a time: a mesh makes at most 13
 constexpr int64_t kMinPlaces = 2;   // the world's and one more
+constexpr int64_t kPage = 4096;     // bytes: a multiple of what any part of a place is aligned to
 constexpr int64_t kShare = 2;       // a window takes at most 1 / kShare of what is free
 
 int64_t free_shared_bytes() {
@@ -64,17 +66,24 @@ bool populate_with_zeros(std::byte* data, int64_t bytes) {
   return done == bytes;
 }
 
+// Where a segment begins: Open MPI lays them behind a header of its own, at no alignment that could
+// be relied on. All processes map the memory at whole pages, so that they agree on the place.
+std::byte* first_page(void* base) {
+  const auto address = reinterpret_cast<uintptr_t>(base);
+  return static_cast<std::byte*>(base) + (kPage - address % kPage) % kPage;
+}
+
 // Segments of num_places places for all ranks of the host.
 WindowMemory::Source map_segments(HostWindow& shared, int64_t num_places, int64_t place_bytes) {
   const MpiHost& host = *shared.host;
   MPI_Info info = MPI_INFO_NULL;
   check_mpi(MPI_Info_create(&info), "MPI_Info_create", host.world_rank());
-  // Each segment begins on a page of its own.
+  // Segments of their own pages, so that each rank touches its own first.
   check_mpi(MPI_Info_set(info, "alloc_shared_noncontig", "true"), "MPI_Info_set",
             host.world_rank());
   void* base = nullptr;
-  const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(num_places * place_bytes), 1, info,
-                                           host.comm(), &base, &shared.window);
+  const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(num_places * place_bytes + kPage),
+                                           1, info, host.comm(), &base, &shared.window);
   MPI_Info_free(&info);
   check_mpi(code, "MPI_Win_allocate_shared", host.world_rank());
   WindowMemory::Source source;
@@ -86,7 +95,7 @@ WindowMemory::Source map_segments(HostWindow& shared, int64_t num_places, int64_
     int unit = 0;
     check_mpi(MPI_Win_shared_query(shared.window, peer, &bytes, &unit, &base),
               "MPI_Win_shared_query", host.world_rank());
-    source.segments.push_back(static_cast<std::byte*>(base));
+    source.segments.push_back(first_page(base));
   }
   return source;
 }

@@ -39,7 +39,12 @@ int64_t WindowLayout::place_bytes() const {
 }
 
 WindowMemory::WindowMemory(Source source, const WindowLayout& layout)
-    : source_(std::move(source)), layout_(layout), own_(static_cast<size_t>(source_.num_places)) {}
+    : source_(std::move(source)), layout_(layout), own_(static_cast<size_t>(source_.num_places)) {
+  for (const std::byte* segment : source_.segments) {
+    CHECK(reinterpret_cast<uintptr_t>(segment) % alignof(PlaceControl) == 0,
+          "a segment of the window at ", static_cast<const void*>(segment));
+  }
+}
 
 std::byte* WindowMemory::address(int64_t segment, int64_t index) const {
   return source_.segments[static_cast<size_t>(segment)] + index * layout_.place_bytes();

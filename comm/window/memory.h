@@ -56,7 +56,7 @@ struct WindowPlace {
 class WindowMemory {
  public:
   struct Source {
-    std::vector<std::byte*> segments;  // of all ranks of the node
+    std::vector<std::byte*> segments;  // of all ranks of the node, on whole cache lines
     int64_t own = 0;                   // which of them is this rank's
     int64_t num_places = 0;            // that fit each segment
     // Gets real memory for a part of the own segment; false: there is none left.
