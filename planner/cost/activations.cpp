@@ -38,9 +38,10 @@ StageActivations stage_activations(const StageLayers& layers, const LayerCosts& 
   StageActivations stage;
   int64_t freed = 0, input_freed = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] == 0) continue;
     stage.saved_bytes += layers[kind] * costs[kind].saved_bytes;
     stage.deferred_bytes += layers[kind] * costs[kind].deferred_bytes;
-    if (layers[kind] == 0 || is_block(kind) || base_kind(kind) == LayerKind::embedding) continue;
+    if (is_block(kind) || base_kind(kind) == LayerKind::embedding) continue;
     stage.extra_bytes = std::max(stage.extra_bytes, costs[kind].recomputed_bytes);
     stage.input_extra_bytes =
         std::max(stage.input_extra_bytes, costs[kind].backward_input_extra_bytes);
@@ -65,22 +66,27 @@ int64_t plain_activation_bytes(const StageActivations& stage, int64_t alive) {
   return alive * stage.saved_bytes + stage.extra_bytes;
 }
 
-int64_t activation_bytes(const std::vector<StageActivations>& stages,
-                         const std::vector<Action>& actions) {
-  int64_t alive = 0, peak = 0;
+ActivationPeak activation_peak(const std::vector<StageActivations>& stages,
+                               const std::vector<Action>& actions) {
+  int64_t alive = 0;
+  ActivationPeak peak;
+  const auto see = [&](int64_t extra) {
+    peak.bytes = std::max(peak.bytes, alive + extra);
+    peak.without_extra = std::max(peak.without_extra, alive);
+  };
   for (const Action& action : actions) {
     const StageActivations& stage = stages[static_cast<size_t>(action.stage)];
     switch (action.kind) {
       case ActionKind::forward:
         alive += stage.saved_bytes;
-        peak = std::max(peak, alive);
+        see(0);
         break;
       case ActionKind::backward:
-        peak = std::max(peak, alive + stage.extra_bytes);
+        see(stage.extra_bytes);
         alive -= stage.saved_bytes;
         break;
       case ActionKind::backward_input:
-        peak = std::max(peak, alive + stage.input_extra_bytes);
+        see(stage.input_extra_bytes);
         alive += stage.deferred_bytes - stage.saved_bytes;
         break;
       case ActionKind::backward_weight:
@@ -91,6 +97,11 @@ int64_t activation_bytes(const std::vector<StageActivations>& stages,
     }
   }
   return peak;
+}
+
+int64_t activation_bytes(const std::vector<StageActivations>& stages,
+                         const std::vector<Action>& actions) {
+  return activation_peak(stages, actions).bytes;
 }
 
 int64_t short_microbatches(ScheduleKind kind, int64_t pp, int64_t num_microbatches) {

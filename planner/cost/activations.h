@@ -34,7 +34,13 @@ std::vector<StageActivations> stage_activations(const std::vector<StageLayers>& 
 // At most, of a rank with one stage and whole backward passes, `alive` micro-batches at once.
 int64_t plain_activation_bytes(const StageActivations& stage, int64_t alive);
 
-// At most, of a rank with this list.
+// At most, of a rank with this list. `stages`: those of the rank count.
+struct ActivationPeak {
+  int64_t bytes = 0;
+  int64_t without_extra = 0;  // as if nothing were held beside what waits for its backward
+};
+ActivationPeak activation_peak(const std::vector<StageActivations>& stages,
+                               const std::vector<Action>& actions);
 int64_t activation_bytes(const std::vector<StageActivations>& stages,
                          const std::vector<Action>& actions);
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Fits {
 
   // Bytes that are missing at least with the mesh's choice `zero`; 0: it fits.
   int64_t missing_bytes(size_t zero);
+  // As it would be evaluated: exact.
+  int64_t settled_missing_bytes(size_t zero);
 
  private:
   // A rank with more bytes than those beside it: they have the same layers and keep less.
@@ -43,30 +46,38 @@ class Fits {
     int64_t rank = 0;
     bool is_copy = false;
     StageLayers all{};
-    std::vector<size_t> stages;  // Split::shapes of those that differ
+    std::vector<size_t> stages;  // its own
+    std::vector<size_t> shapes;  // Split::shapes of those that differ
   };
   struct Split {
     std::vector<StageLayers> stages;
     std::vector<StageLayers> shapes;     // stages that differ
     std::vector<size_t> shape_of_stage;  // [stages]
     std::vector<Rank> ranks;
-    std::map<std::tuple<size_t, bool, bool>, std::vector<StateBytes>> state_bytes;  // [ranks]
+    std::vector<std::vector<StateBytes>> state_bytes;  // [4 * zeros, as asked][ranks]
+  };
+  // What is the same for all points with one of the mesh's choices.
+  struct Zero {
+    Candidate candidate;  // of the mesh; its micro-batch, schedule and layers are open
+    int64_t usable_bytes = 0, usable_bytes_of_rows = 0;
+    std::array<StateBytes, kNumLayerKinds> layer_bytes{};  // what lasts of one layer
+    StateBytes copy_bytes;
   };
   // What a rank keeps for backward, however recomputation is chosen: the least that is possible
   // lies between both.
   struct Kept {
     int64_t passing_bytes = 0;
     int64_t at_least = 0, at_most = 0;
-    enum { coarse, close_above, close, exact } precision = coarse;
+    enum { coarse, close, exact } precision = coarse;
   };
+  Split make_split(const Candidate& open, bool any_rank) const;
   Split& split_of(const Candidate& open);
-  Candidate with_zero(size_t zero) const;
+  const Zero& zero_of(size_t zero);
   const std::vector<StateBytes>& state_bytes(size_t zero);
-  Kept kept_on(const Rank& rank);
+  Kept kept_on(const Rank& rank) const;
   void sharpen(const Rank& rank, Kept& kept);
-  int64_t recomputed_peak(const Rank& rank, bool with_extra);
-  int64_t least_kept(const Rank& rank);
-  int64_t settled_missing_bytes(const Candidate& candidate);
+  ActivationPeak recomputed_peak(const Rank& rank);
+  int64_t least_kept(const Rank& rank) const;
 
   const Job& job_;
   const MeshPoint& point_;
@@ -77,6 +88,8 @@ class Fits {
   const ShortSchedule* short_ = nullptr;  // of a schedule that is not plain
   std::vector<std::array<StageActivations, kNumRecomputes>> activations_;  // [shapes]
   std::vector<Kept> kept_;                                                 // [ranks of the split]
+  std::vector<StageActivations> recomputed_;                               // [stages], of one rank
+  std::vector<std::optional<Zero>> zeros_;                                 // [zeros of the mesh]
   // Where stages sit, which ranks may differ, layers of each stage.
   std::map<std::tuple<bool, bool, std::vector<int64_t>>, Split> splits_;
 };

@@ -184,10 +184,25 @@ int64_t workspace_bytes(const StageLayers& layers, const LayerCosts& costs) {
 
 }  // namespace
 
+StateBytes lasting_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                         bool is_copy, const ElementTable& elements) {
+  StageMemory memory;
+  add_state(job, candidate, stage_buckets(layers, elements, is_copy, is_copy), memory);
+  return {sum_of(memory.bytes), memory.host_bytes};
+}
+
+int64_t temporary_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                        const ElementTable& elements) {
+  MemoryBytes bytes{};
+  add_temporaries(job, candidate, layers, elements, bytes);
+  return sum_of(bytes);
+}
+
 StateBytes state_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                        bool is_copy, const ElementTable& elements) {
-  const StageMemory memory = state_memory(job, candidate, layers, is_copy, elements);
-  return {memory.total_bytes, memory.host_bytes};
+  StateBytes bytes = lasting_bytes(job, candidate, layers, is_copy, elements);
+  bytes.on_device += temporary_bytes(job, candidate, layers, elements);
+  return bytes;
 }
 
 int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,

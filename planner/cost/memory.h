@@ -54,6 +54,11 @@ struct StateBytes {
 };
 StateBytes state_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                        bool is_copy, const ElementTable& elements);
+// Its two parts. What lasts adds up: over layers of all kinds, and the copy.
+StateBytes lasting_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                         bool is_copy, const ElementTable& elements);
+int64_t temporary_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                        const ElementTable& elements);
 int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                       const LayerCosts& costs);
 
