@@ -37,19 +37,25 @@ struct Limits {
 
 }  // namespace
 
-Fits::Split Fits::make_split(const Candidate& open, bool any_rank) const {
+size_t Fits::shape_of(const StageLayers& layers) {
+  const auto known = std::find_if(shapes_.rbegin(), shapes_.rend(),
+                                  [&](const Shape& shape) { return shape.layers == layers; });
+  if (known != shapes_.rend()) return static_cast<size_t>(shapes_.rend() - known) - 1;
+  shapes_.push_back({layers, nullptr, {}});
+  return shapes_.size() - 1;
+}
+
+Fits::Split Fits::make_split(const Candidate& open, bool any_rank) {
   Candidate candidate = open;
   candidate.layer_recompute =
       ruled_recompute(settler_.rule().recompute, candidate.layers_per_stage);
   Split split;
   split.stages = stage_layers(job_.model, candidate);
   split.state_bytes.resize(4 * point_.zeros.size());
-  for (const StageLayers& layers : split.stages) {
-    const auto shape = std::find(split.shapes.rbegin(), split.shapes.rend(), layers);
-    split.shape_of_stage.push_back(static_cast<size_t>(split.shapes.rend() - shape) - 1);
-    if (shape != split.shapes.rend()) continue;
-    split.shape_of_stage.back() = split.shapes.size();
-    split.shapes.push_back(layers);
+  for (size_t stage = 0; stage < split.stages.size(); ++stage) {
+    const bool is_same = stage > 0 && split.stages[stage] == split.stages[stage - 1];
+    split.shape_of_stage.push_back(is_same ? split.shape_of_stage.back()
+                                           : shape_of(split.stages[stage]));
   }
   const auto pp = static_cast<size_t>(open.mesh.pp);
   std::vector<Rank> ranks(pp);
@@ -83,14 +89,28 @@ Fits::Split Fits::make_split(const Candidate& open, bool any_rank) const {
   return split;
 }
 
-Fits::Split& Fits::split_of(const Candidate& open) {
+Fits::Split& Fits::split_of(const Candidate& open, size_t split) {
   // With a split backward, or where recomputation is dealt out, every rank may be the fullest.
   const bool any_rank =
       splits_backward(open.schedule) || settler_.rule().recompute.num_layers.has_value();
-  const std::tuple key(open.schedule == ScheduleKind::zb_v, any_rank, open.layers_per_stage);
-  const auto known = splits_.find(key);
-  if (known != splits_.end()) return known->second;
-  return splits_.emplace(key, make_split(open, any_rank)).first->second;
+  const bool is_v = open.schedule == ScheduleKind::zb_v;
+  const size_t index = 4 * split + (is_v ? 2 : 0) + (any_rank ? 1 : 0);
+  if (index >= splits_.size()) splits_.resize(index + 1);
+  if (!splits_[index]) splits_[index] = std::make_unique<Split>(make_split(open, any_rank));
+  return *splits_[index];
+}
+
+// Of one micro-batch, by recomputation as far as it is open.
+const std::array<StageActivations, kNumRecomputes>& Fits::kept_of(size_t index) {
+  Shape& shape = shapes_[index];
+  if (shape.costs == costs_) return shape.kept;
+  const bool is_ruled = settler_.rule().recompute.kind.has_value();
+  for (size_t i = 0; i < (is_ruled ? 1 : kNumRecomputes); ++i) {
+    shape.kept[i] = stage_activations(
+        is_ruled ? shape.layers : recomputed(shape.layers, static_cast<Recompute>(i)), *costs_);
+  }
+  shape.costs = costs_;
+  return shape.kept;
 }
 
 const Fits::Zero& Fits::zero_of(size_t zero) {
@@ -104,7 +124,10 @@ const Fits::Zero& Fits::zero_of(size_t zero) {
   candidate.mesh.zero_shard = point_.zeros[zero].shard;
   candidate.layers_per_stage.clear();
   known->usable_bytes = usable_bytes(job_, candidate, 0);
-  known->usable_bytes_of_rows = usable_bytes(job_, candidate, known->usable_bytes);
+  // Rows that are kept are within the device's memory.
+  const int64_t with_rows = usable_bytes(job_, candidate, job_.cluster.accelerator.memory_bytes);
+  known->most_usable_bytes = std::max(known->usable_bytes, with_rows);
+  known->follows_rows = with_rows != known->usable_bytes;
   const ElementTable& elements = settler_.cache().elements(candidate);
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     StageLayers one{};
@@ -140,7 +163,7 @@ const std::vector<StateBytes>& Fits::state_bytes(size_t zero) {
   return bytes;
 }
 
-Fits::Kept Fits::kept_on(const Rank& rank) const {
+Fits::Kept Fits::kept_on(const Rank& rank) {
   const int64_t m = num_microbatches(job_, *open_);
   const ScheduleKind schedule = open_->schedule;
   RankPasses passes;
@@ -156,7 +179,7 @@ Fits::Kept Fits::kept_on(const Rank& rank) const {
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     Limits limits;
     for (const size_t shape : rank.shapes) {
-      limits.add(activations_[shape][static_cast<size_t>(recompute)]);
+      limits.add(kept_of(shape)[static_cast<size_t>(recompute)]);
     }
     kept.at_least = std::min(kept.at_least, passes.saved * limits.least_saved);
     kept.at_most = std::min(kept.at_most, passes.any * limits.most + limits.extra);
@@ -181,7 +204,7 @@ void Fits::sharpen(const Rank& rank, Kept& kept) {
 // again at a time may be less.
 ActivationPeak Fits::recomputed_peak(const Rank& rank) {
   const auto again = [&](size_t stage) -> const StageActivations& {
-    return activations_[split_->shape_of_stage[stage]][static_cast<size_t>(Recompute::full)];
+    return kept_of(split_->shape_of_stage[stage])[static_cast<size_t>(Recompute::full)];
   };
   if (short_ == nullptr) {
     const StageActivations& stage = again(rank.stages.front());
@@ -189,45 +212,35 @@ ActivationPeak Fits::recomputed_peak(const Rank& rank) {
         in_flight(open_->schedule, open_->mesh.pp, num_microbatches(job_, *open_), rank.rank);
     return {plain_activation_bytes(stage, alive), alive * stage.saved_bytes};
   }
-  recomputed_.resize(split_->stages.size());
-  for (const size_t stage : rank.stages) recomputed_[stage] = again(stage);
-  return activation_peak(recomputed_, short_->schedule.actions[static_cast<size_t>(rank.rank)]);
+  recomputed_.clear();
+  for (const size_t stage : rank.stages) recomputed_.push_back(again(stage));
+  return activation_peak(recomputed_, short_->orders[static_cast<size_t>(rank.rank)]);
 }
 
 // With everything that may be computed again; exact.
 int64_t Fits::least_kept(const Rank& rank) const {
-  const Schedule* list = short_ == nullptr ? nullptr : &short_->schedule;
   const int64_t m = num_microbatches(job_, *open_);
   if (!settler_.rule().recompute.kind) {
-    return LeastRecompute(job_.model, *open_, m, split_->stages, *costs_, list)
+    return LeastRecompute(job_.model, *open_, m, split_->stages, *costs_, short_)
         .least_bytes(rank.rank);
   }
-  if (list != nullptr) {
+  if (short_ != nullptr) {
     return activation_bytes(stage_activations(split_->stages, *costs_),
-                            list->actions[static_cast<size_t>(rank.rank)]);
+                            short_->orders[static_cast<size_t>(rank.rank)]);
   }
-  return plain_activation_bytes(stage_activations(split_->shapes[rank.shapes.front()], *costs_),
+  return plain_activation_bytes(stage_activations(shapes_[rank.shapes.front()].layers, *costs_),
                                 in_flight(open_->schedule, open_->mesh.pp, m, rank.rank));
 }
 
-void Fits::look_at(const Candidate& open, const LayerCosts& costs) {
+void Fits::look_at(const Candidate& open, size_t split, const LayerCosts& costs) {
   open_ = &open;
   costs_ = &costs;
-  split_ = &split_of(open);
+  split_ = &split_of(open, split);
   if (job_.stack.keeps_memory) return;
   short_ = is_plain(open.schedule)
                ? nullptr
                : &settler_.schedules().get(open.schedule, open.mesh.pp,
                                            num_microbatches(job_, open), open.virtual_stages);
-  const bool is_ruled = settler_.rule().recompute.kind.has_value();
-  activations_.resize(split_->shapes.size());
-  for (size_t shape = 0; shape < split_->shapes.size(); ++shape) {
-    for (size_t i = 0; i < (is_ruled ? 1 : kNumRecomputes); ++i) {
-      const StageLayers& layers = split_->shapes[shape];
-      activations_[shape][i] = stage_activations(
-          is_ruled ? layers : recomputed(layers, static_cast<Recompute>(i)), costs);
-    }
-  }
   kept_.clear();
   for (const Rank& rank : split_->ranks) kept_.push_back(kept_on(rank));
 }
@@ -240,17 +253,32 @@ int64_t Fits::settled_missing_bytes(size_t zero) {
   return std::max<int64_t>(0, argosy::missing_bytes(job_, settled.candidate, settled.memory));
 }
 
+// Whole blocks that are computed again keep no rows of experts, so that the budget is known.
+bool Fits::fits_in_full(size_t zero) {
+  if (settler_.rule().recompute.kind) return false;
+  const Zero& known = zero_of(zero);
+  const std::vector<StateBytes>& state = state_bytes(zero);
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    Kept& kept = kept_[i];
+    const int64_t budget = known.usable_bytes - state[i].on_device - kept.passing_bytes;
+    if (kept.at_least > budget || missing_host_bytes(job_.cluster, state[i].on_host) > 0) {
+      return false;
+    }
+    if (!kept.all_full) kept.all_full = recomputed_peak(split_->ranks[i]).bytes;
+    if (*kept.all_full > budget) return false;
+  }
+  return true;
+}
+
 int64_t Fits::missing_bytes(size_t zero) {
   if (job_.stack.keeps_memory) return settled_missing_bytes(zero);
-  // Rows of experts leave less, so that none is a limit from above; more only where a plan is asked
-  // for that rather does not fit.
   const Zero& known = zero_of(zero);
-  if (known.usable_bytes_of_rows > known.usable_bytes) return settled_missing_bytes(zero);
+  if (known.follows_rows && fits_in_full(zero)) return 0;
   const std::vector<StateBytes>& state = state_bytes(zero);
   int64_t missing = 0;
   for (size_t i = 0; i < kept_.size(); ++i) {
     Kept& kept = kept_[i];
-    const int64_t budget = known.usable_bytes - state[i].on_device - kept.passing_bytes;
+    const int64_t budget = known.most_usable_bytes - state[i].on_device - kept.passing_bytes;
     if (state[i].on_host > 0) {
       missing = std::max(missing, missing_host_bytes(job_.cluster, state[i].on_host));
     }
@@ -260,8 +288,7 @@ int64_t Fits::missing_bytes(size_t zero) {
       sharpen(split_->ranks[i], kept);
     missing = std::max(missing, kept.at_least - budget);
   }
-  const bool is_sure = missing > 0 || known.usable_bytes_of_rows == known.usable_bytes;
-  return is_sure ? missing : settled_missing_bytes(zero);
+  return missing > 0 || !known.follows_rows ? missing : settled_missing_bytes(zero);
 }
 
 }  // namespace argosy

@@ -282,16 +282,15 @@ namespace {
 StageMemory fullest_rank(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
                          const LayerCosts& costs, ShortSchedules& schedules) {
-  const Schedule& schedule = schedules
-                                 .get(candidate.schedule, candidate.mesh.pp,
-                                      num_microbatches(job, candidate), candidate.virtual_stages)
-                                 .schedule;
+  const ShortSchedule& schedule =
+      schedules.get(candidate.schedule, candidate.mesh.pp, num_microbatches(job, candidate),
+                    candidate.virtual_stages);
   const std::vector<StageActivations> kept = stage_activations(stages, costs);
   StageMemory fullest;
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
     const StageMemory memory =
         with_activations(idle_rank(job, candidate, stages, rank, elements, costs), costs,
-                         activation_bytes(kept, schedule.actions[static_cast<size_t>(rank)]));
+                         activation_bytes(kept, schedule.orders[static_cast<size_t>(rank)]));
     if (memory.total_bytes > fullest.total_bytes) fullest = memory;
   }
   return fullest;

@@ -68,6 +68,7 @@ class MeshSearch {
     if (!placements_) placements_ = place_all(point_.mesh, job_);
     const LayerTimes times = layer_times(job_, open_, settler_.cache().elements(open_), costs,
                                          *placements_, settler_.rule().recompute.kind.has_value());
+    const LayerBalance balance(job_.model, times);
     std::map<int64_t, size_t> splits;  // by the number of stages
     for (const ScheduleChoice& choice : schedules_) {
       open_.schedule = choice.kind;
@@ -76,15 +77,25 @@ class MeshSearch {
         reject(reason, static_cast<int64_t>(point_.zeros.size()));
         continue;
       }
-      const auto [split, is_new] = splits.try_emplace(open_.num_stages(), result_.splits.size());
+      const auto [split, is_new] = splits.try_emplace(open_.num_stages(), 0);
       if (is_new) {
-        result_.splits.push_back(settler_.rule().layers
-                                     ? *settler_.rule().layers
-                                     : balanced_layers(job_.model, times, open_.num_stages()));
+        const auto& ruled = settler_.rule().layers;
+        split->second = number_of(ruled ? *ruled : balance.layers(open_.num_stages()));
       }
       open_.layers_per_stage = result_.splits[split->second];
       examine_schedule(costs, times, split->second);
     }
+  }
+
+  // Micro-batches of other sizes mostly have the same split.
+  size_t number_of(std::vector<int64_t> layers) {
+    std::vector<size_t>& known = numbers_[layers.size()];
+    for (const size_t number : known) {
+      if (result_.splits[number] == layers) return number;
+    }
+    known.push_back(result_.splits.size());
+    result_.splits.push_back(std::move(layers));
+    return known.back();
   }
 
   const char* schedule_reason() const {
@@ -100,18 +111,21 @@ class MeshSearch {
   void examine_schedule(const LayerCosts& costs, const LayerTimes& times, size_t split) {
     Group group;
     group.first_zero = result_.zeros.size();
-    fits_.look_at(open_, costs);
+    fits_.look_at(open_, split, costs);
+    int64_t num_idle = 0, num_split = 0;
     for (size_t zero = 0; zero < point_.zeros.size(); ++zero) {
       if (is_idle(point_.zeros[zero])) {
-        reject(kNothingToShard, 1);
+        ++num_idle;
       } else if (point_.zeros[zero].stage >= 2 && splits_backward(open_.schedule)) {
-        reject(kSplitBackward, 1);
+        ++num_split;
       } else if (const int64_t missing = fits_.missing_bytes(zero)) {
         note_shortage(zero, missing);
       } else {
         result_.zeros.push_back(point_.zeros[zero]);
       }
     }
+    if (num_idle > 0) reject(kNothingToShard, num_idle);
+    if (num_split > 0) reject(kSplitBackward, num_split);
     group.end_zero = result_.zeros.size();
     if (group.first_zero == group.end_zero) return;
     group.bound = bound(times);
@@ -160,6 +174,7 @@ class MeshSearch {
   std::atomic<int64_t>& nearest_bytes_;
   Candidate open_;
   std::optional<Placements> placements_;
+  std::map<size_t, std::vector<size_t>> numbers_;  // of splits, by their number of stages
   MeshResult result_;
 };
 

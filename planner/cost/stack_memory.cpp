@@ -172,8 +172,10 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
       alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
     }
   } else {
-    alive =
-        max_in_flight(schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).schedule);
+    for (const RankPasses& passes :
+         schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).passes) {
+      alive.push_back(static_cast<int>(passes.any));
+    }
   }
   return stack_memory(job, candidate, stages, elements, costs, alive);
 }
