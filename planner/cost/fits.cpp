@@ -249,6 +249,7 @@ int64_t Fits::settled_missing_bytes(size_t zero) {
   Candidate candidate = *open_;
   candidate.zero_stage = point_.zeros[zero].stage;
   candidate.mesh.zero_shard = point_.zeros[zero].shard;
+  if (settler_.fits_in_full(candidate)) return 0;
   const Settled settled = settler_.settle(std::move(candidate));
   return std::max<int64_t>(0, argosy::missing_bytes(job_, settled.candidate, settled.memory));
 }

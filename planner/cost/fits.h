@@ -66,7 +66,7 @@ class Fits {
     Candidate candidate;  // of the mesh; its micro-batch, schedule and layers are open
     // What tensors may take: without rows of experts, and at most, however many these are.
     int64_t usable_bytes = 0, most_usable_bytes = 0;
-    bool follows_rows = false;  // it is not the same for all
+    bool follows_rows = false;                             // it is not the same for all
     std::array<StateBytes, kNumLayerKinds> layer_bytes{};  // what lasts of one layer
     StateBytes copy_bytes;
   };

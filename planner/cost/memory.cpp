@@ -220,6 +220,16 @@ StageLayers layers_of_rank(const Candidate& candidate, const std::vector<StageLa
   return all;
 }
 
+std::vector<StageLayers> layers_of_ranks(const Candidate& candidate,
+                                         const std::vector<StageLayers>& stages) {
+  std::vector<StageLayers> ranks(static_cast<size_t>(candidate.mesh.pp));
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    StageLayers& rank = ranks[static_cast<size_t>(rank_of_stage(candidate, stage))];
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) rank[kind] += stages[stage][kind];
+  }
+  return ranks;
+}
+
 bool holds_copy(const ModelSpec& model, const Candidate& candidate, size_t num_stages,
                 int64_t pipeline_rank) {
   return model.needs_embedding_at_end() &&

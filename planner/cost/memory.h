@@ -66,6 +66,9 @@ int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLay
 StageLayers layers_of_rank(const Candidate& candidate, const std::vector<StageLayers>& stages,
                            int64_t pipeline_rank);
 
+std::vector<StageLayers> layers_of_ranks(const Candidate& candidate,
+                                         const std::vector<StageLayers>& stages);  // [pp]
+
 // Does the rank hold a second copy of a tied table?
 bool holds_copy(const ModelSpec& model, const Candidate& candidate, size_t num_stages,
                 int64_t pipeline_rank);

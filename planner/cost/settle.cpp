@@ -66,6 +66,11 @@ bool Settler::take_least(const Candidate& open, const LayerTimes& times, Settled
   return false;
 }
 
+bool Settler::fits_in_full(const Candidate& open) {
+  Settled settled;
+  return !rule_.recompute.kind && take_uniform(open, Recompute::full, settled);
+}
+
 Settled Settler::settle(Candidate open) {
   set_recompute({}, open);
   std::optional<LayerTimes> times;
