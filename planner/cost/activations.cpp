@@ -32,15 +32,24 @@ void pass_blocks(const StageLayers& layers, const LayerCosts& costs, Recompute r
   input_freed += released;
 }
 
+// Of PassOrder::passes.
+constexpr uint32_t kForward = 0, kBackward = 1, kInput = 2, kWeight = 3, kNoPass = 4;
+
+// A pass, beside what was alive before: at its worst, what of that is not extra, and afterwards.
+struct PassBytes {
+  int64_t at_most = 0, without_extra = 0, kept = 0;
+};
+
 }  // namespace
 
 StageActivations stage_activations(const StageLayers& layers, const LayerCosts& costs) {
   StageActivations stage;
   int64_t freed = 0, input_freed = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] == 0) continue;
     stage.saved_bytes += layers[kind] * costs[kind].saved_bytes;
     stage.deferred_bytes += layers[kind] * costs[kind].deferred_bytes;
-    if (layers[kind] == 0 || is_block(kind) || base_kind(kind) == LayerKind::embedding) continue;
+    if (is_block(kind) || base_kind(kind) == LayerKind::embedding) continue;
     stage.extra_bytes = std::max(stage.extra_bytes, costs[kind].recomputed_bytes);
     stage.input_extra_bytes =
         std::max(stage.input_extra_bytes, costs[kind].backward_input_extra_bytes);
@@ -65,32 +74,69 @@ int64_t plain_activation_bytes(const StageActivations& stage, int64_t alive) {
   return alive * stage.saved_bytes + stage.extra_bytes;
 }
 
-int64_t activation_bytes(const std::vector<StageActivations>& stages,
-                         const std::vector<Action>& actions) {
-  int64_t alive = 0, peak = 0;
-  for (const Action& action : actions) {
-    const StageActivations& stage = stages[static_cast<size_t>(action.stage)];
-    switch (action.kind) {
+PassOrder pass_order(const std::vector<Action>& actions) {
+  PassOrder order;
+  const auto kind_of = [](ActionKind kind) {
+    switch (kind) {
       case ActionKind::forward:
-        alive += stage.saved_bytes;
-        peak = std::max(peak, alive);
-        break;
+        return kForward;
       case ActionKind::backward:
-        peak = std::max(peak, alive + stage.extra_bytes);
-        alive -= stage.saved_bytes;
-        break;
+        return kBackward;
       case ActionKind::backward_input:
-        peak = std::max(peak, alive + stage.input_extra_bytes);
-        alive += stage.deferred_bytes - stage.saved_bytes;
-        break;
+        return kInput;
       case ActionKind::backward_weight:
-        alive -= stage.deferred_bytes;
-        break;
+        return kWeight;
       default:
-        break;
+        return kNoPass;
     }
+  };
+  for (const Action& action : actions) {
+    const auto stage = static_cast<size_t>(action.stage);
+    const auto place = std::lower_bound(order.stages.begin(), order.stages.end(), stage);
+    if (place == order.stages.end() || *place != stage) order.stages.insert(place, stage);
+  }
+  order.passes.reserve(actions.size());
+  for (const Action& action : actions) {
+    if (kind_of(action.kind) == kNoPass) continue;
+    const auto place = std::lower_bound(order.stages.begin(), order.stages.end(),
+                                        static_cast<size_t>(action.stage));
+    order.passes.push_back(4 * static_cast<uint32_t>(place - order.stages.begin()) +
+                           kind_of(action.kind));
+  }
+  return order;
+}
+
+ActivationPeak activation_peak(const std::vector<StageActivations>& stages,
+                               const PassOrder& order) {
+  std::vector<PassBytes> passes(4 * stages.size());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const StageActivations& s = stages[i];
+    passes[4 * i + kForward] = {s.saved_bytes, s.saved_bytes, s.saved_bytes};
+    passes[4 * i + kBackward] = {s.extra_bytes, 0, -s.saved_bytes};
+    passes[4 * i + kInput] = {s.input_extra_bytes, 0, s.deferred_bytes - s.saved_bytes};
+    passes[4 * i + kWeight] = {-s.deferred_bytes, -s.deferred_bytes, -s.deferred_bytes};
+  }
+  int64_t alive = 0;
+  ActivationPeak peak;
+  for (const uint32_t pass : order.passes) {
+    const PassBytes& bytes = passes[pass];
+    peak.bytes = std::max(peak.bytes, alive + bytes.at_most);
+    peak.without_extra = std::max(peak.without_extra, alive + bytes.without_extra);
+    alive += bytes.kept;
   }
   return peak;
+}
+
+int64_t activation_bytes(const std::vector<StageActivations>& stages, const PassOrder& order) {
+  std::vector<StageActivations> own;
+  own.reserve(order.stages.size());
+  for (const size_t stage : order.stages) own.push_back(stages[stage]);
+  return activation_peak(own, order).bytes;
+}
+
+int64_t activation_bytes(const std::vector<StageActivations>& stages,
+                         const std::vector<Action>& actions) {
+  return activation_bytes(stages, pass_order(actions));
 }
 
 int64_t short_microbatches(ScheduleKind kind, int64_t pp, int64_t num_microbatches) {
@@ -128,12 +174,13 @@ const ShortSchedule& ShortSchedules::get(ScheduleKind kind, int64_t pp, int64_t 
   const auto found = known_.find(key);
   if (found != known_.end()) return found->second;
   ShortSchedule& made = known_[key];
-  made.schedule = short_schedule(kind, pp, num_microbatches, virtual_stages);
-  const auto num_stages = static_cast<size_t>(made.schedule.num_stages);
+  const Schedule schedule = short_schedule(kind, pp, num_microbatches, virtual_stages);
+  const auto num_stages = static_cast<size_t>(schedule.num_stages);
   const std::vector<StageActivations> saved(num_stages, {1, 0, 0, 0}),
       any(num_stages, {1, 1, 0, 0});
-  for (const std::vector<Action>& actions : made.schedule.actions) {
-    made.passes.push_back({activation_bytes(saved, actions), activation_bytes(any, actions)});
+  for (const std::vector<Action>& actions : schedule.actions) {
+    const PassOrder& order = made.orders.emplace_back(pass_order(actions));
+    made.passes.push_back({activation_bytes(saved, order), activation_bytes(any, order)});
   }
   return made;
 }

@@ -34,7 +34,22 @@ std::vector<StageActivations> stage_activations(const std::vector<StageLayers>& 
 // At most, of a rank with one stage and whole backward passes, `alive` micro-batches at once.
 int64_t plain_activation_bytes(const StageActivations& stage, int64_t alive);
 
-// At most, of a rank with this list.
+// The compute actions of a rank in their order.
+struct PassOrder {
+  std::vector<size_t> stages;    // of the rank, ascending
+  std::vector<uint32_t> passes;  // 4 * index in `stages` + F, B, I or W
+};
+PassOrder pass_order(const std::vector<Action>& actions);
+
+// At most, of a rank with this list. `stages`: [PassOrder::stages].
+struct ActivationPeak {
+  int64_t bytes = 0;
+  int64_t without_extra = 0;  // as if nothing were held beside what waits for its backward
+};
+ActivationPeak activation_peak(const std::vector<StageActivations>& stages, const PassOrder& order);
+
+// The same of [stages] of all ranks.
+int64_t activation_bytes(const std::vector<StageActivations>& stages, const PassOrder& order);
 int64_t activation_bytes(const std::vector<StageActivations>& stages,
                          const std::vector<Action>& actions);
 
@@ -52,7 +67,7 @@ struct RankPasses {
 };
 
 struct ShortSchedule {
-  Schedule schedule;
+  std::vector<PassOrder> orders;   // [pipeline rank]
   std::vector<RankPasses> passes;  // [pipeline rank]
 };
 

@@ -37,65 +37,128 @@ struct Limits {
 
 }  // namespace
 
-Fits::Split& Fits::split_of(const Candidate& open) {
-  // With a split backward, or where recomputation is dealt out, every rank may be the fullest.
-  const bool any_rank =
-      splits_backward(open.schedule) || settler_.rule().recompute.num_layers.has_value();
-  const std::tuple key(open.schedule == ScheduleKind::zb_v, any_rank, open.layers_per_stage);
-  const auto known = splits_.find(key);
-  if (known != splits_.end()) return known->second;
+size_t Fits::shape_of(const StageLayers& layers) {
+  const auto known = std::find_if(shapes_.rbegin(), shapes_.rend(),
+                                  [&](const Shape& shape) { return shape.layers == layers; });
+  if (known != shapes_.rend()) return static_cast<size_t>(shapes_.rend() - known) - 1;
+  shapes_.push_back({layers, nullptr, {}});
+  return shapes_.size() - 1;
+}
+
+Fits::Split Fits::make_split(const Candidate& open, bool any_rank) {
   Candidate candidate = open;
   candidate.layer_recompute =
       ruled_recompute(settler_.rule().recompute, candidate.layers_per_stage);
-  Split& split = splits_[key];
+  Split split;
   split.stages = stage_layers(job_.model, candidate);
-  for (const StageLayers& layers : split.stages) {
-    const auto shape = std::find(split.shapes.begin(), split.shapes.end(), layers);
-    split.shape_of_stage.push_back(static_cast<size_t>(shape - split.shapes.begin()));
-    if (shape == split.shapes.end()) split.shapes.push_back(layers);
+  split.state_bytes.resize(4 * point_.zeros.size());
+  for (size_t stage = 0; stage < split.stages.size(); ++stage) {
+    const bool is_same = stage > 0 && split.stages[stage] == split.stages[stage - 1];
+    split.shape_of_stage.push_back(is_same ? split.shape_of_stage.back()
+                                           : shape_of(split.stages[stage]));
   }
   const auto pp = static_cast<size_t>(open.mesh.pp);
-  for (size_t rank = 0; rank < pp; ++rank) {
+  std::vector<Rank> ranks(pp);
+  for (size_t stage = 0; stage < split.stages.size(); ++stage) {
+    Rank& rank = ranks[static_cast<size_t>(
+        pipeline_rank_of_stage(open.schedule, open.mesh.pp, static_cast<int64_t>(stage)))];
+    rank.stages.push_back(stage);
+    const size_t shape = split.shape_of_stage[stage];
+    if (std::find(rank.shapes.begin(), rank.shapes.end(), shape) == rank.shapes.end()) {
+      rank.shapes.push_back(shape);
+    }
+  }
+  for (size_t i = 0; i < pp; ++i) {
     const auto same_as_before = [&] {
-      for (size_t stage = rank; stage < split.stages.size(); stage += pp) {
-        if (split.stages[stage] != split.stages[stage - 1]) return false;
+      for (size_t stage = i; stage < split.stages.size(); stage += pp) {
+        if (split.shape_of_stage[stage] != split.shape_of_stage[stage - 1]) return false;
       }
       return true;
     };
-    if (!any_rank && rank > 1 && same_as_before()) continue;
-    Rank one;
-    one.rank = static_cast<int64_t>(rank);
-    one.is_copy = holds_copy(job_.model, open, split.stages.size(), one.rank);
-    one.all = layers_of_rank(open, split.stages, one.rank);
-    for (size_t stage = 0; stage < split.stages.size(); ++stage) {
-      const bool is_here = pipeline_rank_of_stage(open.schedule, open.mesh.pp,
-                                                  static_cast<int64_t>(stage)) == one.rank;
-      const size_t shape = split.shape_of_stage[stage];
-      if (is_here && std::find(one.stages.begin(), one.stages.end(), shape) == one.stages.end())
-        one.stages.push_back(shape);
+    if (!any_rank && i > 1 && same_as_before()) continue;
+    Rank& rank = ranks[i];
+    rank.rank = static_cast<int64_t>(i);
+    rank.is_copy = holds_copy(job_.model, open, split.stages.size(), rank.rank);
+    for (const size_t stage : rank.stages) {
+      for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+        rank.all[kind] += split.stages[stage][kind];
+      }
     }
-    split.ranks.push_back(one);
+    split.ranks.push_back(std::move(rank));
   }
   return split;
 }
 
-Candidate Fits::with_zero(size_t zero) const {
-  Candidate candidate = *open_;
+Fits::Split& Fits::split_of(const Candidate& open, size_t split) {
+  // With a split backward, or where recomputation is dealt out, every rank may be the fullest.
+  const bool any_rank =
+      splits_backward(open.schedule) || settler_.rule().recompute.num_layers.has_value();
+  const bool is_v = open.schedule == ScheduleKind::zb_v;
+  const size_t index = 4 * split + (is_v ? 2 : 0) + (any_rank ? 1 : 0);
+  if (index >= splits_.size()) splits_.resize(index + 1);
+  if (!splits_[index]) splits_[index] = std::make_unique<Split>(make_split(open, any_rank));
+  return *splits_[index];
+}
+
+// Of one micro-batch, by recomputation as far as it is open.
+const std::array<StageActivations, kNumRecomputes>& Fits::kept_of(size_t index) {
+  Shape& shape = shapes_[index];
+  if (shape.costs == costs_) return shape.kept;
+  const bool is_ruled = settler_.rule().recompute.kind.has_value();
+  for (size_t i = 0; i < (is_ruled ? 1 : kNumRecomputes); ++i) {
+    shape.kept[i] = stage_activations(
+        is_ruled ? shape.layers : recomputed(shape.layers, static_cast<Recompute>(i)), *costs_);
+  }
+  shape.costs = costs_;
+  return shape.kept;
+}
+
+const Fits::Zero& Fits::zero_of(size_t zero) {
+  zeros_.resize(point_.zeros.size());
+  std::optional<Zero>& known = zeros_[zero];
+  if (known) return *known;
+  known.emplace();
+  Candidate& candidate = known->candidate;
+  candidate = *open_;
   candidate.zero_stage = point_.zeros[zero].stage;
   candidate.mesh.zero_shard = point_.zeros[zero].shard;
-  return candidate;
+  candidate.layers_per_stage.clear();
+  known->usable_bytes = usable_bytes(job_, candidate, 0);
+  // Rows that are kept are within the device's memory.
+  const int64_t with_rows = usable_bytes(job_, candidate, job_.cluster.accelerator.memory_bytes);
+  known->most_usable_bytes = std::max(known->usable_bytes, with_rows);
+  known->follows_rows = with_rows != known->usable_bytes;
+  const ElementTable& elements = settler_.cache().elements(candidate);
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    StageLayers one{};
+    one[kind] = 1;
+    known->layer_bytes[kind] = lasting_bytes(job_, candidate, one, false, elements);
+  }
+  known->copy_bytes = lasting_bytes(job_, candidate, {}, true, elements);
+  return *known;
 }
 
 const std::vector<StateBytes>& Fits::state_bytes(size_t zero) {
-  const Candidate candidate = with_zero(zero);
   // What ZeRO 2 holds beside its shards depends on the order of the micro-batches.
-  const bool is_repeated = num_microbatches(job_, candidate) > 1;
-  const bool is_gpipe = candidate.schedule == ScheduleKind::gpipe;
-  std::vector<StateBytes>& bytes = split_->state_bytes[{zero, is_gpipe, is_repeated}];
+  const bool is_repeated = num_microbatches(job_, *open_) > 1;
+  const bool is_gpipe = open_->schedule == ScheduleKind::gpipe;
+  std::vector<StateBytes>& bytes =
+      split_->state_bytes[4 * zero + (is_gpipe ? 2 : 0) + (is_repeated ? 1 : 0)];
   if (!bytes.empty()) return bytes;
+  const Zero& known = zero_of(zero);
+  Candidate candidate = known.candidate;
+  candidate.micro_batch = open_->micro_batch;
+  candidate.schedule = open_->schedule;
   const ElementTable& elements = settler_.cache().elements(candidate);
+  bytes.reserve(split_->ranks.size());
   for (const Rank& rank : split_->ranks) {
-    bytes.push_back(argosy::state_bytes(job_, candidate, rank.all, rank.is_copy, elements));
+    StateBytes sum = rank.is_copy ? known.copy_bytes : StateBytes{};
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+      sum.on_device += rank.all[kind] * known.layer_bytes[kind].on_device;
+      sum.on_host += rank.all[kind] * known.layer_bytes[kind].on_host;
+    }
+    sum.on_device += temporary_bytes(job_, candidate, rank.all, elements);
+    bytes.push_back(sum);
   }
   return bytes;
 }
@@ -115,8 +178,8 @@ Fits::Kept Fits::kept_on(const Rank& rank) {
   kept.at_least = kept.at_most = std::numeric_limits<int64_t>::max();
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     Limits limits;
-    for (const size_t shape : rank.stages) {
-      limits.add(activations_[shape][static_cast<size_t>(recompute)]);
+    for (const size_t shape : rank.shapes) {
+      limits.add(kept_of(shape)[static_cast<size_t>(recompute)]);
     }
     kept.at_least = std::min(kept.at_least, passes.saved * limits.least_saved);
     kept.at_most = std::min(kept.at_most, passes.any * limits.most + limits.extra);
@@ -127,10 +190,9 @@ Fits::Kept Fits::kept_on(const Rank& rank) {
 
 void Fits::sharpen(const Rank& rank, Kept& kept) {
   if (kept.precision == Kept::coarse && !settler_.rule().recompute.kind) {
-    kept.at_most = std::min(kept.at_most, recomputed_peak(rank, true));
-    kept.precision = Kept::close_above;
-  } else if (kept.precision == Kept::close_above) {
-    kept.at_least = std::max(kept.at_least, recomputed_peak(rank, false));
+    const ActivationPeak peak = recomputed_peak(rank);
+    kept.at_most = std::min(kept.at_most, peak.bytes);
+    kept.at_least = std::max(kept.at_least, peak.without_extra);
     kept.precision = Kept::close;
   } else {
     kept.at_least = kept.at_most = least_kept(rank);
@@ -140,82 +202,84 @@ void Fits::sharpen(const Rank& rank, Kept& kept) {
 
 // Everything computed again is one choice, and nothing saves more than it does: only what runs
 // again at a time may be less.
-int64_t Fits::recomputed_peak(const Rank& rank, bool with_extra) {
-  std::vector<StageActivations> stages(split_->stages.size());
-  for (size_t stage = 0; stage < stages.size(); ++stage) {
-    if (pipeline_rank_of_stage(open_->schedule, open_->mesh.pp, static_cast<int64_t>(stage)) !=
-        rank.rank) {
-      continue;
-    }
-    stages[stage] =
-        activations_[split_->shape_of_stage[stage]][static_cast<size_t>(Recompute::full)];
-    if (!with_extra) stages[stage].extra_bytes = stages[stage].input_extra_bytes = 0;
-  }
+ActivationPeak Fits::recomputed_peak(const Rank& rank) {
+  const auto again = [&](size_t stage) -> const StageActivations& {
+    return kept_of(split_->shape_of_stage[stage])[static_cast<size_t>(Recompute::full)];
+  };
   if (short_ == nullptr) {
+    const StageActivations& stage = again(rank.stages.front());
     const int64_t alive =
         in_flight(open_->schedule, open_->mesh.pp, num_microbatches(job_, *open_), rank.rank);
-    return plain_activation_bytes(stages[static_cast<size_t>(rank.rank)], alive);
+    return {plain_activation_bytes(stage, alive), alive * stage.saved_bytes};
   }
-  return activation_bytes(stages, short_->schedule.actions[static_cast<size_t>(rank.rank)]);
+  recomputed_.clear();
+  for (const size_t stage : rank.stages) recomputed_.push_back(again(stage));
+  return activation_peak(recomputed_, short_->orders[static_cast<size_t>(rank.rank)]);
 }
 
 // With everything that may be computed again; exact.
-int64_t Fits::least_kept(const Rank& rank) {
-  const Schedule* list = short_ == nullptr ? nullptr : &short_->schedule;
+int64_t Fits::least_kept(const Rank& rank) const {
   const int64_t m = num_microbatches(job_, *open_);
   if (!settler_.rule().recompute.kind) {
-    return LeastRecompute(job_.model, *open_, m, split_->stages, *costs_, list)
+    return LeastRecompute(job_.model, *open_, m, split_->stages, *costs_, short_)
         .least_bytes(rank.rank);
   }
-  if (list != nullptr) {
+  if (short_ != nullptr) {
     return activation_bytes(stage_activations(split_->stages, *costs_),
-                            list->actions[static_cast<size_t>(rank.rank)]);
+                            short_->orders[static_cast<size_t>(rank.rank)]);
   }
-  return plain_activation_bytes(stage_activations(split_->shapes[rank.stages.front()], *costs_),
+  return plain_activation_bytes(stage_activations(shapes_[rank.shapes.front()].layers, *costs_),
                                 in_flight(open_->schedule, open_->mesh.pp, m, rank.rank));
 }
 
-void Fits::look_at(const Candidate& open, const LayerCosts& costs) {
+void Fits::look_at(const Candidate& open, size_t split, const LayerCosts& costs) {
   open_ = &open;
   costs_ = &costs;
-  split_ = &split_of(open);
+  split_ = &split_of(open, split);
   if (job_.stack.keeps_memory) return;
   short_ = is_plain(open.schedule)
                ? nullptr
                : &settler_.schedules().get(open.schedule, open.mesh.pp,
                                            num_microbatches(job_, open), open.virtual_stages);
-  const bool is_ruled = settler_.rule().recompute.kind.has_value();
-  activations_.resize(split_->shapes.size());
-  for (size_t shape = 0; shape < split_->shapes.size(); ++shape) {
-    for (size_t i = 0; i < (is_ruled ? 1 : kNumRecomputes); ++i) {
-      const StageLayers& layers = split_->shapes[shape];
-      activations_[shape][i] = stage_activations(
-          is_ruled ? layers : recomputed(layers, static_cast<Recompute>(i)), costs);
-    }
-  }
   kept_.clear();
   for (const Rank& rank : split_->ranks) kept_.push_back(kept_on(rank));
 }
 
-// With any choice, as it would be evaluated.
-int64_t Fits::settled_missing_bytes(const Candidate& candidate) {
-  const Settled settled = settler_.settle(candidate);
+int64_t Fits::settled_missing_bytes(size_t zero) {
+  Candidate candidate = *open_;
+  candidate.zero_stage = point_.zeros[zero].stage;
+  candidate.mesh.zero_shard = point_.zeros[zero].shard;
+  if (settler_.fits_in_full(candidate)) return 0;
+  const Settled settled = settler_.settle(std::move(candidate));
   return std::max<int64_t>(0, argosy::missing_bytes(job_, settled.candidate, settled.memory));
 }
 
+// Whole blocks that are computed again keep no rows of experts, so that the budget is known.
+bool Fits::fits_in_full(size_t zero) {
+  if (settler_.rule().recompute.kind) return false;
+  const Zero& known = zero_of(zero);
+  const std::vector<StateBytes>& state = state_bytes(zero);
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    Kept& kept = kept_[i];
+    const int64_t budget = known.usable_bytes - state[i].on_device - kept.passing_bytes;
+    if (kept.at_least > budget || missing_host_bytes(job_.cluster, state[i].on_host) > 0) {
+      return false;
+    }
+    if (!kept.all_full) kept.all_full = recomputed_peak(split_->ranks[i]).bytes;
+    if (*kept.all_full > budget) return false;
+  }
+  return true;
+}
+
 int64_t Fits::missing_bytes(size_t zero) {
-  const Candidate candidate = with_zero(zero);
-  if (job_.stack.keeps_memory) return settled_missing_bytes(candidate);
-  // Rows of experts leave less, so that none is a limit from above; more only where a plan is asked
-  // for that rather does not fit.
-  const int64_t usable = usable_bytes(job_, candidate, 0);
-  const int64_t usable_of_rows = usable_bytes(job_, candidate, usable);
-  if (usable_of_rows > usable) return settled_missing_bytes(candidate);
+  if (job_.stack.keeps_memory) return settled_missing_bytes(zero);
+  const Zero& known = zero_of(zero);
+  if (known.follows_rows && fits_in_full(zero)) return 0;
   const std::vector<StateBytes>& state = state_bytes(zero);
   int64_t missing = 0;
   for (size_t i = 0; i < kept_.size(); ++i) {
     Kept& kept = kept_[i];
-    const int64_t budget = usable - state[i].on_device - kept.passing_bytes;
+    const int64_t budget = known.most_usable_bytes - state[i].on_device - kept.passing_bytes;
     if (state[i].on_host > 0) {
       missing = std::max(missing, missing_host_bytes(job_.cluster, state[i].on_host));
     }
@@ -225,7 +289,7 @@ int64_t Fits::missing_bytes(size_t zero) {
       sharpen(split_->ranks[i], kept);
     missing = std::max(missing, kept.at_least - budget);
   }
-  return missing > 0 || usable_of_rows == usable ? missing : settled_missing_bytes(candidate);
+  return missing > 0 || !known.follows_rows ? missing : settled_missing_bytes(zero);
 }
 
 }  // namespace argosy

@@ -9,8 +9,8 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <map>
-#include <tuple>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "planner/cost/memory.h"
@@ -27,15 +27,18 @@ class Fits {
   Fits(const Job& job, const MeshPoint& point, Settler& settler)
       : job_(job), point_(point), settler_(settler) {}
 
-  // A candidate of the mesh whose micro-batch, schedule and layers_per_stage are decided; `costs`
-  // are those of the micro-batch. Both must outlive the questions about it.
-  void look_at(const Candidate& open, const LayerCosts& costs);
+  // A candidate of the mesh whose micro-batch, schedule and layers_per_stage are decided; `split`
+  // is a number for the latter, `costs` are those of the micro-batch. Candidate and costs must
+  // outlive the questions about it.
+  void look_at(const Candidate& open, size_t split, const LayerCosts& costs);
 
   // Of the candidate that is looked at, recomputation as far as it is fixed.
   const std::vector<StageLayers>& stages() const { return split_->stages; }
 
   // Bytes that are missing at least with the mesh's choice `zero`; 0: it fits.
   int64_t missing_bytes(size_t zero);
+  // As it would be evaluated: exact.
+  int64_t settled_missing_bytes(size_t zero);
 
  private:
   // A rank with more bytes than those beside it: they have the same layers and keep less.
@@ -43,30 +46,49 @@ class Fits {
     int64_t rank = 0;
     bool is_copy = false;
     StageLayers all{};
-    std::vector<size_t> stages;  // Split::shapes of those that differ
+    std::vector<size_t> stages;  // its own
+    std::vector<size_t> shapes;  // of those that differ
   };
   struct Split {
     std::vector<StageLayers> stages;
-    std::vector<StageLayers> shapes;     // stages that differ
     std::vector<size_t> shape_of_stage;  // [stages]
     std::vector<Rank> ranks;
-    std::map<std::tuple<size_t, bool, bool>, std::vector<StateBytes>> state_bytes;  // [ranks]
+    std::vector<std::vector<StateBytes>> state_bytes;  // [4 * zeros, as asked][ranks]
+  };
+  // Stages with the same layers keep the same, whatever split they are of.
+  struct Shape {
+    StageLayers layers{};
+    const LayerCosts* costs = nullptr;  // that `kept` is of
+    std::array<StageActivations, kNumRecomputes> kept;
+  };
+  // What is the same for all points with one of the mesh's choices.
+  struct Zero {
+    Candidate candidate;  // of the mesh; its micro-batch, schedule and layers are open
+    // What tensors may take: without rows of experts, and at most, however many these are.
+    int64_t usable_bytes = 0, most_usable_bytes = 0;
+    bool follows_rows = false;                             // it is not the same for all
+    std::array<StateBytes, kNumLayerKinds> layer_bytes{};  // what lasts of one layer
+    StateBytes copy_bytes;
   };
   // What a rank keeps for backward, however recomputation is chosen: the least that is possible
   // lies between both.
   struct Kept {
     int64_t passing_bytes = 0;
     int64_t at_least = 0, at_most = 0;
-    enum { coarse, close_above, close, exact } precision = coarse;
+    enum { coarse, close, exact } precision = coarse;
+    std::optional<int64_t> all_full;  // with everything computed again that may be
   };
-  Split& split_of(const Candidate& open);
-  Candidate with_zero(size_t zero) const;
+  size_t shape_of(const StageLayers& layers);
+  Split make_split(const Candidate& open, bool any_rank);
+  Split& split_of(const Candidate& open, size_t split);
+  const std::array<StageActivations, kNumRecomputes>& kept_of(size_t shape);
+  const Zero& zero_of(size_t zero);
   const std::vector<StateBytes>& state_bytes(size_t zero);
   Kept kept_on(const Rank& rank);
   void sharpen(const Rank& rank, Kept& kept);
-  int64_t recomputed_peak(const Rank& rank, bool with_extra);
-  int64_t least_kept(const Rank& rank);
-  int64_t settled_missing_bytes(const Candidate& candidate);
+  ActivationPeak recomputed_peak(const Rank& rank);
+  int64_t least_kept(const Rank& rank) const;
+  bool fits_in_full(size_t zero);
 
   const Job& job_;
   const MeshPoint& point_;
@@ -75,10 +97,12 @@ class Fits {
   const LayerCosts* costs_ = nullptr;
   Split* split_ = nullptr;
   const ShortSchedule* short_ = nullptr;  // of a schedule that is not plain
-  std::vector<std::array<StageActivations, kNumRecomputes>> activations_;  // [shapes]
-  std::vector<Kept> kept_;                                                 // [ranks of the split]
-  // Where stages sit, which ranks may differ, layers of each stage.
-  std::map<std::tuple<bool, bool, std::vector<int64_t>>, Split> splits_;
+  std::vector<Shape> shapes_;
+  std::vector<Kept> kept_;                    // [ranks of the split]
+  std::vector<StageActivations> recomputed_;  // [stages of a rank]
+  std::vector<std::optional<Zero>> zeros_;    // [zeros of the mesh]
+  // [4 * split + where stages sit and which ranks may differ]
+  std::vector<std::unique_ptr<Split>> splits_;
 };
 
 }  // namespace argosy

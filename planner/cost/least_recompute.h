@@ -26,11 +26,11 @@ struct RecomputeRule {
 // stage a rank the least seconds of each rank are the best for the step.
 class LeastRecompute {
  public:
-  // The references must outlive this. `stages`: the split, nothing computed again. `schedule`: of
-  // short_schedule(), for ranks with several stages or a split backward.
+  // The references must outlive this. `stages`: the split, nothing computed again. `schedule`:
+  // for ranks with several stages or a split backward.
   LeastRecompute(const ModelSpec& model, const Candidate& candidate, int64_t num_microbatches,
                  const std::vector<StageLayers>& stages, const LayerCosts& costs,
-                 const Schedule* schedule);
+                 const ShortSchedule* schedule);
 
   // What the rank keeps at least, whatever is computed again.
   int64_t least_bytes(int64_t rank) const;
@@ -42,15 +42,15 @@ class LeastRecompute {
 
  private:
   struct Rank;
+  class Kept;
   Rank rank_of(int64_t rank) const;
-  int64_t kept_bytes(const Rank& rank, int64_t num_full, int64_t num_selective) const;
 
   const ModelSpec& model_;
   const Candidate& candidate_;
   int64_t num_microbatches_;
   const std::vector<StageLayers>& stages_;
   const LayerCosts& costs_;
-  const Schedule* schedule_;
+  const ShortSchedule* schedule_;
 };
 
 // [num_layers] Where the rule says it all; empty: it is for choose() to say.

@@ -184,10 +184,25 @@ int64_t workspace_bytes(const StageLayers& layers, const LayerCosts& costs) {
 
 }  // namespace
 
+StateBytes lasting_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                         bool is_copy, const ElementTable& elements) {
+  StageMemory memory;
+  add_state(job, candidate, stage_buckets(layers, elements, is_copy, is_copy), memory);
+  return {sum_of(memory.bytes), memory.host_bytes};
+}
+
+int64_t temporary_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                        const ElementTable& elements) {
+  MemoryBytes bytes{};
+  add_temporaries(job, candidate, layers, elements, bytes);
+  return sum_of(bytes);
+}
+
 StateBytes state_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                        bool is_copy, const ElementTable& elements) {
-  const StageMemory memory = state_memory(job, candidate, layers, is_copy, elements);
-  return {memory.total_bytes, memory.host_bytes};
+  StateBytes bytes = lasting_bytes(job, candidate, layers, is_copy, elements);
+  bytes.on_device += temporary_bytes(job, candidate, layers, elements);
+  return bytes;
 }
 
 int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
@@ -203,6 +218,16 @@ StageLayers layers_of_rank(const Candidate& candidate, const std::vector<StageLa
     for (size_t kind = 0; kind < kNumLayerKinds; ++kind) all[kind] += stages[stage][kind];
   }
   return all;
+}
+
+std::vector<StageLayers> layers_of_ranks(const Candidate& candidate,
+                                         const std::vector<StageLayers>& stages) {
+  std::vector<StageLayers> ranks(static_cast<size_t>(candidate.mesh.pp));
+  for (size_t stage = 0; stage < stages.size(); ++stage) {
+    StageLayers& rank = ranks[static_cast<size_t>(rank_of_stage(candidate, stage))];
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) rank[kind] += stages[stage][kind];
+  }
+  return ranks;
 }
 
 bool holds_copy(const ModelSpec& model, const Candidate& candidate, size_t num_stages,
@@ -267,16 +292,15 @@ namespace {
 StageMemory fullest_rank(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
                          const LayerCosts& costs, ShortSchedules& schedules) {
-  const Schedule& schedule = schedules
-                                 .get(candidate.schedule, candidate.mesh.pp,
-                                      num_microbatches(job, candidate), candidate.virtual_stages)
-                                 .schedule;
+  const ShortSchedule& schedule =
+      schedules.get(candidate.schedule, candidate.mesh.pp, num_microbatches(job, candidate),
+                    candidate.virtual_stages);
   const std::vector<StageActivations> kept = stage_activations(stages, costs);
   StageMemory fullest;
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
     const StageMemory memory =
         with_activations(idle_rank(job, candidate, stages, rank, elements, costs), costs,
-                         activation_bytes(kept, schedule.actions[static_cast<size_t>(rank)]));
+                         activation_bytes(kept, schedule.orders[static_cast<size_t>(rank)]));
     if (memory.total_bytes > fullest.total_bytes) fullest = memory;
   }
   return fullest;

@@ -54,12 +54,20 @@ struct StateBytes {
 };
 StateBytes state_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                        bool is_copy, const ElementTable& elements);
+// Its two parts. What lasts adds up: over layers of all kinds, and the copy.
+StateBytes lasting_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                         bool is_copy, const ElementTable& elements);
+int64_t temporary_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                        const ElementTable& elements);
 int64_t passing_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                       const LayerCosts& costs);
 
 // Of all stages on a rank.
 StageLayers layers_of_rank(const Candidate& candidate, const std::vector<StageLayers>& stages,
                            int64_t pipeline_rank);
+
+std::vector<StageLayers> layers_of_ranks(const Candidate& candidate,
+                                         const std::vector<StageLayers>& stages);  // [pp]
 
 // Does the rank hold a second copy of a tied table?
 bool holds_copy(const ModelSpec& model, const Candidate& candidate, size_t num_stages,

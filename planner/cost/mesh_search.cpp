@@ -22,17 +22,20 @@ constexpr const char* kTooManyStages = "more pipeline stages than layers";
 // Examines the candidates of one mesh.
 class MeshSearch {
  public:
-  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point, Settler& settler)
+  MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point, Settler& settler,
+             std::atomic<int64_t>& nearest_bytes)
       : job_(job),
         point_(point),
         schedules_(space.schedules_of(point)),
         settler_(settler),
-        fits_(job, point, settler) {
+        fits_(job, point, settler),
+        nearest_bytes_(nearest_bytes) {
     open_.mesh = point.mesh;
     open_.sequence_parallel = point.sequence_parallel;
     open_.cp_kind = point.cp_kind;
     open_.moe_capacity_factor = space.moe_capacity_factor;
     open_.offload = space.offload;
+    result_.open = open_;
   }
 
   MeshResult run() {
@@ -65,7 +68,8 @@ class MeshSearch {
     if (!placements_) placements_ = place_all(point_.mesh, job_);
     const LayerTimes times = layer_times(job_, open_, settler_.cache().elements(open_), costs,
                                          *placements_, settler_.rule().recompute.kind.has_value());
-    std::map<int64_t, std::vector<int64_t>> splits;  // by the number of stages
+    const LayerBalance balance(job_.model, times);
+    std::map<int64_t, size_t> splits;  // by the number of stages
     for (const ScheduleChoice& choice : schedules_) {
       open_.schedule = choice.kind;
       open_.virtual_stages = choice.virtual_stages;
@@ -73,14 +77,25 @@ class MeshSearch {
         reject(reason, static_cast<int64_t>(point_.zeros.size()));
         continue;
       }
-      std::vector<int64_t>& split = splits[open_.num_stages()];
-      if (split.empty()) {
-        split = settler_.rule().layers ? *settler_.rule().layers
-                                       : balanced_layers(job_.model, times, open_.num_stages());
+      const auto [split, is_new] = splits.try_emplace(open_.num_stages(), 0);
+      if (is_new) {
+        const auto& ruled = settler_.rule().layers;
+        split->second = number_of(ruled ? *ruled : balance.layers(open_.num_stages()));
       }
-      open_.layers_per_stage = split;
-      examine_schedule(costs, times);
+      open_.layers_per_stage = result_.splits[split->second];
+      examine_schedule(costs, times, split->second);
     }
+  }
+
+  // Micro-batches of other sizes mostly have the same split.
+  size_t number_of(std::vector<int64_t> layers) {
+    std::vector<size_t>& known = numbers_[layers.size()];
+    for (const size_t number : known) {
+      if (result_.splits[number] == layers) return number;
+    }
+    known.push_back(result_.splits.size());
+    result_.splits.push_back(std::move(layers));
+    return known.back();
   }
 
   const char* schedule_reason() const {
@@ -93,24 +108,31 @@ class MeshSearch {
     return point_.mesh.pp == 1 && is_gpipe && schedules_.size() > 1 ? kOneStage : nullptr;
   }
 
-  void examine_schedule(const LayerCosts& costs, const LayerTimes& times) {
+  void examine_schedule(const LayerCosts& costs, const LayerTimes& times, size_t split) {
     Group group;
-    fits_.look_at(open_, costs);
+    group.first_zero = result_.zeros.size();
+    fits_.look_at(open_, split, costs);
+    int64_t num_idle = 0, num_split = 0;
     for (size_t zero = 0; zero < point_.zeros.size(); ++zero) {
       if (is_idle(point_.zeros[zero])) {
-        reject(kNothingToShard, 1);
+        ++num_idle;
       } else if (point_.zeros[zero].stage >= 2 && splits_backward(open_.schedule)) {
-        reject(kSplitBackward, 1);
+        ++num_split;
       } else if (const int64_t missing = fits_.missing_bytes(zero)) {
-        note_shortage(point_.zeros[zero], missing);
+        note_shortage(zero, missing);
       } else {
-        group.zeros.push_back(point_.zeros[zero]);
+        result_.zeros.push_back(point_.zeros[zero]);
       }
     }
-    if (group.zeros.empty()) return;
-    group.open = open_;
+    if (num_idle > 0) reject(kNothingToShard, num_idle);
+    if (num_split > 0) reject(kSplitBackward, num_split);
+    group.end_zero = result_.zeros.size();
+    if (group.first_zero == group.end_zero) return;
     group.bound = bound(times);
-    result_.groups.push_back(std::move(group));
+    group.micro_batch = open_.micro_batch;
+    group.schedule = {open_.schedule, open_.virtual_stages};
+    group.split = split;
+    result_.groups.push_back(group);
   }
 
   double bound(const LayerTimes& times) const {
@@ -127,14 +149,21 @@ class MeshSearch {
     return zero.stage > 0 && !has_copies && point_.zeros.size() > 1;
   }
 
-  void note_shortage(const ZeroChoice& zero, int64_t missing_bytes) {
+  // What may be the nearest of all is settled, so that it does not depend on how close a limit was.
+  void note_shortage(size_t zero, int64_t at_least_bytes) {
     Missed& missed = result_.missed[kOutOfMemory];
     ++missed.count;
+    if (at_least_bytes >= missed.missing_bytes || at_least_bytes > nearest_bytes_) return;
+    const int64_t missing_bytes = fits_.settled_missing_bytes(zero);
     if (missing_bytes >= missed.missing_bytes) return;
     missed.missing_bytes = missing_bytes;
     missed.too_large = open_;
-    missed.too_large->zero_stage = zero.stage;
-    missed.too_large->mesh.zero_shard = zero.shard;
+    missed.too_large->zero_stage = point_.zeros[zero].stage;
+    missed.too_large->mesh.zero_shard = point_.zeros[zero].shard;
+    int64_t nearest = nearest_bytes_;
+    while (missing_bytes < nearest &&
+           !nearest_bytes_.compare_exchange_weak(nearest, missing_bytes)) {
+    }
   }
 
   const Job& job_;
@@ -142,16 +171,29 @@ class MeshSearch {
   const std::vector<ScheduleChoice>& schedules_;
   Settler& settler_;
   Fits fits_;
+  std::atomic<int64_t>& nearest_bytes_;
   Candidate open_;
   std::optional<Placements> placements_;
+  std::map<size_t, std::vector<size_t>> numbers_;  // of splits, by their number of stages
   MeshResult result_;
 };
 
 }  // namespace
 
+Candidate MeshResult::candidate(const Group& group, size_t zero) const {
+  Candidate candidate = open;
+  candidate.micro_batch = group.micro_batch;
+  candidate.schedule = group.schedule.kind;
+  candidate.virtual_stages = group.schedule.virtual_stages;
+  candidate.layers_per_stage = splits[group.split];
+  candidate.zero_stage = zeros[zero].stage;
+  candidate.mesh.zero_shard = zeros[zero].shard;
+  return candidate;
+}
+
 MeshResult search_mesh(const Job& job, const SearchSpace& space, const MeshPoint& point,
-                       Settler& settler) {
-  return MeshSearch(job, space, point, settler).run();
+                       Settler& settler, std::atomic<int64_t>& nearest_bytes) {
+  return MeshSearch(job, space, point, settler, nearest_bytes).run();
 }
 
 }  // namespace argosy

@@ -5,6 +5,7 @@
 // why the others do not.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -17,31 +18,41 @@
 
 namespace argosy {
 
-// Points that differ in ZeRO alone, with a lower bound of the objective that holds for all of them:
-// their layers' compute and communication, nothing computed again.
+// Points of a mesh that differ in ZeRO alone, with a lower bound of the objective that holds for
+// all of them: their layers' compute and communication, nothing computed again.
 struct Group {
-  Candidate open;                 // zero_stage, zero_shard and what settle() decides are open
-  std::vector<ZeroChoice> zeros;  // those that fit
   double bound = 0;
+  int64_t micro_batch = 1;
+  ScheduleChoice schedule;
+  size_t split = 0;                     // of MeshResult::splits
+  size_t first_zero = 0, end_zero = 0;  // those that fit, of MeshResult::zeros
 };
 
 struct Missed {
   int64_t count = 0;
-  int64_t missing_bytes = std::numeric_limits<int64_t>::max();  // at least, of the nearest
+  int64_t missing_bytes = std::numeric_limits<int64_t>::max();  // of the nearest
   std::string nearest;
   std::optional<Candidate> too_large;  // the nearest of those that do not fit, open
 };
 
 inline constexpr const char* kOutOfMemory = "out of memory";
 
-// What one mesh contributes; meshes are worked on in any order and merged in theirs.
+// What one mesh contributes; meshes are worked on in any order and merged in theirs. There are
+// hundreds of thousands of groups: what they share is kept once.
 struct MeshResult {
+  Candidate open;  // what is the same for all points of the mesh
   std::vector<Group> groups;
+  std::vector<std::vector<int64_t>> splits;  // layers of each stage
+  std::vector<ZeroChoice> zeros;
   std::map<std::string, Missed> missed;
+
+  // Its recomputation is open.
+  Candidate candidate(const Group& group, size_t zero) const;
 };
 
-// May be called by several threads with one settler.
+// May be called by several threads with one settler and one `nearest_bytes`: the fewest bytes that
+// a point misses on any mesh so far. Of what misses more a mesh does not say what is nearest.
 MeshResult search_mesh(const Job& job, const SearchSpace& space, const MeshPoint& point,
-                       Settler& settler);
+                       Settler& settler, std::atomic<int64_t>& nearest_bytes);
 
 }  // namespace argosy

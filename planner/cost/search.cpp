@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <limits>
 #include <map>
+#include <memory>
 #include <queue>
 #include <thread>
 #include <tuple>
@@ -35,10 +37,11 @@ std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space, 
   std::vector<MeshResult> results(space.meshes.size());
   std::vector<std::exception_ptr> errors(static_cast<size_t>(num_threads));
   std::atomic<size_t> next{0};
+  std::atomic<int64_t> nearest_bytes{std::numeric_limits<int64_t>::max()};
   const auto work = [&](size_t thread) {
     try {
       for (size_t i = next++; i < results.size(); i = next++) {
-        results[i] = search_mesh(job, space, space.meshes[i], settler);
+        results[i] = search_mesh(job, space, space.meshes[i], settler, nearest_bytes);
       }
     } catch (...) {
       errors[thread] = std::current_exception();
@@ -81,15 +84,22 @@ std::vector<Rejection> merge_missed(const Job& job, const std::vector<MeshResult
   return rejected;
 }
 
-// A candidate on its way: first as if nothing were computed again, then settled, then simulated.
+// A candidate in its place.
 struct Costed {
   Candidate candidate;
   std::vector<StageTime> times;
-  StageMemory memory;  // once settled
-  bool is_settled = false;
+  StageMemory memory;
   float value = 0;
   size_t order = 0;  // in the space
   auto key() const { return std::tuple(value, memory.total_bytes, order); }
+};
+
+// A point of a group, as if nothing were computed again; then settled.
+struct Point {
+  const MeshResult* mesh = nullptr;
+  const Group* group = nullptr;
+  size_t zero = 0;  // of MeshResult::zeros
+  std::unique_ptr<Settled> settled;
 };
 
 // What is still to be looked at, best bound first. Of equal bounds what is not settled comes first,
@@ -98,21 +108,27 @@ struct Open {
   float bound = 0;
   int64_t peak_bytes = -1;  // -1: not settled
   size_t order = 0;
-  size_t index = 0;  // of a group, or behind all groups of a candidate
+  size_t index = 0;  // of a group, or behind all groups of a point
   auto key() const { return std::tuple(bound, peak_bytes, order, index); }
 };
 
-// A group becomes its candidates, a candidate is settled, then simulated, until no bound is left
-// below the worst of the `top` best values.
+// A group becomes its points, a point is settled, then simulated, until no bound is left below the
+// worst of the `top` best values.
 class BestFirst {
  public:
-  BestFirst(const Job& job, std::vector<Group> groups, size_t top, Settler& settler)
-      : job_(job), groups_(std::move(groups)), top_(top), settler_(settler) {
+  BestFirst(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Settler& settler)
+      : job_(job), top_(top), settler_(settler) {
+    std::vector<Open> open;
     size_t order = 0;
-    for (size_t i = 0; i < groups_.size(); ++i) {
-      queue_.push({rounded(groups_[i].bound), -1, order, i});
-      order += groups_[i].zeros.size();
+    for (const MeshResult& mesh : meshes) {
+      for (const Group& group : mesh.groups) {
+        open.push_back({rounded(group.bound), -1, order, groups_.size()});
+        order += group.end_zero - group.first_zero;
+        groups_.emplace_back(&mesh, &group);
+      }
     }
+    num_feasible_ = static_cast<int64_t>(order);
+    queue_ = Queue(Later(), std::move(open));
   }
 
   std::vector<Costed> run() {
@@ -121,69 +137,68 @@ class BestFirst {
       if (best_.size() == top_ && next.bound > best_.back().value) break;
       queue_.pop();
       if (next.index < groups_.size()) {
-        expand(groups_[next.index], next.order);
+        expand(next);
         continue;
       }
-      Costed& candidate = candidates_[next.index - groups_.size()];
-      candidate.is_settled ? simulate(candidate) : settle(candidate, next.index);
+      Point& point = points_[next.index - groups_.size()];
+      point.settled ? simulate(point, next.order) : settle(point, next);
     }
     return std::move(best_);
   }
 
+  int64_t num_feasible() const { return num_feasible_; }
   int64_t num_evaluated() const { return num_evaluated_; }
 
  private:
   struct Later {
     bool operator()(const Open& a, const Open& b) const { return a.key() > b.key(); }
   };
+  using Queue = std::priority_queue<Open, std::vector<Open>, Later>;
 
-  float value(const Costed& costed, double step_s) const {
-    const Candidate& c = costed.candidate;
-    return rounded(objective_value(
-        job_, step_use(costed.times, num_microbatches(job_, c), c.mesh.pp, step_s)));
+  std::vector<StageTime> times_of(const Candidate& c) {
+    return stage_times(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
+                       settler_.cache().costs(c), place_all(c.mesh, job_));
   }
 
-  float bound(const Costed& costed) const {
-    const Candidate& c = costed.candidate;
-    return value(costed, step_bound_s(costed.times, c.schedule, num_microbatches(job_, c),
-                                      c.virtual_stages));
+  float value(const Candidate& c, const std::vector<StageTime>& times, double step_s) const {
+    return rounded(
+        objective_value(job_, step_use(times, num_microbatches(job_, c), c.mesh.pp, step_s)));
   }
 
-  void time(Costed& costed) {
-    const Candidate& c = costed.candidate;
-    costed.times = stage_times(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
-                               settler_.cache().costs(c), place_all(c.mesh, job_));
+  float bound(const Candidate& c) {
+    const std::vector<StageTime> times = times_of(c);
+    return value(c, times,
+                 step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages));
   }
 
-  void expand(const Group& group, size_t order) {
-    for (const ZeroChoice& zero : group.zeros) {
-      Costed costed;
-      costed.candidate = group.open;
-      costed.candidate.zero_stage = zero.stage;
-      costed.candidate.mesh.zero_shard = zero.shard;
-      costed.order = order++;
-      set_recompute(ruled_recompute(settler_.rule().recompute, group.open.layers_per_stage),
-                    costed.candidate);
-      time(costed);
-      queue_.push({bound(costed), -1, costed.order, groups_.size() + candidates_.size()});
-      candidates_.push_back(std::move(costed));
+  void expand(const Open& open) {
+    const auto& [mesh, group] = groups_[open.index];
+    for (size_t zero = group->first_zero; zero < group->end_zero; ++zero) {
+      Candidate c = mesh->candidate(*group, zero);
+      set_recompute(ruled_recompute(settler_.rule().recompute, c.layers_per_stage), c);
+      queue_.push(
+          {bound(c), -1, open.order + (zero - group->first_zero), groups_.size() + points_.size()});
+      points_.push_back({mesh, group, zero, nullptr});
     }
   }
 
-  void settle(Costed& costed, size_t index) {
-    Settled settled = settler_.settle(std::move(costed.candidate));
+  void settle(Point& point, const Open& open) {
+    point.settled =
+        std::make_unique<Settled>(settler_.settle(point.mesh->candidate(*point.group, point.zero)));
+    const Settled& settled = *point.settled;
     CHECK(settled.fits, "counted as fitting: ", shortage_of(job_, settled));
-    costed.candidate = std::move(settled.candidate);
-    costed.memory = settled.memory;
-    costed.is_settled = true;
-    time(costed);
-    queue_.push({bound(costed), costed.memory.total_bytes, costed.order, index});
+    queue_.push({bound(settled.candidate), settled.memory.total_bytes, open.order, open.index});
   }
 
-  void simulate(Costed& simulated) {
-    Costed costed = std::move(simulated);
+  void simulate(Point& point, size_t order) {
+    Costed costed;
+    costed.candidate = std::move(point.settled->candidate);
+    costed.memory = point.settled->memory;
+    costed.order = order;
+    costed.times = times_of(costed.candidate);
     const Schedule schedule = build_schedule(to_plan(job_, costed.candidate));
-    costed.value = value(costed, simulated_step_s(schedule, durations_of(costed.times)));
+    costed.value = value(costed.candidate, costed.times,
+                         simulated_step_s(schedule, durations_of(costed.times)));
     ++num_evaluated_;
     const auto place =
         std::upper_bound(best_.begin(), best_.end(), costed,
@@ -193,13 +208,13 @@ class BestFirst {
   }
 
   const Job& job_;
-  std::vector<Group> groups_;
   size_t top_;
   Settler& settler_;
-  std::priority_queue<Open, std::vector<Open>, Later> queue_;
-  std::vector<Costed> candidates_;
+  std::vector<std::pair<const MeshResult*, const Group*>> groups_;  // in the order of the space
+  Queue queue_;
+  std::vector<Point> points_;
   std::vector<Costed> best_;
-  int64_t num_evaluated_ = 0;
+  int64_t num_feasible_ = 0, num_evaluated_ = 0;
 };
 
 }  // namespace
@@ -210,18 +225,13 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
   LayerCostCache cache(job);
   Settler settler(job, settle_rule(fixed), cache);
   const SearchSpace space = search_space(job, fixed);
-  std::vector<MeshResult> results = search_meshes(job, space, settler, std::max(1, num_threads));
+  const std::vector<MeshResult> results =
+      search_meshes(job, space, settler, std::max(1, num_threads));
   SearchResult found;
   found.summary.candidates = space.num_points();
   found.summary.rejected = merge_missed(job, results, settler);
-  std::vector<Group> groups;
-  for (MeshResult& result : results) {
-    for (Group& group : result.groups) {
-      found.summary.feasible += static_cast<int64_t>(group.zeros.size());
-      groups.push_back(std::move(group));
-    }
-  }
-  BestFirst search(job, std::move(groups), static_cast<size_t>(top), settler);
+  BestFirst search(job, results, static_cast<size_t>(top), settler);
+  found.summary.feasible = search.num_feasible();
   for (const Costed& costed : search.run()) {
     found.plans.push_back(predict(job, costed.candidate, costed.memory, costed.times));
   }

@@ -21,11 +21,10 @@ bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
   const ElementTable& elements = cache_.elements(candidate);
   const std::vector<StageLayers> stages = stage_layers(job_.model, candidate);
   const int64_t m = num_microbatches(job_, candidate);
-  const Schedule* schedule =
+  const ShortSchedule* schedule =
       is_plain(candidate.schedule)
           ? nullptr
-          : &schedules_.get(candidate.schedule, candidate.mesh.pp, m, candidate.virtual_stages)
-                 .schedule;
+          : &schedules_.get(candidate.schedule, candidate.mesh.pp, m, candidate.virtual_stages);
   const LeastRecompute least(job_.model, candidate, m, stages, costs, schedule);
   std::vector<Recompute> layers(static_cast<size_t>(job_.model.num_layers), Recompute::none);
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
@@ -65,6 +64,11 @@ bool Settler::take_least(const Candidate& open, const LayerTimes& times, Settled
     routed_bytes = settled.memory.routed_bytes;
   }
   return false;
+}
+
+bool Settler::fits_in_full(const Candidate& open) {
+  Settled settled;
+  return !rule_.recompute.kind && take_uniform(open, Recompute::full, settled);
 }
 
 Settled Settler::settle(Candidate open) {

@@ -35,6 +35,10 @@ class Settler {
   // Layers that `open` has already are kept, its recomputation is not.
   Settled settle(Candidate open);
 
+  // With everything computed again, if that is open: then settle() finds a choice that fits.
+  // `open` has its layers.
+  bool fits_in_full(const Candidate& open);
+
   const SettleRule& rule() const { return rule_; }
   LayerCostCache& cache() { return cache_; }
   ShortSchedules& schedules() { return schedules_; }

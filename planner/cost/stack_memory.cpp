@@ -144,11 +144,16 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
   const int64_t pp = candidate.mesh.pp;
   const int64_t last =
       pipeline_rank_of_stage(candidate.schedule, pp, static_cast<int64_t>(stages.size()) - 1);
+  const std::vector<StageLayers> ranks = layers_of_ranks(candidate, stages);
   for (int64_t rank = 0; rank < pp; ++rank) {
-    const StageLayers layers = layers_of_rank(candidate, stages, rank);
+    const auto at = static_cast<size_t>(rank);
+    const StageLayers& layers = ranks[at];
+    // Of equal layers the rank in front keeps no less.
+    const bool is_like_before = rank > 0 && rank != last && layers == ranks[at - 1];
+    if (is_like_before && alive[at] <= alive[at - 1]) continue;
     StageMemory memory;
     memory.stage = rank;
-    add_activations(job, candidate, layers, costs, alive[static_cast<size_t>(rank)], memory);
+    add_activations(job, candidate, layers, costs, alive[at], memory);
     if (rank == last) add(memory, MemoryCategory::workspace, logit_bytes(job, candidate));
     add_state(job, candidate, layers, elements, memory);
     const StackFacts& facts = job.stack.facts;
@@ -172,8 +177,10 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
       alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
     }
   } else {
-    alive =
-        max_in_flight(schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).schedule);
+    for (const RankPasses& passes :
+         schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).passes) {
+      alive.push_back(static_cast<int>(passes.any));
+    }
   }
   return stack_memory(job, candidate, stages, elements, costs, alive);
 }

@@ -17,67 +17,62 @@ double pass_s(const LayerTimes& times, LayerKind kind) {
   return d.forward_s + d.backward_s;
 }
 
-class Splitter {
- public:
-  Splitter(const ModelSpec& model, const LayerTimes& times, int64_t num_stages)
-      : num_stages_(num_stages),
-        first_s_(pass_s(times, LayerKind::embedding)),
-        last_s_(pass_s(times, LayerKind::head) +
-                static_cast<double>(model.num_mtp_modules) * pass_s(times, LayerKind::mtp)) {
-    for (int64_t layer = 0; layer < model.num_layers; ++layer) {
-      layer_s_.push_back(pass_s(times, kind_of_layer(model, layer)));
-    }
-  }
-
-  double longest(const std::vector<int64_t>& counts) const {
-    double longest_s = 0;
-    auto layer = layer_s_.begin();
-    for (int64_t stage = 0; stage < num_stages_; ++stage) {
-      const auto end = layer + counts[static_cast<size_t>(stage)];
-      longest_s = std::max(longest_s, std::accumulate(layer, end, end_s(stage)));
-      layer = end;
-    }
-    return longest_s;
-  }
-
-  // Takes as many layers as `most_s` allows from the last stage on; empty: it does not allow it.
-  std::vector<int64_t> fill(double most_s) const {
-    std::vector<int64_t> counts(static_cast<size_t>(num_stages_), 0);
-    int64_t left = static_cast<int64_t>(layer_s_.size());
-    for (int64_t stage = num_stages_; stage-- > 0;) {
-      double sum_s = end_s(stage);
-      int64_t& count = counts[static_cast<size_t>(stage)];
-      while (left > stage) {
-        sum_s += layer_s_[static_cast<size_t>(left - 1)];
-        if (sum_s > most_s) break;
-        ++count;
-        --left;
-      }
-      if (count == 0) return {};
-    }
-    return left == 0 ? counts : std::vector<int64_t>{};
-  }
-
-  // Asks for less than the longest stage until it cannot be had.
-  std::vector<int64_t> best(std::vector<int64_t> counts) const {
-    for (;;) {
-      std::vector<int64_t> shorter = fill(longest(counts) * (1 - kTolerance));
-      if (shorter.empty()) return counts;
-      counts = std::move(shorter);
-    }
-  }
-
- private:
-  double end_s(int64_t stage) const {
-    return (stage == 0 ? first_s_ : 0) + (stage + 1 == num_stages_ ? last_s_ : 0);
-  }
-
-  int64_t num_stages_;
-  double first_s_, last_s_;
-  std::vector<double> layer_s_;
-};
-
 }  // namespace
+
+LayerBalance::LayerBalance(const ModelSpec& model, const LayerTimes& times)
+    : first_s_(pass_s(times, LayerKind::embedding)),
+      last_s_(pass_s(times, LayerKind::head) +
+              static_cast<double>(model.num_mtp_modules) * pass_s(times, LayerKind::mtp)) {
+  layer_s_.reserve(static_cast<size_t>(model.num_layers));
+  for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+    layer_s_.push_back(pass_s(times, kind_of_layer(model, layer)));
+  }
+}
+
+double LayerBalance::end_s(int64_t stage, int64_t num_stages) const {
+  return (stage == 0 ? first_s_ : 0) + (stage + 1 == num_stages ? last_s_ : 0);
+}
+
+double LayerBalance::longest_s(const std::vector<int64_t>& counts) const {
+  const auto num_stages = static_cast<int64_t>(counts.size());
+  double longest_s = 0;
+  auto layer = layer_s_.begin();
+  for (int64_t stage = 0; stage < num_stages; ++stage) {
+    const auto end = layer + counts[static_cast<size_t>(stage)];
+    longest_s = std::max(longest_s, std::accumulate(layer, end, end_s(stage, num_stages)));
+    layer = end;
+  }
+  return longest_s;
+}
+
+// Takes as many layers as `most_s` allows from the last stage on; empty: it does not allow it.
+std::vector<int64_t> LayerBalance::fill(double most_s, int64_t num_stages) const {
+  std::vector<int64_t> counts(static_cast<size_t>(num_stages), 0);
+  auto left = static_cast<int64_t>(layer_s_.size());
+  for (int64_t stage = num_stages; stage-- > 0;) {
+    double sum_s = end_s(stage, num_stages);
+    int64_t& count = counts[static_cast<size_t>(stage)];
+    while (left > stage) {
+      sum_s += layer_s_[static_cast<size_t>(left - 1)];
+      if (sum_s > most_s) break;
+      ++count;
+      --left;
+    }
+    if (count == 0) return {};
+  }
+  return left == 0 ? counts : std::vector<int64_t>{};
+}
+
+// Asks for less than the longest stage until it cannot be had.
+std::vector<int64_t> LayerBalance::layers(int64_t num_stages) const {
+  std::vector<int64_t> counts =
+      default_layers_per_stage(static_cast<int64_t>(layer_s_.size()), num_stages);
+  for (;;) {
+    std::vector<int64_t> shorter = fill(longest_s(counts) * (1 - kTolerance), num_stages);
+    if (shorter.empty()) return counts;
+    counts = std::move(shorter);
+  }
+}
 
 LayerTimes layer_times(const Job& job, const Candidate& candidate, const ElementTable& elements,
                        const LayerCosts& costs, const Placements& placements,
@@ -115,8 +110,7 @@ std::vector<StageTime> add_layers(const std::vector<StageLayers>& stages, const 
 
 std::vector<int64_t> balanced_layers(const ModelSpec& model, const LayerTimes& times,
                                      int64_t num_stages) {
-  return Splitter(model, times, num_stages)
-      .best(default_layers_per_stage(model.num_layers, num_stages));
+  return LayerBalance(model, times).layers(num_stages);
 }
 
 }  // namespace argosy

@@ -122,11 +122,14 @@ void add_sharded_traffic(const Job& job, const Candidate& candidate, const Layer
   time.communication_s += time.forward_s + time.backward_s - before_s;
 }
 
-KindTimes time_kinds(const Job& job, const Candidate& candidate, const ElementTable& elements,
-                     const LayerCosts& costs, const Placements& placements) {
+// 0 for kinds that `layers` has none of.
+KindTimes time_kinds(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                     const ElementTable& elements, const LayerCosts& costs,
+                     const Placements& placements) {
   KindTimes times;
   KnownLinks known;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] == 0) continue;
     const LayerCost& cost = costs[kind];
     KindTime& time = times[kind];
     time.forward_s =
@@ -355,7 +358,11 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
   const size_t last = stages.size() - 1;
   const StackFacts& facts = job.stack.facts;
   const int64_t message_bytes = seen_bytes(job, boundary_bytes(job, candidate));
-  const KindTimes kinds = time_kinds(job, candidate, elements, costs, placements);
+  StageLayers all{};
+  for (const StageLayers& layers : stages) {
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) all[kind] += layers[kind];
+  }
+  const KindTimes kinds = time_kinds(job, candidate, all, elements, costs, placements);
   const double straggler = straggler_factor(job);
   const auto rank_of = [&](size_t stage) {
     return pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp,
@@ -393,7 +400,9 @@ std::array<StageTime, kNumLayerKinds> passes_of_kinds(const Job& job, const Cand
                                                       const ElementTable& elements,
                                                       const LayerCosts& costs,
                                                       const Placements& placements) {
-  const KindTimes kinds = time_kinds(job, candidate, elements, costs, placements);
+  StageLayers all;
+  all.fill(1);
+  const KindTimes kinds = time_kinds(job, candidate, all, elements, costs, placements);
   const double straggler = straggler_factor(job);
   std::array<StageTime, kNumLayerKinds> times;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {

@@ -3,7 +3,7 @@
 #include "planner/cost/zero_memory.h"
 
 #include <algorithm>
-#include <vector>
+#include <array>
 
 namespace argosy {
 
@@ -20,12 +20,16 @@ struct Parts {
 
 Parts parts_of(const Candidate& candidate, const StageLayers& layers, const ElementTable& table,
                bool of_gradients) {
-  const auto sum = [&](const std::array<BucketElements, kNumDomains>& buckets) {
+  std::array<bool, kNumDomains> counts{};
+  for (size_t d = 0; d < kNumDomains; ++d) {
+    const auto domain = static_cast<Domain>(d);
+    counts[d] = (!of_gradients || is_trainable(domain)) &&
+                is_in_shards(candidate, of_gradients ? 2 : 3, domain);
+  }
+  const auto sum = [&counts](const std::array<BucketElements, kNumDomains>& buckets) {
     int64_t elements = 0;
     for (size_t d = 0; d < kNumDomains; ++d) {
-      const auto domain = static_cast<Domain>(d);
-      if (of_gradients && !is_trainable(domain)) continue;
-      if (is_in_shards(candidate, of_gradients ? 2 : 3, domain)) elements += buckets[d].size;
+      if (counts[d]) elements += buckets[d].size;
     }
     return elements;
   };
@@ -64,31 +68,32 @@ const LayerElements& head_table(const ElementTable& table) {
 
 int64_t unreduced_gradient_elements(const Candidate& candidate, const StageLayers& layers,
                                     const ElementTable& table, bool is_repeated) {
+  if (candidate.zero_stage < 2) return 0;
   const Parts parts = parts_of(candidate, layers, table, true);
-  // The head adds to its table in forward. Of equal blocks two are enough to tell.
-  std::vector<int64_t> backward = {parts.norm};
-  backward.insert(backward.end(), static_cast<size_t>(std::min<int64_t>(parts.num_blocks, 2)),
-                  parts.block);
-  backward.push_back(parts.embedding);
-  std::vector<int64_t> order = {parts.head};
-  const auto append = [&](const std::vector<int64_t>& passes) {
-    order.insert(order.end(), passes.begin(), passes.end());
-  };
-  if (candidate.schedule == ScheduleKind::gpipe && is_repeated) append({parts.head});
-  append(backward);
-  if (candidate.schedule != ScheduleKind::gpipe && is_repeated) append({parts.head});
-  if (is_repeated) append(backward);
-  std::erase(order, 0);
   int64_t largest = 0, previous = 0;
-  for (const int64_t elements : order) {
+  const auto add = [&](int64_t elements) {
+    if (elements == 0) return;
     largest = std::max(largest, previous + elements);
     previous = elements;
-  }
+  };
+  // Of equal blocks two are enough to tell.
+  const auto backward = [&] {
+    add(parts.norm);
+    for (int64_t i = 0; i < std::min<int64_t>(parts.num_blocks, 2); ++i) add(parts.block);
+    add(parts.embedding);
+  };
+  const bool is_gpipe = candidate.schedule == ScheduleKind::gpipe;
+  add(parts.head);  // it adds to its table in forward
+  if (is_gpipe && is_repeated) add(parts.head);
+  backward();
+  if (!is_gpipe && is_repeated) add(parts.head);
+  if (is_repeated) backward();
   return largest;
 }
 
 int64_t gathered_value_elements(const Candidate& candidate, const StageLayers& layers,
                                 const ElementTable& table) {
+  if (candidate.zero_stage < 3) return 0;
   const Parts parts = parts_of(candidate, layers, table, false);
   return parts.block + std::max({parts.num_blocks > 1 ? parts.block : 0, parts.head + parts.norm,
                                  parts.embedding});

@@ -37,10 +37,9 @@ void add_head_chunk(Pass& pass, const RankShape& shape, int64_t rows, int64_t co
   cross_entropy.bytes = 4 * rows * shape.vocab * z;  // maximum; sum; gradient read and written
   cross_entropy.count = count;
   pass.ops.push_back(cross_entropy);
-  for (int64_t i = 0; i < count; ++i) {
-    add_collective(pass, CollectiveKind::all_reduce, Axis::tp, rows * z, shape.tp);  // maximum
-    // Sum of exponentials and the target's logit in one call.
-    add_collective(pass, CollectiveKind::all_reduce, Axis::tp, 2 * rows * z, shape.tp);
+  if (shape.tp > 1) {  // maximum; sum of exponentials and the target's logit in one call
+    pass.collectives.push_back({CollectiveKind::all_reduce, Axis::tp, rows * z, count});
+    pass.collectives.push_back({CollectiveKind::all_reduce, Axis::tp, 2 * rows * z, count});
   }
   add_matmul(pass, rows, shape.hidden, shape.vocab, e, count);  // gradient of the hidden state
   if (!shape.is_frozen) add_matmul(pass, shape.vocab, shape.hidden, rows, e, count);  // dW

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <tuple>
@@ -13,6 +14,7 @@
 #include "planner/cost/settle.h"
 #include "planner/cost/totals.h"
 #include "planner/report/plan_text.h"
+#include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "tests/planner/small_jobs.h"
 
@@ -27,6 +29,7 @@ std::string key_of(const Plan& plan) {
 
 struct BruteForce {
   int64_t num_points = 0;
+  int64_t least_missing_bytes = std::numeric_limits<int64_t>::max();
   std::vector<Plan> feasible;  // best first
 };
 
@@ -46,7 +49,11 @@ void try_candidate(const Job& job, Candidate c, Settler& settler, BruteForce& re
   }
   ++result.num_points;
   Verdict verdict = evaluate(job, settler.settle(c).candidate, settler.cache());
-  if (verdict.feasible) result.feasible.push_back(std::move(verdict.plan));
+  if (verdict.feasible) {
+    result.feasible.push_back(std::move(verdict.plan));
+  } else {
+    result.least_missing_bytes = std::min(result.least_missing_bytes, verdict.missing_bytes);
+  }
 }
 
 // Every schedule, with every number of stages on a rank.
@@ -319,6 +326,26 @@ TEST(Search, EveryCandidateIsAccountedFor) {
   }
 }
 
+// Of all that does not fit the one that is named misses least, for any number of threads.
+TEST(Search, NamesTheNearestThatDoesNotFit) {
+  for (SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    for (const int64_t bytes : {200'000, 3'000'000, 7'000'000}) {
+      const Job job = small_job(model, 8, 16, bytes);
+      const int64_t least = brute_force(job).least_missing_bytes;
+      ASSERT_GT(least, 0);
+      for (const int threads : {1, 2, 5}) {
+        const SearchSummary summary = search(job, {}, 1, threads).summary;
+        const auto memory =
+            std::find_if(summary.rejected.begin(), summary.rejected.end(),
+                         [](const Rejection& r) { return r.reason == "out of memory"; });
+        ASSERT_NE(memory, summary.rejected.end());
+        EXPECT_EQ(memory->nearest.find(concat("short by ", format_bytes(least), " ")), 0u)
+            << memory->nearest << ", least " << least;
+      }
+    }
+  }
+}
+
 // The table must not show one plan twice.
 TEST(Search, ZeroStagesThatShardNothingAreDismissed) {
   const Job job = small_job(SmallModel::llama, 4, 8);
@@ -352,7 +379,7 @@ TEST(Search, ZeroStagesThatShardNothingAreDismissed) {
 }
 
 TEST(Search, DoesNotDependOnThreads) {
-  const Job job = small_job(SmallModel::moe, 24, 48);
+  const Job job = small_job(SmallModel::moe, 24, 48, 9'000'000);
   const auto text = [&](int threads) {
     SearchResult result = search(job, {}, 8, threads);
     result.summary.seconds = 0;
