@@ -17,8 +17,20 @@ namespace {
 // cache in between.
 constexpr int64_t kLogitBlock = 2048;
 
+// The vector loops for logits of T, which are fp32 wherever there are any.
+template <typename T>
+const detail::VectorRows* vectors_for() {
+  return std::is_same_v<T, float> ? detail::vector_rows() : nullptr;
+}
+template <typename T>
+auto* fp32(T* pointer) {
+  using Element = std::conditional_t<std::is_const_v<T>, const float, float>;
+  return reinterpret_cast<Element*>(pointer);
+}
+
 template <typename T, typename S = Accumulator<T>>
 S maximum_of(const T* x, int64_t size) {
+  if (const detail::VectorRows* rows = vectors_for<T>()) return S(rows->maximum(fp32(x), size));
   S largest = -std::numeric_limits<S>::infinity();
 #pragma omp simd reduction(max : largest)
   for (int64_t i = 0; i < size; ++i) {
@@ -26,6 +38,26 @@ S maximum_of(const T* x, int64_t size) {
     largest = value > largest ? value : largest;
   }
   return largest;
+}
+
+// Sum of e^(x - top).
+template <typename T, typename S = Accumulator<T>>
+S exp_sum_of(const T* x, S top, int64_t size) {
+  if (const detail::VectorRows* rows = vectors_for<T>())
+    return S(rows->exp_sum(fp32(x), static_cast<float>(top), size));
+  return sum_in_lanes<S>(
+      size, [=](int64_t i) [[gnu::always_inline]] { return simd_exp(static_cast<S>(x[i]) - top); });
+}
+
+// x = e^(x - top) * scale.
+template <typename T, typename S = Accumulator<T>>
+void exp_scale(T* x, S top, S scale, int64_t size) {
+  if (const detail::VectorRows* rows = vectors_for<T>()) {
+    return rows->exp_scaled(fp32(x), static_cast<float>(top), static_cast<float>(scale), fp32(x),
+                            size);
+  }
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) store(x[i], simd_exp(static_cast<S>(x[i]) - top) * scale);
 }
 
 // The target's place among the logits of this rank, or -1.
@@ -55,10 +87,7 @@ void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor&
           sum *= simd_exp(largest - of_block);
           largest = of_block;
         }
-        const S top = largest;
-        sum += sum_in_lanes<S>(size, [=](int64_t i) [[gnu::always_inline]] {
-          return simd_exp(static_cast<S>(x[begin + i]) - top);
-        });
+        sum += exp_sum_of(x + begin, largest, size);
       }
       const int64_t place = place_of(targets.data<int32_t>()[row], first_id, vocab);
       maximum.data<S>()[row] = largest;
@@ -107,10 +136,7 @@ void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tenso
       const bool here = target >= 0;
       // In the statistic type: a bf16 probability near 1 would lose the difference to 1.
       const S at_target = here ? simd_exp(static_cast<S>(x[target]) - largest) * scale - 1 : S(0);
-#pragma omp simd
-      for (int64_t v = 0; v < vocab; ++v) {
-        store(x[v], simd_exp(static_cast<S>(x[v]) - largest) * scale);
-      }
+      exp_scale(x, largest, scale, vocab);
       if (here) store(x[target], at_target);
     });
   });
