@@ -83,6 +83,14 @@ bool for_vectors(int64_t size, const Body& body) {
   return true;
 }
 
+// Asks for a row that is read or written soon, where no hardware can guess it: rows that indices
+// choose.
+inline void prefetch_row(const void* row, int64_t bytes) {
+  constexpr int64_t kLineBytes = 64;
+  for (int64_t at = 0; at < bytes; at += kLineBytes)
+    __builtin_prefetch(static_cast<const char*>(row) + at);
+}
+
 // The positions (N) int32, each known to be a row of a table of num_positions.
 inline const int32_t* checked_positions(const Tensor& positions, int64_t num_positions) {
   const int32_t* position = positions.data<int32_t>();

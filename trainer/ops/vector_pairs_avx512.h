@@ -72,41 +72,52 @@ template <typename Body>
   if (i < size) body(i, Part{low_bits(size - i)});
 }
 
+// The same with two chains of sums, body(i, Whole or Part, chain): one chain alone would wait for
+// its additions.
+template <typename Body>
+[[gnu::always_inline]] inline void for_chains(int64_t size, const Body& body) {
+  int64_t i = 0;
+  for (; i + 2 * kStep <= size; i += 2 * kStep) {
+    body(i, Whole{}, 0);
+    body(i + kStep, Whole{}, 1);
+  }
+  if (i + kStep <= size) {
+    body(i, Whole{}, 0);
+    i += kStep;
+  }
+  if (i < size) body(i, Part{low_bits(size - i)}, 1);
+}
+
 // f of each half of one to four pairs.
 template <typename F, typename... P>
 [[gnu::always_inline]] inline Pair both(const F& f, const P&... pairs) {
   return {f(pairs.low...), f(pairs.high...)};
 }
 
+// Asks for memory that the next row will read, in a loop over one that is in the cache: without it
+// arithmetic and memory take turns. Any address will do.
+inline void prefetch(const void* at) {
+  _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T0);
+}
+
 inline __m512 all(float value) {
   return _mm512_set1_ps(value);
 }
-inline float total(Pair v) {
-  return _mm512_reduce_add_ps(_mm512_add_ps(v.low, v.high));
-}
-
-// 2^t for results that are rounded to bf16: Chebyshev's interpolation of degree 4, relative error
-// below 4e-6. The bounds let a NaN pass, and 2^126 has a reciprocal.
-inline __m512 power_of_two(__m512 t) {
-  t = _mm512_max_ps(all(-126.0f), _mm512_min_ps(all(126.0f), t));
-  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 r = _mm512_sub_ps(t, n);
-  __m512 p = all(9.66636852e-3f);
-  for (const float term : {5.59219758e-2f, 2.40223490e-1f, 6.93121045e-1f, 1.0f})
-    p = _mm512_fmadd_ps(p, r, all(term));
-  return _mm512_scalef_ps(p, n);
-}
-
-constexpr float kLog2E = 1.44269504088896341f;
-
-// s = 1 / (1 + 2^t) and 1 - s, to 2^-14.
-struct Sigmoid {
-  __m512 s, rest;
+// Sums in two chains, from zero.
+struct Sums {
+  Pair chains[2] = {{_mm512_setzero_ps(), _mm512_setzero_ps()},
+                    {_mm512_setzero_ps(), _mm512_setzero_ps()}};
+  float total() const {
+    const __m512 low = _mm512_add_ps(chains[0].low, chains[1].low);
+    return _mm512_reduce_add_ps(_mm512_add_ps(low, _mm512_add_ps(chains[0].high, chains[1].high)));
+  }
 };
-inline Sigmoid sigmoid_of_power(__m512 t) {
-  const __m512 power = power_of_two(t);
-  const __m512 s = _mm512_rcp14_ps(_mm512_add_ps(all(1.0f), power));
-  return {s, _mm512_mul_ps(power, s)};
+inline Pair plus(const Pair& a, const Pair& b) {
+  return {_mm512_add_ps(a.low, b.low), _mm512_add_ps(a.high, b.high)};
+}
+// a b + c
+inline Pair fused(const Pair& a, const Pair& b, const Pair& c) {
+  return {_mm512_fmadd_ps(a.low, b.low, c.low), _mm512_fmadd_ps(a.high, b.high, c.high)};
 }
 
 }  // namespace

@@ -12,11 +12,12 @@ namespace argosy::ops::detail {
 namespace {
 
 float sum(const bfloat16* x, int64_t size) {
-  Pair sums = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  for_steps(size, [&](int64_t i, auto part) [[gnu::always_inline]] {
-    sums = both([](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }, sums, load(x + i, part));
+  Sums sums;
+  for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
+    prefetch(x + size + i);
+    sums.chains[chain] = plus(sums.chains[chain], load(x + i, part));
   });
-  return total(sums);
+  return sums.total();
 }
 
 // Elements beyond the end are not to count as 0 - center.
@@ -29,12 +30,13 @@ inline Pair centered_on(Pair v, __m512 center, Part p) {
 }
 
 float sum_of_squares(const bfloat16* x, float center, int64_t size) {
-  Pair sums = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  for_steps(size, [&](int64_t i, auto part) [[gnu::always_inline]] {
+  Sums sums;
+  for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
+    prefetch(x + size + i);
     const Pair v = centered_on(load(x + i, part), all(center), part);
-    sums = both([](__m512 a, __m512 b) { return _mm512_fmadd_ps(a, a, b); }, v, sums);
+    sums.chains[chain] = fused(v, v, sums.chains[chain]);
   });
-  return total(sums);
+  return sums.total();
 }
 
 void normalize(const NormRow& row, const bfloat16* bias, bfloat16* y) {
@@ -53,8 +55,7 @@ void normalize(const NormRow& row, const bfloat16* bias, bfloat16* y) {
 }
 
 inline void accumulate(float* sums, Pair v, auto part) {
-  store(sums, both([](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }, load(sums, part), v),
-        part);
+  store(sums, plus(load(sums, part), v), part);
 }
 
 void normalize_backward(const NormRow& row, const bfloat16* dy, bool centered, bool add,
@@ -62,28 +63,30 @@ void normalize_backward(const NormRow& row, const bfloat16* dy, bool centered, b
   const __m512 mean = all(row.mean), inv = all(row.inv);
   const auto xhat_of = [=](__m512 x) { return _mm512_mul_ps(_mm512_sub_ps(x, mean), inv); };
   const auto product = [](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); };
-  Pair sums = {_mm512_setzero_ps(), _mm512_setzero_ps()}, projections = sums;
-  for_steps(row.cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
+  Sums sums, projections;
+  for_chains(row.cols, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
+    if (add) prefetch(dx + i);
     const Pair d = both(product, load(dy + i, part), load(row.gain + i, part));
-    sums = both([](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }, sums, d);
-    projections = both([](__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }, d,
-                       both(xhat_of, load(row.x + i, part)), projections);
+    const Pair xhat = both(xhat_of, load(row.x + i, part));
+    sums.chains[chain] = plus(sums.chains[chain], d);
+    projections.chains[chain] = fused(d, xhat, projections.chains[chain]);
   });
   const float size = static_cast<float>(row.cols);
-  const __m512 shift = all(centered ? total(sums) / size : 0.0f);
-  const __m512 slope = all(total(projections) / size);
+  const __m512 shift = all(centered ? sums.total() / size : 0.0f);
+  const __m512 slope = all(projections.total() / size);
   const auto gradient = [=](__m512 grad, __m512 gain, __m512 xhat) {
     const __m512 rest = _mm512_fmadd_ps(xhat, slope, shift);
     return _mm512_mul_ps(inv, _mm512_fmsub_ps(grad, gain, rest));
   };
   for_steps(row.cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
+    prefetch(dy + row.cols + i);
+    prefetch(row.x + row.cols + i);
     const Pair grad = load(dy + i, part), xhat = both(xhat_of, load(row.x + i, part));
     if (dgain != nullptr) accumulate(dgain + i, both(product, grad, xhat), part);
     if (dbias != nullptr) accumulate(dbias + i, grad, part);
     Pair result = both(gradient, grad, load(row.gain + i, part), xhat);
     if (add) {
-      result =
-          both([](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }, load(dx + i, part), result);
+      result = plus(load(dx + i, part), result);
     }
     store(dx + i, result, part);
   });
@@ -112,10 +115,7 @@ void rotate(bfloat16* x, const float* cos, const float* sin, bool inverse, int64
 
 void add(const bfloat16* x, bfloat16* y, int64_t size) {
   for_steps(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
-    store(y + i,
-          both([](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }, load(y + i, part),
-               load(x + i, part)),
-          part);
+    store(y + i, plus(load(y + i, part), load(x + i, part)), part);
   });
 }
 
@@ -129,8 +129,7 @@ void weighted_sum(const bfloat16* const* rows, const float* weights, int64_t cou
                     load(rows[j] + i, part), result);
     }
     if (add_old) {
-      result =
-          both([](__m512 a, __m512 b) { return _mm512_add_ps(a, b); }, load(to + i, part), result);
+      result = plus(load(to + i, part), result);
     }
     store(to + i, result, part);
   });
@@ -138,14 +137,13 @@ void weighted_sum(const bfloat16* const* rows, const float* weights, int64_t cou
 
 float scaled_and_dot(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
                      int64_t size) {
-  Pair sums = {_mm512_setzero_ps(), _mm512_setzero_ps()};
-  for_steps(size, [&](int64_t i, auto part) [[gnu::always_inline]] {
+  Sums sums;
+  for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
     const Pair v = load(x + i, part);
-    sums = both([](__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }, v,
-                load(y + i, part), sums);
+    sums.chains[chain] = fused(v, load(y + i, part), sums.chains[chain]);
     store(to + i, both([=](__m512 a) { return _mm512_mul_ps(all(factor), a); }, v), part);
   });
-  return total(sums);
+  return sums.total();
 }
 
 float maximum(const float* x, int64_t size) {
@@ -163,20 +161,27 @@ float maximum(const float* x, int64_t size) {
   return _mm512_reduce_max_ps(_mm512_max_ps(low, high));
 }
 
+// Terms of elements beyond the end are not to count as e^-top.
+inline __m512 add_terms(__m512 sum, __m512 terms, __mmask16 mask) {
+  return _mm512_mask_add_ps(sum, mask, sum, terms);
+}
+inline Pair add_terms(const Pair& sums, const Pair& terms, Whole) {
+  return plus(sums, terms);
+}
+inline Pair add_terms(const Pair& sums, const Pair& terms, Part p) {
+  return {add_terms(sums.low, terms.low, low_mask(p)),
+          add_terms(sums.high, terms.high, high_mask(p))};
+}
+
 float exp_sum(const float* x, float top, int64_t size) {
-  Pair sums = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  Sums sums;
   const auto term = [=](__m512 v) { return exponential(_mm512_sub_ps(v, all(top))); };
-  int64_t i = 0;
-  for (; i + kStep <= size; i += kStep) {
-    sums.low = _mm512_add_ps(sums.low, term(_mm512_loadu_ps(x + i)));
-    sums.high = _mm512_add_ps(sums.high, term(_mm512_loadu_ps(x + i + 16)));
-  }
-  for (; i < size; i += 16) {
-    const auto mask = static_cast<__mmask16>(low_bits(size - i));
-    sums.low =
-        _mm512_mask_add_ps(sums.low, mask, sums.low, term(_mm512_maskz_loadu_ps(mask, x + i)));
-  }
-  return total(sums);
+  for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
+    prefetch(x + size + i);
+    prefetch(x + size + i + 16);
+    sums.chains[chain] = add_terms(sums.chains[chain], both(term, load(x + i, part)), part);
+  });
+  return sums.total();
 }
 
 // In the order of i, every element read before it or one behind it is written.
