@@ -45,8 +45,8 @@ struct VectorRows {
   // to = factor * x; returns the sum of x * y.
   float (*scaled_and_dot)(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
                           int64_t size);
-  // The softmax of a row of logits: their maximum, sum of exp(x - top), exp(x - top) * scale. `to`
-  // is x itself or, in bf16, may begin where x does.
+  // The softmax of a row of logits: their maximum, sum of exp(x - top), exp(x - top) * scale,
+  // which may go to x itself.
   float (*maximum)(const float* x, int64_t size);
   float (*exp_sum)(const float* x, float top, int64_t size);
   void (*exp_scaled)(const float* x, float top, float scale, float* to, int64_t size);

@@ -184,7 +184,6 @@ float exp_sum(const float* x, float top, int64_t size) {
   return sums.total();
 }
 
-// In the order of i, every element read before it or one behind it is written.
 template <typename T>
 void exp_to(const float* x, float top, float scale, T* to, int64_t size) {
   const auto f = [=](__m512 v) {

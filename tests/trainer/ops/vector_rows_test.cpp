@@ -202,12 +202,9 @@ TEST_F(VectorRowsTest, Softmax) {
     Floats y = x;
     rows().exp_scaled(x.data(), maximum, 0.5f, y.data(), size);
     expect(y, 1e-6, [&](size_t i) { return power(i) / 2; });
-    y = x;
-    auto* narrow = reinterpret_cast<bfloat16*>(y.data());  // the very memory that is read
-    rows().exp_narrowed(y.data(), maximum, 0.5f, narrow, size);
-    Halves got(narrow, narrow + size);
-    got.emplace_back(kBehind);
-    expect(got, kBf16, [&](size_t i) { return power(i) / 2; });
+    Halves narrow = halves(size, 2);
+    rows().exp_narrowed(x.data(), maximum, 0.5f, narrow.data(), size);
+    expect(narrow, kBf16, [&](size_t i) { return power(i) / 2; });
   }
 }
 
