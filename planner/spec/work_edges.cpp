@@ -69,11 +69,11 @@ int64_t head_saved_bytes(const RankShape& shape) {
   return 2 * shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
 }
 
-// The normed input and its gradient, gathered and split, and one chunk's logits with a copy in the
-// compute dtype.
+// The normed input and its gradient, gathered and split, and one chunk's logits, which become their
+// gradient in place; where that is narrower, its first row waits beside them.
 int64_t head_workspace_bytes(const RankShape& shape) {
   const int64_t chunk = std::min(shape.head_chunk_tokens, shape.tokens);
-  const int64_t logits = chunk * shape.vocab * (shape.statistic_bytes + shape.element_bytes);
+  const int64_t logits = (chunk * shape.statistic_bytes + shape.element_bytes) * shape.vocab;
   return 2 * shape.full_bytes() + 2 * shape.split_bytes() + logits +
          4 * chunk * shape.statistic_bytes;
 }

@@ -69,13 +69,17 @@ double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Ten
     tp.all_reduce(buffer_of(sums));
   }
   const Tensor losses = ctx.scratch({rows}, ctx.statistic());
-  ops::cross_entropy_finish(ctx.device, logits, targets, first_id_, maximum, sums, losses,
-                            with_gradient);
+  Tensor dlogits = logits;
+  if (with_gradient && ctx.compute() == DType::bf16) {
+    // In the compute dtype: a product with an fp32 operand would run at half the rate of bf16.
+    dlogits = ops::cross_entropy_finish_in_bf16(ctx.device, logits, targets, first_id_, maximum,
+                                                sums, losses);
+  } else {
+    ops::cross_entropy_finish(ctx.device, logits, targets, first_id_, maximum, sums, losses,
+                              with_gradient);
+  }
 
   if (with_gradient) {
-    // In the compute dtype: a product with an fp32 operand would run at half the rate of bf16.
-    const Tensor dlogits = ctx.compute() == ctx.statistic() ? logits : ctx.scratch(logits.shape());
-    if (ctx.compute() != ctx.statistic()) ops::copy(ctx.device, logits, dlogits);
     ops::matmul_nn(ctx.device, dlogits, weight_->value, dhidden);
     if (weight_->grad.defined())
       ops::matmul_tn(ctx.device, dlogits, hidden, weight_->grad,

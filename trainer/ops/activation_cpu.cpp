@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/activation.h"
+#include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/simd_math.h"
 
@@ -26,6 +27,10 @@ void swiglu_forward<Device::cpu>(const Tensor& gate, const Tensor& up, const Ten
     using A = Accumulator<T>;
     const T *g = gate.data<T>(), *u = up.data<T>();
     T* out = y.data<T>();
+    if (for_vectors<T>(y.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          rows.swiglu(bf16(g + i), bf16(u + i), bf16(out + i), size);
+        }))
+      return;
     for_each_element(y.size(), [=](int64_t i) {
       const A x = A(g[i]);
       store(out[i], x * sigmoid<T>(x) * A(u[i]));
@@ -40,6 +45,11 @@ void swiglu_backward<Device::cpu>(const Tensor& dy, const Tensor& gate, const Te
     using A = Accumulator<T>;
     const T *d = dy.data<T>(), *g = gate.data<T>(), *u = up.data<T>();
     T *dg = dgate.data<T>(), *du = dup.data<T>();
+    if (for_vectors<T>(dy.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          rows.swiglu_backward(bf16(d + i), bf16(g + i), bf16(u + i), bf16(dg + i), bf16(du + i),
+                               size);
+        }))
+      return;
     for_each_element(dy.size(), [=](int64_t i) {
       const A grad = A(d[i]), x = A(g[i]), linear = A(u[i]), s = sigmoid<T>(x);
       store(dg[i], grad * linear * s * (A(1) + x * (A(1) - s)));
@@ -54,6 +64,10 @@ void gelu_forward<Device::cpu>(const Tensor& x, const Tensor& y) {
     using A = Accumulator<T>;
     const T* in = x.data<T>();
     T* out = y.data<T>();
+    if (for_vectors<T>(x.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          rows.gelu(bf16(in + i), bf16(out + i), size);
+        }))
+      return;
     for_each_element(x.size(), [=](int64_t i) {
       const A v = A(in[i]);
       store(out[i], v * sigmoid<T>(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v)));
@@ -67,6 +81,10 @@ void gelu_backward<Device::cpu>(const Tensor& dy, const Tensor& x, const Tensor&
     using A = Accumulator<T>;
     const T *d = dy.data<T>(), *in = x.data<T>();
     T* out = dx.data<T>();
+    if (for_vectors<T>(x.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          rows.gelu_backward(bf16(d + i), bf16(in + i), bf16(out + i), size);
+        }))
+      return;
     for_each_element(x.size(), [=](int64_t i) {
       const A v = A(in[i]);
       const A s = sigmoid<T>(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v));

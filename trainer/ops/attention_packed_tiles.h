@@ -64,8 +64,11 @@ struct PackedPass {
 
   // Rows [range] of x in panels of the kernel's height.
   void pack_rows(const MatrixView& x, Range index, Range k, const PackedOperand& to) const {
-    for (int64_t i = index.begin; i < index.end; i += kernel.panel_rows) {
-      kernel.pack_rows(x, {i, std::min(i + kernel.panel_rows, index.end)}, k,
+    const bool whole = panel_bytes(kernel.panel_rows, kernel.words(k.size())) ==
+                       to.panel_size * kWordBytes;  // else its panels have room for more
+    const int64_t step = whole ? index.size() : kernel.panel_rows;
+    for (int64_t i = index.begin; i < index.end; i += step) {
+      kernel.pack_rows(x, {i, std::min(i + step, index.end)}, k,
                        to.panel((i - index.begin) / kernel.panel_rows));
     }
   }
@@ -132,9 +135,10 @@ struct PackedPass {
   void write_row(const float* panels, int64_t panel_stride, float alpha, bool add_old,
                  const ResultView& to, int64_t to_row) const {
     for (int64_t d = 0; d < s.head_dim; d += kPanelColumns) {
-      kernel.write_row(panels + d / kPanelColumns * panel_stride,
-                       std::min(kPanelColumns, s.head_dim - d), {alpha, nullptr, add_old, to.dtype},
-                       to.data + (to_row * to.stride + d) * size_in_bytes(to.dtype));
+      kernel.write_tile(panels + d / kPanelColumns * panel_stride, 1,
+                        std::min(kPanelColumns, s.head_dim - d),
+                        {alpha, nullptr, add_old, to.dtype},
+                        to.data + (to_row * to.stride + d) * size_in_bytes(to.dtype), to.stride);
     }
   }
 

@@ -10,7 +10,6 @@
 
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/check.h"
-#include "trainer/ops/cpu_kernel_list.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -109,19 +108,6 @@ KernelChoice choose(DType dtype) {
 }
 
 }  // namespace
-
-std::vector<const CpuKernel*> all_kernels() {
-  return {&amx_bf16_kernel(), &avx512_bf16_kernel(), &avx512_fp32_kernel()};
-}
-
-std::vector<const CpuKernel*> supported_kernels(DType dtype) {
-  const CpuFeatures& cpu = cpu_features();
-  std::vector<const CpuKernel*> kernels;
-  if (dtype == DType::bf16 && cpu.amx_bf16) kernels.push_back(&amx_bf16_kernel());
-  if (dtype == DType::bf16 && cpu.avx512_bf16) kernels.push_back(&avx512_bf16_kernel());
-  if (dtype == DType::fp32 && cpu.avx512) kernels.push_back(&avx512_fp32_kernel());
-  return kernels;
-}
 
 bool multiplies_right(const CpuKernel& kernel) {
   for (const int64_t rows : {kernel.panel_rows, kernel.panel_rows / 2, kernel.panel_rows / 2 - 1}) {

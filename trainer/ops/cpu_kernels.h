@@ -61,12 +61,14 @@ struct CpuKernel {
   void (*multiply)(int64_t rows, int64_t words, const void* a, const void* b, float* c,
                    int64_t c_stride, bool accumulate);
   // Rows or columns [index.begin, index.end) and [k.begin, k.end) of x, bf16 widened where the
-  // kernel's dtype is fp32: one panel of rows, or as many panels of columns as it takes, one behind
-  // the other. Never reads beyond these.
-  void (*pack_rows)(const MatrixView& x, Range index, Range k, void* panel);
+  // kernel's dtype is fp32: as many panels as it takes, one behind the other. Never reads beyond
+  // these.
+  void (*pack_rows)(const MatrixView& x, Range index, Range k, void* panels);
   void (*pack_columns)(const MatrixView& x, Range index, Range k, void* panels);
-  // What a row of a product becomes; see Epilogue.
-  void (*write_row)(const float* sums, int64_t columns, const Epilogue& epilogue, void* to);
+  // What rows of a product become, see Epilogue; sums (rows, 32), or one row of any length,
+  // and `stride` elements from row to row of the result.
+  void (*write_tile)(const float* sums, int64_t rows, int64_t columns, const Epilogue& epilogue,
+                     void* to, int64_t stride);
   // One step of the online softmax: scores become unnormalised probabilities, packed as rows of A
   // with k over kScoreKeys; maxima, sums (rows) and out, [panel of 32][kScoreRows][32], go on.
   void (*softmax)(const ScoreTile& tile, float* maxima, float* sums, float* out, int64_t out_panels,

@@ -10,6 +10,7 @@
 #include "trainer/ops/cpu_attention_avx512.h"
 #include "trainer/ops/cpu_kernel_list.h"
 #include "trainer/ops/cpu_pack_avx512.h"
+#include "trainer/ops/cpu_write_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -115,7 +116,7 @@ const CpuKernel& amx_bf16_kernel() {
                                         multiply,
                                         pack_rows_of<Words::bf16_pairs, kRows>,
                                         pack_columns_of<Words::bf16_pairs>,
-                                        write_row,
+                                        write_tile,
                                         softmax_tile<Words::bf16_pairs>,
                                         gradient_tile<Words::bf16_pairs>,
                                         begin,

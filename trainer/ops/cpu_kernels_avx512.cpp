@@ -12,6 +12,7 @@
 
 #include "trainer/ops/cpu_attention_avx512.h"
 #include "trainer/ops/cpu_pack_avx512.h"
+#include "trainer/ops/cpu_write_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -90,7 +91,7 @@ const CpuKernel& avx512_fp32_kernel() {
                                         multiply<DType::fp32>,
                                         pack_fp32_rows<kRows>,
                                         pack_fp32_columns,
-                                        write_row,
+                                        write_tile,
                                         softmax_tile<Words::fp32>,
                                         gradient_tile<Words::fp32>,
                                         nothing,
@@ -105,7 +106,7 @@ const CpuKernel& avx512_bf16_kernel() {
                                         multiply<DType::bf16>,
                                         pack_rows_of<Words::bf16_pairs, kRows>,
                                         pack_columns_of<Words::bf16_pairs>,
-                                        write_row,
+                                        write_tile,
                                         softmax_tile<Words::bf16_pairs>,
                                         gradient_tile<Words::bf16_pairs>,
                                         nothing,

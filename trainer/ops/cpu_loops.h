@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "trainer/ops/simd_math.h"
+#include "trainer/ops/vector_rows.h"
 #include "trainer/tensor.h"
 
 namespace argosy::ops {
@@ -58,6 +59,36 @@ void for_columns(int64_t num_rows, int64_t num_cols, const Body& body) {
   const int64_t share = (num_cols + threads - 1) / threads;
   const int64_t blocks_of_share = (share + kColumnBlock - 1) / kColumnBlock;
   for_blocks(num_cols, std::min(blocks_of_share * kColumnBlock, kMostColumns), num_rows, body);
+}
+
+// The pointer to elements of T, which is bfloat16 wherever VectorRows are used.
+template <typename T>
+auto* bf16(T* pointer) {
+  using Element = std::conditional_t<std::is_const_v<T>, const bfloat16, bfloat16>;
+  return reinterpret_cast<Element*>(pointer);
+}
+
+// The CPU's vector loops for rows of T, or null: T is not bf16, or there are none.
+template <typename T>
+const detail::VectorRows* vector_rows_of() {
+  return std::is_same_v<T, bfloat16> ? detail::vector_rows() : nullptr;
+}
+
+// body(rows, begin, size) for blocks of [0, size), if there are vector loops for T; else false.
+template <typename T, typename Body>
+bool for_vectors(int64_t size, const Body& body) {
+  const detail::VectorRows* rows = vector_rows_of<T>();
+  if (rows == nullptr) return false;
+  for_elements(size, [&](int64_t begin, int64_t end) { body(*rows, begin, end - begin); });
+  return true;
+}
+
+// Asks for a row that is read or written soon, where no hardware can guess it: rows that indices
+// choose.
+inline void prefetch_row(const void* row, int64_t bytes) {
+  constexpr int64_t kLineBytes = 64;
+  for (int64_t at = 0; at < bytes; at += kLineBytes)
+    __builtin_prefetch(static_cast<const char*>(row) + at);
 }
 
 // The positions (N) int32, each known to be a row of a table of num_positions.

@@ -4,6 +4,7 @@
 
 #include "trainer/ops/checks.h"
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/elementwise.h"
 
 namespace argosy::ops {
 
@@ -57,6 +58,38 @@ void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor
     detail::cross_entropy_finish<device>(logits, targets, first_id, maximum, sums, loss,
                                          with_gradient);
   });
+}
+
+template <Device device>
+void detail::cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits,
+                                          const Tensor& targets, int64_t first_id,
+                                          const Tensor& maximum, const Tensor& sums,
+                                          const Tensor& loss, const Tensor& gradient) {
+  cross_entropy_finish<device>(logits, targets, first_id, maximum, sums, loss, true);
+  const Tensor first = ctx.empty({1, logits.dim(1)}, DType::bf16, MemoryCategory::workspace);
+  copy<device>(logits.rows(0, 1), first);
+  copy<device>(first, gradient.rows(0, 1));
+  for_shrinking_rows(logits.dim(0), [&](int64_t begin, int64_t end) {
+    copy<device>(logits.rows(begin, end), gradient.rows(begin, end));
+  });
+}
+
+Tensor cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                                    int64_t first_id, const Tensor& maximum, const Tensor& sums,
+                                    const Tensor& loss) {
+  check_dtype("logits", logits, DType::fp32);
+  check_targets(logits, targets);
+  check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
+  check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
+  check_statistic(logits, loss, {logits.dim(0)}, "loss");
+  const Tensor gradient(logits.storage(), logits.raw(), logits.shape(), DType::bf16,
+                        logits.device());
+  if (logits.dim(0) == 0) return gradient;
+  dispatch_device(ctx.device(), [&]<Device device>() {
+    detail::cross_entropy_finish_in_bf16<device>(ctx, logits, targets, first_id, maximum, sums,
+                                                 loss, gradient);
+  });
+  return gradient;
 }
 
 }  // namespace argosy::ops

@@ -5,6 +5,8 @@
 // over the whole vocabulary, negative: masked; statistics: (N).
 #pragma once
 
+#include <algorithm>
+
 #include "trainer/device/device_context.h"
 #include "trainer/tensor.h"
 
@@ -25,6 +27,11 @@ void cross_entropy_rescale(DeviceContext& ctx, const Tensor& logits, const Tenso
 void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
                           int64_t first_id, const Tensor& maximum, const Tensor& sums,
                           const Tensor& loss, bool with_gradient);
+// 3. of fp32 logits, with the gradient in bf16, for products at bf16's rate: returns (N, V) in the
+// memory of the logits, which are lost.
+Tensor cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                                    int64_t first_id, const Tensor& maximum, const Tensor& sums,
+                                    const Tensor& loss);
 
 // What each device defines; operands are checked.
 namespace detail {
@@ -38,6 +45,27 @@ template <Device device>
 void cross_entropy_finish(const Tensor& logits, const Tensor& targets, int64_t first_id,
                           const Tensor& maximum, const Tensor& sums, const Tensor& loss,
                           bool with_gradient);
+// `gradient` (N, V) bf16 begins where logits do. A device may do it in one pass; without a
+// definition of its own it narrows what cross_entropy_finish() leaves.
+template <Device device>
+void cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
+                                  int64_t first_id, const Tensor& maximum, const Tensor& sums,
+                                  const Tensor& loss, const Tensor& gradient);
+template <>
+void cross_entropy_finish_in_bf16<Device::cpu>(DeviceContext& ctx, const Tensor& logits,
+                                               const Tensor& targets, int64_t first_id,
+                                               const Tensor& maximum, const Tensor& sums,
+                                               const Tensor& loss, const Tensor& gradient);
+
+// Rows of a matrix that becomes half as wide in place can be written when those are done with that
+// lie there: rows [begin, end) together, after all before them; the first one alone, by way of
+// memory of its own. Calls body(begin, end) for all but the first row of num_rows.
+template <typename Body>
+void for_shrinking_rows(int64_t num_rows, const Body& body) {
+  for (int64_t begin = 1; begin < num_rows; begin *= 2) {
+    body(begin, std::min(2 * begin, num_rows));
+  }
+}
 }  // namespace detail
 
 }  // namespace argosy::ops

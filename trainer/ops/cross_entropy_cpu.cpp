@@ -7,6 +7,7 @@
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/cross_entropy.h"
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/elementwise.h"
 #include "trainer/ops/simd_math.h"
 
 namespace argosy::ops {
@@ -19,6 +20,9 @@ constexpr int64_t kLogitBlock = 2048;
 
 template <typename T, typename S = Accumulator<T>>
 S maximum_of(const T* x, int64_t size) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const detail::VectorRows* rows = detail::vector_rows()) return rows->maximum(x, size);
+  }
   S largest = -std::numeric_limits<S>::infinity();
 #pragma omp simd reduction(max : largest)
   for (int64_t i = 0; i < size; ++i) {
@@ -26,6 +30,32 @@ S maximum_of(const T* x, int64_t size) {
     largest = value > largest ? value : largest;
   }
   return largest;
+}
+
+// Sum of e^(x - top).
+template <typename T, typename S = Accumulator<T>>
+S exp_sum_of(const T* x, S top, int64_t size) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const detail::VectorRows* rows = detail::vector_rows()) return rows->exp_sum(x, top, size);
+  }
+  return sum_in_lanes<S>(
+      size, [=](int64_t i) [[gnu::always_inline]] { return simd_exp(static_cast<S>(x[i]) - top); });
+}
+
+// to = e^(x - top) * scale; `to` may be x.
+template <typename T, typename To, typename S = Accumulator<T>>
+void exp_scale(const T* x, S top, S scale, To* to, int64_t size) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (const detail::VectorRows* rows = detail::vector_rows()) {
+      if constexpr (std::is_same_v<To, float>) {
+        return rows->exp_scaled(x, top, scale, to, size);
+      } else {
+        return rows->exp_narrowed(x, top, scale, to, size);
+      }
+    }
+  }
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) store(to[i], simd_exp(static_cast<S>(x[i]) - top) * scale);
 }
 
 // The target's place among the logits of this rank, or -1.
@@ -55,10 +85,7 @@ void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor&
           sum *= simd_exp(largest - of_block);
           largest = of_block;
         }
-        const S top = largest;
-        sum += sum_in_lanes<S>(size, [=](int64_t i) [[gnu::always_inline]] {
-          return simd_exp(static_cast<S>(x[begin + i]) - top);
-        });
+        sum += exp_sum_of(x + begin, largest, size);
       }
       const int64_t place = place_of(targets.data<int32_t>()[row], first_id, vocab);
       maximum.data<S>()[row] = largest;
@@ -83,6 +110,45 @@ void detail::cross_entropy_rescale<Device::cpu>(const Tensor& logits, const Tens
   });
 }
 
+namespace {
+
+// What one row knows of itself.
+template <typename S>
+struct RowOfLogits {
+  int64_t target;  // its place among this rank's logits, or -1
+  bool masked;
+  S largest, scale;  // probability = e^(logit - largest) * scale
+};
+
+// The row's loss goes to its place.
+template <typename S>
+RowOfLogits<S> finish_loss(const Tensor& logits, const Tensor& targets, int64_t first_id,
+                           const Tensor& maximum, const Tensor& sums, const Tensor& loss,
+                           int64_t row) {
+  const int32_t id = targets.data<int32_t>()[row];
+  const S exp_sum = sums.data<S>()[row];
+  const S of_target = sums.data<S>()[logits.dim(0) + row];
+  loss.data<S>()[row] = id < 0 ? S(0) : std::log(exp_sum) - of_target;
+  return {place_of(id, first_id, logits.dim(1)), id < 0, maximum.data<S>()[row], 1 / exp_sum};
+}
+
+// x (V) to its gradient at `to`, which may be x.
+template <typename T, typename To, typename S>
+void write_gradient(const RowOfLogits<S>& row, const T* x, int64_t vocab, To* to) {
+  if (row.masked) {
+    std::fill(to, to + vocab, To(S(0)));
+    return;
+  }
+  // In the statistic type: a bf16 probability near 1 would lose the difference to 1.
+  const bool here = row.target >= 0;
+  const S at_target =
+      here ? simd_exp(static_cast<S>(x[row.target]) - row.largest) * row.scale - 1 : S(0);
+  exp_scale(x, row.largest, row.scale, to, vocab);
+  if (here) store(to[row.target], at_target);
+}
+
+}  // namespace
+
 template <>
 void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tensor& targets,
                                                int64_t first_id, const Tensor& maximum,
@@ -90,28 +156,31 @@ void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tenso
                                                bool with_gradient) {
   dispatch_float(logits.dtype(), [&]<typename T>() {
     using S = Accumulator<T>;
-    const int64_t num_rows = logits.dim(0), vocab = logits.dim(1);
-    for_rows(num_rows, vocab, [&](int64_t row) {
-      const int64_t id = targets.data<int32_t>()[row];
-      const S exp_sum = sums.data<S>()[row];
-      loss.data<S>()[row] = id < 0 ? S(0) : std::log(exp_sum) - sums.data<S>()[num_rows + row];
-      if (!with_gradient) return;
+    const int64_t vocab = logits.dim(1);
+    for_rows(logits.dim(0), vocab, [&](int64_t row) {
+      const auto known = finish_loss<S>(logits, targets, first_id, maximum, sums, loss, row);
       T* x = logits.data<T>() + row * vocab;  // (V), becomes its gradient
-      if (id < 0) {
-        std::fill(x, x + vocab, T(S(0)));
-        return;
-      }
-      const S largest = maximum.data<S>()[row];
-      const S scale = 1 / exp_sum;
-      const int64_t target = place_of(targets.data<int32_t>()[row], first_id, vocab);
-      const bool here = target >= 0;
-      // In the statistic type: a bf16 probability near 1 would lose the difference to 1.
-      const S at_target = here ? simd_exp(static_cast<S>(x[target]) - largest) * scale - 1 : S(0);
-#pragma omp simd
-      for (int64_t v = 0; v < vocab; ++v) {
-        store(x[v], simd_exp(static_cast<S>(x[v]) - largest) * scale);
-      }
-      if (here) store(x[target], at_target);
+      if (with_gradient) write_gradient(known, x, vocab, x);
+    });
+  });
+}
+
+template <>
+void detail::cross_entropy_finish_in_bf16<Device::cpu>(DeviceContext& ctx, const Tensor& logits,
+                                                       const Tensor& targets, int64_t first_id,
+                                                       const Tensor& maximum, const Tensor& sums,
+                                                       const Tensor& loss, const Tensor& gradient) {
+  const int64_t vocab = logits.dim(1);
+  const auto finish = [&](int64_t row, bfloat16* to) {
+    const auto known = finish_loss<float>(logits, targets, first_id, maximum, sums, loss, row);
+    write_gradient(known, logits.data<float>() + row * vocab, vocab, to);
+  };
+  const Tensor first = ctx.empty({1, vocab}, DType::bf16, MemoryCategory::workspace);
+  finish(0, first.data<bfloat16>());
+  copy<Device::cpu>(first, gradient.rows(0, 1));
+  for_shrinking_rows(logits.dim(0), [&](int64_t begin, int64_t end) {
+    for_rows(end - begin, vocab, [&](int64_t i) {
+      finish(begin + i, gradient.data<bfloat16>() + (begin + i) * vocab);
     });
   });
 }

@@ -88,8 +88,10 @@ void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
     using A = Accumulator<T>;
     const int64_t num_cols = y.dim(1);
     const T* b = bias.data<T>();  // (C)
+    const VectorRows* rows = vector_rows_of<T>();
     for_rows(y.dim(0), num_cols, [&](int64_t row) {
       T* to = y.data<T>() + row * num_cols;
+      if (rows != nullptr) return rows->add(bf16(b), bf16(to), num_cols);
 #pragma omp simd
       for (int64_t c = 0; c < num_cols; ++c) {
         store(to[c], static_cast<A>(to[c]) + static_cast<A>(b[c]));

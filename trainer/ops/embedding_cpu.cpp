@@ -19,6 +19,8 @@ void detail::embedding_forward<Device::cpu>(const Tensor& ids, const Tensor& tab
   for_rows(ids.size(), table.dim(1), [&](int64_t i) {
     const int64_t row = id[i] - first_id;
     char* target = to + i * row_bytes;
+    const int64_t next = i + 1 < ids.size() ? id[i + 1] - first_id : -1;
+    if (next >= 0 && next < num_ids) prefetch_row(from + next * row_bytes, row_bytes);
     if (row >= 0 && row < num_ids) {
       std::memcpy(target, from + row * row_bytes, static_cast<size_t>(row_bytes));
     } else {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/norm.h"
 #include "trainer/ops/simd_math.h"
@@ -20,6 +21,13 @@ constexpr int64_t kColsPerChunk = 256;  // columns that a thread sums at a time
 template <bool kCentered, typename T, typename A = Accumulator<T>>
 void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
   mean = 0;
+  if (const VectorRows* rows = vector_rows_of<T>()) {
+    const auto size = static_cast<float>(cols), e = static_cast<float>(eps);
+    const float center = kCentered ? rows->sum(bf16(x), cols) / size : 0.0f;
+    mean = center;
+    inv = A(1) / std::sqrt(rows->sum_of_squares(bf16(x), center, cols) / size + e);
+    return;
+  }
   if constexpr (kCentered) {
     mean = sum_in_lanes<A>(cols, [=](int64_t c) [[gnu::always_inline]] { return A(x[c]); }) /
            static_cast<A>(cols);
@@ -33,6 +41,11 @@ void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
 
 template <bool kCentered, typename T, typename A = Accumulator<T>>
 void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int64_t cols, T* y) {
+  if (const VectorRows* rows = vector_rows_of<T>()) {
+    const NormRow row = {bf16(x), bf16(gain), cols, static_cast<float>(mean),
+                         static_cast<float>(inv)};
+    return rows->normalize(row, kCentered ? bf16(bias) : nullptr, bf16(y));
+  }
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) {
     A value = A(gain[c]) * ((A(x[c]) - mean) * inv);
@@ -46,6 +59,12 @@ void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int6
 template <bool kCentered, bool kGradients, typename T, typename A = Accumulator<T>>
 void row_backward(const T* dy, const T* x, const T* gain, A mean, A inv, int64_t cols,
                   bool accumulate_dx, T* dx, A* dgain, A* dbias) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (const VectorRows* rows = vector_rows()) {
+      const NormRow row = {x, gain, cols, mean, inv};
+      return rows->normalize_backward(row, dy, kCentered, accumulate_dx, dx, dgain, dbias);
+    }
+  }
   A sum = 0, projection = 0;
 #pragma omp simd reduction(+ : sum, projection)
   for (int64_t c = 0; c < cols; ++c) {

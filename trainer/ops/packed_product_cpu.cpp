@@ -39,10 +39,7 @@ void finish_tile(const Pass& pass, const Job& job, const Place& at, const float*
   const bool continues = !job.first && job.partial == nullptr;
   const Epilogue epilogue = {pass.alpha, adds_bias ? p.bias + at.column : nullptr,
                              pass.accumulate || continues, p.c_dtype};
-  for (int64_t r = 0; r < at.rows; ++r) {
-    pass.kernel.write_row(tile + r * kPanelColumns, at.columns, epilogue,
-                          c_at(p, at.row + r, at.column));
-  }
+  pass.kernel.write_tile(tile, at.rows, at.columns, epilogue, c_at(p, at.row, at.column), p.n);
 }
 
 // A tile's partial sums in the workspace (m,n): read before a later range of k, written before the
@@ -135,34 +132,40 @@ void run_task(const Pass& pass, const Task& task, const std::byte* panels, std::
   }
 }
 
-struct Panel {
+// Panels of rows that a thread packs at a time: where k is strided their rows of 12 bf16 lie side
+// by side in cache lines, three of which hold eight panels.
+constexpr int64_t kPanelsAtOnce = 8;
+
+struct Panels {
   const Job* job;
-  int64_t index;
+  int64_t first;
 };
 
-void pack_panel(const CpuKernel& kernel, const Panel& panel, std::byte* panels) {
-  const Job& job = *panel.job;
-  const int64_t row = job.rows.begin + panel.index * kernel.panel_rows;
+void pack_panels(const CpuKernel& kernel, const Panels& some, std::byte* panels) {
+  const Job& job = *some.job;
+  const int64_t row = job.rows.begin + some.first * kernel.panel_rows;
+  const int64_t end = std::min(row + kPanelsAtOnce * kernel.panel_rows, job.rows.end);
   const int64_t bytes = panel_bytes(kernel.panel_rows, job_words(kernel, job));
-  kernel.pack_rows(job.product->a, {row, std::min(row + kernel.panel_rows, job.rows.end)}, job.k,
-                   panels + job.panels_offset + panel.index * bytes);
+  kernel.pack_rows(job.product->a, {row, end}, job.k,
+                   panels + job.panels_offset + some.first * bytes);
 }
 
 void run_phase(const Pass& pass, const Phase& phase, int num_threads, std::byte* panels,
                std::byte* blocks, int64_t block_bytes) {
-  std::vector<Panel> to_pack;
+  std::vector<Panels> to_pack;
   for (const Job& job : phase) {
-    for (int64_t i = 0; i < job_panels(pass.kernel, job); ++i) to_pack.push_back({&job, i});
+    for (int64_t i = 0; i < job_panels(pass.kernel, job); i += kPanelsAtOnce)
+      to_pack.push_back({&job, i});
   }
   const std::vector<Task> tasks = tasks_of(pass.kernel, phase, num_threads);
-  const auto num_panels = static_cast<int64_t>(to_pack.size());
+  const auto num_packings = static_cast<int64_t>(to_pack.size());
   const auto num_tasks = static_cast<int64_t>(tasks.size());
 #pragma omp parallel num_threads(num_threads)
   {
     std::byte* block = blocks + omp_get_thread_num() * block_bytes;
 #pragma omp for schedule(static)
-    for (int64_t i = 0; i < num_panels; ++i)
-      pack_panel(pass.kernel, to_pack[static_cast<size_t>(i)], panels);
+    for (int64_t i = 0; i < num_packings; ++i)
+      pack_panels(pass.kernel, to_pack[static_cast<size_t>(i)], panels);
     pass.kernel.begin();
 #pragma omp for schedule(dynamic)
     for (int64_t i = 0; i < num_tasks; ++i) {
@@ -179,7 +182,8 @@ void run_phase(const Pass& pass, const Phase& phase, int num_threads, std::byte*
 void write_empty(const CpuKernel& kernel, const PackedProduct& p, bool accumulate) {
   const std::vector<float> zeros(static_cast<size_t>(p.n), 0.0f);
   for (int64_t i = 0; i < p.m; ++i) {
-    kernel.write_row(zeros.data(), p.n, {1.0f, p.bias, accumulate, p.c_dtype}, c_at(p, i, 0));
+    kernel.write_tile(zeros.data(), 1, p.n, {1.0f, p.bias, accumulate, p.c_dtype}, c_at(p, i, 0),
+                      p.n);
   }
 }
 

@@ -118,6 +118,11 @@ void sum_few(const Choices<T>& choices, int64_t num_cols, T* to, std::index_sequ
 
 template <bool kAdd, typename T>
 void sum_rows(const Choices<T>& choices, int64_t num_cols, T* to) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (const detail::VectorRows* rows = detail::vector_rows()) {
+      return rows->weighted_sum(choices.rows, choices.weights, choices.size, kAdd, to, num_cols);
+    }
+  }
   switch (choices.size) {  // what models have
     case 1:
       return sum_few<kAdd>(choices, num_cols, to, std::make_index_sequence<1>());
@@ -203,6 +208,11 @@ void detail::combine_rows_backward<Device::cpu>(const Tensor& dy, const Tensor& 
       const T* from = rows.data<T>() + row * num_cols;
       T* to = drows.data<T>() + row * num_cols;
       const A weight = weights.data<A>()[slot];
+      if (const VectorRows* vectors = vector_rows_of<T>()) {
+        dweights.data<A>()[slot] = vectors->scaled_and_dot(
+            bf16(grad), bf16(from), static_cast<float>(weight), bf16(to), num_cols);
+        return;
+      }
       A dot = 0;
 #pragma omp simd reduction(+ : dot)
       for (int64_t c = 0; c < num_cols; ++c) {

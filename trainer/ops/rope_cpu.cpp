@@ -13,6 +13,10 @@ namespace {
 // Turns each pair (x[i], x[i + half]) by its angle; `direction` -1 turns back.
 template <typename T, typename A>
 void rotate_head(T* x, const A* cos, const A* sin, A direction, int64_t half) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    if (const VectorRows* rows = vector_rows())
+      return rows->rotate(x, cos, sin, direction < 0, half);
+  }
 #pragma omp simd
   for (int64_t i = 0; i < half; ++i) {
     const A first = A(x[i]), second = A(x[i + half]), sine = direction * sin[i];

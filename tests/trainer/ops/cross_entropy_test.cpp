@@ -108,6 +108,34 @@ TEST_F(CrossEntropy, EqualsTheFormulaForEverySplitOfTheVocabulary) {
   }
 }
 
+// Every row's gradient is written over logits of rows before it.
+TEST_F(CrossEntropy, GradientInBf16TakesTheMemoryOfTheLogits) {
+  const int64_t vocab = 1031;
+  for (const int64_t num_rows : {0, 1, 2, 3, 4, 5, 33}) {
+    Values targets(static_cast<size_t>(num_rows));
+    for (size_t i = 0; i < targets.size(); ++i)
+      targets[i] = i % 5 == 3 ? -100 : static_cast<double>(i * 7);
+    const Values values = random_logits(num_rows * vocab, 3);
+    const LossAndGradient expected = reference(values, vocab, targets);
+    expect_same_on_any_threads([&] {
+      const Tensor logits = make({num_rows, vocab}, DType::fp32, values);
+      const Tensor ids = make({num_rows}, DType::int32, targets);
+      const Tensor maximum = poisoned({num_rows}, DType::fp32),
+                   sums = poisoned({2, num_rows}, DType::fp32),
+                   loss = poisoned({num_rows}, DType::fp32);
+      cross_entropy_sums(ctx, logits, ids, 0, maximum, sums);
+      const Tensor gradient =
+          cross_entropy_finish_in_bf16(ctx, logits, ids, 0, maximum, sums, loss);
+      EXPECT_EQ(gradient.raw(), logits.raw());
+      expect_near(values_of(loss), expected.loss, 2e-6);
+      const Values got = values_of(gradient);
+      for (size_t i = 0; i < got.size(); ++i)
+        EXPECT_NEAR(got[i], expected.gradient[i], 0x1p-8 * std::abs(expected.gradient[i]) + 1e-9);
+      return got;
+    });
+  }
+}
+
 TEST_F(CrossEntropy, GradientMatchesFiniteDifferences) {
   const Values logits = random_logits(3 * 7, 1), targets = {6, -1, 2};
   const LossAndGradient got = run(logits, 7, targets, DType::fp64, {0, 3, 7});

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// The vector loops against fp64 arithmetic on sizes with and without a tail. Tests of the ops run
+// with and without them (ARGOSY_CPU_KERNELS).
+#include "trainer/ops/vector_rows.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "planner/spec/philox.h"
+
+namespace argosy::ops::detail {
+namespace {
+
+using Halves = std::vector<bfloat16>;
+using Floats = std::vector<float>;
+
+constexpr int64_t kSizes[] = {0, 1, 15, 16, 17, 31, 32, 33, 64, 77, 768};
+constexpr float kBehind = -7.0f;  // what lies behind an output and has to stay
+
+float value_at(uint64_t stream, int64_t i) {
+  return static_cast<float>(2 * standard_normal(3, stream, static_cast<uint64_t>(i)));
+}
+Halves halves(int64_t size, uint64_t stream) {
+  Halves x;
+  for (int64_t i = 0; i < size; ++i) x.emplace_back(value_at(stream, i));
+  x.emplace_back(kBehind);
+  return x;
+}
+Floats floats(int64_t size, uint64_t stream) {
+  Floats x;
+  for (int64_t i = 0; i < size; ++i) x.push_back(value_at(stream, i));
+  x.push_back(kBehind);
+  return x;
+}
+
+class VectorRowsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (vector_rows() == nullptr) GTEST_SKIP() << "this CPU has no AVX512-BF16";
+  }
+  const VectorRows& rows() { return *vector_rows(); }
+
+  // got[i] is expected(i) to `tolerance` of its size and of 1e-2, and nothing behind is written.
+  template <typename T>
+  static void expect(const std::vector<T>& got, double tolerance,
+                     const std::function<double(size_t)>& expected) {
+    for (size_t i = 0; i + 1 < got.size(); ++i) {
+      const double value = expected(i);
+      ASSERT_NEAR(static_cast<double>(static_cast<float>(got[i])), value,
+                  tolerance * std::max(std::abs(value), 1e-2))
+          << i << " of " << got.size() - 1;
+    }
+    EXPECT_EQ(static_cast<float>(got.back()), kBehind);
+  }
+};
+
+constexpr double kBf16 = 0x1.1p-8;  // one rounding to bf16, and what arithmetic leaves
+constexpr double kFp32 = 1e-5;
+
+double of(const Halves& x, size_t i) {
+  return static_cast<double>(static_cast<float>(x[i]));
+}
+double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
+double gelu_argument(double x) {
+  return 2 * std::sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x);
+}
+
+TEST_F(VectorRowsTest, Activations) {
+  for (const int64_t size : kSizes) {
+    const Halves x = halves(size, 1), u = halves(size, 2), d = halves(size, 3);
+    Halves y = halves(size, 4), z = halves(size, 5);
+    rows().gelu(x.data(), y.data(), size);
+    expect(y, kBf16, [&](size_t i) { return of(x, i) * sigmoid(gelu_argument(of(x, i))); });
+    rows().gelu_backward(d.data(), x.data(), y.data(), size);
+    expect(y, kBf16, [&](size_t i) {
+      const double v = of(x, i), h = 1e-5;
+      const auto gelu = [](double at) { return at * sigmoid(gelu_argument(at)); };
+      return of(d, i) * (gelu(v + h) - gelu(v - h)) / (2 * h);
+    });
+    rows().swiglu(x.data(), u.data(), y.data(), size);
+    expect(y, kBf16, [&](size_t i) { return of(x, i) * sigmoid(of(x, i)) * of(u, i); });
+    rows().swiglu_backward(d.data(), x.data(), u.data(), y.data(), z.data(), size);
+    expect(y, kBf16, [&](size_t i) {
+      const double v = of(x, i), s = sigmoid(v);
+      return of(d, i) * of(u, i) * s * (1 + v * (1 - s));
+    });
+    expect(z, kBf16, [&](size_t i) { return of(d, i) * of(x, i) * sigmoid(of(x, i)); });
+  }
+}
+
+TEST_F(VectorRowsTest, ActivationsOfExtremes) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Halves x = {bfloat16(-1e30f), bfloat16(-50.0f), bfloat16(0.0f),
+                    bfloat16(50.0f),  bfloat16(1e30f),  bfloat16(nan)};
+  Halves y(x.size());
+  const auto size = static_cast<int64_t>(x.size());
+  rows().gelu(x.data(), y.data(), size);
+  for (size_t i : {0u, 1u, 2u}) EXPECT_NEAR(of(y, i), 0, 1e-6) << i;
+  EXPECT_EQ(of(y, 3), of(x, 3));
+  EXPECT_EQ(of(y, 4), of(x, 4));
+  EXPECT_TRUE(std::isnan(of(y, 5)));
+  const Halves one(x.size(), bfloat16(1.0f));
+  rows().gelu_backward(one.data(), x.data(), y.data(), size);
+  EXPECT_NEAR(of(y, 1), 0, 1e-6);
+  EXPECT_EQ(of(y, 2), 0.5);
+  EXPECT_EQ(of(y, 3), 1);
+  EXPECT_TRUE(std::isnan(of(y, 5)));
+}
+
+TEST_F(VectorRowsTest, Norms) {
+  for (const int64_t size : kSizes) {
+    if (size == 0) continue;
+    const Halves x = halves(size, 1), gain = halves(size, 2), bias = halves(size, 3);
+    double sum = 0, squares = 0;
+    const float mean = 0.25f, inv = 0.75f;
+    for (size_t i = 0; i + 1 < x.size(); ++i) {
+      sum += of(x, i);
+      squares += (of(x, i) - mean) * (of(x, i) - mean);
+    }
+    EXPECT_NEAR(rows().sum(x.data(), size), sum, 1e-3);
+    EXPECT_NEAR(rows().sum_of_squares(x.data(), mean, size), squares, kFp32 * squares);
+    const NormRow row = {x.data(), gain.data(), size, mean, inv};
+    const auto xhat = [&](size_t i) { return (of(x, i) - mean) * inv; };
+    Halves y = halves(size, 4);
+    rows().normalize(row, bias.data(), y.data());
+    expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i) + of(bias, i); });
+    rows().normalize(row, nullptr, y.data());
+    expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i); });
+
+    const Halves dy = halves(size, 5), old = halves(size, 6);
+    for (const bool centered : {false, true}) {
+      double shift = 0, slope = 0;
+      for (size_t i = 0; i + 1 < x.size(); ++i) {
+        shift += centered ? of(gain, i) * of(dy, i) / static_cast<double>(size) : 0;
+        slope += of(gain, i) * of(dy, i) * xhat(i) / static_cast<double>(size);
+      }
+      Halves dx = old;
+      Floats dgain(static_cast<size_t>(size), 1.0f), dbias = dgain;
+      dgain.push_back(kBehind);
+      dbias.push_back(kBehind);
+      rows().normalize_backward(row, dy.data(), centered, true, dx.data(), dgain.data(),
+                                centered ? dbias.data() : nullptr);
+      expect(dx, 2 * kBf16, [&](size_t i) {
+        return of(old, i) + inv * (of(gain, i) * of(dy, i) - shift - xhat(i) * slope);
+      });
+      expect(dgain, kFp32, [&](size_t i) { return 1 + of(dy, i) * xhat(i); });
+      expect(dbias, kFp32, [&](size_t i) { return centered ? 1 + of(dy, i) : 1; });
+    }
+  }
+}
+
+TEST_F(VectorRowsTest, RotationsAndSums) {
+  for (const int64_t size : kSizes) {
+    const Halves a = halves(size, 1), b = halves(size, 2);
+    const Floats cos = floats(size, 3), sin = floats(size, 4);
+    for (const double direction : {1.0, -1.0}) {
+      Halves pairs(a.begin(), a.end() - 1);
+      pairs.insert(pairs.end(), b.begin(), b.end());
+      rows().rotate(pairs.data(), cos.data(), sin.data(), direction < 0, size);
+      expect(pairs, 2 * kBf16, [&](size_t i) {
+        const auto half = static_cast<size_t>(size);
+        const size_t j = i % half;
+        const double sine = direction * static_cast<double>(sin[j]);
+        return i < half ? of(a, j) * static_cast<double>(cos[j]) - of(b, j) * sine
+                        : of(b, j) * static_cast<double>(cos[j]) + of(a, j) * sine;
+      });
+    }
+    Halves y = b;
+    rows().add(a.data(), y.data(), size);
+    expect(y, kBf16, [&](size_t i) { return of(a, i) + of(b, i); });
+    const bfloat16* operands[] = {a.data(), b.data(), a.data()};
+    const float weights[] = {0.5f, -2.0f, 0.25f};
+    Halves sum = halves(size, 5);
+    const Halves old = sum;
+    rows().weighted_sum(operands, weights, 3, true, sum.data(), size);
+    expect(sum, 2 * kBf16, [&](size_t i) { return of(old, i) + 0.75 * of(a, i) - 2 * of(b, i); });
+    double dot = 0;
+    for (size_t i = 0; i + 1 < a.size(); ++i) dot += of(a, i) * of(b, i);
+    EXPECT_NEAR(rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size), dot, 1e-2);
+    expect(y, kBf16, [&](size_t i) { return 0.375 * of(a, i); });
+  }
+}
+
+TEST_F(VectorRowsTest, Softmax) {
+  for (const int64_t size : kSizes) {
+    if (size == 0) continue;
+    const Floats x = floats(size, 1);
+    double sum = 0, top = -1e30;
+    for (size_t i = 0; i + 1 < x.size(); ++i) top = std::max(top, static_cast<double>(x[i]));
+    const auto power = [&](size_t i) { return std::exp(static_cast<double>(x[i]) - top); };
+    for (size_t i = 0; i + 1 < x.size(); ++i) sum += power(i);
+    const auto maximum = rows().maximum(x.data(), size);
+    EXPECT_EQ(static_cast<double>(maximum), top);
+    EXPECT_NEAR(rows().exp_sum(x.data(), maximum, size), sum, 1e-6 * sum);
+    Floats y = x;
+    rows().exp_scaled(x.data(), maximum, 0.5f, y.data(), size);
+    expect(y, 1e-6, [&](size_t i) { return power(i) / 2; });
+    Halves narrow = halves(size, 2);
+    rows().exp_narrowed(x.data(), maximum, 0.5f, narrow.data(), size);
+    expect(narrow, kBf16, [&](size_t i) { return power(i) / 2; });
+  }
+}
+
+}  // namespace
+}  // namespace argosy::ops::detail

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// GELU and SwiGLU of VectorRows. Included by vector_rows_avx512.cpp only; internal linkage, as
+// cpu_pack_avx512.h.
+#pragma once
+
+#include <immintrin.h>
+
+#include "trainer/ops/vector_pairs_avx512.h"
+
+namespace argosy::ops::detail {
+namespace {
+
+// Four vectors that go through a formula step by step: one alone would wait for each of its steps,
+// and the CPU does not look far enough ahead to fill the time with the next.
+struct Quad {
+  Pair first, second;
+};
+struct QuadPart {
+  Part first, second;
+};
+inline Quad load_quad(const bfloat16* at, Whole) {
+  return {load(at, Whole{}), load(at + kStep, Whole{})};
+}
+inline Quad load_quad(const bfloat16* at, QuadPart p) {
+  return {load(at, p.first), load(at + kStep, p.second)};
+}
+inline void store_quad(bfloat16* at, const Quad& q, Whole) {
+  store(at, q.first, Whole{});
+  store(at + kStep, q.second, Whole{});
+}
+inline void store_quad(bfloat16* at, const Quad& q, QuadPart p) {
+  store(at, q.first, p.first);
+  store(at + kStep, q.second, p.second);
+}
+
+// One step: f of each vector.
+template <typename F, typename... Q>
+[[gnu::always_inline]] inline Quad each(const F& f, const Q&... quads) {
+  return {both(f, quads.first...), both(f, quads.second...)};
+}
+[[gnu::always_inline]] inline Quad times(const Quad& a, const Quad& b) {
+  return each([](__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }, a, b);
+}
+[[gnu::always_inline]] inline Quad times(float a, const Quad& b) {
+  return each([=](__m512 x) { return _mm512_mul_ps(all(a), x); }, b);
+}
+// a b + c
+[[gnu::always_inline]] inline Quad fused(const Quad& a, const Quad& b, const Quad& c) {
+  return each([](__m512 x, __m512 y, __m512 z) { return _mm512_fmadd_ps(x, y, z); }, a, b, c);
+}
+[[gnu::always_inline]] inline Quad fused(float a, const Quad& b, float c) {
+  return each([=](__m512 x) { return _mm512_fmadd_ps(all(a), x, all(c)); }, b);
+}
+
+// body(i, Whole or QuadPart) for each 64 elements; those beyond the end read as zero.
+template <typename Body>
+[[gnu::always_inline]] inline void for_quads(int64_t size, const Body& body) {
+  int64_t i = 0;
+  for (; i + 2 * kStep <= size; i += 2 * kStep) body(i, Whole{});
+  if (i < size) body(i, QuadPart{{low_bits(size - i)}, {low_bits(size - i - kStep)}});
+}
+
+// 2^t for results that are rounded to bf16: Chebyshev's interpolation of degree 4, relative error
+// below 4e-6. The bounds let a NaN pass, and 2^126 has a reciprocal.
+[[gnu::always_inline]] inline Quad power_of_two(Quad t) {
+  t = each([](__m512 x) { return _mm512_min_ps(all(126.0f), x); }, t);
+  t = each([](__m512 x) { return _mm512_max_ps(all(-126.0f), x); }, t);
+  const Quad n = each(
+      [](__m512 x) {
+        return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      },
+      t);
+  const Quad r = each([](__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }, t, n);
+  Quad p = fused(9.66636852e-3f, r, 5.59219758e-2f);
+  for (const float term : {2.40223490e-1f, 6.93121045e-1f, 1.0f}) {
+    p = each([=](__m512 x, __m512 y) { return _mm512_fmadd_ps(x, y, all(term)); }, p, r);
+  }
+  return each([](__m512 x, __m512 y) { return _mm512_scalef_ps(x, y); }, p, n);
+}
+
+// s = 1 / (1 + 2^t) to 2^-14, and 1 - s.
+struct Sigmoid {
+  Quad s, rest;
+};
+[[gnu::always_inline]] inline Sigmoid sigmoid_of_power(const Quad& t) {
+  const Quad power = power_of_two(t);
+  const Quad sum = each([](__m512 x) { return _mm512_add_ps(all(1.0f), x); }, power);
+  const Quad s = each([](__m512 x) { return _mm512_rcp14_ps(x); }, sum);
+  return {s, times(power, s)};
+}
+
+constexpr float kLog2E = 1.44269504088896341f;
+[[gnu::always_inline]] inline Sigmoid sigmoid(const Quad& x) {
+  return sigmoid_of_power(times(-kLog2E, x));
+}
+
+// gelu(x) = x sigmoid(2u), 2u = x (kLinear + kCube x^2); see activation_cpu.cpp.
+constexpr float kLinear = 1.5957691216057308f, kCube = kLinear * 0.044715f;
+[[gnu::always_inline]] inline Sigmoid gelu_sigmoid(const Quad& x, const Quad& square) {
+  return sigmoid_of_power(times(x, fused(-kLog2E * kCube, square, -kLog2E * kLinear)));
+}
+
+void gelu(const bfloat16* x, bfloat16* y, int64_t size) {
+  for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const Quad v = load_quad(x + i, part);
+    store_quad(y + i, times(v, gelu_sigmoid(v, times(v, v)).s), part);
+  });
+}
+
+void gelu_backward(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t size) {
+  for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const Quad v = load_quad(x + i, part), square = times(v, v);
+    const Sigmoid g = gelu_sigmoid(v, square);
+    const Quad slope = fused(3 * kCube, square, kLinear);
+    const Quad bent = fused(times(times(v, g.rest), slope), g.s, g.s);
+    store_quad(dx + i, times(load_quad(dy + i, part), bent), part);
+  });
+}
+
+void swiglu(const bfloat16* gate, const bfloat16* up, bfloat16* y, int64_t size) {
+  for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const Quad x = load_quad(gate + i, part);
+    store_quad(y + i, times(times(x, sigmoid(x).s), load_quad(up + i, part)), part);
+  });
+}
+
+void swiglu_backward(const bfloat16* dy, const bfloat16* gate, const bfloat16* up, bfloat16* dgate,
+                     bfloat16* dup, int64_t size) {
+  for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const Quad x = load_quad(gate + i, part);
+    const Sigmoid g = sigmoid(x);
+    const Quad d = load_quad(dy + i, part), u = load_quad(up + i, part);
+    store_quad(dgate + i, times(times(d, u), fused(times(x, g.rest), g.s, g.s)), part);
+    store_quad(dup + i, times(times(d, x), g.s), part);
+  });
+}
+
+}  // namespace
+}  // namespace argosy::ops::detail

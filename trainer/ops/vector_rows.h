@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Memory-bound ops on rows of bf16, written for AVX-512 with its conversions to and from bf16: gcc
+// 12 spends seven instructions where the CPU has one, and such a loop waits for arithmetic instead
+// of memory. What the ops mean is said where their plain loops are (activation_cpu.cpp,
+// norm_cpu.cpp ...), which run on every other CPU. Sums and results are those of the plain loops up
+// to rounding; bf16 denormals become zero. Included by *_cpu.cpp files and tests only.
+#pragma once
+
+#include <cstdint>
+
+#include "planner/spec/bfloat16.h"
+
+namespace argosy::ops::detail {
+
+// Of one row of a norm: xhat = (x - mean) * inv; RMSNorm has mean 0.
+struct NormRow {
+  const bfloat16* x;
+  const bfloat16* gain;
+  int64_t cols;
+  float mean, inv;
+};
+
+struct VectorRows {
+  void (*gelu)(const bfloat16* x, bfloat16* y, int64_t size);
+  void (*gelu_backward)(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t size);
+  void (*swiglu)(const bfloat16* gate, const bfloat16* up, bfloat16* y, int64_t size);
+  void (*swiglu_backward)(const bfloat16* dy, const bfloat16* gate, const bfloat16* up,
+                          bfloat16* dgate, bfloat16* dup, int64_t size);
+  float (*sum)(const bfloat16* x, int64_t size);
+  float (*sum_of_squares)(const bfloat16* x, float center, int64_t size);
+  // y = gain xhat + bias; bias may be null.
+  void (*normalize)(const NormRow& row, const bfloat16* bias, bfloat16* y);
+  // dx = inv (d - [mean(d)] - xhat mean(d xhat)) with d = gain dy, [] if `centered`, plus what was
+  // there if `add`; dgain += dy xhat and dbias += dy, each where it is not null.
+  void (*normalize_backward)(const NormRow& row, const bfloat16* dy, bool centered, bool add,
+                             bfloat16* dx, float* dgain, float* dbias);
+  // Turns each pair (x[i], x[i + half]) by its angle.
+  void (*rotate)(bfloat16* x, const float* cos, const float* sin, bool inverse, int64_t half);
+  void (*add)(const bfloat16* x, bfloat16* y, int64_t size);  // y += x
+  // to = sum over j of weights[j] rows[j], plus what was there if `add`.
+  void (*weighted_sum)(const bfloat16* const* rows, const float* weights, int64_t count, bool add,
+                       bfloat16* to, int64_t size);
+  // to = factor * x; returns the sum of x * y.
+  float (*scaled_and_dot)(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
+                          int64_t size);
+  // The softmax of a row of logits: their maximum, sum of exp(x - top), exp(x - top) * scale,
+  // which may go to x itself.
+  float (*maximum)(const float* x, int64_t size);
+  float (*exp_sum)(const float* x, float top, int64_t size);
+  void (*exp_scaled)(const float* x, float top, float scale, float* to, int64_t size);
+  void (*exp_narrowed)(const float* x, float top, float scale, bfloat16* to, int64_t size);
+};
+
+// Null on a CPU without AVX512-BF16, or one that ARGOSY_CPU_KERNELS treats as such.
+const VectorRows* vector_rows();
+
+}  // namespace argosy::ops::detail
