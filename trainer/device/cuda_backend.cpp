@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include <array>
+#include <cstdio>
+
+#include "planner/spec/check.h"
+#include "trainer/device/cuda_check.h"
+#include "trainer/device/cuda_device.h"
+#include "trainer/device/device_backend.h"
+
+namespace argosy {
+namespace {
+
+class Libraries : public CudaLibraries {
+ public:
+  explicit Libraries(cudaStream_t compute) : compute_(compute) {}
+  ~Libraries() override {
+    if (cublaslt_ != nullptr) (void)cublasLtDestroy(cublaslt_);
+    if (cudnn_ != nullptr) (void)cudnnDestroy(cudnn_);
+  }
+  cublasLtContext* cublaslt() override {
+    if (cublaslt_ == nullptr) check_cublas(cublasLtCreate(&cublaslt_), "cublasLtCreate");
+    return cublaslt_;
+  }
+  cudnnContext* cudnn() override {
+    if (cudnn_ == nullptr) {
+      check_cudnn(cudnnCreate(&cudnn_), "cudnnCreate");
+      check_cudnn(cudnnSetStream(cudnn_, compute_), "cudnnSetStream");
+    }
+    return cudnn_;
+  }
+
+ private:
+  cudaStream_t compute_;
+  cublasLtHandle_t cublaslt_ = nullptr;
+  cudnnHandle_t cudnn_ = nullptr;
+};
+
+// Work on the communication stream is waited for by many: it goes first.
+class Stream {
+ public:
+  explicit Stream(int priority) {
+    check_cuda(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, priority),
+               "cudaStreamCreateWithPriority");
+  }
+  ~Stream() { (void)cudaStreamDestroy(stream_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+std::string uuid_text(const cudaUUID_t& uuid) {
+  std::string text = "GPU-";
+  for (size_t i = 0; i < sizeof uuid.bytes; ++i) {
+    std::array<char, 3> hex{};
+    std::snprintf(hex.data(), hex.size(), "%02x", static_cast<unsigned char>(uuid.bytes[i]));
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += hex.data();
+  }
+  return text;
+}
+
+// Makes `index` the device of this thread.
+CudaFacts open_device(int index) {
+  int count = 0;
+  const cudaError_t found = cudaGetDeviceCount(&count);
+  if (found != cudaSuccess || count == 0) {
+    throw Error(concat("no CUDA device found: ",
+                       found != cudaSuccess ? cudaGetErrorString(found) : "there is none"));
+  }
+  if (index < 0 || index >= count) {
+    throw Error(concat("no CUDA device ", index, " found: this process sees ", count,
+                       "; start at most that many ranks on a node, with all GPUs visible to each"));
+  }
+  check_cuda(cudaSetDevice(index), "cudaSetDevice");
+  cudaDeviceProp properties;
+  check_cuda(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+  return {.index = index,
+          .name = properties.name,
+          .uuid = uuid_text(properties.uuid),
+          .compute_capability = 10 * properties.major + properties.minor,
+          .num_multiprocessors = properties.multiProcessorCount,
+          .l2_cache_bytes = properties.l2CacheSize,
+          .shared_bytes_per_block = static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
+}
+
+int highest_priority() {
+  int least = 0, greatest = 0;
+  check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest),
+             "cudaDeviceGetStreamPriorityRange");
+  return greatest;
+}
+
+class CudaBackend : public DeviceBackend {
+ public:
+  explicit CudaBackend(int index)
+      : facts_(open_device(index)),
+        compute_(0),
+        communication_(highest_priority()),
+        copy_(0),
+        device_(facts_, {compute_.get(), communication_.get(), copy_.get()},
+                std::make_unique<Libraries>(compute_.get())) {}
+  ~CudaBackend() override { (void)cudaDeviceSynchronize(); }
+
+  void* allocate(int64_t size_bytes) override {
+    void* block = nullptr;
+    const cudaError_t code = cudaMalloc(&block, static_cast<size_t>(size_bytes));
+    if (code == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();  // or the next check would report it
+      return nullptr;
+    }
+    check_cuda(code, "cudaMalloc");
+    return block;
+  }
+  void release(void* block) noexcept override { (void)cudaFree(block); }
+  int64_t free_bytes() const override { return memory_info().free_bytes; }
+  int64_t total_bytes() const override { return memory_info().total_bytes; }
+
+  void clear(void* data, int64_t bytes) override {
+    check_cuda(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), compute_.get()),
+               "cudaMemsetAsync");
+  }
+  void upload(const void* host, void* data, int64_t bytes) override {
+    copy(host, data, bytes, cudaMemcpyHostToDevice);
+  }
+  void download(const void* data, void* host, int64_t bytes) override {
+    copy(data, host, bytes, cudaMemcpyDeviceToHost);
+  }
+  void synchronize() override { check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+  CudaDevice* cuda() override { return &device_; }
+
+ private:
+  struct MemoryInfo {
+    int64_t free_bytes = 0, total_bytes = 0;
+  };
+  static MemoryInfo memory_info() {
+    size_t free = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
+  }
+  void copy(const void* from, void* to, int64_t bytes, cudaMemcpyKind kind) {
+    if (bytes == 0) return;
+    check_cuda(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), kind, compute_.get()),
+               "cudaMemcpyAsync");
+    check_cuda(cudaStreamSynchronize(compute_.get()), "cudaStreamSynchronize");
+  }
+
+  CudaFacts facts_;
+  Stream compute_, communication_, copy_;
+  CudaDevice device_;  // what ops keep in it ends before the streams
+};
+
+}  // namespace
+
+std::unique_ptr<DeviceBackend> make_cuda_backend(int index) {
+  return std::make_unique<CudaBackend>(index);
+}
+
+}  // namespace argosy
