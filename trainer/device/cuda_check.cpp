@@ -25,7 +25,7 @@ void check_cuda(cudaError_t code, const char* call, std::source_location place) 
 }
 
 void check_cublas(cublasStatus_t code, const char* call, std::source_location place) {
-  if (code != CUBLAS_STATUS_SUCCESS) fail(call, cublasGetStatusString(code), code, place);
+  if (code != CUBLAS_STATUS_SUCCESS) fail(call, cublasLtGetStatusString(code), code, place);
 }
 
 void check_cudnn(cudnnStatus_t code, const char* call, std::source_location place) {
