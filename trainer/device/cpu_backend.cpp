@@ -35,7 +35,12 @@ class CpuBackend : public DeviceBackend {
   void clear(void* data, int64_t bytes) override {
     std::memset(data, 0, static_cast<size_t>(bytes));
   }
-  void upload(const void* host, void* data, int64_t bytes) override { copy(host, data, bytes); }
+  void upload_rows(const void* host, void* data, const CopyRows& rows) override {
+    for (int64_t row = 0; row < rows.count; ++row) {
+      copy(static_cast<const char*>(host) + row * rows.width_bytes,
+           static_cast<char*>(data) + row * rows.pitch_bytes, rows.width_bytes);
+    }
+  }
   void download(const void* data, void* host, int64_t bytes) override { copy(data, host, bytes); }
   void synchronize() override {}
 

@@ -52,6 +52,50 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
+// Copies in the order of the ops, on their stream.
+class Copies : public CopyEngine {
+ public:
+  explicit Copies(cudaStream_t stream) : stream_(stream) {
+    for (cudaEvent_t& event : done_) {
+      check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming),
+                 "cudaEventCreateWithFlags");
+    }
+  }
+  ~Copies() override {
+    for (cudaEvent_t event : done_) (void)cudaEventDestroy(event);
+  }
+  void* allocate_pinned(int64_t bytes) override {
+    void* memory = nullptr;
+    check_cuda(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault),
+               "cudaHostAlloc");
+    return memory;
+  }
+  void release_pinned(void* memory) noexcept override { (void)cudaFreeHost(memory); }
+  void begin_upload(int slot, const void* pinned, void* data, const CopyRows& rows) override {
+    const auto width = static_cast<size_t>(rows.width_bytes);
+    check_cuda(cudaMemcpy2DAsync(data, static_cast<size_t>(rows.pitch_bytes), pinned, width, width,
+                                 static_cast<size_t>(rows.count), cudaMemcpyHostToDevice, stream_),
+               "cudaMemcpy2DAsync");
+    record(slot);
+  }
+  void begin_download(int slot, const void* data, void* pinned, int64_t bytes) override {
+    check_cuda(
+        cudaMemcpyAsync(pinned, data, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_),
+        "cudaMemcpyAsync");
+    record(slot);
+  }
+  void wait(int slot) override {
+    check_cuda(cudaEventSynchronize(done_[static_cast<size_t>(slot)]), "cudaEventSynchronize");
+  }
+
+ private:
+  void record(int slot) {
+    check_cuda(cudaEventRecord(done_[static_cast<size_t>(slot)], stream_), "cudaEventRecord");
+  }
+  cudaStream_t stream_;
+  std::array<cudaEvent_t, Staging::kNumSlots> done_{};
+};
+
 std::string uuid_text(const cudaUUID_t& uuid) {
   std::string text = "GPU-";
   for (size_t i = 0; i < sizeof uuid.bytes; ++i) {
@@ -102,7 +146,9 @@ class CudaBackend : public DeviceBackend {
         communication_(highest_priority()),
         copy_(0),
         device_(facts_, {compute_.get(), communication_.get(), copy_.get()},
-                std::make_unique<Libraries>(compute_.get())) {}
+                std::make_unique<Libraries>(compute_.get())),
+        copies_(compute_.get()),
+        staging_(copies_) {}
   ~CudaBackend() override { (void)cudaDeviceSynchronize(); }
 
   void* allocate(int64_t size_bytes) override {
@@ -123,11 +169,11 @@ class CudaBackend : public DeviceBackend {
     check_cuda(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), compute_.get()),
                "cudaMemsetAsync");
   }
-  void upload(const void* host, void* data, int64_t bytes) override {
-    copy(host, data, bytes, cudaMemcpyHostToDevice);
+  void upload_rows(const void* host, void* data, const CopyRows& rows) override {
+    staging_.upload(host, data, rows);
   }
   void download(const void* data, void* host, int64_t bytes) override {
-    copy(data, host, bytes, cudaMemcpyDeviceToHost);
+    staging_.download(data, host, bytes);
   }
   void synchronize() override { check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
   CudaDevice* cuda() override { return &device_; }
@@ -141,16 +187,11 @@ class CudaBackend : public DeviceBackend {
     check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
   }
-  void copy(const void* from, void* to, int64_t bytes, cudaMemcpyKind kind) {
-    if (bytes == 0) return;
-    check_cuda(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), kind, compute_.get()),
-               "cudaMemcpyAsync");
-    check_cuda(cudaStreamSynchronize(compute_.get()), "cudaStreamSynchronize");
-  }
-
   CudaFacts facts_;
   Stream compute_, communication_, copy_;
   CudaDevice device_;  // what ops keep in it ends before the streams
+  Copies copies_;
+  Staging staging_;
 };
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "trainer/device/staging.h"
+
 namespace argosy {
 
 class CudaDevice;
@@ -28,7 +30,10 @@ class DeviceBackend {
   // In the order of the ops. upload() returns when `host` may be written again, download() when it
   // may be read.
   virtual void clear(void* data, int64_t bytes) = 0;
-  virtual void upload(const void* host, void* data, int64_t bytes) = 0;
+  virtual void upload_rows(const void* host, void* data, const CopyRows& rows) = 0;
+  void upload(const void* host, void* data, int64_t bytes) {
+    upload_rows(host, data, {bytes, 1, bytes});
+  }
   virtual void download(const void* data, void* host, int64_t bytes) = 0;
   virtual void synchronize() = 0;  // returns when everything that was begun is done
 
