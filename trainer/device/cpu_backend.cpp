@@ -20,6 +20,7 @@ void copy(const void* from, void* to, int64_t bytes) {
 
 class CpuBackend : public DeviceBackend {
  public:
+  bool is_host_memory() const override { return true; }
   void* allocate(int64_t size_bytes) override {
     const bool huge = size_bytes >= kHugePageBytes;
     const auto size = static_cast<size_t>(size_bytes);

@@ -151,6 +151,7 @@ class CudaBackend : public DeviceBackend {
         staging_(copies_) {}
   ~CudaBackend() override { (void)cudaDeviceSynchronize(); }
 
+  bool is_host_memory() const override { return false; }
   void* allocate(int64_t size_bytes) override {
     void* block = nullptr;
     const cudaError_t code = cudaMalloc(&block, static_cast<size_t>(size_bytes));

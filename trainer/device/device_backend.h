@@ -21,6 +21,9 @@ class DeviceBackend {
   DeviceBackend(const DeviceBackend&) = delete;
   DeviceBackend& operator=(const DeviceBackend&) = delete;
 
+  // Whether the host may read and write this memory as its own.
+  virtual bool is_host_memory() const = 0;
+
   // A block of memory, aligned to a cache line at least; nullptr: there is not as much left.
   virtual void* allocate(int64_t size_bytes) = 0;
   virtual void release(void* block) noexcept = 0;

@@ -65,6 +65,11 @@ void DeviceContext::recategorize(const Tensor& tensor, MemoryCategory category) 
   tensor.storage()->recategorize(category);
 }
 
+DeviceBackend& backend_of(const Tensor& tensor) {
+  CHECK(tensor.storage() != nullptr, "a tensor without memory");
+  return tensor.storage()->backend();
+}
+
 CudaDevice& cuda_of(const DeviceContext& ctx) {
   CudaDevice* cuda = ctx.backend().cuda();
   CHECK(cuda != nullptr, "the context's device is ", to_string(ctx.device()));
@@ -72,8 +77,7 @@ CudaDevice& cuda_of(const DeviceContext& ctx) {
 }
 
 CudaDevice& cuda_of(const Tensor& tensor) {
-  CHECK(tensor.storage() != nullptr, "a tensor without memory");
-  CudaDevice* cuda = tensor.storage()->backend().cuda();
+  CudaDevice* cuda = backend_of(tensor).cuda();
   CHECK(cuda != nullptr, "the tensor's device is ", to_string(tensor.device()));
   return *cuda;
 }

@@ -54,4 +54,7 @@ class DeviceContext {
   std::shared_ptr<MemoryPool> pool_;
 };
 
+// Of the context that the tensor's memory is from. CHECKs that it has some.
+DeviceBackend& backend_of(const Tensor& tensor);
+
 }  // namespace argosy

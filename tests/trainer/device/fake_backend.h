@@ -23,6 +23,7 @@ class FakeBackend : public DeviceBackend {
   };
   FakeBackend(int64_t total_bytes, Log& log) : total_bytes_(total_bytes), log_(log) {}
 
+  bool is_host_memory() const override { return true; }
   void* allocate(int64_t size_bytes) override {
     log_.calls.push_back("allocate " + std::to_string(size_bytes));
     if (size_bytes > free_bytes()) return nullptr;
