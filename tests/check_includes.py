@@ -27,7 +27,7 @@ ALLOWED = {
     "comm": ["planner/spec"],
     "checkpoint": ["planner/spec", "comm"],
     "launch": ["planner/spec"],
-    "trainer/device": ["planner/spec", "trainer/tensor.h"],
+    "trainer/device": ["planner/spec", "comm", "trainer/tensor.h"],
     "trainer/tensor.h": ["planner/spec", "trainer/device"],
     "trainer/ops": ["planner/spec", "trainer/device", "trainer/tensor.h"],
     "trainer/data": ["planner/spec"],

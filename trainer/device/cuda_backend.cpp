@@ -6,6 +6,7 @@
 #include "planner/spec/check.h"
 #include "trainer/device/cuda_check.h"
 #include "trainer/device/cuda_device.h"
+#include "trainer/device/cuda_streams.h"
 #include "trainer/device/device_backend.h"
 
 namespace argosy {
@@ -36,34 +37,10 @@ class Libraries : public CudaLibraries {
   cudnnHandle_t cudnn_ = nullptr;
 };
 
-// Work on the communication stream is waited for by many: it goes first.
-class Stream {
- public:
-  explicit Stream(int priority) {
-    check_cuda(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, priority),
-               "cudaStreamCreateWithPriority");
-  }
-  ~Stream() { (void)cudaStreamDestroy(stream_); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-  cudaStream_t get() const { return stream_; }
-
- private:
-  cudaStream_t stream_ = nullptr;
-};
-
 // Copies in the order of the ops, on their stream.
 class Copies : public CopyEngine {
  public:
-  explicit Copies(cudaStream_t stream) : stream_(stream) {
-    for (cudaEvent_t& event : done_) {
-      check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming),
-                 "cudaEventCreateWithFlags");
-    }
-  }
-  ~Copies() override {
-    for (cudaEvent_t event : done_) (void)cudaEventDestroy(event);
-  }
+  explicit Copies(CudaStreamSet& streams) : streams_(streams) {}
   void* allocate_pinned(int64_t bytes) override {
     void* memory = nullptr;
     check_cuda(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault),
@@ -74,26 +51,22 @@ class Copies : public CopyEngine {
   void begin_upload(int slot, const void* pinned, void* data, const CopyRows& rows) override {
     const auto width = static_cast<size_t>(rows.width_bytes);
     check_cuda(cudaMemcpy2DAsync(data, static_cast<size_t>(rows.pitch_bytes), pinned, width, width,
-                                 static_cast<size_t>(rows.count), cudaMemcpyHostToDevice, stream_),
+                                 static_cast<size_t>(rows.count), cudaMemcpyHostToDevice,
+                                 streams_.compute_stream()),
                "cudaMemcpy2DAsync");
-    record(slot);
+    done_[static_cast<size_t>(slot)] = streams_.compute().mark();
   }
   void begin_download(int slot, const void* data, void* pinned, int64_t bytes) override {
-    check_cuda(
-        cudaMemcpyAsync(pinned, data, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_),
-        "cudaMemcpyAsync");
-    record(slot);
+    check_cuda(cudaMemcpyAsync(pinned, data, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost,
+                               streams_.compute_stream()),
+               "cudaMemcpyAsync");
+    done_[static_cast<size_t>(slot)] = streams_.compute().mark();
   }
-  void wait(int slot) override {
-    check_cuda(cudaEventSynchronize(done_[static_cast<size_t>(slot)]), "cudaEventSynchronize");
-  }
+  void wait(int slot) override { streams_.wait(*done_[static_cast<size_t>(slot)]); }
 
  private:
-  void record(int slot) {
-    check_cuda(cudaEventRecord(done_[static_cast<size_t>(slot)], stream_), "cudaEventRecord");
-  }
-  cudaStream_t stream_;
-  std::array<cudaEvent_t, Staging::kNumSlots> done_{};
+  CudaStreamSet& streams_;
+  std::array<std::unique_ptr<DeviceMark>, Staging::kNumSlots> done_;
 };
 
 std::string uuid_text(const cudaUUID_t& uuid) {
@@ -109,12 +82,7 @@ std::string uuid_text(const cudaUUID_t& uuid) {
 
 // Makes `index` the device of this thread.
 CudaFacts open_device(int index) {
-  int count = 0;
-  const cudaError_t found = cudaGetDeviceCount(&count);
-  if (found != cudaSuccess || count == 0) {
-    throw Error(concat("no CUDA device found: ",
-                       found != cudaSuccess ? cudaGetErrorString(found) : "there is none"));
-  }
+  const int count = count_cuda_devices();
   if (index < 0 || index >= count) {
     throw Error(concat("no CUDA device ", index, " found: this process sees ", count,
                        "; start at most that many ranks on a node, with all GPUs visible to each"));
@@ -131,23 +99,14 @@ CudaFacts open_device(int index) {
           .shared_bytes_per_block = static_cast<int64_t>(properties.sharedMemPerBlockOptin)};
 }
 
-int highest_priority() {
-  int least = 0, greatest = 0;
-  check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest),
-             "cudaDeviceGetStreamPriorityRange");
-  return greatest;
-}
-
 class CudaBackend : public DeviceBackend {
  public:
   explicit CudaBackend(int index)
       : facts_(open_device(index)),
-        compute_(0),
-        communication_(highest_priority()),
-        copy_(0),
-        device_(facts_, {compute_.get(), communication_.get(), copy_.get()},
-                std::make_unique<Libraries>(compute_.get())),
-        copies_(compute_.get()),
+        streams_(facts_.uuid),
+        device_(facts_, streams_.compute_stream(),
+                std::make_unique<Libraries>(streams_.compute_stream())),
+        copies_(streams_),
         staging_(copies_) {}
   ~CudaBackend() override { (void)cudaDeviceSynchronize(); }
 
@@ -167,7 +126,7 @@ class CudaBackend : public DeviceBackend {
   int64_t total_bytes() const override { return memory_info().total_bytes; }
 
   void clear(void* data, int64_t bytes) override {
-    check_cuda(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), compute_.get()),
+    check_cuda(cudaMemsetAsync(data, 0, static_cast<size_t>(bytes), streams_.compute_stream()),
                "cudaMemsetAsync");
   }
   void upload_rows(const void* host, void* data, const CopyRows& rows) override {
@@ -176,8 +135,9 @@ class CudaBackend : public DeviceBackend {
   void download(const void* data, void* host, int64_t bytes) override {
     staging_.download(data, host, bytes);
   }
-  void synchronize() override { check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+  void synchronize() override { streams_.synchronize(); }
   CudaDevice* cuda() override { return &device_; }
+  DeviceStreams* streams() override { return &streams_; }
 
  private:
   struct MemoryInfo {
@@ -189,13 +149,23 @@ class CudaBackend : public DeviceBackend {
     return {static_cast<int64_t>(free), static_cast<int64_t>(total)};
   }
   CudaFacts facts_;
-  Stream compute_, communication_, copy_;
+  CudaStreamSet streams_;
   CudaDevice device_;  // what ops keep in it ends before the streams
   Copies copies_;
   Staging staging_;
 };
 
 }  // namespace
+
+int count_cuda_devices() {
+  int count = 0;
+  const cudaError_t found = cudaGetDeviceCount(&count);
+  if (found != cudaSuccess || count == 0) {
+    throw Error(concat("no CUDA device found: ",
+                       found != cudaSuccess ? cudaGetErrorString(found) : "there is none"));
+  }
+  return count;
+}
 
 std::unique_ptr<DeviceBackend> make_cuda_backend(int index) {
   return std::make_unique<CudaBackend>(index);

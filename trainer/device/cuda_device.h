@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What a CUDA op finds on its device: streams, library handles, and a place for what it keeps from
-// call to call. Needs no header of the CUDA toolkit: its handles are pointers to structs without a
-// definition.
+// What a CUDA op finds on its device: the stream, library handles, and a place for what it keeps
+// from call to call. Needs no header of the CUDA toolkit: its handles are pointers to structs
+// without a definition.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +31,6 @@ struct CudaFacts {
   int64_t l2_cache_bytes = 0, shared_bytes_per_block = 0;  // the latter after opting in
 };
 
-// Ops run on compute. What runs on another stream waits for compute when it begins, and compute
-// waits for it before its memory may be freed: then a freed block is safe to use again at once.
-struct CudaStreams {
-  CudaStream compute = nullptr, communication = nullptr, copy = nullptr;
-};
-
 // Handles of libraries, made when they are first asked for.
 class CudaLibraries {
  public:
@@ -47,13 +41,13 @@ class CudaLibraries {
 
 class CudaDevice {
  public:
-  CudaDevice(CudaFacts facts, CudaStreams streams, std::unique_ptr<CudaLibraries> libraries)
-      : facts_(std::move(facts)), streams_(streams), libraries_(std::move(libraries)) {}
+  CudaDevice(CudaFacts facts, CudaStream compute, std::unique_ptr<CudaLibraries> libraries)
+      : facts_(std::move(facts)), compute_(compute), libraries_(std::move(libraries)) {}
 
   const CudaFacts& facts() const { return facts_; }
-  CudaStream compute() const { return streams_.compute; }
-  CudaStream communication() const { return streams_.communication; }
-  CudaStream copy() const { return streams_.copy; }
+  // All ops run here. What runs on another stream waits for it when it begins, and this one waits
+  // for that before its memory may be freed: so a freed block may be used again at once.
+  CudaStream compute() const { return compute_; }
   cublasLtContext* cublaslt() { return libraries_->cublaslt(); }
   cudnnContext* cudnn() { return libraries_->cudnn(); }
 
@@ -68,7 +62,7 @@ class CudaDevice {
 
  private:
   CudaFacts facts_;
-  CudaStreams streams_;
+  CudaStream compute_;
   std::unique_ptr<CudaLibraries> libraries_;
   std::map<std::type_index, std::shared_ptr<void>> states_;  // ends first
 };

@@ -13,6 +13,7 @@
 namespace argosy {
 
 class CudaDevice;
+class DeviceStreams;
 
 class DeviceBackend {
  public:
@@ -38,12 +39,15 @@ class DeviceBackend {
     upload_rows(host, data, {bytes, 1, bytes});
   }
   virtual void download(const void* data, void* host, int64_t bytes) = 0;
-  virtual void synchronize() = 0;  // returns when everything that was begun is done
+  virtual void synchronize() = 0;  // returns when all ops that were begun are done
 
-  virtual CudaDevice* cuda() { return nullptr; }  // what CUDA's ops ask for
+  virtual CudaDevice* cuda() { return nullptr; }        // what CUDA's ops ask for
+  virtual DeviceStreams* streams() { return nullptr; }  // what communicators ask for
 };
 
 std::unique_ptr<DeviceBackend> make_cpu_backend();
+// Devices that this process sees. Throws Error where there are none, as make_cuda_backend does.
+int count_cuda_devices();
 // The CUDA device `index` of those that this process sees. Throws Error: "this build has no cuda
 // device: ..." (no_cuda.cpp), "no CUDA device found: ...", or CUDA's own words.
 std::unique_ptr<DeviceBackend> make_cuda_backend(int index);

@@ -45,6 +45,7 @@ class DeviceContext {
   void reset_peaks() { pool_->reset_peaks(); }  // peak := current
 
   DeviceBackend& backend() const { return pool_->backend(); }
+  void synchronize() { backend().synchronize(); }  // until all ops that were begun are done
 
   int64_t matmul_flops = 0;  // products and attention since the caller last set it to 0
   OpSeconds op_seconds;      // the same of their time

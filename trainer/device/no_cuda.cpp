@@ -6,8 +6,20 @@
 
 namespace argosy {
 
-std::unique_ptr<DeviceBackend> make_cuda_backend(int) {
+namespace {
+
+[[noreturn]] void fail() {
   throw Error("this build has no cuda device: build with the cuda preset");
+}
+
+}  // namespace
+
+int count_cuda_devices() {
+  fail();
+}
+
+std::unique_ptr<DeviceBackend> make_cuda_backend(int) {
+  fail();
 }
 
 }  // namespace argosy
