@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,17 @@
 #include "planner/spec/layout.h"
 
 namespace argosy {
+
+// Memory that the host does not address: how bytes come from there and go there.
+class PieceMemory {
+ public:
+  virtual ~PieceMemory() = default;
+  virtual void read(const void* data, void* host, int64_t bytes) = 0;
+  // Rows one after the other on the host, `pitch_bytes` from one to the next at `data`. The host's
+  // may be overwritten when it returns.
+  virtual void write(const void* host, void* data, int64_t width_bytes, int64_t num_rows,
+                     int64_t pitch_bytes) = 0;
+};
 
 // A piece of a logical tensor in this rank's memory: `data` is a row-major image of `box`. For
 // saving, pieces of all ranks must be disjoint and cover every tensor; for loading they may overlap
@@ -29,6 +41,7 @@ struct TensorPiece {
   DType dtype = DType::fp32;
   Box box;
   void* data = nullptr;
+  std::shared_ptr<PieceMemory> memory = nullptr;  // where `data` lies; null: the host's
 };
 
 struct CheckpointContent {

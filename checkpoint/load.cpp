@@ -115,6 +115,17 @@ void copy_common(const Box& part, const unsigned char* data, DType from, const T
                size_in_bytes(piece.dtype);
   };
   const int64_t width = common.cols.size();
+  if (piece.memory) {
+    const int64_t width_bytes = width * size_in_bytes(piece.dtype);
+    std::vector<unsigned char> rows(static_cast<size_t>(width_bytes * common.rows.size()));
+    for (int64_t row = common.rows.begin; row < common.rows.end; ++row) {
+      convert_elements(from, source(row), piece.dtype,
+                       rows.data() + (row - common.rows.begin) * width_bytes, width);
+    }
+    piece.memory->write(rows.data(), destination(common.rows.begin), width_bytes,
+                        common.rows.size(), piece_width * size_in_bytes(piece.dtype));
+    return;
+  }
   if (width == part_width && width == piece_width) {  // rows follow each other on both sides
     convert_elements(from, source(common.rows.begin), piece.dtype, destination(common.rows.begin),
                      common.size());

@@ -41,13 +41,19 @@ std::vector<DatasetSpec> dataset_specs(const std::vector<TensorPiece>& pieces) {
 }
 
 // Returns the CRC of the data.
-uint32_t write_data(File& file, int64_t offset, const void* data, int64_t bytes) {
+uint32_t write_data(File& file, int64_t offset, const TensorPiece& piece, int64_t bytes) {
   uint32_t crc = 0;
-  const auto* from = static_cast<const char*>(data);
+  const auto* data = static_cast<const char*>(piece.data);
+  std::vector<char> bucket(piece.memory ? static_cast<size_t>(std::min(kBucketBytes, bytes)) : 0);
   for (int64_t done = 0; done < bytes; done += kBucketBytes) {
     const int64_t count = std::min(kBucketBytes, bytes - done);
-    crc = crc32c(from + done, count, crc);
-    file.write_at(offset + done, from + done, count);
+    const char* from = data + done;
+    if (piece.memory) {
+      piece.memory->read(data + done, bucket.data(), count);
+      from = bucket.data();
+    }
+    crc = crc32c(from, count, crc);
+    file.write_at(offset + done, from, count);
   }
   return crc;
 }
@@ -107,7 +113,7 @@ Manifest write_shard(const std::filesystem::path& directory, int rank, int64_t s
   file.allocate(file_bytes);
   for (size_t i = 0; i < pieces.size(); ++i) {
     const int64_t bytes = pieces[i].box.size() * size_in_bytes(pieces[i].dtype);
-    const uint32_t crc = write_data(file, offsets[i], pieces[i].data, bytes);
+    const uint32_t crc = write_data(file, offsets[i], pieces[i], bytes);
     const TensorPiece& piece = pieces[i];
     share.tensors.push_back({piece.name,
                              piece.kind,

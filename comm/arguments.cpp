@@ -34,39 +34,39 @@ int64_t sum_of(std::span<const int64_t> counts) {
   return total;
 }
 
-void check_buffer(const char* call, ConstBuffer buffer) {
+void check_buffer(const char* call, ConstBuffer buffer, Device device) {
   CHECK(buffer.count >= 0, call, ": a buffer of ", buffer.count, " elements");
   CHECK(buffer.data != nullptr || buffer.count == 0, call, ": no data for ", buffer.count,
         " elements");
-  CHECK(buffer.device == Device::cpu, call, ": this communicator cannot reach memory on ",
+  CHECK(buffer.device == device, call, ": this communicator cannot reach memory on ",
         to_string(buffer.device));
 }
 
 void check_reduce_scatter(ConstBuffer input, Buffer output, std::span<const int64_t> counts,
-                          int rank, int size) {
+                          int rank, int size, Device device) {
   constexpr const char* kCall = "reduce_scatter";
-  check_buffer(kCall, input);
-  check_buffer(kCall, output);
+  check_buffer(kCall, input, device);
+  check_buffer(kCall, output, device);
   check_same_dtype(kCall, input, output);
   check_counts(kCall, "counts", counts, size, input.count);
   check_own_part(kCall, output.count, counts[static_cast<size_t>(rank)], rank);
 }
 
 void check_all_gather(ConstBuffer input, Buffer output, std::span<const int64_t> counts, int rank,
-                      int size) {
+                      int size, Device device) {
   constexpr const char* kCall = "all_gather";
-  check_buffer(kCall, input);
-  check_buffer(kCall, output);
+  check_buffer(kCall, input, device);
+  check_buffer(kCall, output, device);
   check_same_dtype(kCall, input, output);
   check_counts(kCall, "counts", counts, size, output.count);
   check_own_part(kCall, input.count, counts[static_cast<size_t>(rank)], rank);
 }
 
 void check_all_to_all(ConstBuffer input, std::span<const int64_t> send_counts, Buffer output,
-                      std::span<const int64_t> recv_counts, int rank, int size) {
+                      std::span<const int64_t> recv_counts, int rank, int size, Device device) {
   constexpr const char* kCall = "all_to_all";
-  check_buffer(kCall, input);
-  check_buffer(kCall, output);
+  check_buffer(kCall, input, device);
+  check_buffer(kCall, output, device);
   check_same_dtype(kCall, input, output);
   check_counts(kCall, "send counts", send_counts, size, input.count);
   check_counts(kCall, "receive counts", recv_counts, size, output.count);

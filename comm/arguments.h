@@ -12,13 +12,15 @@
 namespace argosy {
 
 int64_t sum_of(std::span<const int64_t> counts);
-void check_buffer(const char* call, ConstBuffer buffer);
+// device: whose memory the communicator reaches.
+void check_buffer(const char* call, ConstBuffer buffer, Device device = Device::cpu);
 void check_reduce_scatter(ConstBuffer input, Buffer output, std::span<const int64_t> counts,
-                          int rank, int size);
+                          int rank, int size, Device device = Device::cpu);
 void check_all_gather(ConstBuffer input, Buffer output, std::span<const int64_t> counts, int rank,
-                      int size);
+                      int size, Device device = Device::cpu);
 void check_all_to_all(ConstBuffer input, std::span<const int64_t> send_counts, Buffer output,
-                      std::span<const int64_t> recv_counts, int rank, int size);
+                      std::span<const int64_t> recv_counts, int rank, int size,
+                      Device device = Device::cpu);
 void check_root(int root, int size);
 void check_peer(const char* call, int peer, int tag, int rank, int size);
 

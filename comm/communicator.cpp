@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "comm/communicator.h"
 
+#include "comm/self/self_communicator.h"
+
 #include <exception>
 #include <utility>
 
@@ -25,6 +27,10 @@ Request::~Request() {
   } catch (const std::exception&) {
     state_.reset();
   }
+}
+
+std::unique_ptr<Communicator> Communicator::alone() {
+  return make_self_communicator();
 }
 
 void Request::wait() {

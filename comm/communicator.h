@@ -4,6 +4,10 @@
 // Collectives over a group of ranks, the same over threads, MPI and a group of one. Every rank of a
 // group makes the same calls in the same order. Reductions add in the order of the ranks (bf16 in
 // fp32, rounded once): a result does not depend on timing, and every rank gets the same bits.
+// Memory of a GPU is summed by a library that keeps the latter alone (sums_in_rank_order).
+//
+// Calls on memory of a GPU go by its compute stream: they begin after what is on it, and wait()
+// makes what is put on it later run after the call, without waiting itself.
 #pragma once
 
 #include <cstddef>
@@ -96,6 +100,12 @@ class Communicator {
 
   // Collective. Ranks of one color form a new group, ordered by key, then by rank here.
   virtual std::unique_ptr<Communicator> split(int color, int key) = 0;
+  // A group of this rank alone that reaches the same memory. Not collective.
+  virtual std::unique_ptr<Communicator> alone();
+
+  // False: sums in another order, which is the same every time; bf16 may be rounded after each
+  // addition, and a maximum may pass over NaN.
+  virtual bool sums_in_rank_order() const { return true; }
 
   virtual CommRoute route() const { return {}; }
 

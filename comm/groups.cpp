@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "comm/self/self_communicator.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -55,7 +54,7 @@ ProcessGroups::ProcessGroups(Communicator& world, const Mesh& mesh, int64_t num_
         continue;
       }
     }
-    group = make_self_communicator();
+    group = world.alone();
   }
 }
 

@@ -102,6 +102,8 @@ class RecordingCommunicator : public Communicator {
   std::unique_ptr<Communicator> split(int color, int key) override {
     return inner_->split(color, key);
   }
+  std::unique_ptr<Communicator> alone() override { return inner_->alone(); }
+  bool sums_in_rank_order() const override { return inner_->sums_in_rank_order(); }
   CommRoute route() const override { return inner_->route(); }
   void abort(int exit_code) override { inner_->abort(exit_code); }
 

@@ -27,7 +27,7 @@ ALLOWED = {
     "comm": ["planner/spec"],
     "checkpoint": ["planner/spec", "comm"],
     "launch": ["planner/spec"],
-    "trainer/device": ["planner/spec", "trainer/tensor.h"],
+    "trainer/device": ["planner/spec", "comm", "trainer/tensor.h"],
     "trainer/tensor.h": ["planner/spec", "trainer/device"],
     "trainer/ops": ["planner/spec", "trainer/device", "trainer/tensor.h"],
     "trainer/data": ["planner/spec"],
@@ -47,6 +47,10 @@ RESERVED = [
     (r"#include <mpi\.h>", ["comm/mpi/", "tests/"], "MPI is hidden behind comm/mpi"),
     (r"\bMPI_COMM_WORLD\b", ["comm/mpi/", "tests/support/mpi_main.cpp", "tests/bench/"], "ranks may be threads: use the Communicator"),
     (r"#include <H5", ["checkpoint/", "tests/checkpoint/"], "HDF5 is hidden behind checkpoint"),
+    (r"\.data<", ["trainer/ops/", "trainer/device/", "trainer/tensor.h", "tests/"],
+     "memory of a device is not the host's: ops compute with it, host_copy.h looks into it"),
+    (r"#include <(cuda|cublas|cudnn|nccl)", ["trainer/ops/", "trainer/device/", "comm/nccl/", "tests/"],
+     "NVIDIA's libraries are hidden behind trainer/device, trainer/ops and comm/nccl"),
     (r"#include [<\"](dnnl|oneapi)", ["trainer/ops/", "tests/"], "oneDNN is hidden behind trainer/ops"),
 ]
 JSON_HEADER = "planner/spec/json.h"  # the one header that includes the JSON library

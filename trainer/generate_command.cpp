@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "planner/spec/philox.h"
+#include "trainer/device/host_copy.h"
 #include "trainer/layers/stage.h"
 #include "trainer/microbatches.h"
 #include "trainer/model_checkpoint.h"
@@ -66,9 +67,7 @@ std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
   const std::vector<int32_t> no_targets(window.size(), -1);
   const Tensor logits = stage.logits(ctx, make_microbatch(ctx, window, no_targets, 1, length))
                             .rows(length - 1, length);
-  if (logits.dtype() == DType::fp64)
-    return {logits.data<double>(), logits.data<double>() + logits.size()};
-  return {logits.data<float>(), logits.data<float>() + logits.size()};
+  return copy_to_doubles(logits);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "trainer/device/host_copy.h"
 #include "trainer/layers/context_attention.h"
 #include "trainer/ops/elementwise.h"
 
@@ -12,21 +13,17 @@ namespace argosy {
 
 namespace {
 
-Tensor upload(const LayerContext& ctx, const int32_t* values, Shape shape) {
-  Tensor tensor = ctx.device.empty(shape, DType::int32, MemoryCategory::buffers);
-  std::copy(values, values + tensor.size(), tensor.data<int32_t>());
+Tensor upload(const LayerContext& ctx, const std::vector<int32_t>& values) {
+  const int64_t size = static_cast<int64_t>(values.size());
+  const Tensor tensor = ctx.device.empty({size}, DType::int32, MemoryCategory::buffers);
+  copy_to_device(std::span<const int32_t>(values), tensor);
   return tensor;
 }
 
 Tensor upload(const LayerContext& ctx, const std::vector<double>& values) {
   const int64_t size = static_cast<int64_t>(values.size());
-  Tensor tensor = ctx.device.empty({size}, ctx.statistic(), MemoryCategory::buffers);
-  if (ctx.statistic() == DType::fp64) {
-    std::copy(values.begin(), values.end(), tensor.data<double>());
-  } else {
-    std::transform(values.begin(), values.end(), tensor.data<float>(),
-                   [](double value) { return static_cast<float>(value); });
-  }
+  const Tensor tensor = ctx.device.empty({size}, ctx.statistic(), MemoryCategory::buffers);
+  copy_from_doubles(values, tensor);
   return tensor;
 }
 
@@ -42,13 +39,13 @@ std::vector<int64_t> local_tokens(const LayerContext& ctx, int64_t batch, int64_
   return tokens;
 }
 
-// (n) int32: the values of this rank's tokens.
-Tensor upload_tokens(const LayerContext& ctx, const std::vector<int32_t>& values,
-                     const std::vector<int64_t>& tokens) {
+// (n): the values of this rank's tokens.
+std::vector<int32_t> values_of(const std::vector<int32_t>& values,
+                               const std::vector<int64_t>& tokens) {
   std::vector<int32_t> local;
   local.reserve(tokens.size());
   for (const int64_t token : tokens) local.push_back(values[static_cast<size_t>(token)]);
-  return upload(ctx, local.data(), {static_cast<int64_t>(local.size())});
+  return local;
 }
 
 // Predicted tokens of each whole sequence: what per-sequence losses are weighed with.
@@ -89,11 +86,13 @@ Places places_of(const LayerSettings& settings, const std::vector<int32_t>& inpu
 }
 
 // The rows that attention works on: this rank's, or all of them where heads are exchanged.
-Tensor upload_for_attention(const LayerContext& ctx, const std::vector<int32_t>& values,
-                            const std::vector<int64_t>& tokens) {
-  if (exchanges_heads(ctx))
-    return upload(ctx, values.data(), {static_cast<int64_t>(values.size())});
-  return upload_tokens(ctx, values, tokens);
+std::vector<int32_t> for_attention(const LayerContext& ctx, const std::vector<int32_t>& values,
+                                   const std::vector<int64_t>& tokens) {
+  return exchanges_heads(ctx) ? values : values_of(values, tokens);
+}
+
+int64_t count_unmasked(const std::vector<int32_t>& targets) {
+  return std::count_if(targets.begin(), targets.end(), [](int32_t target) { return target >= 0; });
 }
 
 }  // namespace
@@ -110,25 +109,27 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
   microbatch.batch = batch;
   microbatch.seq_len = seq_len;
   microbatch.local_len = seq_len / ctx.plan.mesh.cp;
-  microbatch.inputs = upload_tokens(ctx, inputs, tokens);
-  microbatch.targets = upload_tokens(ctx, targets, tokens);
-  microbatch.positions = upload_tokens(ctx, places.positions, tokens);
-  microbatch.token_ids = upload_tokens(ctx, places.ids, tokens);
-  microbatch.attention_positions = upload_for_attention(ctx, places.positions, tokens);
+  const std::vector<int32_t> local_targets = values_of(targets, tokens);
+  microbatch.inputs = upload(ctx, values_of(inputs, tokens));
+  microbatch.targets = upload(ctx, local_targets);
+  microbatch.num_targets = count_unmasked(local_targets);
+  microbatch.positions = upload(ctx, values_of(places.positions, tokens));
+  microbatch.token_ids = upload(ctx, values_of(places.ids, tokens));
+  std::vector<int32_t> attention_positions = for_attention(ctx, places.positions, tokens);
   if (ctx.fault == Fault::positions_local) {
-    int32_t* positions = microbatch.attention_positions.data<int32_t>();
-    for (int64_t i = 0; i < microbatch.attention_positions.size(); ++i)
-      positions[i] = static_cast<int32_t>(i % microbatch.local_len);
+    for (size_t i = 0; i < attention_positions.size(); ++i)
+      attention_positions[i] = static_cast<int32_t>(static_cast<int64_t>(i) % microbatch.local_len);
   }
+  microbatch.attention_positions = upload(ctx, attention_positions);
   if (ctx.settings.document_mask)
-    microbatch.document_begin = upload_for_attention(ctx, places.document_begins, tokens);
+    microbatch.document_begin = upload(ctx, for_attention(ctx, places.document_begins, tokens));
 
   const int64_t n = microbatch.tokens();
   const int64_t s = ctx.sequence_parallel() ? n / ctx.plan.mesh.tp : n;
   const int64_t first = ctx.sequence_parallel() ? ctx.groups.coordinates().tp * s : 0;
   std::vector<double> mask(static_cast<size_t>(s));
   for (int64_t i = 0; i < s; ++i)
-    mask[static_cast<size_t>(i)] = microbatch.targets.data<int32_t>()[first + i] >= 0 ? 1 : 0;
+    mask[static_cast<size_t>(i)] = local_targets[static_cast<size_t>(first + i)] >= 0 ? 1 : 0;
   microbatch.mask = upload(ctx, mask);
   microbatch.unmasked = upload(ctx, count_unmasked(targets, batch, seq_len));
   return microbatch;
@@ -152,11 +153,7 @@ std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSo
 
 int64_t count_targets(const std::vector<Microbatch>& microbatches) {
   int64_t count = 0;
-  for (const Microbatch& microbatch : microbatches) {
-    const int32_t* targets = microbatch.targets.data<int32_t>();
-    count += std::count_if(targets, targets + microbatch.targets.size(),
-                           [](int32_t t) { return t >= 0; });
-  }
+  for (const Microbatch& microbatch : microbatches) count += microbatch.num_targets;
   return count;
 }
 

@@ -11,16 +11,37 @@ namespace argosy {
 
 namespace {
 
+class DeviceMemory : public PieceMemory {
+ public:
+  explicit DeviceMemory(DeviceBackend& backend) : backend_(backend) {}
+  void read(const void* data, void* host, int64_t bytes) override {
+    backend_.download(data, host, bytes);
+  }
+  void write(const void* host, void* data, int64_t width_bytes, int64_t num_rows,
+             int64_t pitch_bytes) override {
+    backend_.upload_rows(host, data, {width_bytes, num_rows, pitch_bytes});
+  }
+
+ private:
+  DeviceBackend& backend_;
+};
+
+std::shared_ptr<PieceMemory> memory_of(const Tensor& tensor) {
+  DeviceBackend& backend = backend_of(tensor);
+  return backend.is_host_memory() ? nullptr : std::make_shared<DeviceMemory>(backend);
+}
+
 // The elements `mine` of `local`, the first of which is values[begin], as rectangles.
 void append_pieces(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
                    const Tensor& values, int64_t begin, Range mine,
                    std::vector<TensorPiece>* pieces) {
   if (mine.empty()) return;
   const TensorSpec& spec = store.spec_of(local);
+  const std::shared_ptr<PieceMemory> memory = memory_of(values);
   char* data = static_cast<char*>(values.raw()) + begin * size_in_bytes(values.dtype());
   for (const Box& box :
        boxes_of_flat_range(local.box, {mine.begin - local.offset, mine.end - local.offset})) {
-    pieces->push_back({spec.name, kind, spec.rows, spec.cols, values.dtype(), box, data});
+    pieces->push_back({spec.name, kind, spec.rows, spec.cols, values.dtype(), box, data, memory});
     data += box.size() * size_in_bytes(values.dtype());
   }
 }
@@ -79,8 +100,14 @@ void append_router_pieces(const Plan& plan, const Tensor& table, const std::stri
     const std::string gate = tensor_name(plan.model, TensorRole::router, layer, -1);
     const std::string module = gate.substr(0, gate.size() - std::string("weight").size());
     const Tensor row = table.rows(moe_row(plan.model, layer), moe_row(plan.model, layer) + 1);
-    pieces->push_back(
-        {module + leaf, kind, experts, 1, table.dtype(), {{0, experts}, {0, 1}}, row.raw()});
+    pieces->push_back({module + leaf,
+                       kind,
+                       experts,
+                       1,
+                       table.dtype(),
+                       {{0, experts}, {0, 1}},
+                       row.raw(),
+                       memory_of(table)});
   }
 }
 

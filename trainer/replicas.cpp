@@ -36,14 +36,21 @@ uint64_t hash_bytes(const void* data, int64_t bytes) {
   return hash;
 }
 
+uint64_t hash_values(const Tensor& values) {
+  DeviceBackend& backend = backend_of(values);
+  if (backend.is_host_memory()) return hash_bytes(values.raw(), values.bytes());
+  std::vector<char> bytes(static_cast<size_t>(values.bytes()));
+  backend.download(values.raw(), bytes.data(), values.bytes());
+  return hash_bytes(bytes.data(), values.bytes());
+}
+
 std::vector<Part> parts_of(const ParameterStore& store) {
   std::vector<Part> parts;
   for (const LocalTensor& local : store.layout().tensors) {
     for (const KeptPart& part : store.kept(local)) {
       const Box& box = part.box;
-      const int64_t bytes = box.size() * size_in_bytes(part.values.dtype());
       parts.push_back({local.tensor, box.rows.begin, box.rows.end, box.cols.begin, box.cols.end,
-                       hash_bytes(part.values.raw(), bytes)});
+                       hash_values(part.values)});
     }
   }
   return parts;

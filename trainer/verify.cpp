@@ -13,14 +13,14 @@ namespace argosy {
 
 namespace {
 
-double element(const TensorPiece& piece, int64_t index) {
+double element(const TensorPiece& piece, const void* data, int64_t index) {
   switch (piece.dtype) {
     case DType::fp64:
-      return static_cast<const double*>(piece.data)[index];
+      return static_cast<const double*>(data)[index];
     case DType::fp32:
-      return static_cast<const float*>(piece.data)[index];
+      return static_cast<const float*>(data)[index];
     case DType::bf16:
-      return static_cast<double>(static_cast<const bfloat16*>(piece.data)[index]);
+      return static_cast<double>(static_cast<const bfloat16*>(data)[index]);
     default:
       break;
   }
@@ -46,10 +46,17 @@ std::vector<double> assemble(Communicator& world, const TensorSpec& spec,
   std::vector<double> whole(static_cast<size_t>(spec.size()), 0.0);
   for (const TensorPiece& piece : pieces) {
     if (piece.kind != kind || piece.name != spec.name) continue;
+    std::vector<char> image;
+    const void* data = piece.data;
+    if (piece.memory) {
+      image.resize(static_cast<size_t>(piece.box.size() * size_in_bytes(piece.dtype)));
+      piece.memory->read(piece.data, image.data(), static_cast<int64_t>(image.size()));
+      data = image.data();
+    }
     int64_t index = 0;
     for (int64_t r = piece.box.rows.begin; r < piece.box.rows.end; ++r) {
       for (int64_t c = piece.box.cols.begin; c < piece.box.cols.end; ++c) {
-        whole[static_cast<size_t>(r * piece.cols + c)] += element(piece, index++);
+        whole[static_cast<size_t>(r * piece.cols + c)] += element(piece, data, index++);
       }
     }
   }

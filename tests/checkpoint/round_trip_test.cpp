@@ -110,6 +110,66 @@ TEST(RoundTrip, ConvertsBetweenFloatingDtypes) {
       << message;
 }
 
+// Memory that looks wrong to whoever reads it as the host's.
+class Scrambled : public PieceMemory {
+ public:
+  void read(const void* data, void* host, int64_t bytes) override { flip(data, host, bytes); }
+  void write(const void* host, void* data, int64_t width_bytes, int64_t num_rows,
+             int64_t pitch_bytes) override {
+    for (int64_t row = 0; row < num_rows; ++row) {
+      flip(static_cast<const char*>(host) + row * width_bytes,
+           static_cast<char*>(data) + row * pitch_bytes, width_bytes);
+    }
+  }
+
+ private:
+  static void flip(const void* from, void* to, int64_t bytes) {
+    for (int64_t i = 0; i < bytes; ++i)
+      static_cast<char*>(to)[i] = static_cast<char>(static_cast<const char*>(from)[i] ^ 0x5a);
+  }
+};
+
+// A device's memory, saved by rows of another one's columns: several buckets of it.
+TEST(RoundTrip, PiecesOfADeviceTravelThroughItsMemory) {
+  constexpr int64_t kRows = 700, kCols = 1201;
+  const auto scrambled = std::make_shared<Scrambled>();
+  std::vector<float> values(kRows * kCols), device(values.size());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) * 0.5f;
+  scrambled->write(values.data(), device.data(), kCols * 4, kRows, kCols * 4);
+  const TemporaryDirectory dir;
+  run_on_threads(1, [&](Communicator& world) {
+    save_checkpoint(world, dir.path(), {},
+                    {{"w",
+                      "parameter",
+                      kRows,
+                      kCols,
+                      DType::fp32,
+                      {{0, kRows}, {0, kCols}},
+                      device.data(),
+                      scrambled}});
+  });
+  std::vector<float> host(values.size());
+  EXPECT_EQ(
+      load_small(
+          dir.path(),
+          {"w", "parameter", kRows, kCols, DType::fp32, {{0, kRows}, {0, kCols}}, host.data()}),
+      "");
+  EXPECT_EQ(host, values);
+  for (const Box& box : {Box{{0, kRows}, {0, kCols}}, Box{{3, 699}, {17, 1200}}}) {
+    std::vector<double> part(static_cast<size_t>(box.size())), plain(part.size());
+    EXPECT_EQ(load_small(dir.path(), {"w", "parameter", kRows, kCols, DType::fp64, box, part.data(),
+                                      scrambled}),
+              "");
+    scrambled->read(part.data(), plain.data(), box.size() * 8);
+    for (int64_t r = 0; r < box.rows.size(); ++r) {
+      for (int64_t c = 0; c < box.cols.size(); ++c) {
+        ASSERT_EQ(plain[static_cast<size_t>(r * box.cols.size() + c)],
+                  values[static_cast<size_t>((box.rows.begin + r) * kCols + box.cols.begin + c)]);
+      }
+    }
+  }
+}
+
 TEST(RoundTrip, MissingKindTensorOrOtherShapeIsNamed) {
   const TemporaryDirectory dir;
   save_small(dir.path(), {1, 2, 3, 4, 5, 6});

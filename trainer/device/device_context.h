@@ -3,27 +3,17 @@
 //
 // Where a rank computes: its memory by named category, and a counter of the matrix FLOPs it ran.
 // One per rank, passed down explicitly, so that ranks can be threads. CUDA's streams and handles
-// will live here too.
+// are found through it: cuda_device.h.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <initializer_list>
-#include <map>
 #include <memory>
-#include <vector>
 
 #include "planner/spec/types.h"
+#include "trainer/device/memory_pool.h"
 #include "trainer/tensor.h"
 
 namespace argosy {
-
-// Bytes as requested, by category. Freed blocks are kept and reused by size, so that a steady step
-// maps no memory.
-struct MemoryUse {
-  std::array<int64_t, kNumMemoryCategories> current{}, peak{};
-  int64_t total_current = 0, total_peak = 0;
-};
 
 // Seconds that products and attention took, for whoever sets them to 0 before. What a step computed
 // beside them moved memory.
@@ -34,7 +24,9 @@ struct OpSeconds {
 
 class DeviceContext {
  public:
-  explicit DeviceContext(Device device);
+  // The device `index` of its kind that this process sees. Throws what its backend throws.
+  explicit DeviceContext(Device device, int index = 0);
+  DeviceContext(Device device, std::unique_ptr<DeviceBackend> backend);  // tests bring their own
   ~DeviceContext();
   DeviceContext(const DeviceContext&) = delete;
   DeviceContext& operator=(const DeviceContext&) = delete;
@@ -49,17 +41,21 @@ class DeviceContext {
   // All views of the storage follow.
   void recategorize(const Tensor& tensor, MemoryCategory category);
 
-  const MemoryUse& memory() const;
-  void reset_peaks();  // peak := current
+  const MemoryUse& memory() const { return pool_->use(); }
+  void reset_peaks() { pool_->reset_peaks(); }  // peak := current
+
+  DeviceBackend& backend() const { return pool_->backend(); }
+  void synchronize() { backend().synchronize(); }  // until all ops that were begun are done
 
   int64_t matmul_flops = 0;  // products and attention since the caller last set it to 0
   OpSeconds op_seconds;      // the same of their time
 
  private:
-  friend class Storage;
-  struct Pool;
   Device device_;
-  std::shared_ptr<Pool> pool_;
+  std::shared_ptr<MemoryPool> pool_;
 };
+
+// Of the context that the tensor's memory is from. CHECKs that it has some.
+DeviceBackend& backend_of(const Tensor& tensor);
 
 }  // namespace argosy

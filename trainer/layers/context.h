@@ -71,6 +71,7 @@ struct Microbatch {
   int64_t local_len = 0;       // T/cp: rows of each sequence on this rank
   Tensor inputs;               // (n) int32
   Tensor targets;              // (n) int32, negative: masked
+  int64_t num_targets = 0;     // of them not masked
   Tensor positions;            // (n) int32: where each token stands in its sequence or document
   Tensor token_ids;            // (n) int32: index of each token in the global batch
   int64_t step = 0;            // of the run: masks of dropout differ from step to step

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "trainer/device/host_copy.h"
 #include "trainer/ops/permute.h"
 
 namespace argosy {
@@ -31,12 +32,14 @@ Tensor gather_rows(const LayerContext& ctx, Axis axis, const Tensor& x) {
 
 // (n, 1) int32: sequence * T + position of the tokens of this rank.
 Tensor token_indices(const LayerContext& ctx, const Microbatch& microbatch) {
-  const Tensor tokens = ctx.scratch({microbatch.tokens(), 1}, DType::int32);
-  const int32_t* in_batch = microbatch.token_ids.data<int32_t>();
-  for (int64_t i = 0; i < microbatch.tokens(); ++i) {
-    tokens.data<int32_t>()[i] = static_cast<int32_t>(i / microbatch.local_len * microbatch.seq_len +
-                                                     in_batch[i] % microbatch.seq_len);
+  std::vector<int32_t> indices = copy_to_host<int32_t>(microbatch.token_ids);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    const int64_t sequence = static_cast<int64_t>(i) / microbatch.local_len;
+    indices[i] =
+        static_cast<int32_t>(sequence * microbatch.seq_len + indices[i] % microbatch.seq_len);
   }
+  const Tensor tokens = ctx.scratch({microbatch.tokens(), 1}, DType::int32);
+  copy_to_device(std::span<const int32_t>(indices), tokens);
   return tokens;
 }
 

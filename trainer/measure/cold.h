@@ -34,7 +34,7 @@ class Arena {
     CHECK(used_bytes_ + bytes <= memory_.bytes(), used_bytes_, " + ", bytes);
     char* data = static_cast<char*>(memory_.raw()) + used_bytes_;
     used_bytes_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    return {nullptr, data, shape, dtype, memory_.device()};
+    return {memory_.storage(), data, shape, dtype, memory_.device()};
   }
 
  private:

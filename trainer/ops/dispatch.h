@@ -4,15 +4,21 @@
 // The one place that asks which devices and dtypes were built.
 #pragma once
 
+#include <built_devices.h>  // of trainer/device/with_cuda or cpu_only
+
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/check.h"
 #include "planner/spec/types.h"
 
 namespace argosy::ops {
 
-// Calls body.template operator()<Device>().
+// Calls body.template operator()<Device>(). A device that is not built is not even named: what
+// needs it is not compiled.
 template <typename Body>
 decltype(auto) dispatch_device(Device device, Body&& body) {
+  if constexpr (kHasCuda) {
+    if (device == Device::cuda) return body.template operator()<Device::cuda>();
+  }
   CHECK(device == Device::cpu, "this build has no ", to_string(device), " device");
   return body.template operator()<Device::cpu>();
 }

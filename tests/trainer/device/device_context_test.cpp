@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <string>
 
 namespace argosy {
 namespace {
@@ -82,9 +83,13 @@ TEST(DeviceContext, RefusesWhatItCannotDo) {
   EXPECT_THROW(ctx.empty({-1, 2}, DType::fp32, MemoryCategory::buffers), std::logic_error);
   try {
     DeviceContext cuda(Device::cuda);
-    FAIL();
+    GTEST_SKIP() << "here is a CUDA device";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "this build has no CUDA device");
+    // Of a build without CUDA, or of one with it on a machine without a GPU.
+    const std::string text = error.what();
+    EXPECT_TRUE(text == "this build has no cuda device: build with the cuda preset" ||
+                text.starts_with("no CUDA device found: "))
+        << text;
   }
 }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#pragma once
+
+#include <nccl.h>
+
+#include "comm/device_streams.h"
+#include "planner/spec/check.h"
+#include "planner/spec/types.h"
+
+namespace argosy {
+
+inline ncclDataType_t nccl_type(DType dtype) {
+  switch (dtype) {
+    case DType::fp64:
+      return ncclFloat64;
+    case DType::fp32:
+      return ncclFloat32;
+    case DType::bf16:
+      return ncclBfloat16;
+    case DType::int32:
+      break;
+  }
+  return ncclInt32;
+}
+
+inline cudaStream_t nccl_stream(const DeviceQueue& queue) {
+  return static_cast<cudaStream_t>(queue.stream());
+}
+
+}  // namespace argosy

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/device/memory_pool.h"
+
+#include <gtest/gtest.h>
+
+#include "planner/spec/check.h"
+#include "tests/trainer/device/fake_backend.h"
+#include "trainer/device/device_context.h"
+
+namespace argosy {
+namespace {
+
+using Calls = std::vector<std::string>;
+constexpr int64_t kMib = 1 << 20;
+
+TEST(MemoryPool, AsksTheDeviceOnceForASteadyStep) {
+  FakeBackend::Log log;
+  MemoryPool pool(std::make_unique<FakeBackend>(64 * kMib, log));
+  for (int step = 0; step < 3; ++step) {
+    void* a = pool.take(5 * kMib, MemoryCategory::activations);
+    void* b = pool.take(5 * kMib, MemoryCategory::workspace);
+    EXPECT_NE(a, b);
+    pool.give_back(b, 5 * kMib, MemoryCategory::workspace);
+    pool.give_back(a, 5 * kMib, MemoryCategory::activations);
+  }
+  EXPECT_EQ(log.calls, (Calls{"allocate 6291456", "allocate 6291456"}));  // whole pages of 2 MiB
+  EXPECT_EQ(pool.kept_bytes(), 12 * kMib);
+  EXPECT_EQ(pool.use().total_current, 0);
+  EXPECT_EQ(pool.use().total_peak, 10 * kMib);
+}
+
+// Memory is full of blocks of another size: they go before the error does, and not before the
+// ops that may still use them.
+TEST(MemoryPool, GivesUnusedBlocksBackBeforeItFails) {
+  FakeBackend::Log log;
+  MemoryPool pool(std::make_unique<FakeBackend>(16 * kMib, log));
+  void* kept = pool.take(4 * kMib, MemoryCategory::parameters);
+  pool.give_back(pool.take(8 * kMib, MemoryCategory::buffers), 8 * kMib, MemoryCategory::buffers);
+  void* large = pool.take(12 * kMib, MemoryCategory::activations);
+  EXPECT_EQ(log.calls, (Calls{"allocate 4194304", "allocate 8388608", "allocate 12582912",
+                              "synchronize", "release 8388608", "allocate 12582912"}));
+  EXPECT_EQ(pool.kept_bytes(), 0);
+  pool.give_back(large, 12 * kMib, MemoryCategory::activations);
+  pool.give_back(kept, 4 * kMib, MemoryCategory::parameters);
+}
+
+TEST(MemoryPool, OutOfMemoryNamesCategoryWantedFreeUseAndRemedy) {
+  FakeBackend::Log log;
+  MemoryPool pool(std::make_unique<FakeBackend>(16 * kMib, log));
+  void* weights = pool.take(6 * kMib, MemoryCategory::parameters);
+  try {
+    pool.take(12 * kMib, MemoryCategory::activations);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "out of device memory: activations wants 12582912 bytes (12 MiB), 10 MiB of 16 "
+                 "MiB are free; in use here: parameters 6 MiB; what would help: a plan with "
+                 "recompute=selective or full, a smaller micro_batch, more cp, or "
+                 "sequence_parallel=1");
+  }
+  EXPECT_THROW(pool.take(12 * kMib, MemoryCategory::optimizer), Error);
+  EXPECT_EQ(pool.use().total_current, 6 * kMib);  // what failed does not count
+  EXPECT_EQ(pool.use().total_peak, 6 * kMib);
+  pool.give_back(weights, 6 * kMib, MemoryCategory::parameters);
+}
+
+TEST(MemoryPool, EndsWithoutBlocks) {
+  FakeBackend::Log log;
+  {
+    DeviceContext ctx(Device::cpu, std::make_unique<FakeBackend>(64 * kMib, log));
+    for (const int64_t elements : {1, 1000, 1 << 20})
+      ctx.zeros({elements}, DType::fp32, MemoryCategory::buffers);
+    EXPECT_EQ(log.blocks.size(), 3u);
+  }
+  EXPECT_TRUE(log.blocks.empty());
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What a device must bring: memory, copies between it and the host, and the end of what was begun.
+// All of a backend belongs to one rank and is called by that rank's thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "trainer/device/staging.h"
+
+namespace argosy {
+
+class CudaDevice;
+class DeviceStreams;
+
+class DeviceBackend {
+ public:
+  DeviceBackend() = default;
+  virtual ~DeviceBackend() = default;
+  DeviceBackend(const DeviceBackend&) = delete;
+  DeviceBackend& operator=(const DeviceBackend&) = delete;
+
+  // Whether the host may read and write this memory as its own.
+  virtual bool is_host_memory() const = 0;
+
+  // A block of memory, aligned to a cache line at least; nullptr: there is not as much left.
+  virtual void* allocate(int64_t size_bytes) = 0;
+  virtual void release(void* block) noexcept = 0;
+  virtual int64_t free_bytes() const = 0;  // of the device, whoever uses the rest
+  virtual int64_t total_bytes() const = 0;
+
+  // In the order of the ops. upload() returns when `host` may be written again, download() when it
+  // may be read.
+  virtual void clear(void* data, int64_t bytes) = 0;
+  virtual void upload_rows(const void* host, void* data, const CopyRows& rows) = 0;
+  void upload(const void* host, void* data, int64_t bytes) {
+    upload_rows(host, data, {bytes, 1, bytes});
+  }
+  virtual void download(const void* data, void* host, int64_t bytes) = 0;
+  virtual void synchronize() = 0;  // returns when all ops that were begun are done
+
+  virtual CudaDevice* cuda() { return nullptr; }        // what CUDA's ops ask for
+  virtual DeviceStreams* streams() { return nullptr; }  // what communicators ask for
+};
+
+std::unique_ptr<DeviceBackend> make_cpu_backend();
+// Devices that this process sees. Throws Error where there are none, as make_cuda_backend does.
+int count_cuda_devices();
+// The CUDA device `index` of those that this process sees. Throws Error: "this build has no cuda
+// device: ..." (no_cuda.cpp), "no CUDA device found: ...", or CUDA's own words.
+std::unique_ptr<DeviceBackend> make_cuda_backend(int index);
+
+}  // namespace argosy

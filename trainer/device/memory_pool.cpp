@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/device/memory_pool.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <exception>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+constexpr int64_t kAlignmentBytes = 64;            // a cache line, an AVX-512 register
+constexpr int64_t kHugePageBytes = 2 * (1 << 20);  // x86-64's, and what cudaMalloc maps at a time
+
+void add_bytes(MemoryUse& use, MemoryCategory category, int64_t bytes) {
+  const auto c = static_cast<size_t>(category);
+  use.current[c] += bytes;
+  use.peak[c] = std::max(use.peak[c], use.current[c]);
+  use.total_current += bytes;
+  use.total_peak = std::max(use.total_peak, use.total_current);
+}
+
+// What takes fewer bytes of this kind, in the words of the planner and the plan.
+const char* remedy(MemoryCategory category) {
+  switch (category) {
+    case MemoryCategory::parameters:
+    case MemoryCategory::gradients:
+    case MemoryCategory::optimizer:
+      return "a plan with more tp or pp, a higher zero stage, or --task lora";
+    case MemoryCategory::activations:
+      return "a plan with recompute=selective or full, a smaller micro_batch, more cp, or "
+             "sequence_parallel=1";
+    case MemoryCategory::buffers:
+    case MemoryCategory::workspace:
+      break;
+  }
+  return "a plan with a smaller micro_batch or more tp";
+}
+
+std::string in_mib(int64_t bytes) {
+  return concat((bytes + (1 << 19)) >> 20, " MiB");
+}
+
+std::string in_use(const MemoryUse& use) {
+  std::string text;
+  for (size_t c = 0; c < use.current.size(); ++c) {
+    if (use.current[c] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += concat(to_string(static_cast<MemoryCategory>(c)), " ", in_mib(use.current[c]));
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+}  // namespace
+
+int64_t block_size_bytes(int64_t requested_bytes) {
+  const int64_t bytes = std::max<int64_t>(requested_bytes, kAlignmentBytes);
+  const auto power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
+  const int64_t step = bytes >= kHugePageBytes ? std::max(power / 8, kHugePageBytes)
+                                               : std::max(power / 8, kAlignmentBytes);
+  return (bytes + step - 1) / step * step;
+}
+
+MemoryPool::~MemoryPool() {
+  release_kept();
+}
+
+void MemoryPool::release_kept() {
+  for (auto& [size_bytes, blocks] : kept_) {
+    for (void* block : blocks) backend_->release(block);
+  }
+  kept_.clear();
+  kept_bytes_ = 0;
+}
+
+void* MemoryPool::allocate(int64_t size_bytes) {
+  if (void* block = backend_->allocate(size_bytes)) return block;
+  if (kept_bytes_ == 0) return nullptr;
+  // Ops that were begun may still use the blocks.
+  backend_->synchronize();
+  release_kept();
+  return backend_->allocate(size_bytes);
+}
+
+void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
+  const int64_t size_bytes = block_size_bytes(bytes);
+  void* block = nullptr;
+  const auto kept = kept_.find(size_bytes);
+  if (kept != kept_.end() && !kept->second.empty()) {
+    block = kept->second.back();  // the block freed last: likely still in the cache
+    kept->second.pop_back();
+    kept_bytes_ -= size_bytes;
+  } else {
+    block = allocate(size_bytes);
+  }
+  if (block == nullptr) {
+    throw Error(concat("out of device memory: ", to_string(category), " wants ", bytes, " bytes (",
+                       in_mib(bytes), "), ", in_mib(backend_->free_bytes()), " of ",
+                       in_mib(backend_->total_bytes()), " are free; in use here: ", in_use(use_),
+                       "; what would help: ", remedy(category)));
+  }
+  add_bytes(use_, category, bytes);
+  return block;
+}
+
+void MemoryPool::give_back(void* block, int64_t bytes, MemoryCategory category) {
+  add_bytes(use_, category, -bytes);
+  const int64_t size_bytes = block_size_bytes(bytes);
+  kept_[size_bytes].push_back(block);
+  kept_bytes_ += size_bytes;
+}
+
+void MemoryPool::recategorize(int64_t bytes, MemoryCategory from, MemoryCategory to) {
+  add_bytes(use_, from, -bytes);
+  add_bytes(use_, to, bytes);
+}
+
+void MemoryPool::reset_peaks() {
+  use_.peak = use_.current;
+  use_.total_peak = use_.total_current;
+}
+
+}  // namespace argosy

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Blocks of one device, kept when they are freed, and the bytes in use by category.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "planner/spec/types.h"
+#include "trainer/device/device_backend.h"
+
+namespace argosy {
+
+// Bytes as requested, by category. Freed blocks are kept and reused by size, so that a steady step
+// maps no memory.
+struct MemoryUse {
+  std::array<int64_t, kNumMemoryCategories> current{}, peak{};
+  int64_t total_current = 0, total_peak = 0;
+};
+
+class MemoryPool {
+ public:
+  explicit MemoryPool(std::unique_ptr<DeviceBackend> backend) : backend_(std::move(backend)) {}
+  ~MemoryPool();
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+
+  // A block for `bytes`, counted under `category`. Where the device has none left, blocks that
+  // nobody uses are given back first; then it throws Error naming category, wanted, free, in use,
+  // and what would help.
+  void* take(int64_t bytes, MemoryCategory category);
+  void give_back(void* block, int64_t bytes, MemoryCategory category);
+  void recategorize(int64_t bytes, MemoryCategory from, MemoryCategory to);
+
+  const MemoryUse& use() const { return use_; }
+  void reset_peaks();
+  int64_t kept_bytes() const { return kept_bytes_; }  // of blocks that nobody uses, as allocated
+  DeviceBackend& backend() const { return *backend_; }
+
+ private:
+  void* allocate(int64_t size_bytes);
+  void release_kept();
+
+  std::unique_ptr<DeviceBackend> backend_;
+  MemoryUse use_;
+  std::map<int64_t, std::vector<void*>> kept_;  // by block size in bytes
+  int64_t kept_bytes_ = 0;
+};
+
+// The size that a block is allocated with, so that ragged requests (tokens of an expert) find
+// blocks to reuse: eight classes between two powers of two, whole huge pages above 2 MiB.
+int64_t block_size_bytes(int64_t requested_bytes);
+
+}  // namespace argosy
