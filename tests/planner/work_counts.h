@@ -22,8 +22,9 @@ inline int64_t flops(const Pass& pass) {
 inline std::map<std::string, std::vector<int64_t>> collectives(const Pass& pass) {
   std::map<std::string, std::vector<int64_t>> result;
   for (const CollectiveWork& work : pass.collectives) {
-    result[std::string(to_string(work.kind)) + " over " + std::string(to_string(work.axis))]
-        .push_back(work.bytes);
+    std::vector<int64_t>& sizes =
+        result[std::string(to_string(work.kind)) + " over " + std::string(to_string(work.axis))];
+    sizes.insert(sizes.end(), static_cast<size_t>(work.count), work.bytes);
   }
   return result;
 }
