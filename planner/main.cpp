@@ -48,6 +48,7 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
     const Plan& best = result.plans.front();
     std::cout << plan_heading(best, job.cluster) << "\n"
               << plan_table(result.plans) << "\n"
+              << offload_text(result.plans)
               << totals_text(best);
     if (options.explain) std::cout << "\n" << breakdown_text(best, job.cluster) << "\n";
   } else {

@@ -135,9 +135,12 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
       "virtual_stages, recompute=none|selective|full, sequence_parallel=0|1 (default: where "
-      "tp > 1), moe_capacity_factor (default: dropless), offload=none|optimizer (for planning; "
-      "default: none), order=tp-cp-dp-pp|tp-cp-pp-dp of ranks on the devices; the rest is "
+      "tp > 1), moe_capacity_factor (default: dropless), offload=none|optimizer (as --offload), "
+      "order=tp-cp-dp-pp|tp-cp-pp-dp of ranks on the devices; the rest is "
       "searched");
+  add("offload", word(o.offload, "none|auto|optimizer")->default_value(o.offload),
+      "the optimizer's state in the host's memory, as ZeRO-Offload keeps it: never, where it is "
+      "better, always (for planning: argosy-train does not do it)");
   add("fit-probability",
       po::value(&o.fit_probability)->value_name("P")->notifier([](double probability) {
         if (!(probability > 0 && probability < 1)) {

@@ -28,6 +28,7 @@ struct PlanOptions {
   int64_t sample_tokens = 0;  // 0: samples are packed
   std::string optimizer = "adamw", precision = "bf16", objective = "time";
   std::string fix;
+  std::string offload = "none";
   // --task serve
   int64_t users = 0, context = 0, prompt = 0;  // 0: default
   double tokens_per_user = 0;

@@ -161,6 +161,24 @@ void count_padding(const PlanOptions& options, Job& job, std::vector<std::string
 
 }  // namespace
 
+namespace {
+
+// --offload, beside what --fix says.
+void allow_offload(const std::string& offload, Fixed& fixed) {
+  if (offload == "none") return;
+  if (offload != "auto" && offload != "optimizer") {
+    throw ConfigError(concat("--offload: '", offload, "'; valid: none, auto, optimizer"));
+  }
+  if (fixed.offload) {
+    throw ConfigError(concat("--offload: ", offload, ", but --fix has offload=",
+                             to_string(*fixed.offload), "; valid: one of them"));
+  }
+  fixed.tries_offload = offload == "auto";
+  if (offload == "optimizer") fixed.offload = Offload::optimizer;
+}
+
+}  // namespace
+
 Request make_request(const PlanOptions& given) {
   Request request;
   Job& job = request.job;
@@ -195,6 +213,7 @@ Request make_request(const PlanOptions& given) {
   choose_stack(options, job);
   apply_corrections(options, request);
   request.fixed = parse_fixed(options.fix);
+  allow_offload(options.offload, request.fixed);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
   const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *
                        request.fixed.micro_batch.value_or(1);

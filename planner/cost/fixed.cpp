@@ -222,7 +222,7 @@ void choose_schedule(const Fixed& fixed, Candidate& candidate) {
 void check_fixed(const Job& job, const Fixed& fixed) {
   check_degrees(fixed, job.num_devices());
   check_batch(job, fixed);
-  if (fixed.offload == Offload::optimizer) require_host(job.cluster);
+  if (fixed.offload == Offload::optimizer || fixed.tries_offload) require_host(job.cluster);
   check_layers(job, fixed);
   if (fixed.zero_shard.value_or(0) > 0 && fixed.zero_stage == 0) {
     throw ConfigError("--fix: zero_shard with zero=0 shards nothing; valid: zero=1, 2 or 3");

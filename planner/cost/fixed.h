@@ -17,7 +17,8 @@ struct Fixed {
   std::optional<int64_t> tp, pp, dp, cp, ep, etp, zero_shard, micro_batch, virtual_stages;
   std::optional<int> zero_stage;
   std::optional<double> moe_capacity_factor;
-  std::optional<Offload> offload;
+  std::optional<Offload> offload;  // none, unless tries_offload
+  bool tries_offload = false;      // both are searched
   std::optional<ScheduleKind> schedule;
   std::optional<Recompute> recompute;
   std::optional<int64_t> recompute_layers;     // of the model, with `recompute`

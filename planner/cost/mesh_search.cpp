@@ -34,7 +34,7 @@ class MeshSearch {
     open_.sequence_parallel = point.sequence_parallel;
     open_.cp_kind = point.cp_kind;
     open_.moe_capacity_factor = space.moe_capacity_factor;
-    open_.offload = space.offload;
+    open_.offload = point.offload;
     result_.open = open_;
   }
 

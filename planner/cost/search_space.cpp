@@ -195,6 +195,11 @@ std::vector<RankOrder> rank_orders(const ClusterSpec& cluster, const Fixed& fixe
   return orders;
 }
 
+std::vector<Offload> offloads(const Fixed& fixed) {
+  if (fixed.tries_offload) return {Offload::none, Offload::optimizer};
+  return {fixed.offload.value_or(Offload::none)};
+}
+
 // The ways to use ep and etp on a mesh whose other degrees are decided.
 void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, SearchSpace& space) {
   point.micro_batches = micro_batches(job, fixed, point.mesh.dp);
@@ -211,7 +216,10 @@ void add_expert_meshes(const Job& job, const Fixed& fixed, MeshPoint point, Sear
           point.mesh.order = order;
           point.zeros = zero_choices(job, fixed, point.mesh);
           point.reason = mesh_reason(job, point, num_stages);
-          space.meshes.push_back(point);
+          for (Offload offload : offloads(fixed)) {
+            point.offload = offload;
+            space.meshes.push_back(point);
+          }
         }
       }
     }
@@ -272,7 +280,6 @@ std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t m
 SearchSpace search_space(const Job& job, const Fixed& fixed) {
   SearchSpace space;
   space.moe_capacity_factor = fixed.moe_capacity_factor.value_or(0);
-  space.offload = fixed.offload.value_or(Offload::none);
   for (int64_t cp : context_degrees(job, fixed)) {
     for (ContextParallel kind : context_kinds(fixed, cp)) add_meshes(job, fixed, cp, kind, space);
   }

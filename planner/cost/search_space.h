@@ -3,7 +3,8 @@
 //
 // All points that a search looks at. A mesh: every factorisation of the devices into
 // tp x pp x cp x dp, both kinds of cp, every ep that divides the experts, every etp that divides
-// tp, sequence parallelism on and off. On each of these
+// tp, sequence parallelism on and off; where offloading is allowed, with and without it. On each of
+// these
 //   micro-batch     every divisor of the batch of a data-parallel rank
 //   ZeRO            0 to 3; from 1 on sharded over all of dp*cp, or over the part of it that fills
 //   a
@@ -42,6 +43,7 @@ struct MeshPoint {
   Mesh mesh;
   bool sequence_parallel = false;
   ContextParallel cp_kind = ContextParallel::ring;
+  Offload offload = Offload::none;
   std::vector<int64_t> micro_batches;  // never empty: {1} if none divides
   std::vector<ZeroChoice> zeros;
   std::string reason;  // why no candidate on this mesh can run; empty: it can
@@ -56,7 +58,6 @@ struct SearchSpace {
   std::vector<MeshPoint> meshes;                             // in a fixed order
   std::map<int64_t, std::vector<ScheduleChoice>> schedules;  // by pp; never empty
   double moe_capacity_factor = 0;                            // of every candidate
-  Offload offload = Offload::none;                           // of every candidate
 
   const std::vector<ScheduleChoice>& schedules_of(const MeshPoint& point) const {
     return schedules.at(point.mesh.pp);

@@ -54,6 +54,7 @@ class Alternatives {
     add_recomputes();
     add_schedules();
     add_sequence_parallel();
+    add_offload();
     return std::move(found_);
   }
 
@@ -154,6 +155,15 @@ class Alternatives {
     found_.push_back({concat("sequence_parallel=", best_.sequence_parallel ? 0 : 1), with});
   }
 
+  void add_offload() {
+    if (!fixed_.tries_offload) return;
+    const bool is_offloaded = best_.offload == Offload::optimizer;
+    Fixed with = fixed_;
+    with.tries_offload = false;
+    with.offload = is_offloaded ? Offload::none : Offload::optimizer;
+    found_.push_back({concat("offload=", to_string(*with.offload)), with});
+  }
+
   const Job& job_;
   const Fixed& fixed_;
   const Plan& best_;
@@ -228,7 +238,7 @@ std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, 
 }
 
 std::optional<Rival> remedy(const Job& job, const Fixed& fixed, int num_threads) {
-  if (fixed.offload || !has_host(job.cluster)) return std::nullopt;
+  if (fixed.offload || fixed.tries_offload || !has_host(job.cluster)) return std::nullopt;
   Fixed with = fixed;
   with.offload = Offload::optimizer;
   Rival rival;

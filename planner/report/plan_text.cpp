@@ -38,6 +38,13 @@ std::string layers_text(const Plan& plan) {
   return *least == *most ? std::to_string(*least) : concat(*least, "-", *most);
 }
 
+// Stage, "/" ranks that shard, "+host" where the optimizer's state is in the host's memory.
+std::string zero_text(const Plan& plan) {
+  const int64_t shard = plan.mesh.zero_shard;
+  return concat(plan.zero_stage, shard > 0 ? concat("/", shard) : "",
+                plan.offload == Offload::optimizer ? "+host" : "");
+}
+
 std::vector<std::string> table_row(size_t number, const Plan& plan) {
   const Prediction& p = plan.predicted;
   const Mesh& m = plan.mesh;
@@ -45,8 +52,7 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           std::to_string(m.tp),
           std::to_string(m.pp),
           std::to_string(m.dp),
-          m.zero_shard > 0 ? concat(plan.zero_stage, "/", m.zero_shard)  // stage, ranks that shard
-                           : std::to_string(plan.zero_stage),
+          zero_text(plan),
           plan.sequence_parallel ? "yes" : "no",
           std::to_string(plan.micro_batch),
           schedule_word(plan),
@@ -124,6 +130,15 @@ void add_layers_column(TextTable& table, const std::vector<Plan>& plans) {
   }
 }
 
+void remove_column(TextTable& table, const std::string& name) {
+  const auto found = std::find(table.header.begin(), table.header.end(), name);
+  if (found == table.header.end()) return;
+  const auto column = found - table.header.begin();
+  table.header.erase(found);
+  table.align.erase(table.align.begin() + column);
+  for (std::vector<std::string>& row : table.rows) row.erase(row.begin() + column);
+}
+
 std::string category_text(const Prediction& p, MemoryCategory category) {
   return concat(to_string(category), " ",
                 format_bytes(p.memory_bytes[static_cast<size_t>(category)]));
@@ -195,7 +210,28 @@ TextTable plan_rows(const std::vector<Plan>& plans) {
 }
 
 std::string plan_table(const std::vector<Plan>& plans) {
-  return to_text(plan_rows(plans));
+  TextTable table = plan_rows(plans);
+  const bool has_days = std::any_of(plans.begin(), plans.end(),
+                                    [](const Plan& plan) { return plan.predicted.days > 0; });
+  if (!has_days) remove_column(table, "days");
+  std::string text = to_text(table);
+  // What follows from other columns, or matters least; --json and the page have it all.
+  for (const char* name : {"tok/s", "bubble", "SP"}) {
+    if (text.substr(0, text.find('\n')).size() <= kColumns) break;
+    remove_column(table, name);
+    text = to_text(table);
+  }
+  return text;
+}
+
+std::string offload_text(const std::vector<Plan>& plans) {
+  const auto offloads = [](const Plan& plan) { return plan.offload == Offload::optimizer; };
+  const auto found = std::find_if(plans.begin(), plans.end(), offloads);
+  if (found == plans.end()) return "";
+  return wrap(concat("+host: the optimizer's state is in the host's memory, ",
+                     format_bytes(found->predicted.host_bytes), " for each device of plan ",
+                     found - plans.begin() + 1, "; planned, not trained by argosy-train"),
+              kColumns, "    ");
 }
 
 std::string totals_text(const Plan& plan) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "planner/spec/plan.h"
 #include "tests/planner/plan_program.h"
@@ -104,6 +105,33 @@ TEST(WorkloadsCli, OffloadIsTheNearestChangeOfWhatDoesNotFit) {
             std::string::npos);
   EXPECT_NE(run_plan(job + " --explain --fix offload=optimizer").out.find("on the host"),
             std::string::npos);
+}
+
+// Allowed, both are searched: as good as the better one, and twice the points.
+TEST(WorkloadsCli, OffloadIsSearchedWhereItIsAllowed) {
+  const std::string small = "--model llama-3.1-70b --cluster h100-8192 --seq-len 4096 --devices ";
+  for (const char* devices : {"16", "64"}) {
+    const auto searched = [&](const std::string& offload) {
+      return Json::parse(run_plan(small + devices + " --top 1 --json" + offload).out);
+    };
+    const Json none = searched(""), always = searched(" --offload optimizer");
+    const Json both = searched(" --offload auto");
+    const auto candidates = [](const Json& j) { return j["search"]["candidates"].get<int64_t>(); };
+    const auto feasible = [](const Json& j) { return j["search"]["feasible"].get<int64_t>(); };
+    EXPECT_EQ(candidates(both), candidates(none) + candidates(always)) << devices;
+    EXPECT_EQ(feasible(both), feasible(none) + feasible(always)) << devices;
+    const auto step_s = [](const Json& j) {
+      return j["plans"].empty() ? 1e9 : j["plans"][0]["predicted"]["step_s"].get<double>();
+    };
+    EXPECT_EQ(step_s(both), std::min(step_s(none), step_s(always))) << devices;
+  }
+  const std::string text = run_plan(small + "16 --offload auto").out;
+  EXPECT_NE(text.find("+host: the optimizer's state is in the host's memory"), std::string::npos)
+      << text;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  expect_plan_mistake(small + "16 --offload always", "valid: none, auto, optimizer");
+  expect_plan_mistake(small + "16 --offload auto --fix offload=none", "valid: one of them");
 }
 
 // A plan that fits says what the change would free and cost.
