@@ -43,10 +43,6 @@ std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
   return durations;
 }
 
-int64_t usable_bytes(const Accelerator& accelerator) {
-  return accelerator.memory_bytes - accelerator.reserved_bytes;
-}
-
 int64_t missing_bytes(const Job& job, const Candidate& candidate, const StageMemory& memory) {
   const int64_t on_device = memory.total_bytes - usable_bytes(job, candidate, memory.routed_bytes);
   if (memory.host_bytes == 0) return on_device;

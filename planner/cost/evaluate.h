@@ -25,9 +25,6 @@ struct Verdict {
 
 std::vector<StageDurations> durations_of(const std::vector<StageTime>& times);
 
-// Bytes that tensors may take on a device.
-int64_t usable_bytes(const Accelerator& accelerator);
-
 // What is missing of a device's memory, or of its share of the host's; at most 0: it fits.
 int64_t missing_bytes(const Job& job, const Candidate& candidate, const StageMemory& memory);
 

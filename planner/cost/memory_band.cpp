@@ -56,10 +56,13 @@ int64_t communicator_bytes(const Job& job, const Mesh& mesh) {
   return num_groups * job.cluster.collectives.channels * kNcclChannelBytes;
 }
 
+int64_t unreserved_bytes(const Accelerator& accelerator) {
+  return accelerator.memory_bytes - accelerator.reserved_bytes;
+}
+
 double fits_probability(const Job& job, const Candidate& candidate, const TensorBytes& tensors) {
-  const Accelerator& a = job.cluster.accelerator;
   if (!has_memory_band(job.cluster)) {
-    return tensors.all <= a.memory_bytes - a.reserved_bytes ? 1 : 0;
+    return tensors.all <= unreserved_bytes(job.cluster.accelerator) ? 1 : 0;
   }
   const double all = static_cast<double>(tensors.all);
   const double left = free_bytes(job, candidate) - all * (1 + kFragmentationMean);
@@ -70,9 +73,8 @@ double fits_probability(const Job& job, const Candidate& candidate, const Tensor
 
 // With z deviations of head room: left = all (1 + m) + z sqrt((all d)^2 + r^2), solved for all.
 int64_t usable_bytes(const Job& job, const Candidate& candidate, int64_t routed_bytes) {
-  const Accelerator& a = job.cluster.accelerator;
   if (job.fit_probability <= 0 || !has_memory_band(job.cluster)) {
-    return a.memory_bytes - a.reserved_bytes;
+    return unreserved_bytes(job.cluster.accelerator);
   }
   const double left = free_bytes(job, candidate), z = normal_quantile(job.fit_probability);
   const double grown = 1 + kFragmentationMean, spread = z * kFragmentationDeviation;

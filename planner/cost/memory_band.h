@@ -45,8 +45,11 @@ struct TensorBytes {
 // Probability that they fit. Without a band 0 or 1.
 double fits_probability(const Job& job, const Candidate& candidate, const TensorBytes& tensors);
 
+// What reserved_bytes leaves of a device to tensors.
+int64_t unreserved_bytes(const Accelerator& accelerator);
+
 // Most bytes of tensors, of which so many are routed, that fit with job.fit_probability; where that
-// is 0, what reserved_bytes leaves.
+// is 0, unreserved_bytes().
 int64_t usable_bytes(const Job& job, const Candidate& candidate, int64_t routed_bytes);
 
 }  // namespace argosy

@@ -83,7 +83,7 @@ std::string bytes_text(const Job& job, const Plan& plan) {
     table.rows.push_back({"on the host", format_bytes(p.host_bytes),
                           "offload=optimizer: state and gradient of what the device owns"});
   }
-  const int64_t free = usable_bytes(job.cluster.accelerator) - p.peak_bytes;
+  const int64_t free = unreserved_bytes(job.cluster.accelerator) - p.peak_bytes;
   table.rows.push_back({"free", format_bytes(free),
                         concat(format_bytes(job.cluster.accelerator.reserved_bytes),
                                " more are reserved for context, buffers, fragmentation")});

@@ -11,42 +11,6 @@ namespace argosy {
 
 namespace {
 
-// Kernels of a layer that multiply with weights, in their order.
-enum class Kernel { qkv, o, router, up, down, expert_up, expert_down, none };
-
-Kernel kernel_of(TensorRole role) {
-  switch (role) {
-    case TensorRole::q:
-    case TensorRole::k:
-    case TensorRole::v:
-    case TensorRole::q_a:
-    case TensorRole::q_b:
-    case TensorRole::kv_a:
-    case TensorRole::kv_b:
-      return Kernel::qkv;
-    case TensorRole::o:
-      return Kernel::o;
-    case TensorRole::router:
-    case TensorRole::shared_expert_gate:
-      return Kernel::router;
-    case TensorRole::gate:
-    case TensorRole::up:
-    case TensorRole::shared_gate_proj:
-    case TensorRole::shared_up_proj:
-      return Kernel::up;
-    case TensorRole::down:
-    case TensorRole::shared_down_proj:
-      return Kernel::down;
-    case TensorRole::expert_gate:
-    case TensorRole::expert_up:
-      return Kernel::expert_up;
-    case TensorRole::expert_down:
-      return Kernel::expert_down;
-    default:
-      return Kernel::none;
-  }
-}
-
 void add(const TensorSpec& tensor, const ModelSpec& model, WeightProduct& product) {
   const double size = static_cast<double>(tensor.size());
   if (tensor.shard == Shard::replicated) {
@@ -69,10 +33,12 @@ int64_t small_ops(bool is_moe) {
 
 DecodeLayer decode_layer(const std::vector<TensorSpec>& tensors, const ModelSpec& model,
                          int64_t layer) {
-  std::map<Kernel, WeightProduct> products;
+  std::map<BlockProduct, WeightProduct> products;  // a kernel each, in their order
   for (const TensorSpec& tensor : tensors) {
-    const Kernel kernel = kernel_of(tensor.role);
-    if (tensor.layer == layer && kernel != Kernel::none) add(tensor, model, products[kernel]);
+    const BlockProduct product = block_product(tensor.role);
+    if (tensor.layer == layer && product != BlockProduct::none) {
+      add(tensor, model, products[product]);
+    }
   }
   DecodeLayer result;
   for (const auto& [kernel, product] : products) result.products.push_back(product);

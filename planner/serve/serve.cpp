@@ -7,7 +7,7 @@
 
 #include "planner/cost/collective.h"
 #include "planner/cost/compute.h"
-#include "planner/cost/evaluate.h"
+#include "planner/cost/memory_band.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 
@@ -187,7 +187,7 @@ double prompt_seconds(const ServeJob& job, const DecodeModel& model, const PassC
 }
 
 void find_shortage(const ServeJob& job, ServePlan& plan) {
-  const int64_t usable = usable_bytes(job.cluster.accelerator);
+  const int64_t usable = unreserved_bytes(job.cluster.accelerator);
   if (plan.peak_bytes > usable) {
     plan.shortage =
         concat("out of memory: short by ", format_bytes(plan.peak_bytes - usable), " (weights ",

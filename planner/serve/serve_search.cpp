@@ -6,7 +6,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "planner/cost/evaluate.h"
+#include "planner/cost/memory_band.h"
 #include "planner/cost/search_space.h"
 #include "planner/serve/serve.h"
 #include "planner/spec/check.h"
@@ -73,7 +73,7 @@ void note_nearest(const ServePlan& plan, ServePlan& nearest) {
 }
 
 void add_facts(const ServeJob& job, const DecodeModel& model, ServeResult& result) {
-  const double memory = static_cast<double>(usable_bytes(job.cluster.accelerator));
+  const double memory = static_cast<double>(unreserved_bytes(job.cluster.accelerator));
   const double streamed = model.parameters - (model.is_table_the_head ? 0 : model.table_parameters);
   result.weight_bytes = model.parameters * job.weights.bytes;
   result.devices_for_weights = static_cast<int64_t>(std::ceil(result.weight_bytes / memory));
@@ -104,7 +104,7 @@ void add_facts(const ServeJob& job, const DecodeModel& model, ServeResult& resul
 // Smallest replica that holds the weights and the cache, at any rate, on any number of devices.
 int64_t devices_needed(const ServeJob& job, const DecodeModel& model) {
   const int64_t users = std::max<int64_t>(1, job.users);
-  const int64_t usable = usable_bytes(job.cluster.accelerator);
+  const int64_t usable = unreserved_bytes(job.cluster.accelerator);
   int64_t fewest = 0;
   for (int64_t tp : divisors(job.model.num_heads)) {
     if (!tp_reason(job.model, tp).empty()) continue;

@@ -226,6 +226,10 @@ std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lo
 // Bytes of a tensor of `elements` in NF4 with double quantization (Dettmers et al. 2023, section
 // 3): 4 bits each, an 8-bit scale for every 64, an fp32 scale for every 256 of those: 4.127 bits.
 int64_t nf4_bytes(int64_t elements);
+// The products of a block with weights: a kernel each where q, k and v, or gate and up, are one, in
+// the order in which they run.
+enum class BlockProduct { qkv, o, router, up, down, expert_up, expert_down, mtp_projection, none };
+BlockProduct block_product(TensorRole role);
 // True for the weights that blocks multiply activations with, the router's and gates' aside: those
 // that frameworks keep in NF4 (bitsandbytes) or multiply in 8 bits (Transformer Engine). Embedding,
 // head, norms and biases stay in the compute dtype, adapters too.

@@ -68,7 +68,7 @@ int64_t nf4_bytes(int64_t elements) {
   return groups(elements, 2) + scales + groups(scales, kScaleBlock) * kScaleOfScalesBytes;
 }
 
-bool is_block_product(TensorRole role) {
+BlockProduct block_product(TensorRole role) {
   switch (role) {
     case TensorRole::q:
     case TensorRole::k:
@@ -77,21 +77,35 @@ bool is_block_product(TensorRole role) {
     case TensorRole::q_b:
     case TensorRole::kv_a:
     case TensorRole::kv_b:
+      return BlockProduct::qkv;
     case TensorRole::o:
+      return BlockProduct::o;
+    case TensorRole::router:
+    case TensorRole::shared_expert_gate:
+      return BlockProduct::router;
     case TensorRole::gate:
     case TensorRole::up:
-    case TensorRole::down:
-    case TensorRole::expert_gate:
-    case TensorRole::expert_up:
-    case TensorRole::expert_down:
     case TensorRole::shared_gate_proj:
     case TensorRole::shared_up_proj:
+      return BlockProduct::up;
+    case TensorRole::down:
     case TensorRole::shared_down_proj:
+      return BlockProduct::down;
+    case TensorRole::expert_gate:
+    case TensorRole::expert_up:
+      return BlockProduct::expert_up;
+    case TensorRole::expert_down:
+      return BlockProduct::expert_down;
     case TensorRole::mtp_projection:
-      return true;
+      return BlockProduct::mtp_projection;
     default:
-      return false;
+      return BlockProduct::none;
   }
+}
+
+bool is_block_product(TensorRole role) {
+  const BlockProduct product = block_product(role);
+  return product != BlockProduct::none && product != BlockProduct::router;
 }
 
 bool is_quantized(const LoraSpec& lora, TensorRole role) {

@@ -237,6 +237,39 @@ TEST(Settle, NoSplitHasAShorterLongestStage) {
   EXPECT_GT(num_uneven, 5);
 }
 
+// The last stage also has the head and the modules for multi-token prediction, the first one the
+// embedding: it gets fewer layers by as much as they take, and no split is better.
+TEST(Settle, LayersBalanceAroundModulesForMultiTokenPrediction) {
+  constexpr int64_t kStages = 3;
+  std::vector<int64_t> last_layers;
+  for (const int64_t modules : {0, 1, 3}) {
+    Job job = small_job(SmallModel::llama, 1, 1);
+    job.model.num_layers = 12;
+    job.model.layer_is_moe.assign(12, false);
+    job.model.num_mtp_modules = modules;
+    LayerCostCache cache(job);
+    const Candidate c;
+    const LayerTimes times =
+        layer_times(job, c, cache.elements(c), cache.costs(c), place_all(c.mesh, job), true);
+    double shortest_s = 1e9;
+    std::vector<int64_t> split(kStages);
+    for_each_split(split, 0, 12, [&](const std::vector<int64_t>& s) {
+      shortest_s = std::min(shortest_s, longest_stage_s(job, times, s));
+    });
+    const std::vector<int64_t> found = balanced_layers(job.model, times, kStages);
+    EXPECT_NEAR(longest_stage_s(job, times, found), shortest_s, 1e-8 * shortest_s) << modules;
+    last_layers.push_back(found.back());
+    // The modules are in the stage's time, a block and a head each.
+    const auto pass_s = [&](LayerKind kind) {
+      const StageDurations& d = times[static_cast<size_t>(kind)].durations;
+      return d.forward_s + d.backward_s;
+    };
+    EXPECT_EQ(pass_s(LayerKind::mtp) > pass_s(LayerKind::dense), modules > 0);
+  }
+  EXPECT_GT(last_layers[0], last_layers[1]);
+  EXPECT_GT(last_layers[1], last_layers[2]);
+}
+
 // On each rank, of all choices of some first layers in full and some next in part, none that fits
 // takes less time.
 TEST(Settle, NoRecomputationThatFitsTakesLessTime) {
