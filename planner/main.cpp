@@ -48,9 +48,10 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
     const Plan& best = result.plans.front();
     std::cout << plan_heading(best, job.cluster) << "\n"
               << plan_table(result.plans) << "\n"
-              << offload_text(result.plans)
-              << totals_text(best);
-    if (options.explain) std::cout << "\n" << breakdown_text(best, job.cluster) << "\n";
+              << offload_text(result.plans) << totals_text(best);
+    if (options.explain)
+      std::cout << (best.predicted.days > 0 ? "\n" : "") << breakdown_text(best, job.cluster)
+                << "\n";
   } else {
     std::cout << "No plan fits.\n";
   }
@@ -74,8 +75,8 @@ std::string phase_path(std::filesystem::path path, size_t number) {
   return path.replace_extension(concat(".phase_", number, extension)).string();
 }
 
-void write_files(const PlanOptions& options, const Job& job, const SearchResult& result,
-                 const Answers& answers) {
+void write_files(const PlanOptions& options, const Questions& questions, const Job& job,
+                 const SearchResult& result, const Answers& answers) {
   if (!result.plans.empty()) {
     const Plan& best = result.plans.front();
     if (!options.out.empty()) write_plan(best, options.out);
@@ -92,7 +93,7 @@ void write_files(const PlanOptions& options, const Job& job, const SearchResult&
     }
   }
   if (!options.report.empty()) {
-    write_text_file(options.report, plan_report(report_of(job, result, answers)));
+    write_text_file(options.report, plan_report(report_of(questions, job, result, answers)));
   }
 }
 
@@ -128,7 +129,8 @@ int run(const PlanOptions& options) {
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
                                           : static_cast<int>(std::thread::hardware_concurrency());
-  const Questions questions = questions_of(options, threads);
+  Questions questions = questions_of(options, threads);
+  questions.corrections = corrections_note(request.corrections, request.job.cluster.name);
   SearchResult result = search(request.job, request.fixed, options.top, threads);
   const Answers answers = answer(questions, request.job, request.fixed, result);
   if (!options.export_to.empty()) {
@@ -141,7 +143,7 @@ int run(const PlanOptions& options) {
     print_tables(options, request, result);
     std::cout << answers_text(questions, request.job, result, answers);
   }
-  write_files(options, request.job, result, answers);
+  write_files(options, questions, request.job, result, answers);
   return result.plans.empty() ? kExitNoPlan : kExitDone;
 }
 

@@ -26,6 +26,7 @@ struct Questions {
   std::vector<MachineChange> what_if;  // empty: not asked
   double deadline_days = 0;            // 0: not asked
   std::vector<Phase> phases;           // empty: not asked
+  std::string corrections;             // in force: corrections_note(); empty: none
   int num_threads = 1;
 };
 
@@ -55,7 +56,8 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
 double needed_mfu(const Job& job, const SearchResult& result, double days, Precision precision);
 
 // All of it for --report.
-PlanReport report_of(const Job& job, const SearchResult& result, const Answers& answers);
+PlanReport report_of(const Questions& questions, const Job& job, const SearchResult& result,
+                     const Answers& answers);
 
 // Sections of --json: key and JSON text.
 std::vector<std::pair<std::string, std::string>> answers_json(const Questions& questions,

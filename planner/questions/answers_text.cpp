@@ -4,6 +4,7 @@
 
 #include "planner/cost/memory_band.h"
 #include "planner/questions/answers.h"
+#include "planner/questions/basis.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
@@ -233,6 +234,14 @@ std::string deadline_text(const Job& job, const SearchResult& result, double day
                 to_text(table));
 }
 
+std::string basis_text(const Job& job, const std::string& corrections) {
+  std::string text = "what the figures rest on:\n";
+  for (const std::vector<std::string>& row : basis_table(job, corrections).rows) {
+    text += wrap(concat(row[0], ": ", row[1]), kColumns, "    ");
+  }
+  return text;
+}
+
 TextTable changes_table(const std::vector<ChangeEffect>& changes) {
   TextTable table = table_of({"change", "memory", "time", "fits"});
   table.align.back() = Align::left;
@@ -278,6 +287,7 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
     add(changes_text(answers.changes));
     add(rivals_text(answers.rivals));
   }
+  if (questions.explain) add(basis_text(job, questions.corrections));
   if (answers.remedy) {
     add(wrap(
         concat("nearest change: --fix ", answers.remedy->decision, ": ", answers.remedy->reason),
@@ -296,7 +306,8 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
   return text;
 }
 
-PlanReport report_of(const Job& job, const SearchResult& result, const Answers& answers) {
+PlanReport report_of(const Questions& questions, const Job& job, const SearchResult& result,
+                     const Answers& answers) {
   PlanReport report{result.plans, job.cluster, result.summary, {}, {}, {}};
   for (size_t i = 0; i < std::min(kMostPanels, result.plans.size()); ++i) {
     ReportPlan& detail = report.details.emplace_back();
@@ -315,6 +326,7 @@ PlanReport report_of(const Job& job, const SearchResult& result, const Answers& 
   add("Why others lose: the best plan with each other value of a decision",
       rivals_table(answers.rivals));
   add("What properties of the machines are worth", sensitivity_table(answers.sensitivity));
+  add("What the figures rest on", basis_table(job, questions.corrections));
   return report;
 }
 

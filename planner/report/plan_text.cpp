@@ -216,7 +216,7 @@ std::string plan_table(const std::vector<Plan>& plans) {
   if (!has_days) remove_column(table, "days");
   std::string text = to_text(table);
   // What follows from other columns, or matters least; --json and the page have it all.
-  for (const char* name : {"tok/s", "bubble", "SP"}) {
+  for (const char* name : {"bubble", "SP", "tok/s"}) {
     if (text.substr(0, text.find('\n')).size() <= kColumns) break;
     remove_column(table, name);
     text = to_text(table);

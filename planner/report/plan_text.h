@@ -23,7 +23,7 @@ TextTable plan_rows(const std::vector<Plan>& plans);
 // A line on what plans keep in the host's memory; empty: none does.
 std::string offload_text(const std::vector<Plan>& plans);
 
-// The rows in 100 columns: of what does not find room tokens/s goes first.
+// The rows in 100 columns: of what does not find room the bubble goes first.
 std::string plan_table(const std::vector<Plan>& plans);
 
 // "97.2%", ">99.9%".

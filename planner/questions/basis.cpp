@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/questions/basis.h"
+
+#include "planner/cost/memory_band.h"
+#include "planner/report/plan_text.h"
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+std::string stack_text(const Stack& stack) {
+  if (stack.facts.is_own) return concat(stack.name, ": argosy-train's own ops, one by one");
+  const StackNumbers& n = stack.numbers;
+  std::string text = concat("stack ", stack.name, ": ", format_fixed(n.matmul_share, 2),
+                            " of the products' curve, ", format_fixed(n.attention_share, 2),
+                            " of attention's, ", format_fixed(n.memory_share, 2), " of memory's, ",
+                            format_fixed(n.link_share, 2), " of the links'");
+  if (n.host_op_s > 0) {
+    text += concat("; the host takes ", format_seconds(n.host_op_s), " an op");
+  }
+  return text;
+}
+
+std::string memory_text(const Job& job) {
+  const std::string whose = job.stack.keeps_memory
+                                ? concat("as ", job.stack.name, " keeps tensors")
+                                : std::string("argosy-train's ledger, byte by byte");
+  if (job.fit_probability > 0) {
+    return concat(whose, "; must fit with ", probability_text(job.fit_probability));
+  }
+  return concat(whose, "; ", format_bytes(job.cluster.accelerator.reserved_bytes),
+                " of a device are reserved");
+}
+
+}  // namespace
+
+TextTable basis_table(const Job& job, const std::string& corrections) {
+  const ClusterSpec& cluster = job.cluster;
+  TextTable table;
+  table.header = {"figure", "rests on"};
+  table.align = {Align::left, Align::left};
+  table.rows.push_back({"seconds", stack_text(job.stack)});
+  table.rows.push_back(
+      {"corrections", corrections.empty() ? "none: no past runs were learned from" : corrections});
+  table.rows.push_back({"memory", memory_text(job)});
+  table.rows.push_back({"machines", concat(cluster.name,
+                                           ": peaks, curves and links with a source "
+                                           "each in its file")});
+  table.rows.push_back({"money and carbon",
+                        concat(format_fixed(cluster.usd_per_device_hour, 2),
+                               " USD a device and hour, PUE ", format_fixed(cluster.pue, 2), ", ",
+                               format_fixed(cluster.carbon_kg_per_kwh, 3), " kg CO2e a kWh")});
+  return table;
+}
+
+}  // namespace argosy
