@@ -86,6 +86,9 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   add("sample-tokens", count(o.sample_tokens, "sample-tokens", "T"),
       "with finetune or lora: every sample is padded to seq-len and has this many tokens in the "
       "mean, so that --tokens takes more steps; default: samples are packed");
+  add("document-tokens", count(o.document_tokens, "document-tokens", "T"),
+      "attention stays within documents (or packed samples) of this many tokens in the mean, as "
+      "argosy-train --document-mask does it; default: it goes over whole sequences");
   add("optimizer", word(o.optimizer, "adamw|sgd")->default_value(o.optimizer), "optimizer");
   add("precision", word(o.precision, "fp64|fp32|bf16|fp8")->default_value(o.precision),
       "bf16 keeps fp32 master weights; fp8 multiplies blocks' weights in 8 bits and keeps copies "

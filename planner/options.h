@@ -25,7 +25,8 @@ struct PlanOptions {
   std::string lora_targets = "all-linear";
   int64_t base_bits = kUnquantizedBits;
   double moe_imbalance = 1;
-  int64_t sample_tokens = 0;  // 0: samples are packed
+  int64_t sample_tokens = 0;    // 0: samples are packed
+  int64_t document_tokens = 0;  // 0: attention goes over whole sequences
   std::string optimizer = "adamw", precision = "bf16", objective = "time";
   std::string fix;
   std::string offload = "none";

@@ -159,6 +159,23 @@ void count_padding(const PlanOptions& options, Job& job, std::vector<std::string
                             " of the positions are padding; tokens/s and MFU count them"));
 }
 
+// Attention within documents: fewer pairs take time, the nominal count stays.
+void mask_documents(const PlanOptions& options, Job& job, std::vector<std::string>& warnings) {
+  if (options.document_tokens == 0) return;
+  const auto refuse = [&](const std::string& valid) {
+    throw ConfigError(concat("--document-tokens: ", options.document_tokens, "; valid: ", valid));
+  };
+  if (options.sample_tokens > 0) refuse("without --sample-tokens: padded samples are alone");
+  if (job.model.sliding_window > 0) refuse("not supported yet for models with attention windows");
+  if (options.document_tokens > job.seq_len) {
+    refuse(concat("at most --seq-len ", job.seq_len, ", at whose end documents are cut"));
+  }
+  job.document_tokens = static_cast<double>(options.document_tokens);
+  const double share = (job.document_tokens + 1) / static_cast<double>(job.seq_len + 1);
+  warnings.push_back(concat("--document-tokens: attention computes ", format_percent(share),
+                            " of the pairs that MFU counts; train with --document-mask"));
+}
+
 }  // namespace
 
 namespace {
@@ -221,6 +238,7 @@ Request make_request(const PlanOptions& given) {
                          ? options.global_batch
                          : default_global_batch(job.model, job.cluster, job.seq_len, unit);
   count_padding(options, job, request.warnings);
+  mask_documents(options, job, request.warnings);
   check_fixed(job, request.fixed);
   return request;
 }

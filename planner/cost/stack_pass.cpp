@@ -60,6 +60,16 @@ OpWork fused(OpWork op, const StackFacts& facts) {
   return op;
 }
 
+// Kernels skip what a query does not see: of T (T+1)/2 pairs T/L documents leave L (L+1)/2 each.
+// Unfused attention masks what it has computed.
+OpWork within_documents(OpWork op, const Job& job) {
+  const bool skips = job.document_tokens > 0 && job.stack.facts.fuses_attention;
+  if (op.kind != OpKind::attention || !skips) return op;
+  op.flops = static_cast<int64_t>(static_cast<double>(op.flops) * (job.document_tokens + 1) /
+                                  static_cast<double>(job.seq_len + 1));
+  return op;
+}
+
 void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, bool is_backward,
             PassOps& ops) {
   const StackFacts& facts = job.stack.facts;
@@ -110,7 +120,8 @@ PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recomput
                  bool is_backward) {
   PassOps ops;
   bool seen_backward_attention = false;  // recomputation comes first in a backward pass
-  for (const OpWork& op : pass.ops) {
+  for (const OpWork& listed : pass.ops) {
+    const OpWork op = within_documents(listed, job);
     if (job.stack.facts.is_own) {
       ops.kind_s[static_cast<size_t>(op.kind)] +=
           op_seconds(op, job.cluster.accelerator, job.precision);

@@ -95,13 +95,19 @@ std::string html_table(const TextTable& table) {
   return html + "</table></div>\n";
 }
 
-std::string html_legend(const std::vector<std::string_view>& classes) {
+std::string html_legend(const std::vector<std::pair<std::string, std::string>>& class_and_name) {
   std::string html = "<p class=\"legend\">";
-  for (std::string_view name : classes) {
-    html += concat("<span><svg viewBox=\"0 0 12 12\"><rect class=\"", name,
-                   "\" width=\"12\" height=\"12\"/></svg> ", name, "</span>");
+  for (const auto& [colour, name] : class_and_name) {
+    html += concat("<span><svg viewBox=\"0 0 12 12\"><rect class=\"", colour,
+                   "\" width=\"12\" height=\"12\"/></svg> ", escape_html(name), "</span>");
   }
   return html + "</p>\n";
+}
+
+std::string html_legend(const std::vector<std::string_view>& classes) {
+  std::vector<std::pair<std::string, std::string>> class_and_name;
+  for (std::string_view name : classes) class_and_name.emplace_back(name, name);
+  return html_legend(class_and_name);
 }
 
 std::string html_figures(const std::vector<std::pair<std::string, std::string>>& value_and_name) {

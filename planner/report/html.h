@@ -19,6 +19,7 @@ std::string html_table(const TextTable& table);
 
 // Coloured squares with names; each name is a class of the style sheet.
 std::string html_legend(const std::vector<std::string_view>& classes);
+std::string html_legend(const std::vector<std::pair<std::string, std::string>>& class_and_name);
 
 // A headline number with its name below.
 std::string html_figures(const std::vector<std::pair<std::string, std::string>>& value_and_name);

@@ -57,7 +57,11 @@ TextTable memory_table(const Plan& plan) {
 
 std::string plan_panel(const Plan& plan, const ReportPlan& detail) {
   std::string html = headline(plan);
-  html += "<h3>Where the time goes</h3>\n" + shares_svg(detail.parts);
+  std::vector<std::pair<std::string, std::string>> colours;
+  for (size_t i = 0; i < detail.parts.size(); ++i) {
+    colours.emplace_back(share_class(i), detail.parts[i].first);
+  }
+  html += "<h3>Where the time goes</h3>\n" + shares_svg(detail.parts) + html_legend(colours);
   html += html_table(parts_table(plan, detail));
   html += "<h3>Where the memory goes</h3>\n" + html_table(memory_table(plan));
   html += "<h3>The step, simulated</h3>\n" + timeline_svg(detail.step, detail.step.step_s);

@@ -103,8 +103,12 @@ std::string memory_svg(const std::vector<Plan>& plans, int64_t limit_bytes) {
   return svg + "</svg>\n";
 }
 
-std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_and_value) {
+std::string share_class(size_t index) {
   constexpr size_t kNumColours = 10;  // of the style sheet
+  return concat("share_", index % kNumColours);
+}
+
+std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_and_value) {
   constexpr double kLetterWidth = 6;  // pixels, about
   double total = 0;
   for (const auto& [name, value] : name_and_value) total += value;
@@ -114,7 +118,7 @@ std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_a
   for (size_t i = 0; i < name_and_value.size(); ++i) {
     const auto& [name, value] = name_and_value[i];
     const double width = value / total * kWidth;
-    svg += rectangle(x, 0, width, kBarHeight, concat("share_", i % kNumColours),
+    svg += rectangle(x, 0, width, kBarHeight, share_class(i),
                      concat(name, ": ", format_percent(value / total)));
     if (width >= kLetterWidth * static_cast<double>(name.size()))
       svg += label(x, kRowHeight + 10, name);

@@ -21,6 +21,7 @@ std::string memory_svg(const std::vector<Plan>& plans, int64_t limit_bytes);
 std::string timeline_svg(const Timeline& timeline, double span_s);
 
 // One bar cut in proportion to the values; CSS classes share_0, share_1, ... in turn.
+std::string share_class(size_t index);
 std::string shares_svg(const std::vector<std::pair<std::string, double>>& name_and_value);
 
 struct ChartPoint {

@@ -134,7 +134,7 @@ TEST(PlanReport, HasAPanelForEachPlanAndEachPairOfAxes) {
   EXPECT_EQ(count_of(page, "name=\"front\""), 3u);
   EXPECT_EQ(count_of(page, " checked>"), 2u);
   EXPECT_EQ(count_of(page, "The step, simulated"), 4u);
-  EXPECT_EQ(count_of(page, "work &amp; wait"), 12u);  // a bar, its title, a table
+  EXPECT_EQ(count_of(page, "work &amp; wait"), 16u);  // a bar, its title, a legend, a table
   EXPECT_EQ(count_of(page, "class=\"dot behind\""), 9u);
   EXPECT_NE(page.find("More &lt;answers&gt;"), page.npos);
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -105,6 +106,30 @@ TEST(WorkloadsCli, OffloadIsTheNearestChangeOfWhatDoesNotFit) {
             std::string::npos);
   EXPECT_NE(run_plan(job + " --explain --fix offload=optimizer").out.find("on the host"),
             std::string::npos);
+}
+
+// Packed samples that attention stays within: it alone is faster, by the pairs that it skips.
+TEST(WorkloadsCli, AttentionWithinDocumentsIsPricedBlockByBlock) {
+  const std::string job =
+      "--model llama-3.1-8b --cluster h100-8 --task finetune --seq-len 8192 --global-batch 64 "
+      "--explain --json --top 1 --fix tp=2,pp=1,dp=4,micro_batch=1,zero=1,recompute=none";
+  const auto parts = [&](const std::string& more) {
+    std::map<std::string, double> seconds;
+    const Json output = Json::parse(run_plan(job + more).out);
+    for (const Json& part : output["explain"]["step"]) {
+      seconds[part["name"].get<std::string>()] = part["seconds"].get<double>();
+    }
+    return seconds;
+  };
+  const auto whole = parts(""), masked = parts(" --document-tokens 512");
+  ASSERT_GT(whole.at("attention"), 0);
+  EXPECT_EQ(masked.at("matrix products"), whole.at("matrix products"));
+  EXPECT_GE(masked.at("attention") / whole.at("attention"), 513.0 / 8193);
+  EXPECT_LT(masked.at("attention") / whole.at("attention"), 2 * 513.0 / 8193);
+  EXPECT_EQ(parts(" --document-tokens 8192"), whole);
+  expect_plan_mistake(job + " --document-tokens 8193", "at most --seq-len 8192");
+  expect_plan_mistake("--model mistral-7b --cluster h100-8 --document-tokens 512",
+                      "not supported yet for models with attention windows");
 }
 
 // Allowed, both are searched: as good as the better one, and twice the points.
