@@ -237,16 +237,16 @@ std::string offload_text(const std::vector<Plan>& plans) {
 std::string totals_text(const Plan& plan) {
   const Prediction& p = plan.predicted;
   if (p.days <= 0) return "";
-  std::string text =
-      concat("whole run: ", format_fixed(p.days, 1), " days at a goodput of ",
-             format_percent(p.goodput), ", ", format_count(p.cost_usd), " USD, ",
-             format_count(p.energy_kwh), " kWh, ", format_count(p.carbon_kg / 1000), " t CO2e");
+  std::string text = concat("whole run: ", format_days(p.days), " at a goodput of ",
+                            format_percent(p.goodput), ", ", format_count(p.cost_usd), " USD, ",
+                            format_count(p.energy_kwh), " kWh, ", format_kg(p.carbon_kg), " CO2e");
   if (p.embodied_kg > 0) {
-    text += concat(" (", format_count(p.embodied_kg / 1000), " t of them the machines' making)");
+    text += concat(" (", format_kg(p.embodied_kg), " of them the machines' making)");
   }
   if (p.checkpoint_interval_s > 0) {
-    text += concat("; a checkpoint every ", format_fixed(p.checkpoint_interval_s / 60, 0),
-                   " minutes, ", p.spare_nodes, " spare nodes");
+    text +=
+        concat("; a checkpoint every ", format_fixed(p.checkpoint_interval_s / 60, 0), " minutes, ",
+               p.spare_nodes, p.spare_nodes == 1 ? " spare node" : " spare nodes");
   }
   return wrap(text, kColumns, "    ");
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "planner/spec/check.h"
+
 namespace argosy {
 
 namespace {
@@ -52,6 +54,15 @@ std::string format_count(double count) {
 
 std::string format_percent(double fraction) {
   return format_fixed(100 * fraction, 1) + "%";
+}
+
+std::string format_kg(double kg) {
+  return kg < 1000 ? concat(format_count(kg), " kg") : concat(format_count(kg / 1000), " t");
+}
+
+std::string format_days(double days) {
+  return days < 1 ? concat(format_fixed(24 * days, 1), " hours")
+                  : concat(format_fixed(days, 1), " days");
 }
 
 std::string format_grouped(int64_t count) {

@@ -45,8 +45,8 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
              format_grouped(r.devices_for_streamed_weights),
              " with the token table on the host); cache ", format_count(r.cache_bytes_per_token),
              "B a token, ", decimal_bytes(r.cache_bytes), " for ",
-             format_grouped(std::max<int64_t>(1, job.users)), " users (multi-query: ",
-             decimal_bytes(r.multi_query_cache_bytes), "); smallest replica: ",
+             format_grouped(std::max<int64_t>(1, job.users)), job.users > 1 ? " users" : " user",
+             " (multi-query: ", decimal_bytes(r.multi_query_cache_bytes), "); smallest replica: ",
              r.devices_needed > 0 ? format_grouped(r.devices_needed) + " devices" : "none"),
       kColumns, "    ");
   text += wrap(
