@@ -15,6 +15,7 @@
 #include "planner/report/plan_text.h"
 #include "planner/report/text_table.h"
 #include "planner/report/trace.h"
+#include "planner/report/units.h"
 #include "planner/serve/serve_report.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -53,7 +54,11 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
       std::cout << (best.predicted.days > 0 ? "\n" : "") << breakdown_text(best, job.cluster)
                 << "\n";
   } else {
-    std::cout << "No plan fits.\n";
+    std::cout << "No plan fits.\n"
+              << wrap(concat(job.model.name, " on ", format_grouped(job.num_devices()), " x ",
+                             job.cluster.accelerator.name, ", ", format_grouped(job.global_batch),
+                             " sequences of ", format_grouped(job.seq_len), " tokens a step"),
+                      kTextColumns, "    ");
   }
   std::cout << search_text(result.summary);
   if (options.explain || result.plans.empty()) std::cout << rejections_text(result.summary);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/cost/search_space.h"
+
 namespace argosy {
 
 namespace {
@@ -67,6 +69,18 @@ std::vector<int64_t> divisors(int64_t n) {
   return low;
 }
 
+namespace {
+
+// Do tp and pp find room for so many devices?
+bool can_split(const ModelSpec& model, int64_t num_devices) {
+  const std::vector<int64_t> degrees = divisors(num_devices);
+  return std::any_of(degrees.begin(), degrees.end(), [&](int64_t tp) {
+    return num_devices / tp <= model.num_layers && tp_reason(model, tp).empty();
+  });
+}
+
+}  // namespace
+
 int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, int64_t seq_len,
                              int64_t multiple_of) {
   const double parameters = static_cast<double>(count_parameters(model).total);
@@ -77,14 +91,26 @@ int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster,
   const int64_t width = static_cast<int64_t>(kBatchWindow * static_cast<double>(target));
   const std::vector<int64_t> degrees = divisors(cluster.num_devices);
   const auto distance = [&](int64_t batch) { return std::abs(batch - target); };
+  std::vector<int64_t> usable;
+  for (int64_t dp : degrees) {
+    if (can_split(model, cluster.num_devices / dp)) usable.push_back(dp);
+  }
   int64_t best = 0, best_count = -1;
+  bool best_is_usable = false;
   const int64_t first = std::max<int64_t>(1, (target - width) / multiple_of) * multiple_of;
   for (int64_t batch = first; batch <= std::max(first, target + width); batch += multiple_of) {
     const int64_t count =
         std::count_if(degrees.begin(), degrees.end(), [&](int64_t dp) { return batch % dp == 0; });
-    if (count > best_count || (count == best_count && distance(batch) < distance(best))) {
+    const bool is_usable =
+        std::any_of(usable.begin(), usable.end(), [&](int64_t dp) { return batch % dp == 0; });
+    const auto better = [&] {
+      if (is_usable != best_is_usable) return is_usable;
+      return count > best_count || (count == best_count && distance(batch) < distance(best));
+    };
+    if (better()) {
       best = batch;
       best_count = count;
+      best_is_usable = is_usable;
     }
   }
   return best;

@@ -71,7 +71,8 @@ Plan to_plan(const Job& job, const Candidate& candidate);
 // The sequences per step when --global-batch is absent: 4M tokens, or 40 tokens per million
 // parameters if that is more (73M for 1.8T; 60M is reported of GPT-4), on a CPU 4096 tokens per
 // device. Within 5% of that, the number that the most degrees dp dividing the devices
-// divide; always a multiple of `multiple_of`.
+// divide, of those that leave no more devices to a copy than tp and pp find room for; always a
+// multiple of `multiple_of`.
 int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, int64_t seq_len,
                              int64_t multiple_of);
 

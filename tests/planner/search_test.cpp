@@ -600,6 +600,14 @@ TEST(DefaultBatch, FollowsTheRule) {
   cluster.num_devices = 4;
   EXPECT_EQ(default_global_batch(job.model, cluster, 256, 1), 64);
   EXPECT_EQ(default_global_batch(job.model, cluster, 1 << 20, 8), 8);
+  // 2^5 * 5^5 devices: tp and pp can take 5^2 of them, so that dp needs 5^3.
+  ModelSpec large = job.model;
+  large.num_layers = 96;
+  large.layer_is_moe.assign(96, false);
+  large.num_heads = large.num_kv_heads = 96;
+  cluster.device = Device::cuda;
+  cluster.num_devices = 100000;
+  EXPECT_EQ(default_global_batch(large, cluster, 1176, 1) % 125, 0);  // near 3,400 else
 }
 
 TEST(Divisors, Ascend) {
