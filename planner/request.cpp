@@ -167,6 +167,9 @@ void mask_documents(const PlanOptions& options, Job& job, std::vector<std::strin
   };
   if (options.sample_tokens > 0) refuse("without --sample-tokens: padded samples are alone");
   if (job.model.sliding_window > 0) refuse("not supported yet for models with attention windows");
+  if (!job.stack.facts.fuses_attention) {
+    refuse(concat("another --stack than ", job.stack.name, ", whose attention computes all pairs"));
+  }
   if (options.document_tokens > job.seq_len) {
     refuse(concat("at most --seq-len ", job.seq_len, ", at whose end documents are cut"));
   }

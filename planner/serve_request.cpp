@@ -46,6 +46,8 @@ void refuse_training_options(const PlanOptions& options) {
   refuse(options.base_bits != kUnquantizedBits, "--base-bits");
   refuse(options.moe_imbalance > 1, "--moe-imbalance");
   refuse(options.sample_tokens > 0, "--sample-tokens");
+  refuse(options.document_tokens > 0, "--document-tokens");
+  refuse(options.offload != "none", "--offload");
   refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
              !options.what_if.empty() || !options.deadline.empty() || !options.phases.empty(),
          "--explain, --what-if, --sensitivity, --pareto, --deadline, --phases, --robust");

@@ -31,8 +31,7 @@ struct Job {
   double moe_imbalance = 1.0;  // rows of the fullest rank's experts over the mean, without capacity
   Objective objective = Objective::time;
   uint64_t seed = 1234;
-  double document_tokens =
-      0;  // attention stays within documents of so many in the mean; 0: it does not
+  double document_tokens = 0;  // in the mean, of those that attention stays within; 0: of none
   double fit_probability = 0;  // that a plan must have; 0: reserved_bytes decides
   Stack stack;                 // whose kernels and overlap: the seconds of everything
 

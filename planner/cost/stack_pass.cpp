@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/cost/stack_pass.h"
 
+#include <algorithm>
+
 #include "planner/cost/compute.h"
 
 namespace argosy {
@@ -65,8 +67,9 @@ OpWork fused(OpWork op, const StackFacts& facts) {
 OpWork within_documents(OpWork op, const Job& job) {
   const bool skips = job.document_tokens > 0 && job.stack.facts.fuses_attention;
   if (op.kind != OpKind::attention || !skips) return op;
-  op.flops = static_cast<int64_t>(static_cast<double>(op.flops) * (job.document_tokens + 1) /
-                                  static_cast<double>(job.seq_len + 1));
+  const auto length = static_cast<double>(job.seq_len);  // of a phase, it may be shorter
+  const double share = (std::min(job.document_tokens, length) + 1) / (length + 1);
+  op.flops = static_cast<int64_t>(static_cast<double>(op.flops) * share);
   return op;
 }
 

@@ -122,7 +122,7 @@ std::string rivals_text(const std::vector<Rival>& rivals) {
   for (const Rival& r : rivals) {
     text += wrap(concat("  ", r.decision, ": ",
                         r.fits ? concat(signed_percent(r.slower), " time (", r.reason, ")",
-                                        r.slower < -kWorthFixing && r.decision != "without --fix"
+                                        r.slower < -kWorthFixing && r.decision != kWithoutFix
                                             ? "; searched only if fixed"
                                             : "")
                                : concat("no plan: ", r.reason)),

@@ -211,7 +211,8 @@ Rival judge(const Job& job, const Alternative& alternative, const Plan& best, in
       const Prediction& p = found.plans.front().predicted;
       rival.slower = p.step_s / best.predicted.step_s - 1;
       rival.reason = reason_of(p, best.predicted);
-      if (alternative.fixed == Fixed{}) rival.reason += "; " + decisions(found.plans.front());
+      if (alternative.decision == kWithoutFix)
+        rival.reason += "; " + decisions(found.plans.front());
     } else if (!found.summary.rejected.empty()) {
       const auto& rejected = found.summary.rejected;
       const auto memory = std::find_if(rejected.begin(), rejected.end(), [](const Rejection& r) {
@@ -230,7 +231,9 @@ Rival judge(const Job& job, const Alternative& alternative, const Plan& best, in
 
 std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads) {
   std::vector<Rival> judged;
-  if (fixed != Fixed{}) judged.push_back(judge(job, {"without --fix", Fixed{}}, best, num_threads));
+  Fixed open;
+  open.tries_offload = fixed.tries_offload;
+  if (fixed != open) judged.push_back(judge(job, {kWithoutFix, open}, best, num_threads));
   for (const Alternative& alternative : Alternatives(job, fixed, best).all()) {
     judged.push_back(judge(job, alternative, best, num_threads));
   }

@@ -14,6 +14,8 @@
 
 namespace argosy {
 
+inline constexpr const char* kWithoutFix = "without --fix";  // Rival::decision
+
 struct Rival {
   std::string decision;  // "tp=4"
   bool fits = false;     // a plan with this decision does

@@ -80,6 +80,8 @@ TEST(ServeCli, MistakesNameTheOption) {
   expect_plan_mistake(serve + "--fix tp=4,pp=4", "pp");
   expect_plan_mistake(serve + "--fix zero=1", "zero");
   expect_plan_mistake(serve + "--fix offload=optimizer", "offload");
+  expect_plan_mistake(serve + "--offload auto", "--offload: not with --task serve");
+  expect_plan_mistake(serve + "--document-tokens 512", "--document-tokens: not with");
   expect_plan_mistake(serve + "--base-bits 4", "--base-bits");
   expect_plan_mistake("--task serve --model gpt2-124m --cluster h200-8 --context 4096", "1024");
 }
