@@ -35,6 +35,7 @@ CpuFeatures read_cpu_features() {
   if (__get_cpuid(1, &a, &b, &c, &d) == 0 || !bit(c, 27)) return features;  // OSXSAVE
   const uint32_t states = enabled_states();
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return features;
+  features.avx2 = bit(states, 1) && bit(states, 2) && bit(b, 5);
   const bool zmm_enabled =
       bit(states, 1) && bit(states, 2) && bit(states, 5) && bit(states, 6) && bit(states, 7);
   features.avx512 = zmm_enabled && bit(b, 16) && bit(b, 17) && bit(b, 30) && bit(b, 31);

@@ -96,6 +96,7 @@ inline int64_t panel_bytes(int64_t indices, int64_t words) {
 
 // What the CPU and its system offer, whatever this program was compiled for.
 struct CpuFeatures {
+  bool avx2 = false;         // with its state enabled
   bool avx512 = false;       // F, BW, DQ and VL, with their state enabled
   bool avx512_bf16 = false;  // besides those
   // Besides those tiles and TDPBF16PS by CPUID leaf 7, tile state by XCR0, and the kernel granted

@@ -58,6 +58,8 @@ std::string matmul_description();
 // they are stored; c is contiguous. m, n, k > 0. Throws Error when the library fails.
 void sgemm(const Product& product, const MatmulOptions& options, const float* a, int64_t lda,
            const float* b, int64_t ldb, float* c);
+// The library that it is, with what the user should know of it.
+std::string sgemm_description();
 // The fp64 product of the CPU; m, n, k > 0.
 void matmul_fp64(DeviceContext& ctx, const Product& product, const double* a, const double* b,
                  double* c, const MatmulOptions& options);

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// fp32 by oneDNN's sgemm: within 5% of the best library on AVX-512 machines, and it finds the right
-// instruction set without help from the environment (Debian's OpenBLAS 0.3.21 does not know newer
-// Xeons and falls back to SSE3). bf16 by our own kernels on AMX or VDPBF16PS; oneDNN's would crash
-// where a hypervisor hides the tile palette (CPUID leaf 0x1D). Where the CPU has neither, or fp32
-// is among the operands, bf16 is widened: while our AVX-512 kernel packs it, else in copies for
-// sgemm.
-#include <oneapi/dnnl/dnnl.h>
-#include <oneapi/dnnl/dnnl_debug.h>
-
+// fp32 by a library (sgemm_dnnl.cpp or sgemm_cblas.cpp, as CMake found one). bf16 by our own
+// kernels on AMX or VDPBF16PS; oneDNN's would crash where a hypervisor hides the tile palette
+// (CPUID leaf 0x1D). Where the CPU has neither, or fp32 is among the operands, bf16 is widened:
+// while our AVX-512 kernel packs it, else in copies for sgemm.
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/matmul.h"
@@ -103,17 +98,6 @@ PackedProduct packed_product(const Product& p, const Tensor& a, const Tensor& b,
           .c_dtype = c.dtype()};
 }
 
-void sgemm(const Product& p, const MatmulOptions& options, const float* a, int64_t lda,
-           const float* b, int64_t ldb, float* c) {
-  const dnnl_status_t status = dnnl_sgemm(p.transpose_a ? 'T' : 'N', p.transpose_b ? 'T' : 'N', p.m,
-                                          p.n, p.k, static_cast<float>(options.alpha), a, lda, b,
-                                          ldb, options.accumulate ? 1.0f : 0.0f, c, p.n);
-  if (status != dnnl_success) {
-    throw Error(
-        concat("dnnl_sgemm(m=", p.m, ", n=", p.n, ", k=", p.k, "): ", dnnl_status2str(status)));
-  }
-}
-
 template <>
 void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
                          const Tensor& c, const MatmulOptions& options) {
@@ -138,24 +122,6 @@ void fill_pattern<Device::cpu>(const Tensor& x) {
   });
 }
 
-namespace {
-
-std::string sgemm_description() {
-  const dnnl_version_t* version = dnnl_version();
-  std::string text = concat("fp32 by oneDNN ", version->major, ".", version->minor, ".",
-                            version->patch, " sgemm, fp64 by our own kernel");
-  // The values of dnnl_cpu_isa_t are sets of bits: a machine without AVX2 lacks that bit.
-  const unsigned avx2 = dnnl_cpu_isa_avx2, isa = dnnl_get_effective_cpu_isa();
-  if ((isa & avx2) != avx2) {
-    text +=
-        "; oneDNN does not use AVX2 and will be slow: unset ONEDNN_MAX_CPU_ISA, or the machine "
-        "has none";
-  }
-  return text;
-}
-
-}  // namespace
-
 template <>
 std::string matmul_description<Device::cpu>() {
   const KernelChoice &fp32 = kernel_choice(DType::fp32), &bf16 = kernel_choice(DType::bf16);
@@ -169,7 +135,8 @@ std::string matmul_description<Device::cpu>() {
   }
   const std::string& cap = cpu_features().cap;
   const std::string capped = cap.empty() ? "" : concat("; ARGOSY_CPU_KERNELS=", cap);
-  return concat(text, ", ", sgemm_description(), capped, bf16.warning, fp32.warning);
+  return concat(text, ", fp32 by ", sgemm_description(), ", fp64 by our own kernel", capped,
+                bf16.warning, fp32.warning);
 }
 
 }  // namespace argosy::ops::detail
