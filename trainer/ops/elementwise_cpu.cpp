@@ -100,19 +100,30 @@ void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
   });
 }
 
+// Rows are summed in blocks of a fixed number, then block after block: a thread reads whole rows,
+// one behind the other, and the number of threads changes no bit.
 template <>
 void detail::bias_backward<Device::cpu>(const Tensor& dy, const Tensor& dbias) {
+  constexpr int64_t kRowsPerBlock = 64;  // long against the second sum, short against N
   dispatch_float(dy.dtype(), [&]<typename T>() {
     using A = Accumulator<T>;
     const int64_t num_rows = dy.dim(0), num_cols = dy.dim(1);
-    const T* from = dy.data<T>();  // (N,C)
-    A* to = dbias.data<A>();       // (C)
-    for_columns(num_rows, num_cols, [&](int64_t begin, int64_t end) {
-      for (int64_t row = 0; row < num_rows; ++row) {
+    const int64_t num_blocks = (num_rows + kRowsPerBlock - 1) / kRowsPerBlock;
+    const T* from = dy.data<T>();                                         // (N,C)
+    std::vector<A> partials(static_cast<size_t>(num_blocks * num_cols));  // (blocks,C)
+    for_blocks(num_rows, kRowsPerBlock, num_cols, [&](int64_t begin, int64_t end) {
+      A* sums = partials.data() + begin / kRowsPerBlock * num_cols;
+      for (int64_t row = begin; row < end; ++row) {
 #pragma omp simd
-        for (int64_t c = begin; c < end; ++c) to[c] += static_cast<A>(from[row * num_cols + c]);
+        for (int64_t c = 0; c < num_cols; ++c) sums[c] += static_cast<A>(from[row * num_cols + c]);
       }
     });
+    A* to = dbias.data<A>();  // (C)
+    for (int64_t block = 0; block < num_blocks; ++block) {
+      const A* sums = partials.data() + block * num_cols;
+#pragma omp simd
+      for (int64_t c = 0; c < num_cols; ++c) to[c] += sums[c];
+    }
   });
 }
 
