@@ -13,10 +13,6 @@ namespace {
 // Turns each pair (x[i], x[i + half]) by its angle; `direction` -1 turns back.
 template <typename T, typename A>
 void rotate_head(T* x, const A* cos, const A* sin, A direction, int64_t half) {
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    if (const VectorRows* rows = vector_rows())
-      return rows->rotate(x, cos, sin, direction < 0, half);
-  }
 #pragma omp simd
   for (int64_t i = 0; i < half; ++i) {
     const A first = A(x[i]), second = A(x[i + half]), sine = direction * sin[i];
@@ -53,6 +49,12 @@ void rope<Device::cpu>(const Tensor& x, int64_t num_heads, const Tensor& positio
 #pragma omp parallel for schedule(static) if (x.size() >= kParallelElements)
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t position = position_of[r];
+      if (const VectorRows* vectors = vector_rows_of<T>()) {
+        vectors->rotate(bf16(x.data<T>() + r * cols), num_heads,
+                        table.cos.data<float>() + position * half,
+                        table.sin.data<float>() + position * half, inverse, half);
+        continue;
+      }
       for (int64_t h = 0; h < num_heads; ++h) {
         rotate_head(x.data<T>() + r * cols + h * 2 * half, table.cos.data<A>() + position * half,
                     table.sin.data<A>() + position * half, inverse ? A(-1) : A(1), half);

@@ -36,9 +36,12 @@ struct VectorRows {
   // there if `add`; dgain += dy xhat and dbias += dy, each where it is not null.
   void (*normalize_backward)(const NormRow& row, const bfloat16* dy, bool centered, bool add,
                              bfloat16* dx, float* dgain, float* dbias);
-  // Turns each pair (x[i], x[i + half]) by its angle.
-  void (*rotate)(bfloat16* x, const float* cos, const float* sin, bool inverse, int64_t half);
+  // Turns each pair (x[i], x[i + half]) of each of `heads` heads by its angle.
+  void (*rotate)(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
+                 int64_t half);
   void (*add)(const bfloat16* x, bfloat16* y, int64_t size);  // y += x
+  // sums (size) += (row 0 + row 1) + (row 2 + row 3), rows of `size` one behind the other.
+  void (*add_four_rows)(const bfloat16* rows, float* sums, int64_t size);
   // to = sum over j of weights[j] rows[j], plus what was there if `add`.
   void (*weighted_sum)(const bfloat16* const* rows, const float* weights, int64_t count, bool add,
                        bfloat16* to, int64_t size);

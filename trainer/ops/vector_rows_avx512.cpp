@@ -92,30 +92,42 @@ void normalize_backward(const NormRow& row, const bfloat16* dy, bool centered, b
   });
 }
 
-void rotate(bfloat16* x, const float* cos, const float* sin, bool inverse, int64_t half) {
+void rotate(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
+            int64_t half) {
   const __m512i sign = _mm512_set1_epi32(inverse ? std::numeric_limits<int32_t>::min() : 0);
   for_steps(half, [&](int64_t i, auto part) [[gnu::always_inline]] {
-    const Pair first = load(x + i, part), second = load(x + half + i, part);
-    const Pair c = load(cos + i, part);
-    const Pair s = both(
-        [=](__m512 v) {
-          return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), sign));
-        },
-        load(sin + i, part));
+    const auto signed_sine = [=](__m512 v) {
+      return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), sign));
+    };
     const auto turned = [](__m512 a, __m512 b, __m512 cosine, __m512 sine) {
       return _mm512_fmsub_ps(a, cosine, _mm512_mul_ps(b, sine));
     };
     const auto other = [](__m512 a, __m512 b, __m512 cosine, __m512 sine) {
       return _mm512_fmadd_ps(b, cosine, _mm512_mul_ps(a, sine));
     };
-    store(x + i, both(turned, first, second, c, s), part);
-    store(x + half + i, both(other, first, second, c, s), part);
+    const Pair c = load(cos + i, part), s = both(signed_sine, load(sin + i, part));
+    bfloat16* low = x + i;
+    for (int64_t head = 0; head < heads; ++head, low += 2 * half) {
+      const Pair first = load(low, part), second = load(low + half, part);
+      store(low, both(turned, first, second, c, s), part);
+      store(low + half, both(other, first, second, c, s), part);
+    }
   });
 }
 
 void add(const bfloat16* x, bfloat16* y, int64_t size) {
   for_steps(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     store(y + i, plus(load(y + i, part), load(x + i, part)), part);
+  });
+}
+
+void add_four_rows(const bfloat16* rows, float* sums, int64_t size) {
+  for_steps(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const bfloat16* at = rows + i;
+    for (int64_t row = 4; row < 8; ++row) prefetch(at + row * size);
+    const Pair upper = plus(load(at, part), load(at + size, part));
+    const Pair lower = plus(load(at + 2 * size, part), load(at + 3 * size, part));
+    store(sums + i, plus(load(sums + i, part), plus(upper, lower)), part);
   });
 }
 
@@ -196,14 +208,23 @@ void exp_to(const float* x, float top, float scale, T* to, int64_t size) {
 }  // namespace
 
 const VectorRows& avx512_vector_rows() {
-  static constexpr VectorRows kRows = {gelu,          gelu_backward,
-                                       swiglu,        swiglu_backward,
-                                       sum,           sum_of_squares,
-                                       normalize,     normalize_backward,
-                                       rotate,        add,
-                                       weighted_sum,  scaled_and_dot,
-                                       maximum,       exp_sum,
-                                       exp_to<float>, exp_to<bfloat16>};
+  static constexpr VectorRows kRows = {gelu,
+                                       gelu_backward,
+                                       swiglu,
+                                       swiglu_backward,
+                                       sum,
+                                       sum_of_squares,
+                                       normalize,
+                                       normalize_backward,
+                                       rotate,
+                                       add,
+                                       add_four_rows,
+                                       weighted_sum,
+                                       scaled_and_dot,
+                                       maximum,
+                                       exp_sum,
+                                       exp_to<float>,
+                                       exp_to<bfloat16>};
   return kRows;
 }
 

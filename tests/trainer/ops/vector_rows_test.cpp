@@ -161,20 +161,36 @@ TEST_F(VectorRowsTest, RotationsAndSums) {
     const Halves a = halves(size, 1), b = halves(size, 2);
     const Floats cos = floats(size, 3), sin = floats(size, 4);
     for (const double direction : {1.0, -1.0}) {
-      Halves pairs(a.begin(), a.end() - 1);
-      pairs.insert(pairs.end(), b.begin(), b.end());
-      rows().rotate(pairs.data(), cos.data(), sin.data(), direction < 0, size);
-      expect(pairs, 2 * kBf16, [&](size_t i) {
+      Halves heads(a.begin(), a.end() - 1);  // the second head is the first, exchanged
+      heads.insert(heads.end(), b.begin(), b.end() - 1);
+      heads.insert(heads.end(), b.begin(), b.end() - 1);
+      heads.insert(heads.end(), a.begin(), a.end());
+      const Halves before = heads;
+      rows().rotate(heads.data(), 2, cos.data(), sin.data(), direction < 0, size);
+      expect(heads, 2 * kBf16, [&](size_t i) {
         const auto half = static_cast<size_t>(size);
-        const size_t j = i % half;
+        const size_t j = i % half, first = i / (2 * half) * (2 * half) + j;
+        const double x = of(before, first), y = of(before, first + half);
+        const double cosine = static_cast<double>(cos[j]);
         const double sine = direction * static_cast<double>(sin[j]);
-        return i < half ? of(a, j) * static_cast<double>(cos[j]) - of(b, j) * sine
-                        : of(b, j) * static_cast<double>(cos[j]) + of(a, j) * sine;
+        return i % (2 * half) < half ? x * cosine - y * sine : y * cosine + x * sine;
       });
     }
     Halves y = b;
     rows().add(a.data(), y.data(), size);
     expect(y, kBf16, [&](size_t i) { return of(a, i) + of(b, i); });
+    Halves four;
+    for (uint64_t row = 0; row < 4; ++row) {
+      const Halves one = halves(size, 6 + row);
+      four.insert(four.end(), one.begin(), one.end() - 1);
+    }
+    Floats totals = cos;
+    rows().add_four_rows(four.data(), totals.data(), size);
+    expect(totals, kFp32, [&](size_t i) {
+      const auto stride = static_cast<size_t>(size);
+      return static_cast<double>(cos[i]) + of(four, i) + of(four, stride + i) +
+             of(four, 2 * stride + i) + of(four, 3 * stride + i);
+    });
     const bfloat16* operands[] = {a.data(), b.data(), a.data()};
     const float weights[] = {0.5f, -2.0f, 0.25f};
     Halves sum = halves(size, 5);
