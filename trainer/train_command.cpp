@@ -69,13 +69,14 @@ OpParts mean_over_ranks(Communicator& world, const OpParts& of_rank) {
 
 class TrainingRun {
  public:
-  TrainingRun(const TrainOptions& options, Communicator& world, const TrainHost& host)
+  TrainingRun(const TrainOptions& options, DeviceContext& device, Communicator& world,
+              const TrainHost& host)
       : options_(options),
         world_(world),
         host_(host),
         inputs_(open_inputs(world, options)),
         progress_(*host.out, detect_terminal(STDOUT_FILENO)),
-        device_(options.device) {
+        device_(device) {
     lap("inputs");
   }
 
@@ -357,7 +358,7 @@ class TrainingRun {
   const TrainHost& host_;
   RunInputs inputs_;
   Progress progress_;
-  DeviceContext device_;
+  DeviceContext& device_;
   std::unique_ptr<RunDir> run_dir_;  // rank 0
   std::unique_ptr<Trainer> trainer_;
   Heartbeat heartbeat_;
@@ -372,8 +373,9 @@ class TrainingRun {
 
 }  // namespace
 
-int run_training(const TrainOptions& options, Communicator& world, const TrainHost& host) {
-  TrainingRun run(options, world, host);
+int run_training(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                 const TrainHost& host) {
+  TrainingRun run(options, device, world, host);
   try {
     return run();
   } catch (const ConfigError& error) {

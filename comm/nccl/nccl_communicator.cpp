@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -284,6 +285,18 @@ void check_own_devices(Communicator& hosts, DeviceStreams& streams) {
 }
 
 }  // namespace
+
+// NCCL_ALGO: rings add in the order of the ranks on the ring, which the topology decides; trees and
+// switches that add are chosen by size and may change. NCCL_HOSTID: NCCL 2.28 refuses two ranks on
+// one device of a host, by a hash of this name; with other names they talk over the loopback.
+// NCCL_MULTI_RANK_GPU_ENABLE: the same permission from NCCL 2.30 on.
+void prepare_nccl_environment(int world_rank, bool share_devices) {
+  constexpr int kKeepExisting = 0;
+  setenv("NCCL_ALGO", "Ring", kKeepExisting);
+  if (!share_devices) return;
+  setenv("NCCL_HOSTID", concat("argosy-rank-", world_rank).c_str(), kKeepExisting);
+  setenv("NCCL_MULTI_RANK_GPU_ENABLE", "1", kKeepExisting);
+}
 
 std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator> hosts,
                                                      DeviceStreams& streams,
