@@ -61,9 +61,9 @@ std::shared_ptr<NcclTransfers::Transfer> NcclTransfers::make_transfer(void* data
   return transfer;
 }
 
-Request NcclTransfers::request_of(const std::shared_ptr<Transfer>& transfer) {
-  poll();
-  return Request(std::make_unique<TransferState>(*this, transfer));
+Request NcclTransfers::request_of(std::shared_ptr<Transfer> transfer) {
+  poll();  // which may take it from the lists
+  return Request(std::make_unique<TransferState>(*this, std::move(transfer)));
 }
 
 Request NcclTransfers::start_send(ConstBuffer input, int peer, int tag) {

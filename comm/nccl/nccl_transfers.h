@@ -76,7 +76,7 @@ class NcclTransfers {
   };
 
   std::shared_ptr<Transfer> make_transfer(void* data, ConstBuffer buffer, int tag);
-  Request request_of(const std::shared_ptr<Transfer>& transfer);
+  Request request_of(std::shared_ptr<Transfer> transfer);
   void connect(Direction& direction, int peer, bool sends);
   // True once for each message of the peer.
   bool hears(Direction& direction, Buffer message, int peer, int tag);
