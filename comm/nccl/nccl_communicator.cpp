@@ -69,7 +69,8 @@ class NcclCommunicator : public Communicator {
       : hosts_(std::move(hosts)),
         messages_(hosts_->split(0, hosts_->rank())),
         device_(std::move(device)),
-        transfers_(device_->rank, *messages_, device_->streams, device_->options.connect_limit_s) {
+        transfers_(device_->rank, *messages_, device_->streams, device_->options.connect_limit_s,
+                   [device = device_.get()] { device->poll(); }) {
     device_->transfers.push_back(&transfers_);
   }
   ~NcclCommunicator() override { std::erase(device_->transfers, &transfers_); }
@@ -168,6 +169,7 @@ Request NcclCommunicator::start_reduce_scatter(ConstBuffer input, Buffer output,
                                                std::span<const int64_t> counts) {
   if (input.device == Device::cpu) return hosts_->start_reduce_scatter(input, output, counts);
   check_reduce_scatter(input, output, counts, rank(), size(), Device::cuda);
+  if (input.count == 0) return Request();
   const ncclDataType_t type = nccl_type(input.dtype);
   if (all_equal(counts)) {
     return enqueue("ncclReduceScatter", [&](ncclComm_t comm, cudaStream_t stream) {
@@ -192,6 +194,7 @@ Request NcclCommunicator::start_all_gather(ConstBuffer input, Buffer output,
                                            std::span<const int64_t> counts) {
   if (input.device == Device::cpu) return hosts_->start_all_gather(input, output, counts);
   check_all_gather(input, output, counts, rank(), size(), Device::cuda);
+  if (output.count == 0) return Request();
   const ncclDataType_t type = nccl_type(input.dtype);
   if (all_equal(counts)) {
     return enqueue("ncclAllGather", [&](ncclComm_t comm, cudaStream_t stream) {

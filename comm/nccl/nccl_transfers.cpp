@@ -33,15 +33,13 @@ class NcclTransfers::TransferState : public Request::State {
       : transfers_(transfers), transfer_(std::move(transfer)) {}
   void wait() override {
     while (!transfer_->end) {
-      transfers_.poll();
-      transfers_.rank_.check();
+      transfers_.poll_all_();
       if (!transfer_->end) sched_yield();
     }
     transfers_.streams_.compute().wait_for(*transfer_->end);
   }
   bool test() override {
-    transfers_.poll();
-    transfers_.rank_.check();
+    transfers_.poll_all_();
     return transfer_->end && transfer_->end->reached();
   }
 

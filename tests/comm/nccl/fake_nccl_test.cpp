@@ -63,6 +63,24 @@ TEST(FakeNccl, BothSendFirst) {
   });
 }
 
+// Rank 0 waits in one group for what rank 1 sends only after it has received in another.
+TEST(FakeNccl, AWaitMovesOtherGroupsOn) {
+  run_on_devices(2, [](Communicator& world) {
+    const std::unique_ptr<Communicator> other = world.split(0, world.rank());
+    std::vector<int32_t> sent(1, 7), received(1, 0);
+    if (world.rank() == 0) {
+      Request send = other->start_send(buffer_of(sent), 1, 0);
+      world.recv(buffer_of(received), 1, 0);
+      send.wait();
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // rank 0 waits by now
+      other->recv(buffer_of(received), 0, 0);
+      world.send(buffer_of(sent), 0, 0);
+    }
+    EXPECT_EQ(received[0], 7);
+  });
+}
+
 TEST(FakeNccl, ARankThatDoesNotComeIsAnErrorAfterTheLimit) {
   const std::string message = message_of([] {
     run_on_devices(2,
