@@ -13,6 +13,15 @@ build_packages=(
   nlohmann-json3-dev             # plans, configurations
   libgtest-dev                   # tests
 )
+# CUDA is no package of Debian: NVIDIA's toolkit 12.4 or newer with nvcc, cuBLASLt, cuDNN 9 and NCCL, in /usr/local/cuda or
+# with nvcc on the PATH (developer.nvidia.com/cuda-downloads: apt-get install cuda-toolkit-13-0 cudnn9-cuda-13 libnccl-dev from
+# NVIDIA's repository). Only the cuda preset needs it.
+find_nvcc() {
+  command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || {
+    echo "no nvcc on the PATH or in /usr/local/cuda/bin: install NVIDIA's CUDA toolkit (launch/packages.sh says how)" >&2
+    return 1
+  }
+}
 check_packages=(clang-format-14 clang-tidy-14 python3 git chromium)  # chromium: the test that clicks a report
 
 # Prints those of its arguments that are not installed.

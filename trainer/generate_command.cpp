@@ -72,7 +72,8 @@ std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
 
 }  // namespace
 
-int run_generate(const TrainOptions& options, Communicator& world, std::ostream& out) {
+int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                 std::ostream& out) {
   if (world.size() != 1) {
     throw ConfigError(concat("--generate runs on one rank, but ", world.size(), " were started"));
   }
@@ -84,7 +85,6 @@ int run_generate(const TrainOptions& options, Communicator& world, std::ostream&
   const Plan plan = generation_plan(apply_options(
       parse_plan(read_manifest(folder).plan_json, (folder / "manifest.json").string()), options));
 
-  DeviceContext device(options.device);
   ProcessGroups groups(world, plan.mesh, plan.model.num_kv_heads);
   RouterState router = make_router_state(device, plan, AuxLossScope::sequence);
   const LayerContext ctx{device, groups, plan, {}, &router};

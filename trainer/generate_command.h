@@ -7,12 +7,14 @@
 #include <iosfwd>
 
 #include "comm/communicator.h"
+#include "trainer/device/device_context.h"
 #include "trainer/options.h"
 
 namespace argosy {
 
 // Writes prompt and continuation to `out`, token by token. Throws ConfigError on more than one rank
 // or without a checkpoint.
-int run_generate(const TrainOptions& options, Communicator& world, std::ostream& out);
+int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                 std::ostream& out);
 
 }  // namespace argosy

@@ -10,6 +10,8 @@
 
 #include "checkpoint/exchange.h"
 #include "comm/mpi/mpi_communicator.h"
+#include "comm/nccl/nccl_communicator.h"
+#include "trainer/device/device_context.h"
 #include "trainer/generate_command.h"
 #include "trainer/measure_command.h"
 #include "trainer/options.h"
@@ -45,31 +47,60 @@ void install_signal_handlers() {
   std::_Exit(argosy::kExitFailure);
 }
 
-int run(const argosy::TrainOptions& options, argosy::Communicator& world,
-        const argosy::MpiEnvironment& mpi, argosy::StartTimes& start_times) {
+int run_on(const argosy::TrainOptions& options, argosy::DeviceContext& device,
+           argosy::Communicator& world, const argosy::MpiEnvironment& mpi,
+           argosy::StartTimes& start_times) {
   using argosy::TrainMode;
   switch (options.mode) {
     case TrainMode::help:
-      if (world.rank() == 0) std::cout << options.help;
       return argosy::kExitDone;
     case TrainMode::verify:
-      return run_verify(options, world, std::cout);
+      return run_verify(options, device, world, std::cout);
     case TrainMode::generate:
-      return run_generate(options, world, std::cout);
+      return run_generate(options, device, world, std::cout);
     case TrainMode::measure:
-      return run_measure(options, world, mpi.local_size(), std::cout);
+      return run_measure(options, device, world, mpi.local_size(), std::cout);
     case TrainMode::train:
       break;
   }
   install_signal_handlers();
   return run_training(
-      options, world,
+      options, device, world,
       {.local_ranks = mpi.local_size(),
        .local_cpus = mpi.local_cpus(),
        .stop_requested = [] { return stop_signal != 0; },
        .out = &std::cout,
        .start_times = &start_times,
        .on_stall = [&](const std::string& where) { end_hanging_job(options.run_dir, where); }});
+}
+
+// Which of the GPUs that this process sees is its own: the one of its number on the node. A
+// launcher may have hidden the others from each rank; then there is one to choose.
+int gpu_of(const argosy::TrainOptions& options, const argosy::MpiEnvironment& mpi) {
+  const int count = argosy::count_cuda_devices();
+  if (mpi.local_rank() < count) return mpi.local_rank();
+  if (count == 1 || options.share_gpus) return mpi.local_rank() % count;
+  throw argosy::ConfigError(
+      argosy::concat("--device cuda: ", mpi.local_size(), " ranks on this node, but each sees ",
+                     count, " GPUs; valid: at most one rank a GPU, or --share-gpus for tests"));
+}
+
+// On the rank's device, whose memory the ranks exchange without the host.
+int run(const argosy::TrainOptions& options, argosy::Communicator& world,
+        const argosy::MpiEnvironment& mpi, argosy::StartTimes& start_times) {
+  if (options.mode == argosy::TrainMode::help) {
+    if (world.rank() == 0) std::cout << options.help;
+    return argosy::kExitDone;
+  }
+  const bool has_gpu = options.device == argosy::Device::cuda;
+  argosy::DeviceContext device(options.device, has_gpu ? gpu_of(options, mpi) : 0);
+  argosy::DeviceStreams* streams = device.backend().streams();
+  if (streams == nullptr) return run_on(options, device, world, mpi, start_times);
+  argosy::prepare_nccl_environment(world.rank(), options.share_gpus);
+  const std::unique_ptr<argosy::Communicator> gpus = argosy::make_nccl_communicator(
+      world.split(0, world.rank()), *streams, {.share_devices = options.share_gpus});
+  start_times.lap("GPU");
+  return run_on(options, device, *gpus, mpi, start_times);
 }
 
 // Ranks that fail alike tell it once: rank 0 speaks and ends the job before the others' patience is

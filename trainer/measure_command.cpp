@@ -131,12 +131,11 @@ std::string compute_line(const Accelerator& core, int num_ranks) {
 
 }  // namespace
 
-int run_measure(const TrainOptions& options, Communicator& world, int local_ranks,
-                std::ostream& out) {
+int run_measure(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                int local_ranks, std::ostream& out) {
   check_request(options, world);
   const bool is_root = world.rank() == 0;
   Progress progress(out, detect_terminal(STDOUT_FILENO));
-  DeviceContext device(options.device);
   const Clock::time_point begin = Clock::now();
   const int64_t num_ops = compute_jobs(), num_links = link_jobs(world.size());
   const auto progress_after = [&](int64_t jobs_before) {

@@ -8,12 +8,13 @@
 #include <iosfwd>
 
 #include "comm/communicator.h"
+#include "trainer/device/device_context.h"
 #include "trainer/options.h"
 
 namespace argosy {
 
 // Collective. Throws ConfigError on a single rank: links cannot be measured alone.
-int run_measure(const TrainOptions& options, Communicator& world, int local_ranks,
-                std::ostream& out);
+int run_measure(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                int local_ranks, std::ostream& out);
 
 }  // namespace argosy

@@ -38,7 +38,9 @@ po::options_description run_options() {
   add("steps", whole(), "optimizer steps in total, resumed ones included");
   add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
   add("config", text(), "file of 'option = value' lines; the command line wins");
-  add("device", text("cpu"), "cpu or cuda");
+  add("device", text("cpu"), "cpu or cuda: a GPU a rank, by its number on the node");
+  add("share-gpus", po::bool_switch(),
+      "several ranks may run on one GPU: to test layouts, never to time them");
   add("precision", text(), "fp64, fp32 or bf16 instead of the plan's");
   add("seed", whole(), "of weights and sample order, instead of the plan's");
   add("init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder");

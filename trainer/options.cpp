@@ -10,7 +10,7 @@
 
 #include "planner/spec/check.h"
 #include "planner/spec/model_lora.h"
-#include "trainer/device/device_context.h"
+#include "trainer/device/device_backend.h"
 #include "trainer/option_list.h"
 #include "trainer/plan_support.h"
 
@@ -142,7 +142,7 @@ void read_training(const Reader& read, TrainOptions* options) {
 Device available_device(const std::string& name) {
   const Device device = device_from_string(name, "--device");
   try {
-    const DeviceContext probe(device);
+    if (device == Device::cuda) count_cuda_devices();
   } catch (const Error& error) {
     throw ConfigError(concat("--device ", name, ": ", error.what(), "; valid: cpu"));
   }
@@ -220,6 +220,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
     return options;
   }
   options.device = available_device(read.get<std::string>("device"));
+  options.share_gpus = read.get<bool>("share-gpus");
   options.plan = read.path("plan");
   options.data = read.path("data");
   options.run_dir = read.path("run-dir");

@@ -28,6 +28,7 @@ struct TrainOptions {
   double measure_s = 30;
   int64_t steps = 0;
   Device device = Device::cpu;
+  bool share_gpus = false;                  // several ranks may run on one GPU
   std::string resume = "none";              // none, auto or a step
   std::optional<int64_t> checkpoint_every;  // unset: one at the end; 0: none
   int64_t eval_every = 0, eval_steps = 8;

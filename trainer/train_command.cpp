@@ -14,6 +14,8 @@
 #include "planner/spec/cores.h"
 #include "planner/spec/host.h"
 #include "planner/spec/work.h"
+#include "trainer/device/cuda_device.h"
+#include "trainer/device/nvml.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/threads.h"
@@ -69,13 +71,14 @@ OpParts mean_over_ranks(Communicator& world, const OpParts& of_rank) {
 
 class TrainingRun {
  public:
-  TrainingRun(const TrainOptions& options, Communicator& world, const TrainHost& host)
+  TrainingRun(const TrainOptions& options, DeviceContext& device, Communicator& world,
+              const TrainHost& host)
       : options_(options),
         world_(world),
         host_(host),
         inputs_(open_inputs(world, options)),
         progress_(*host.out, detect_terminal(STDOUT_FILENO)),
-        device_(options.device) {
+        device_(device) {
     lap("inputs");
   }
 
@@ -125,6 +128,7 @@ class TrainingRun {
       say("LoRA on initial values: --init names no weights", Emphasis::warning);
     for (const std::string& line : describe_run(plan())) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
+    if (device_.backend().cuda() != nullptr) tell_gpu();
     measure_peak();
     lap("peak");
     TrainerSettings settings = trainer_settings(options_);
@@ -140,6 +144,13 @@ class TrainingRun {
       say(warning, Emphasis::warning);
     restore();
     tell_start();
+  }
+
+  // Rank 0's. A driver without NVML is no reason not to train.
+  void tell_gpu() {
+    const std::string& uuid = cuda_of(device_).facts().uuid;
+    const Outcome outcome = attempt([&] { say("gpu      " + describe(read_gpu_state(uuid))); });
+    if (outcome.kind != Outcome::Kind::ok) say(outcome.message, Emphasis::warning);
   }
 
   // The MFU denominator: every rank multiplies at the same time, as in a step.
@@ -357,7 +368,7 @@ class TrainingRun {
   const TrainHost& host_;
   RunInputs inputs_;
   Progress progress_;
-  DeviceContext device_;
+  DeviceContext& device_;
   std::unique_ptr<RunDir> run_dir_;  // rank 0
   std::unique_ptr<Trainer> trainer_;
   Heartbeat heartbeat_;
@@ -372,8 +383,9 @@ class TrainingRun {
 
 }  // namespace
 
-int run_training(const TrainOptions& options, Communicator& world, const TrainHost& host) {
-  TrainingRun run(options, world, host);
+int run_training(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                 const TrainHost& host) {
+  TrainingRun run(options, device, world, host);
   try {
     return run();
   } catch (const ConfigError& error) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "comm/communicator.h"
+#include "trainer/device/device_context.h"
 #include "trainer/options.h"
 #include "trainer/start_times.h"
 
@@ -25,6 +26,7 @@ struct TrainHost {
 };
 
 // Collective. Returns an exit code of planner/spec/check.h; throws what main reports.
-int run_training(const TrainOptions& options, Communicator& world, const TrainHost& host);
+int run_training(const TrainOptions& options, DeviceContext& device, Communicator& world,
+                 const TrainHost& host);
 
 }  // namespace argosy

@@ -126,6 +126,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   update_router_state(device_, totals.choices,
                       plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
   if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);
+  device_.synchronize();  // a device that works by itself has not done what it was told
   timer.end_phase(&StepParts::optimizer_s, "optimizer");
   timer.finish(&result.timeline, &result.parts);
   result.ops = {.matmul_s = device_.op_seconds.matmul_s,

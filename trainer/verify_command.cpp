@@ -24,11 +24,10 @@ constexpr double kSmallestGradientShare = 1e-3;  // of the model's largest gradi
 
 // One way of running the job: all ranks of the plan, or rank 0 alone.
 struct Way {
-  DeviceContext device;
   Trainer trainer;
-  Way(const TrainOptions& options, const RunInputs& inputs, Communicator& world, const Plan& plan,
-      Fault fault)
-      : device(options.device), trainer(device, world, plan, settings(options, inputs, fault)) {}
+  Way(const TrainOptions& options, const RunInputs& inputs, DeviceContext& device,
+      Communicator& world, const Plan& plan, Fault fault)
+      : trainer(device, world, plan, settings(options, inputs, fault)) {}
 
  private:
   static TrainerSettings settings(const TrainOptions& options, const RunInputs& inputs,
@@ -60,12 +59,14 @@ double largest_gradient(Trainer& trainer) {
 
 class Verification {
  public:
-  Verification(const TrainOptions& options, Communicator& world, std::ostream& out, Fault fault)
+  Verification(const TrainOptions& options, DeviceContext& device, Communicator& world,
+               std::ostream& out, Fault fault)
       : options_(options),
+        device_(device),
         world_(world),
         out_(out),
         fault_(fault),
-        self_(make_self_communicator()),
+        self_(world.alone()),
         inputs_(open_inputs(world, options)),
         tolerance_(verify_tolerance(inputs_.plan)) {}
 
@@ -93,11 +94,11 @@ class Verification {
 
   void prepare() {
     start_ = find_start(world_, options_, inputs_.plan);
-    layout_ = std::make_unique<Way>(options_, inputs_, world_, inputs_.plan, fault_);
+    layout_ = std::make_unique<Way>(options_, inputs_, device_, world_, inputs_.plan, fault_);
     restore(layout_->trainer);
     if (!is_root()) return;
-    reference_ =
-        std::make_unique<Way>(options_, inputs_, *self_, single_rank(inputs_.plan), Fault::none);
+    reference_ = std::make_unique<Way>(options_, inputs_, device_, *self_,
+                                       single_rank(inputs_.plan), Fault::none);
     restore(reference_->trainer);
   }
 
@@ -173,6 +174,7 @@ class Verification {
   }
 
   const TrainOptions& options_;
+  DeviceContext& device_;
   Communicator& world_;
   std::ostream& out_;
   Fault fault_;
@@ -189,8 +191,9 @@ class Verification {
 
 }  // namespace
 
-int run_verify(const TrainOptions& options, Communicator& world, std::ostream& out, Fault fault) {
-  return Verification(options, world, out, fault)();
+int run_verify(const TrainOptions& options, DeviceContext& device, Communicator& world,
+               std::ostream& out, Fault fault) {
+  return Verification(options, device, world, out, fault)();
 }
 
 }  // namespace argosy

@@ -8,6 +8,7 @@
 #include <iosfwd>
 
 #include "comm/communicator.h"
+#include "trainer/device/device_context.h"
 #include "trainer/layers/faults.h"
 #include "trainer/options.h"
 
@@ -16,7 +17,7 @@ namespace argosy {
 // Collective. kExitDone when all steps agree within verify_tolerance(), else kExitFailure with the
 // worst tensor named. Rank 0 needs memory for the whole model, gradients and optimizer state.
 // fault: a mistake of the layout, not of the one rank; for tests of what is noticed.
-int run_verify(const TrainOptions& options, Communicator& world, std::ostream& out,
-               Fault fault = Fault::none);
+int run_verify(const TrainOptions& options, DeviceContext& device, Communicator& world,
+               std::ostream& out, Fault fault = Fault::none);
 
 }  // namespace argosy

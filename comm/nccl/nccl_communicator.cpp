@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <utility>
@@ -68,7 +69,8 @@ class NcclCommunicator : public Communicator {
       : hosts_(std::move(hosts)),
         messages_(hosts_->split(0, hosts_->rank())),
         device_(std::move(device)),
-        transfers_(device_->rank, *messages_, device_->streams, device_->options.connect_limit_s) {
+        transfers_(device_->rank, *messages_, device_->streams, device_->options.connect_limit_s,
+                   [device = device_.get()] { device->poll(); }) {
     device_->transfers.push_back(&transfers_);
   }
   ~NcclCommunicator() override { std::erase(device_->transfers, &transfers_); }
@@ -167,6 +169,7 @@ Request NcclCommunicator::start_reduce_scatter(ConstBuffer input, Buffer output,
                                                std::span<const int64_t> counts) {
   if (input.device == Device::cpu) return hosts_->start_reduce_scatter(input, output, counts);
   check_reduce_scatter(input, output, counts, rank(), size(), Device::cuda);
+  if (input.count == 0) return Request();
   const ncclDataType_t type = nccl_type(input.dtype);
   if (all_equal(counts)) {
     return enqueue("ncclReduceScatter", [&](ncclComm_t comm, cudaStream_t stream) {
@@ -191,6 +194,7 @@ Request NcclCommunicator::start_all_gather(ConstBuffer input, Buffer output,
                                            std::span<const int64_t> counts) {
   if (input.device == Device::cpu) return hosts_->start_all_gather(input, output, counts);
   check_all_gather(input, output, counts, rank(), size(), Device::cuda);
+  if (output.count == 0) return Request();
   const ncclDataType_t type = nccl_type(input.dtype);
   if (all_equal(counts)) {
     return enqueue("ncclAllGather", [&](ncclComm_t comm, cudaStream_t stream) {
@@ -284,6 +288,18 @@ void check_own_devices(Communicator& hosts, DeviceStreams& streams) {
 }
 
 }  // namespace
+
+// NCCL_ALGO: rings add in the order of the ranks on the ring, which the topology decides; trees and
+// switches that add are chosen by size and may change. NCCL_HOSTID: NCCL 2.28 refuses two ranks on
+// one device of a host, by a hash of this name; with other names they talk over the loopback.
+// NCCL_MULTI_RANK_GPU_ENABLE: the same permission from NCCL 2.30 on.
+void prepare_nccl_environment(int world_rank, bool share_devices) {
+  constexpr int kKeepExisting = 0;
+  setenv("NCCL_ALGO", "Ring", kKeepExisting);
+  if (!share_devices) return;
+  setenv("NCCL_HOSTID", concat("argosy-rank-", world_rank).c_str(), kKeepExisting);
+  setenv("NCCL_MULTI_RANK_GPU_ENABLE", "1", kKeepExisting);
+}
 
 std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator> hosts,
                                                      DeviceStreams& streams,

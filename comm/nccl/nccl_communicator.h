@@ -15,10 +15,14 @@ namespace argosy {
 struct NcclOptions {
   double connect_limit_s =
       120.0;  // until all ranks of a group have come; NCCL itself waits for ever
-  // Several ranks on one GPU, for tests of correctness. Each of them needs an NCCL_HOSTID of its
-  // own in the environment before the first call, or NCCL refuses.
+  // Several ranks on one GPU, for tests of correctness; prepare_nccl_environment must know it too.
   bool share_devices = false;
 };
+
+// Before the first call of NCCL: what it reads from the environment. Whoever has set a variable
+// keeps his choice. One algorithm for all sizes, so that sums do not depend on what it measures;
+// and, where devices are shared, an identity for each rank.
+void prepare_nccl_environment(int world_rank, bool share_devices);
 
 // Collective. `streams` must outlive it and all groups split from it. Throws ConfigError when two
 // ranks have one GPU and may not, and Error in a build without NCCL.

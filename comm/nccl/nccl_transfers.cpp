@@ -33,15 +33,13 @@ class NcclTransfers::TransferState : public Request::State {
       : transfers_(transfers), transfer_(std::move(transfer)) {}
   void wait() override {
     while (!transfer_->end) {
-      transfers_.poll();
-      transfers_.rank_.check();
+      transfers_.poll_all_();
       if (!transfer_->end) sched_yield();
     }
     transfers_.streams_.compute().wait_for(*transfer_->end);
   }
   bool test() override {
-    transfers_.poll();
-    transfers_.rank_.check();
+    transfers_.poll_all_();
     return transfer_->end && transfer_->end->reached();
   }
 
@@ -61,9 +59,9 @@ std::shared_ptr<NcclTransfers::Transfer> NcclTransfers::make_transfer(void* data
   return transfer;
 }
 
-Request NcclTransfers::request_of(const std::shared_ptr<Transfer>& transfer) {
-  poll();
-  return Request(std::make_unique<TransferState>(*this, transfer));
+Request NcclTransfers::request_of(std::shared_ptr<Transfer> transfer) {
+  poll();  // which may take it from the lists
+  return Request(std::make_unique<TransferState>(*this, std::move(transfer)));
 }
 
 Request NcclTransfers::start_send(ConstBuffer input, int peer, int tag) {

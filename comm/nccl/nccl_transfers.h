@@ -12,6 +12,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -23,9 +24,16 @@ namespace argosy {
 
 class NcclTransfers {
  public:
-  // hosts: the same ranks, for messages that are nobody else's.
-  NcclTransfers(NcclRank& rank, Communicator& hosts, DeviceStreams& streams, double limit_s)
-      : rank_(rank), hosts_(hosts), streams_(streams), limit_s_(limit_s) {}
+  // hosts: the same ranks, for messages that are nobody else's. poll_all moves on what this rank
+  // has in any group, and throws when one has failed: whoever waits here must not keep others
+  // waiting.
+  NcclTransfers(NcclRank& rank, Communicator& hosts, DeviceStreams& streams, double limit_s,
+                std::function<void()> poll_all)
+      : rank_(rank),
+        hosts_(hosts),
+        streams_(streams),
+        limit_s_(limit_s),
+        poll_all_(std::move(poll_all)) {}
 
   Request start_send(ConstBuffer input, int peer, int tag);
   Request start_recv(Buffer output, int peer, int tag);
@@ -76,7 +84,7 @@ class NcclTransfers {
   };
 
   std::shared_ptr<Transfer> make_transfer(void* data, ConstBuffer buffer, int tag);
-  Request request_of(const std::shared_ptr<Transfer>& transfer);
+  Request request_of(std::shared_ptr<Transfer> transfer);
   void connect(Direction& direction, int peer, bool sends);
   // True once for each message of the peer.
   bool hears(Direction& direction, Buffer message, int peer, int tag);
@@ -90,6 +98,7 @@ class NcclTransfers {
   Communicator& hosts_;
   DeviceStreams& streams_;
   double limit_s_;
+  std::function<void()> poll_all_;
   std::map<int, Sending> sending_;      // by peer
   std::map<int, Receiving> receiving_;  // by peer
 };

@@ -6,6 +6,8 @@
 
 namespace argosy {
 
+void prepare_nccl_environment(int, bool) {}
+
 std::unique_ptr<Communicator> make_nccl_communicator(std::unique_ptr<Communicator>, DeviceStreams&,
                                                      const NcclOptions&) {
   throw Error("this build has no NCCL: build with the cuda preset");

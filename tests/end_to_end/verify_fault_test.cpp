@@ -56,7 +56,8 @@ class VerifyFault : public testing::Test {
     Outcome outcome;
     run_on_threads(static_cast<int>(plan.mesh.world_size()), [&](Communicator& world) {
       std::ostringstream out;
-      const int code = run_verify(options, world, out, fault);
+      DeviceContext device(Device::cpu);
+      const int code = run_verify(options, device, world, out, fault);
       if (world.rank() == 0) outcome = {code, out.str()};
     });
     return outcome;

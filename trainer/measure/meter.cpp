@@ -16,9 +16,11 @@ constexpr double kSample_s = 200e-6;
 constexpr int64_t kMaxRepeats = 10000;
 constexpr int64_t kMinSamples = 3, kMaxSamples = 101;
 
-double time(const std::function<void()>& body, int64_t repeats) {
+double time(DeviceContext& device, const std::function<void()>& body, int64_t repeats) {
+  device.synchronize();
   const Clock::time_point start = Clock::now();
   for (int64_t i = 0; i < repeats; ++i) body();
+  device.synchronize();
   return seconds_since(start);
 }
 
@@ -44,7 +46,7 @@ double Meter::seconds(const std::function<void()>& body) {
   ++jobs_done_;
   body();  // first touches, caches
   world_.barrier();
-  const double once_s = std::max(slowest(world_, time(body, 1)), 1e-9);
+  const double once_s = std::max(slowest(world_, time(device_, body, 1)), 1e-9);
   const int64_t repeats =
       std::clamp<int64_t>(static_cast<int64_t>(kSample_s / once_s), 1, kMaxRepeats);
   const double sample_s = once_s * static_cast<double>(repeats);
@@ -55,7 +57,7 @@ double Meter::seconds(const std::function<void()>& body) {
   std::vector<double> samples;
   for (int64_t i = 0; i < num_samples; ++i) {
     world_.barrier();
-    samples.push_back(time(body, repeats) / static_cast<double>(repeats));
+    samples.push_back(time(device_, body, repeats) / static_cast<double>(repeats));
   }
   const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
   std::nth_element(samples.begin(), middle, samples.end());

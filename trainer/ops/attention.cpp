@@ -85,7 +85,7 @@ void attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Te
                        Merge merge) {
   check_attention(shape, q, k, v, lse);
   check_result("out", out, q.shape(), q.dtype());
-  const OpTimer timer(ctx.op_seconds.attention_s);
+  const OpTimer timer(ctx, ctx.op_seconds.attention_s);
   dispatch_device(ctx.device(), [&]<Device D>() {
     detail::attention_forward<D>(ctx, with_spans(shape), q, k, v, out, lse, merge);
   });
@@ -102,7 +102,7 @@ void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const T
   check_result("dq", dq, q.shape(), q.dtype());
   check_tensor("dk", dk, k.shape(), dq.dtype());
   check_tensor("dv", dv, k.shape(), dq.dtype());
-  const OpTimer timer(ctx.op_seconds.attention_s);
+  const OpTimer timer(ctx, ctx.op_seconds.attention_s);
   dispatch_device(ctx.device(), [&]<Device D>() {
     detail::attention_backward<D>(ctx, with_spans(shape), dout, q, k, v, out, lse, dq, dk, dv,
                                   merge);

@@ -37,7 +37,7 @@ void run(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
   const GroupProduct& first = groups.front();
   check_one_precision(first.a, first.b, first.c);
   CHECK(!options.bias.defined(), "grouped products have no bias");
-  const OpTimer timer(ctx.op_seconds.matmul_s);
+  const OpTimer timer(ctx, ctx.op_seconds.matmul_s);
   dispatch_device(ctx.device(),
                   [&]<Device D>() { detail::grouped_matmul<D>(ctx, groups, options); });
   for (const auto& [p, a, b, c] : groups) ctx.matmul_flops += 2 * p.m * p.n * p.k;

@@ -19,7 +19,7 @@ void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
   check_shape("the output", c, {p.m, p.n});
   check_one_precision(a, b, c);
   if (options.bias.defined()) check_tensor("the bias", options.bias, {p.n}, c.dtype());
-  const OpTimer timer(ctx.op_seconds.matmul_s);
+  const OpTimer timer(ctx, ctx.op_seconds.matmul_s);
   dispatch_device(ctx.device(), [&]<Device D>() { detail::matmul<D>(ctx, p, a, b, c, options); });
   ctx.matmul_flops += 2 * p.m * p.n * p.k;
 }
@@ -52,26 +52,32 @@ void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tens
 }
 
 double measure_matmul_rate(DeviceContext& ctx, DType dtype, double measure_s) {
-  constexpr int64_t kSize = 1024;  // three fp32 matrices of 4 MiB: larger than a core's L2
+  // Three fp32 matrices of 4 MiB: larger than a core's L2. A GPU needs more to be busy, and several
+  // products on their way before somebody waits.
+  const bool is_cpu = ctx.device() == Device::cpu;
+  const int64_t size = is_cpu ? 1024 : 8192;
+  const int products_at_once = is_cpu ? 1 : 8;
   const int64_t flops_before = ctx.matmul_flops;
-  const Tensor x = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
-  const Tensor w = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
-  const Tensor y = ctx.empty({kSize, kSize}, dtype, MemoryCategory::workspace);
+  const Tensor x = ctx.empty({size, size}, dtype, MemoryCategory::workspace);
+  const Tensor w = ctx.empty({size, size}, dtype, MemoryCategory::workspace);
+  const Tensor y = ctx.empty({size, size}, dtype, MemoryCategory::workspace);
   dispatch_device(ctx.device(), [&]<Device D>() {
     detail::fill_pattern<D>(x);
     detail::fill_pattern<D>(w);
   });
   matmul_nt(ctx, x, w, y);  // warms up: the library chooses its kernel, pages get memory
+  ctx.synchronize();
   const Clock::time_point begin = Clock::now();
   int64_t products = 0;
   double elapsed_s = 0;
   while (elapsed_s < measure_s) {
-    matmul_nt(ctx, x, w, y);
-    ++products;
+    for (int i = 0; i < products_at_once; ++i) matmul_nt(ctx, x, w, y);
+    ctx.synchronize();
+    products += products_at_once;
     elapsed_s = seconds_since(begin);
   }
   ctx.matmul_flops = flops_before;
-  return static_cast<double>(products) * 2.0 * kSize * kSize * kSize / elapsed_s;
+  return static_cast<double>(products) * 2.0 * static_cast<double>(size * size * size) / elapsed_s;
 }
 
 std::string matmul_description() {

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+// The NCCL communicator over a stand-in for the library and for the device: the conformance checks,
+// and what happens when a rank fails. What NCCL itself does needs GPUs: nccl_conformance_test.cpp.
+#include <tuple>
+
+#include "comm/nccl/nccl_communicator.h"
+#include "comm/thread/thread_communicator.h"
+#include "tests/comm/conformance.h"
+#include "tests/comm/conformance_data.h"
+#include "tests/comm/nccl/device_adapter.h"
+#include "tests/comm/nccl/fake_device.h"
+#include "tests/comm/nccl/fake_nccl.h"
+
+namespace argosy {
+namespace {
+
+// Runs body(world) on ranks with a device each.
+void run_on_devices(int num_ranks, const std::function<void(Communicator&)>& body,
+                    const NcclOptions& options = {}) {
+  run_on_threads(num_ranks, [&](Communicator& hosts) {
+    DeviceContext device(Device::cuda, std::make_unique<FakeDevice>(concat("GPU-", hosts.rank())));
+    const std::unique_ptr<Communicator> world = make_device_adapter(
+        make_nccl_communicator(hosts.split(0, hosts.rank()), *device.backend().streams(), options),
+        device);
+    body(*world);
+  });
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
+class FakeNcclConformance : public testing::TestWithParam<std::tuple<ConformanceCheck, int>> {};
+TEST_P(FakeNcclConformance, Holds) {
+  run_on_devices(std::get<1>(GetParam()), std::get<0>(GetParam()).run);
+  EXPECT_EQ(num_fake_nccl_communicators(), 0);
+}
+INSTANTIATE_TEST_SUITE_P(Checks, FakeNcclConformance,
+                         testing::Combine(testing::ValuesIn(conformance_checks()),
+                                          testing::Values(1, 2, 3, 4)),
+                         [](const auto& parameter) {
+                           return std::string(std::get<0>(parameter.param).name) + "_" +
+                                  std::to_string(std::get<1>(parameter.param));
+                         });
+
+// Each side waits for its send before it receives the other's: the directions are apart.
+TEST(FakeNccl, BothSendFirst) {
+  run_on_devices(2, [](Communicator& world) {
+    const int peer = 1 - world.rank();
+    std::vector<float> mine(1000, static_cast<float>(world.rank())), theirs(1000);
+    Request send = world.start_send(buffer_of(mine), peer, 0);
+    Request recv = world.start_recv(buffer_of(theirs), peer, 0);
+    if (world.rank() == 0) send.wait();
+    recv.wait();
+    if (world.rank() == 1) send.wait();
+    for (const float value : theirs) ASSERT_EQ(value, static_cast<float>(peer));
+  });
+}
+
+// Rank 0 waits in one group for what rank 1 sends only after it has received in another.
+TEST(FakeNccl, AWaitMovesOtherGroupsOn) {
+  run_on_devices(2, [](Communicator& world) {
+    const std::unique_ptr<Communicator> other = world.split(0, world.rank());
+    std::vector<int32_t> sent(1, 7), received(1, 0);
+    if (world.rank() == 0) {
+      Request send = other->start_send(buffer_of(sent), 1, 0);
+      world.recv(buffer_of(received), 1, 0);
+      send.wait();
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));  // rank 0 waits by now
+      other->recv(buffer_of(received), 0, 0);
+      world.send(buffer_of(sent), 0, 0);
+    }
+    EXPECT_EQ(received[0], 7);
+  });
+}
+
+TEST(FakeNccl, ARankThatDoesNotComeIsAnErrorAfterTheLimit) {
+  const std::string message = message_of([] {
+    run_on_devices(2,
+                   [](Communicator& world) {
+                     std::vector<float> values(8, 1.0f);
+                     if (world.rank() == 0) {
+                       world.all_reduce(buffer_of(values));
+                     } else {  // answers the host, but never comes to NCCL
+                       std::this_thread::sleep_for(std::chrono::seconds(2));
+                     }
+                   },
+                   {.connect_limit_s = 0.2});
+  });
+  EXPECT_NE(message.find("rank 0: ncclCommInitRankConfig: the group of 2 is not complete after 0.2 "
+                         "s: a rank has failed or does not reach the others"),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(num_fake_nccl_communicators(), 0);
+}
+
+TEST(FakeNccl, AnErrorOfARemoteRankEndsAWait) {
+  const std::string message = message_of([] {
+    run_on_devices(2, [](Communicator& world) {
+      std::vector<float> values(8, 1.0f);
+      world.all_reduce(buffer_of(values));
+      if (world.rank() == 1) {  // falls out of the second call
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return break_fake_nccl(2);
+      }
+      world.all_reduce(buffer_of(values));
+    });
+  });
+  mend_fake_nccl();
+  EXPECT_NE(message.find("rank 0: NCCL's group of 2 failed: remote process exited or there was a "
+                         "network error: as the test wants (code 6)"),
+            std::string::npos)
+      << message;
+  EXPECT_EQ(num_fake_nccl_communicators(), 0);
+}
+
+TEST(FakeNccl, TwoRanksOnOneGpuAreRefusedUnlessAskedFor) {
+  const auto run = [](const NcclOptions& options) {
+    return message_of([&] {
+      run_on_threads(3, [&](Communicator& hosts) {
+        FakeStreams streams(hosts.rank() == 1 ? "GPU-b" : "GPU-a");
+        make_nccl_communicator(hosts.split(0, hosts.rank()), streams, options);
+      });
+    });
+  };
+  EXPECT_NE(run({}).find("ranks 0 and 2 run on one GPU, GPU-a; valid: "), std::string::npos);
+  EXPECT_EQ(run({.share_devices = true}), "");
+}
+
+// Control traffic: memory of the host takes the way of the hosts, without NCCL.
+TEST(FakeNccl, HostMemoryGoesByTheHosts) {
+  run_on_threads(2, [](Communicator& hosts) {
+    FakeStreams streams(concat("GPU-", hosts.rank()));
+    const auto world = make_nccl_communicator(hosts.split(0, hosts.rank()), streams);
+    std::vector<double> values(3, 1.0);
+    world->all_reduce(buffer_of(values));
+    EXPECT_EQ(values[2], 2.0);
+    EXPECT_EQ(num_fake_nccl_communicators(), 0);
+  });
+}
+
+}  // namespace
+
+void PrintTo(const ConformanceCheck& check, std::ostream* out) {
+  *out << check.name;
+}
+
+}  // namespace argosy
