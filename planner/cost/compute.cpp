@@ -3,6 +3,7 @@
 #include "planner/cost/compute.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "planner/spec/check.h"
 
@@ -28,6 +29,41 @@ double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision pr
     seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops))) + cast_s;
   }
   return static_cast<double>(op.count) * (seconds + accelerator.op_overhead_s);
+}
+
+namespace {
+
+// Tiles of the result that one multiprocessor works on, as CUTLASS's default kernels have them, and
+// what it reaches of its peak with them: smaller ones read more operands for each FLOP. Estimates.
+struct Tile {
+  int64_t rows, cols;
+  double share;
+};
+constexpr Tile kTiles[] = {{256, 128, 1.0}, {128, 256, 1.0}, {128, 128, 0.95},
+                           {128, 64, 0.8},  {64, 128, 0.8},  {64, 64, 0.6}};
+constexpr int64_t kSplits[] = {1, 2, 4, 8};  // parts of the depth that are added up afterwards
+constexpr double kDepthLatency = 128;        // steps of the depth until the first tile is loaded
+
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+double tile_efficiency(const OpWork& product, int64_t num_multiprocessors) {
+  double least = std::numeric_limits<double>::infinity();  // multiply-adds of one multiprocessor
+  for (const Tile& tile : kTiles) {
+    const int64_t tiles = ceil_div(product.rows, tile.rows) * ceil_div(product.cols, tile.cols);
+    for (const int64_t split : kSplits) {
+      const double depth = static_cast<double>(ceil_div(product.depth, split)) + kDepthLatency;
+      const int64_t waves = ceil_div(tiles * split, num_multiprocessors);
+      least =
+          std::min(least, static_cast<double>(waves * tile.rows * tile.cols) * depth / tile.share);
+    }
+  }
+  const double needed = static_cast<double>(product.rows) * static_cast<double>(product.cols) *
+                        static_cast<double>(product.depth);
+  return needed / (least * static_cast<double>(num_multiprocessors));
 }
 
 double compute_seconds(const Pass& pass, const Accelerator& accelerator, Precision precision) {

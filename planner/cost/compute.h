@@ -22,6 +22,11 @@ inline constexpr double kCastShare = 0.5;
 // weights of blocks run in 8 bits; attention, router, adapters and head run in bf16.
 double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision precision);
 
+// What waves of tiles leave of the peak of a GPU for a product, at the best of the tiles and splits
+// of the depth that libraries choose from: near 1 where full tiles fill all multiprocessors and the
+// depth is long. `num_multiprocessors` > 0.
+double tile_efficiency(const OpWork& product, int64_t num_multiprocessors);
+
 // Sum over the ops of a pass, one after the other; collectives are not in it.
 double compute_seconds(const Pass& pass, const Accelerator& accelerator, Precision precision);
 

@@ -80,6 +80,9 @@ LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   LayerWorks works;
   for (LayerWork& work : probe_work(job, probe)) {
+    for (Pass* pass : {&work.forward, &work.backward, &work.backward_weight}) {
+      add_tile_shares(job, *pass);
+    }
     works[index(kind_of_layer(probe.model, work.layer))] = std::move(work);
   }
   return works;
@@ -92,14 +95,14 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWo
     const LayerWork& work = works[kind];
     LayerCost& cost = costs[kind];
     const auto ops = [&](const Pass& pass, bool is_backward) {
-      return pass_ops(job, seen, candidate.recompute, pass, is_backward);
+      return pass_ops(job, seen, candidate.recompute, candidate.mesh.tp, pass, is_backward);
     };
     const PassOps forward = ops(work.forward, false), backward = ops(work.backward, true);
     cost.forward_s = forward.seconds();
     cost.backward_s = backward.seconds();
     cost.backward_weight_s = ops(work.backward_weight, true).seconds();
-    cost.forward_hiding_s = hiding_seconds(forward.attention_s(), candidate.mesh.cp);
-    cost.backward_hiding_s = hiding_seconds(backward.attention_s(), candidate.mesh.cp);
+    cost.forward_hiding = hiding_of(forward, candidate.mesh.cp);
+    cost.backward_hiding = hiding_of(backward, candidate.mesh.cp);
     cost.forward_launches = forward.num_launches;
     cost.backward_launches = backward.num_launches;
     cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
@@ -134,8 +137,9 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
   return table;
 }
 
-double hiding_seconds(double attention_s, int64_t cp) {
-  return attention_s * static_cast<double>(cp - 1) / static_cast<double>(cp);
+Hiding hiding_of(const PassOps& ops, int64_t cp) {
+  const double others = static_cast<double>(cp - 1) / static_cast<double>(cp);
+  return {ops.attention_s() * others, ops.products_s(), ops.seconds()};
 }
 
 std::vector<StageLayers> stage_layers(const ModelSpec& model, int64_t num_stages) {

@@ -40,12 +40,23 @@ constexpr bool is_block(size_t kind) {
 // `layer` as in LayerWork.
 LayerKind kind_of_layer(const ModelSpec& model, int64_t layer);
 
+// Seconds of a pass beside which traffic can travel.
+struct Hiding {
+  double ring_s = 0;      // attention on keys that came before: messages of the ring over cp
+  double products_s = 0;  // products: traffic over tp, a part while another is multiplied
+  double ops_s = 0;       // all ops, those of another micro-batch: traffic over ep
+};
+struct PassOps;  // planner/cost/stack_pass.h
+// Attention meets cp blocks of keys one after the other; while it works on one, the next is on its
+// way: all of attention but its last block. The gradients of that block travel alone, a message a
+// layer that is not counted.
+Hiding hiding_of(const PassOps& ops, int64_t cp);
+
 // One layer, one micro-batch, the rank with the longest part of the vocabulary.
 struct LayerCost {
   double forward_s = 0, backward_s = 0;  // ops alone
   double backward_weight_s = 0;          // the part of backward_s that a split backward puts off
-  // The parts of them behind which the messages of the ring over cp travel.
-  double forward_hiding_s = 0, backward_hiding_s = 0;
+  Hiding forward_hiding, backward_hiding;
   double forward_launches = 0, backward_launches = 0;  // by the host; collectives are not in it
   std::vector<CollectiveWork> forward_collectives, backward_collectives;
   int64_t saved_bytes = 0, routed_bytes = 0;
@@ -87,12 +98,6 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, const Candidate& c
 
 // What a rank with this candidate holds of one layer of each kind.
 ElementTable count_elements(const Job& job, const Candidate& candidate);
-
-// Seconds of `attention_s` behind which messages of a ring over `cp` ranks can travel. Attention
-// meets cp blocks of keys one after the other; while it works on one, the next is on its way: all
-// of attention but its last block. The gradients of that block travel alone, a message a layer that
-// is not counted.
-double hiding_seconds(double attention_s, int64_t cp);
 
 // Remembers what it has costed; may be asked by several threads.
 class LayerCostCache {

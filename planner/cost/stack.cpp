@@ -51,9 +51,11 @@ StackFacts read_facts(JsonObject& object) {
   StackFacts facts;
   facts.is_own = false;
   facts.fuses_attention = object.boolean("fuses_attention", true);
+  facts.pads_vocabulary = object.boolean("pads_vocabulary", true);
   facts.fuses_experts = object.boolean("fuses_experts", true);
   facts.overlaps_gradients = object.boolean("overlaps_gradients", true);
   facts.overlaps_parameters = object.boolean("overlaps_parameters", true);
+  facts.calls_per_layer = object.positive_integer("calls_per_layer", 1);
   facts.overlaps_pipeline = object.boolean("overlaps_pipeline", true);
   facts.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
   facts.expert_overlap = read_share(object, "expert_overlap", 0.0);
@@ -63,6 +65,7 @@ StackFacts read_facts(JsonObject& object) {
   facts.update_bytes = object.number("update_bytes", 0.0);
   facts.logit_bytes = object.number("logit_bytes", 8.0);
   facts.table_gradient_bytes = object.number("table_gradient_bytes", 0.0);
+  facts.flat_bytes = object.number("flat_bytes", 0.0);
   facts.keeps_products = object.boolean("keeps_products", false);
   facts.reserve_share = object.positive_number("reserve_share", 1.0);
   facts.saved_share = object.positive_number("saved_share", 1.0);

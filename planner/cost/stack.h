@@ -41,11 +41,13 @@ struct StackRule {
 struct StackFacts {
   bool is_own = true;                // false: another framework; the facts below and stack_pass.h
   bool fuses_attention = true;       // false: scores of all pairs go through memory
+  bool pads_vocabulary = true;       // to a multiple of 128 rows on each rank
   bool fuses_experts = false;        // one grouped product, not one an expert
   bool overlaps_gradients = false;   // data-parallel reduction beside the last backward passes
   bool overlaps_parameters = false;  // ZeRO's gathers beside compute
+  int64_t calls_per_layer = 1;       // of ZeRO 2 and 3: collectives in which a layer's tensors go
   bool overlaps_pipeline = true;     // messages between stages beside compute
-  double tensor_overlap = 0;         // hidden share of tensor-parallel traffic
+  double tensor_overlap = 0;         // hidden share of tensor-parallel traffic over NVLink
   double expert_overlap = 0;         // hidden share of expert-parallel traffic
   int64_t gradient_bytes = 0;        // of an element on the wire; 0: as the precision says
 
@@ -59,6 +61,7 @@ struct StackFacts {
   double logit_bytes = 8, table_gradient_bytes = 0;
   double saved_share = 1;
   bool keeps_products = false;
+  double flat_bytes = 0;  // below ZeRO 3: of an element in the update's flat copies, kept beside
   double reserve_share = 1, constant_bytes = 0;
 };
 

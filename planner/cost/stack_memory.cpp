@@ -24,7 +24,7 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
                const ElementTable& table, StageMemory& memory) {
   const StackFacts& facts = job.stack.facts;
   const double gradient_bytes = static_cast<double>(facts.gradient_bytes);
-  double largest_layer = 0, largest_table = 0, updated = 0;
+  double largest_layer = 0, largest_block = 0, largest_table = 0, updated = 0;
   const int zero = candidate.zero_stage;
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);
@@ -43,8 +43,9 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
                                         : 0;
       saved_by_nf4 += static_cast<double>(layers[kind]) * saved;
       if (layers[kind] == 0) continue;
-      largest_layer = std::max(largest_layer, 2 * (size * kWeightBytes - saved) +
-                                                  (is_frozen ? 0 : size * gradient_bytes));
+      const double whole = size * kWeightBytes - saved;
+      largest_layer = std::max(largest_layer, whole + (is_frozen ? 0 : size * gradient_bytes));
+      if (is_block(kind)) largest_block = std::max(largest_block, whole);
       if (!is_frozen) {
         largest_table = std::max(largest_table, static_cast<double>(table[kind].table[d].size));
       }
@@ -56,16 +57,17 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
     add(memory, MemoryCategory::gradients,
         elements * facts.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1));
     add(memory, MemoryCategory::optimizer,
-        elements * facts.optimizer_bytes / (zero >= 1 ? ranks : 1));
+        elements * (facts.optimizer_bytes + (zero < 3 ? facts.flat_bytes : 0)) /
+            (zero >= 1 ? ranks : 1));
   }
   // Activations are gone when the update makes its copies: only what these need beyond counts.
   const double passing = static_cast<double>(category(memory, MemoryCategory::activations) +
                                              category(memory, MemoryCategory::workspace));
   add(memory, MemoryCategory::workspace, std::max(0.0, updated * facts.update_bytes - passing));
   add(memory, MemoryCategory::buffers, largest_table * facts.table_gradient_bytes);
-  // Of sharded weights two layers are whole at a time, and a gradient of trained ones.
+  // Of sharded weights a layer and the block beside it are whole at a time, and a gradient.
   if (zero < 3) return;
-  add(memory, MemoryCategory::buffers, largest_layer);
+  add(memory, MemoryCategory::buffers, largest_layer + largest_block);
 }
 
 // Outputs of both norms, and of the activation in front of the last product of an MLP, of the

@@ -20,6 +20,7 @@ struct PassOps {
   double num_launches = 0;  // of the host
 
   double seconds() const { return kind_s[0] + kind_s[1] + kind_s[2]; }
+  double products_s() const { return kind_s[static_cast<size_t>(OpKind::matmul)]; }
   double attention_s() const { return kind_s[static_cast<size_t>(OpKind::attention)]; }
 };
 
@@ -33,7 +34,10 @@ struct SeenAccelerator {
 };
 
 // `is_backward`: the pass begins with what recomputation runs again.
-PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, const Pass& pass,
-                 bool is_backward);
+PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, int64_t tp,
+                 const Pass& pass, bool is_backward);
+
+// Sets tile_share of the products that the stack's kernels run; done once, for all numbers.
+void add_tile_shares(const Job& job, Pass& pass);
 
 }  // namespace argosy

@@ -37,6 +37,15 @@ double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axi
                             job.cluster);
 }
 
+// Frameworks cut products and their traffic into parts through the memory that NVLink shares
+// (Transformer Engine's user buffers): not between nodes.
+bool is_in_first_tier(const GroupPlacement& placement) {
+  for (size_t tier = 1; tier < placement.branches.size(); ++tier) {
+    if (placement.branches[tier] > 1) return false;
+  }
+  return true;
+}
+
 double beside(double compute_s, double traffic_s, bool overlaps) {
   if (!overlaps) return compute_s + traffic_s;
   return std::max(compute_s, traffic_s) + kContention * std::min(compute_s, traffic_s);
@@ -86,10 +95,10 @@ struct KindTime {
 using KindTimes = std::array<KindTime, kNumLayerKinds>;
 
 // Ops and what is not hidden of traffic, or the host's floor.
-double pass_seconds(const Job& job, double ops_s, double hiding_s, double num_launches,
+double pass_seconds(const Job& job, double ops_s, const Hiding& hiding, double num_launches,
                     const std::vector<CollectiveWork>& collectives, const Placements& placements,
                     KnownLinks& known, double& communication_s) {
-  const AxisSeconds exposed = exposed_seconds(collectives, hiding_s, placements, job, known);
+  const AxisSeconds exposed = exposed_seconds(collectives, hiding, placements, job, known);
   const double exposed_s = std::accumulate(exposed.begin(), exposed.end(), 0.0);
   communication_s += exposed_s;
   const double busy_s = ops_s + exposed_s;
@@ -100,23 +109,25 @@ double pass_seconds(const Job& job, double ops_s, double hiding_s, double num_la
 // backward.
 void add_sharded_traffic(const Job& job, const Candidate& candidate, const LayerElements& elements,
                          const Placements& placements, KindTime& time) {
+  const StackFacts& facts = job.stack.facts;
   double gather_s = 0, reduce_s = 0;
+  const auto seconds = [&](CollectiveKind kind, int64_t bytes, Axis axis) {
+    return static_cast<double>(facts.calls_per_layer) *
+           link_seconds(job, kind, bytes / facts.calls_per_layer, axis, placements);
+  };
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);
     const Axis axis = shard_axis(candidate.mesh, domain);
     const int64_t size = elements.layer[d].size + elements.table[d].size;
     if (candidate.zero_stage >= 3) {
-      gather_s +=
-          link_seconds(job, CollectiveKind::all_gather,
-                       size * size_in_bytes(compute_dtype(job.precision)), axis, placements);
+      gather_s += seconds(CollectiveKind::all_gather,
+                          size * size_in_bytes(compute_dtype(job.precision)), axis);
     }
     if (!is_trainable(domain)) continue;
-    reduce_s += link_seconds(job, CollectiveKind::reduce_scatter, size * gradient_wire_bytes(job),
-                             axis, placements);
+    reduce_s += seconds(CollectiveKind::reduce_scatter, size * gradient_wire_bytes(job), axis);
   }
   const double before_s = time.forward_s + time.backward_s;
   if (before_s <= 0) return;
-  const StackFacts& facts = job.stack.facts;
   time.forward_s = beside(time.forward_s, gather_s, facts.overlaps_parameters);
   time.backward_s = beside(time.backward_s, gather_s + reduce_s, facts.overlaps_gradients);
   time.communication_s += time.forward_s + time.backward_s - before_s;
@@ -133,10 +144,10 @@ KindTimes time_kinds(const Job& job, const Candidate& candidate, const StageLaye
     const LayerCost& cost = costs[kind];
     KindTime& time = times[kind];
     time.forward_s =
-        pass_seconds(job, cost.forward_s, cost.forward_hiding_s, cost.forward_launches,
+        pass_seconds(job, cost.forward_s, cost.forward_hiding, cost.forward_launches,
                      cost.forward_collectives, placements, known, time.communication_s);
     time.backward_s =
-        pass_seconds(job, cost.backward_s, cost.backward_hiding_s, cost.backward_launches,
+        pass_seconds(job, cost.backward_s, cost.backward_hiding, cost.backward_launches,
                      cost.backward_collectives, placements, known, time.communication_s);
     time.backward_weight_s = cost.backward_weight_s;
     if (candidate.zero_stage >= 2 && !job.stack.facts.is_own) {
@@ -252,13 +263,13 @@ double KnownLinks::seconds(const Job& job, const CollectiveWork& work,
   return seconds;
 }
 
-AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
                             const Placements& placements, const Job& job) {
   KnownLinks known;
-  return exposed_seconds(collectives, hiding_s, placements, job, known);
+  return exposed_seconds(collectives, hiding, placements, job, known);
 }
 
-AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
                             const Placements& placements, const Job& job, KnownLinks& known) {
   const StackFacts& facts = job.stack.facts;
   const double start_s = facts.is_own ? 0 : kCollectiveStartS;
@@ -273,11 +284,17 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, doub
                                                      : seconds[static_cast<size_t>(work.axis)]) +=
         static_cast<double>(work.count) * one_s;
   }
+  double products_s = hiding.products_s;  // both axes travel beside the same products
   for (const Axis axis : {Axis::tp, Axis::etp}) {
-    seconds[static_cast<size_t>(axis)] *= 1 - facts.tensor_overlap;
+    double& exposed_s = seconds[static_cast<size_t>(axis)];
+    if (!is_in_first_tier(placements[static_cast<size_t>(axis)])) continue;
+    const double hidden_s = std::min(facts.tensor_overlap * exposed_s, products_s);
+    exposed_s -= hidden_s;
+    products_s -= hidden_s;
   }
-  seconds[static_cast<size_t>(Axis::ep)] *= 1 - facts.expert_overlap;
-  seconds[static_cast<size_t>(Axis::cp)] += std::max(0.0, ring_s - hiding_s);
+  double& expert_s = seconds[static_cast<size_t>(Axis::ep)];
+  expert_s -= std::min(facts.expert_overlap * expert_s, hiding.ops_s);
+  seconds[static_cast<size_t>(Axis::cp)] += std::max(0.0, ring_s - hiding.ring_s);
   return seconds;
 }
 

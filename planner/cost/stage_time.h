@@ -20,10 +20,11 @@ using Placements = std::array<GroupPlacement, kNumAxes>;
 Placements place_all(const Mesh& mesh, const Job& job);
 
 // Seconds of a layer's collectives that no compute hides, by axis. Messages of the ring over cp
-// travel while attention works on the keys that came before (`hiding_s`, of hiding_seconds()); a
-// receive takes no time besides its send. The job's stack hides its share of tp and ep.
+// travel while attention works on the keys that came before; a receive takes no time besides its
+// send. The job's stack hides its share of tp, where NVLink joins the group, and of ep, as far as
+// there is compute beside it (`hiding`).
 using AxisSeconds = std::array<double, kNumAxes>;
-AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
                             const Placements& placements, const Job& job);
 
 // Remembers the seconds of one call of each collective, for one job and its placements: layers of
@@ -41,7 +42,7 @@ class KnownLinks {
   };
   std::vector<Entry> entries_;  // few
 };
-AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, double hiding_s,
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
                             const Placements& placements, const Job& job, KnownLinks& known);
 
 // Seconds that a pass of `busy_s`, exposed traffic included, waits for the host to launch it.

@@ -24,8 +24,7 @@ void add(const Job& job, const PassOps& ops, const std::vector<CollectiveWork>& 
   for (size_t kind = 0; kind < kNumOpKinds; ++kind) {
     sum.ops[kind] += microbatches * ops.kind_s[kind];
   }
-  const AxisSeconds exposed =
-      exposed_seconds(collectives, hiding_seconds(ops.attention_s(), cp), placements, job);
+  const AxisSeconds exposed = exposed_seconds(collectives, hiding_of(ops, cp), placements, job);
   double busy_s = ops.seconds();
   for (size_t axis = 0; axis < exposed.size(); ++axis) {
     sum.collectives[axis] += microbatches * exposed[axis];
@@ -44,10 +43,11 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   LayerSeconds sum;
   const SeenAccelerator seen(job);
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
-    for (const LayerWork& layer : stage_work(plan, stage, 0)) {
-      for (const Pass* pass : {&layer.forward, &layer.backward}) {
-        const PassOps ops =
-            pass_ops(job, seen, plan.recompute.front(), *pass, pass == &layer.backward);
+    for (LayerWork& layer : stage_work(plan, stage, 0)) {
+      for (Pass* pass : {&layer.forward, &layer.backward}) {
+        add_tile_shares(job, *pass);
+        const PassOps ops = pass_ops(job, seen, plan.recompute.front(), plan.mesh.tp, *pass,
+                                     pass == &layer.backward);
         add(job, ops, pass->collectives, plan.mesh.cp, placements, microbatches, sum);
       }
     }

@@ -22,13 +22,15 @@ constexpr std::array<double StackNumbers::*, kNumStackNumbers> kNumbers = {
 constexpr double kMostHostOpS = 3e-4;  // slower than any interpreter
 constexpr size_t kMatmul = 0, kAttention = 1, kMemory = 2, kLink = 3, kHost = 4, kLowPrecision = 5;
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
+constexpr double kLinkStart = -1.2;
 // What a deviation by a factor e costs, in rows that are off by 100%: of an accelerator from 1, of
-// a stack from all, of a stack on an accelerator from the stack. Hosts and interpreters differ more
-// than machines do.
-constexpr double kAcceleratorPull = 3.0, kStackPull = 0.3, kOwnPull = 0.6, kHostPull = 0.1;
+// a stack from all, of a stack on an accelerator from the stack.
+constexpr double kAcceleratorPull = 3.0, kStackPull = 0.3, kOwnPull = 0.6;
+// Of these, by number: hosts, interpreters and the ways to use links differ more than kernels do.
+constexpr std::array<double, kNumStackNumbers> kPulls = {1, 1, 1, 0.25, 0.1, 1};
 constexpr double kBiasWeight = 0.3;
 // No stack has more runs than this in what all share, and in its own fit on an accelerator.
-constexpr size_t kMostRunsShared = 60, kMostRunsOwn = 180;
+constexpr size_t kMostRunsShared = 60, kMostRunsOwn = 360;
 // A single run does not make numbers of its own: those of all stacks stand for them.
 constexpr size_t kLeastRuns = 2;
 constexpr const char* kAny = "any";
@@ -56,7 +58,7 @@ double loss(const FitRuns& runs, const Values& values, double pull) {
     bias += error;
   }
   for (size_t i = 0; i < values.size(); ++i) {
-    sum += (i == kHost ? kHostPull : 1.0) * pull * values[i] * values[i];
+    sum += kPulls[i] * pull * values[i] * values[i];
   }
   return sum + kBiasWeight * std::abs(bias);
 }
@@ -116,17 +118,17 @@ Found search_from(const Values& start, const FitRuns& runs, double pull, size_t 
   return best;
 }
 
-// A floor changes nothing until it is reached: start above it as well.
-void improve_by_host(Found& best, const FitRuns& runs, double pull, size_t unfitted) {
-  const Values from = best.values;
-  for (const double host : kHostStarts) {
-    Values start = from;
-    start[unfitted] = 0;
-    start[kHost] = host;
-    if (!is_possible(runs, start, kHost)) continue;
-    const Found found = search_from(start, runs, pull, unfitted);
-    if (found.loss < best.loss) best = found;
-  }
+// A floor changes nothing until it is reached, and links that compute hides nothing until they take
+// longer: start above both as well.
+void improve_by(size_t number, double value, const FitRuns& runs, double pull, size_t unfitted,
+                Found& best) {
+  Values start = best.values;
+  start[unfitted] = 0;
+  start[number] = value;
+  if (number == kLink) start[kMatmul] = start[kMemory] = 0;
+  if (!is_possible(runs, start, number)) return;
+  const Found found = search_from(start, runs, pull, unfitted);
+  if (found.loss < best.loss) best = found;
 }
 
 bool has_low_precision(const FitRuns& runs) {
@@ -135,15 +137,21 @@ bool has_low_precision(const FitRuns& runs) {
   });
 }
 
-// Where some compute in 8 bits all six matter: the one that helps least is left out, the host's,
-// that of attention, or that of 16-bit products, which are few there.
-Found fit_stack(const FitRuns& runs, double pull) {
-  const bool is_low = has_low_precision(runs);
-  Found best = search_from(Values{}, runs, pull, is_low ? kHost : kLowPrecision);
-  for (const size_t unfitted :
-       is_low ? std::vector<size_t>{kAttention, kMatmul} : std::vector<size_t>{kLowPrecision}) {
-    improve_by_host(best, runs, pull, unfitted);
+// Where some compute in 8 bits all six matter and one is left out: the host's, that of attention,
+// or that of 16-bit products, which are few there.
+std::vector<size_t> left_out(const FitRuns& runs) {
+  if (has_low_precision(runs)) return {kHost, kAttention, kMatmul};
+  return {kLowPrecision};
+}
+
+Found fit_shared(const FitRuns& runs, size_t unfitted) {
+  Found best = search_from(Values{}, runs, kStackPull, unfitted);
+  if (unfitted != kHost) {
+    for (const double host : kHostStarts) {
+      improve_by(kHost, host, runs, kStackPull, unfitted, best);
+    }
   }
+  improve_by(kLink, kLinkStart, runs, kStackPull, unfitted, best);
   return best;
 }
 
@@ -173,6 +181,32 @@ std::map<std::string, StackNumbers> fit_accelerators(const RunsByName& by_accele
         numbers_at(kStart, search_from(Values{}, runs, kAcceleratorPull, kHost).values);
   }
   return all;
+}
+
+struct StackFit {
+  std::map<std::string, StackNumbers> numbers;  // by accelerator
+  double loss = 0;
+};
+
+// What all accelerators of a stack share, and what each deviates from it.
+StackFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& accelerators,
+                   const std::map<std::string, StackNumbers>& any, size_t unfitted) {
+  const Found shared = fit_shared(all, unfitted);
+  StackFit fit;
+  fit.loss = shared.loss;
+  if (accelerators.size() > 1) fit.loss = 0;
+  for (const auto& [accelerator, runs] : accelerators) {
+    const StackNumbers prior = numbers_at(any.at(accelerator), shared.values);
+    fit.numbers[accelerator] = prior;
+    if (accelerators.size() == 1) continue;
+    FitRuns own = runs;
+    for (FitRun& run : own) run.prior = &prior;
+    Found found = search_from(Values{}, own, kOwnPull, unfitted);
+    improve_by(kLink, kLinkStart, own, kOwnPull, unfitted, found);
+    fit.numbers[accelerator] = numbers_at(prior, found.values);
+    fit.loss += found.loss;
+  }
+  return fit;
 }
 
 }  // namespace
@@ -208,14 +242,13 @@ Numbers fit_stacks(const Runs& runs) {
       all.insert(all.end(), own.begin(), own.end());
     }
     if (all.size() < kLeastRuns) continue;
-    const Found shared = fit_stack(all, kStackPull);
-    for (auto& [accelerator, own] : accelerators) {
-      const StackNumbers prior = numbers_at(any.at(accelerator), shared.values);
-      fitted[stack][accelerator] = prior;
-      if (accelerators.size() == 1) continue;
-      for (FitRun& fit : own) fit.prior = &prior;
-      fitted[stack][accelerator] =
-          numbers_at(prior, search_from(Values{}, own, kOwnPull, shared.unfitted).values);
+    double least = 0;
+    for (const size_t unfitted : left_out(all)) {
+      const StackFit fit = fit_stack(all, accelerators, any, unfitted);
+      if (fitted[stack].empty() || fit.loss < least) {
+        fitted[stack] = fit.numbers;
+        least = fit.loss;
+      }
     }
   }
   return fitted;

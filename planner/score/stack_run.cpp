@@ -2,8 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/score/stack_run.h"
 
-#include "planner/spec/timeline.h"
-
 namespace argosy {
 
 namespace {
@@ -51,7 +49,10 @@ StackRun make_stack_run(const Job& job, const Candidate& candidate) {
                           static_cast<int>(candidate.virtual_stages));
   };
   run.short_schedule = schedule(run.short_microbatches);
-  if (m > run.short_microbatches) run.long_schedule = schedule(run.long_microbatches);
+  run.short_program = ScheduleProgram(run.short_schedule);
+  if (m > run.short_microbatches) {
+    run.long_program = ScheduleProgram(schedule(run.long_microbatches));
+  }
   return run;
 }
 
@@ -65,9 +66,9 @@ double step_seconds(const StackRun& run) {
                                            layer_costs_of(run), run.placements)) {
     durations.push_back(time.durations);
   }
-  const double seconds = simulated_step_s(run.short_schedule, durations);
+  const double seconds = run.short_program.step_s(durations);
   if (run.num_microbatches <= run.long_microbatches) return seconds;
-  const double round_s = simulated_step_s(run.long_schedule, durations) - seconds;
+  const double round_s = run.long_program.step_s(durations) - seconds;
   const double rounds = static_cast<double>(run.num_microbatches - run.short_microbatches) /
                         static_cast<double>(run.candidate.mesh.pp);
   return seconds + rounds * round_s;

@@ -9,6 +9,7 @@
 
 #include "planner/cost/layer_costs.h"
 #include "planner/cost/stage_time.h"
+#include "planner/spec/schedule_program.h"
 
 namespace argosy {
 
@@ -20,7 +21,8 @@ struct StackRun {
   std::vector<StageLayers> stages;  // [pp * virtual_stages]
   ElementTable elements;
   Placements placements;
-  Schedule short_schedule, long_schedule;  // of few and some more micro-batches
+  Schedule short_schedule;                      // of few micro-batches
+  ScheduleProgram short_program, long_program;  // of these, and of some more
   int64_t short_microbatches = 0, long_microbatches = 0;
 };
 

@@ -35,6 +35,7 @@ struct Accelerator {
   int64_t context_bytes = 0;   // the first of these alone; 0: no band (planner/cost/memory_band.h)
   double memory_bytes_per_s = 0;      // streaming bandwidth
   double op_overhead_s = 0;           // launch or call cost of one op that nothing hides
+  int64_t num_multiprocessors = 0;    // of a GPU: products run as waves of tiles; 0: not one
   EfficiencyCurve matmul_efficiency;  // by FLOPs of one product
   // The same where a precision has its own; empty: matmul_efficiency.
   EfficiencyCurve fp64_matmul_efficiency, bf16_matmul_efficiency;

@@ -35,6 +35,7 @@ Json accelerator_json(const Accelerator& a) {
                {"context_bytes", a.context_bytes},
                {"memory_bytes_per_s", a.memory_bytes_per_s},
                {"op_overhead_s", a.op_overhead_s},
+               {"num_multiprocessors", a.num_multiprocessors},
                {"matmul_efficiency", curve_json(a.matmul_efficiency)},
                {"attention_efficiency", curve_json(a.attention_efficiency)},
                {"memory_efficiency", curve_json(a.memory_efficiency)}};

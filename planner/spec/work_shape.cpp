@@ -127,6 +127,9 @@ void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t e
   op.flops = 2 * rows * cols * inner;
   op.bytes = (rows * inner + cols * inner + rows * cols) * element_bytes;
   op.count = count;
+  op.rows = rows;
+  op.cols = cols;
+  op.depth = inner;
   op.is_block_product = is_block_product;
   pass.ops.push_back(op);
 }

@@ -204,18 +204,18 @@ TEST(Score, PublishedRunsStayPredicted) {
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.rows.size(), 620u);
   EXPECT_GE(score.total.errors.n, 598);
-  EXPECT_LT(score.total.errors.mape, 0.055);
-  EXPECT_LT(score.total.errors.median, 0.032);
+  EXPECT_LT(score.total.errors.mape, 0.049);
+  EXPECT_LT(score.total.errors.median, 0.027);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.01);
   EXPECT_GT(score.total.tau, 0.83);
-  EXPECT_LT(score.total.mean_regret, 0.04);
-  EXPECT_LT(score.lora.errors.mape, 0.075);
+  EXPECT_LT(score.total.mean_regret, 0.03);
+  EXPECT_LT(score.lora.errors.mape, 0.06);
   EXPECT_LT(score.lora.memory.mape, 0.04);
   const std::map<std::string, double> most = {
-      {"SC21T1", 0.02}, {"SC21T2", 0.04}, {"KOR", 0.02},   {"MEG20", 0.025}, {"SIM", 0.045},
-      {"VTR", 0.055},   {"DGXC", 0.035},  {"MPT", 0.05},   {"ILM", 0.05},    {"QWEN", 0.05},
-      {"TT", 0.045},    {"MPF", 0.07},    {"BSCI", 0.065}, {"MSCALE", 0.03}, {"MB", 0.115},
-      {"MBC", 0.125},   {"NEMO", 0.1},    {"AM", 0.12}};
+      {"SC21T1", 0.02}, {"SC21T2", 0.05}, {"KOR", 0.02},   {"MEG20", 0.025}, {"SIM", 0.03},
+      {"VTR", 0.055},   {"DGXC", 0.035},  {"MPT", 0.044},  {"ILM", 0.05},    {"QWEN", 0.05},
+      {"TT", 0.045},    {"MPF", 0.07},    {"BSCI", 0.065}, {"MSCALE", 0.03}, {"MB", 0.08},
+      {"MBC", 0.125},   {"NEMO", 0.11},   {"AM", 0.06}};
   for (const auto& [source, mape] : most) {
     EXPECT_LT(score.groups.at(source).errors.mape, mape) << source;
   }
@@ -227,10 +227,10 @@ TEST(Score, SmallModelsOfVTrainStayPredicted) {
   const std::string path = std::string(kRoot) + "/tests/golden/vtrain_single_node.csv";
   const Score score = score_runs(published_runs(parse_csv(read_text_file(path), path)), files());
   EXPECT_EQ(score.total.errors.n, 720);
-  EXPECT_LT(score.total.errors.mape, 0.09);
-  EXPECT_LT(score.total.mean_regret, 0.055);
+  EXPECT_LT(score.total.errors.mape, 0.072);
+  EXPECT_LT(score.total.mean_regret, 0.045);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.02);
-  EXPECT_GT(score.total.tau, 0.85);
+  EXPECT_GT(score.total.tau, 0.90);
 }
 
 // Head sizes that are no multiple of 8 keep unfused products from tensor cores (BigScience saw 103
@@ -245,6 +245,38 @@ TEST(Stacks, UnalignedHeadsAreSlow) {
   const double aligned_s = predict(prepare(run, files())).predicted_step_s;
   run.heads = run.kv_heads = 16;  // of 108
   EXPECT_GT(predict(prepare(run, files())).predicted_step_s, 1.3 * aligned_s);
+}
+
+// 50,257 rows are no multiple of 8: where a framework does not pad the vocabulary, products with it
+// run without the fast loads of tensor cores.
+TEST(Stacks, UnpaddedVocabulariesAreSlow) {
+  PublishedRun run = small_run();
+  run.micro_batch = 8;
+  run.recompute = "full";
+  run.layers = 4;  // the head matters
+  const auto step_s = [&run](const char* source, int64_t vocab) {
+    run.source = source;
+    run.vocab = vocab;
+    return predict(prepare(run, files())).predicted_step_s;
+  };
+  EXPECT_GT(step_s("vTrain ground truth (single node)", 50257),
+            1.2 * step_s("vTrain ground truth (single node)", 50264));
+  EXPECT_LT(step_s("Korthikanti", 50257), step_s("Korthikanti", 50264));
+}
+
+// Each call waits for a message to go round all ranks.
+TEST(Stacks, ManyCallsOfShardedLayersAreSlow) {
+  PublishedRun run = small_run();
+  run.num_gpus = run.dp = 1024;
+  run.global_batch_seqs = 1024;
+  run.inter_bw_gbs_per_gpu = 25;
+  run.micro_batch = 1;
+  run.recompute = "full";
+  run.zero_stage = 3;
+  PreparedRun prepared = prepare(run, files());
+  const double one_s = predict(prepared).predicted_step_s;
+  prepared.configurations.front().job.stack.facts.calls_per_layer = 12;
+  EXPECT_GT(predict(prepared).predicted_step_s, 2 * one_s);
 }
 
 // Two settings: in one the pick is the fastest, in the other it loses a tenth. A row alone is no
@@ -275,14 +307,15 @@ TEST(Score, RegretOfThePlannersPick) {
 TEST(StackMemory, PublishedPeaksStayPredicted) {
   const Score& score = golden_score();
   EXPECT_GE(score.total.memory.n, 93);
-  EXPECT_LT(score.total.memory.mape, 0.04);
+  EXPECT_LT(score.total.memory.mape, 0.03);
   EXPECT_LT(std::abs(score.total.memory.bias), 0.02);
   EXPECT_LT(score.groups.at("SIM").memory.mape, 0.01);
   EXPECT_LT(score.groups.at("QWEN").memory.mape, 0.03);
   EXPECT_LT(score.groups.at("MBC").memory.mape, 0.03);
   EXPECT_LT(score.groups.at("BSCI").memory.mape, 0.05);
-  EXPECT_LT(score.groups.at("TT").memory.mape, 0.07);
-  EXPECT_LT(score.groups.at("ILMMEM").memory.mape, 0.10);
+  EXPECT_LT(score.groups.at("TT").memory.mape, 0.02);
+  EXPECT_LT(score.groups.at("ILMMEM").memory.mape, 0.05);
+  EXPECT_LT(score.groups.at("TTUNE").memory.mape, 0.08);
 }
 
 // A base in 4 bits is smaller, tables that are trained are larger.

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "planner/cost/compute.h"
 #include "planner/cost/evaluate.h"
 #include "planner/cost/search_space.h"
 #include "planner/cost/step_bound.h"
@@ -138,6 +139,49 @@ TEST(Stack, OverlapSavesTimeAndTheHostCostsIt) {
     Stack worse = waits;
     worse.numbers.host_op_s = 1;
     EXPECT_GT(step_s(worse), 1) << zero;
+  }
+}
+
+// A part of a product's traffic travels while another part is multiplied, through memory that
+// NVLink shares: no further than a node, and no longer than there is something to multiply.
+TEST(Stack, TensorTrafficHidesBehindProductsOfANode) {
+  Job job = small_job(SmallModel::llama, 16, 16);
+  job.cluster = read_cluster(ARGOSY_SOURCE_DIR "/configs/clusters/h100-8192.json").cluster;
+  job.stack = other_stacks().front();
+  const std::vector<CollectiveWork> traffic = {
+      {CollectiveKind::all_gather, Axis::tp, int64_t{1} << 26, 4}};
+  const auto exposed_s = [&](int64_t tp, double overlap, double products_s) {
+    Mesh mesh;
+    mesh.tp = tp;
+    job.stack.facts.tensor_overlap = overlap;
+    return exposed_seconds(traffic, {.products_s = products_s}, place_all(mesh, job),
+                           job)[static_cast<size_t>(Axis::tp)];
+  };
+  const double whole_s = exposed_s(8, 0, 1);
+  EXPECT_DOUBLE_EQ(exposed_s(8, 0.7, 1), 0.3 * whole_s);
+  EXPECT_DOUBLE_EQ(exposed_s(8, 0.7, 0.1 * whole_s), 0.9 * whole_s);
+  EXPECT_DOUBLE_EQ(exposed_s(8, 0.7, 0), whole_s);
+  EXPECT_DOUBLE_EQ(exposed_s(16, 0.7, 1), exposed_s(16, 0, 1));
+}
+
+// Two waves for one tile too many, few tiles for many multiprocessors, and never more than all.
+TEST(Tiles, WavesOfAProduct) {
+  const auto share = [](int64_t rows, int64_t cols, int64_t depth) {
+    OpWork op;
+    op.rows = rows;
+    op.cols = cols;
+    op.depth = depth;
+    return tile_efficiency(op, 108);
+  };
+  EXPECT_GT(share(256 * 12, 128 * 9, 1 << 16), 0.99);
+  EXPECT_LT(share(256 * 109, 128, 512), 0.75 * share(256 * 108, 128, 512));
+  EXPECT_LT(share(128, 128, 512), 0.1);
+  EXPECT_GT(share(1024, 1024, 1 << 16), 0.8);  // parts of the depth on all multiprocessors
+  for (int64_t rows = 1; rows < 20000; rows = rows * 3 + 1) {
+    for (int64_t cols = 1; cols < 20000; cols = cols * 2 + 5) {
+      EXPECT_GT(share(rows, cols, 777), 0);
+      EXPECT_LE(share(rows, cols, 777), 1);
+    }
   }
 }
 

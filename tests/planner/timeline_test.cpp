@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "planner/spec/schedule_program.h"
+
 namespace argosy {
 namespace {
 
@@ -140,6 +142,38 @@ TEST(Timeline, StuckScheduleIsABug) {
   std::swap(schedule.actions[0][1], schedule.actions[0][2]);  // 0SEND_F0 before 0F0
   EXPECT_THROW(simulate(schedule, equal_stages(2, {})), std::logic_error);
   EXPECT_THROW(simulate(schedule, {}), std::logic_error);
+}
+
+// Prepared once, for any durations: stages of different length, transfers that matter.
+TEST(ScheduleProgram, IsTheSimulation) {
+  for (const ScheduleKind kind :
+       {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved,
+        ScheduleKind::zb_h1, ScheduleKind::zb_v}) {
+    for (const int p : {1, 2, 3, 4}) {
+      for (const int m : {p, 2 * p, 4 * p}) {
+        const bool has_chunks = kind == ScheduleKind::interleaved || kind == ScheduleKind::zb_v;
+        if (has_chunks && p == 1) continue;
+        const Schedule schedule = build_schedule(kind, p, m, has_chunks ? 2 : 1);
+        const ScheduleProgram program(schedule);
+        for (const double unit : {1.0, 0.3}) {
+          std::vector<StageDurations> durations;
+          for (int stage = 0; stage < schedule.num_stages; ++stage) {
+            const double s = unit * (1 + 0.1 * ((stage * 7) % 5));
+            durations.push_back({.forward_s = s,
+                                 .backward_s = 2.1 * s,
+                                 .backward_input_s = s,
+                                 .backward_weight_s = 1.1 * s,
+                                 .send_activation_s = 0.2,
+                                 .send_gradient_s = 0.4,
+                                 .reduce_s = 0.1 * stage,
+                                 .optimizer_s = 0.3 * s});
+          }
+          EXPECT_DOUBLE_EQ(program.step_s(durations), simulated_step_s(schedule, durations))
+              << static_cast<int>(kind) << ' ' << p << ' ' << m;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
