@@ -162,7 +162,7 @@ class TrainingRun {
     double rate = ops::measure_matmul_rate(device_, compute_dtype(plan().precision), measure_s);
     world_.all_reduce({&rate, 1, DType::fp64});
     peak_flops_per_s_ = rate;
-    say(concat("matmul   ", ops::matmul_description()));
+    say(concat("matmul   ", ops::matmul_description(device_.device())));
     say(concat("peak     ", format_fixed(rate / 1e9, 1), " GFLOP/s in ",
                to_string(plan().precision), " by ", world_.size(),
                " ranks at once: the MFU denominator"));

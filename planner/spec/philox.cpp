@@ -2,9 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/spec/philox.h"
 
-#include <cmath>
-#include <numbers>
-
 namespace argosy {
 
 uint64_t hash_name(std::string_view name) {
@@ -27,12 +24,7 @@ double uniform(uint64_t seed, uint64_t stream, uint64_t index) {
 }
 
 double standard_normal(uint64_t seed, uint64_t stream, uint64_t index) {
-  const PhiloxBlock block = philox(seed, index, stream);
-  const double radius_uniform =
-      1.0 - unit_interval(block[0], block[1]);  // (0, 1]: the logarithm exists
-  const double angle_uniform = unit_interval(block[2], block[3]);
-  return std::sqrt(-2.0 * std::log(radius_uniform)) *
-         std::cos(2.0 * std::numbers::pi * angle_uniform);
+  return to_normal(philox(seed, index, stream));
 }
 
 }  // namespace argosy

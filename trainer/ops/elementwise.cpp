@@ -34,7 +34,7 @@ void add_bias(DeviceContext& ctx, const Tensor& bias, const Tensor& y) {
 void bias_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& dbias) {
   check_rank("dy", dy, 2);
   check_tensor("dbias", dbias, {dy.dim(1)}, statistic_of(dy.dtype()));
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::bias_backward<D>(dy, dbias); });
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::bias_backward<D>(ctx, dy, dbias); });
 }
 
 void sigmoid_gate_forward(DeviceContext& ctx, const Tensor& x, const Tensor& gate,
@@ -57,11 +57,12 @@ void sigmoid_gate_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x
 }
 
 double sum(DeviceContext& ctx, const Tensor& x) {
-  return dispatch_device(ctx.device(), [&]<Device D>() { return detail::sum<D>(x); });
+  return dispatch_device(ctx.device(), [&]<Device D>() { return detail::sum<D>(ctx, x); });
 }
 
 double sum_of_squares(DeviceContext& ctx, const Tensor& x) {
-  return dispatch_device(ctx.device(), [&]<Device D>() { return detail::sum_of_squares<D>(x); });
+  return dispatch_device(ctx.device(),
+                         [&]<Device D>() { return detail::sum_of_squares<D>(ctx, x); });
 }
 
 }  // namespace argosy::ops

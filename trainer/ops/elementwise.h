@@ -42,16 +42,16 @@ void scale(double factor, const Tensor& y);
 template <Device device>
 void add_bias(const Tensor& bias, const Tensor& y);
 template <Device device>
-void bias_backward(const Tensor& dy, const Tensor& dbias);
+void bias_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& dbias);
 template <Device device>
 void sigmoid_gate_forward(const Tensor& x, const Tensor& gate, const Tensor& y);
 template <Device device>
 void sigmoid_gate_backward(const Tensor& dy, const Tensor& x, const Tensor& gate, const Tensor& dx,
                            const Tensor& dgate);
 template <Device device>
-double sum(const Tensor& x);
+double sum(DeviceContext& ctx, const Tensor& x);
 template <Device device>
-double sum_of_squares(const Tensor& x);
+double sum_of_squares(DeviceContext& ctx, const Tensor& x);
 }  // namespace detail
 
 }  // namespace argosy::ops

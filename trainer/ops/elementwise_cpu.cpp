@@ -103,7 +103,7 @@ void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
 // Rows are summed in blocks of a fixed number, then block after block: a thread reads whole rows,
 // one behind the other, and the number of threads changes no bit.
 template <>
-void detail::bias_backward<Device::cpu>(const Tensor& dy, const Tensor& dbias) {
+void detail::bias_backward<Device::cpu>(DeviceContext&, const Tensor& dy, const Tensor& dbias) {
   constexpr int64_t kRowsPerBlock = 64;  // long against the second sum, short against N
   dispatch_float(dy.dtype(), [&]<typename T>() {
     using A = Accumulator<T>;
@@ -213,12 +213,12 @@ double blocked_sum(const Tensor& x, const Term& term) {
 }  // namespace
 
 template <>
-double detail::sum<Device::cpu>(const Tensor& x) {
+double detail::sum<Device::cpu>(DeviceContext&, const Tensor& x) {
   return blocked_sum(x, [](double value) { return value; });
 }
 
 template <>
-double detail::sum_of_squares<Device::cpu>(const Tensor& x) {
+double detail::sum_of_squares<Device::cpu>(DeviceContext&, const Tensor& x) {
   return blocked_sum(x, [](double value) { return value * value; });
 }
 

@@ -23,7 +23,7 @@ void embedding_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& ids,
   check_dtype("dtable", dtable, statistic_of(dy.dtype()));
   check_shape("dy", dy, {ids.size(), dtable.dim(1)});
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::embedding_backward<device>(dy, ids, first_id, dtable);
+    detail::embedding_backward<device>(ctx, dy, ids, first_id, dtable);
   });
 }
 
@@ -42,7 +42,7 @@ void positions_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& posi
   check_shape("dy", dy, {dy.dim(0), dtable.dim(1)});
   check_tensor("positions", positions, {dy.dim(0)}, DType::int32);
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::positions_backward<device>(dy, positions, dtable);
+    detail::positions_backward<device>(ctx, dy, positions, dtable);
   });
 }
 

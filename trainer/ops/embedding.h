@@ -27,12 +27,13 @@ namespace detail {
 template <Device device>
 void embedding_forward(const Tensor& ids, const Tensor& table, int64_t first_id, const Tensor& y);
 template <Device device>
-void embedding_backward(const Tensor& dy, const Tensor& ids, int64_t first_id,
+void embedding_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& ids, int64_t first_id,
                         const Tensor& dtable);
 template <Device device>
 void add_positions(const Tensor& table, const Tensor& positions, const Tensor& y);
 template <Device device>
-void positions_backward(const Tensor& dy, const Tensor& positions, const Tensor& dtable);
+void positions_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& positions,
+                        const Tensor& dtable);
 }  // namespace detail
 
 }  // namespace argosy::ops

@@ -56,8 +56,8 @@ void scatter_add(const Tensor& dy, const Tensor& dtable, const RowOf& row_of) {
 }  // namespace
 
 template <>
-void detail::embedding_backward<Device::cpu>(const Tensor& dy, const Tensor& ids, int64_t first_id,
-                                             const Tensor& dtable) {
+void detail::embedding_backward<Device::cpu>(DeviceContext&, const Tensor& dy, const Tensor& ids,
+                                             int64_t first_id, const Tensor& dtable) {
   const int32_t* id = ids.data<int32_t>();
   const int64_t num_ids = dtable.dim(0);
   scatter_add(dy, dtable, [=](int64_t i) {
@@ -85,8 +85,8 @@ void detail::add_positions<Device::cpu>(const Tensor& table, const Tensor& posit
 }
 
 template <>
-void detail::positions_backward<Device::cpu>(const Tensor& dy, const Tensor& positions,
-                                             const Tensor& dtable) {
+void detail::positions_backward<Device::cpu>(DeviceContext&, const Tensor& dy,
+                                             const Tensor& positions, const Tensor& dtable) {
   const int32_t* position = checked_positions(positions, dtable.dim(0));  // (N)
   scatter_add(dy, dtable, [=](int64_t i) { return int64_t{position[i]}; });
 }

@@ -80,8 +80,8 @@ double measure_matmul_rate(DeviceContext& ctx, DType dtype, double measure_s) {
   return static_cast<double>(products) * 2.0 * static_cast<double>(size * size * size) / elapsed_s;
 }
 
-std::string matmul_description() {
-  return detail::matmul_description<Device::cpu>();
+std::string matmul_description(Device device) {
+  return dispatch_device(device, []<Device D>() { return detail::matmul_description<D>(); });
 }
 
 }  // namespace argosy::ops

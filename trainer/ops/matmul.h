@@ -31,13 +31,13 @@ void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tens
 
 // Measured rate of matrix products, FLOP/s, on this rank alone: the MFU denominator when all ranks
 // call it at once. The average over `measure_s` after warm-up, of a size that does not fit a core's
-// caches, so that ranks which share a core are measured sharing it. Leaves ctx.matmul_flops as it
-// was.
+// caches, so that ranks which share a core are measured sharing it, or that fills a GPU. Leaves
+// ctx.matmul_flops as it was.
 double measure_matmul_rate(DeviceContext& ctx, DType dtype, double measure_s);
 
 // The library behind each dtype and anything the user should know about it (a slow kernel choice
 // and its remedy), for the start-up lines.
-std::string matmul_description();
+std::string matmul_description(Device device = Device::cpu);
 
 namespace detail {
 // c (m,n) = alpha * op(a) op(b) + (accumulate ? c : 0); op(a) is (m,k), op(b) is (k,n); op

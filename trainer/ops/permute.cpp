@@ -49,7 +49,8 @@ void drop_beyond_capacity(DeviceContext& ctx, const Tensor& tokens, const Tensor
   CHECK(first >= 0 && first + routed.dim(0) <= experts.dim(0), "rows ", first, " to ",
         first + routed.dim(0), " of ", experts.dim(0));
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::drop_beyond_capacity<D>(tokens, experts, num_experts, seq_len, capacity, first, routed);
+    detail::drop_beyond_capacity<D>(ctx, tokens, experts, num_experts, seq_len, capacity, first,
+                                    routed);
   });
 }
 
@@ -58,7 +59,7 @@ std::vector<int64_t> sort_by_expert(DeviceContext& ctx, const Tensor& experts, i
   check_dtype("experts", experts, DType::int32);
   check_tensor("order", order, {experts.size()}, DType::int32);
   return dispatch_device(ctx.device(), [&]<Device D>() {
-    return detail::sort_by_expert<D>(experts, num_experts, order);
+    return detail::sort_by_expert<D>(ctx, experts, num_experts, order);
   });
 }
 
@@ -104,13 +105,13 @@ void combine_rows_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& r
 void permute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
                   const Tensor& y) {
   check_permutation(x, index, y);
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::permute_rows<D>(x, index, y); });
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::permute_rows<D>(ctx, x, index, y); });
 }
 
 void unpermute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
                     const Tensor& y) {
   check_permutation(x, index, y);
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::unpermute_rows<D>(x, index, y); });
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::unpermute_rows<D>(ctx, x, index, y); });
 }
 
 void swap_leading(DeviceContext& ctx, const Tensor& x, const Tensor& y) {

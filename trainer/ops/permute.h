@@ -55,10 +55,11 @@ void swap_leading(DeviceContext& ctx, const Tensor& x, const Tensor& y);
 // of order; m and beyond: not kept.
 namespace detail {
 template <Device device>
-void drop_beyond_capacity(const Tensor& tokens, const Tensor& experts, int64_t num_experts,
-                          int64_t seq_len, int64_t capacity, int64_t first, const Tensor& routed);
+void drop_beyond_capacity(DeviceContext& ctx, const Tensor& tokens, const Tensor& experts,
+                          int64_t num_experts, int64_t seq_len, int64_t capacity, int64_t first,
+                          const Tensor& routed);
 template <Device device>
-std::vector<int64_t> sort_by_expert(const Tensor& experts, int64_t num_experts,
+std::vector<int64_t> sort_by_expert(DeviceContext& ctx, const Tensor& experts, int64_t num_experts,
                                     const Tensor& order);
 template <Device device>
 void invert(const Tensor& order, const Tensor& position);
@@ -74,9 +75,11 @@ template <Device device>
 void combine_rows_backward(const Tensor& dy, const Tensor& rows, const Tensor& position,
                            const Tensor& weights, const Tensor& drows, const Tensor& dweights);
 template <Device device>
-void permute_rows(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y);
+void permute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
+                  const Tensor& y);
 template <Device device>
-void unpermute_rows(const Tensor& x, const std::vector<int32_t>& index, const Tensor& y);
+void unpermute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
+                    const Tensor& y);
 template <Device device>
 void swap_leading(const Tensor& x, const Tensor& y);
 }  // namespace detail

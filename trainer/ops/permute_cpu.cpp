@@ -12,9 +12,9 @@
 namespace argosy::ops {
 
 template <>
-void detail::drop_beyond_capacity<Device::cpu>(const Tensor& tokens, const Tensor& experts,
-                                               int64_t num_experts, int64_t seq_len,
-                                               int64_t capacity, int64_t first,
+void detail::drop_beyond_capacity<Device::cpu>(DeviceContext&, const Tensor& tokens,
+                                               const Tensor& experts, int64_t num_experts,
+                                               int64_t seq_len, int64_t capacity, int64_t first,
                                                const Tensor& routed) {
   const int64_t num_tokens = tokens.size(), k = experts.dim(1), num_local = routed.dim(0);
   std::vector<int64_t> row_of(static_cast<size_t>(num_tokens));  // by index of the token
@@ -35,8 +35,8 @@ void detail::drop_beyond_capacity<Device::cpu>(const Tensor& tokens, const Tenso
 }
 
 template <>
-std::vector<int64_t> detail::sort_by_expert<Device::cpu>(const Tensor& experts, int64_t num_experts,
-                                                         const Tensor& order) {
+std::vector<int64_t> detail::sort_by_expert<Device::cpu>(DeviceContext&, const Tensor& experts,
+                                                         int64_t num_experts, const Tensor& order) {
   const int64_t num_slots = experts.size();
   const int32_t* expert = experts.data<int32_t>();  // (s,k) = (m)
   std::vector<int64_t> counts(static_cast<size_t>(num_experts), 0);
@@ -226,16 +226,16 @@ void detail::combine_rows_backward<Device::cpu>(const Tensor& dy, const Tensor& 
 }
 
 template <>
-void detail::permute_rows<Device::cpu>(const Tensor& x, const std::vector<int32_t>& index,
-                                       const Tensor& y) {
+void detail::permute_rows<Device::cpu>(DeviceContext&, const Tensor& x,
+                                       const std::vector<int32_t>& index, const Tensor& y) {
   copy_rows(
       x, y, x.dim(0), [&](int64_t i) { return index[static_cast<size_t>(i)]; },
       [](int64_t i) { return i; });
 }
 
 template <>
-void detail::unpermute_rows<Device::cpu>(const Tensor& x, const std::vector<int32_t>& index,
-                                         const Tensor& y) {
+void detail::unpermute_rows<Device::cpu>(DeviceContext&, const Tensor& x,
+                                         const std::vector<int32_t>& index, const Tensor& y) {
   copy_rows(
       x, y, x.dim(0), [](int64_t i) { return i; },
       [&](int64_t i) { return index[static_cast<size_t>(i)]; });

@@ -18,7 +18,7 @@ struct RouterRule {
   int64_t num_groups = 1, top_groups = 1;
   double scaling = 1.0;
 
-  bool from_logits() const {  // weights are a softmax over the chosen logits
+  constexpr bool from_logits() const {  // weights are a softmax over the chosen logits
     return scoring == ScoringFunction::softmax && order == RouterOrder::topk_then_softmax;
   }
 };

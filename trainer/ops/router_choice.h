@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Which experts one token chooses and with what weights; on any device.
+// Which experts one token chooses and with what weights. What is constexpr runs on any device.
 #pragma once
 
 #include <cmath>
@@ -29,7 +29,7 @@ void select_top_k(const S* score, int64_t num_experts, int64_t k, int32_t* chose
 // The sum of the two largest of score (size), or the only one: what DeepSeek-V3 ranks groups by
 // (arXiv:2412.19437, section 2.1.2).
 template <typename S>
-S group_score(const S* score, int64_t size) {
+constexpr S group_score(const S* score, int64_t size) {
   S first = score[0], second = -std::numeric_limits<S>::infinity();
   for (int64_t e = 1; e < size; ++e) {
     if (score[e] > first) {
@@ -75,8 +75,8 @@ void choose_experts(const RouterRule& rule, const S* logits, const S* probs, con
 
 // weight (k) of the chosen experts of one token.
 template <typename S>
-void choice_weights(const RouterRule& rule, const S* logits, const S* probs, const int32_t* chosen,
-                    int64_t k, S* weight) {
+constexpr void choice_weights(const RouterRule& rule, const S* logits, const S* probs,
+                              const int32_t* chosen, int64_t k, S* weight) {
   S largest = logits[chosen[0]], sum = 0;
   for (int64_t j = 1; j < k; ++j) largest = std::max(largest, logits[chosen[j]]);
   for (int64_t j = 0; j < k; ++j) {
@@ -90,8 +90,8 @@ void choice_weights(const RouterRule& rule, const S* logits, const S* probs, con
 
 // Gradient of one token's weights with respect to the chosen probabilities, added to dprob (E).
 template <typename S>
-void add_choice_dprobs(const RouterRule& rule, const S* dweight, const S* probs,
-                       const int32_t* chosen, int64_t k, S* dprob) {
+constexpr void add_choice_dprobs(const RouterRule& rule, const S* dweight, const S* probs,
+                                 const int32_t* chosen, int64_t k, S* dprob) {
   S mean = 0, chosen_sum = 1;
   if (rule.normalize) {  // w = p / sum(p): dp = (dw - sum(w dw)) / sum(p)
     chosen_sum = 0;
@@ -109,8 +109,8 @@ void add_choice_dprobs(const RouterRule& rule, const S* dweight, const S* probs,
 
 // The same with respect to the chosen logits when the weights are their softmax; to dlogit (E).
 template <typename S>
-void add_choice_dlogits(const RouterRule& rule, const S* dweight, const S* weight,
-                        const int32_t* chosen, int64_t k, S* dlogit) {
+constexpr void add_choice_dlogits(const RouterRule& rule, const S* dweight, const S* weight,
+                                  const int32_t* chosen, int64_t k, S* dlogit) {
   const S scale = static_cast<S>(rule.scaling);
   S mean = 0;
   for (int64_t j = 0; j < k; ++j) mean += dweight[j] * (weight[j] / scale);

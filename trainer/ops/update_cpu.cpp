@@ -5,29 +5,11 @@
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/update.h"
+#include "trainer/ops/update_factors.h"
 
 namespace argosy::ops {
 
 namespace {
-
-// The scalars of one AdamW step in the type M of the update: each is computed in double.
-template <typename M>
-struct AdamwFactors {
-  explicit AdamwFactors(const AdamwStep& step)
-      : grad_scale(static_cast<M>(step.grad_scale)),
-        keep(static_cast<M>(1 - step.lr * step.weight_decay)),
-        beta2(static_cast<M>(step.beta2)),
-        one_minus_beta1(static_cast<M>(1 - step.beta1)),
-        one_minus_beta2(static_cast<M>(1 - step.beta2)),
-        eps(static_cast<M>(step.eps)) {
-    const double t = static_cast<double>(step.step);
-    step_size = static_cast<M>(step.lr / (1 - std::pow(step.beta1, t)));
-    inv_sqrt_correction2 = static_cast<M>(1 / std::sqrt(1 - std::pow(step.beta2, t)));
-  }
-  M grad_scale, keep, beta2, one_minus_beta1, one_minus_beta2, eps;
-  M step_size;             // lr / (1 - beta1^t)
-  M inv_sqrt_correction2;  // 1 / sqrt(1 - beta2^t)
-};
 
 // Elements [begin, end): p *= 1 - lr*decay; m += (1 - beta1)(g - m); v = beta2 v + (1 - beta2) g^2;
 // p -= lr/(1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps).

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Stands in for NVIDIA's header of this name: with this folder first in the include path g++
+// compiles a .cu file as plain C++, and its kernels run on the CPU, thread by thread (emulation.h).
+// Only what the project's own kernels use is here. Shared memory is the dynamic one alone, declared
+// `extern __shared__` at namespace scope.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include "tests/support/cuda_emulation/emulation.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct uint3 {
+  unsigned x, y, z;
+};
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  dim3() = default;
+  dim3(unsigned x_, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+// Of the thread that runs: set by the emulation.
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+
+using cudaStream_t = struct CUstream_st*;
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9
+};
+enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+};
+
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaMalloc(void** memory, size_t bytes);  // exactly so many: a sanitizer sees the end
+cudaError_t cudaFree(void* memory);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream);
+template <typename Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+
+// Arguments are copied once, as a launch does, then once a thread.
+template <typename... Parameters, typename... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  const std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
+  const argosy::cuda_emulation::Launch launch{
+      {config->gridDim.x, config->gridDim.y, config->gridDim.z},
+      {config->blockDim.x, config->blockDim.y, config->blockDim.z},
+      config->dynamicSmemBytes};
+  return argosy::cuda_emulation::run(launch, [&] { std::apply(kernel, values); })
+             ? cudaSuccess
+             : cudaErrorInvalidConfiguration;
+}
+
+inline void __syncthreads() {
+  argosy::cuda_emulation::block_barrier();
+}
+[[noreturn]] inline void __trap() {
+  argosy::cuda_emulation::trap();
+}
+inline void __syncwarp() {
+  argosy::cuda_emulation::warp_exchange("__syncwarp", 0, 0);
+}
+
+namespace argosy::cuda_emulation {
+template <typename T>
+T shuffle(const char* name, unsigned mask, T value, unsigned source) {
+  static_assert(sizeof(T) <= sizeof(uint64_t));
+  check_full_mask(name, mask);
+  uint64_t word = 0;
+  std::memcpy(&word, &value, sizeof(T));
+  word = warp_exchange(name, word, source);
+  std::memcpy(&value, &word, sizeof(T));
+  return value;
+}
+}  // namespace argosy::cuda_emulation
+
+template <typename T>
+T __shfl_sync(unsigned mask, T value, int source) {
+  return argosy::cuda_emulation::shuffle("__shfl_sync", mask, value,
+                                         static_cast<unsigned>(source) % 32);
+}
+template <typename T>
+T __shfl_xor_sync(unsigned mask, T value, int bits) {
+  return argosy::cuda_emulation::shuffle(
+      "__shfl_xor_sync", mask, value, argosy::cuda_emulation::lane() ^ static_cast<unsigned>(bits));
+}
+template <typename T>
+T __shfl_up_sync(unsigned mask, T value, unsigned distance) {
+  const unsigned lane = argosy::cuda_emulation::lane();
+  return argosy::cuda_emulation::shuffle("__shfl_up_sync", mask, value,
+                                         lane >= distance ? lane - distance : lane);
+}
+template <typename T>
+unsigned __match_any_sync(unsigned mask, T value) {
+  static_assert(sizeof(T) <= sizeof(uint64_t));
+  argosy::cuda_emulation::check_full_mask("__match_any_sync", mask);
+  uint64_t word = 0;
+  std::memcpy(&word, &value, sizeof(T));
+  return argosy::cuda_emulation::warp_match(word);
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate) {
+  argosy::cuda_emulation::check_full_mask("__ballot_sync", mask);
+  return argosy::cuda_emulation::warp_ballot(predicate != 0);
+}
+
+// One thread runs at a time: nothing comes between.
+inline int atomicAdd(int* address, int value) {
+  return std::exchange(*address, *address + value);
+}
+
+inline int __popc(unsigned value) {
+  return std::popcount(value);
+}
+inline int __ffs(int value) {
+  return value == 0 ? 0 : std::countr_zero(static_cast<unsigned>(value)) + 1;
+}
+inline float __uint_as_float(unsigned value) {
+  return std::bit_cast<float>(value);
+}
+inline unsigned __float_as_uint(float value) {
+  return std::bit_cast<unsigned>(value);
+}
+inline float __expf(float x) {
+  return std::exp(x);
+}
+inline float __fdividef(float a, float b) {
+  return a / b;
+}
+inline float rsqrtf(float x) {
+  return 1.0f / std::sqrt(x);
+}
+using std::max;
+using std::min;

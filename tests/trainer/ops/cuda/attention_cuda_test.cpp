@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "tests/trainer/ops/cuda/twin.h"
+#include "trainer/device/cuda_device.h"
+#include "trainer/device/host_copy.h"
+#include "trainer/ops/attention.h"
+#include "trainer/ops/cuda_attention.h"
+
+namespace argosy {
+namespace {
+
+using ops::AttentionShape;
+using ops::AttentionSpan;
+
+struct Case {
+  AttentionShape shape;
+  Values document_begin = {};  // of one sequence's rows
+};
+
+AttentionShape shape_of(int64_t batch, int64_t seq_len, int64_t heads, int64_t kv_heads,
+                        int64_t head_dim, int64_t window = 0) {
+  return {.batch = batch,
+          .seq_len = seq_len,
+          .num_heads = heads,
+          .num_kv_heads = kv_heads,
+          .head_dim = head_dim,
+          .scale = 1 / std::sqrt(static_cast<double>(head_dim)),
+          .window = window};
+}
+
+// Documents of 1, 2, 3, ... tokens.
+Values documents(int64_t seq_len) {
+  Values begins;
+  for (int64_t begin = 0, length = 1; begin < seq_len; begin += length++) {
+    for (int64_t i = begin; i < std::min(seq_len, begin + length); ++i)
+      begins.push_back(static_cast<double>(begin));
+  }
+  return begins;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all = {{shape_of(0, 5, 2, 1, 8)},       {shape_of(2, 0, 2, 1, 8)},
+                           {shape_of(1, 1, 1, 1, 1)},       {shape_of(2, 37, 4, 2, 8)},
+                           {shape_of(1, 131, 3, 1, 20)},    {shape_of(1, 67, 2, 2, 65)},
+                           {shape_of(1, 33, 1, 1, 131)},    {shape_of(1, 64, 2, 1, 64, 1)},
+                           {shape_of(1, 131, 1, 1, 16, 40)}};
+  all.push_back({shape_of(2, 67, 2, 1, 16), documents(67)});
+  all.push_back({shape_of(1, 67, 2, 1, 16, 5), documents(67)});
+  // A rank of two: chunks 0 and 3 of four ask, chunks 1 and 2 answer; some queries see no key.
+  Case parts{shape_of(2, 66, 2, 1, 16)};
+  parts.shape.queries = {{0, 0, 33}, {33, 99, 33}};
+  parts.shape.keys = {{0, 33, 33}, {33, 66, 33}};
+  all.push_back(parts);
+  return all;
+}
+
+class AttentionCuda : public CudaOpTest {
+ protected:
+  // The shape with its documents on each device.
+  AttentionShape on(const AttentionShape& shape, const Twin* documents, bool is_cuda) {
+    AttentionShape s = shape;
+    if (documents != nullptr) s.document_begin = is_cuda ? documents->cuda : documents->cpu;
+    return s;
+  }
+  const Twin* documents_of(const Case& c) {
+    if (c.document_begin.empty()) return nullptr;
+    Values all;
+    for (int64_t b = 0; b < c.shape.batch; ++b)
+      all.insert(all.end(), c.document_begin.begin(), c.document_begin.end());
+    return &ids({c.shape.batch * c.shape.seq_len}, all);
+  }
+};
+
+TEST_F(AttentionCuda, Forward) {
+  for (const DType dtype : kCudaDTypes) {
+    for (const Case& c : cases()) {
+      const AttentionShape& s = c.shape;
+      const int64_t rows = s.batch * s.seq_len;
+      const Shape of_q{rows, s.num_heads * s.head_dim}, of_k{rows, s.num_kv_heads * s.head_dim};
+      const Twin *begins = documents_of(c), &q = operand(of_q, dtype), &k = operand(of_k, dtype),
+                 &v = operand(of_k, dtype), &out = result(of_q, dtype),
+                 &lse = result({rows, s.num_heads}, DType::fp32),
+                 &sum = added_to(of_q, DType::fp32, dtype),
+                 &sum_lse = added_to({rows, s.num_heads}, DType::fp32);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        const AttentionShape shape = on(s, begins, ctx.device() == Device::cuda);
+        ops::attention_forward(ctx, shape, of(q), of(k), of(v), of(out), of(lse));
+        ops::attention_forward(ctx, shape, of(q), of(k), of(v), of(sum), of(sum_lse),
+                               ops::Merge::accumulate);
+      });
+    }
+  }
+}
+
+TEST_F(AttentionCuda, Backward) {
+  for (const DType dtype : kCudaDTypes) {
+    for (const Case& c : cases()) {
+      const AttentionShape& s = c.shape;
+      const int64_t rows = s.batch * s.seq_len;
+      const Shape of_q{rows, s.num_heads * s.head_dim}, of_k{rows, s.num_kv_heads * s.head_dim};
+      const Twin *begins = documents_of(c), &dout = operand(of_q, dtype), &q = operand(of_q, dtype),
+                 &k = operand(of_k, dtype), &v = operand(of_k, dtype);
+      const Tensor out_cpu = filled(cpu, of_q, dtype, kPoison),
+                   lse_cpu = filled(cpu, {rows, s.num_heads}, DType::fp32, kPoison);
+      ops::attention_forward(cpu, on(s, begins, false), q.cpu, k.cpu, v.cpu, out_cpu, lse_cpu);
+      const Twin &out = operand(of_q, dtype, values_of(out_cpu)),
+                 &lse = operand({rows, s.num_heads}, DType::fp32, values_of(lse_cpu)),
+                 &dq = result(of_q, dtype), &dk = result(of_k, dtype), &dv = result(of_k, dtype),
+                 &dq_sum = added_to(of_q, DType::fp32, dtype),
+                 &dk_sum = added_to(of_k, DType::fp32, dtype),
+                 &dv_sum = added_to(of_k, DType::fp32, dtype);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        const AttentionShape shape = on(s, begins, ctx.device() == Device::cuda);
+        ops::attention_backward(ctx, shape, of(dout), of(q), of(k), of(v), of(out), of(lse), of(dq),
+                                of(dk), of(dv));
+        ops::attention_backward(ctx, shape, of(dout), of(q), of(k), of(v), of(out), of(lse),
+                                of(dq_sum), of(dk_sum), of(dv_sum), ops::Merge::accumulate);
+      });
+    }
+  }
+}
+
+// On a GPU: cuDNN's kernels beside our own, which the tests above compare with the CPU's where the
+// library takes the shape. Both give one log-sum-exp.
+TEST_F(AttentionCuda, PlainKernelEqualsTheLibrarys) {
+  for (const int64_t window : {0, 32}) {
+    const AttentionShape s = shape_of(1, 96, 2, 1, 64, window);
+    const Shape of_q{s.seq_len, 128}, of_k{s.seq_len, 64};
+    const Twin &dout = operand(of_q, DType::bf16), &q = operand(of_q, DType::bf16),
+               &k = operand(of_k, DType::bf16), &v = operand(of_k, DType::bf16),
+               &out = result(of_q, DType::bf16), &lse = result({s.seq_len, 2}, DType::fp32),
+               &dq = result(of_q, DType::bf16), &dk = result(of_k, DType::bf16),
+               &dv = result(of_k, DType::bf16);
+    for (const bool plain_only : {true, false}) {
+      cuda_of(*cuda).state<ops::detail::CudaAttention>().plain_only = plain_only;
+      expect_twins_agree_again([&](DeviceContext& ctx, const auto& of) {
+        ops::attention_forward(ctx, s, of(q), of(k), of(v), of(out), of(lse));
+        ops::attention_backward(ctx, s, of(dout), of(q), of(k), of(v), of(out), of(lse), of(dq),
+                                of(dk), of(dv));
+      });
+    }
+    forget_twins();
+  }
+}
+
+TEST_F(AttentionCuda, TurnsStatistics) {
+  const AttentionShape s = shape_of(2, 5, 3, 1, 8);
+  Values values(30);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i);
+  const Tensor lse = cuda->empty({10, 3}, DType::fp32, MemoryCategory::buffers),
+               statistics = cuda->empty({2, 3, 5}, DType::fp32, MemoryCategory::buffers),
+               back = cuda->empty({10, 3}, DType::fp32, MemoryCategory::buffers);
+  copy_from_doubles(values, lse);
+  ops::detail::lse_to_statistics(s, lse, statistics);
+  ops::detail::statistics_to_lse(s, statistics, back);
+  const Values turned = copy_to_doubles(statistics);
+  EXPECT_EQ(turned[1], 3);    // sequence 0, head 0, row 1
+  EXPECT_EQ(turned[5], 1);    // head 1, row 0
+  EXPECT_EQ(turned[22], 22);  // sequence 1, head 1, row 2
+  EXPECT_EQ(copy_to_doubles(back), values);
+}
+
+TEST_F(AttentionCuda, RefusesHeadsThatAreTooWide) {
+  const AttentionShape s = shape_of(1, 2, 1, 1, 300);
+  const Tensor x = cuda->empty({2, 300}, DType::fp32, MemoryCategory::buffers),
+               lse = cuda->empty({2, 1}, DType::fp32, MemoryCategory::buffers);
+  EXPECT_THROW(ops::attention_forward(*cuda, s, x, x, x, x, lse), ConfigError);
+}
+
+}  // namespace
+}  // namespace argosy

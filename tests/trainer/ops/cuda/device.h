@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The CUDA device that a test of ops runs on: a GPU (device_gpu.cpp) or the emulation of one
+// (device_emulated.cpp). CMake links one of them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "trainer/device/device_context.h"
+
+namespace argosy {
+
+struct CudaUnderTest {
+  std::unique_ptr<DeviceContext> ctx;  // null: there is none
+  std::string why_not;
+};
+CudaUnderTest open_cuda();
+
+// Calls `body` several times; what it computes must not depend on the call. On a GPU that is two
+// runs, on the emulation each has another order of threads and blocks.
+void repeat_in_orders(const std::function<void()>& body);
+
+}  // namespace argosy

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/ops/activation.h"
+#include "trainer/ops/cuda_elements.cuh"
+
+namespace argosy::ops::detail {
+namespace {
+
+// As in activation_cpu.cpp: gelu(x) = x sigmoid(kTwoSqrtTwoOverPi (x + kCubic x^3)).
+constexpr float kTwoSqrtTwoOverPi = 1.5957691216057308f;
+constexpr float kCubic = 0.044715f;
+
+template <typename T>
+struct SwigluForward {
+  const T *gate, *up;
+  T* y;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float g[kSize], u[kSize];
+    load(gate + i, g);
+    load(up + i, u);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) u[j] *= g[j] * sigmoid(g[j]);
+    store(y + i, u);
+  }
+};
+
+// dgate and dup may be gate and up: a thread has read its elements before it writes them.
+template <typename T>
+struct SwigluBackward {
+  const T *dy, *gate, *up;
+  T *dgate, *dup;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float d[kSize], g[kSize], u[kSize];
+    load(dy + i, d);
+    load(gate + i, g);
+    load(up + i, u);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) {
+      const float x = g[j], s = sigmoid(x);
+      g[j] = d[j] * u[j] * s * (1 + x * (1 - s));
+      u[j] = d[j] * x * s;
+    }
+    store(dgate + i, g);
+    store(dup + i, u);
+  }
+};
+
+__device__ inline float gelu_gate(float x) {
+  return sigmoid(kTwoSqrtTwoOverPi * x * (1 + kCubic * x * x));
+}
+
+template <typename T>
+struct GeluForward {
+  const T* x;
+  T* y;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float v[kSize];
+    load(x + i, v);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) v[j] *= gelu_gate(v[j]);
+    store(y + i, v);
+  }
+};
+
+template <typename T>
+struct GeluBackward {
+  const T *dy, *x;
+  T* dx;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float d[kSize], v[kSize];
+    load(dy + i, d);
+    load(x + i, v);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) {
+      const float s = gelu_gate(v[j]);
+      const float slope = kTwoSqrtTwoOverPi * (1 + 3 * kCubic * v[j] * v[j]);
+      d[j] *= s + v[j] * s * (1 - s) * slope;
+    }
+    store(dx + i, d);
+  }
+};
+
+}  // namespace
+
+template <>
+void swiglu_forward<Device::cuda>(const Tensor& gate, const Tensor& up, const Tensor& y) {
+  dispatch_cuda(y.dtype(), [&]<typename T>() {
+    const SwigluForward<T> op{gate.data<T>(), up.data<T>(), y.data<T>()};
+    for_elements<kPack<T>>(cuda_of(y), "swiglu_forward", y.size(),
+                           are_aligned(op.gate, op.up, op.y), op);
+  });
+}
+
+template <>
+void swiglu_backward<Device::cuda>(const Tensor& dy, const Tensor& gate, const Tensor& up,
+                                   const Tensor& dgate, const Tensor& dup) {
+  dispatch_cuda(dy.dtype(), [&]<typename T>() {
+    const SwigluBackward<T> op{dy.data<T>(), gate.data<T>(), up.data<T>(), dgate.data<T>(),
+                               dup.data<T>()};
+    for_elements<kPack<T>>(cuda_of(dy), "swiglu_backward", dy.size(),
+                           are_aligned(op.dy, op.gate, op.up, op.dgate, op.dup), op);
+  });
+}
+
+template <>
+void gelu_forward<Device::cuda>(const Tensor& x, const Tensor& y) {
+  dispatch_cuda(x.dtype(), [&]<typename T>() {
+    const GeluForward<T> op{x.data<T>(), y.data<T>()};
+    for_elements<kPack<T>>(cuda_of(x), "gelu_forward", x.size(), are_aligned(op.x, op.y), op);
+  });
+}
+
+template <>
+void gelu_backward<Device::cuda>(const Tensor& dy, const Tensor& x, const Tensor& dx) {
+  dispatch_cuda(x.dtype(), [&]<typename T>() {
+    const GeluBackward<T> op{dy.data<T>(), x.data<T>(), dx.data<T>()};
+    for_elements<kPack<T>>(cuda_of(x), "gelu_backward", x.size(), are_aligned(op.dy, op.x, op.dx),
+                           op);
+  });
+}
+
+}  // namespace argosy::ops::detail

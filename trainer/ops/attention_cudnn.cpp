@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Scaled dot-product attention as graphs of cuDNN (its frontend builds them): causal, grouped
+// queries, windows; gradients by its deterministic algorithm. A graph is built once for each shape.
+#include <cudnn_frontend.h>
+
+#include <compare>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "trainer/device/cuda_check.h"
+#include "trainer/device/cuda_device.h"
+#include "trainer/ops/cuda_attention.h"
+
+namespace argosy::ops::detail {
+namespace {
+
+namespace fe = cudnn_frontend;
+using Graph = fe::graph::Graph;
+using Attributes = fe::graph::Tensor_attributes;
+using GraphTensor = std::shared_ptr<Attributes>;
+
+// Names of the graph's tensors.
+enum Uid : int64_t { kQ = 1, kK, kV, kOut, kStatistics, kDout, kDq, kDk, kDv };
+
+struct GraphKey {
+  bool is_backward = false;
+  int64_t batch = 0, seq_len = 0, num_heads = 0, num_kv_heads = 0, head_dim = 0, window = 0;
+  double scale = 0;
+  auto operator<=>(const GraphKey&) const = default;
+};
+
+struct BuiltGraph {
+  std::unique_ptr<Graph> graph;  // null: the library refused
+  int64_t workspace_bytes = 0;
+};
+struct GraphCache {
+  std::map<GraphKey, BuiltGraph> graphs;
+};
+
+std::string text_of(const GraphKey& key) {
+  return concat(key.is_backward ? "backward" : "forward", " of batch ", key.batch, ", T ",
+                key.seq_len, ", heads ", key.num_heads, "/", key.num_kv_heads, " x ", key.head_dim,
+                ", window ", key.window);
+}
+
+// Heads of rows (B*T, num_heads*D), as (B, num_heads, T, D).
+void set_layout(Attributes& tensor, const GraphKey& key, int64_t num_heads) {
+  const int64_t row = num_heads * key.head_dim;
+  tensor.set_dim({key.batch, num_heads, key.seq_len, key.head_dim})
+      .set_stride({key.seq_len * row, key.head_dim, row, 1});
+}
+GraphTensor operand(Graph& graph, const GraphKey& key, Uid uid, int64_t num_heads) {
+  Attributes tensor;
+  tensor.set_uid(uid).set_data_type(fe::DataType_t::BFLOAT16);
+  set_layout(tensor, key, num_heads);
+  return graph.tensor(tensor);
+}
+void set_result(const GraphTensor& tensor, const GraphKey& key, Uid uid, int64_t num_heads) {
+  tensor->set_output(true).set_uid(uid).set_data_type(fe::DataType_t::BFLOAT16);
+  set_layout(*tensor, key, num_heads);
+}
+void set_statistics(Attributes& tensor, const GraphKey& key) {
+  tensor.set_uid(kStatistics)
+      .set_data_type(fe::DataType_t::FLOAT)
+      .set_dim({key.batch, key.num_heads, key.seq_len, 1})
+      .set_stride({key.num_heads * key.seq_len, key.seq_len, 1, 1});
+}
+
+// A query sees its own key and those before it; in a window, as many as it has.
+template <typename Options>
+void set_mask(Options& options, const GraphKey& key) {
+  options.set_attn_scale(static_cast<float>(key.scale))
+      .set_diagonal_alignment(fe::DiagonalAlignment_t::TOP_LEFT)
+      .set_diagonal_band_right_bound(0);
+  if (key.window > 0) options.set_diagonal_band_left_bound(static_cast<int>(key.window));
+}
+
+void add_forward(Graph& graph, const GraphKey& key) {
+  fe::graph::SDPA_attributes options;
+  options.set_name("attention_forward").set_generate_stats(true);
+  set_mask(options, key);
+  auto [out, statistics] =
+      graph.sdpa(operand(graph, key, kQ, key.num_heads), operand(graph, key, kK, key.num_kv_heads),
+                 operand(graph, key, kV, key.num_kv_heads), options);
+  set_result(out, key, kOut, key.num_heads);
+  statistics->set_output(true);
+  set_statistics(*statistics, key);
+}
+
+void add_backward(Graph& graph, const GraphKey& key) {
+  fe::graph::SDPA_backward_attributes options;
+  options.set_name("attention_backward").set_deterministic_algorithm(true);
+  set_mask(options, key);
+  Attributes statistics;
+  set_statistics(statistics, key);
+  auto [dq, dk, dv] = graph.sdpa_backward(
+      operand(graph, key, kQ, key.num_heads), operand(graph, key, kK, key.num_kv_heads),
+      operand(graph, key, kV, key.num_kv_heads), operand(graph, key, kOut, key.num_heads),
+      operand(graph, key, kDout, key.num_heads), graph.tensor(statistics), options);
+  set_result(dq, key, kDq, key.num_heads);
+  set_result(dk, key, kDk, key.num_kv_heads);
+  set_result(dv, key, kDv, key.num_kv_heads);
+}
+
+// The library's words where it refused; empty: built.
+std::string build(cudnnHandle_t handle, const GraphKey& key, BuiltGraph& built) {
+  auto graph = std::make_unique<Graph>();
+  graph->set_io_data_type(fe::DataType_t::BFLOAT16)
+      .set_intermediate_data_type(fe::DataType_t::FLOAT)
+      .set_compute_data_type(fe::DataType_t::FLOAT);
+  if (key.is_backward) {
+    add_backward(*graph, key);
+  } else {
+    add_forward(*graph, key);
+  }
+  fe::error_t status = graph->build(handle, {fe::HeurMode_t::A});
+  if (status.is_bad()) return status.get_message();
+  fe::error_t sized = graph->get_workspace_size(built.workspace_bytes);
+  if (sized.is_bad()) return sized.get_message();
+  built.graph = std::move(graph);
+  return "";
+}
+
+BuiltGraph& graph_of(DeviceContext& ctx, const AttentionShape& s, bool is_backward) {
+  CudaDevice& device = cuda_of(ctx);
+  const GraphKey key{is_backward,    s.batch,    s.seq_len, s.num_heads,
+                     s.num_kv_heads, s.head_dim, s.window,  s.scale};
+  std::map<GraphKey, BuiltGraph>& graphs = device.state<GraphCache>().graphs;
+  const auto [place, is_new] = graphs.try_emplace(key);
+  if (is_new) {
+    const std::string refusal = build(device.cudnn(), key, place->second);
+    if (!refusal.empty()) device.state<CudaAttention>().refused[text_of(key)] = refusal;
+  }
+  return place->second;
+}
+
+void run(DeviceContext& ctx, const BuiltGraph& built, std::unordered_map<int64_t, void*> tensors) {
+  const Tensor workspace =
+      ctx.empty({(built.workspace_bytes + 3) / 4}, DType::fp32, MemoryCategory::workspace);
+  fe::error_t status = built.graph->execute(cuda_of(ctx).cudnn(), tensors, workspace.raw());
+  if (status.is_bad()) throw Error(concat("cuDNN's attention: ", status.get_message()));
+}
+
+Tensor statistics_of(DeviceContext& ctx, const AttentionShape& s) {
+  return ctx.empty({s.batch, s.num_heads, s.seq_len}, DType::fp32, MemoryCategory::workspace);
+}
+
+}  // namespace
+
+bool fused_attention_forward(DeviceContext& ctx, const AttentionShape& s, const Tensor& q,
+                             const Tensor& k, const Tensor& v, const Tensor& out,
+                             const Tensor& lse) {
+  const BuiltGraph& built = graph_of(ctx, s, false);
+  if (!built.graph) return false;
+  const Tensor statistics = statistics_of(ctx, s);
+  run(ctx, built,
+      {{kQ, q.raw()},
+       {kK, k.raw()},
+       {kV, v.raw()},
+       {kOut, out.raw()},
+       {kStatistics, statistics.raw()}});
+  statistics_to_lse(s, statistics, lse);
+  return true;
+}
+
+bool fused_attention_backward(DeviceContext& ctx, const AttentionShape& s, const Tensor& dout,
+                              const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                              const Tensor& lse, const Tensor& dq, const Tensor& dk,
+                              const Tensor& dv) {
+  const BuiltGraph& built = graph_of(ctx, s, true);
+  if (!built.graph) return false;
+  const Tensor statistics = statistics_of(ctx, s);
+  lse_to_statistics(s, lse, statistics);
+  run(ctx, built,
+      {{kQ, q.raw()},
+       {kK, k.raw()},
+       {kV, v.raw()},
+       {kOut, out.raw()},
+       {kDout, dout.raw()},
+       {kStatistics, statistics.raw()},
+       {kDq, dq.raw()},
+       {kDk, dk.raw()},
+       {kDv, dv.raw()}});
+  return true;
+}
+
+}  // namespace argosy::ops::detail

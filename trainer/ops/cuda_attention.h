@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Two kernels for attention on CUDA: cuDNN's, fused, on tensor cores, for what it knows; and our
+// own plain one, which knows every mask and span, as the fallback and to compare with.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "trainer/ops/attention.h"
+
+namespace argosy::ops::detail {
+
+// One for each device: cuda_of(ctx).state<CudaAttention>().
+struct CudaAttention {
+  bool plain_only = false;  // for tests: never ask the library
+  // Shapes that the library refused, with its reason: they run plain. For a run's log.
+  std::map<std::string, std::string> refused;
+};
+
+void plain_attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
+                             const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,
+                             Merge merge);
+void plain_attention_backward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& dout,
+                              const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                              const Tensor& lse, const Tensor& dq, const Tensor& dk,
+                              const Tensor& dv, Merge merge);
+
+// The same by cuDNN, for bf16 sequences that are whole and without documents and results that are
+// overwritten in bf16. False, with nothing done: it does not take the shape (`refused` says why).
+// attention_cudnn.cpp, or attention_no_cudnn.cpp where its graph headers were not found.
+bool fused_attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
+                             const Tensor& k, const Tensor& v, const Tensor& out,
+                             const Tensor& lse);
+bool fused_attention_backward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& dout,
+                              const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                              const Tensor& lse, const Tensor& dq, const Tensor& dk,
+                              const Tensor& dv);
+
+// lse (B*T, H) and cuDNN's statistics (B, H, T), both fp32, one into the other.
+void statistics_to_lse(const AttentionShape& shape, const Tensor& statistics, const Tensor& lse);
+void lse_to_statistics(const AttentionShape& shape, const Tensor& lse, const Tensor& statistics);
+
+}  // namespace argosy::ops::detail

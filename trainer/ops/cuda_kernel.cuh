@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What kernels share: values in and out of memory 16 bytes at a time, and sums over warps and
+// blocks whose order is fixed, so that a second run gives the same bits.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "planner/spec/bfloat16.h"
+
+// Shared memory of the block, sized by the launch.
+extern __shared__ uint4 argosy_dynamic_shared[];
+
+namespace argosy::ops {
+
+inline constexpr int kWarp = 32;
+inline constexpr unsigned kAllLanes = 0xffffffffu;
+
+template <typename T>
+__device__ T* shared_memory() {
+  return reinterpret_cast<T*>(argosy_dynamic_shared);
+}
+
+__device__ inline float to_float(float value) {
+  return value;
+}
+__device__ inline float to_float(bfloat16 value) {
+  return __uint_as_float(static_cast<unsigned>(value.bits) << 16);
+}
+template <typename T>
+__device__ T from_float(float value);
+template <>
+__device__ inline float from_float<float>(float value) {
+  return value;
+}
+template <>
+__device__ inline bfloat16 from_float<bfloat16>(float value) {
+  bfloat16 result;
+  result.bits = __bfloat16_as_ushort(__float2bfloat16_rn(value));
+  return result;
+}
+
+// Elements that a thread takes at a time: 16 bytes of T or, where T meets fp32, of bf16.
+template <typename T>
+inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
+
+// values = the kSize elements at `from`, which is aligned to their bytes or to 16.
+template <int kSize>
+__device__ void load(const float* from, float (&values)[kSize]) {
+  if constexpr (kSize % 4 == 0) {
+#pragma unroll
+    for (int i = 0; i < kSize; i += 4) {
+      const float4 four = *reinterpret_cast<const float4*>(from + i);
+      values[i] = four.x, values[i + 1] = four.y, values[i + 2] = four.z, values[i + 3] = four.w;
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) values[i] = from[i];
+  }
+}
+template <int kSize>
+__device__ void load(const bfloat16* from, float (&values)[kSize]) {
+  if constexpr (kSize % 8 == 0) {
+#pragma unroll
+    for (int i = 0; i < kSize; i += 8) {
+      const uint4 eight = *reinterpret_cast<const uint4*>(from + i);
+      const unsigned pairs[4] = {eight.x, eight.y, eight.z, eight.w};
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        values[i + 2 * j] = __uint_as_float(pairs[j] << 16);
+        values[i + 2 * j + 1] = __uint_as_float(pairs[j] & 0xffff0000u);
+      }
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) values[i] = to_float(from[i]);
+  }
+}
+
+__device__ inline unsigned bf16_pair(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  return static_cast<unsigned>(__bfloat16_as_ushort(pair.x)) |
+         static_cast<unsigned>(__bfloat16_as_ushort(pair.y)) << 16;
+}
+
+template <int kSize>
+__device__ void store(float* to, const float (&values)[kSize]) {
+  if constexpr (kSize % 4 == 0) {
+#pragma unroll
+    for (int i = 0; i < kSize; i += 4) {
+      *reinterpret_cast<float4*>(to + i) = {values[i], values[i + 1], values[i + 2], values[i + 3]};
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) to[i] = values[i];
+  }
+}
+template <int kSize>
+__device__ void store(bfloat16* to, const float (&values)[kSize]) {
+  if constexpr (kSize % 8 == 0) {
+#pragma unroll
+    for (int i = 0; i < kSize; i += 8) {
+      *reinterpret_cast<uint4*>(to + i) = {
+          bf16_pair(values[i], values[i + 1]), bf16_pair(values[i + 2], values[i + 3]),
+          bf16_pair(values[i + 4], values[i + 5]), bf16_pair(values[i + 6], values[i + 7])};
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) to[i] = from_float<bfloat16>(values[i]);
+  }
+}
+
+// Ends the program where a number from outside would lead beyond a tensor: CUDA has no exceptions,
+// and the next call on the host reports "unspecified launch failure" or a trap.
+__device__ inline void require(bool condition) {
+  if (!condition) __trap();
+}
+
+// e^x by the special function unit: relative error below 2e-6 where the result counts.
+__device__ inline float fast_exp(float x) {
+  return __expf(x);
+}
+__device__ inline float sigmoid(float x) {
+  return __fdividef(1.0f, 1.0f + fast_exp(-x));
+}
+
+__device__ inline int lane_of_thread() {
+  return static_cast<int>(threadIdx.x) % kWarp;
+}
+__device__ inline int warp_of_thread() {
+  return static_cast<int>(threadIdx.x) / kWarp;
+}
+__device__ inline int64_t thread_of_grid() {
+  return static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+__device__ inline int64_t threads_of_grid() {
+  return static_cast<int64_t>(gridDim.x) * blockDim.x;
+}
+
+// Over the lanes of a warp; every lane gets the same bits, since a + b = b + a.
+template <typename T>
+__device__ T warp_sum(T value) {
+#pragma unroll
+  for (int bit = kWarp / 2; bit > 0; bit /= 2) value += __shfl_xor_sync(kAllLanes, value, bit);
+  return value;
+}
+__device__ inline float warp_max(float value) {
+#pragma unroll
+  for (int bit = kWarp / 2; bit > 0; bit /= 2)
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, bit));
+  return value;
+}
+
+// Over the threads of a block, the same bits for each; scratch: kWarp elements of shared memory.
+template <typename T>
+__device__ T block_sum(T value, T* scratch) {
+  value = warp_sum(value);
+  if (lane_of_thread() == 0) scratch[warp_of_thread()] = value;
+  __syncthreads();
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  value = warp_sum(lane_of_thread() < warps ? scratch[lane_of_thread()] : T(0));
+  __syncthreads();  // scratch may be used again
+  return value;
+}
+
+}  // namespace argosy::ops

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/device/host_copy.h"
+#include "trainer/ops/cuda_columns.cuh"
+#include "trainer/ops/cuda_elements.cuh"
+#include "trainer/ops/elementwise.h"
+
+namespace argosy::ops {
+namespace {
+
+// Calls body.template operator()<A, B>() with the types of a and b.
+template <typename Body>
+void dispatch_pair(const Tensor& a, const Tensor& b, const Body& body) {
+  dispatch_cuda(a.dtype(), [&]<typename A>() {
+    dispatch_cuda(b.dtype(), [&]<typename B>() { body.template operator()<A, B>(); });
+  });
+}
+
+template <typename A, typename B>
+inline constexpr int kPairPack = kPack<A> > kPack<B> ? kPack<A> : kPack<B>;
+
+template <typename From, typename To>
+struct Copy {
+  const From* from;
+  To* to;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float values[kSize];
+    load(from + i, values);
+    store(to + i, values);
+  }
+};
+
+template <typename X, typename Y>
+struct Add {
+  const X* x;
+  Y* y;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float a[kSize], b[kSize];
+    load(x + i, a);
+    load(y + i, b);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) b[j] += a[j];
+    store(y + i, b);
+  }
+};
+
+template <typename T>
+struct Scale {
+  T* y;
+  float factor;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float values[kSize];
+    load(y + i, values);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) values[j] *= factor;
+    store(y + i, values);
+  }
+};
+
+// Whole rows of packs: the pack's column is found once.
+template <typename T>
+struct AddBias {
+  const T* bias;
+  T* y;
+  int64_t cols;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float values[kSize], offsets[kSize];
+    load(y + i, values);
+    load(bias + i % cols, offsets);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) values[j] += offsets[j];
+    store(y + i, values);
+  }
+};
+
+template <typename T>
+struct SigmoidGate {
+  const T* x;
+  const float* gate;
+  T* y;
+  int64_t cols;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float values[kSize];
+    load(x + i, values);
+    const float open = sigmoid(gate[i / cols]);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) values[j] *= open;
+    store(y + i, values);
+  }
+};
+
+}  // namespace
+
+template <>
+void detail::fill_zero<Device::cuda>(const Tensor& x) {
+  if (x.size() == 0) return;
+  check_cuda(cudaMemsetAsync(x.raw(), 0, static_cast<size_t>(x.bytes()), cuda_of(x).compute()),
+             "fill_zero");
+}
+
+template <>
+void detail::copy<Device::cuda>(const Tensor& from, const Tensor& to) {
+  if (from.size() == 0) return;
+  const CudaDevice& device = cuda_of(to);
+  if (from.dtype() == to.dtype()) {  // int32 included
+    check_cuda(cudaMemcpyAsync(to.raw(), from.raw(), static_cast<size_t>(to.bytes()),
+                               cudaMemcpyDeviceToDevice, device.compute()),
+               "copy");
+    return;
+  }
+  dispatch_pair(from, to, [&]<typename From, typename To>() {
+    const Copy<From, To> op{from.data<From>(), to.data<To>()};
+    for_elements<kPairPack<From, To>>(device, "copy", to.size(), are_aligned(op.from, op.to), op);
+  });
+}
+
+template <>
+void detail::add<Device::cuda>(const Tensor& x, const Tensor& y) {
+  dispatch_pair(x, y, [&]<typename X, typename Y>() {
+    const Add<X, Y> op{x.data<X>(), y.data<Y>()};
+    for_elements<kPairPack<X, Y>>(cuda_of(y), "add", y.size(), are_aligned(op.x, op.y), op);
+  });
+}
+
+template <>
+void detail::scale<Device::cuda>(double factor, const Tensor& y) {
+  dispatch_cuda(y.dtype(), [&]<typename T>() {
+    const Scale<T> op{y.data<T>(), static_cast<float>(factor)};
+    for_elements<kPack<T>>(cuda_of(y), "scale", y.size(), are_aligned(op.y), op);
+  });
+}
+
+template <>
+void detail::add_bias<Device::cuda>(const Tensor& bias, const Tensor& y) {
+  dispatch_cuda(y.dtype(), [&]<typename T>() {
+    const AddBias<T> op{bias.data<T>(), y.data<T>(), y.dim(1)};
+    const bool aligned = are_aligned(op.bias, op.y) && op.cols % kPack<T> == 0;
+    for_elements<kPack<T>>(cuda_of(y), "add_bias", y.size(), aligned, op);
+  });
+}
+
+namespace {
+
+// partials (parts, cols): sums of dy (rows, cols) over the rows of each part. A block has kSize
+// columns a lane and one part, whose rows its warps take in turn.
+constexpr int kColumnThreads = 256;
+template <int kSize, typename T>
+__global__ void column_sums_kernel(const T* dy, int64_t rows, int64_t cols, int64_t part_rows,
+                                   float* partials) {
+  constexpr int kWarps = kColumnThreads / kWarp;
+  float* sums = shared_memory<float>();  // (kWarps, kWarp * kSize)
+  const int64_t col = (static_cast<int64_t>(blockIdx.x) * kWarp + lane_of_thread()) * kSize;
+  const int64_t begin = blockIdx.y * part_rows, end = min(rows, begin + part_rows);
+  float sum[kSize] = {};
+  if (col < cols) {
+#pragma unroll 4
+    for (int64_t row = begin + warp_of_thread(); row < end; row += kWarps) {
+      float values[kSize];
+      load(dy + row * cols + col, values);
+#pragma unroll
+      for (int j = 0; j < kSize; ++j) sum[j] += values[j];
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < kSize; ++j)
+    sums[(warp_of_thread() * kSize + j) * kWarp + lane_of_thread()] = sum[j];
+  __syncthreads();
+  if (warp_of_thread() != 0 || col >= cols) return;
+  for (int warp = 1; warp < kWarps; ++warp) {
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) sum[j] += sums[(warp * kSize + j) * kWarp + lane_of_thread()];
+  }
+  store(partials + blockIdx.y * cols + col, sum);
+}
+
+template <int kSize, typename T>
+void column_sums(DeviceContext& ctx, const Tensor& dy, const Tensor& sums) {
+  constexpr int64_t kBlocks = 512;     // enough for every device so far
+  constexpr int64_t kFewestRows = 32;  // of a part: fewer would write as much as they read
+  const int64_t rows = dy.dim(0), cols = dy.dim(1);
+  const int64_t column_blocks = ceil_div(cols, kWarp * kSize);
+  const int64_t most_parts = std::max<int64_t>(1, kBlocks / std::max<int64_t>(1, column_blocks));
+  const int64_t part_rows = std::max(kFewestRows, ceil_div(rows, most_parts));
+  const int64_t parts = ceil_div(rows, part_rows);
+  if (parts == 0 || cols == 0) return;
+  const Tensor partials = ctx.empty({parts, cols}, DType::fp32, MemoryCategory::workspace);
+  const CudaDevice& device = cuda_of(ctx);
+  launch(device, "column_sums", column_sums_kernel<kSize, T>,
+         {blocks_of(column_blocks, parts), kColumnThreads,
+          kColumnThreads * kSize * static_cast<int64_t>(sizeof(float))},
+         dy.data<T>(), rows, cols, part_rows, partials.data<float>());
+  add_partials(device, partials, sums);
+}
+
+}  // namespace
+
+template <>
+void detail::bias_backward<Device::cuda>(DeviceContext& ctx, const Tensor& dy,
+                                         const Tensor& dbias) {
+  dispatch_cuda(dy.dtype(), [&]<typename T>() {
+    // The partial sums begin on a boundary of the allocator; their rows are aligned if dy's are.
+    if (are_aligned(dy.raw()) && dy.dim(1) % kPack<T> == 0) {
+      column_sums<kPack<T>, T>(ctx, dy, dbias);
+    } else {
+      column_sums<1, T>(ctx, dy, dbias);
+    }
+  });
+}
+
+template <>
+void detail::sigmoid_gate_forward<Device::cuda>(const Tensor& x, const Tensor& gate,
+                                                const Tensor& y) {
+  dispatch_cuda(x.dtype(), [&]<typename T>() {
+    const SigmoidGate<T> op{x.data<T>(), gate.data<float>(), y.data<T>(), x.dim(1)};
+    const bool aligned = are_aligned(op.x, op.y) && op.cols % kPack<T> == 0;
+    for_elements<kPack<T>>(cuda_of(y), "sigmoid_gate_forward", y.size(), aligned, op);
+  });
+}
+
+namespace {
+
+// One block a row.
+template <int kSize, typename T>
+__global__ void sigmoid_gate_backward_kernel(const T* dy, const T* x, const float* gate,
+                                             int64_t cols, T* dx, float* dgate) {
+  const int64_t row = blockIdx.x, offset = row * cols;
+  const float open = sigmoid(gate[row]);
+  float dot = 0;
+  for (int64_t c = threadIdx.x * kSize; c < cols; c += static_cast<int64_t>(blockDim.x) * kSize) {
+    float grad[kSize], value[kSize];
+    load(dy + offset + c, grad);
+    load(x + offset + c, value);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) {
+      dot += grad[j] * value[j];
+      grad[j] *= open;
+    }
+    store(dx + offset + c, grad);
+  }
+  dot = block_sum(dot, shared_memory<float>());
+  if (threadIdx.x == 0) dgate[row] = dot * open * (1 - open);
+}
+
+}  // namespace
+
+template <>
+void detail::sigmoid_gate_backward<Device::cuda>(const Tensor& dy, const Tensor& x,
+                                                 const Tensor& gate, const Tensor& dx,
+                                                 const Tensor& dgate) {
+  dispatch_cuda(x.dtype(), [&]<typename T>() {
+    const auto run = [&]<int kSize>() {
+      launch(cuda_of(x), "sigmoid_gate_backward", sigmoid_gate_backward_kernel<kSize, T>,
+             {blocks_of(x.dim(0)), 256, kWarp * static_cast<int64_t>(sizeof(float))}, dy.data<T>(),
+             x.data<T>(), gate.data<float>(), x.dim(1), dx.data<T>(), dgate.data<float>());
+    };
+    const bool aligned = are_aligned(dy.raw(), x.raw(), dx.raw()) && x.dim(1) % kPack<T> == 0;
+    if (aligned) {
+      run.template operator()<kPack<T>>();
+    } else {
+      run.template operator()<1>();
+    }
+  });
+}
+
+namespace {
+
+// Sums in double: the blocks' own, then over the blocks. The order depends on the size alone.
+constexpr int kSumThreads = 256;
+constexpr int64_t kSumBlocks = 1024;
+
+template <int kSize, bool kSquares, typename T>
+__global__ void partial_sums_kernel(const T* x, int64_t wide, int64_t size, double* partials) {
+  double sum = 0;
+  const auto add = [&](float value) {
+    const double wide_value = static_cast<double>(value);
+    sum += kSquares ? wide_value * wide_value : wide_value;
+  };
+  for (int64_t i = thread_of_grid() * kSize; i < wide; i += threads_of_grid() * kSize) {
+    float values[kSize];
+    load(x + i, values);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) add(values[j]);
+  }
+  for (int64_t i = wide + thread_of_grid(); i < size; i += threads_of_grid()) add(to_float(x[i]));
+  sum = block_sum(sum, shared_memory<double>());
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+__global__ void total_kernel(const double* partials, int64_t parts, double* total) {
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < parts; i += blockDim.x) sum += partials[i];
+  sum = block_sum(sum, shared_memory<double>());
+  if (threadIdx.x == 0) *total = sum;
+}
+
+template <bool kSquares>
+double total_of(DeviceContext& ctx, const Tensor& x) {
+  if (x.size() == 0) return 0;
+  const CudaDevice& device = cuda_of(ctx);
+  const int64_t parts = std::min(kSumBlocks, ceil_div(x.size(), kSumThreads));
+  const int64_t scratch_bytes = kWarp * static_cast<int64_t>(sizeof(double));
+  // The total stands behind the parts.
+  const Tensor sums = ctx.empty({parts + 1}, DType::fp64, MemoryCategory::workspace);
+  double* partials = sums.data<double>();
+  dispatch_cuda(x.dtype(), [&]<typename T>() {
+    const int64_t wide = are_aligned(x.raw()) ? x.size() / kPack<T> * kPack<T> : 0;
+    launch(device, "partial_sums", partial_sums_kernel<kPack<T>, kSquares, T>,
+           {blocks_of(parts), kSumThreads, scratch_bytes}, x.data<T>(), wide, x.size(), partials);
+  });
+  launch(device, "total", total_kernel, {blocks_of(1), kSumThreads, scratch_bytes}, partials, parts,
+         partials + parts);
+  return copy_to_host<double>(sums.flat(parts, parts + 1, {1})).front();
+}
+
+}  // namespace
+
+template <>
+double detail::sum<Device::cuda>(DeviceContext& ctx, const Tensor& x) {
+  return total_of<false>(ctx, x);
+}
+
+template <>
+double detail::sum_of_squares<Device::cuda>(DeviceContext& ctx, const Tensor& x) {
+  return total_of<true>(ctx, x);
+}
+
+}  // namespace argosy::ops
