@@ -85,7 +85,7 @@ def check_file(path, root):
     lines = text.split("\n")
     if not any(LICENSE_LINE in line for line in lines[:2]):
         yield 1, f"the first lines lack '{LICENSE_LINE}'"
-    if path.endswith(".h") and "#pragma once" not in text:
+    if path.endswith((".h", ".cuh")) and "#pragma once" not in text:
         yield 1, "a header begins with #pragma once"
     for number, line in enumerate(lines, 1):
         if not line.isascii():
@@ -104,7 +104,7 @@ def check_file(path, root):
 
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
-    tracked = subprocess.run(["git", "-C", root, "ls-files", "*.h", "*.cpp", "*.cu"], check=True, capture_output=True,
+    tracked = subprocess.run(["git", "-C", root, "ls-files", "*.h", "*.cpp", "*.cu", "*.cuh"], check=True, capture_output=True,
                              text=True).stdout.split()
     files = [path for path in tracked if (root / path).is_file()]
     problems = [f"{path}:{line}: {what}" for path in files for line, what in check_file(path, root)]
