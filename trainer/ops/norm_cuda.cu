@@ -59,7 +59,8 @@ __device__ int64_t column_of(int threads_per_row, int p) {
 
 // kApply: with the statistics that are there.
 template <int kSize, int kPacks, bool kCentered, bool kApply, typename T>
-__global__ void norm_forward_kernel(NormOperands<T> n, float eps, int threads_per_row) {
+__global__ void __launch_bounds__(kMostThreads)
+    norm_forward_kernel(NormOperands<T> n, float eps, int threads_per_row) {
   const RowSum row_sum{threads_per_row, shared_memory<float>()};
   const int rows_per_block = static_cast<int>(blockDim.x) / threads_per_row;
   const int64_t row =
@@ -167,8 +168,9 @@ __device__ void row_backward(const GradientOperands<T>& g, int64_t row, int thre
 
 // A group of threads_per_row threads has the rows group, group + groups, ...
 template <int kSize, int kPacks, bool kCentered, typename T>
-__global__ void norm_backward_kernel(GradientOperands<T> g, int64_t groups, int threads_per_row,
-                                     bool accumulate_dx) {
+__global__ void __launch_bounds__(kMostThreads)
+    norm_backward_kernel(GradientOperands<T> g, int64_t groups, int threads_per_row,
+                         bool accumulate_dx) {
   const RowSum row_sum{threads_per_row, shared_memory<float>()};
   const int rows_per_block = static_cast<int>(blockDim.x) / threads_per_row;
   const int64_t group =

@@ -190,8 +190,9 @@ struct Sequences {
 
 // A block has a sequence and counts in shared memory; ints depend on no order.
 constexpr int kStatisticThreads = 1024;
-__global__ void count_choices_kernel(const int32_t* experts, Sequences sequences, int64_t k,
-                                     int64_t num_experts, float* counts) {
+__global__ void __launch_bounds__(kStatisticThreads)
+    count_choices_kernel(const int32_t* experts, Sequences sequences, int64_t k,
+                         int64_t num_experts, float* counts) {
   int32_t* own = shared_memory<int32_t>();  // (num_experts)
   for (int64_t e = threadIdx.x; e < num_experts; e += kStatisticThreads) own[e] = 0;
   __syncthreads();
@@ -207,8 +208,9 @@ __global__ void count_choices_kernel(const int32_t* experts, Sequences sequences
 
 // A block has a sequence and as many experts as a warp has lanes; its warps take the rows in turn,
 // then their sums are added in order.
-__global__ void sum_probs_kernel(const float* probs, const float* divisor, Sequences sequences,
-                                 int64_t num_experts, float* prob_sums) {
+__global__ void __launch_bounds__(kStatisticThreads)
+    sum_probs_kernel(const float* probs, const float* divisor, Sequences sequences,
+                     int64_t num_experts, float* prob_sums) {
   constexpr int kWarps = kStatisticThreads / kWarp;
   float* of_warp = shared_memory<float>();  // (kWarps, kWarp)
   const int64_t e = static_cast<int64_t>(blockIdx.y) * kWarp + lane_of_thread();

@@ -54,7 +54,7 @@ __global__ void count_digits_kernel(Pass pass, int32_t* counts) {
 }
 
 // counts (size) becomes the sums of those before, in one block: a run of numbers a thread.
-__global__ void scan_kernel(int32_t* counts, int64_t size) {
+__global__ void __launch_bounds__(kScanThreads) scan_kernel(int32_t* counts, int64_t size) {
   int32_t* totals = shared_memory<int32_t>();  // (kScanThreads)
   const int64_t length = (size + kScanThreads - 1) / kScanThreads;
   const int64_t begin = min(size, threadIdx.x * length), end = min(size, begin + length);
