@@ -2,8 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // An op on CUDA against the same op on the CPU. A twin is one operand on both devices; its CUDA
-// tensor lies between guards of NaN, which show reads beyond it by their result and writes by their
-// loss, and begins a given number of elements behind an aligned address.
+// tensor lies between guards of huge numbers, others for each operand: reads beyond it show in the
+// result, writes in the guards. It begins a given number of elements behind an aligned address.
 #pragma once
 
 #include <cstring>
@@ -19,9 +19,10 @@ namespace argosy {
 struct Twin {
   Values values;  // before the op
   Tensor cpu, cuda;
-  Tensor guarded;        // cuda with its guards
-  int64_t offset = 0;    // of cuda in it, in elements
-  double tolerance = 0;  // 0: an operand, which stays as it is
+  Tensor guarded;                // cuda with its guards
+  int64_t offset = 0;            // of cuda in it, in elements
+  unsigned char guard_byte = 0;  // 0x71 and above: 1e30 in fp32 and bf16, beyond any index as int32
+  double tolerance = 0;          // 0: an operand, which stays as it is
 };
 
 class CudaOpTest : public ::testing::Test {
@@ -98,6 +99,7 @@ class CudaOpTest : public ::testing::Test {
   Twin& add(Shape shape, DType dtype, const Values& values, double tolerance) {
     Twin& twin = twins_.emplace_back();
     twin.values = values;
+    twin.guard_byte = static_cast<unsigned char>(0x71 + twins_.size() % 7);
     twin.tolerance = tolerance;
     twin.offset = kGuard + offset;
     twin.cpu = make(cpu, shape, dtype, values);
@@ -114,7 +116,7 @@ class CudaOpTest : public ::testing::Test {
   void upload(const Twin& twin) {
     const Tensor host =
         cpu.empty(twin.guarded.shape(), twin.guarded.dtype(), MemoryCategory::buffers);
-    std::memset(host.raw(), kGuardByte, static_cast<size_t>(host.bytes()));
+    std::memset(host.raw(), twin.guard_byte, static_cast<size_t>(host.bytes()));
     set_values(host.flat(twin.offset, twin.offset + twin.cuda.size(), twin.cuda.shape()),
                twin.values);
     cuda->backend().upload(host.raw(), twin.guarded.raw(), host.bytes());
@@ -129,8 +131,8 @@ class CudaOpTest : public ::testing::Test {
                  end = begin + static_cast<size_t>(twin.cuda.bytes());
     for (size_t i = 0; i < static_cast<size_t>(host.bytes()); ++i) {
       if (i >= begin && i < end) continue;
-      ASSERT_EQ(bytes[i], kGuardByte) << "operand " << index << " was written outside, byte "
-                                      << static_cast<int64_t>(i) - static_cast<int64_t>(begin);
+      ASSERT_EQ(bytes[i], twin.guard_byte) << "operand " << index << " was written outside, byte "
+                                           << static_cast<int64_t>(i) - static_cast<int64_t>(begin);
     }
     const Values got =
         values_of(host.flat(twin.offset, twin.offset + twin.cuda.size(), twin.cuda.shape()));
@@ -153,7 +155,6 @@ class CudaOpTest : public ::testing::Test {
     EXPECT_LE(relative_error(got, expected), 2 * tolerance) << "operand " << index;
   }
 
-  static constexpr unsigned char kGuardByte = 0xff;  // NaN in every float type, -1 in int32
   std::deque<Twin> twins_;
   uint32_t seed_ = 0;
 };
