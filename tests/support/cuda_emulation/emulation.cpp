@@ -8,6 +8,7 @@
 #include <mutex>
 #include <numeric>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -145,22 +146,35 @@ void start_threads(unsigned num_threads, const std::function<void()>& body) {
   std::abort();  // not reached
 }
 
+// Each of the threads once, where it can; whether one could. `left`: without those that ended.
+bool run_threads(std::span<const unsigned> threads, unsigned& left) {
+  Machine& m = machine();
+  bool moved = false;
+  for (const unsigned i : threads) {
+    if (!can_run(m.threads[i])) continue;
+    moved = true;
+    m.current = i;
+    set_thread_index(i);
+    m.threads[i].fibre.enter();
+    CHECK(m.error.empty(), std::exchange(m.error, ""));
+    if (m.threads[i].fibre.ended()) --left;
+  }
+  return moved;
+}
+
 void run_block(unsigned num_threads, const std::function<void()>& body) {
   Machine& m = machine();
   prepare_block(num_threads);
   start_threads(num_threads, body);
   unsigned left = num_threads;
   const std::vector<unsigned> order = order_of(num_threads);
+  // Threads in turn, or a warp as far as it gets before the next: it may be a phase ahead.
+  const size_t turn = m.order == Order::descending ? kWarp : order.size();
   while (left > 0) {
     bool moved = false;
-    for (const unsigned i : order) {
-      if (!can_run(m.threads[i])) continue;
-      moved = true;
-      m.current = i;
-      set_thread_index(i);
-      m.threads[i].fibre.enter();
-      CHECK(m.error.empty(), std::exchange(m.error, ""));
-      if (m.threads[i].fibre.ended()) --left;
+    for (size_t begin = 0; begin < order.size(); begin += turn) {
+      const std::span<const unsigned> part(order.data() + begin, turn);
+      while (run_threads(part, left)) moved = true;
     }
     if (!moved) report_deadlock(num_threads);
   }

@@ -17,7 +17,8 @@
 
 namespace argosy::cuda_emulation {
 
-// In what order threads, warps and blocks run.
+// In what order threads, warps and blocks run. Descending, a warp runs as far as it gets before the
+// next one does; else threads take turns.
 enum class Order { ascending, descending, shuffled };
 void set_order(Order order, uint32_t seed = 0);
 
