@@ -21,7 +21,7 @@ struct PhiloxWords {
   uint64_t x0, x1, x2, x3;
 };
 [[gnu::always_inline]] constexpr PhiloxWords philox_words(uint64_t key, uint64_t counter_low,
-                                                       uint64_t counter_high) {
+                                                          uint64_t counter_high) {
   // Multipliers and Weyl increments of Philox4x32 (section 3.3 there).
   constexpr uint64_t kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
   constexpr uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
