@@ -304,7 +304,10 @@ TEST(Fp8, OnlyProductsOfBlocksRunIn8Bits) {
   a.bf16_flops_per_s = 1e12;
   a.fp8_flops_per_s = 2e12;
   a.memory_bytes_per_s = 1e9;
-  OpWork op{OpKind::matmul, 4'000'000'000'000, 100'000'000, 1, true};
+  OpWork op{.kind = OpKind::matmul,
+            .flops = 4'000'000'000'000,
+            .bytes = 100'000'000,
+            .is_block_product = true};
   EXPECT_NEAR(op_seconds(op, a, Precision::bf16), 4, 1e-9);
   EXPECT_NEAR(op_seconds(op, a, Precision::fp8), 2 + 0.05, 1e-9);
   op.is_block_product = false;
