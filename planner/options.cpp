@@ -132,8 +132,12 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   auto add = search.add_options();
   add("objective", word(o.objective, "time|cost|carbon")->default_value(o.objective),
       "what the best plan has least of");
-  add("import-megatron", word(o.import_megatron, "FLAGS|FILE"),
-      "price what Megatron-LM flags say: sets model (unless --model), batch, precision and --fix");
+  add("import", word(o.import_from, "FILE|FLAGS"),
+      "price a setup for another framework: Megatron-LM's flags or a script with them, DeepSpeed's "
+      "ds_config.json, torchtitan's train.toml or flags (--training.seq_len=4096); known by the "
+      "extension, else by the text. Sets batch, precision and --fix, and the model where the setup "
+      "describes it; what it leaves open is --model, --seq-len, --global-batch and searched");
+  add("import-megatron", word(o.import_megatron, "FLAGS|FILE"), "the same, of Megatron-LM alone");
   add("fix", word(o.fix, "LIST"),
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "

@@ -41,8 +41,9 @@ struct PlanOptions {
   std::string what_if, deadline, phases;
   std::string stack;  // whose kernels and overlap; empty: default_stack()
   std::string score;  // a table of published runs: predict them instead of searching
-  std::string export_to, import_megatron;
-  bool calibrate = false;  // measure this machine instead of searching
+  std::string export_to;
+  std::string import_from, import_megatron;  // a setup of any format, or of that one
+  bool calibrate = false;                    // measure this machine instead of searching
   double calibrate_s = 30;
   std::vector<std::string> learn;  // folders of runs: correct the cluster instead of searching
   std::string corrections = "auto";
@@ -66,6 +67,15 @@ struct Request {
 
 // The cluster with the devices to use; warnings are added.
 ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings);
+
+// That of --model; warnings are added.
+ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings);
+
+// --import, --import-megatron: what the setup decides stands for the options of the same meaning;
+// the model is its own, or that of --model. Throws ConfigError.
+bool has_import(const PlanOptions& options);
+ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
+                       std::vector<std::string>& warnings);
 
 // Reads the files and fills the defaults. Throws ConfigError.
 Request make_request(const PlanOptions& options);

@@ -5,11 +5,9 @@
 #include "planner/config_files.h"
 #include "planner/cost/compute.h"
 #include "planner/cost/memory_band.h"
-#include "planner/exchange/megatron_import.h"
 #include "planner/options.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
-#include "planner/spec/files.h"
 #include "planner/spec/model_lora.h"
 
 namespace argosy {
@@ -63,6 +61,12 @@ void require_precision(const Job& job) {
 
 }  // namespace
 
+ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings) {
+  ModelReading reading = read_model(find_config("model", name, "models"));
+  warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
+  return std::move(reading.model);
+}
+
 ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings) {
   ClusterReading reading = read_cluster(find_config("cluster", options.cluster, "clusters"));
   warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
@@ -79,49 +83,6 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
   }
   return with_devices(cluster, devices);
 }
-
-namespace {
-
-ModelSpec make_model(const PlanOptions& options, const MegatronRun& peer,
-                     std::vector<std::string>& warnings) {
-  const bool is_imported = !peer.model_json.empty();
-  if (is_imported && !options.model.empty()) {
-    throw ConfigError(
-        "--model: --import-megatron describes the model already; valid: without --model, or "
-        "without "
-        "--num-layers among the flags");
-  }
-  ModelReading model = is_imported ? parse_model(peer.model_json, "imported", "--import-megatron")
-                                   : read_model(find_config("model", options.model, "models"));
-  warnings.insert(warnings.end(), model.warnings.begin(), model.warnings.end());
-  return std::move(model.model);
-}
-
-// What the peer's flags decide stands for the options of the same meaning.
-void apply(const MegatronRun& peer, PlanOptions& options, std::vector<std::string>& warnings) {
-  if (options.import_megatron.empty()) return;
-  options.seq_len = peer.seq_len;
-  options.global_batch = peer.global_batch;
-  options.precision = peer.precision;
-  options.optimizer = peer.optimizer;
-  options.fix = peer.fix;
-  warnings.insert(warnings.end(), peer.warnings.begin(), peer.warnings.end());
-}
-
-// A file with flags, or the flags themselves.
-MegatronRun read_peer(const PlanOptions& options, int64_t num_devices) {
-  if (options.import_megatron.empty()) return {};
-  if (!options.fix.empty() || options.seq_len > 0 || options.global_batch > 0) {
-    throw ConfigError(
-        "--import-megatron: with --fix, --seq-len or --global-batch; valid: the flags alone "
-        "decide");
-  }
-  const bool is_text = options.import_megatron.find("--") != std::string::npos;
-  return import_megatron(
-      is_text ? options.import_megatron : read_text_file(options.import_megatron), num_devices);
-}
-
-}  // namespace
 
 namespace {
 
@@ -202,12 +163,11 @@ void allow_offload(const std::string& offload, Fixed& fixed) {
 Request make_request(const PlanOptions& given) {
   Request request;
   Job& job = request.job;
-  if (given.import_megatron.empty()) find_config("model", given.model, "models");
+  if (!has_import(given)) find_config("model", given.model, "models");
   job.cluster = make_cluster(given, request.warnings);
   PlanOptions options = given;
-  const MegatronRun peer = read_peer(given, job.cluster.num_devices);
-  job.model = make_model(given, peer, request.warnings);
-  apply(peer, options, request.warnings);
+  job.model = has_import(given) ? apply_import(options, job.cluster.num_devices, request.warnings)
+                                : read_named_model(given.model, request.warnings);
   job.task = task_from_string(options.task, "--task");
   job.lora = make_lora(options, job.model, job.task);
   job.optimizer = optimizer_from_string(options.optimizer, "--optimizer");

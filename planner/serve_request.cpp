@@ -52,6 +52,7 @@ void refuse_training_options(const PlanOptions& options) {
              !options.what_if.empty() || !options.deadline.empty() || !options.phases.empty(),
          "--explain, --what-if, --sensitivity, --pareto, --deadline, --phases, --robust");
   refuse(!options.export_to.empty(), "--export");
+  refuse(!options.import_from.empty(), "--import");
   refuse(!options.import_megatron.empty(), "--import-megatron");
   refuse(!options.out.empty(), "--out");
   refuse(!options.trace.empty(), "--trace");

@@ -154,21 +154,14 @@ std::vector<int64_t> layers_of_layout(std::string_view layout) {
   return has_empty ? std::vector<int64_t>{} : layers;
 }
 
-// "3+2+3"
-std::string joined(const std::vector<int64_t>& counts) {
-  std::string text;
-  for (const int64_t count : counts) text += concat(text.empty() ? "" : "+", count);
-  return text;
-}
-
 class Importer {
  public:
   Importer(std::string_view text, int64_t num_devices)
-      : flags_(shell_words(text)), num_devices_(num_devices) {
+      : flags_(shell_words(text, kOption)), num_devices_(num_devices) {
     if (flags_.has("--num-layers")) num_layers_ = flags_.required("--num-layers");
   }
 
-  MegatronRun run() {
+  PeerRun run() {
     read_batch();
     read_parallelism();
     read_recompute();
@@ -184,10 +177,10 @@ class Importer {
   }
 
  private:
-  void fix(const std::string& key, const std::string& value) {
-    run_.fix += concat(run_.fix.empty() ? "" : ",", key, "=", value);
+  template <typename Value>
+  void fix(const std::string& key, const Value& value) {
+    add_fix(run_, key, value);
   }
-  void fix(const std::string& key, int64_t value) { fix(key, std::to_string(value)); }
 
   void read_batch() {
     run_.seq_len = flags_.required("--seq-length");
@@ -328,12 +321,12 @@ class Importer {
 
   MegatronFlags flags_;
   int64_t num_devices_, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
-  MegatronRun run_;
+  PeerRun run_;
 };
 
 }  // namespace
 
-MegatronRun import_megatron(std::string_view text, int64_t num_devices) {
+PeerRun import_megatron(std::string_view text, int64_t num_devices) {
   return Importer(text, num_devices).run();
 }
 

@@ -16,11 +16,11 @@ constexpr const char* kOption = "--import-megatron: ";
 
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  Reader(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
 
   std::vector<std::string> words() {
     while (at_ < text_.size()) step();
-    if (quote_ != 0) throw ConfigError(concat(kOption, "a quote is not closed; valid: '...'"));
+    if (quote_ != 0) throw ConfigError(concat(where_, "a quote is not closed; valid: '...'"));
     end_word();
     return std::move(words_);
   }
@@ -51,7 +51,7 @@ class Reader {
 
   void end_word() {
     if (word_.find('$') != std::string::npos) {
-      throw ConfigError(concat(kOption, "'", word_, "'; valid: values instead of variables"));
+      throw ConfigError(concat(where_, "'", word_, "'; valid: values instead of variables"));
     }
     if (!word_.empty() || is_word_) words_.push_back(word_);
     word_.clear();
@@ -59,6 +59,7 @@ class Reader {
   }
 
   std::string_view text_;
+  std::string where_;
   size_t at_ = 0;
   char quote_ = 0;
   bool is_word_ = false;
@@ -72,8 +73,8 @@ bool is_flag(const std::string& word) {
 
 }  // namespace
 
-std::vector<std::string> shell_words(std::string_view text) {
-  std::vector<std::string> words = Reader(text).words();
+std::vector<std::string> shell_words(std::string_view text, const std::string& where) {
+  std::vector<std::string> words = Reader(text, where).words();
   for (size_t i = 0; i < words.size(); ++i) {
     if (!words[i].ends_with(".py")) continue;
     words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1);

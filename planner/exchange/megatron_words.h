@@ -13,8 +13,9 @@
 namespace argosy {
 
 // Words of a shell command: quotes, comments and continued lines understood. What stands before a
-// Python program's name is dropped. Throws ConfigError for variables and open quotes.
-std::vector<std::string> shell_words(std::string_view text);
+// Python program's name is dropped. Throws ConfigError for variables and open quotes; its message
+// begins with `where`.
+std::vector<std::string> shell_words(std::string_view text, const std::string& where);
 
 // Flags with their values: "--flag value value", "--flag=value"; the last of a repeated flag
 // counts. Whoever reads a flag takes it out, so that what nobody knows is left over. Every error is

@@ -5,63 +5,31 @@
 // name.
 #include "planner/exchange/export.h"
 #include "planner/exchange/refuse.h"
+#include "planner/exchange/torchtitan_words.h"
 
 namespace argosy {
 
 namespace {
 
-// The shapes behind torchtitan's names.
-struct Flavor {
-  const char *name, *flavor;
-  int64_t hidden, layers, heads, kv_heads, ffn, vocab, experts;
-};
-constexpr Flavor kFlavors[] = {
-    {"llama3", "8B", 4096, 32, 32, 8, 14336, 128256, 0},
-    {"llama3", "70B", 8192, 80, 64, 8, 28672, 128256, 0},
-    {"llama3", "405B", 16384, 126, 128, 8, 53248, 128256, 0},
-    {"qwen3", "8B", 4096, 36, 32, 8, 12288, 151936, 0},
-    {"qwen3", "30B-A3B", 2048, 48, 32, 4, 768, 151936, 128},
-};
-
-const Flavor& flavor_of(const ModelSpec& m) {
-  std::string names;
-  for (const Flavor& f : kFlavors) {
-    const int64_t ffn = m.has_moe() ? m.moe.ffn_size : m.ffn_size;
-    const bool is_same = f.hidden == m.hidden_size && f.layers == m.num_layers &&
-                         f.heads == m.num_heads && f.kv_heads == m.num_kv_heads && f.ffn == ffn &&
-                         f.vocab == m.vocab_size && f.experts == m.moe.num_experts;
-    if (is_same) return f;
-    names += concat(names.empty() ? "" : ", ", f.name, " ", f.flavor);
-  }
-  throw ConfigError(concat("--export torchtitan: model: ", m.name,
-                           " is none of the flavors that it knows by name; valid: ", names));
-}
-
-const char* schedule_name(const Plan& plan) {
-  switch (plan.schedule) {
-    case ScheduleKind::gpipe:
-      return "GPipe";
-    case ScheduleKind::one_f_one_b:
-      return "1F1B";
-    case ScheduleKind::interleaved:
-      return "Interleaved1F1B";
-    case ScheduleKind::zb_v:
-      return "ZBVZeroBubble";
-    case ScheduleKind::zb_h1:
-      break;
+const TorchtitanFlavor& flavor_of(const ModelSpec& model) {
+  for (const TorchtitanFlavor& flavor : torchtitan_flavors()) {
+    if (has_shapes(flavor, model)) return flavor;
   }
   throw ConfigError(
-      "--export torchtitan: schedule=zb-h1 is not there; valid: --fix schedule=gpipe, 1f1b, "
-      "interleaved or zb-v");
+      concat("--export torchtitan: model: ", model.name,
+             " is none of the flavors that it knows by name; valid: ", torchtitan_flavor_names()));
 }
 
 void refuse(const Plan& plan) {
   const Refusal refuse("torchtitan");
   const Mesh& mesh = plan.mesh;
   const bool is_plain_dp = mesh.tp == 1 && mesh.pp == 1 && mesh.cp == 1 && mesh.ep == 1;
+  refuse.when(mesh.pp > 1 && torchtitan_schedule(plan.schedule).empty(),
+              "schedule=", to_string(plan.schedule),
+              " is not there; valid: --fix schedule=gpipe, 1f1b, interleaved or zb-v");
   refuse.when(plan.zero_stage == 1,
               "zero=1 is not there: FSDP2 shards gradients too; valid: --fix zero=2 or 3");
-  refuse.when(plan.zero_stage == 0 && mesh.dp > 1 && !is_plain_dp,
+  refuse.when(plan.zero_stage == 0 && mesh.dp * mesh.cp > 1 && !is_plain_dp,
               "zero=0 with other parallelism is not there; valid: --fix zero=2 or 3");
   refuse.when(mesh.order != RankOrder::tp_cp_dp_pp && mesh.pp > 1 && mesh.dp > 1,
               "order=", to_string(mesh.order), " is not there; valid: --fix order=tp-cp-dp-pp");
@@ -73,6 +41,9 @@ void refuse(const Plan& plan) {
               "cp_kind=ulysses is not there; valid: --fix cp_kind=ring");
   refuse.when(plan.model.has_moe() && mesh.etp != 1 && mesh.etp != mesh.tp, "etp=", mesh.etp,
               " is not there; valid: --fix etp=1 or etp=tp");
+  refuse.when(plan.model.has_moe() && mesh.ep == 1 && mesh.etp != mesh.tp,
+              "ep=1 with etp=", mesh.etp, " and tp=", mesh.tp,
+              " is not there; valid: --fix etp=tp");
   refuse.when(plan.task == Task::lora, "task=lora is not there; valid: pretrain");
   refuse.when(plan.optimizer != OptimizerKind::adamw, "optimizer=", to_string(plan.optimizer),
               " is not there; valid: adamw");
@@ -107,7 +78,7 @@ std::string parallelism(const Plan& plan) {
   if (mesh.cp > 1) set("context_parallel_rotate_method", "\"alltoall\"");
   set("pipeline_parallel_degree", mesh.pp);
   if (mesh.pp > 1) {
-    set("pipeline_parallel_schedule", concat("\"", schedule_name(plan), "\""));
+    set("pipeline_parallel_schedule", concat("\"", torchtitan_schedule(plan.schedule), "\""));
     set("pipeline_parallel_microbatch_size", plan.micro_batch);
     set("pipeline_parallel_layers_per_stage", plan.layers_per_stage.front());
     set("pipeline_parallel_first_stage_less_layers", 0);
@@ -124,7 +95,7 @@ std::string parallelism(const Plan& plan) {
 
 std::string torchtitan_toml(const Plan& plan) {
   refuse(plan);
-  const Flavor& flavor = flavor_of(plan.model);
+  const TorchtitanFlavor& flavor = flavor_of(plan.model);
   // With a pipeline all micro-batches of a step are one local batch, else they are accumulated.
   const int64_t local = plan.mesh.pp > 1 ? plan.global_batch / plan.mesh.dp : plan.micro_batch;
   const char* dtype = plan.precision == Precision::bf16 ? "bfloat16" : "float32";

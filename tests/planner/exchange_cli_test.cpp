@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// --export and --import-megatron from the command line.
+// --export, --import and --import-megatron from the command line.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -41,6 +41,62 @@ TEST(ExchangeCli, ExportsAloneOnStdoutAndImports) {
       cluster);
   ASSERT_EQ(text.exit_code, 0) << text.err;
   EXPECT_EQ(Json::parse(text.out)["plans"][0]["mesh"]["dp"], 16);
+}
+
+// Of any format: what is exported is imported at the same price.
+TEST(ExchangeCli, ImportsWhatItExports) {
+  const struct {
+    const char *format, *file, *model, *fix, *rest;
+  } kCases[] = {
+      {"deepspeed", "ds_config.json", "llama-2-7b", "tp=1,pp=1,zero=3,recompute=full,zero_shard=8",
+       "--model llama-2-7b --seq-len 4096"},
+      {"torchtitan", "train.toml", "llama-3.1-8b",
+       "tp=2,sequence_parallel=1,pp=4,zero=2,micro_batch=1,schedule=interleaved,layers=4+4+4+4+4+4+"
+       "4+4,recompute=full,"
+       "order=tp-cp-dp-pp,zero_shard=0",
+       ""},
+      {"megatron", "flags.sh", "llama-2-7b", "tp=2,pp=1,zero=1,recompute=full", ""}};
+  const std::string where = " --cluster a100-2048 --devices 64 ";
+  for (const auto& c : kCases) {
+    const std::string job = "--seq-len 4096 --global-batch 256 --model " + std::string(c.model) +
+                            where + "--fix " + c.fix;
+    const PlanOutput exported = run_plan(job + " --export " + c.format);
+    ASSERT_EQ(exported.exit_code, 0) << exported.err;
+    const std::string file = scratch_path(c.file);
+    write_text_file(file, exported.out);
+    const PlanOutput imported = run_plan("--import " + file + where + c.rest + " --json");
+    ASSERT_EQ(imported.exit_code, 0) << imported.err;
+    const Json own = Json::parse(run_plan(job + " --json").out)["plans"][0];
+    const Json peer = Json::parse(imported.out)["plans"][0];
+    EXPECT_EQ(peer["mesh"], own["mesh"]) << c.format;
+    EXPECT_NEAR(peer["predicted"]["step_s"].get<double>(), own["predicted"]["step_s"].get<double>(),
+                1e-9);
+    EXPECT_EQ(peer["predicted"]["memory_bytes"], own["predicted"]["memory_bytes"]) << c.format;
+  }
+}
+
+TEST(ExchangeCli, ImportMistakesAreOneMessage) {
+  const std::string cluster = "--cluster a100-2048 --devices 64 ";
+  const std::string ds = scratch_path("ds.json"), toml = scratch_path("job.toml"),
+                    yaml = scratch_path("job.yaml");
+  write_text_file(ds, R"({"train_batch_size": 512, "zero_optimization": {"stage": 9}})");
+  write_text_file(toml, "[training]\nseq_len = 8k\n");
+  write_text_file(yaml, "model: llama\n");
+  expect_plan_mistake(cluster + "--model llama-2-7b --import " + ds,
+                      "--import: " + ds + ": zero_optimization.stage");
+  expect_plan_mistake(cluster + "--import " + toml, "--import: " + toml + ":2: '8k'");
+  expect_plan_mistake(cluster + "--import " + yaml, "is no setup that can be read");
+  expect_plan_mistake(cluster + "--import /nowhere/ds.json", "/nowhere/ds.json");
+  write_text_file(ds, R"({"train_batch_size": 512, "zero_optimization": {"stage": 2}})");
+  expect_plan_mistake(cluster + "--import " + ds, "--model is missing");
+  expect_plan_mistake(cluster + "--model llama-2-7b --global-batch 64 --import " + ds,
+                      "--import: with --global-batch");
+  expect_plan_mistake(cluster + "--model llama-2-7b --fix tp=1 --import " + ds, "with --fix");
+  expect_plan_mistake(cluster + "--import " + ds + " --import-megatron x",
+                      "with --import-megatron");
+  expect_plan_mistake(
+      cluster + "--seq-len 64 --import '--model.flavor=8B --training.local_batch_size=1'",
+      "with --seq-len");
 }
 
 TEST(ExchangeCli, MistakesAreOneMessage) {

@@ -4,50 +4,18 @@
 // Plans in other frameworks' words: what is said, what is refused, and there and back again.
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <nlohmann/json.hpp>
 
-#include "planner/cost/search.h"
 #include "planner/exchange/export.h"
 #include "planner/exchange/megatron_import.h"
 #include "planner/exchange/megatron_words.h"
 #include "planner/spec/check.h"
+#include "tests/planner/exchange_jobs.h"
 
 namespace argosy {
 namespace {
 
 using Json = nlohmann::json;
-
-Job job_of(const std::string& model, int64_t devices) {
-  Job job;
-  const std::string configs = ARGOSY_SOURCE_DIR "/configs/";
-  job.model = read_model(configs + "models/" + model + ".json").model;
-  job.cluster = read_cluster(configs + "clusters/a100-2048.json").cluster;
-  job.cluster.num_devices = devices;
-  job.seq_len = 2048;
-  job.global_batch = 512;
-  if (model == "gpt2-124m") job.seq_len = 1024;
-  return job;
-}
-
-Plan plan_of(
-    const std::string& model, int64_t devices, const std::string& fix,
-    const std::function<void(Job&)>& change = [](Job&) {}) {
-  Job job = job_of(model, devices);
-  change(job);
-  const SearchResult found = search(job, parse_fixed(fix), 1, 1);
-  EXPECT_FALSE(found.plans.empty()) << model << " " << fix;
-  return found.plans.front();
-}
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
-}
 
 bool has_line(const std::string& text, const std::string& line) {
   return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
@@ -74,28 +42,9 @@ TEST(Megatron, ThereAndBackAgain) {
                 {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5,schedule=1f1b", 64},
                 {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
   for (const auto& c : kCases) {
-    const Job job = job_of(c.model, c.devices);
     const Plan plan = plan_of(c.model, c.devices, c.fix);
-    const MegatronRun run = import_megatron(megatron_flags(plan), c.devices);
-    Job again = job;
-    again.model = parse_model(run.model_json, "imported", "flags").model;
-    again.seq_len = run.seq_len;
-    again.global_batch = run.global_batch;
-    again.precision = precision_from_string(run.precision, "");
-    const SearchResult found = search(again, parse_fixed(run.fix), 2, 1);
-    ASSERT_EQ(found.plans.size(), 1u) << run.fix;
-    const Plan& back = found.plans.front();
-    EXPECT_EQ(back.mesh, plan.mesh) << run.fix;
-    EXPECT_EQ(back.zero_stage, plan.zero_stage) << run.fix;
-    EXPECT_EQ(back.sequence_parallel, plan.sequence_parallel) << run.fix;
-    EXPECT_EQ(back.micro_batch, plan.micro_batch) << run.fix;
-    EXPECT_EQ(back.recompute, plan.recompute) << run.fix;
-    EXPECT_EQ(back.layers_per_stage, plan.layers_per_stage) << run.fix;
-    EXPECT_EQ(back.virtual_stages, plan.virtual_stages) << run.fix;
-    EXPECT_EQ(back.moe_capacity_factor, plan.moe_capacity_factor) << run.fix;
-    EXPECT_EQ(count_parameters(back.model).total, count_parameters(plan.model).total) << c.model;
-    EXPECT_NEAR(back.predicted.step_s, plan.predicted.step_s, 1e-9 * plan.predicted.step_s);
-    EXPECT_EQ(back.predicted.peak_bytes, plan.predicted.peak_bytes) << run.fix;
+    const PeerRun run = import_megatron(megatron_flags(plan), c.devices);
+    expect_same(plan_of_peer(job_of(c.model, c.devices), run), plan, run.fix);
   }
 }
 
@@ -169,7 +118,7 @@ TEST(Megatron, UnevenStagesHaveALayout) {
 
 // A script as users have it: GPT-3 175B of Megatron-LM's examples.
 TEST(Megatron, ReadsAScript) {
-  const MegatronRun run = import_megatron(R"(
+  const PeerRun run = import_megatron(R"(
     # 175B
     torchrun --nproc_per_node 8 pretrain_gpt.py \
        --num-layers 96 --hidden-size 12288 --num-attention-heads 96 \
@@ -179,7 +128,7 @@ TEST(Megatron, ReadsAScript) {
        --vocab-size 50257 --make-vocab-size-divisible-by 128 \
        --data-path 'my data' --split 949,50,1 --overlap-grad-reduce --recompute-activations
   )",
-                                          1024);
+                                      1024);
   EXPECT_EQ(run.fix,
             "micro_batch=1,tp=8,pp=16,cp=1,dp=8,sequence_parallel=0,ep=1,etp=1,zero=0,"
             "schedule=1f1b,layers=6+6+6+6+6+6+6+6+6+6+6+6+6+6+6+6,recompute=selective");

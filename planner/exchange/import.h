@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A run that somebody else set up for another framework.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/spec/model.h"
+
+namespace argosy {
+
+struct PeerRun {
+  std::string model_json;    // config.json of the model; "" if the setup does not describe one
+  std::string model_config;  // a name in configs/models that the setup means; "" if it names none
+  int64_t seq_len = 0, global_batch = 0;  // 0: the setup does not say it
+  std::string precision = "fp32", optimizer = "adamw";
+  std::string fix;  // what the setup decides, as for --fix
+  std::vector<std::string> warnings;
+};
+
+void add_fix(PeerRun& run, const std::string& key, const std::string& value);
+void add_fix(PeerRun& run, const std::string& key, int64_t value);
+std::string joined(const std::vector<int64_t>& counts);  // "3+2+3", as --fix has layers
+
+enum class PeerFormat { megatron, deepspeed, torchtitan };
+
+// By the file's extension (.json, .toml), else by what stands in it. Throws ConfigError if it is
+// none of the formats. `where` is for messages, and ends in the file's name if there is one.
+PeerFormat peer_format(std::string_view text, const std::string& where);
+
+// ds_config.json. Keys are read as DeepSpeed reads them; "auto" of Hugging Face's Trainer leaves
+// the value to the search. The model is code there, so it is the caller's. Throws ConfigError
+// naming the key that cannot be priced or contradicts another.
+PeerRun import_deepspeed(std::string_view text, const std::string& where, int64_t num_devices);
+
+// train.toml, or a command line with flags as --training.seq_len=4096, which win over the file that
+// --job.config_file names. `model`: the caller's, null if the setup must name one. What is left out
+// has torchtitan's default. Throws ConfigError as above.
+PeerRun import_torchtitan(std::string_view text, const std::string& where, int64_t num_devices,
+                          const ModelSpec* model);
+
+}  // namespace argosy

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Keys and defaults as in torchtitan/config/job_config.py, v0.2.
+#include <algorithm>
+#include <charconv>
+
+#include "planner/exchange/import.h"
+#include "planner/exchange/torchtitan_words.h"
+#include "planner/spec/check.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+// Sections that decide something, and those that change neither what is computed nor what is kept.
+constexpr const char* kSections[] = {
+    "model", "optimizer", "training", "parallelism", "activation_checkpoint", "compile"};
+constexpr const char* kIgnoredSections[] = {"job",
+                                            "profiling",
+                                            "metrics",
+                                            "checkpoint",
+                                            "lr_scheduler",
+                                            "comm",
+                                            "debug",
+                                            "validation",
+                                            "quantize" /* by converters */,
+                                            "memory_estimation"};
+
+// Keys of the same kind.
+constexpr const char* kIgnoredKeys[] = {"hf_assets_path",
+                                        "tokenizer_path",
+                                        "print_after_conversion",
+                                        "lr",
+                                        "eps",
+                                        "beta1",
+                                        "beta2",
+                                        "weight_decay",
+                                        "dataset",
+                                        "dataset_path",
+                                        "dataloader",
+                                        "steps",
+                                        "max_norm",
+                                        "gc_freq",
+                                        "gc_debug",
+                                        "seed",
+                                        "deterministic",
+                                        "mixed_precision_reduce",
+                                        "pipeline_parallel_expert_parallel_overlap",
+                                        "per_op_sac_force_recompute_mm_shapes_by_fqns",
+                                        "early_stop",
+                                        "memory_budget",
+                                        "visualize_memory_budget_pareto",
+                                        "preserve_rng_state",
+                                        "determinism_check",
+                                        "debug"};
+
+// A key by these words is a decision under another name (of an older version, or a slip).
+constexpr const char* kDecisions[] = {"degree", "batch", "split_points", "schedule"};
+
+constexpr int64_t kMostLayersPerStage = 1'000'000;
+
+struct ModelFacts {
+  int64_t num_layers = 0;
+  bool has_moe = false;
+};
+
+// Every section is there afterwards.
+Json with_sections(Json root, const std::string& where) {
+  const auto is_known = [&root](const char* section) { return root.contains(section); };
+  if (!root.is_object() || std::none_of(std::begin(kSections), std::end(kSections), is_known)) {
+    throw ConfigError(concat(where,
+                             ": is no job of torchtitan; valid: [model], [training], "
+                             "[parallelism], [activation_checkpoint]"));
+  }
+  for (const char* section : kSections) {
+    if (!root.contains(section)) root[section] = Json::object();
+  }
+  return root;
+}
+
+// What each stage has: equal shares of the layers and of the `first` and `last` ones that stand for
+// embedding and head, earlier stages the larger ones (generate_llm_fqn_per_model_part there).
+std::vector<int64_t> layers_of_stages(int64_t num_layers, int64_t num_stages, int64_t first,
+                                      int64_t last) {
+  const int64_t all = num_layers + first + last;
+  std::vector<int64_t> layers(static_cast<size_t>(num_stages), all / num_stages);
+  for (int64_t i = 0; i < all % num_stages; ++i) ++layers[static_cast<size_t>(i)];
+  layers.front() -= first;
+  layers.back() -= last;
+  return layers;
+}
+
+class Importer {
+ public:
+  Importer(Json root, std::string where, int64_t num_devices, const ModelSpec* given)
+      : json_(with_sections(std::move(root), where)),
+        root_(json_, std::move(where)),
+        model_(root_.object("model")),
+        optimizer_(root_.object("optimizer")),
+        training_(root_.object("training")),
+        parallelism_(root_.object("parallelism")),
+        recompute_(root_.object("activation_checkpoint")),
+        compile_(root_.object("compile")),
+        num_devices_(num_devices) {
+    read_model(given);
+  }
+
+  PeerRun run() {
+    read_training();
+    read_degrees();
+    read_zero();
+    read_experts();
+    read_batch();
+    if (pp_ > 1) read_pipeline();
+    read_recompute();
+    read_rest();
+    return std::move(run_);
+  }
+
+ private:
+  template <typename Value>
+  void fix(const char* key, const Value& value) {
+    add_fix(run_, key, value);
+  }
+  void warn(const std::string& what) { run_.warnings.push_back(concat(root_.where(), ": ", what)); }
+
+  void read_model(const ModelSpec* given) {
+    const std::string name = model_.text("name", "llama3");
+    const std::string flavor = model_.text("flavor", "debugmodel");
+    if (given != nullptr) facts_ = {given->num_layers, given->has_moe()};
+    for (const TorchtitanFlavor& f : torchtitan_flavors()) {
+      if (name != f.name || flavor != f.flavor) continue;
+      if (given != nullptr && !has_shapes(f, *given)) {
+        model_.fail("flavor",
+                    concat("expected the shapes of --model ", given->name, ", or no --model"));
+      }
+      if (given == nullptr) {
+        run_.model_config = f.config;
+        facts_ = {f.layers, f.experts > 0};
+      }
+      return;
+    }
+    if (given == nullptr) {
+      model_.fail("flavor", concat("expected one of ", torchtitan_flavor_names(), ", or --model"));
+    }
+    warn(concat("model: ", name, " ", flavor, " is taken to be --model ", given->name));
+  }
+
+  void read_training() {
+    run_.seq_len = training_.positive_integer("seq_len", 2048);
+    const std::string dtype = training_.text("mixed_precision_param", "bfloat16");
+    if (dtype != "bfloat16" && dtype != "float32") {
+      training_.fail("mixed_precision_param", "expected \"bfloat16\" or \"float32\"");
+    }
+    run_.precision = dtype == "bfloat16" ? "bf16" : "fp32";
+    if (training_.text("dtype", "float32") != "float32") {
+      warn("training.dtype: master weights are priced in float32");
+    }
+    if (training_.boolean("enable_cpu_offload", false)) {
+      training_.fail("enable_cpu_offload",
+                     "parameters in the host's memory are not supported yet; expected false");
+    }
+    const std::string optimizer = optimizer_.text("name", "AdamW");
+    if (optimizer != "AdamW" && optimizer != "Adam") {
+      optimizer_.fail("name", "expected \"AdamW\" or \"Adam\"");
+    }
+    if (model_.has("converters") && model_.value("converters") != Json::array() &&
+        model_.value("converters") != Json("")) {
+      model_.fail("converters", "8-bit products cannot be priced; expected []");
+    }
+  }
+
+  int64_t degree(const char* axis) {
+    return parallelism_.positive_integer(concat(axis, "_degree"), 1);
+  }
+
+  void read_degrees() {
+    tp_ = degree("tensor_parallel");
+    pp_ = degree("pipeline_parallel");
+    cp_ = degree("context_parallel");
+    replicas_ = degree("data_parallel_replicate");
+    shards_ = parallelism_.integer("data_parallel_shard_degree", -1);
+    if (shards_ < 1 && shards_ != -1) {
+      parallelism_.fail("data_parallel_shard_degree",
+                        "expected at least 1, or -1 for the devices that are left");
+    }
+    double product =
+        shards_ > 0 ? static_cast<double>(shards_) : 1.0;  // whole numbers may overflow
+    for (const int64_t d : {replicas_, cp_, tp_, pp_}) product *= static_cast<double>(d);
+    const auto devices = static_cast<double>(num_devices_);
+    const bool divides = product <= devices && num_devices_ % static_cast<int64_t>(product) == 0;
+    if (shards_ > 0 ? product != devices : !divides) {
+      throw ConfigError(
+          concat(root_.where(), ": parallelism: data_parallel_replicate_degree ", replicas_,
+                 shards_ > 0 ? concat(" * data_parallel_shard_degree ", shards_) : "",
+                 " * context_parallel_degree ", cp_, " * tensor_parallel_degree ", tp_,
+                 " * pipeline_parallel_degree ", pp_, " = ", product,
+                 shards_ > 0 ? " is not the number of devices, " : " does not divide the devices, ",
+                 num_devices_, "; valid: another --devices, or other degrees"));
+    }
+    if (shards_ < 0) shards_ = num_devices_ / static_cast<int64_t>(product);
+    dp_ = replicas_ * shards_;
+    fix("tp", tp_);
+    fix("pp", pp_);
+    fix("cp", cp_);
+    fix("dp", dp_);
+    fix("order", "tp-cp-dp-pp");
+    fix("sequence_parallel", tp_ > 1 ? 1 : 0);
+    const std::string rotate = parallelism_.text("context_parallel_rotate_method", "allgather");
+    if (cp_ > 1) fix("cp_kind", "ring");
+    if (cp_ > 1 && rotate != "alltoall") {
+      warn(concat("parallelism.context_parallel_rotate_method: ", rotate, " is priced as a ring"));
+    }
+  }
+
+  // FSDP over dp_shard and cp, in as many groups as there are replicas.
+  void read_zero() {
+    const std::string policy = parallelism_.text("fsdp_reshard_after_forward", "default");
+    if (policy != "default" && policy != "always" && policy != "never") {
+      parallelism_.fail("fsdp_reshard_after_forward",
+                        "expected \"default\", \"always\" or \"never\"");
+    }
+    const int64_t num_shards = shards_ * cp_;
+    if (num_shards == 1) {
+      if (replicas_ > 1 && replicas_ != num_devices_) {
+        parallelism_.fail("data_parallel_replicate_degree",
+                          "DDP with other parallelism is not there; expected "
+                          "data_parallel_shard_degree of at least 2");
+      }
+      fix("zero", 0);
+      return;
+    }
+    const bool reshards = policy == "always" || (policy == "default" && pp_ == 1);
+    fix("zero", reshards ? 3 : 2);
+    fix("zero_shard", replicas_ > 1 ? num_shards : 0);
+  }
+
+  void read_experts() {
+    int64_t ep = degree("expert_parallel"), etp = degree("expert_tensor_parallel");
+    if (!facts_.has_moe) {
+      if (ep > 1) warn("parallelism.expert_parallel_degree: the model has no experts");
+      ep = etp = 1;
+    } else if (ep == 1) {
+      etp = tp_;  // experts are cut as the rest
+    } else if (etp != 1 && etp != tp_) {
+      parallelism_.fail("expert_tensor_parallel_degree",
+                        concat("expected 1, or tensor_parallel_degree ", tp_));
+    }
+    fix("ep", ep);
+    fix("etp", etp);
+  }
+
+  void read_batch() {
+    const int64_t local = training_.positive_integer("local_batch_size", 8);
+    const int64_t micro = parallelism_.positive_integer("pipeline_parallel_microbatch_size", 1);
+    // Its own rule: all that is not positive is the default.
+    const int64_t global = training_.integer("global_batch_size", -1);
+    const auto product = static_cast<double>(local) * static_cast<double>(dp_);
+    if (product > 1e15) training_.fail("local_batch_size", "expected sequences of one rank");
+    const int64_t at_once = local * dp_;
+    run_.global_batch = global > 0 ? global : at_once;
+    if (run_.global_batch % at_once != 0) {
+      training_.fail("global_batch_size", concat("expected a multiple of local_batch_size ", local,
+                                                 " * ", dp_, " data parallel ranks = ", at_once));
+    }
+    if (pp_ > 1 && local % micro != 0) {
+      training_.fail("local_batch_size",
+                     concat("expected a multiple of pipeline_parallel_microbatch_size ", micro));
+    }
+    if (pp_ > 1 && run_.global_batch != at_once) {
+      training_.fail("global_batch_size",
+                     concat("a pipeline that is emptied ", run_.global_batch / at_once,
+                            " times a step is not supported yet; expected local_batch_size ", local,
+                            " * ", dp_, " data parallel ranks = ", at_once));
+    }
+    fix("micro_batch", pp_ > 1 ? micro : local);
+  }
+
+  void read_pipeline() {
+    if (!parallelism_.text("pipeline_parallel_schedule_csv", "").empty()) {
+      parallelism_.fail("pipeline_parallel_schedule_csv", "is not supported yet; expected \"\"");
+    }
+    if (parallelism_.has("module_fqns_per_model_part")) {
+      parallelism_.value("module_fqns_per_model_part");
+      parallelism_.fail("module_fqns_per_model_part",
+                        "is not supported yet; expected pipeline_parallel_layers_per_stage");
+    }
+    const std::string name = parallelism_.text("pipeline_parallel_schedule", "1F1B");
+    const std::optional<ScheduleKind> kind = schedule_of_torchtitan(name);
+    if (!kind) {
+      parallelism_.fail("pipeline_parallel_schedule",
+                        concat("expected one of ", torchtitan_schedule_names()));
+    }
+    if (splits_backward(*kind) && shards_ * cp_ > 1) {
+      parallelism_.fail("pipeline_parallel_schedule",
+                        "a split backward pass with sharded gradients is not supported yet; "
+                        "expected 1F1B or Interleaved1F1B, or data_parallel_shard_degree 1");
+    }
+    const bool is_multi = *kind == ScheduleKind::interleaved || *kind == ScheduleKind::zb_v;
+    const int64_t first = less_layers("first"), last = less_layers("last");
+    const int64_t num_stages = read_num_stages(name, is_multi, first + last);
+    const std::vector<int64_t> layers =
+        layers_of_stages(facts_.num_layers, num_stages, first, last);
+    if (*std::min_element(layers.begin(), layers.end()) < 1) {
+      parallelism_.fail("pipeline_parallel_degree",
+                        concat("expected fewer stages: ", facts_.num_layers, " layers on ",
+                               num_stages, " stages leave one without a layer"));
+    }
+    fix("schedule", std::string(to_string(*kind)));
+    if (is_multi) fix("virtual_stages", num_stages / pp_);
+    fix("layers", joined(layers));
+  }
+
+  int64_t less_layers(const char* end) {
+    const std::string key = concat("pipeline_parallel_", end, "_stage_less_layers");
+    const int64_t count = parallelism_.integer(key, 1);
+    if (count < 0 || count > facts_.num_layers) {
+      parallelism_.fail(key, concat("expected 0 to ", facts_.num_layers));
+    }
+    return count;
+  }
+
+  // Of all ranks.
+  int64_t read_num_stages(const std::string& schedule, bool is_multi, int64_t less) {
+    const char* const key = "pipeline_parallel_layers_per_stage";
+    if (!parallelism_.has(key)) return pp_ * (is_multi ? 2 : 1);
+    const int64_t per_stage = parallelism_.positive_integer(key);
+    if (per_stage > kMostLayersPerStage) parallelism_.fail(key, "expected layers of one stage");
+    const int64_t stages = (facts_.num_layers + less + per_stage - 1) / per_stage;
+    const int64_t per_rank = stages / pp_;
+    if (stages % pp_ != 0 || (per_rank > 1) != is_multi) {
+      parallelism_.fail(key, concat("which gives ", stages, " stages on ", pp_, " ranks, expected ",
+                                    is_multi ? "two or more" : "one", " on each with ", schedule));
+    }
+    return stages;
+  }
+
+  void read_recompute() {
+    const std::string mode = recompute_.text("mode", "selective");
+    if (mode == "none" || mode == "full") {
+      recompute_.ignore("selective_ac_option");
+      fix("recompute", mode);
+      return;
+    }
+    if (mode != "selective") recompute_.fail("mode", "expected \"none\", \"selective\", \"full\"");
+    const std::string option = selective_option();
+    if (option == "op") {
+      fix("recompute", "selective");
+      warn(
+          "activation_checkpoint.selective_ac_option: op is priced as attention's scores alone; it "
+          "recomputes other operations too");
+      return;
+    }
+    int64_t every = -1;
+    const auto [end, error] = std::from_chars(option.data(), option.data() + option.size(), every);
+    if (error != std::errc() || end != option.data() + option.size() || every < 0) {
+      recompute_.fail("selective_ac_option", "expected \"op\", or a number: every so many layers");
+    }
+    const int64_t layers = every > 1 ? facts_.num_layers / every : facts_.num_layers;
+    fix("recompute", layers > 0 ? "full" : "none");
+    if (layers > 0 && layers < facts_.num_layers) fix("recompute_layers", layers);
+  }
+
+  // A number as well as text; every second layer is the default.
+  std::string selective_option() {
+    if (!recompute_.has("selective_ac_option")) return "2";
+    const Json& option = recompute_.value("selective_ac_option");
+    return option.is_number_integer() ? option.dump() : recompute_.text("selective_ac_option");
+  }
+
+  // What is left is of no weight, not told apart, or a mistake.
+  void read_rest() {
+    for (const char* key : {"components", "backend"}) compile_.ignore(key);
+    if (compile_.boolean("enable", false)) warn("compile.enable is not modelled");
+    for (const char* key : {"enable_async_tensor_parallel", "disable_loss_parallel"}) {
+      if (parallelism_.boolean(key, false)) warn(concat("parallelism.", key, " is not modelled"));
+    }
+    if (parallelism_.text("expert_parallel_comm_backend", "standard") != "standard") {
+      warn("parallelism.expert_parallel_comm_backend is not modelled");
+    }
+    if (optimizer_.boolean("early_step_in_backward", false)) {
+      warn("optimizer.early_step_in_backward is not modelled");
+    }
+    if (pp_ == 1) ignore_pipeline();
+    for (JsonObject* section :
+         {&model_, &optimizer_, &training_, &parallelism_, &recompute_, &compile_}) {
+      for (const char* key : kIgnoredKeys) section->ignore(key);
+      for (const std::string& key : section->unknown_keys()) read_unknown(key);
+    }
+    for (const char* section : kIgnoredSections) root_.ignore(section);
+    for (const std::string& section : root_.unknown_keys()) {
+      const Json& value = root_.value(section);
+      if (!value.is_object() || value.value("enable", Json(true)) != Json(false)) {
+        warn(concat(section, " is not modelled"));
+      }
+    }
+  }
+
+  void ignore_pipeline() {
+    for (const char* key :
+         {"pipeline_parallel_schedule", "pipeline_parallel_schedule_csv",
+          "pipeline_parallel_layers_per_stage", "pipeline_parallel_first_stage_less_layers",
+          "pipeline_parallel_last_stage_less_layers", "module_fqns_per_model_part"}) {
+      parallelism_.ignore(key);
+    }
+  }
+
+  void read_unknown(const std::string& key) {
+    for (const char* word : kDecisions) {
+      if (key.find(word) == std::string::npos) continue;
+      throw ConfigError(concat(root_.where(), ": ", key,
+                               " is not known, so that the setup cannot be priced; valid: the keys "
+                               "of torchtitan 0.2"));
+    }
+    warn(concat(key, " is not modelled"));
+  }
+
+  Json json_;
+  JsonObject root_, model_, optimizer_, training_, parallelism_, recompute_, compile_;
+  int64_t num_devices_, tp_ = 1, pp_ = 1, cp_ = 1, replicas_ = 1, shards_ = 1, dp_ = 1;
+  ModelFacts facts_;
+  PeerRun run_;
+};
+
+}  // namespace
+
+PeerRun import_torchtitan(std::string_view text, const std::string& where, int64_t num_devices,
+                          const ModelSpec* model) {
+  return Importer(read_torchtitan_setup(text, where), where, num_devices, model).run();
+}
+
+}  // namespace argosy

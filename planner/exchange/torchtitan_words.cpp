@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/exchange/torchtitan_words.h"
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+#include "planner/exchange/megatron_words.h"
+#include "planner/exchange/toml.h"
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+namespace {
+
+// torchtitan/models/*/__init__.py
+constexpr TorchtitanFlavor kFlavors[] = {
+    {"llama3", "8B", "llama-3.1-8b", 4096, 32, 32, 8, 14336, 128256, 0},
+    {"llama3", "70B", "llama-3.1-70b", 8192, 80, 64, 8, 28672, 128256, 0},
+    {"llama3", "405B", "llama-3.1-405b", 16384, 126, 128, 8, 53248, 128256, 0},
+    {"qwen3", "8B", "qwen3-8b", 4096, 36, 32, 8, 12288, 151936, 0},
+    {"qwen3", "30B-A3B", "qwen3-30b-a3b", 2048, 48, 32, 4, 768, 151936, 128},
+};
+
+constexpr struct {
+  ScheduleKind kind;
+  const char* name;
+} kSchedules[] = {{ScheduleKind::gpipe, "GPipe"},
+                  {ScheduleKind::one_f_one_b, "1F1B"},
+                  {ScheduleKind::interleaved, "Interleaved1F1B"},
+                  {ScheduleKind::zb_v, "ZBVZeroBubble"}};
+
+std::string lower(std::string_view text) {
+  std::string small(text);
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return small;
+}
+
+// "--section.key", maybe with "=value".
+bool is_setting(std::string_view word) {
+  const size_t dot = word.find('.');
+  if (!word.starts_with("--") || dot == std::string_view::npos) return false;
+  const std::string_view section = word.substr(2, dot - 2);
+  return !section.empty() && std::all_of(section.begin(), section.end(), [](unsigned char c) {
+    return std::isalpha(c) != 0 || c == '_' || c == '-';
+  });
+}
+
+// "--training.seq-len" -> {"training", "seq_len"}
+std::vector<std::string> path_of(std::string_view flag) {
+  std::vector<std::string> path = {""};
+  for (const char c : flag.substr(2)) {
+    if (c == '.') {
+      path.emplace_back();
+    } else {
+      path.back() += c == '-' ? '_' : c;
+    }
+  }
+  return path;
+}
+
+struct Setting {
+  std::string flag;
+  std::vector<std::string> values;
+};
+
+// What stands before the first one is of the launcher.
+std::vector<Setting> settings_of(const std::vector<std::string>& words, const std::string& where) {
+  std::vector<Setting> settings;
+  for (const std::string& word : words) {
+    if (is_setting(word)) {
+      const size_t equals = word.find('=');
+      Setting& setting = settings.emplace_back();
+      setting.flag = word.substr(0, equals);
+      if (equals != std::string::npos) setting.values.push_back(word.substr(equals + 1));
+    } else if (!settings.empty()) {
+      if (word.starts_with("--")) {
+        throw ConfigError(
+            concat(where, ": ", word, "; valid: torchtitan's flags as --training.seq_len=4096"));
+      }
+      settings.back().values.push_back(word);
+    }
+  }
+  return settings;
+}
+
+// tyro: --compile.enable and --compile.no-enable are booleans, several values a list.
+void apply(const Setting& setting, Json& root) {
+  std::vector<std::string> path = path_of(setting.flag);
+  Json value = Json(true);
+  if (setting.values.empty() && path.back().starts_with("no_")) {
+    path.back() = path.back().substr(3);
+    value = false;
+  } else if (setting.values.size() == 1) {
+    const std::string word = lower(setting.values.front());
+    value = word == "true" || word == "false" ? Json(word == "true")
+                                              : toml_word(setting.values.front());
+  } else if (!setting.values.empty()) {
+    value = setting.values;
+  }
+  Json* object = &root;
+  for (size_t i = 0; i + 1 < path.size(); ++i) {
+    Json& inner = (*object)[path[i]];
+    if (!inner.is_object()) inner = Json::object();
+    object = &inner;
+  }
+  (*object)[path.back()] = std::move(value);
+}
+
+}  // namespace
+
+std::span<const TorchtitanFlavor> torchtitan_flavors() {
+  return kFlavors;
+}
+
+bool has_shapes(const TorchtitanFlavor& f, const ModelSpec& m) {
+  const int64_t ffn = m.has_moe() ? m.moe.ffn_size : m.ffn_size;
+  return f.hidden == m.hidden_size && f.layers == m.num_layers && f.heads == m.num_heads &&
+         f.kv_heads == m.num_kv_heads && f.ffn == ffn && f.vocab == m.vocab_size &&
+         f.experts == m.moe.num_experts;
+}
+
+std::string torchtitan_flavor_names() {
+  std::string names;
+  for (const TorchtitanFlavor& f : kFlavors) {
+    names += concat(names.empty() ? "" : ", ", f.name, " ", f.flavor);
+  }
+  return names;
+}
+
+std::string torchtitan_schedule(ScheduleKind kind) {
+  for (const auto& schedule : kSchedules) {
+    if (schedule.kind == kind) return schedule.name;
+  }
+  return "";
+}
+
+std::optional<ScheduleKind> schedule_of_torchtitan(std::string_view name) {
+  for (const auto& schedule : kSchedules) {
+    if (lower(schedule.name) == lower(name)) return schedule.kind;
+  }
+  return std::nullopt;
+}
+
+std::string torchtitan_schedule_names() {
+  std::string names;
+  for (const auto& schedule : kSchedules) {
+    names += concat(names.empty() ? "" : ", ", schedule.name);
+  }
+  return names;
+}
+
+bool has_torchtitan_flag(std::string_view text) {
+  for (size_t at = text.find("--"); at != std::string_view::npos; at = text.find("--", at + 2)) {
+    const bool is_start = at == 0 || std::isspace(static_cast<unsigned char>(text[at - 1])) != 0;
+    const std::string_view rest = text.substr(at);
+    if (is_start && is_setting(rest.substr(0, rest.find_first_of("= \t\r\n")))) return true;
+  }
+  return false;
+}
+
+Json read_torchtitan_setup(std::string_view text, const std::string& where) {
+  if (!has_torchtitan_flag(text) || where.ends_with(".toml")) return parse_toml(text, where);
+  const std::vector<Setting> settings = settings_of(shell_words(text, where + ": "), where);
+  Json root = Json::object();
+  for (const Setting& setting : settings) {
+    if (path_of(setting.flag) != std::vector<std::string>{"job", "config_file"}) continue;
+    if (setting.values.size() != 1) {
+      throw ConfigError(concat(where, ": ", setting.flag, "; valid: one file"));
+    }
+    const std::string& file = setting.values.front();
+    root = parse_toml(read_text_file(file), concat(where, ": ", file));
+  }
+  for (const Setting& setting : settings) apply(setting, root);
+  return root;
+}
+
+}  // namespace argosy

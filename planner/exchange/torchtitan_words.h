@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// torchtitan's names of models and schedules, and its setups as one table of sections. Keys are
+// those of torchtitan/config/job_config.py, v0.2.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "planner/spec/model.h"
+#include "planner/spec/plan.h"
+
+namespace argosy {
+
+// The shapes behind its names, and the file in configs/models that has them too.
+struct TorchtitanFlavor {
+  const char *name, *flavor, *config;
+  int64_t hidden, layers, heads, kv_heads, ffn, vocab, experts;
+};
+std::span<const TorchtitanFlavor> torchtitan_flavors();
+bool has_shapes(const TorchtitanFlavor& flavor, const ModelSpec& model);
+std::string torchtitan_flavor_names();  // "llama3 8B, ..."
+
+// Names of torch.distributed.pipelining, in small and capital letters alike; "" or nothing: there
+// is none.
+std::string torchtitan_schedule(ScheduleKind kind);
+std::optional<ScheduleKind> schedule_of_torchtitan(std::string_view name);
+std::string torchtitan_schedule_names();
+
+// Does a command line have a flag as --training.seq_len?
+bool has_torchtitan_flag(std::string_view text);
+
+// Sections with their keys, of a TOML file's text or a command line's; flags win over the file that
+// --job.config_file names. Throws ConfigError.
+nlohmann::ordered_json read_torchtitan_setup(std::string_view text, const std::string& where);
+
+}  // namespace argosy

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// --import: a setup for another framework instead of one's own decisions.
+#include <optional>
+
+#include "planner/config_files.h"
+#include "planner/exchange/import.h"
+#include "planner/exchange/megatron_import.h"
+#include "planner/options.h"
+#include "planner/spec/check.h"
+#include "planner/spec/files.h"
+
+namespace argosy {
+
+namespace {
+
+// The setup as given, and what messages call it.
+struct Setup {
+  std::string option, text, where;
+  PeerFormat format = PeerFormat::megatron;
+};
+
+Setup read_setup(const PlanOptions& options) {
+  if (!options.import_from.empty() && !options.import_megatron.empty()) {
+    throw ConfigError("--import: with --import-megatron; valid: one of them");
+  }
+  Setup setup;
+  const bool is_named = options.import_from.empty();
+  setup.option = is_named ? "--import-megatron" : "--import";
+  const std::string& given = is_named ? options.import_megatron : options.import_from;
+  const bool is_text = given.find("--") != std::string::npos;
+  setup.text = is_text ? given : read_text_file(given);
+  setup.where = is_text ? setup.option : concat(setup.option, ": ", given);
+  if (!is_named) setup.format = peer_format(setup.text, setup.where);
+  return setup;
+}
+
+PeerRun read_peer(const Setup& setup, int64_t num_devices, const ModelSpec* model) {
+  switch (setup.format) {
+    case PeerFormat::megatron:
+      return import_megatron(setup.text, num_devices);
+    case PeerFormat::deepspeed:
+      return import_deepspeed(setup.text, setup.where, num_devices);
+    case PeerFormat::torchtitan:
+      return import_torchtitan(setup.text, setup.where, num_devices, model);
+  }
+  return {};
+}
+
+// What both say could contradict.
+void refuse_both(const PlanOptions& options, const Setup& setup, const PeerRun& peer) {
+  const auto refuse = [&setup](bool is_both, const char* option) {
+    if (!is_both) return;
+    throw ConfigError(
+        concat(setup.option, ": with ", option, "; valid: the setup alone decides what it says"));
+  };
+  refuse(!options.fix.empty(), "--fix");
+  refuse(options.seq_len > 0 && peer.seq_len > 0, "--seq-len");
+  refuse(options.global_batch > 0 && peer.global_batch > 0, "--global-batch");
+  if (!options.model.empty() && !peer.model_json.empty()) {
+    throw ConfigError(
+        concat("--model: ", setup.option,
+               " describes the model already; valid: without --model, or without --num-layers "
+               "among the flags"));
+  }
+}
+
+}  // namespace
+
+bool has_import(const PlanOptions& options) {
+  return !options.import_from.empty() || !options.import_megatron.empty();
+}
+
+ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
+                       std::vector<std::string>& warnings) {
+  const Setup setup = read_setup(options);
+  std::optional<ModelSpec> model;
+  if (!options.model.empty()) model = read_named_model(options.model, warnings);
+  const PeerRun peer = read_peer(setup, num_devices, model ? &*model : nullptr);
+  refuse_both(options, setup, peer);
+  warnings.insert(warnings.end(), peer.warnings.begin(), peer.warnings.end());
+  options.precision = peer.precision;
+  options.optimizer = peer.optimizer;
+  options.fix = peer.fix;
+  if (peer.global_batch > 0) options.global_batch = peer.global_batch;
+  if (peer.seq_len > 0) {
+    options.seq_len = peer.seq_len;
+  } else if (options.seq_len == 0) {
+    warnings.push_back(concat(setup.where, ": has no sequence length, and no --seq-len is given: ",
+                              "the default is priced"));
+  }
+  if (!peer.model_json.empty()) {
+    ModelReading reading = parse_model(peer.model_json, "imported", setup.option);
+    warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
+    return std::move(reading.model);
+  }
+  if (model) return *std::move(model);
+  if (!peer.model_config.empty()) return read_named_model(peer.model_config, warnings);
+  return read_named_model(options.model, warnings);  // says that --model is missing
+}
+
+}  // namespace argosy
