@@ -2,7 +2,9 @@
 // Copyright 2026 The Argosy Authors
 //
 // --import: a setup for another framework instead of one's own decisions.
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "planner/config_files.h"
 #include "planner/exchange/import.h"
@@ -29,7 +31,9 @@ Setup read_setup(const PlanOptions& options) {
   const bool is_named = options.import_from.empty();
   setup.option = is_named ? "--import-megatron" : "--import";
   const std::string& given = is_named ? options.import_megatron : options.import_from;
-  const bool is_text = given.find("--") != std::string::npos;
+  std::error_code error;
+  const bool is_file = std::filesystem::exists(given, error);
+  const bool is_text = !is_file && given.find("--") != std::string::npos;
   setup.text = is_text ? given : read_text_file(given);
   setup.where = is_text ? setup.option : concat(setup.option, ": ", given);
   if (!is_named) setup.format = peer_format(setup.text, setup.where);

@@ -26,8 +26,6 @@ void refuse(const Plan& plan) {
               ": experts' groups are Python code there; valid: --fix ep=1,etp=1");
   refuse.when(mesh.tp > 1 && plan.sequence_parallel, "sequence_parallel=1 with tp=", mesh.tp,
               " is not there; valid: --fix sequence_parallel=0 or tp=1");
-  refuse.when(mesh.tp > 1 && plan.zero_stage == 3, "zero=3 with tp=", mesh.tp,
-              " is not there; valid: --fix tp=1 or zero=2");
   refuse.when(plan.task == Task::lora, "task=lora is the model's code there; valid: pretrain");
   refuse.when(plan.precision == Precision::fp64 || plan.precision == Precision::fp8,
               "precision=", to_string(plan.precision), " is not there; valid: bf16, fp32");
@@ -75,6 +73,7 @@ std::string deepspeed_json(const Plan& plan) {
     json["zero_optimization"]["offload_optimizer"] = {{"device", "cpu"}, {"pin_memory", true}};
   }
   if (num_shard_groups(plan) > 1) {
+    // Up to DeepSpeed 0.19, which then drops MiCS without a successor.
     json["zero_optimization"]["mics_shard_size"] = plan.mesh.zero_shard;
   }
   if (plan.mesh.tp > 1) json["tensor_parallel"] = {{"autotp_size", plan.mesh.tp}};

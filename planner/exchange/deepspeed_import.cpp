@@ -74,7 +74,7 @@ class Importer {
     read_recompute();
     for (const char* key : kIgnored) root_.ignore(key);
     note_left(root_);
-    say_left();
+    if (!left_.empty()) warn(concat("not modelled: ", left_));
     return std::move(run_);
   }
 
@@ -99,7 +99,7 @@ class Importer {
   std::optional<int64_t> count(const char* key) {
     if (!root_.has(key)) return std::nullopt;
     if (is_auto(root_, key)) {
-      autos_ += concat(autos_.empty() ? "" : ", ", key);
+      has_auto_batch_ = true;
       return std::nullopt;
     }
     return root_.positive_integer(key);
@@ -120,13 +120,6 @@ class Importer {
       if (!is_off) left_ += concat(left_.empty() ? "" : ", ", key);
     }
   }
-  void say_left() {
-    if (!left_.empty()) warn(concat("not modelled: ", left_));
-    if (!autos_.empty()) {
-      warn(concat(autos_, ": auto leaves the value to --global-batch and the search"));
-    }
-  }
-
   // fp16 or bf16; keys of their numerics cost nothing.
   bool is_enabled(const char* section) {
     if (!root_.has(section)) return false;
@@ -250,10 +243,6 @@ class Importer {
         zero.fail("stage",
                   concat("DeepSpeed refuses it with pipeline.stages ", pp_, "; expected 0 or 1"));
       }
-      if (tp_ > 1 && stage == 3) {
-        zero.fail("stage", concat("cannot be priced with tensor_parallel.autotp_size ", tp_,
-                                  "; expected 0, 1, 2"));
-      }
       fix("zero", stage);
       read_shards(zero, stage);
       fix("offload", read_offload(zero, stage) ? "optimizer" : "none");
@@ -270,7 +259,8 @@ class Importer {
     fix("offload", "none");
   }
 
-  // MiCS shards everything within groups. ZeRO++'s hpZ keeps a second copy of the weights in them.
+  // MiCS (up to DeepSpeed 0.19) shards everything within groups. ZeRO++'s hpZ keeps a second copy
+  // of the weights in them.
   void read_shards(JsonObject& zero, int64_t stage) {
     const int64_t copies = zero.integer("zero_hpz_partition_size", 1);
     if (copies > 1) {
@@ -320,7 +310,7 @@ class Importer {
     std::optional<int64_t> train = count("train_batch_size");
     std::optional<int64_t> micro = count("train_micro_batch_size_per_gpu");
     std::optional<int64_t> steps = count("gradient_accumulation_steps");
-    if (autos_.empty()) {
+    if (!has_auto_batch_) {
       if (!train && !micro) {
         throw ConfigError(concat(root_.where(),
                                  ": neither train_batch_size nor train_micro_batch_size_per_gpu; "
@@ -344,6 +334,8 @@ class Importer {
       train = *micro * *steps * dp_;
     }
     run_.global_batch = train.value_or(0);
+    if (!train) warn("train_batch_size: auto leaves it to --global-batch");
+    if (!micro) warn("train_micro_batch_size_per_gpu: auto leaves it to the search");
   }
 
   // The section says how, the model's code whether: who writes it uses it.
@@ -365,7 +357,8 @@ class Importer {
   Json json_;
   JsonObject root_;
   int64_t num_devices_, tp_ = 1, pp_ = 1, cp_ = 1, dp_ = 1;
-  std::string autos_, left_;
+  bool has_auto_batch_ = false;
+  std::string left_;
   PeerRun run_;
 };
 

@@ -63,6 +63,11 @@ std::optional<Json> scalar(std::string_view word) {
   return std::nullopt;
 }
 
+// Bytes that are not UTF-8 become question marks: only messages show them.
+std::string json_text(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 class Reader {
  public:
   Reader(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
@@ -239,12 +244,12 @@ class Reader {
 
 }  // namespace
 
-Json parse_toml(std::string_view text, const std::string& where) {
-  return Reader(text, where).read();
+std::string json_of_toml(std::string_view text, const std::string& where) {
+  return json_text(Reader(text, where).read());
 }
 
-Json toml_word(const std::string& word) {
-  return scalar(word).value_or(Json(word));
+std::string json_of_word(const std::string& word) {
+  return json_text(scalar(word).value_or(Json(word)));
 }
 
 }  // namespace argosy

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "planner/exchange/import.h"
+#include "planner/exchange/torchtitan_pipeline.h"
 #include "planner/exchange/torchtitan_words.h"
 #include "planner/spec/check.h"
 #include "planner/spec/json.h"
@@ -59,8 +60,6 @@ constexpr const char* kIgnoredKeys[] = {"hf_assets_path",
 // A key by these words is a decision under another name (of an older version, or a slip).
 constexpr const char* kDecisions[] = {"degree", "batch", "split_points", "schedule"};
 
-constexpr int64_t kMostLayersPerStage = 1'000'000;
-
 struct ModelFacts {
   int64_t num_layers = 0;
   bool has_moe = false;
@@ -80,16 +79,12 @@ Json with_sections(Json root, const std::string& where) {
   return root;
 }
 
-// What each stage has: equal shares of the layers and of the `first` and `last` ones that stand for
-// embedding and head, earlier stages the larger ones (generate_llm_fqn_per_model_part there).
-std::vector<int64_t> layers_of_stages(int64_t num_layers, int64_t num_stages, int64_t first,
-                                      int64_t last) {
-  const int64_t all = num_layers + first + last;
-  std::vector<int64_t> layers(static_cast<size_t>(num_stages), all / num_stages);
-  for (int64_t i = 0; i < all % num_stages; ++i) ++layers[static_cast<size_t>(i)];
-  layers.front() -= first;
-  layers.back() -= last;
-  return layers;
+// "enable = false", "enable_float8_linear = false"
+bool is_off(const Json& section) {
+  if (!section.is_object()) return false;
+  return std::any_of(section.items().begin(), section.items().end(), [](const auto& item) {
+    return item.key().starts_with("enable") && item.value() == Json(false);
+  });
 }
 
 class Importer {
@@ -113,7 +108,7 @@ class Importer {
     read_zero();
     read_experts();
     read_batch();
-    if (pp_ > 1) read_pipeline();
+    read_torchtitan_pipeline(parallelism_, {pp_, facts_.num_layers, shards_ * cp_ > 1}, run_);
     read_recompute();
     read_rest();
     return std::move(run_);
@@ -278,65 +273,6 @@ class Importer {
     fix("micro_batch", pp_ > 1 ? micro : local);
   }
 
-  void read_pipeline() {
-    if (!parallelism_.text("pipeline_parallel_schedule_csv", "").empty()) {
-      parallelism_.fail("pipeline_parallel_schedule_csv", "is not supported yet; expected \"\"");
-    }
-    if (parallelism_.has("module_fqns_per_model_part")) {
-      parallelism_.value("module_fqns_per_model_part");
-      parallelism_.fail("module_fqns_per_model_part",
-                        "is not supported yet; expected pipeline_parallel_layers_per_stage");
-    }
-    const std::string name = parallelism_.text("pipeline_parallel_schedule", "1F1B");
-    const std::optional<ScheduleKind> kind = schedule_of_torchtitan(name);
-    if (!kind) {
-      parallelism_.fail("pipeline_parallel_schedule",
-                        concat("expected one of ", torchtitan_schedule_names()));
-    }
-    if (splits_backward(*kind) && shards_ * cp_ > 1) {
-      parallelism_.fail("pipeline_parallel_schedule",
-                        "a split backward pass with sharded gradients is not supported yet; "
-                        "expected 1F1B or Interleaved1F1B, or data_parallel_shard_degree 1");
-    }
-    const bool is_multi = *kind == ScheduleKind::interleaved || *kind == ScheduleKind::zb_v;
-    const int64_t first = less_layers("first"), last = less_layers("last");
-    const int64_t num_stages = read_num_stages(name, is_multi, first + last);
-    const std::vector<int64_t> layers =
-        layers_of_stages(facts_.num_layers, num_stages, first, last);
-    if (*std::min_element(layers.begin(), layers.end()) < 1) {
-      parallelism_.fail("pipeline_parallel_degree",
-                        concat("expected fewer stages: ", facts_.num_layers, " layers on ",
-                               num_stages, " stages leave one without a layer"));
-    }
-    fix("schedule", std::string(to_string(*kind)));
-    if (is_multi) fix("virtual_stages", num_stages / pp_);
-    fix("layers", joined(layers));
-  }
-
-  int64_t less_layers(const char* end) {
-    const std::string key = concat("pipeline_parallel_", end, "_stage_less_layers");
-    const int64_t count = parallelism_.integer(key, 1);
-    if (count < 0 || count > facts_.num_layers) {
-      parallelism_.fail(key, concat("expected 0 to ", facts_.num_layers));
-    }
-    return count;
-  }
-
-  // Of all ranks.
-  int64_t read_num_stages(const std::string& schedule, bool is_multi, int64_t less) {
-    const char* const key = "pipeline_parallel_layers_per_stage";
-    if (!parallelism_.has(key)) return pp_ * (is_multi ? 2 : 1);
-    const int64_t per_stage = parallelism_.positive_integer(key);
-    if (per_stage > kMostLayersPerStage) parallelism_.fail(key, "expected layers of one stage");
-    const int64_t stages = (facts_.num_layers + less + per_stage - 1) / per_stage;
-    const int64_t per_rank = stages / pp_;
-    if (stages % pp_ != 0 || (per_rank > 1) != is_multi) {
-      parallelism_.fail(key, concat("which gives ", stages, " stages on ", pp_, " ranks, expected ",
-                                    is_multi ? "two or more" : "one", " on each with ", schedule));
-    }
-    return stages;
-  }
-
   void read_recompute() {
     const std::string mode = recompute_.text("mode", "selective");
     if (mode == "none" || mode == "full") {
@@ -383,7 +319,6 @@ class Importer {
     if (optimizer_.boolean("early_step_in_backward", false)) {
       warn("optimizer.early_step_in_backward is not modelled");
     }
-    if (pp_ == 1) ignore_pipeline();
     for (JsonObject* section :
          {&model_, &optimizer_, &training_, &parallelism_, &recompute_, &compile_}) {
       for (const char* key : kIgnoredKeys) section->ignore(key);
@@ -391,19 +326,7 @@ class Importer {
     }
     for (const char* section : kIgnoredSections) root_.ignore(section);
     for (const std::string& section : root_.unknown_keys()) {
-      const Json& value = root_.value(section);
-      if (!value.is_object() || value.value("enable", Json(true)) != Json(false)) {
-        warn(concat(section, " is not modelled"));
-      }
-    }
-  }
-
-  void ignore_pipeline() {
-    for (const char* key :
-         {"pipeline_parallel_schedule", "pipeline_parallel_schedule_csv",
-          "pipeline_parallel_layers_per_stage", "pipeline_parallel_first_stage_less_layers",
-          "pipeline_parallel_last_stage_less_layers", "module_fqns_per_model_part"}) {
-      parallelism_.ignore(key);
+      if (!is_off(root_.value(section))) warn(concat(section, " is not modelled"));
     }
   }
 
@@ -428,7 +351,8 @@ class Importer {
 
 PeerRun import_torchtitan(std::string_view text, const std::string& where, int64_t num_devices,
                           const ModelSpec* model) {
-  return Importer(read_torchtitan_setup(text, where), where, num_devices, model).run();
+  Json setup = parse_json(read_torchtitan_setup(text, where), where);
+  return Importer(std::move(setup), where, num_devices, model).run();
 }
 
 }  // namespace argosy

@@ -97,8 +97,9 @@ void apply(const Setting& setting, Json& root) {
     value = false;
   } else if (setting.values.size() == 1) {
     const std::string word = lower(setting.values.front());
-    value = word == "true" || word == "false" ? Json(word == "true")
-                                              : toml_word(setting.values.front());
+    value = word == "true" || word == "false"
+                ? Json(word == "true")
+                : parse_json(json_of_word(setting.values.front()), setting.flag);
   } else if (!setting.values.empty()) {
     value = setting.values;
   }
@@ -163,8 +164,8 @@ bool has_torchtitan_flag(std::string_view text) {
   return false;
 }
 
-Json read_torchtitan_setup(std::string_view text, const std::string& where) {
-  if (!has_torchtitan_flag(text) || where.ends_with(".toml")) return parse_toml(text, where);
+std::string read_torchtitan_setup(std::string_view text, const std::string& where) {
+  if (!has_torchtitan_flag(text) || where.ends_with(".toml")) return json_of_toml(text, where);
   const std::vector<Setting> settings = settings_of(shell_words(text, where + ": "), where);
   Json root = Json::object();
   for (const Setting& setting : settings) {
@@ -173,10 +174,11 @@ Json read_torchtitan_setup(std::string_view text, const std::string& where) {
       throw ConfigError(concat(where, ": ", setting.flag, "; valid: one file"));
     }
     const std::string& file = setting.values.front();
-    root = parse_toml(read_text_file(file), concat(where, ": ", file));
+    const std::string in_file = concat(where, ": ", file);
+    root = parse_json(json_of_toml(read_text_file(file), in_file), in_file);
   }
   for (const Setting& setting : settings) apply(setting, root);
-  return root;
+  return root.dump();
 }
 
 }  // namespace argosy

@@ -5,7 +5,6 @@
 // those of torchtitan/config/job_config.py, v0.2.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,8 +33,9 @@ std::string torchtitan_schedule_names();
 // Does a command line have a flag as --training.seq_len?
 bool has_torchtitan_flag(std::string_view text);
 
-// Sections with their keys, of a TOML file's text or a command line's; flags win over the file that
+// A JSON object of the sections with their keys, of a TOML file's text or a command line's; flags
+// win over the file that
 // --job.config_file names. Throws ConfigError.
-nlohmann::ordered_json read_torchtitan_setup(std::string_view text, const std::string& where);
+std::string read_torchtitan_setup(std::string_view text, const std::string& where);
 
 }  // namespace argosy

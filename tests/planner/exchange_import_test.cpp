@@ -59,6 +59,8 @@ TEST(DeepSpeedImport, ThereAndBackAgain) {
       {"llama-2-7b",
        "tp=1,pp=1,cp=4,cp_kind=ulysses,zero=1,zero_shard=0,recompute=none,micro_batch=1", 64},
       {"llama-2-7b", "tp=1,pp=1,zero=2,zero_shard=0,recompute=full,offload=optimizer", 64},
+      {"llama-2-7b",
+       "tp=2,pp=1,zero=3,zero_shard=0,recompute=full,sequence_parallel=0,micro_batch=1", 64},
       {"mixtral-8x7b", "tp=1,pp=1,ep=1,etp=1,zero=3,zero_shard=0,recompute=full,micro_batch=1",
        64}};
   for (const Case& c : kCases) {
@@ -68,6 +70,20 @@ TEST(DeepSpeedImport, ThereAndBackAgain) {
     const bool recomputes = plan.recompute.front() == Recompute::full;
     EXPECT_EQ(run.warnings.size(), recomputes ? 0u : 1u) << all_of(run.warnings);
   }
+}
+
+TEST(DeepSpeedImport, OptimizerAndPrecisionComeBack) {
+  const Plan plan = plan_of("gpt2-1.5b", 8, "tp=1,pp=1,zero=1,recompute=full", [](Job& job) {
+    job.seq_len = 1024;
+    job.optimizer = OptimizerKind::sgd;
+    job.precision = Precision::fp32;
+  });
+  const PeerRun run = import_deepspeed(deepspeed_json(plan), "ds_config.json", 8);
+  Job job = job_of("gpt2-1.5b", 8);
+  job.seq_len = 1024;  // the file does not say it
+  expect_same(plan_of_peer(job, run), plan, run.fix);
+  EXPECT_EQ(run.optimizer, "sgd");
+  EXPECT_EQ(run.precision, "fp32");
 }
 
 // The file of DeepSpeed's tutorials, with what Hugging Face's Trainer fills in.
@@ -100,8 +116,8 @@ TEST(DeepSpeedImport, ReadsAFileOfTheTrainer) {
       "sub_group_size, zero_optimization.reduce_bucket_size, "
       "zero_optimization.stage3_max_live_parameters",
       warnings);
-  expect_in("train_batch_size, train_micro_batch_size_per_gpu, gradient_accumulation_steps: auto",
-            warnings);
+  expect_in("train_batch_size: auto leaves it to --global-batch", warnings);
+  expect_in("train_micro_batch_size_per_gpu: auto leaves it to the search", warnings);
   expect_in("activation_checkpointing", warnings);
   EXPECT_EQ(warnings.find("stage3_gather"), std::string::npos) << warnings;
   EXPECT_EQ(warnings.find("scheduler"), std::string::npos) << warnings;
@@ -122,6 +138,25 @@ TEST(DeepSpeedImport, CompletesTheBatchAsDeepSpeedDoes) {
   EXPECT_EQ(batch("\"train_micro_batch_size_per_gpu\": 4, \"gradient_accumulation_steps\": 3"),
             "96 micro_batch=4");
   EXPECT_EQ(batch(all + "\"tensor_parallel\": {\"autotp_size\": 4}"), "64 micro_batch=32");
+}
+
+// Of what the Trainer fills in, only what nothing else says is open.
+TEST(DeepSpeedImport, AutoIsWhatTheOthersSay) {
+  const PeerRun run = import_deepspeed(
+      R"({"train_batch_size": "auto", "train_micro_batch_size_per_gpu": 2,
+          "gradient_accumulation_steps": 4, "activation_checkpointing": {},
+          "optimizer": {"type": "Adam"}})",
+      "ds.json", 8);
+  EXPECT_EQ(run.global_batch, 64);
+  EXPECT_TRUE(run.warnings.empty()) << all_of(run.warnings);
+  const PeerRun open = import_deepspeed(
+      R"({"train_batch_size": 64, "train_micro_batch_size_per_gpu": "auto",
+          "gradient_accumulation_steps": "auto", "activation_checkpointing": {},
+          "optimizer": {"type": "Adam"}})",
+      "ds.json", 8);
+  EXPECT_EQ(open.global_batch, 64);
+  EXPECT_EQ(open.fix.find("micro_batch"), std::string::npos);
+  EXPECT_EQ(open.warnings.size(), 1u) << all_of(open.warnings);
 }
 
 TEST(DeepSpeedImport, MistakesAreNamed) {
@@ -153,8 +188,6 @@ TEST(DeepSpeedImport, MistakesAreNamed) {
          "offload_optimizer.ratio");
   expect(R"("zero_optimization": {"stage": 2}, "pipeline": {"stages": 4})",
          "DeepSpeed refuses it with pipeline.stages 4");
-  expect(R"("zero_optimization": {"stage": 3}, "tensor_parallel": {"autotp_size": 4})",
-         "stage: cannot be priced with tensor_parallel.autotp_size 4");
   expect(R"("optimizer": {"type": "OneBitAdam"})", "optimizer.type: cannot be priced");
   expect(R"("bf16": {"enabled": true}, "fp16": {"enabled": true})", "bf16.enabled with fp16");
   expect(R"("gradient_accumulation_steps": "many")", "gradient_accumulation_steps");
@@ -301,6 +334,9 @@ selective_ac_option = '2'
 [compile]
 enable = true
 components = ["model", "loss"]
+
+[float8]
+enable_float8_linear = false
 
 [quantize.linear.float8]
 enable_fsdp_float8_all_gather = false

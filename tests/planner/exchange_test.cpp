@@ -193,7 +193,6 @@ TEST(DeepSpeed, NamesWhatItCannotSay) {
   expect("llama-2-7b", "pp=2", "pp=2");
   expect("llama-2-7b", "pp=1,cp=2,tp=1", "cp_kind=ring");
   expect("llama-2-7b", "pp=1,tp=2,sequence_parallel=1", "sequence_parallel=1");
-  expect("llama-2-7b", "pp=1,tp=2,sequence_parallel=0,zero=3", "zero=3");
   expect("llama-2-7b", "pp=1,tp=1,zero=1,recompute=selective", "selective");
   expect("mixtral-8x7b", "pp=1,tp=1,ep=8,zero=1", "ep=8");
 }
