@@ -89,12 +89,10 @@ class Importer {
   bool is_auto(JsonObject& object, const std::string& key) {
     return object.has(key) && object.value(key) == Json("auto");
   }
-  bool is_on(JsonObject& object, const std::string& key, bool fallback) {
-    if (is_auto(object, key)) {
-      warn(concat(key, ": auto is taken as ", fallback ? "true" : "false"));
-      return fallback;
-    }
-    return object.boolean(key, fallback);
+  bool is_on(JsonObject& object, const std::string& section, const char* key, bool fallback) {
+    if (!is_auto(object, key)) return object.boolean(key, fallback);
+    warn(concat(section, ".", key, ": auto is taken as ", fallback ? "true" : "false"));
+    return fallback;
   }
   std::optional<int64_t> count(const char* key) {
     if (!root_.has(key)) return std::nullopt;
@@ -108,29 +106,32 @@ class Importer {
   // Keys with a say in time or memory that nobody asked for; switched off sections have none.
   void note_left(const JsonObject& object) {
     for (const std::string& key : object.unknown_keys()) {
-      const Json* value = &json_;
-      for (size_t begin = 0; begin <= key.size();) {
-        const size_t dot = std::min(key.find('.', begin), key.size());
-        value = &(*value)[key.substr(begin, dot - begin)];
-        begin = dot + 1;
-      }
-      const bool is_off =
-          value->is_null() || *value == Json(false) ||
-          (value->is_object() && value->value("enabled", Json(true)) == Json(false));
-      if (!is_off) left_ += concat(left_.empty() ? "" : ", ", key);
+      if (!is_off(key)) left_ += concat(left_.empty() ? "" : ", ", key);
     }
   }
-  // fp16 or bf16; keys of their numerics cost nothing.
-  bool is_enabled(const char* section) {
+  bool is_off(const std::string& key) const {
+    const Json* value = &json_;
+    for (size_t begin = 0; begin <= key.size();) {
+      const size_t dot = std::min(key.find('.', begin), key.size());
+      const auto found = value->find(key.substr(begin, dot - begin));
+      if (found == value->end()) return false;  // a name with a dot
+      value = &*found;
+      begin = dot + 1;
+    }
+    if (value->is_object()) return value->value("enabled", Json(true)) == Json(false);
+    return value->is_null() || *value == Json(false);
+  }
+
+  // Keys of their numerics cost nothing. Who leaves a format to the Trainer's arguments wants it.
+  bool is_enabled(const char* section, bool if_auto) {
     if (!root_.has(section)) return false;
     JsonObject object = root_.object(section);
-    // The Trainer's own default is neither; most who leave it open train in bf16.
-    return is_on(object, "enabled", std::string_view(section) == "bf16");
+    return is_on(object, section, "enabled", if_auto);
   }
 
   void read_precision() {
-    const bool is_bf16 = is_enabled("bf16") || is_enabled("bfloat16");
-    const bool is_fp16 = is_enabled("fp16");
+    const bool is_bf16 = is_enabled("bf16", true) || is_enabled("bfloat16", true);
+    const bool is_fp16 = is_enabled("fp16", !is_bf16);
     if (is_bf16 && is_fp16) {
       root_.fail("bf16", "DeepSpeed refuses bf16.enabled with fp16.enabled; expected one of them");
     }
@@ -248,7 +249,7 @@ class Importer {
       fix("offload", read_offload(zero, stage) ? "optimizer" : "none");
       for (const char* key :
            {"overlap_comm", "contiguous_gradients", "reduce_scatter", "allgather_partitions"}) {
-        if (!is_on(zero, key, true))
+        if (!is_on(zero, "zero_optimization", key, true))
           left_ += concat(left_.empty() ? "" : ", ", "zero_optimization.", key);
       }
       for (const char* key : kIgnoredOfZero) zero.ignore(key);

@@ -15,6 +15,8 @@ namespace argosy {
 
 namespace {
 
+constexpr size_t kMostLevels = 64;  // of arrays and tables: reading and writing recurse
+
 bool is_digit(char c) {
   return std::isdigit(static_cast<unsigned char>(c)) != 0;
 }
@@ -158,6 +160,7 @@ class Reader {
         if (key.empty()) fail(concat("expected a key, found ", found()));
       }
       path.push_back(key);
+      if (path.size() > kMostLevels) fail("a key of too many parts");
       skip_spaces();
     } while (take('.'));
     return path;
@@ -193,11 +196,13 @@ class Reader {
   Json read_array() {
     Json array = Json::array();
     next();
+    if (++depth_ > kMostLevels) fail("arrays within arrays of too many levels");
     for (skip_lines(); !take(']'); skip_lines()) {
       array.push_back(read_value());
       skip_lines();
       if (!take(',') && peek() != ']') fail(concat("expected ',' or ']', found ", found()));
     }
+    --depth_;
     return array;
   }
 
@@ -238,7 +243,7 @@ class Reader {
 
   std::string_view text_;
   std::string where_;
-  size_t at_ = 0;
+  size_t at_ = 0, depth_ = 0;
   int64_t line_ = 1;
 };
 

@@ -208,20 +208,30 @@ TEST(DeepSpeedImport, WarnsOfWhatCostsAndIsNotModelled) {
     "activation_checkpointing": {"partition_activations": true, "cpu_checkpointing": true,
                                  "number_checkpoints": 4},
     "communication_data_type": "fp16", "compression_training": {"enabled": false},
-    "sparse_attention": {"mode": "fixed"}, "pipeline": {"stages": "auto"}
+    "sparse_attention": {"mode": "fixed"}, "a.b": 1, "optimizer": null, "amp": null, "pipeline": {"stages": "auto"}
   })",
                                                        "ds.json", 8)
                                           .warnings);
   for (const char* named :
        {"fp16 is priced as bf16", "grad_accum_dtype: bf16", "zero_optimization.overlap_comm",
         "zero_optimization.zero_quantized_gradients", "partition_activations", "cpu_checkpointing",
-        "communication_data_type", "sparse_attention", "optimizer: is the code's",
+        "communication_data_type", "a.b", "sparse_attention", "optimizer: is the code's",
         "pipeline.stages"}) {
     expect_in(named, warnings);
   }
-  for (const char* silent : {"zero_quantized_weights", "compression_training", "number_check"}) {
+  for (const char* silent :
+       {"zero_quantized_weights", "compression_training", "number_check", "amp"}) {
     EXPECT_EQ(warnings.find(silent), std::string::npos) << silent << "\n" << warnings;
   }
+}
+
+TEST(DeepSpeedImport, HalfPrecisionOfTheTrainer) {
+  const auto precision = [](const std::string& keys) {
+    return import_deepspeed("{\"train_batch_size\": 8, " + keys + "}", "ds.json", 8).precision;
+  };
+  EXPECT_EQ(precision(R"("fp16": {"enabled": "auto"})"), "bf16");
+  EXPECT_EQ(precision(R"("bf16": {"enabled": "auto"}, "fp16": {"enabled": "auto"})"), "bf16");
+  EXPECT_EQ(precision(R"("bf16": {"enabled": false}, "fp16": {"enabled": false})"), "fp32");
 }
 
 TEST(DeepSpeedImport, ReadsPipelineExpertsAndOldOffload) {

@@ -88,6 +88,10 @@ TEST(Toml, ErrorsNameTheLine) {
   expect("[a]\n[b]\n[a]", "job.toml:3: table [a] appears twice");
   expect("a = 1\n[a]", "job.toml:2: 'a' is a value, not a table");
   expect("a = 1\na.b = 2", "job.toml:2: 'a' is a value, not a table");
+  expect("a = " + std::string(100000, '['), "too many levels");
+  std::string deep = "a";
+  for (int i = 0; i < 100000; ++i) deep += ".a";
+  expect(deep + " = 1", "too many parts");
   expect("model: llama", "job.toml:1: expected '=', found ':'");
 }
 
