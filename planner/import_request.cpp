@@ -70,6 +70,18 @@ void refuse_both(const PlanOptions& options, const Setup& setup, const PeerRun& 
   }
 }
 
+// As for --seq-len and --global-batch.
+void require_size(const Setup& setup, const PeerRun& peer) {
+  if (peer.seq_len > kMostTokens) {
+    throw ConfigError(concat(setup.where, ": sequences of ", peer.seq_len,
+                             " tokens; valid: at most ", kMostTokens));
+  }
+  if (peer.global_batch > kMostSequences) {
+    throw ConfigError(concat(setup.where, ": a global batch of ", peer.global_batch,
+                             " sequences; valid: at most ", kMostSequences));
+  }
+}
+
 }  // namespace
 
 bool has_import(const PlanOptions& options) {
@@ -83,6 +95,7 @@ ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
   if (!options.model.empty()) model = read_named_model(options.model, warnings);
   const PeerRun peer = read_peer(setup, num_devices, model ? &*model : nullptr);
   refuse_both(options, setup, peer);
+  require_size(setup, peer);
   warnings.insert(warnings.end(), peer.warnings.begin(), peer.warnings.end());
   options.precision = peer.precision;
   options.optimizer = peer.optimizer;

@@ -17,11 +17,7 @@ namespace po = boost::program_options;
 
 constexpr unsigned kHelpColumns = 100;
 
-// More is a slip of the pen: ten times the largest job that is known of, and what is searched and
-// simulated within a minute.
-constexpr int64_t kMostDevices = 1000000, kMostSequences = 1000000;
-constexpr int64_t kMostTokens = int64_t{1} << 30;  // of a sequence
-constexpr int64_t kMost = INT32_MAX;               // of anything else
+constexpr int64_t kMost = INT32_MAX;  // of what has no bound of its own
 
 // A whole number from 1 to `most`; names the option when it is not.
 auto in_range(const char* option, int64_t most) {

@@ -15,6 +15,11 @@
 
 namespace argosy {
 
+// More is a slip of the pen: ten times the largest job that is known of, and what is searched and
+// simulated within a minute.
+inline constexpr int64_t kMostDevices = 1000000, kMostSequences = 1000000;
+inline constexpr int64_t kMostTokens = int64_t{1} << 30;  // of a sequence
+
 struct PlanOptions {
   std::string model, cluster;
   int64_t devices = 0, seq_len = 0, global_batch = 0;  // 0: default

@@ -3,6 +3,7 @@
 //
 // Keys as in deepspeed/runtime/config.py and deepspeed/runtime/zero/config.py.
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "planner/exchange/import.h"
@@ -211,16 +212,14 @@ class Importer {
     tp_ = read_tp();
     pp_ = read_pp();
     cp_ = root_.positive_integer("sequence_parallel_size", 1);
-    double product = 1;  // whole numbers may overflow
-    for (const int64_t d : {tp_, pp_, cp_}) product *= static_cast<double>(d);
-    if (product > static_cast<double>(num_devices_) ||
-        num_devices_ % static_cast<int64_t>(product) != 0) {
+    const int64_t product = product_of({tp_, pp_, cp_});
+    if (num_devices_ % product != 0) {
       throw ConfigError(concat(root_.where(), ": tensor_parallel.autotp_size ", tp_,
                                " * pipeline.stages ", pp_, " * sequence_parallel_size ", cp_, " = ",
                                product, " does not divide the ", num_devices_,
                                " devices; valid: another --devices"));
     }
-    dp_ = num_devices_ / static_cast<int64_t>(product);
+    dp_ = num_devices_ / product;
     fix("tp", tp_);
     fix("pp", pp_);
     fix("cp", cp_);
@@ -235,29 +234,29 @@ class Importer {
   }
 
   void read_zero() {
-    int64_t stage = 0;
-    if (root_.has("zero_optimization")) {
-      JsonObject zero = root_.object("zero_optimization");
-      stage = zero.integer("stage", 0);
-      if (stage < 0 || stage > 3) zero.fail("stage", "expected 0, 1, 2, 3");
-      if (pp_ > 1 && stage > 1) {
-        zero.fail("stage",
-                  concat("DeepSpeed refuses it with pipeline.stages ", pp_, "; expected 0 or 1"));
-      }
-      fix("zero", stage);
-      read_shards(zero, stage);
-      fix("offload", read_offload(zero, stage) ? "optimizer" : "none");
-      for (const char* key :
-           {"overlap_comm", "contiguous_gradients", "reduce_scatter", "allgather_partitions"}) {
-        if (!is_on(zero, "zero_optimization", key, true))
-          left_ += concat(left_.empty() ? "" : ", ", "zero_optimization.", key);
-      }
-      for (const char* key : kIgnoredOfZero) zero.ignore(key);
-      note_left(zero);
+    if (!root_.has("zero_optimization")) {
+      fix("zero", 0);
+      fix("offload", "none");
       return;
     }
+    JsonObject zero = root_.object("zero_optimization");
+    const int64_t stage = zero.integer("stage", 0);
+    if (stage < 0 || stage > 3) zero.fail("stage", "expected 0, 1, 2, 3");
+    if (pp_ > 1 && stage > 1) {
+      zero.fail("stage",
+                concat("DeepSpeed refuses it with pipeline.stages ", pp_, "; expected 0 or 1"));
+    }
     fix("zero", stage);
-    fix("offload", "none");
+    read_shards(zero, stage);
+    fix("offload", read_offload(zero, stage) ? "optimizer" : "none");
+    for (const char* key :
+         {"overlap_comm", "contiguous_gradients", "reduce_scatter", "allgather_partitions"}) {
+      if (!is_on(zero, "zero_optimization", key, true)) {
+        left_ += concat(left_.empty() ? "" : ", ", "zero_optimization.", key);
+      }
+    }
+    for (const char* key : kIgnoredOfZero) zero.ignore(key);
+    note_left(zero);
   }
 
   // MiCS (up to DeepSpeed 0.19) shards everything within groups. ZeRO++'s hpZ keeps a second copy
@@ -322,17 +321,16 @@ class Importer {
     }
     if (micro) fix("micro_batch", *micro);
     if (micro && steps) {
-      const double product =
-          static_cast<double>(*micro) * static_cast<double>(*steps) * static_cast<double>(dp_);
-      if (train.value_or(0) != 0 ? product != static_cast<double>(*train) : product > 1e15) {
-        throw ConfigError(concat(root_.where(), ": train_batch_size ", train.value_or(0),
+      const int64_t product = product_of({*micro, *steps, dp_});
+      if (train.value_or(product) != product) {
+        throw ConfigError(concat(root_.where(), ": train_batch_size ", *train,
                                  " is not train_micro_batch_size_per_gpu ", *micro,
                                  " * gradient_accumulation_steps ", *steps, " * ", dp_,
                                  " data parallel ranks = ", product,
                                  ", which DeepSpeed refuses; valid: equal numbers, or another "
                                  "--devices"));
       }
-      train = *micro * *steps * dp_;
+      train = product;
     }
     run_.global_batch = train.value_or(0);
     if (!train) warn("train_batch_size: auto leaves it to --global-batch");

@@ -33,6 +33,14 @@ void add_fix(PeerRun& run, const std::string& key, int64_t value) {
   add_fix(run, key, std::to_string(value));
 }
 
+int64_t product_of(std::initializer_list<int64_t> counts) {
+  int64_t product = 1;
+  for (const int64_t count : counts) {
+    if (__builtin_mul_overflow(product, count, &product)) return INT64_MAX;
+  }
+  return product;
+}
+
 std::string joined(const std::vector<int64_t>& counts) {
   std::string text;
   for (const int64_t count : counts) text += concat(text.empty() ? "" : "+", count);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,8 @@ struct PeerRun {
 
 void add_fix(PeerRun& run, const std::string& key, const std::string& value);
 void add_fix(PeerRun& run, const std::string& key, int64_t value);
-std::string joined(const std::vector<int64_t>& counts);  // "3+2+3", as --fix has layers
+int64_t product_of(std::initializer_list<int64_t> counts);  // INT64_MAX if it is larger
+std::string joined(const std::vector<int64_t>& counts);     // "3+2+3", as --fix has layers
 
 enum class PeerFormat { megatron, deepspeed, torchtitan };
 

@@ -181,12 +181,8 @@ class Importer {
       parallelism_.fail("data_parallel_shard_degree",
                         "expected at least 1, or -1 for the devices that are left");
     }
-    double product =
-        shards_ > 0 ? static_cast<double>(shards_) : 1.0;  // whole numbers may overflow
-    for (const int64_t d : {replicas_, cp_, tp_, pp_}) product *= static_cast<double>(d);
-    const auto devices = static_cast<double>(num_devices_);
-    const bool divides = product <= devices && num_devices_ % static_cast<int64_t>(product) == 0;
-    if (shards_ > 0 ? product != devices : !divides) {
+    const int64_t product = product_of({std::max<int64_t>(shards_, 1), replicas_, cp_, tp_, pp_});
+    if (shards_ > 0 ? product != num_devices_ : num_devices_ % product != 0) {
       throw ConfigError(
           concat(root_.where(), ": parallelism: data_parallel_replicate_degree ", replicas_,
                  shards_ > 0 ? concat(" * data_parallel_shard_degree ", shards_) : "",
@@ -195,7 +191,7 @@ class Importer {
                  shards_ > 0 ? " is not the number of devices, " : " does not divide the devices, ",
                  num_devices_, "; valid: another --devices, or other degrees"));
     }
-    if (shards_ < 0) shards_ = num_devices_ / static_cast<int64_t>(product);
+    if (shards_ < 0) shards_ = num_devices_ / product;
     dp_ = replicas_ * shards_;
     fix("tp", tp_);
     fix("pp", pp_);
@@ -252,9 +248,7 @@ class Importer {
     const int64_t micro = parallelism_.positive_integer("pipeline_parallel_microbatch_size", 1);
     // Its own rule: all that is not positive is the default.
     const int64_t global = training_.integer("global_batch_size", -1);
-    const auto product = static_cast<double>(local) * static_cast<double>(dp_);
-    if (product > 1e15) training_.fail("local_batch_size", "expected sequences of one rank");
-    const int64_t at_once = local * dp_;
+    const int64_t at_once = product_of({local, dp_});
     run_.global_batch = global > 0 ? global : at_once;
     if (run_.global_batch % at_once != 0) {
       training_.fail("global_batch_size", concat("expected a multiple of local_batch_size ", local,

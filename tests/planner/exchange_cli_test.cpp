@@ -89,6 +89,11 @@ TEST(ExchangeCli, ImportMistakesAreOneMessage) {
   expect_plan_mistake(cluster + "--import /nowhere/ds.json", "/nowhere/ds.json");
   write_text_file(ds, R"({"train_batch_size": 512, "zero_optimization": {"stage": 2}})");
   expect_plan_mistake(cluster + "--import " + ds, "--model is missing");
+  const std::string huge = scratch_path("huge.json");
+  write_text_file(huge, R"({"train_micro_batch_size_per_gpu": 1,
+                            "gradient_accumulation_steps": 1000000000})");
+  expect_plan_mistake(cluster + "--model llama-2-7b --import " + huge,
+                      "a global batch of 64000000000 sequences; valid: at most 1000000");
   expect_plan_mistake(cluster + "--model llama-2-7b --global-batch 64 --import " + ds,
                       "--import: with --global-batch");
   expect_plan_mistake(cluster + "--model llama-2-7b --fix tp=1 --import " + ds, "with --fix");

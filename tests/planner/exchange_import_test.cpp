@@ -173,6 +173,8 @@ TEST(DeepSpeedImport, MistakesAreNamed) {
   expect(R"("tensor_parallel": {"autotp_size": 3})", "autotp_size 3");
   expect(R"("tensor_parallel": {"autotp_size": 8}, "sequence_parallel_size": 16)",
          "does not divide the 64 devices");
+  expect(R"("pipeline": {"stages": 4000000000000}, "sequence_parallel_size": 4000000000000)",
+         "= 9223372036854775807 does not divide");
   expect(R"("sequence_parallel_size": 0)", "sequence_parallel_size");
   expect(R"("zero_optimization": {"stage": 4})", "zero_optimization.stage: expected 0, 1, 2, 3");
   expect(R"("zero_optimization": {"stage": 3, "zero_hpz_partition_size": 8})",
