@@ -296,7 +296,7 @@ class Importer {
   std::string device_of(JsonObject& zero, const char* key) {
     if (!zero.has(key)) return "none";
     JsonObject offload = zero.object(key);
-    const std::string device = offload.text("device", "none");
+    std::string device = offload.text("device", "none");
     if (offload.number("ratio", 1.0) != 1.0) {
       offload.fail("ratio", "parts of the optimizer are not supported yet; expected 1");
     }

@@ -86,7 +86,7 @@ TEST(DeepSpeedImport, OptimizerAndPrecisionComeBack) {
   EXPECT_EQ(run.precision, "fp32");
 }
 
-// The file of DeepSpeed's tutorials, with what Hugging Face's Trainer fills in.
+// A file as users of Hugging Face's Trainer have it, who leave values to its arguments.
 TEST(DeepSpeedImport, ReadsAFileOfTheTrainer) {
   const PeerRun run = import_deepspeed(R"({
     "fp16": {"enabled": "auto", "loss_scale": 0, "initial_scale_power": 16, "min_loss_scale": 1},
@@ -297,7 +297,7 @@ TEST(TorchtitanImport, ThereAndBackAgain) {
   }
 }
 
-// As in torchtitan's own train_configs.
+// A job as users write it.
 const std::string kLlama = R"(
 [job]
 dump_folder = "./outputs"
