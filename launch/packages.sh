@@ -14,8 +14,7 @@ build_packages=(
   libgtest-dev                   # tests
 )
 # CUDA is no package of Debian: NVIDIA's toolkit 12.4 or newer with nvcc, cuBLASLt, cuDNN 9 and NCCL, in /usr/local/cuda or
-# with nvcc on the PATH (developer.nvidia.com/cuda-downloads: apt-get install cuda-toolkit-13-0 cudnn9-cuda-13 libnccl-dev from
-# NVIDIA's repository). Only the cuda preset needs it.
+# with nvcc on the PATH (packages cuda-toolkit-13-0, cudnn9-cuda-13 and libnccl-dev of NVIDIA). Only the cuda preset needs it.
 find_nvcc() {
   command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null || {
     echo "no nvcc on the PATH or in /usr/local/cuda/bin: install NVIDIA's CUDA toolkit (launch/packages.sh says how)" >&2
