@@ -133,7 +133,7 @@ class RecordingCommunicator : public Communicator {
 
   // "all_reduce tp", "recv pp from rank 3".
   std::string name_of(CollectiveKind kind, int peer) const {
-    const std::string name = concat(to_string(kind), " ", to_string(axis_));
+    std::string name = concat(to_string(kind), " ", to_string(axis_));
     if (peer < 0) return name;
     const int64_t rank = members_.empty() ? peer : members_[static_cast<size_t>(peer)];
     return concat(name, kind == CollectiveKind::send ? " to" : " from", " rank ", rank);

@@ -15,14 +15,14 @@ namespace {
 
 Tensor upload(const LayerContext& ctx, const std::vector<int32_t>& values) {
   const int64_t size = static_cast<int64_t>(values.size());
-  const Tensor tensor = ctx.device.empty({size}, DType::int32, MemoryCategory::buffers);
+  Tensor tensor = ctx.device.empty({size}, DType::int32, MemoryCategory::buffers);
   copy_to_device(std::span<const int32_t>(values), tensor);
   return tensor;
 }
 
 Tensor upload(const LayerContext& ctx, const std::vector<double>& values) {
   const int64_t size = static_cast<int64_t>(values.size());
-  const Tensor tensor = ctx.device.empty({size}, ctx.statistic(), MemoryCategory::buffers);
+  Tensor tensor = ctx.device.empty({size}, ctx.statistic(), MemoryCategory::buffers);
   copy_from_doubles(values, tensor);
   return tensor;
 }

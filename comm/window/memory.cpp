@@ -25,11 +25,12 @@ WindowLayout::WindowLayout(const Limits& limits)
       large_slot_bytes(round_up(limits.window_slot_bytes, kLine)) {}
 
 int64_t WindowLayout::slot_offset(int lane, uint64_t round) const {
+  constexpr int64_t depth = kLaneDepth;
   const auto in_lane = static_cast<int64_t>(round % kLaneDepth);
-  const int64_t small = kSmallLanes * kLaneDepth * small_slot_bytes;
+  const int64_t small = kSmallLanes * depth * small_slot_bytes;
   const int64_t before = lane < kSmallLanes
-                             ? lane * kLaneDepth * small_slot_bytes
-                             : small + (lane - kSmallLanes) * kLaneDepth * large_slot_bytes;
+                             ? lane * depth * small_slot_bytes
+                             : small + (lane - kSmallLanes) * depth * large_slot_bytes;
   return static_cast<int64_t>(sizeof(PlaceControl)) + before + in_lane * slot_bytes(lane);
 }
 

@@ -48,7 +48,7 @@ std::string shard_reason(const Mesh& mesh, int64_t zero_shard) {
 
 std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t fewest_stages) {
   const Mesh& mesh = point.mesh;
-  if (const std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
+  if (std::string reason = tp_reason(job.model, mesh.tp); !reason.empty()) return reason;
   if (fewest_stages > job.model.num_layers) return "more pipeline stages than layers";
   if (mesh.stage_size() % (mesh.ep * mesh.etp) != 0) {
     return "etp*ep does not divide the ranks of a pipeline stage";
@@ -57,10 +57,10 @@ std::string mesh_reason(const Job& job, const MeshPoint& point, int64_t fewest_s
   if (job.model.has_moe() && mesh.tp > 1 && !point.sequence_parallel) {
     return "experts with tp > 1 need sequence parallelism";
   }
-  if (const std::string reason = cp_reason(job, point); !reason.empty()) return reason;
+  if (std::string reason = cp_reason(job, point); !reason.empty()) return reason;
   if (job.global_batch % mesh.dp != 0) return "dp does not divide the global batch";
   for (const ZeroChoice& zero : point.zeros) {
-    if (const std::string reason = shard_reason(mesh, zero.shard); !reason.empty()) return reason;
+    if (std::string reason = shard_reason(mesh, zero.shard); !reason.empty()) return reason;
   }
   if (!order_divides(mesh)) return kOrder;
   return "";

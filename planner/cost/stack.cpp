@@ -125,6 +125,7 @@ std::vector<StackProfile> read_stacks(const std::filesystem::path& folder) {
   if (files.empty()) throw ConfigError(concat(folder.string(), ": no stack profiles (*.json)"));
   std::sort(files.begin(), files.end());
   std::vector<StackProfile> stacks;
+  stacks.reserve(files.size());
   for (const auto& file : files) stacks.push_back(read_stack(file));
   const auto is_any = [](const StackProfile& s) {
     return s.name == kAnyStack && s.accelerators.count(kOtherAccelerators) > 0;

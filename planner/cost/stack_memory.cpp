@@ -74,7 +74,8 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
 // chosen experts and the shared one.
 double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
   const Mesh& mesh = candidate.mesh;
-  const double tokens = static_cast<double>(candidate.micro_batch * job.seq_len / mesh.cp);
+  const int64_t whole_tokens = candidate.micro_batch * job.seq_len / mesh.cp;
+  const auto tokens = static_cast<double>(whole_tokens);
   const double rows = candidate.sequence_parallel ? tokens / static_cast<double>(mesh.tp) : tokens;
   const auto width = [&](int64_t size) {
     return tokens * static_cast<double>(size) / static_cast<double>(mesh.tp);

@@ -218,8 +218,9 @@ Pass in_buckets(const Pass& pass, const Job& job, const Candidate& candidate) {
     const int64_t element = work.kind == CollectiveKind::all_gather
                                 ? size_in_bytes(compute_dtype(job.precision))
                                 : gradient_wire_bytes(job);
-    const double elements = static_cast<double>(work.bytes / element);
-    work.count = std::max<int64_t>(1, std::llround(elements / bucket_elements));
+    const int64_t elements = work.bytes / element;
+    work.count =
+        std::max<int64_t>(1, std::llround(static_cast<double>(elements) / bucket_elements));
     work.bytes /= work.count;
   }
   return merged;

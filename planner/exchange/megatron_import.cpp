@@ -253,7 +253,7 @@ class Importer {
     const char* const flag = "--pipeline-model-parallel-layout";
     if (flags_.has(flag)) {
       const std::string layout = flags_.text(flag, "");
-      const std::vector<int64_t> layers = layers_of_layout(layout);
+      std::vector<int64_t> layers = layers_of_layout(layout);
       if (layers.empty() || static_cast<int64_t>(layers.size()) % pp_ != 0) {
         refuse_flag(concat(flag, " ", layout),
                     "\"Et*N|...|t*NL\" with a multiple of the pipeline's ranks of stages");

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "planner/spec/check.h"
 
@@ -105,7 +106,7 @@ std::string MegatronFlags::text(const std::string& flag, const std::string& fall
   const auto found = flags_.find(flag);
   if (found == flags_.end()) return fallback;
   if (found->second.size() != 1) throw ConfigError(concat(kOption, flag, "; valid: one value"));
-  const std::string value = found->second.front();
+  std::string value = std::move(found->second.front());
   flags_.erase(found);
   return value;
 }

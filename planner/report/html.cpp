@@ -106,6 +106,7 @@ std::string html_legend(const std::vector<std::pair<std::string, std::string>>& 
 
 std::string html_legend(const std::vector<std::string_view>& classes) {
   std::vector<std::pair<std::string, std::string>> class_and_name;
+  class_and_name.reserve(classes.size());
   for (std::string_view name : classes) class_and_name.emplace_back(name, name);
   return html_legend(class_and_name);
 }

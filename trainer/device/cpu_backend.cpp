@@ -11,8 +11,8 @@
 namespace argosy {
 namespace {
 
-constexpr int64_t kAlignmentBytes = 64;            // a cache line, an AVX-512 register
-constexpr int64_t kHugePageBytes = 2 * (1 << 20);  // x86-64; freshly mapped 4 KiB pages are slow
+constexpr int64_t kAlignmentBytes = 64;               // a cache line, an AVX-512 register
+constexpr int64_t kHugePageBytes = int64_t{2} << 20;  // x86-64; freshly mapped 4 KiB pages are slow
 
 void copy(const void* from, void* to, int64_t bytes) {
   if (bytes > 0 && from != to) std::memcpy(to, from, static_cast<size_t>(bytes));

@@ -12,8 +12,9 @@
 namespace argosy {
 namespace {
 
-constexpr int64_t kAlignmentBytes = 64;            // a cache line, an AVX-512 register
-constexpr int64_t kHugePageBytes = 2 * (1 << 20);  // x86-64's, and what cudaMalloc maps at a time
+constexpr int64_t kAlignmentBytes = 64;  // a cache line, an AVX-512 register
+constexpr int64_t kHugePageBytes = int64_t{2}
+                                   << 20;  // x86-64's, and what cudaMalloc maps at a time
 
 void add_bytes(MemoryUse& use, MemoryCategory category, int64_t bytes) {
   const auto c = static_cast<size_t>(category);

@@ -24,7 +24,7 @@ namespace {
 Tensor gather_rows(const LayerContext& ctx, Axis axis, const Tensor& x) {
   Communicator& group = ctx.groups[axis];
   if (group.size() == 1) return x;
-  const Tensor whole = ctx.scratch({group.size() * x.dim(0), x.dim(1)}, x.dtype());
+  Tensor whole = ctx.scratch({group.size() * x.dim(0), x.dim(1)}, x.dtype());
   const std::vector<int64_t> counts(static_cast<size_t>(group.size()), x.size());
   group.all_gather(buffer_of(x), buffer_of(whole), counts);
   return whole;
@@ -38,7 +38,7 @@ Tensor token_indices(const LayerContext& ctx, const Microbatch& microbatch) {
     indices[i] =
         static_cast<int32_t>(sequence * microbatch.seq_len + indices[i] % microbatch.seq_len);
   }
-  const Tensor tokens = ctx.scratch({microbatch.tokens(), 1}, DType::int32);
+  Tensor tokens = ctx.scratch({microbatch.tokens(), 1}, DType::int32);
   copy_to_device(std::span<const int32_t>(indices), tokens);
   return tokens;
 }
@@ -59,7 +59,7 @@ Tensor route_within_capacity(const LayerContext& ctx, const Microbatch& microbat
     whole = gather_rows(ctx, Axis::cp, whole);  // (B*T,k)
     tokens = gather_rows(ctx, Axis::cp, tokens).view({whole.dim(0)});
   }
-  const Tensor routed = ctx.scratch(experts.shape(), DType::int32);
+  Tensor routed = ctx.scratch(experts.shape(), DType::int32);
   ops::drop_beyond_capacity(ctx.device, tokens, whole, ctx.plan.model.moe.num_experts,
                             microbatch.seq_len, capacity, first, routed);
   return routed;

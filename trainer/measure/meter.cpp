@@ -66,7 +66,7 @@ double Meter::seconds(const std::function<void()>& body) {
 }
 
 Tensor Meter::tensor(Shape shape, DType dtype) const {
-  const Tensor t = device_.empty(shape, dtype, MemoryCategory::workspace);
+  Tensor t = device_.empty(shape, dtype, MemoryCategory::workspace);
   ops::fill_zero(device_, t);
   return t;
 }

@@ -82,8 +82,7 @@ Tensor cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits, co
   check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
   check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
   check_statistic(logits, loss, {logits.dim(0)}, "loss");
-  const Tensor gradient(logits.storage(), logits.raw(), logits.shape(), DType::bf16,
-                        logits.device());
+  Tensor gradient(logits.storage(), logits.raw(), logits.shape(), DType::bf16, logits.device());
   if (logits.dim(0) == 0) return gradient;
   dispatch_device(ctx.device(), [&]<Device device>() {
     detail::cross_entropy_finish_in_bf16<device>(ctx, logits, targets, first_id, maximum, sums,

@@ -57,7 +57,8 @@ std::vector<GroupProduct> groups_of(const std::vector<int64_t>& rows, const Make
 }  // namespace
 
 void grouped_matmul_nt(DeviceContext& ctx, const Tensor& x, const std::vector<int64_t>& rows,
-                       const std::vector<Tensor>& w, const Tensor& y, MatmulOptions options) {
+                       const std::vector<Tensor>& w, const Tensor& y,
+                       const MatmulOptions& options) {
   check_rows("the input", x, rows);
   check_rows("the output", y, rows);
   const int64_t n = y.dim(1), k = x.dim(1);
@@ -72,7 +73,8 @@ void grouped_matmul_nt(DeviceContext& ctx, const Tensor& x, const std::vector<in
 }
 
 void grouped_matmul_nn(DeviceContext& ctx, const Tensor& dy, const std::vector<int64_t>& rows,
-                       const std::vector<Tensor>& w, const Tensor& dx, MatmulOptions options) {
+                       const std::vector<Tensor>& w, const Tensor& dx,
+                       const MatmulOptions& options) {
   check_rows("the output's gradient", dy, rows);
   check_rows("the input's gradient", dx, rows);
   const int64_t n = dx.dim(1), k = dy.dim(1);
@@ -86,7 +88,7 @@ void grouped_matmul_nn(DeviceContext& ctx, const Tensor& dy, const std::vector<i
 
 void grouped_matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x,
                        const std::vector<int64_t>& rows, const std::vector<Tensor>& dw,
-                       MatmulOptions options) {
+                       const MatmulOptions& options) {
   check_rows("the output's gradient", dy, rows);
   check_rows("the input", x, rows);
   const int64_t m = dy.dim(1), n = x.dim(1);

@@ -18,15 +18,17 @@ namespace argosy::ops {
 
 // y (R,N) = x (R,K) w[g] (N,K)^T: the forward pass of the experts' Linears.
 void grouped_matmul_nt(DeviceContext& ctx, const Tensor& x, const std::vector<int64_t>& rows,
-                       const std::vector<Tensor>& w, const Tensor& y, MatmulOptions options = {});
+                       const std::vector<Tensor>& w, const Tensor& y,
+                       const MatmulOptions& options = {});
 // dx (R,K) = dy (R,N) w[g] (N,K): their input gradients.
 void grouped_matmul_nn(DeviceContext& ctx, const Tensor& dy, const std::vector<int64_t>& rows,
-                       const std::vector<Tensor>& w, const Tensor& dx, MatmulOptions options = {});
+                       const std::vector<Tensor>& w, const Tensor& dx,
+                       const MatmulOptions& options = {});
 // dw[g] (N,K) = dy (rows of g, N)^T x (rows of g, K): their weight gradients. A group without rows
 // adds nothing, or sets its dw to 0 without `accumulate`.
 void grouped_matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x,
                        const std::vector<int64_t>& rows, const std::vector<Tensor>& dw,
-                       MatmulOptions options = {});
+                       const MatmulOptions& options = {});
 
 namespace detail {
 // c = alpha * op(a) op(b) + (accumulate ? c : 0) of one group; m, n, k may be 0.

@@ -193,7 +193,7 @@ void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
 // The tensor itself when it is fp32, else a widened copy.
 Tensor as_fp32(DeviceContext& ctx, const Tensor& x) {
   if (!x.defined() || x.dtype() == DType::fp32) return x;
-  const Tensor wide = ctx.empty(x.shape(), DType::fp32, MemoryCategory::workspace);
+  Tensor wide = ctx.empty(x.shape(), DType::fp32, MemoryCategory::workspace);
   ops::copy(ctx, x, wide);
   return wide;
 }

@@ -13,7 +13,7 @@ namespace {
 Tensor positions_of(DeviceContext& ctx, const Tensor& order) {
   check_rank("order", order, 1);
   check_dtype("order", order, DType::int32);
-  const Tensor position = ctx.empty(order.shape(), DType::int32, MemoryCategory::workspace);
+  Tensor position = ctx.empty(order.shape(), DType::int32, MemoryCategory::workspace);
   dispatch_device(ctx.device(), [&]<Device D>() { detail::invert<D>(order, position); });
   return position;
 }

@@ -74,10 +74,12 @@ Machine& machine() {
   return one;
 }
 
-// Ends the thread that runs; the scheduler throws.
-[[noreturn]] void fail(const std::string& what) {
+// Ends the thread that runs; the scheduler throws. Its frames are left as they are: nobody may hold
+// memory here, so the text is put together inside.
+template <typename... Parts>
+[[noreturn]] void fail(const Parts&... what) {
   Machine& m = machine();
-  m.error = concat(what, " (thread ", m.current, " of block ", blockIdx.x, ",", blockIdx.y, ")");
+  m.error = concat(what..., " (thread ", m.current, " of block ", blockIdx.x, ",", blockIdx.y, ")");
   m.threads[m.current].fibre.leave_for_ever();
 }
 
@@ -231,7 +233,7 @@ const std::array<uint64_t, kWarp>& warp_gather(const char* name, uint64_t value)
   Warp& warp = m.warps[m.current / kWarp];
   if (warp.barrier.arrived == 0) warp.collective = name;
   if (std::strcmp(warp.collective, name) != 0)
-    fail(concat(name, " meets ", warp.collective, " in one warp"));
+    fail(name, " meets ", warp.collective, " in one warp");
   auto& values = warp.values[m.threads[m.current].collectives++ % 2];
   values[lane()] = value;
   arrive_and_wait(warp.barrier);
@@ -263,7 +265,7 @@ void trap() {
 }
 
 void check_full_mask(const char* name, unsigned mask) {
-  if (mask != 0xffffffffu) fail(concat(name, " with a part of the warp"));
+  if (mask != 0xffffffffu) fail(name, " with a part of the warp");
 }
 
 int64_t num_launches() {
