@@ -98,8 +98,11 @@ class Responder:
         raise CannotRun(f"{why}: {errors[-1] if errors else 'no message'}")
 
     def ask(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(command + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended: read() says how
         return self.read()
 
     def close(self):
