@@ -12,6 +12,7 @@
 #include "comm/message/pieces.h"
 #include "comm/message/reduce.h"
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 namespace {
@@ -40,7 +41,7 @@ struct Reduction {
   int64_t num_rounds() const {
     int64_t longest = 0;
     for (const Range part : parts) longest = std::max(longest, part.size());
-    return (longest + piece_count - 1) / piece_count;
+    return ceil_div(longest, piece_count);
   }
 };
 

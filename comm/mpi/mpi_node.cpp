@@ -24,7 +24,6 @@ namespace {
 constexpr const char* kSharedFolder = "/dev/shm";
 constexpr int64_t kMaxPlaces = 32;  // groups of a rank at a time: a mesh makes at most 13
 constexpr int64_t kMinPlaces = 2;   // the world's and one more
-constexpr int64_t kPage = 4096;     // bytes: a multiple of what any part of a place is aligned to
 constexpr int64_t kShare = 2;       // a window takes at most 1 / kShare of what is free
 
 int64_t free_shared_bytes() {
@@ -70,7 +69,8 @@ bool populate_with_zeros(std::byte* data, int64_t bytes) {
 // be relied on. All processes map the memory at whole pages, so that they agree on the place.
 std::byte* first_page(void* base) {
   const auto address = reinterpret_cast<uintptr_t>(base);
-  return static_cast<std::byte*>(base) + (kPage - address % kPage) % kPage;
+  return static_cast<std::byte*>(base) +
+         (kWindowPageBytes - address % kWindowPageBytes) % kWindowPageBytes;
 }
 
 // Segments of num_places places for all ranks of the host.
@@ -82,8 +82,9 @@ WindowMemory::Source map_segments(HostWindow& shared, int64_t num_places, int64_
   check_mpi(MPI_Info_set(info, "alloc_shared_noncontig", "true"), "MPI_Info_set",
             host.world_rank());
   void* base = nullptr;
-  const int code = MPI_Win_allocate_shared(static_cast<MPI_Aint>(num_places * place_bytes + kPage),
-                                           1, info, host.comm(), &base, &shared.window);
+  const int code =
+      MPI_Win_allocate_shared(static_cast<MPI_Aint>(num_places * place_bytes + kWindowPageBytes), 1,
+                              info, host.comm(), &base, &shared.window);
   MPI_Info_free(&info);
   check_mpi(code, "MPI_Win_allocate_shared", host.world_rank());
   WindowMemory::Source source;

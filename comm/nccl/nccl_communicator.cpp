@@ -24,6 +24,18 @@ bool all_equal(std::span<const int64_t> counts) {
   return std::adjacent_find(counts.begin(), counts.end(), std::not_equal_to<>()) == counts.end();
 }
 
+// Calls body(owner, begin, count) for each part with elements; parts lie one after the other.
+template <typename Byte, typename Body>
+void for_each_part(Byte* data, std::span<const int64_t> counts, int64_t element_bytes,
+                   const Body& body) {
+  for (size_t owner = 0; owner < counts.size(); ++owner) {
+    if (counts[owner] > 0) {
+      body(static_cast<int>(owner), data, static_cast<size_t>(counts[owner]));
+    }
+    data += counts[owner] * element_bytes;
+  }
+}
+
 // What all communicators of a rank share.
 struct RankDevice {
   RankDevice(int world_rank, DeviceStreams& streams_, NcclOptions options_)
@@ -178,15 +190,10 @@ Request NcclCommunicator::start_reduce_scatter(ConstBuffer input, Buffer output,
     });
   }
   return enqueue_group("ncclReduce", [&](const auto& check, ncclComm_t comm, cudaStream_t stream) {
-    const auto* part = static_cast<const char*>(input.data);
-    for (int root = 0; root < size(); ++root) {
-      const int64_t count = counts[static_cast<size_t>(root)];
-      if (count > 0) {
-        check(ncclReduce(part, output.data, static_cast<size_t>(count), type, ncclSum, root, comm,
-                         stream));
-      }
-      part += count * size_in_bytes(input.dtype);
-    }
+    for_each_part(static_cast<const char*>(input.data), counts, size_in_bytes(input.dtype),
+                  [&](int root, const char* part, size_t count) {
+                    check(ncclReduce(part, output.data, count, type, ncclSum, root, comm, stream));
+                  });
   });
 }
 
@@ -202,18 +209,13 @@ Request NcclCommunicator::start_all_gather(ConstBuffer input, Buffer output,
                            stream);
     });
   }
-  return enqueue_group("ncclBroadcast",
-                       [&](const auto& check, ncclComm_t comm, cudaStream_t stream) {
-                         auto* part = static_cast<char*>(output.data);
-                         for (int root = 0; root < size(); ++root) {
-                           const int64_t count = counts[static_cast<size_t>(root)];
-                           if (count > 0) {
-                             check(ncclBroadcast(input.data, part, static_cast<size_t>(count), type,
-                                                 root, comm, stream));
-                           }
-                           part += count * size_in_bytes(input.dtype);
-                         }
-                       });
+  return enqueue_group(
+      "ncclBroadcast", [&](const auto& check, ncclComm_t comm, cudaStream_t stream) {
+        for_each_part(static_cast<char*>(output.data), counts, size_in_bytes(input.dtype),
+                      [&](int root, char* part, size_t count) {
+                        check(ncclBroadcast(input.data, part, count, type, root, comm, stream));
+                      });
+      });
 }
 
 Request NcclCommunicator::start_all_to_all(ConstBuffer input, std::span<const int64_t> send_counts,

@@ -7,16 +7,13 @@
 #include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 namespace {
 
 constexpr int64_t kLine =
     64;  // bytes of a cache line: what one rank writes shares none with others
-
-int64_t round_up(int64_t bytes, int64_t to) {
-  return (bytes + to - 1) / to * to;
-}
 
 }  // namespace
 
@@ -35,8 +32,8 @@ int64_t WindowLayout::slot_offset(int lane, uint64_t round) const {
 }
 
 int64_t WindowLayout::place_bytes() const {
-  constexpr int64_t kPage = 4096;
-  return round_up(slot_offset(kWindowLanes - 1, kLaneDepth - 1) + large_slot_bytes, kPage);
+  return round_up(slot_offset(kWindowLanes - 1, kLaneDepth - 1) + large_slot_bytes,
+                  kWindowPageBytes);
 }
 
 WindowMemory::WindowMemory(Source source, const WindowLayout& layout)

@@ -21,6 +21,8 @@ inline constexpr int kSmallLanes = 4;  // calls of one group that may be under w
 inline constexpr int kLargeLanes = 2;
 inline constexpr int kWindowLanes = kSmallLanes + kLargeLanes;
 inline constexpr int kLaneDepth = 2;  // one slot is read while the next is written
+// A multiple of what any part of a place is aligned to, and a divisor of the system's pages.
+inline constexpr int64_t kWindowPageBytes = 4096;
 
 // What a rank tells its peers about one lane; it alone writes here. Counts of rounds since the
 // group was made.

@@ -10,6 +10,7 @@
 
 #include "comm/message/pieces.h"
 #include "comm/window/group.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 
@@ -22,7 +23,7 @@ inline void copy_bytes(void* to, const void* from, int64_t bytes) {
 }
 
 inline int64_t num_rounds(int64_t count, int64_t piece_count) {
-  return (count + piece_count - 1) / piece_count;
+  return ceil_div(count, piece_count);
 }
 
 // Rounds until the longest of parts is through.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 
@@ -43,10 +44,6 @@ constexpr Tile kTiles[] = {{256, 128, 1.0}, {128, 256, 1.0}, {128, 128, 0.95},
                            {128, 64, 0.8},  {64, 128, 0.8},  {64, 64, 0.6}};
 constexpr int64_t kSplits[] = {1, 2, 4, 8};  // parts of the depth that are added up afterwards
 constexpr double kDepthLatency = 128;        // steps of the depth until the first tile is loaded
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 }  // namespace
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "planner/spec/integers.h"
+
 namespace argosy {
 
 namespace {
@@ -65,7 +67,7 @@ GroupPlacement place(const GroupShape& shape, const ClusterSpec& cluster) {
             ? domains_of_runs(shape, tier.devices, cluster.num_devices)
             : most_domains(shape.inner, shape.stride, tier.devices, cluster.num_devices);
     const int64_t domains = std::min(below, most);
-    placement.branches.push_back((below + domains - 1) / domains);
+    placement.branches.push_back(ceil_div(below, domains));
     below = domains;
   }
   return placement;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/cost/memory.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 
@@ -104,7 +105,7 @@ double step_bound_s(const std::vector<StageTime>& times, ScheduleKind schedule,
     optimizer_s = std::max(optimizer_s, d.optimizer_s);
   }
   if (schedule == ScheduleKind::one_f_one_b) {
-    const double rounds = static_cast<double>((num_microbatches + num_stages - 1) / num_stages);
+    const double rounds = static_cast<double>(ceil_div(num_microbatches, num_stages));
     reduced_s = std::max(reduced_s, rounds * round_trip_s + first_reduce_s);
   }
   return reduced_s + optimizer_s;

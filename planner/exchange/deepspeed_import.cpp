@@ -80,10 +80,6 @@ class Importer {
   }
 
  private:
-  template <typename Value>
-  void fix(const char* key, const Value& value) {
-    add_fix(run_, key, value);
-  }
   void warn(const std::string& what) { run_.warnings.push_back(concat(root_.where(), ": ", what)); }
 
   // Hugging Face's Trainer fills these in from its own arguments.
@@ -204,8 +200,8 @@ class Importer {
       if (is_on) ep = size, etp = tensor;
       if (is_on) note_left(experts);
     }
-    fix("ep", ep);
-    fix("etp", etp);
+    add_fix(run_, "ep", ep);
+    add_fix(run_, "etp", etp);
   }
 
   void read_degrees() {
@@ -220,23 +216,23 @@ class Importer {
                                " devices; valid: another --devices"));
     }
     dp_ = num_devices_ / product;
-    fix("tp", tp_);
-    fix("pp", pp_);
-    fix("cp", cp_);
-    fix("dp", dp_);
-    fix("sequence_parallel", 0);
-    if (cp_ > 1) fix("cp_kind", "ulysses");
+    add_fix(run_, "tp", tp_);
+    add_fix(run_, "pp", pp_);
+    add_fix(run_, "cp", cp_);
+    add_fix(run_, "dp", dp_);
+    add_fix(run_, "sequence_parallel", 0);
+    if (cp_ > 1) add_fix(run_, "cp_kind", "ulysses");
     if (pp_ > 1) {
-      fix("schedule", "1f1b");
-      fix("order", "tp-cp-dp-pp");
+      add_fix(run_, "schedule", "1f1b");
+      add_fix(run_, "order", "tp-cp-dp-pp");
     }
     read_experts();
   }
 
   void read_zero() {
     if (!root_.has("zero_optimization")) {
-      fix("zero", 0);
-      fix("offload", "none");
+      add_fix(run_, "zero", 0);
+      add_fix(run_, "offload", "none");
       return;
     }
     JsonObject zero = root_.object("zero_optimization");
@@ -246,9 +242,9 @@ class Importer {
       zero.fail("stage",
                 concat("DeepSpeed refuses it with pipeline.stages ", pp_, "; expected 0 or 1"));
     }
-    fix("zero", stage);
+    add_fix(run_, "zero", stage);
     read_shards(zero, stage);
-    fix("offload", read_offload(zero, stage) ? "optimizer" : "none");
+    add_fix(run_, "offload", read_offload(zero, stage) ? "optimizer" : "none");
     for (const char* key :
          {"overlap_comm", "contiguous_gradients", "reduce_scatter", "allgather_partitions"}) {
       if (!is_on(zero, "zero_optimization", key, true)) {
@@ -273,7 +269,7 @@ class Importer {
       zero.fail("mics_shard_size", concat("expected stage 3 and a divisor of the ", dp_ * cp_,
                                           " data parallel ranks"));
     }
-    if (stage > 0) fix("zero_shard", shard > 0 && shard < dp_ * cp_ ? shard : 0);
+    if (stage > 0) add_fix(run_, "zero_shard", shard > 0 && shard < dp_ * cp_ ? shard : 0);
   }
 
   bool read_offload(JsonObject& zero, int64_t stage) {
@@ -319,7 +315,7 @@ class Importer {
       if (!steps) steps = train && micro ? std::max<int64_t>(*train / *micro / dp_, 1) : 1;
       if (!micro) micro = std::max<int64_t>(*train / dp_ / *steps, 1);
     }
-    if (micro) fix("micro_batch", *micro);
+    if (micro) add_fix(run_, "micro_batch", *micro);
     if (micro && steps) {
       const int64_t product = product_of({*micro, *steps, dp_});
       if (train.value_or(product) != product) {
@@ -340,7 +336,7 @@ class Importer {
   // The section says how, the model's code whether: who writes it uses it.
   void read_recompute() {
     const char* const key = "activation_checkpointing";
-    fix("recompute", root_.has(key) ? "full" : "none");
+    add_fix(run_, "recompute", root_.has(key) ? "full" : "none");
     if (!root_.has(key)) {
       warn("activation_checkpointing: is not there, priced without recomputation");
       return;

@@ -177,15 +177,10 @@ class Importer {
   }
 
  private:
-  template <typename Value>
-  void fix(const std::string& key, const Value& value) {
-    add_fix(run_, key, value);
-  }
-
   void read_batch() {
     run_.seq_len = flags_.required("--seq-length");
     micro_batch_ = flags_.required("--micro-batch-size");
-    fix("micro_batch", micro_batch_);
+    add_fix(run_, "micro_batch", micro_batch_);
     if (flags_.has("--rampup-batch-size"))
       refuse_flag("--rampup-batch-size", "the final batch alone");
     if (flags_.has("--fp8-format") || flags_.has("--fp8")) refuse_flag("fp8", "--bf16");
@@ -207,30 +202,30 @@ class Importer {
                                num_devices_, " devices; valid: another --devices"));
     }
     const int64_t dp = num_devices_ / (tp * pp_ * cp);
-    fix("tp", tp);
-    fix("pp", pp_);
-    fix("cp", cp);
-    fix("dp", dp);
+    add_fix(run_, "tp", tp);
+    add_fix(run_, "pp", pp_);
+    add_fix(run_, "cp", cp);
+    add_fix(run_, "dp", dp);
     run_.global_batch = flags_.count("--global-batch-size", micro_batch_ * dp);
-    fix("sequence_parallel", flags_.take("--sequence-parallel") ? 1 : 0);
-    if (flags_.take("--use-tp-pp-dp-mapping")) fix("order", "tp-cp-pp-dp");
+    add_fix(run_, "sequence_parallel", flags_.take("--sequence-parallel") ? 1 : 0);
+    if (flags_.take("--use-tp-pp-dp-mapping")) add_fix(run_, "order", "tp-cp-pp-dp");
     const std::string kind = flags_.text("--cp-comm-type", "p2p");
     if (kind != "p2p" && kind != "a2a") refuse_flag("--cp-comm-type " + kind, "p2p, a2a");
-    if (cp > 1) fix("cp_kind", kind == "p2p" ? "ring" : "ulysses");
+    if (cp > 1) add_fix(run_, "cp_kind", kind == "p2p" ? "ring" : "ulysses");
     // Megatron's own defaults; a dense model has neither.
     const int64_t ep = flags_.count("--expert-model-parallel-size", 1);
     const int64_t etp =
         flags_.count("--expert-tensor-parallel-size", flags_.has("--num-experts") ? tp : 1);
-    fix("ep", ep);
-    fix("etp", etp);
+    add_fix(run_, "ep", ep);
+    add_fix(run_, "etp", etp);
     const int zero = read_zero();
-    fix("zero", zero);
+    add_fix(run_, "zero", zero);
     const int64_t instances = flags_.count("--num-distributed-optimizer-instances", 1);
     if (dp * cp % instances != 0) {
       refuse_flag(concat("--num-distributed-optimizer-instances ", instances),
                   "a divisor of the data parallel ranks");
     }
-    if (zero > 0) fix("zero_shard", instances > 1 ? dp * cp / instances : 0);
+    if (zero > 0) add_fix(run_, "zero_shard", instances > 1 ? dp * cp / instances : 0);
     read_schedule();
   }
 
@@ -287,9 +282,9 @@ class Importer {
     }
     std::vector<int64_t> layers = layers_of_stages(pp_ * virtual_stages);
     if (!layers.empty()) virtual_stages = static_cast<int64_t>(layers.size()) / pp_;
-    fix("schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
-    if (virtual_stages > 1) fix("virtual_stages", virtual_stages);
-    if (layers.size() > 1) fix("layers", joined(layers));
+    add_fix(run_, "schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
+    if (virtual_stages > 1) add_fix(run_, "virtual_stages", virtual_stages);
+    if (layers.size() > 1) add_fix(run_, "layers", joined(layers));
   }
 
   void read_recompute() {
@@ -304,7 +299,7 @@ class Importer {
       refuse_flag(concat("--recompute-method ", method, " --recompute-num-layers ", layers),
                   "uniform with 1 layer");
     }
-    fix("recompute", granularity);
+    add_fix(run_, "recompute", granularity);
   }
 
   // What is left is of no weight, not told apart, or a mistake.

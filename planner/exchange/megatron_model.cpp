@@ -3,6 +3,7 @@
 #include "planner/exchange/megatron_model.h"
 
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 #include "planner/spec/json.h"
 
 namespace argosy {
@@ -42,7 +43,7 @@ class ModelReader {
  private:
   int64_t vocab_size() {
     const int64_t unit = flags_.count("--make-vocab-size-divisible-by", 1);
-    return (flags_.required("--vocab-size") + unit - 1) / unit * unit;
+    return round_up(flags_.required("--vocab-size"), unit);
   }
 
   void read_gpt2(Json& config) {

@@ -115,10 +115,6 @@ class Importer {
   }
 
  private:
-  template <typename Value>
-  void fix(const char* key, const Value& value) {
-    add_fix(run_, key, value);
-  }
   void warn(const std::string& what) { run_.warnings.push_back(concat(root_.where(), ": ", what)); }
 
   void read_model(const ModelSpec* given) {
@@ -193,14 +189,14 @@ class Importer {
     }
     if (shards_ < 0) shards_ = num_devices_ / product;
     dp_ = replicas_ * shards_;
-    fix("tp", tp_);
-    fix("pp", pp_);
-    fix("cp", cp_);
-    fix("dp", dp_);
-    fix("order", "tp-cp-dp-pp");
-    fix("sequence_parallel", tp_ > 1 ? 1 : 0);
+    add_fix(run_, "tp", tp_);
+    add_fix(run_, "pp", pp_);
+    add_fix(run_, "cp", cp_);
+    add_fix(run_, "dp", dp_);
+    add_fix(run_, "order", "tp-cp-dp-pp");
+    add_fix(run_, "sequence_parallel", tp_ > 1 ? 1 : 0);
     const std::string rotate = parallelism_.text("context_parallel_rotate_method", "allgather");
-    if (cp_ > 1) fix("cp_kind", "ring");
+    if (cp_ > 1) add_fix(run_, "cp_kind", "ring");
     if (cp_ > 1 && rotate != "alltoall") {
       warn(concat("parallelism.context_parallel_rotate_method: ", rotate, " is priced as a ring"));
     }
@@ -220,12 +216,12 @@ class Importer {
                           "DDP with other parallelism is not there; expected "
                           "data_parallel_shard_degree of at least 2");
       }
-      fix("zero", 0);
+      add_fix(run_, "zero", 0);
       return;
     }
     const bool reshards = policy == "always" || (policy == "default" && pp_ == 1);
-    fix("zero", reshards ? 3 : 2);
-    fix("zero_shard", replicas_ > 1 ? num_shards : 0);
+    add_fix(run_, "zero", reshards ? 3 : 2);
+    add_fix(run_, "zero_shard", replicas_ > 1 ? num_shards : 0);
   }
 
   void read_experts() {
@@ -239,8 +235,8 @@ class Importer {
       parallelism_.fail("expert_tensor_parallel_degree",
                         concat("expected 1, or tensor_parallel_degree ", tp_));
     }
-    fix("ep", ep);
-    fix("etp", etp);
+    add_fix(run_, "ep", ep);
+    add_fix(run_, "etp", etp);
   }
 
   void read_batch() {
@@ -264,20 +260,20 @@ class Importer {
                             " times a step is not supported yet; expected local_batch_size ", local,
                             " * ", dp_, " data parallel ranks = ", at_once));
     }
-    fix("micro_batch", pp_ > 1 ? micro : local);
+    add_fix(run_, "micro_batch", pp_ > 1 ? micro : local);
   }
 
   void read_recompute() {
     const std::string mode = recompute_.text("mode", "selective");
     if (mode == "none" || mode == "full") {
       recompute_.ignore("selective_ac_option");
-      fix("recompute", mode);
+      add_fix(run_, "recompute", mode);
       return;
     }
     if (mode != "selective") recompute_.fail("mode", "expected \"none\", \"selective\", \"full\"");
     const std::string option = selective_option();
     if (option == "op") {
-      fix("recompute", "selective");
+      add_fix(run_, "recompute", "selective");
       warn(
           "activation_checkpoint.selective_ac_option: op is priced as attention's scores alone; it "
           "recomputes other operations too");
@@ -289,8 +285,8 @@ class Importer {
       recompute_.fail("selective_ac_option", "expected \"op\", or a number: every so many layers");
     }
     const int64_t layers = every > 1 ? facts_.num_layers / every : facts_.num_layers;
-    fix("recompute", layers > 0 ? "full" : "none");
-    if (layers > 0 && layers < facts_.num_layers) fix("recompute_layers", layers);
+    add_fix(run_, "recompute", layers > 0 ? "full" : "none");
+    if (layers > 0 && layers < facts_.num_layers) add_fix(run_, "recompute_layers", layers);
   }
 
   // A number as well as text; every second layer is the default.

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 
@@ -207,7 +208,7 @@ int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, 
   const int64_t element = size_in_bytes(compute_dtype(precision));
   if (is_frozen && lora.base_bits != kUnquantizedBits && size > 0) {
     const int64_t whole = (size - products.elements) * element + products.nf4_bytes;
-    return (whole * kept + size - 1) / size;
+    return ceil_div(whole * kept, size);
   }
   const bool has_copies = precision == Precision::fp8 && kept == size;
   return kept * element + (has_copies ? kCopiesIn8Bits * products.elements : 0);

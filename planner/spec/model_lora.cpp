@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 #include "planner/spec/model.h"
 #include "planner/spec/model_lora.h"
 #include "planner/spec/model_names.h"
@@ -63,7 +64,7 @@ bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole rol
 
 int64_t nf4_bytes(int64_t elements) {
   constexpr int64_t kBlock = 64, kScaleBlock = 256, kScaleOfScalesBytes = 4;
-  const auto groups = [](int64_t size, int64_t group) { return (size + group - 1) / group; };
+  const auto groups = [](int64_t size, int64_t group) { return ceil_div(size, group); };
   const int64_t scales = groups(elements, kBlock);
   return groups(elements, 2) + scales + groups(scales, kScaleBlock) * kScaleOfScalesBytes;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 #include "planner/spec/work_shape.h"
 
 namespace argosy {
@@ -144,8 +145,8 @@ int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {
   const int64_t row_bytes = vocab * size_in_bytes(statistic_dtype(plan.precision));
   const int64_t tokens = plan.tokens_per_microbatch();
   const int64_t most = std::clamp<int64_t>(kHeadChunkBytes / row_bytes, 1, tokens);
-  const int64_t num_chunks = (tokens + most - 1) / most;
-  return (tokens + num_chunks - 1) / num_chunks;
+  const int64_t num_chunks = ceil_div(tokens, most);
+  return ceil_div(tokens, num_chunks);
 }
 
 double expert_load(double imbalance, double capacity_factor) {

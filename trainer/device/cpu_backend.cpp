@@ -11,22 +11,14 @@
 namespace argosy {
 namespace {
 
-constexpr int64_t kAlignmentBytes = 64;               // a cache line, an AVX-512 register
-constexpr int64_t kHugePageBytes = int64_t{2} << 20;  // x86-64; freshly mapped 4 KiB pages are slow
-
-void copy(const void* from, void* to, int64_t bytes) {
-  if (bytes > 0 && from != to) std::memcpy(to, from, static_cast<size_t>(bytes));
-}
-
 class CpuBackend : public DeviceBackend {
  public:
   bool is_host_memory() const override { return true; }
   void* allocate(int64_t size_bytes) override {
     const bool huge = size_bytes >= kHugePageBytes;
     const auto size = static_cast<size_t>(size_bytes);
-    void* block =
-        std::aligned_alloc(static_cast<size_t>(huge ? kHugePageBytes : kAlignmentBytes), size);
-    // Advice only: without huge pages it is slower, not wrong.
+    void* block = std::aligned_alloc(static_cast<size_t>(huge ? kHugePageBytes : kLineBytes), size);
+    // Freshly mapped small pages are slow. Advice only: without huge pages it is slower, not wrong.
     if (huge && block != nullptr) (void)madvise(block, size, MADV_HUGEPAGE);
     return block;
   }
@@ -37,12 +29,11 @@ class CpuBackend : public DeviceBackend {
     std::memset(data, 0, static_cast<size_t>(bytes));
   }
   void upload_rows(const void* host, void* data, const CopyRows& rows) override {
-    for (int64_t row = 0; row < rows.count; ++row) {
-      copy(static_cast<const char*>(host) + row * rows.width_bytes,
-           static_cast<char*>(data) + row * rows.pitch_bytes, rows.width_bytes);
-    }
+    copy_rows(host, data, rows);
   }
-  void download(const void* data, void* host, int64_t bytes) override { copy(data, host, bytes); }
+  void download(const void* data, void* host, int64_t bytes) override {
+    copy_rows(data, host, {bytes, 1, bytes});
+  }
   void synchronize() override {}
 
  private:

@@ -15,6 +15,10 @@ namespace argosy {
 class CudaDevice;
 class DeviceStreams;
 
+// What sizes of blocks are multiples of: a cache line, which is an AVX-512 register; and for those
+// that are not smaller, huge pages of x86-64, which cudaMalloc maps at a time too.
+inline constexpr int64_t kLineBytes = 64, kHugePageBytes = int64_t{2} << 20;
+
 class DeviceBackend {
  public:
   DeviceBackend() = default;

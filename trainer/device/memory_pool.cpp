@@ -12,10 +12,6 @@
 namespace argosy {
 namespace {
 
-constexpr int64_t kAlignmentBytes = 64;  // a cache line, an AVX-512 register
-constexpr int64_t kHugePageBytes = int64_t{2}
-                                   << 20;  // x86-64's, and what cudaMalloc maps at a time
-
 void add_bytes(MemoryUse& use, MemoryCategory category, int64_t bytes) {
   const auto c = static_cast<size_t>(category);
   use.current[c] += bytes;
@@ -58,10 +54,10 @@ std::string in_use(const MemoryUse& use) {
 }  // namespace
 
 int64_t block_size_bytes(int64_t requested_bytes) {
-  const int64_t bytes = std::max<int64_t>(requested_bytes, kAlignmentBytes);
+  const int64_t bytes = std::max<int64_t>(requested_bytes, kLineBytes);
   const auto power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
   const int64_t step = bytes >= kHugePageBytes ? std::max(power / 8, kHugePageBytes)
-                                               : std::max(power / 8, kAlignmentBytes);
+                                               : std::max(power / 8, kLineBytes);
   return (bytes + step - 1) / step * step;
 }
 

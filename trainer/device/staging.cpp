@@ -7,6 +7,15 @@
 
 namespace argosy {
 
+void copy_rows(const void* host, void* data, const CopyRows& rows) {
+  if (rows.width_bytes == 0 || host == data) return;
+  for (int64_t row = 0; row < rows.count; ++row) {
+    std::memcpy(static_cast<char*>(data) + row * rows.pitch_bytes,
+                static_cast<const char*>(host) + row * rows.width_bytes,
+                static_cast<size_t>(rows.width_bytes));
+  }
+}
+
 Staging::~Staging() {
   for (void* slot : slots_) {
     if (slot != nullptr) engine_.release_pinned(slot);

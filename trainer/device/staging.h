@@ -15,6 +15,8 @@ namespace argosy {
 struct CopyRows {
   int64_t width_bytes = 0, count = 1, pitch_bytes = 0;
 };
+// The copy itself, where the host can write to `data`.
+void copy_rows(const void* host, void* data, const CopyRows& rows);
 
 // What moves bytes between pinned and device memory, and knows when that is done.
 class CopyEngine {

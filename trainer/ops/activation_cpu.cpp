@@ -3,14 +3,11 @@
 #include "trainer/ops/activation.h"
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/gelu.h"
 #include "trainer/ops/simd_math.h"
 
 namespace argosy::ops::detail {
 namespace {
-
-// GPT-2's gelu: x/2 (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), which is x sigmoid(2u).
-constexpr double kTwoSqrtTwoOverPi = 1.5957691216057308;
-constexpr double kCubic = 0.044715;
 
 // Calls body(i) for every element; the iterations are independent.
 template <typename Body>
@@ -70,7 +67,7 @@ void gelu_forward<Device::cpu>(const Tensor& x, const Tensor& y) {
       return;
     for_each_element(x.size(), [=](int64_t i) {
       const A v = A(in[i]);
-      store(out[i], v * sigmoid<T>(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v)));
+      store(out[i], v * sigmoid<T>(A(kGeluLinear) * v * (A(1) + A(kGeluCubic) * v * v)));
     });
   });
 }
@@ -87,8 +84,8 @@ void gelu_backward<Device::cpu>(const Tensor& dy, const Tensor& x, const Tensor&
       return;
     for_each_element(x.size(), [=](int64_t i) {
       const A v = A(in[i]);
-      const A s = sigmoid<T>(A(kTwoSqrtTwoOverPi) * v * (A(1) + A(kCubic) * v * v));
-      const A slope = A(kTwoSqrtTwoOverPi) * (A(1) + A(3 * kCubic) * v * v);  // d(2u)/dx
+      const A s = sigmoid<T>(A(kGeluLinear) * v * (A(1) + A(kGeluCubic) * v * v));
+      const A slope = A(kGeluLinear) * (A(1) + A(3 * kGeluCubic) * v * v);  // d(2u)/dx
       store(out[i], A(d[i]) * (s + v * s * (A(1) - s) * slope));
     });
   });

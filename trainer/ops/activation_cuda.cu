@@ -2,13 +2,12 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/activation.h"
 #include "trainer/ops/cuda_elements.cuh"
+#include "trainer/ops/gelu.h"
 
 namespace argosy::ops::detail {
 namespace {
 
-// As in activation_cpu.cpp: gelu(x) = x sigmoid(kTwoSqrtTwoOverPi (x + kCubic x^3)).
-constexpr float kTwoSqrtTwoOverPi = 1.5957691216057308f;
-constexpr float kCubic = 0.044715f;
+constexpr float kLinear = static_cast<float>(kGeluLinear), kCubic = static_cast<float>(kGeluCubic);
 
 template <typename T>
 struct SwigluForward {
@@ -48,7 +47,7 @@ struct SwigluBackward {
 };
 
 __device__ inline float gelu_gate(float x) {
-  return sigmoid(kTwoSqrtTwoOverPi * x * (1 + kCubic * x * x));
+  return sigmoid(kLinear * x * (1 + kCubic * x * x));
 }
 
 template <typename T>
@@ -77,7 +76,7 @@ struct GeluBackward {
 #pragma unroll
     for (int j = 0; j < kSize; ++j) {
       const float s = gelu_gate(v[j]);
-      const float slope = kTwoSqrtTwoOverPi * (1 + 3 * kCubic * v[j] * v[j]);
+      const float slope = kLinear * (1 + 3 * kCubic * v[j] * v[j]);
       d[j] *= s + v[j] * s * (1 - s) * slope;
     }
     store(dx + i, d);

@@ -14,6 +14,7 @@
 #include <limits>
 #include <vector>
 
+#include "planner/spec/integers.h"
 #include "trainer/ops/attention.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/simd_math.h"
@@ -23,10 +24,6 @@ namespace argosy::ops::detail {
 
 // Queries and keys of a tile; three fp32 tiles of it fit the L1 cache.
 inline constexpr int64_t kTile = 64;
-
-inline int64_t round_up(int64_t value, int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
 
 // Hands out parts of a thread's workspace; without memory it only counts.
 template <typename A>

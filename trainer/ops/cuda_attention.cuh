@@ -87,15 +87,10 @@ __device__ inline int col_group() {
 
 // Over the threads of a row: sixteen neighbouring lanes.
 __device__ inline float row_sum(float value) {
-#pragma unroll
-  for (int bit = kColGroups / 2; bit > 0; bit /= 2) value += __shfl_xor_sync(kAllLanes, value, bit);
-  return value;
+  return lanes_sum<kColGroups>(value);
 }
 __device__ inline float row_max(float value) {
-#pragma unroll
-  for (int bit = kColGroups / 2; bit > 0; bit /= 2)
-    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, bit));
-  return value;
+  return lanes_max<kColGroups>(value);
 }
 
 // Elements from one row of a tile to the next: odd, so that a column lies in all banks.

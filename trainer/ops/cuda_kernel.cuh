@@ -141,18 +141,27 @@ __device__ inline int64_t threads_of_grid() {
   return static_cast<int64_t>(gridDim.x) * blockDim.x;
 }
 
-// Over the lanes of a warp; every lane gets the same bits, since a + b = b + a.
-template <typename T>
-__device__ T warp_sum(T value) {
+// Over groups of kLanes neighbouring lanes, a power of two; every lane of a group gets the same
+// bits, since a + b = b + a.
+template <int kLanes, typename T>
+__device__ T lanes_sum(T value) {
 #pragma unroll
-  for (int bit = kWarp / 2; bit > 0; bit /= 2) value += __shfl_xor_sync(kAllLanes, value, bit);
+  for (int bit = kLanes / 2; bit > 0; bit /= 2) value += __shfl_xor_sync(kAllLanes, value, bit);
   return value;
 }
-__device__ inline float warp_max(float value) {
+template <int kLanes>
+__device__ float lanes_max(float value) {
 #pragma unroll
-  for (int bit = kWarp / 2; bit > 0; bit /= 2)
+  for (int bit = kLanes / 2; bit > 0; bit /= 2)
     value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, bit));
   return value;
+}
+template <typename T>
+__device__ T warp_sum(T value) {
+  return lanes_sum<kWarp>(value);
+}
+__device__ inline float warp_max(float value) {
+  return lanes_max<kWarp>(value);
 }
 
 // Over the threads of a block, the same bits for each; scratch: kWarp elements of shared memory.

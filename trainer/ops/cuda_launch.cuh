@@ -14,6 +14,7 @@
 
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 #include "trainer/device/cuda_check.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/tensor.h"
@@ -39,10 +40,6 @@ decltype(auto) dispatch_cuda(DType dtype, Body&& body) {
 
 // Widest access of a thread.
 inline constexpr int64_t kVectorBytes = 16;
-
-inline int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // Whether accesses of 16 bytes that begin at each of these are aligned.
 template <typename... Pointers>

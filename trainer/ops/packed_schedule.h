@@ -7,13 +7,10 @@
 
 #include <vector>
 
+#include "planner/spec/integers.h"
 #include "trainer/ops/packed_product.h"
 
 namespace argosy::ops::detail {
-
-inline int64_t ceil_div(int64_t value, int64_t divisor) {
-  return (value + divisor - 1) / divisor;
-}
 
 // Rows of one product for one range of k; both in elements.
 struct Job {

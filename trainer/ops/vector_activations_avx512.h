@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+#include "trainer/ops/gelu.h"
 #include "trainer/ops/vector_pairs_avx512.h"
 
 namespace argosy::ops::detail {
@@ -96,8 +97,9 @@ constexpr float kLog2E = 1.44269504088896341f;
   return sigmoid_of_power(times(-kLog2E, x));
 }
 
-// gelu(x) = x sigmoid(2u), 2u = x (kLinear + kCube x^2); see activation_cpu.cpp.
-constexpr float kLinear = 1.5957691216057308f, kCube = kLinear * 0.044715f;
+// gelu(x) = x sigmoid(2u), 2u = x (kLinear + kCube x^2).
+constexpr float kLinear = static_cast<float>(kGeluLinear);
+constexpr float kCube = kLinear * static_cast<float>(kGeluCubic);
 [[gnu::always_inline]] inline Sigmoid gelu_sigmoid(const Quad& x, const Quad& square) {
   return sigmoid_of_power(times(x, fused(-kLog2E * kCube, square, -kLog2E * kLinear)));
 }

@@ -76,14 +76,7 @@ void FakeDevice::clear(void* data, int64_t bytes) {
 }
 
 void FakeDevice::upload_rows(const void* host, void* data, const CopyRows& rows) {
-  if (rows.width_bytes == 0) return;
-  run([=] {
-    for (int64_t row = 0; row < rows.count; ++row) {
-      std::memcpy(static_cast<char*>(data) + row * rows.pitch_bytes,
-                  static_cast<const char*>(host) + row * rows.width_bytes,
-                  static_cast<size_t>(rows.width_bytes));
-    }
-  });
+  run([=] { copy_rows(host, data, rows); });
 }
 
 void FakeDevice::download(const void* data, void* host, int64_t bytes) {

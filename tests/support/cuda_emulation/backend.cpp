@@ -55,19 +55,15 @@ class Backend : public DeviceBackend {
     if (bytes > 0) std::memset(data, 0, static_cast<size_t>(bytes));
   }
   void upload_rows(const void* host, void* data, const CopyRows& rows) override {
-    for (int64_t row = 0; row < rows.count; ++row) {
-      copy(static_cast<const char*>(host) + row * rows.width_bytes,
-           static_cast<char*>(data) + row * rows.pitch_bytes, rows.width_bytes);
-    }
+    copy_rows(host, data, rows);
   }
-  void download(const void* data, void* host, int64_t bytes) override { copy(data, host, bytes); }
+  void download(const void* data, void* host, int64_t bytes) override {
+    copy_rows(data, host, {bytes, 1, bytes});
+  }
   void synchronize() override {}
   CudaDevice* cuda() override { return &device_; }
 
  private:
-  static void copy(const void* from, void* to, int64_t bytes) {
-    if (bytes > 0) std::memcpy(to, from, static_cast<size_t>(bytes));
-  }
   CudaDevice device_{facts(), {}, std::make_unique<NoLibraries>()};
 };
 

@@ -26,13 +26,7 @@ class LateEngine : public CopyEngine {
   }
   void release_pinned(void*) noexcept override { ++released; }
   void begin_upload(int slot, const void* pinned, void* data, const CopyRows& rows) override {
-    begin(slot, [=] {
-      for (int64_t row = 0; row < rows.count; ++row) {
-        std::memcpy(static_cast<char*>(data) + row * rows.pitch_bytes,
-                    static_cast<const char*>(pinned) + row * rows.width_bytes,
-                    static_cast<size_t>(rows.width_bytes));
-      }
-    });
+    begin(slot, [=] { copy_rows(pinned, data, rows); });
   }
   void begin_download(int slot, const void* data, void* pinned, int64_t bytes) override {
     begin(slot, [=] { std::memcpy(pinned, data, static_cast<size_t>(bytes)); });
