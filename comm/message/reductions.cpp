@@ -61,7 +61,7 @@ void post_round(const Reduction& reduction, int64_t index, Round& round) {
                  context.limits);
     }
     const Range theirs = reduction.piece(to, index);
-    if (theirs.size() > 0) {
+    if (!theirs.empty()) {
       send_bytes(*round.batch, reduction.input + theirs.begin * element, theirs.size() * element,
                  to, context.limits);
     }
@@ -73,7 +73,7 @@ void sum_round(const Reduction& reduction, int64_t index, const Round& round, st
   const int64_t element = size_in_bytes(reduction.dtype);
   const int rank = reduction.rank();
   const Range own = reduction.piece(rank, index);
-  if (own.size() == 0) return;
+  if (own.empty()) return;
   std::vector<const void*> inputs;
   for (int peer = 0; peer < reduction.size(); ++peer) {
     const int64_t slot = peer < rank ? peer : peer - 1;
@@ -95,11 +95,11 @@ std::unique_ptr<MessageBatch> post_gather(const Reduction& reduction, int64_t in
   for (int step = 1; step < size; ++step) {
     const int to = (rank + step) % size, from = (rank + size - step) % size;
     const Range theirs = reduction.piece(from, index);
-    if (theirs.size() > 0) {
+    if (!theirs.empty()) {
       recv_bytes(*batch, data + theirs.begin * element, theirs.size() * element, from,
                  context.limits);
     }
-    if (own.size() > 0) {
+    if (!own.empty()) {
       send_bytes(*batch, data + own.begin * element, own.size() * element, to, context.limits);
     }
   }

@@ -250,7 +250,8 @@ double model_flops_per_step(const Plan& plan, bool attention_full) {
   for (const auto& [kind, count] : blocks) {
     flops += count * block_model_flops(seen_by_layer(whole, kind.is_windowed), kind.is_moe);
   }
-  return static_cast<double>(flops) * static_cast<double>(plan.global_batch / plan.micro_batch);
+  const int64_t num_passes = plan.global_batch / plan.micro_batch;
+  return static_cast<double>(flops) * static_cast<double>(num_passes);
 }
 
 double executed_flops_per_step(const Plan& plan) {
