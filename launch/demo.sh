@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Argosy Authors
 #
-# From a model and a cluster to a trained model, on this machine's own cores: a plan is made, four MPI ranks train a small
-# Mixture-of-Experts model on a dictionary, the run goes on under another layout, and LoRA fine-tunes the result on text
-# of another kind. Everything that it makes lies in runs/demo.
+# From a model and a cluster to a trained model, on this machine's own cores: the cores are measured, a plan is made, four
+# MPI ranks train a small Mixture-of-Experts model on a dictionary, the planner learns from that run, the run goes on under
+# another layout, and LoRA fine-tunes the result on text of another kind. Everything that it makes lies in runs/demo.
 #   launch/demo.sh [--no-install]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,8 +17,7 @@ LORA_STEPS=${LORA_STEPS:-50}
 FIRST_LAYOUT=${FIRST_LAYOUT:-tp=1,pp=2,dp=2,ep=2}
 SECOND_LAYOUT=${SECOND_LAYOUT:-tp=2,pp=1,dp=2,ep=2}
 LORA_LAYOUT=${LORA_LAYOUT:-tp=1,pp=1,dp=4,ep=4}
-JOB=(--model configs/models/demo-moe.json --cluster configs/clusters/local-cpu.json --devices 4
-  --seq-len 256 --global-batch 16 --precision fp32)
+JOB=(--model configs/models/demo-moe.json --devices 4 --seq-len 256 --global-batch 16 --precision fp32)
 LORA_JOB=(--task lora --lora-rank 8)
 
 install=yes
@@ -26,6 +25,7 @@ install=yes
 bin=build/bin
 demo=runs/demo
 data=$demo/data
+cluster=$demo/here.json  # this machine, as measured
 
 heading() { printf '\n== %s\n' "$*"; }
 
@@ -104,7 +104,7 @@ build() {
 }
 
 # make_plan LAYOUT OUT [options of argosy-plan]
-make_plan() { run "$bin/argosy-plan" "${JOB[@]}" --fix "$1" --out "$2" "${@:3}"; }
+make_plan() { run "$bin/argosy-plan" "${JOB[@]}" --cluster "$cluster" --fix "$1" --out "$2" "${@:3}"; }
 
 # train PLAN RUN_DIR STEPS [options of argosy-train]
 train() { run "$bin/argosy-launch" --plan "$1" -- --run-dir "$2" --steps "$3" "${@:4}"; }
@@ -122,6 +122,12 @@ prove_base_unchanged() {
 numbers() { grep -o "$1 *[0-9.e+-]*" "$2" | grep -o '[0-9.e+-]*$'; }
 first_and_last() { numbers "$1" "$2" | sed -n '1p;$p' | xargs printf '%.4f -> %.4f\n'; }
 average() { numbers "$1" "$2" | awk -v scale="$3" '{ sum += $1 } END { printf "%.1f", scale * sum / NR }'; }
+median() { sort -g | awk '{ all[NR] = $1 } END { printf "%.0f", 1000 * all[int((NR + 1) / 2)] }'; }
+# planned_and_measured PLAN FIRST LAST: milliseconds of a step in the plan, and in the median of these steps of the run.
+planned_and_measured() {
+  echo "$(numbers '"step_s":' "$1" | median) ms planned, $(numbers '"step_s":' $demo/pretrain/metrics.jsonl |
+    sed -n "$2,$3p" | median) ms measured"
+}
 
 summary() {
   local pretrain=$demo/pretrain lora=$demo/lora
@@ -130,39 +136,43 @@ summary() {
   echo "held-out loss, LoRA:   $(first_and_last 'held-out loss' $lora/events.jsonl)"
   echo "tokens/s:              $(average '"tokens_per_s":' $pretrain/metrics.jsonl 1)"
   echo "MFU:                   $(average '"mfu":' $pretrain/metrics.jsonl 100)%"
-  echo "MFU, planned:          $(average '"mfu":' $demo/first.json 100)%, then $(average '"mfu":' $demo/second.json 100)%"
+  echo "a step, first layout:  $(planned_and_measured $demo/first.json 1 "$STEPS")"
+  echo "a step, second layout: $(planned_and_measured $demo/second.json $((STEPS + 1)) "$RESUMED_STEPS"), learned from the first"
   echo "reports:               $pretrain/report.html $lora/report.html"
   echo "checkpoints:           $pretrain/checkpoints $lora/checkpoints"
 }
 
 main() {
-  heading "1/7 Packages and build"
+  heading "1/8 Packages and build"
   ensure_packages "$install" "${build_packages[@]}"
   build
-  heading "2/7 Text: a dictionary, and the Python manual for LoRA"
+  heading "2/8 Text: a dictionary, and the Python manual for LoRA"
   prepare_text
-  rm -rf "$demo/pretrain" "$demo/lora"
+  rm -rf "$demo/pretrain" "$demo/lora" "${cluster%.json}".*
   mkdir -p "$demo/pretrain" "$demo/lora"
 
-  heading "3/7 Plan"
+  heading "3/8 Measure this machine"
+  run "$bin/argosy-plan" --calibrate --out "$cluster"
+  heading "4/8 Plan"
   make_plan "$FIRST_LAYOUT" "$demo/first.json"
-  heading "4/7 Train on 4 ranks: $FIRST_LAYOUT"
+  heading "5/8 Train on 4 ranks: $FIRST_LAYOUT"
   train "$demo/first.json" "$demo/pretrain" "$STEPS" \
     --config configs/runs/demo-pretrain.cfg --data "$data/train.txt" --eval-data "$data/eval.txt"
   sample "$demo/pretrain" "Ship, n. A large vessel"
 
-  heading "5/7 Resume under another layout: $SECOND_LAYOUT"
+  heading "6/8 Learn from the run, and resume it under another layout: $SECOND_LAYOUT"
+  run "$bin/argosy-plan" --learn "$demo/pretrain" --cluster "$cluster"
   make_plan "$SECOND_LAYOUT" "$demo/second.json"
   train "$demo/second.json" "$demo/pretrain" "$RESUMED_STEPS" --resume auto \
     --config configs/runs/demo-pretrain.cfg --data "$data/train.txt" --eval-data "$data/eval.txt"
 
-  heading "6/7 LoRA on the Python manual: $LORA_LAYOUT"
+  heading "7/8 LoRA on the Python manual: $LORA_LAYOUT"
   make_plan "$LORA_LAYOUT" "$demo/lora.json" "${LORA_JOB[@]}"
   train "$demo/lora.json" "$demo/lora" "$LORA_STEPS" --init "$demo/pretrain" \
     --config configs/runs/demo-lora.cfg --data "$data/lora_train.txt" --eval-data "$data/lora_eval.txt"
   prove_base_unchanged "$demo/pretrain" "$demo/lora"
 
-  heading "7/7 Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+  heading "8/8 Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
   summary
 }
 

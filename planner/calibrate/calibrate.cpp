@@ -23,6 +23,7 @@ namespace argosy {
 namespace {
 
 constexpr double kStart_s = 25;  // of the ranks, on a loaded machine; they take half a second
+constexpr int64_t kFewestRanks = 2;  // links are measured between two, be it on one core
 constexpr const char* kTrainer = "argosy-train";
 
 std::filesystem::path trainer_program() {
@@ -41,8 +42,14 @@ std::filesystem::path mpirun_program() {
 }
 
 ChildCommand measure_command(const CalibrationRequest& request) {
-  const int64_t cores = usable_cores().count();
-  const int64_t ranks = request.num_devices > 0 ? request.num_devices : std::max<int64_t>(2, cores);
+  const int64_t cores = usable_cores().count(), most = std::max(kFewestRanks, cores);
+  const int64_t ranks = request.num_devices > 0 ? request.num_devices : most;
+  if (ranks > most) {
+    throw ConfigError(concat("--devices: ", ranks, " with --calibrate on ", cores,
+                             " cores: ranks that take turns on a core each measure all of it; "
+                             "valid: at most ",
+                             most, "; a plan may use more ranks than were measured"));
+  }
   ChildCommand command;
   command.words = {mpirun_program().string(), "-np", std::to_string(ranks)};
   const std::vector<std::string> binding =

@@ -95,6 +95,7 @@ TEST_F(Calibration, MistakesOfCalibrating) {
   expect_mistake("argosy-plan --calibrate --out none/here.json", "there is no folder");
   expect_mistake("argosy-plan --calibrate --calibrate-seconds 400", "valid: 1 to 50");
   expect_mistake("argosy-plan --calibrate --cluster nowhere", "nowhere");
+  expect_mistake("argosy-plan --calibrate --devices 4000", "valid: at most ");
   expect_mistake("argosy-plan --calibrate --learn run", "--calibrate: with --learn");
   // A copy of the program without its trainer.
   succeed("mkdir alone && cp " + program + " alone/ && ln -s $(command -v mpirun) alone/mpirun");
