@@ -2,7 +2,11 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/end_to_end/layout_run.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "planner/spec/philox.h"
+#include "trainer/device/host_copy.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/initialize.h"
 #include "trainer/trainer.h"
@@ -58,29 +62,26 @@ GlobalTensors assemble_all(Communicator& world, const std::vector<TensorSpec>& t
   return whole;
 }
 
-std::vector<double> values_of(const Tensor& x) {
-  return {x.data<double>(), x.data<double>() + x.size()};
-}
-
 void compare_values(const std::string& what, const std::vector<double>& expected,
-                    const std::vector<double>& actual, double smallest_scale,
+                    const std::vector<double>& actual, double smallest_scale, double tolerance,
                     std::vector<std::string>* lines) {
   const Difference worst = largest_difference(what, expected, actual, smallest_scale);
-  if (!(worst.relative <= kTolerance)) lines->push_back(describe(worst));
+  if (!(worst.relative <= tolerance)) lines->push_back(describe(worst));
 }
 
 void compare_steps(const std::string& what, const std::vector<double>& expected,
-                   const std::vector<double>& actual, std::vector<std::string>* lines) {
+                   const std::vector<double>& actual, double tolerance,
+                   std::vector<std::string>* lines) {
   for (size_t i = 0; i < expected.size(); ++i) {
-    compare_values(concat(what, " of step ", i + 1), {expected[i]}, {actual[i]}, 0, lines);
+    compare_values(concat(what, " of step ", i + 1), {expected[i]}, {actual[i]}, 0, tolerance,
+                   lines);
   }
 }
 
 }  // namespace
 
-LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSettings& settings,
-                        int num_steps) {
-  DeviceContext device(Device::cpu);
+LayoutRecord run_layout(Communicator& world, DeviceContext& device, const Plan& plan,
+                        const TrainerSettings& settings, int num_steps) {
   Trainer trainer(device, world, plan, settings);
   randomize_lora_b(trainer.context(), trainer.parameters());
   const RandomTokens tokens(plan.model.vocab_size, settings.layers);
@@ -106,9 +107,15 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSett
   record.parameters = assemble_all(
       world, tensors, owned_pieces(trainer.parameters(), trainer.optimizer()), "parameter");
   const RouterState& router = *trainer.context().router;
-  if (router.bias.defined()) record.parameters["router bias"] = values_of(router.bias);
-  if (router.shares.defined()) record.parameters["router shares"] = values_of(router.shares);
+  if (router.bias.defined()) record.parameters["router bias"] = copy_to_doubles(router.bias);
+  if (router.shares.defined()) record.parameters["router shares"] = copy_to_doubles(router.shares);
   return record;
+}
+
+LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSettings& settings,
+                        int num_steps) {
+  DeviceContext device(Device::cpu);
+  return run_layout(world, device, plan, settings, num_steps);
 }
 
 LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
@@ -119,20 +126,38 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
       num_steps);
 }
 
-std::vector<std::string> compare(const LayoutRecord& expected, const LayoutRecord& actual) {
+namespace {
+
+std::vector<std::string> compare_within(const LayoutRecord& expected, const LayoutRecord& actual,
+                                        double tolerance, double gradient_scale) {
   std::vector<std::string> lines;
-  compare_steps("loss", expected.losses, actual.losses, &lines);
-  compare_steps("gradient norm", expected.grad_norms, actual.grad_norms, &lines);
-  compare_steps("auxiliary loss", expected.aux_losses, actual.aux_losses, &lines);
-  compare_steps("z loss", expected.z_losses, actual.z_losses, &lines);
+  compare_steps("loss", expected.losses, actual.losses, tolerance, &lines);
+  compare_steps("gradient norm", expected.grad_norms, actual.grad_norms, tolerance, &lines);
+  compare_steps("auxiliary loss", expected.aux_losses, actual.aux_losses, tolerance, &lines);
+  compare_steps("z loss", expected.z_losses, actual.z_losses, tolerance, &lines);
   for (const auto& [name, values] : expected.gradients) {
-    compare_values("gradient of " + name, values, actual.gradients.at(name), kSmallestScale,
-                   &lines);
+    compare_values("gradient of " + name, values, actual.gradients.at(name), gradient_scale,
+                   tolerance, &lines);
   }
   for (const auto& [name, values] : expected.parameters) {
-    compare_values(name, values, actual.parameters.at(name), kSmallestScale, &lines);
+    compare_values(name, values, actual.parameters.at(name), kSmallestScale, tolerance, &lines);
   }
   return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> compare(const LayoutRecord& expected, const LayoutRecord& actual) {
+  return compare_within(expected, actual, kTolerance, kSmallestScale);
+}
+
+std::vector<std::string> compare_fp32(const LayoutRecord& expected, const LayoutRecord& actual,
+                                      double tolerance) {
+  double largest = 0;
+  for (const auto& [name, values] : expected.gradients) {
+    for (const double value : values) largest = std::max(largest, std::abs(value));
+  }
+  return compare_within(expected, actual, tolerance, kSmallestScale * largest);
 }
 
 }  // namespace argosy

@@ -32,6 +32,9 @@ struct LayoutRecord {
 };
 
 // Collective. With LoRA the B factors start from random values: zeros would hide mistakes.
+LayoutRecord run_layout(Communicator& world, DeviceContext& device, const Plan& plan,
+                        const TrainerSettings& settings, int num_steps);
+// The same on the CPU.
 LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSettings& settings,
                         int num_steps);
 // The same without clipping, with the other settings as they are by default; `hook` runs inside of
@@ -39,8 +42,12 @@ LayoutRecord run_layout(Communicator& world, const Plan& plan, const TrainerSett
 LayoutRecord run_layout(Communicator& world, const Plan& plan, int num_steps,
                         const LayerSettings& settings = {}, const ComputeHook& hook = {});
 
-// max |a-b| <= 1e-12 * max(max|b|, 1e-3) per tensor and 1e-12 relative for losses and norms; one
-// line per violation.
+// max |a-b| <= tolerance * max(max|b|, 1e-3) per tensor and tolerance relative for losses and
+// norms; one line per violation.
 std::vector<std::string> compare(const LayoutRecord& expected, const LayoutRecord& actual);
+// The same for fp32 runs as --verify compares: 1e-3 of the largest gradient of all is the smallest
+// scale of a gradient. Some are zero but for rounding.
+std::vector<std::string> compare_fp32(const LayoutRecord& expected, const LayoutRecord& actual,
+                                      double tolerance);
 
 }  // namespace argosy

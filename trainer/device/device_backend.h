@@ -32,6 +32,9 @@ class DeviceBackend {
   // A block of memory, aligned to a cache line at least; nullptr: there is not as much left.
   virtual void* allocate(int64_t size_bytes) = 0;
   virtual void release(void* block) noexcept = 0;
+  // The pool keeps a block of this size that nobody uses now: what it holds is of no use any more,
+  // in the order of the ops. Tests spoil it.
+  virtual void forget(void*, int64_t) noexcept {}
   virtual int64_t free_bytes() const = 0;  // of the device, whoever uses the rest
   virtual int64_t total_bytes() const = 0;
 

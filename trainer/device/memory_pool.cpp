@@ -106,6 +106,7 @@ void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
 void MemoryPool::give_back(void* block, int64_t bytes, MemoryCategory category) {
   add_bytes(use_, category, -bytes);
   const int64_t size_bytes = block_size_bytes(bytes);
+  backend_->forget(block, size_bytes);
   kept_[size_bytes].push_back(block);
   kept_bytes_ += size_bytes;
 }

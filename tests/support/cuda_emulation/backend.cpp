@@ -4,7 +4,6 @@
 
 #include <cublasLt.h>
 #include <cuda_runtime.h>
-#include <cudnn.h>
 
 #include <cstring>
 
@@ -13,14 +12,6 @@
 #include "trainer/device/cuda_device.h"
 
 namespace argosy {
-
-void check_cuda(cudaError_t code, const char* call, std::source_location) {
-  if (code != cudaSuccess) throw Error(concat(call, " failed: ", cudaGetErrorString(code)));
-}
-
-void check_cublas(cublasStatus_t code, const char* call, std::source_location) {
-  if (code != CUBLAS_STATUS_SUCCESS) throw Error(concat(call, " failed: code ", code));
-}
 
 namespace cuda_emulation {
 namespace {

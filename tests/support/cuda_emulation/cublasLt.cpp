@@ -124,8 +124,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
                               cublasLtMatrixLayout_t c_layout, void* d,
                               cublasLtMatrixLayout_t d_layout,
-                              const cublasLtMatmulAlgo_t* algorithm, void*, size_t workspace_bytes,
-                              cudaStream_t) {
+                              const cublasLtMatmulAlgo_t* algorithm, void* workspace,
+                              size_t workspace_bytes, cudaStream_t stream) {
   const bool a_turns = desc->transpose_a == CUBLAS_OP_T, b_turns = desc->transpose_b == CUBLAS_OP_T;
   const int64_t rows = d_layout->rows, cols = d_layout->cols,
                 inner = a_turns ? a_layout->rows : a_layout->cols;
@@ -138,6 +138,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
       (b_turns ? b_layout->cols : b_layout->rows) != inner || workspace_bytes < kWorkspaceBytes ||
       !types_fit(*desc, *a_layout, *b_layout, *d_layout)) {
     return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  if (stream != nullptr) {  // when its turn comes, with what was described now
+    const auto later = [=, desc = *desc, alpha = *static_cast<const float*>(alpha),
+                        a_layout = *a_layout, b_layout = *b_layout,
+                        beta = *static_cast<const float*>(beta), c_layout = *c_layout,
+                        d_layout = *d_layout, algorithm = *algorithm]() mutable {
+      (void)cublasLtMatmul(nullptr, &desc, &alpha, a, &a_layout, b, &b_layout, &beta, c, &c_layout,
+                           d, &d_layout, &algorithm, workspace, workspace_bytes, nullptr);
+    };
+    return argosy::cuda_emulation::enqueue(stream, later) == cudaSuccess
+               ? CUBLAS_STATUS_SUCCESS
+               : CUBLAS_STATUS_EXECUTION_FAILED;
   }
   const EmulatedMatrixLayout bias_layout{d_layout->type, rows, 1, rows};
   for (int64_t col = 0; col < cols; ++col) {

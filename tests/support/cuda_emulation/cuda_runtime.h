@@ -47,13 +47,34 @@ extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
 using cudaStream_t = struct CUstream_st*;
+using cudaEvent_t = struct CUevent_st*;
 enum cudaError_t {
   cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
-  cudaErrorInvalidConfiguration = 9
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorLaunchTimeout = 702
 };
-enum cudaMemcpyKind { cudaMemcpyDeviceToDevice = 3 };
+enum cudaMemcpyKind {
+  cudaMemcpyHostToDevice = 1,
+  cudaMemcpyDeviceToHost = 2,
+  cudaMemcpyDeviceToDevice = 3
+};
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+inline constexpr unsigned cudaHostAllocDefault = 0, cudaEventDisableTiming = 2,
+                          cudaStreamNonBlocking = 1;
+struct cudaUUID_t {
+  char bytes[16];
+};
+struct cudaDeviceProp {
+  char name[256];
+  cudaUUID_t uuid;
+  int major, minor, multiProcessorCount, l2CacheSize;
+  size_t sharedMemPerBlockOptin;
+};
 
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
@@ -62,8 +83,29 @@ struct cudaLaunchConfig_t {
 };
 
 const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetLastError();
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaSetDevice(int index);  // of this thread
+cudaError_t cudaGetDevice(int* index);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index);
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest);
+cudaError_t cudaDeviceSynchronize();
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaMalloc(void** memory, size_t bytes);  // exactly so many: a sanitizer sees the end
 cudaError_t cudaFree(void* memory);
+cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned flags);
+cudaError_t cudaFreeHost(void* memory);
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
+// Between the host and a device from and to pinned memory alone: other copies block the host.
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
+                              size_t width, size_t height, cudaMemcpyKind kind,
+                              cudaStream_t stream);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream);
@@ -72,18 +114,24 @@ cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
   return cudaSuccess;
 }
 
-// Arguments are copied once, as a launch does, then once a thread.
+namespace argosy::cuda_emulation {
+cudaError_t enqueue(cudaStream_t stream, std::function<void()> work);  // streams.h
+}
+
+// Arguments are copied once, as a launch does.
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  const std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
+  std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
   const argosy::cuda_emulation::Launch launch{
       {config->gridDim.x, config->gridDim.y, config->gridDim.z},
       {config->blockDim.x, config->blockDim.y, config->blockDim.z},
       config->dynamicSmemBytes};
-  return argosy::cuda_emulation::run(launch, [&] { std::apply(kernel, values); })
-             ? cudaSuccess
-             : cudaErrorInvalidConfiguration;
+  if (!argosy::cuda_emulation::is_valid(launch)) return cudaErrorInvalidConfiguration;
+  return argosy::cuda_emulation::enqueue(
+      config->stream, [launch, kernel, values = std::move(values)] {
+        argosy::cuda_emulation::run(launch, [&] { std::apply(kernel, values); });
+      });
 }
 
 inline void __syncthreads() {

@@ -182,6 +182,13 @@ void run_block(unsigned num_threads, const std::function<void()>& body) {
   }
 }
 
+}  // namespace
+
+void set_order(Order order, uint32_t seed) {
+  machine().order = order;
+  machine().random.seed(seed);
+}
+
 bool is_valid(const Launch& launch) {
   const auto& [grid, block, shared_bytes] = launch;
   const uint64_t threads = uint64_t{block.x} * block.y * block.z;
@@ -190,17 +197,10 @@ bool is_valid(const Launch& launch) {
          shared_bytes <= kMostSharedBytes;
 }
 
-}  // namespace
-
-void set_order(Order order, uint32_t seed) {
-  machine().order = order;
-  machine().random.seed(seed);
-}
-
-bool run(const Launch& launch, const std::function<void()>& thread) {
+void run(const Launch& launch, const std::function<void()>& thread) {
   Machine& m = machine();
   const std::scoped_lock lock(m.mutex);
-  if (!is_valid(launch)) return false;
+  CHECK(is_valid(launch));
   gridDim = {launch.grid.x, launch.grid.y, launch.grid.z};
   blockDim = {launch.block.x, launch.block.y, launch.block.z};
   const unsigned num_threads = blockDim.x * blockDim.y * blockDim.z;
@@ -214,7 +214,6 @@ bool run(const Launch& launch, const std::function<void()>& thread) {
     CHECK(shared.is_intact(), "a block wrote beyond its ", launch.shared_bytes,
           " bytes of shared memory");
   }
-  return true;
 }
 
 void block_barrier() {

@@ -8,7 +8,7 @@
 // filled with NaN before each block; what lies beyond the bytes that were asked for is checked (and
 // under ASan poisoned). A barrier or a collective that not all threads reach is an error.
 //
-// One kernel runs at a time; a stream is in order with the host.
+// One kernel runs at a time. When work of a stream runs: streams.h.
 #pragma once
 
 #include <cstddef>
@@ -29,9 +29,10 @@ struct Launch {
   Extent grid, block;
   size_t shared_bytes = 0;
 };
-// Runs `thread` once for each thread of the grid. False: a configuration that no device takes.
-// Throws std::logic_error where the kernel breaks a rule of the model.
-bool run(const Launch& launch, const std::function<void()>& thread);
+bool is_valid(const Launch& launch);  // false: a configuration that no device takes
+// Runs `thread` once for each thread of the grid. Throws std::logic_error where the kernel breaks a
+// rule of the model.
+void run(const Launch& launch, const std::function<void()>& thread);
 
 // What a running thread calls.
 void block_barrier();

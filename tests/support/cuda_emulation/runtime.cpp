@@ -1,38 +1,263 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The runtime's functions: device memory is host memory, streams do not exist.
+// The runtime's functions: device memory is host memory, streams are those of streams.h.
+#include <sched.h>
+
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
+#include "planner/spec/clock.h"
 #include "tests/support/cuda_emulation/cuda_runtime.h"
+#include "tests/support/cuda_emulation/devices.h"
+
+using argosy::Clock;
+using argosy::cuda_emulation::advance;
+using argosy::cuda_emulation::devices;
+using argosy::cuda_emulation::Devices;
+using argosy::cuda_emulation::DeviceState;
+using argosy::cuda_emulation::drain;
+using argosy::cuda_emulation::enqueue;
+using argosy::cuda_emulation::Event;
+using argosy::cuda_emulation::put;
+using argosy::cuda_emulation::reached;
+using argosy::cuda_emulation::Stream;
 
 namespace {
 
 constexpr size_t kAlignmentBytes = 256;
+constexpr int kNan = 0xff;
+// The host waits for a device that waits for others; a real one would wait for ever.
+constexpr double kBlockedLimitS = 30;
+
+thread_local int current_device = 0;
+
+// Under the lock.
+bool holds(const std::map<const char*, int64_t>& blocks, const void* data, size_t bytes) {
+  const auto* begin = static_cast<const char*>(data);
+  auto found = blocks.upper_bound(begin);
+  if (found == blocks.begin()) return false;
+  --found;
+  return begin + bytes <= found->first + found->second;
+}
+
+// Returns when all streams of the device are empty.
+cudaError_t block_until_idle(int device) {
+  const Clock::time_point begin = Clock::now();
+  for (;;) {
+    {
+      const std::scoped_lock lock(devices().mutex);
+      if (devices().of(device).error != cudaSuccess) return devices().of(device).error;
+      if (drain(device)) return devices().of(device).error;
+    }
+    if (argosy::seconds_since(begin) > kBlockedLimitS) return cudaErrorLaunchTimeout;
+    sched_yield();
+  }
+}
+
+Event& event_of(cudaEvent_t handle) {
+  return *reinterpret_cast<Event*>(handle);
+}
 
 }  // namespace
 
 const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess                 ? "cudaSuccess"
-         : error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
-                                              : "cudaErrorInvalidConfiguration";
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorInvalidValue:
+      return "invalid argument";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorNotReady:
+      return "device not ready";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
+    case cudaErrorLaunchTimeout:
+      return "the launch timed out and was terminated";
+  }
+  return "unrecognized error code";
 }
-cudaError_t cudaMalloc(void** memory, size_t bytes) {
-  if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
-  std::memset(*memory, 0xff, bytes);  // NaN
+cudaError_t cudaGetLastError() {
+  return cudaSuccess;  // each call returns its own
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  const std::scoped_lock lock(devices().mutex);
+  *count = static_cast<int>(devices().states.size());
   return cudaSuccess;
 }
+cudaError_t cudaSetDevice(int index) {
+  int count = 0;
+  (void)cudaGetDeviceCount(&count);
+  if (index < 0 || index >= count) return cudaErrorInvalidDevice;
+  current_device = index;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* index) {
+  *index = current_device;
+  return cudaSuccess;
+}
+// Few multiprocessors: loops over the grid's stride are walked.
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
+  *properties = {.name = "emulated",
+                 .uuid = {},
+                 .major = 9,
+                 .minor = 0,
+                 .multiProcessorCount = 1,
+                 .l2CacheSize = 1 << 20,
+                 .sharedMemPerBlockOptin = 227 * 1024};
+  properties->uuid.bytes[0] = static_cast<char>(index);
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+  *least = 0;
+  *greatest = -5;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceSynchronize() {
+  return block_until_idle(current_device);
+}
+
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* handle, unsigned, int) {
+  const std::scoped_lock lock(devices().mutex);
+  DeviceState& device = devices().of(current_device);
+  auto stream = std::make_shared<Stream>();
+  stream->device = current_device;
+  stream->is_compute = device.num_streams == 0;
+  stream->number = device.num_streams++;
+  *handle = reinterpret_cast<cudaStream_t>(stream.get());
+  devices().streams[*handle] = std::move(stream);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t handle) {
+  const std::scoped_lock lock(devices().mutex);
+  Stream& stream = devices().stream(handle);
+  stream.is_orphan = true;
+  if (stream.is_compute) devices().of(stream.device).num_streams = 0;  // of whoever comes next
+  advance();
+  return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned) {
+  const std::scoped_lock lock(devices().mutex);
+  Stream& stream = devices().stream(handle);
+  if (const cudaError_t error = devices().of(stream.device).error) return error;
+  if (event_of(event).task && !event_of(event).task->done) {
+    put(stream, {})->awaited = event_of(event).task;
+    advance();
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = reinterpret_cast<cudaEvent_t>(new Event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const std::scoped_lock lock(devices().mutex);
+  delete &event_of(event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
+  const std::scoped_lock lock(devices().mutex);
+  Stream& stream = devices().stream(handle);
+  if (const cudaError_t error = devices().of(stream.device).error) return error;
+  event_of(event) = {put(stream, {}), 0};
+  advance();
+  return cudaSuccess;
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const std::scoped_lock lock(devices().mutex);
+  const bool done = reached(event_of(event));
+  const std::shared_ptr<argosy::cuda_emulation::Task>& task = event_of(event).task;
+  if (task) {
+    const int device = task->device;
+    if (const cudaError_t error = devices().of(device).error) return error;
+  }
+  return done ? cudaSuccess : cudaErrorNotReady;
+}
+
+cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  const std::scoped_lock lock(devices().mutex);
+  DeviceState& device = devices().of(current_device);
+  if (device.error != cudaSuccess) return device.error;
+  const auto size = static_cast<int64_t>(bytes);
+  if (device.used_bytes + size > device.total_bytes) return cudaErrorMemoryAllocation;
+  if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
+  std::memset(*memory, kNan, bytes);
+  device.used_bytes += size;
+  const auto* begin = static_cast<const char*>(*memory);
+  devices().blocks[begin] = size;
+  devices().device_of_block[begin] = current_device;
+  return cudaSuccess;
+}
+// Waits for the device, as CUDA's does.
 cudaError_t cudaFree(void* memory) {
+  if (memory == nullptr) return cudaSuccess;
+  const auto* begin = static_cast<const char*>(memory);
+  int device = 0;
+  {
+    const std::scoped_lock lock(devices().mutex);
+    const auto found = devices().device_of_block.find(begin);
+    if (found == devices().device_of_block.end()) return cudaErrorInvalidValue;
+    device = found->second;
+  }
+  const cudaError_t error = block_until_idle(device);
+  const std::scoped_lock lock(devices().mutex);
+  devices().of(device).used_bytes -= devices().blocks[begin];
+  devices().blocks.erase(begin);
+  devices().device_of_block.erase(begin);
+  if (error == cudaSuccess) std::free(memory);  // else streams may still hold work on it
+  return error;
+}
+cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
+  const std::scoped_lock lock(devices().mutex);
+  if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
+  devices().pinned[static_cast<const char*>(*memory)] = static_cast<int64_t>(bytes);
+  return cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* memory) {
+  const std::scoped_lock lock(devices().mutex);
+  devices().pinned.erase(static_cast<const char*>(memory));
   std::free(memory);
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
-  return cudaSuccess;
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const std::scoped_lock lock(devices().mutex);
+  const DeviceState& device = devices().of(current_device);
+  *total = static_cast<size_t>(device.total_bytes);
+  *free = static_cast<size_t>(device.total_bytes - device.used_bytes);
+  return device.error;
 }
-cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
-  if (bytes > 0) std::memset(memory, value, bytes);
-  return cudaSuccess;
+
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
+                              size_t width, size_t height, cudaMemcpyKind kind,
+                              cudaStream_t stream) {
+  if (width == 0 || height == 0) return cudaSuccess;
+  if (kind != cudaMemcpyDeviceToDevice && stream != nullptr) {
+    const std::scoped_lock lock(devices().mutex);
+    const bool up = kind == cudaMemcpyHostToDevice;
+    if (!holds(devices().pinned, up ? from : to,
+               (height - 1) * (up ? from_pitch : to_pitch) + width))
+      return cudaErrorInvalidValue;
+  }
+  return enqueue(stream, [=] {
+    for (size_t row = 0; row < height; ++row) {
+      std::memmove(static_cast<char*>(to) + row * to_pitch,
+                   static_cast<const char*>(from) + row * from_pitch, width);
+    }
+  });
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
+}
+cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream) {
+  if (bytes == 0) return cudaSuccess;
+  return enqueue(stream, [=] { std::memset(memory, value, bytes); });
 }

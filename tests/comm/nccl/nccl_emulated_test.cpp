@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-// The NCCL communicator over a stand-in for the library and for the device: the conformance checks,
-// and what happens when a rank fails. What NCCL itself does needs GPUs: nccl_conformance_test.cpp.
+// The NCCL communicator over a stand-in for the library, on emulated devices: the conformance
+// checks in several orders of streams, and what happens when a rank fails. What NCCL itself does
+// needs GPUs: nccl_conformance_test.cpp.
 #include <tuple>
 
 #include "comm/nccl/nccl_communicator.h"
@@ -9,22 +10,25 @@
 #include "tests/comm/conformance.h"
 #include "tests/comm/conformance_data.h"
 #include "tests/comm/nccl/device_adapter.h"
-#include "tests/comm/nccl/fake_device.h"
-#include "tests/comm/nccl/fake_nccl.h"
+#include "tests/support/cuda_emulation/gpu_ranks.h"
+#include "tests/support/cuda_emulation/nccl.h"
+#include "tests/support/cuda_emulation/streams.h"
 
 namespace argosy {
 namespace {
 
-// Runs body(world) on ranks with a device each.
+using cuda_emulation::num_nccl_communicators;
+using cuda_emulation::Timing;
+
+// Runs body(world) on ranks with a device each; their memory is the host's, copied.
 void run_on_devices(int num_ranks, const std::function<void(Communicator&)>& body,
                     const NcclOptions& options = {}) {
-  run_on_threads(num_ranks, [&](Communicator& hosts) {
-    DeviceContext device(Device::cuda, std::make_unique<FakeDevice>(concat("GPU-", hosts.rank())));
-    const std::unique_ptr<Communicator> world = make_device_adapter(
-        make_nccl_communicator(hosts.split(0, hosts.rank()), *device.backend().streams(), options),
-        device);
-    body(*world);
-  });
+  cuda_emulation::run_on_gpus(
+      num_ranks,
+      [&](Communicator& world, DeviceContext& device) {
+        body(*make_device_adapter(world.split(0, world.rank()), device));
+      },
+      options);
 }
 
 std::string message_of(const std::function<void()>& action) {
@@ -36,21 +40,28 @@ std::string message_of(const std::function<void()>& action) {
   return "";
 }
 
-class FakeNcclConformance : public testing::TestWithParam<std::tuple<ConformanceCheck, int>> {};
-TEST_P(FakeNcclConformance, Holds) {
+class NcclEmulatedConformance
+    : public testing::TestWithParam<std::tuple<ConformanceCheck, int, Timing>> {
+ public:
+  ~NcclEmulatedConformance() override { cuda_emulation::reset_devices(); }
+};
+TEST_P(NcclEmulatedConformance, Holds) {
+  cuda_emulation::set_timing(std::get<2>(GetParam()), 1);
   run_on_devices(std::get<1>(GetParam()), std::get<0>(GetParam()).run);
-  EXPECT_EQ(num_fake_nccl_communicators(), 0);
+  EXPECT_EQ(num_nccl_communicators(), 0);
 }
-INSTANTIATE_TEST_SUITE_P(Checks, FakeNcclConformance,
-                         testing::Combine(testing::ValuesIn(conformance_checks()),
-                                          testing::Values(1, 2, 3, 4)),
-                         [](const auto& parameter) {
-                           return std::string(std::get<0>(parameter.param).name) + "_" +
-                                  std::to_string(std::get<1>(parameter.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Checks, NcclEmulatedConformance,
+    testing::Combine(testing::ValuesIn(conformance_checks()), testing::Values(1, 2, 3, 4),
+                     testing::Values(Timing::early, Timing::compute_late, Timing::others_late,
+                                     Timing::seeded)),
+    [](const auto& parameter) {
+      return concat(std::get<0>(parameter.param).name, "_", std::get<1>(parameter.param), "_",
+                    static_cast<int>(std::get<2>(parameter.param)));
+    });
 
 // Each side waits for its send before it receives the other's: the directions are apart.
-TEST(FakeNccl, BothSendFirst) {
+TEST(NcclEmulated, BothSendFirst) {
   run_on_devices(2, [](Communicator& world) {
     const int peer = 1 - world.rank();
     std::vector<float> mine(1000, static_cast<float>(world.rank())), theirs(1000);
@@ -64,7 +75,7 @@ TEST(FakeNccl, BothSendFirst) {
 }
 
 // Rank 0 waits in one group for what rank 1 sends only after it has received in another.
-TEST(FakeNccl, AWaitMovesOtherGroupsOn) {
+TEST(NcclEmulated, AWaitMovesOtherGroupsOn) {
   run_on_devices(2, [](Communicator& world) {
     const std::unique_ptr<Communicator> other = world.split(0, world.rank());
     std::vector<int32_t> sent(1, 7), received(1, 0);
@@ -81,7 +92,7 @@ TEST(FakeNccl, AWaitMovesOtherGroupsOn) {
   });
 }
 
-TEST(FakeNccl, ARankThatDoesNotComeIsAnErrorAfterTheLimit) {
+TEST(NcclEmulated, ARankThatDoesNotComeIsAnErrorAfterTheLimit) {
   const std::string message = message_of([] {
     run_on_devices(2,
                    [](Communicator& world) {
@@ -98,51 +109,49 @@ TEST(FakeNccl, ARankThatDoesNotComeIsAnErrorAfterTheLimit) {
                          "s: a rank has failed or does not reach the others"),
             std::string::npos)
       << message;
-  EXPECT_EQ(num_fake_nccl_communicators(), 0);
+  EXPECT_EQ(num_nccl_communicators(), 0);
 }
 
-TEST(FakeNccl, AnErrorOfARemoteRankEndsAWait) {
+TEST(NcclEmulated, AnErrorOfARemoteRankEndsAWait) {
   const std::string message = message_of([] {
     run_on_devices(2, [](Communicator& world) {
       std::vector<float> values(8, 1.0f);
       world.all_reduce(buffer_of(values));
       if (world.rank() == 1) {  // falls out of the second call
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        return break_fake_nccl(2);
+        return cuda_emulation::break_nccl(2);
       }
       world.all_reduce(buffer_of(values));
     });
   });
-  mend_fake_nccl();
+  cuda_emulation::break_nccl(0);
   EXPECT_NE(message.find("rank 0: NCCL's group of 2 failed: remote process exited or there was a "
                          "network error: as the test wants (code 6)"),
             std::string::npos)
       << message;
-  EXPECT_EQ(num_fake_nccl_communicators(), 0);
+  EXPECT_EQ(num_nccl_communicators(), 0);
 }
 
-TEST(FakeNccl, TwoRanksOnOneGpuAreRefusedUnlessAskedFor) {
+TEST(NcclEmulated, TwoRanksOnOneGpuAreRefusedUnlessAskedFor) {
   const auto run = [](const NcclOptions& options) {
     return message_of([&] {
       run_on_threads(3, [&](Communicator& hosts) {
-        FakeStreams streams(hosts.rank() == 1 ? "GPU-b" : "GPU-a");
-        make_nccl_communicator(hosts.split(0, hosts.rank()), streams, options);
+        const auto backend = make_cuda_backend(hosts.rank() == 1 ? 1 : 0);
+        make_nccl_communicator(hosts.split(0, hosts.rank()), *backend->streams(), options);
       });
     });
   };
-  EXPECT_NE(run({}).find("ranks 0 and 2 run on one GPU, GPU-a; valid: "), std::string::npos);
+  EXPECT_NE(run({}).find("ranks 0 and 2 run on one GPU, GPU-"), std::string::npos);
   EXPECT_EQ(run({.share_devices = true}), "");
 }
 
 // Control traffic: memory of the host takes the way of the hosts, without NCCL.
-TEST(FakeNccl, HostMemoryGoesByTheHosts) {
-  run_on_threads(2, [](Communicator& hosts) {
-    FakeStreams streams(concat("GPU-", hosts.rank()));
-    const auto world = make_nccl_communicator(hosts.split(0, hosts.rank()), streams);
+TEST(NcclEmulated, HostMemoryGoesByTheHosts) {
+  cuda_emulation::run_on_gpus(2, [](Communicator& world, DeviceContext&) {
     std::vector<double> values(3, 1.0);
-    world->all_reduce(buffer_of(values));
+    world.all_reduce(buffer_of(values));
     EXPECT_EQ(values[2], 2.0);
-    EXPECT_EQ(num_fake_nccl_communicators(), 0);
+    EXPECT_EQ(num_nccl_communicators(), 0);
   });
 }
 
