@@ -112,6 +112,11 @@ train() { run "$bin/argosy-launch" --plan "$1" -- --run-dir "$2" --steps "$3" "$
 # sample RUN_DIR PROMPT: a continuation by its newest checkpoint, on one rank.
 sample() { run "$bin/argosy-train" --run-dir "$1" --generate "$2" --max-new-tokens 300; }
 
+# Corrections for the next plan. A run on a busy machine teaches nothing, and the plan is then as the machine was measured.
+learn() {
+  run "$bin/argosy-plan" --learn "$demo/pretrain" --cluster "$cluster" || echo "Nothing was learned: the next plan is not corrected."
+}
+
 # Exit code 0 as long as every weight of the first checkpoint is in the second, bit for bit; adapters are left out.
 prove_base_unchanged() {
   run "$bin/argosy-checkpoint" diff "$1" "$2" --kind parameter --ignore lora
@@ -137,7 +142,7 @@ summary() {
   echo "tokens/s:              $(average '"tokens_per_s":' $pretrain/metrics.jsonl 1)"
   echo "MFU:                   $(average '"mfu":' $pretrain/metrics.jsonl 100)%"
   echo "a step, first layout:  $(planned_and_measured $demo/first.json 1 "$STEPS")"
-  echo "a step, second layout: $(planned_and_measured $demo/second.json $((STEPS + 1)) "$RESUMED_STEPS"), learned from the first"
+  echo "a step, second layout: $(planned_and_measured $demo/second.json $((STEPS + 1)) "$RESUMED_STEPS")"
   echo "reports:               $pretrain/report.html $lora/report.html"
   echo "checkpoints:           $pretrain/checkpoints $lora/checkpoints"
 }
@@ -161,7 +166,7 @@ main() {
   sample "$demo/pretrain" "Ship, n. A large vessel"
 
   heading "6/8 Learn from the run, and resume it under another layout: $SECOND_LAYOUT"
-  run "$bin/argosy-plan" --learn "$demo/pretrain" --cluster "$cluster"
+  learn
   make_plan "$SECOND_LAYOUT" "$demo/second.json"
   train "$demo/second.json" "$demo/pretrain" "$RESUMED_STEPS" --resume auto \
     --config configs/runs/demo-pretrain.cfg --data "$data/train.txt" --eval-data "$data/eval.txt"
