@@ -26,6 +26,7 @@ void take_curves(const std::filesystem::path& configs, ClusterSpec& cluster) {
   for (const ClusterSpec& known : read_accelerators(configs / "accelerators")) {
     const Accelerator& curves = known.accelerator;
     if (curves.name != accelerator.name) continue;
+    accelerator.sustained_share = curves.sustained_share;
     accelerator.matmul_efficiency = curves.matmul_efficiency;
     accelerator.attention_efficiency = curves.attention_efficiency;
     accelerator.memory_efficiency = curves.memory_efficiency;

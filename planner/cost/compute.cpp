@@ -27,7 +27,8 @@ double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision pr
                                        : accelerator.matmul_curve(precision);
     // Before a product in 8 bits come the casts of what it multiplies.
     const double cast_s = is_in_8_bits ? kCastShare * seconds : 0;
-    seconds = std::max(seconds, flops / (peak * efficiency_at(curve, flops))) + cast_s;
+    const double reached = peak * accelerator.sustained_share * efficiency_at(curve, flops);
+    seconds = std::max(seconds, flops / reached) + cast_s;
   }
   return static_cast<double>(op.count) * (seconds + accelerator.op_overhead_s);
 }

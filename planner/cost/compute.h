@@ -16,10 +16,11 @@ namespace argosy {
 // and result in 16 bits: an estimate.
 inline constexpr double kCastShare = 0.5;
 
-// Seconds of all op.count ops: each max(flops / (peak * efficiency), bytes / (bandwidth *
-// efficiency)) + op_overhead_s. The efficiency of matmul and attention depends on the FLOPs of one
-// op, that of memory on its bytes. The peak of `precision` must not be 0. In fp8 products with the
-// weights of blocks run in 8 bits; attention, router, adapters and head run in bf16.
+// Seconds of all op.count ops: each max(flops / (peak * sustained_share * efficiency), bytes /
+// (bandwidth * efficiency)) + op_overhead_s. The efficiency of matmul and attention depends on the
+// FLOPs of one op, that of memory on its bytes. The peak of `precision` must not be 0. In fp8
+// products with the weights of blocks run in 8 bits; attention, router, adapters and head run in
+// bf16.
 double op_seconds(const OpWork& op, const Accelerator& accelerator, Precision precision);
 
 // What waves of tiles leave of the peak of a GPU for a product, at the best of the tiles and splits

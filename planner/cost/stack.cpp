@@ -49,7 +49,7 @@ std::map<std::string, StackNumbers> read_numbers(JsonObject object) {
 
 StackFacts read_facts(JsonObject& object) {
   StackFacts facts;
-  facts.is_own = false;
+  facts.is_own = facts.runs_own_kernels = false;
   facts.fuses_attention = object.boolean("fuses_attention", true);
   facts.pads_vocabulary = object.boolean("pads_vocabulary", true);
   facts.fuses_experts = object.boolean("fuses_experts", true);

@@ -40,6 +40,7 @@ struct StackRule {
 // as planner/spec lists it, one after the other.
 struct StackFacts {
   bool is_own = true;                // false: another framework; the facts below and stack_pass.h
+  bool runs_own_kernels = true;      // each op by itself, as planner/spec lists it
   bool fuses_attention = true;       // false: scores of all pairs go through memory
   bool pads_vocabulary = true;       // to a multiple of 128 rows on each rank
   bool fuses_experts = false;        // one grouped product, not one an expert

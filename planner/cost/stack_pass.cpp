@@ -31,7 +31,8 @@ double flop_seconds(const OpWork& op, const Accelerator& accelerator) {
   if (op.tile_share <= 0) {
     return op_seconds(op, accelerator, Precision::bf16);
   }
-  const double share = accelerator.matmul_efficiency.back().efficiency * op.tile_share;
+  const double share =
+      accelerator.sustained_share * accelerator.matmul_efficiency.back().efficiency * op.tile_share;
   const double seconds = static_cast<double>(op.flops) / (accelerator.bf16_flops_per_s * share);
   return static_cast<double>(op.count) * (seconds + accelerator.op_overhead_s);
 }
@@ -126,7 +127,7 @@ void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, b
 
 void add_tile_shares(const Job& job, Pass& pass) {
   const int64_t processors = job.cluster.accelerator.num_multiprocessors;
-  if (processors == 0 || job.stack.facts.is_own) return;
+  if (processors == 0 || job.stack.facts.runs_own_kernels) return;
   for (OpWork& op : pass.ops) {
     if (op.rows == 0) continue;
     OpWork whole = fused(op, job.stack.facts);
@@ -157,7 +158,8 @@ PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recomput
   bool seen_backward_attention = false;  // recomputation comes first in a backward pass
   for (const OpWork& listed : pass.ops) {
     const OpWork op = within_documents(listed, job);
-    if (job.stack.facts.is_own) {
+    if (job.stack.facts.runs_own_kernels &&
+        (op.kind != OpKind::attention || job.stack.facts.fuses_attention)) {
       ops.kind_s[static_cast<size_t>(op.kind)] +=
           op_seconds(op, job.cluster.accelerator, job.precision);
       continue;

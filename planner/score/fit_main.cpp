@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write]: fits the numbers
-// of configs/stacks to tables of published runs, and says how well runs that were left out of the
-// fit are predicted. README.md of this folder tells how.
+// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write] [--sustained]: fits
+// the numbers of configs/stacks to tables of published runs, and says how well runs that were left
+// out of the fit are predicted. README.md of this folder tells how.
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -11,6 +11,7 @@
 #include <set>
 
 #include "planner/score/fit.h"
+#include "planner/score/sustained.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
@@ -111,11 +112,26 @@ std::vector<PreparedRun> prepare_all(const std::vector<std::string>& tables,
   return prepared;
 }
 
+void print_sustained(const std::map<std::string, SustainedShare>& shares) {
+  for (const auto& [accelerator, all] : shares) {
+    std::cout << accelerator << ": "
+              << (all.share > 0 ? std::to_string(all.share) : "no source of two runs") << "\n";
+    for (const SourceShare& source : all.sources) {
+      std::cout << "  " << source.share << "  " << source.source << ", " << source.num_runs
+                << " runs" << (source.hides_traffic ? ", traffic hidden" : "") << "\n";
+    }
+  }
+}
+
 int run(const std::vector<std::string>& paths, const std::set<std::string>& flags) {
   const ScoreFiles files = read_score_files(paths.front());
   std::vector<PreparedRun> prepared = prepare_all({paths.begin() + 1, paths.end()}, files);
   Runs runs;
   for (PreparedRun& run : prepared) runs.push_back(&run);
+  if (flags.count("--sustained") > 0) {
+    print_sustained(sustained_shares(runs));
+    return kExitDone;
+  }
   const Numbers fitted = fit_stacks(runs);
   std::cout << "fitted:\n" << score_text(summarize(predict_all(runs, fitted)));
   if (flags.count("--halves") > 0 || flags.count("--cross-validate") > 0) {

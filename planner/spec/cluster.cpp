@@ -58,6 +58,8 @@ Accelerator read_accelerator(JsonObject object) {
   a.fp32_flops_per_s = read_non_negative(object, "fp32_flops_per_s", 0);
   a.bf16_flops_per_s = read_non_negative(object, "bf16_flops_per_s", 0);
   a.fp8_flops_per_s = read_non_negative(object, "fp8_flops_per_s", 0);
+  a.sustained_share = object.positive_number("sustained_share", 1.0);
+  if (a.sustained_share > 1) object.fail("sustained_share", "must be in (0, 1]");
   a.memory_bytes = object.positive_integer("memory_bytes");
   a.reserved_bytes = object.integer("reserved_bytes", 0);
   if (a.reserved_bytes < 0 || a.reserved_bytes >= a.memory_bytes) {

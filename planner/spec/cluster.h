@@ -33,6 +33,9 @@ struct Accelerator {
   int64_t memory_bytes = 0;    // of the device
   int64_t reserved_bytes = 0;  // context, communication buffers, fragmentation: not for tensors
   int64_t context_bytes = 0;   // the first of these alone; 0: no band (planner/cost/memory_band.h)
+  // Of the rates that peaks and efficiency curves give: what tensor cores keep through steps of
+  // seconds, when power and heat hold the clocks down. Curves come from short benchmarks.
+  double sustained_share = 1;
   double memory_bytes_per_s = 0;      // streaming bandwidth
   double op_overhead_s = 0;           // launch or call cost of one op that nothing hides
   int64_t num_multiprocessors = 0;    // of a GPU: products run as waves of tiles; 0: not one

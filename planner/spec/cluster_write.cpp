@@ -30,6 +30,7 @@ Json accelerator_json(const Accelerator& a) {
                {"fp32_flops_per_s", a.fp32_flops_per_s},
                {"bf16_flops_per_s", a.bf16_flops_per_s},
                {"fp8_flops_per_s", a.fp8_flops_per_s},
+               {"sustained_share", a.sustained_share},
                {"memory_bytes", a.memory_bytes},
                {"reserved_bytes", a.reserved_bytes},
                {"context_bytes", a.context_bytes},

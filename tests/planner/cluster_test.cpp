@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <tuple>
 
@@ -81,6 +82,28 @@ TEST(Cluster, EveryNumberHasASource) {
     }
     for (const Json& tier : json["tiers"]) expect_sources(tier, path + ": tiers");
   }
+}
+
+// A cluster's file repeats its device's, so that it stands alone: what published runs say is one
+// number in all of them.
+TEST(Cluster, DevicesSustainTheSameEverywhere) {
+  namespace fs = std::filesystem;
+  std::map<std::string, double> known;
+  const fs::path configs = ARGOSY_SOURCE_DIR "/configs";
+  for (const auto& file : fs::directory_iterator(configs / "accelerators")) {
+    const Accelerator a = read_cluster(file.path()).cluster.accelerator;
+    known[a.name] = a.sustained_share;
+  }
+  EXPECT_LT(known.at("A100-SXM4-80GB"), 1);
+  int64_t compared = 0;
+  for (const auto& file : fs::directory_iterator(configs / "clusters")) {
+    const Accelerator a = read_cluster(file.path()).cluster.accelerator;
+    const auto found = known.find(a.name);
+    if (found == known.end()) continue;
+    EXPECT_EQ(a.sustained_share, found->second) << file.path();
+    ++compared;
+  }
+  EXPECT_GE(compared, 9);
 }
 
 TEST(Cluster, LibraryOfCollectives) {

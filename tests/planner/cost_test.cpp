@@ -109,6 +109,13 @@ TEST(Compute, RooflineByHand) {
   EXPECT_NEAR(op_seconds({OpKind::attention, 1'000'000'000'000, 0, 3}, a, Precision::bf16),
               3 * 4.001, 1e-9);
   EXPECT_NEAR(op_seconds({OpKind::memory, 0, 1'600'000'000, 1}, a, Precision::bf16), 2.001, 1e-9);
+  // Power holds tensor cores down to 0.8 of that, and memory not at all.
+  a.sustained_share = 0.8;
+  EXPECT_NEAR(op_seconds({OpKind::matmul, 1'000'000'000'000, 800'000'000, 1}, a, Precision::bf16),
+              2.501, 1e-9);
+  EXPECT_NEAR(op_seconds({OpKind::attention, 1'000'000'000'000, 0, 3}, a, Precision::bf16),
+              3 * 5.001, 1e-9);
+  EXPECT_NEAR(op_seconds({OpKind::memory, 0, 1'600'000'000, 1}, a, Precision::bf16), 2.001, 1e-9);
 }
 
 TEST(Memory, EqualsTheLedger) {

@@ -55,18 +55,66 @@ TEST(Gpt4, ParametersOfAPureTensorAndPipelineSplit) {
   EXPECT_NEAR(parameters, 30e9, 1.5e9);
 }
 
-TEST(Gpt4, DollarsOnA100) {
+// As the press counts: 6 FLOPs an active parameter and token, no attention, failures left out.
+double mfu_of_parameters(const Json& predicted, double devices, double peak_flops_per_s) {
+  const double active = static_cast<double>(count_parameters(gpt4()).active);
+  return 6 * active * predicted["tokens_per_s"].get<double>() / (devices * peak_flops_per_s);
+}
+
+Json predicted_on_a100(const std::string& options) {
   const PlanOutput output = run_plan(
-      "--model gpt4-moe --cluster a100-25k --fix "
-      "tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b,recompute=full "
-      "--tokens 13e12 --what-if price=1 --json");
-  ASSERT_EQ(output.exit_code, 0) << output.err;
+      "--model gpt4-moe --cluster a100-25k --tokens 13e12 --what-if price=1 --json --top 1 --fix "
+      "tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b" +
+      options);
+  EXPECT_EQ(output.exit_code, 0) << output.err;
   const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];
-  const double days = p["days"], usd = p["cost_usd"];
-  std::printf("A100: %.1f days, %.1fM USD at 1 USD an hour, MFU %.1f%%\n", days, usd / 1e6,
-              100 * p["mfu"].get<double>());
-  EXPECT_NEAR(usd / 63e6, 1, 0.10);
-  EXPECT_NEAR(usd, days * 24 * 24960, 1e-6 * usd);
+  std::printf("A100%s: %.1f days, %.1fM USD at 1 USD an hour, MFU %.1f%% (6N: %.1f%%)\n",
+              options.c_str(), p["days"].get<double>(), p["cost_usd"].get<double>() / 1e6,
+              100 * p["mfu"].get<double>(), 100 * mfu_of_parameters(p, 24960, 312e12));
+  return p;
+}
+
+// 60M tokens are 7,324 sequences of 8,192; 7,280 and 7,488 are the nearest that 208 divides. As few
+// layers are computed again as fit.
+TEST(Gpt4, A100AsPublished) {
+  for (const char* batch : {"7280", "7488"}) {
+    const Json p = predicted_on_a100(std::string(" --global-batch ") + batch);
+    const double days = p["days"], usd = p["cost_usd"];
+    const double mfu = mfu_of_parameters(p, 24960, 312e12);
+    EXPECT_GE(mfu, 0.32) << batch;
+    EXPECT_LE(mfu, 0.36) << batch;
+    EXPECT_GE(days, 90) << batch;
+    EXPECT_LE(days, 100) << batch;
+    EXPECT_NEAR(usd / 63e6, 1, 0.10) << batch;
+    EXPECT_NEAR(usd, days * 24 * 24960, 1e-6 * usd) << batch;
+  }
+}
+
+// The default of 73M tokens a step has a shorter bubble, computing everything again a longer step.
+TEST(Gpt4, A100WithOtherBatchesAndRecomputation) {
+  const Json published = predicted_on_a100(" --global-batch 7280");
+  const Json larger = predicted_on_a100("");
+  EXPECT_LT(larger["days"], published["days"]);
+  EXPECT_GE(larger["days"], 85);
+  const Json again = predicted_on_a100(",recompute=full --global-batch 7280");
+  EXPECT_GT(again["days"].get<double>(), 1.2 * published["days"].get<double>());
+}
+
+// "What our own search would pick instead, and why": stages of a few layers, whose bubble is short.
+TEST(Gpt4, OwnPickOnA100) {
+  const PlanOutput output = run_plan(
+      "--model gpt4-moe --cluster a100-25k --global-batch 7280 --tokens 13e12 --json --top 1");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const Json plan = Json::parse(output.out)["plans"][0];
+  EXPECT_EQ(plan["schedule"], "interleaved");
+  EXPECT_LT(plan["predicted"]["bubble_fraction"], 0.15);
+  EXPECT_LT(plan["predicted"]["days"], 85);
+  const std::string why =
+      run_plan(
+          "--model gpt4-moe --cluster a100-25k --global-batch 7280 --tokens 13e12 --explain --top "
+          "1 --fix tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b")
+          .out;
+  EXPECT_NE(why.find("without --fix: -"), std::string::npos) << why;
 }
 
 // 55 days on 8,192 H100 are 56% of the bf16 peak, 28% of the fp8 peak: more than what dense bf16
@@ -100,37 +148,11 @@ TEST(Gpt4, WhatTheH100FigureImplies) {
   EXPECT_LT(mfu, 0.56);
 }
 
-// 60M tokens are 7,324 sequences of 8,192: 7,280 are the nearest that 208 divides, and leave a
-// bubble of 29%. What is published lies between recomputing all layers and as few as fit; which it
-// was is not reported. 63M USD at 1 USD an hour are 105 days, so that days and money do not quite
-// agree.
-TEST(Gpt4, ABatchOf60MTokens) {
-  const auto predicted = [](const std::string& recompute) {
-    const PlanOutput output = run_plan(
-        "--model gpt4-moe --cluster a100-25k --global-batch 7280 --tokens 13e12 --what-if price=1 "
-        "--json --top 1 --stack argosy --fix tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b" +
-        recompute);
-    EXPECT_EQ(output.exit_code, 0) << output.err;
-    const Json p = Json::parse(output.out)["what_if"]["plans"][0]["predicted"];
-    std::printf("A100, 60M tokens a step%s: %.1f days, %.1fM USD, MFU %.1f%%\n", recompute.c_str(),
-                p["days"].get<double>(), p["cost_usd"].get<double>() / 1e6,
-                100 * p["mfu"].get<double>());
-    return p;
-  };
-  const Json all = predicted(",recompute=full"), least = predicted("");
-  EXPECT_LE(all["mfu"], 0.36);
-  EXPECT_GE(least["mfu"], 0.32);
-  EXPECT_GE(all["days"], 90);
-  EXPECT_LE(least["days"], 100);
-  EXPECT_NEAR(all["cost_usd"].get<double>() / 63e6, 1, 0.10);
-}
-
-// LLaMA-65B, 1.4T tokens in 21 days on 2,048 A100-80G (arXiv:2302.13971 section 2.4): tensor
-// parallelism in the node and sharded data, as was usual then. With the time of a framework that
-// was fitted on A100 (Megatron-LM of 2023, MegaScale's baseline) no plan of the search is under 17
-// days: 17.8, 57% MFU. With the trainer's roofline, which no run on GPUs has confirmed, one
-// is: 16.8 days by zb-v, whose bubble is 8% of the step where that of plain 1F1B is 19% (21.0
-// days).
+// LLaMA-65B, 1.4T tokens in 21 days on 2,048 A100-80G (arXiv:2302.13971 section 2.4; 380 tokens a
+// second and GPU are 20.8 days). Its layout is not published. Of that time: tensor parallelism in
+// the node, and pipelines with several stages a rank (arXiv:2104.04473) where traffic is counted in
+// full, as the trainer has it; or sharded data where a framework hides it. No plan of the search is
+// under 17 days.
 TEST(Llama65b, TwentyOneDays) {
   const auto days = [](const std::string& options) {
     const PlanOutput output =
@@ -139,19 +161,21 @@ TEST(Llama65b, TwentyOneDays) {
     return Json::parse(output.out)["plans"][0]["predicted"]["days"].get<double>();
   };
   const double measured = 1.4e12 / (380 * 2048 * 86400.0);
-  // A pipeline where traffic is counted in full; sharded data where a framework hides it.
-  const std::map<std::string, std::string> layouts = {{"argosy", "--fix tp=4,pp=8,schedule=1f1b"},
-                                                      {"megascale-baseline", "--fix tp=4,pp=1"}};
+  const std::pair<const char*, const char*> layouts[] = {
+      {"argosy", "--fix tp=4,pp=8,schedule=interleaved,virtual_stages=2"},
+      {"argosy", "--fix tp=4,pp=8,schedule=interleaved,virtual_stages=5"},
+      {"argosy", "--fix tp=4,pp=4,schedule=interleaved"},
+      {"megascale-baseline", "--fix tp=4,pp=1"}};
   for (const auto& [stack, layout] : layouts) {
-    const double then = days(layout + " --stack " + stack);
-    const double best = days("--stack " + stack);
-    std::printf("LLaMA-65B, %s: %.1f days, best %.1f, published %.1f\n", stack.c_str(), then, best,
-                measured);
-    EXPECT_NEAR(then / 21, 1, 0.10) << stack;
-    EXPECT_LE(best, then) << stack;
-    if (stack != "argosy") {
-      EXPECT_GT(best, 17) << stack;
-    }
+    const double then = days(std::string(layout) + " --stack " + stack);
+    std::printf("LLaMA-65B, %s %s: %.1f days, published %.1f\n", stack, layout, then, measured);
+    EXPECT_NEAR(then / 21, 1, 0.10) << stack << " " << layout;
+  }
+  for (const char* stack : {"", "--stack argosy", "--stack megascale-baseline", "--stack any"}) {
+    const double best = days(stack);
+    std::printf("LLaMA-65B, best %s: %.1f days\n", stack, best);
+    EXPECT_GE(best, 17) << stack;
+    EXPECT_LE(best, 21) << stack;
   }
 }
 

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 
+#include "planner/score/sustained.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 
@@ -195,6 +196,34 @@ TEST(Stacks, MoreOfEverythingIsNotSlower) {
   StackNumbers slow_host = plain;
   slow_host.host_op_s = 1e-2;
   EXPECT_GT(predict(prepared, slow_host).predicted_step_s, 2 * plain_s);
+}
+
+// What configs/accelerators says of A100 and the others is what the published runs say, and nobody
+// keeps more than the rate of its curves.
+TEST(Sustained, SharesAreThoseOfThePublishedRuns) {
+  const std::string path = std::string(kRoot) + "/tests/golden/published_runs.csv";
+  std::vector<PreparedRun> prepared;
+  for (const PublishedRun& run : published_runs(parse_csv(read_text_file(path), path))) {
+    PreparedRun ready = prepare(run, files());
+    if (ready.reason.empty() && ready.measured_s.front() > 0) prepared.push_back(ready);
+  }
+  Runs runs;
+  for (PreparedRun& run : prepared) runs.push_back(&run);
+  const std::map<std::string, SustainedShare> shares = sustained_shares(runs);
+  int64_t compared = 0;
+  for (const ClusterSpec& cluster : files().accelerators) {
+    const auto found = shares.find(cluster.accelerator.name);
+    if (found == shares.end() || found->second.share == 0) continue;
+    EXPECT_NEAR(cluster.accelerator.sustained_share, found->second.share, 0.006)
+        << cluster.accelerator.name;
+    ++compared;
+  }
+  EXPECT_GE(compared, 7);
+  const SustainedShare& a100 = shares.at("A100-SXM4-80GB");
+  EXPECT_GE(a100.sources.size(), 10u);
+  EXPECT_LT(a100.sources.front().share, a100.share);
+  EXPECT_GT(a100.sources.back().share, a100.share);
+  EXPECT_LT(a100.sources.back().share, 1);
 }
 
 // What the profiles reached when they were fitted, and a little room: a change that makes the model

@@ -29,7 +29,7 @@ constexpr const char* kStacks = ARGOSY_SOURCE_DIR "/configs/stacks";
 std::vector<Stack> other_stacks() {
   Stack hides;
   hides.name = "hides";
-  hides.facts.is_own = false;
+  hides.facts.is_own = hides.facts.runs_own_kernels = false;
   hides.facts.fuses_experts = hides.facts.overlaps_gradients = true;
   hides.facts.overlaps_parameters = true;
   hides.facts.tensor_overlap = 0.5;
@@ -39,7 +39,7 @@ std::vector<Stack> other_stacks() {
   Stack waits = hides;
   waits.name = "waits";
   waits.facts = {};
-  waits.facts.is_own = false;
+  waits.facts.is_own = waits.facts.runs_own_kernels = false;
   waits.facts.fuses_attention = waits.facts.overlaps_pipeline = false;
   waits.facts.gradient_bytes = 4;
   return {hides, waits};
