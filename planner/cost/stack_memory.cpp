@@ -19,12 +19,22 @@ void add(StageMemory& memory, MemoryCategory c, double bytes) {
   category(memory, c) += static_cast<int64_t>(bytes);
 }
 
-// After add_activations().
-void add_state(const Job& job, const Candidate& candidate, const StageLayers& layers,
-               const ElementTable& table, StageMemory& memory) {
+// What is whole at a time: of a block, and of the head or the embedding, whose table is in it.
+struct Whole {
+  double weights = 0, with_gradient = 0;  // bytes
+};
+struct Passing {
+  Whole block, edge;
+  double table = 0;    // trained elements of the largest table
+  double updated = 0;  // elements that the rank's optimizer updates
+};
+
+// Weights, gradients and optimizer.
+Passing add_state(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                  const ElementTable& table, StageMemory& memory) {
   const StackFacts& facts = job.stack.facts;
   const double gradient_bytes = static_cast<double>(facts.gradient_bytes);
-  double largest_layer = 0, largest_block = 0, largest_table = 0, updated = 0;
+  Passing passing;
   const int zero = candidate.zero_stage;
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);
@@ -44,30 +54,25 @@ void add_state(const Job& job, const Candidate& candidate, const StageLayers& la
       saved_by_nf4 += static_cast<double>(layers[kind]) * saved;
       if (layers[kind] == 0) continue;
       const double whole = size * kWeightBytes - saved;
-      largest_layer = std::max(largest_layer, whole + (is_frozen ? 0 : size * gradient_bytes));
-      if (is_block(kind)) largest_block = std::max(largest_block, whole);
+      Whole& part = is_block(kind) ? passing.block : passing.edge;
+      part.weights = std::max(part.weights, whole);
+      part.with_gradient =
+          std::max(part.with_gradient, whole + (is_frozen ? 0 : size * gradient_bytes));
       if (!is_frozen) {
-        largest_table = std::max(largest_table, static_cast<double>(table[kind].table[d].size));
+        passing.table = std::max(passing.table, static_cast<double>(table[kind].table[d].size));
       }
     }
     add(memory, MemoryCategory::parameters,
         (elements * kWeightBytes - saved_by_nf4) / (zero >= 3 ? ranks : 1));
     if (is_frozen) elements = job.stack.base.trains_tables ? tables : 0;
-    updated += elements / (zero >= 1 ? ranks : 1);
+    passing.updated += elements / (zero >= 1 ? ranks : 1);
     add(memory, MemoryCategory::gradients,
         elements * facts.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1));
     add(memory, MemoryCategory::optimizer,
         elements * (facts.optimizer_bytes + (zero < 3 ? facts.flat_bytes : 0)) /
             (zero >= 1 ? ranks : 1));
   }
-  // Activations are gone when the update makes its copies: only what these need beyond counts.
-  const double passing = static_cast<double>(category(memory, MemoryCategory::activations) +
-                                             category(memory, MemoryCategory::workspace));
-  add(memory, MemoryCategory::workspace, std::max(0.0, updated * facts.update_bytes - passing));
-  add(memory, MemoryCategory::buffers, largest_table * facts.table_gradient_bytes);
-  // Of sharded weights a layer and the block beside it are whole at a time, and a gradient.
-  if (zero < 3) return;
-  add(memory, MemoryCategory::buffers, largest_layer + largest_block);
+  return passing;
 }
 
 // Outputs of both norms, and of the activation in front of the last product of an MLP, of the
@@ -102,9 +107,10 @@ Recompute recompute_of(const Candidate& candidate, size_t kind) {
   return recompute == Recompute::none ? candidate.recompute : recompute;
 }
 
-// Kept for backward by the micro-batches alive at once, and one layer that is computed again.
-void add_activations(const Job& job, const Candidate& candidate, const StageLayers& layers,
-                     const LayerCosts& costs, int alive, StageMemory& memory) {
+// Kept for backward by the micro-batches alive at once. Returns the bytes of one layer that is
+// computed again.
+double add_activations(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                       const LayerCosts& costs, int alive, StageMemory& memory) {
   const StackFacts& facts = job.stack.facts;
   double kept = 0, working = 0;
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
@@ -127,7 +133,7 @@ void add_activations(const Job& job, const Candidate& candidate, const StageLaye
   }
   add(memory, MemoryCategory::activations,
       kept * static_cast<double>(alive) / static_cast<double>(candidate.virtual_stages));
-  add(memory, MemoryCategory::workspace, working);
+  return working;
 }
 
 double logit_bytes(const Job& job, const Candidate& candidate) {
@@ -136,6 +142,26 @@ double logit_bytes(const Job& job, const Candidate& candidate) {
       static_cast<double>(candidate.micro_batch * job.seq_len) / static_cast<double>(mesh.cp);
   return tokens * static_cast<double>(job.model.vocab_size) / static_cast<double>(mesh.tp) *
          job.stack.facts.logit_bytes;
+}
+
+// Of moments at which all that is kept is there, the one that needs most beside it: the loss, with
+// the logits and the gradient of a table; or the backward pass of a block, when those are gone. Of
+// sharded weights the layer at work and the block that follows are whole, and a gradient.
+void add_moment(const Job& job, const Candidate& candidate, const Passing& passing, double logits,
+                double working, StageMemory& memory) {
+  const StackFacts& facts = job.stack.facts;
+  const bool is_sharded = candidate.zero_stage >= 3;
+  const double table = passing.table * facts.table_gradient_bytes +
+                       (is_sharded ? passing.edge.with_gradient + passing.block.weights : 0);
+  const double block = is_sharded ? passing.block.with_gradient + passing.block.weights : 0;
+  const bool is_at_loss = logits + table > working + block;
+  add(memory, MemoryCategory::workspace, is_at_loss ? logits : working);
+  add(memory, MemoryCategory::buffers, is_at_loss ? table : block);
+  // Activations are gone when the update makes its copies: only what these need beyond counts.
+  const double gone = static_cast<double>(category(memory, MemoryCategory::activations) +
+                                          category(memory, MemoryCategory::workspace));
+  add(memory, MemoryCategory::workspace,
+      std::max(0.0, passing.updated * facts.update_bytes - gone));
 }
 
 }  // namespace
@@ -156,9 +182,10 @@ StageMemory stack_memory(const Job& job, const Candidate& candidate,
     if (is_like_before && alive[at] <= alive[at - 1]) continue;
     StageMemory memory;
     memory.stage = rank;
-    add_activations(job, candidate, layers, costs, alive[at], memory);
-    if (rank == last) add(memory, MemoryCategory::workspace, logit_bytes(job, candidate));
-    add_state(job, candidate, layers, elements, memory);
+    const double working = add_activations(job, candidate, layers, costs, alive[at], memory);
+    const Passing passing = add_state(job, candidate, layers, elements, memory);
+    add_moment(job, candidate, passing, rank == last ? logit_bytes(job, candidate) : 0, working,
+               memory);
     const StackFacts& facts = job.stack.facts;
     for (int64_t& bytes : memory.bytes) {
       bytes = static_cast<int64_t>(static_cast<double>(bytes) * facts.reserve_share);

@@ -233,18 +233,18 @@ TEST(Score, PublishedRunsStayPredicted) {
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.rows.size(), 620u);
   EXPECT_GE(score.total.errors.n, 598);
-  EXPECT_LT(score.total.errors.mape, 0.049);
+  EXPECT_LT(score.total.errors.mape, 0.048);
   EXPECT_LT(score.total.errors.median, 0.027);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.01);
   EXPECT_GT(score.total.tau, 0.83);
   EXPECT_LT(score.total.mean_regret, 0.03);
   EXPECT_LT(score.lora.errors.mape, 0.06);
-  EXPECT_LT(score.lora.memory.mape, 0.04);
+  EXPECT_LT(score.lora.memory.mape, 0.028);
   const std::map<std::string, double> most = {
-      {"SC21T1", 0.02}, {"SC21T2", 0.05}, {"KOR", 0.02},   {"MEG20", 0.025}, {"SIM", 0.03},
-      {"VTR", 0.055},   {"DGXC", 0.035},  {"MPT", 0.044},  {"ILM", 0.05},    {"QWEN", 0.05},
-      {"TT", 0.045},    {"MPF", 0.07},    {"BSCI", 0.065}, {"MSCALE", 0.03}, {"MB", 0.08},
-      {"MBC", 0.125},   {"NEMO", 0.11},   {"AM", 0.06}};
+      {"SC21T1", 0.012}, {"SC21T2", 0.04}, {"KOR", 0.02},   {"MEG20", 0.012}, {"SIM", 0.03},
+      {"VTR", 0.055},    {"DGXC", 0.035},  {"MPT", 0.044},  {"ILM", 0.05},    {"QWEN", 0.05},
+      {"TT", 0.045},     {"MPF", 0.07},    {"BSCI", 0.065}, {"MSCALE", 0.03}, {"MB", 0.08},
+      {"MBC", 0.125},    {"NEMO", 0.11},   {"AM", 0.06}};
   for (const auto& [source, mape] : most) {
     EXPECT_LT(score.groups.at(source).errors.mape, mape) << source;
   }
@@ -256,7 +256,7 @@ TEST(Score, PublishedRunsStayPredicted) {
     sum += errors.mape * static_cast<double>(errors.n);
     n += errors.n;
   }
-  EXPECT_LT(sum / static_cast<double>(n), 0.03);
+  EXPECT_LT(sum / static_cast<double>(n), 0.022);
   EXPECT_LT(score.groups.at("VTR").mean_regret, 0.03);
   EXPECT_LT(score.groups.at("DGXC").mean_regret, 0.01);
 }
@@ -345,15 +345,35 @@ TEST(Score, RegretOfThePlannersPick) {
 TEST(StackMemory, PublishedPeaksStayPredicted) {
   const Score& score = golden_score();
   EXPECT_GE(score.total.memory.n, 93);
-  EXPECT_LT(score.total.memory.mape, 0.03);
-  EXPECT_LT(std::abs(score.total.memory.bias), 0.02);
+  EXPECT_LT(score.total.memory.mape, 0.024);
+  EXPECT_LT(std::abs(score.total.memory.bias), 0.01);
   EXPECT_LT(score.groups.at("SIM").memory.mape, 0.01);
-  EXPECT_LT(score.groups.at("QWEN").memory.mape, 0.03);
+  EXPECT_LT(score.groups.at("QWEN").memory.mape, 0.022);
   EXPECT_LT(score.groups.at("MBC").memory.mape, 0.03);
   EXPECT_LT(score.groups.at("BSCI").memory.mape, 0.05);
-  EXPECT_LT(score.groups.at("TT").memory.mape, 0.02);
-  EXPECT_LT(score.groups.at("ILMMEM").memory.mape, 0.05);
-  EXPECT_LT(score.groups.at("TTUNE").memory.mape, 0.08);
+  EXPECT_LT(score.groups.at("TT").memory.mape, 0.015);
+  EXPECT_LT(score.groups.at("ILMMEM").memory.mape, 0.04);
+  EXPECT_LT(score.groups.at("TTUNE").memory.mape, 0.055);
+}
+
+// Logits are gone when blocks run backward: beside what is kept there is either the loss or a block
+// that is computed again, so that a longer vocabulary costs its table alone until its logits are
+// more than the block.
+TEST(StackMemory, TheLossAndABlockAreNotThereAtOnce) {
+  PublishedRun run = small_run();
+  run.source = "torchtune";
+  run.task = "lora";
+  run.recompute = "full";
+  run.micro_batch = 8;
+  run.meas_peak_mem_gb = 10;
+  const auto bytes = [&run](int64_t vocab) {
+    run.vocab = vocab;
+    return predict(prepare(run, files())).predicted_bytes;
+  };
+  const double table = 1024.0 * 2048 * 2;  // of embedding and head, 16 bits
+  EXPECT_DOUBLE_EQ(bytes(3072) - bytes(2048), table);
+  const double logits = 8.0 * 2048 * 1024 * 2;
+  EXPECT_DOUBLE_EQ(bytes(301 * 1024) - bytes(300 * 1024), table + logits);
 }
 
 // A base in 4 bits is smaller, tables that are trained are larger.
