@@ -136,7 +136,8 @@ int run(const PlanOptions& options) {
                                           : static_cast<int>(std::thread::hardware_concurrency());
   Questions questions = questions_of(options, threads);
   questions.corrections = corrections_note(request.corrections, request.job.cluster.name);
-  SearchResult result = search(request.job, request.fixed, options.top, threads);
+  SearchResult result = search(request.job, request.fixed, options.top, threads,
+                               options.near_ties ? Rows::best : Rows::distinct);
   const Answers answers = answer(questions, request.job, request.fixed, result);
   if (!options.export_to.empty()) {
     print_export(options, result);

@@ -64,8 +64,9 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
       "tokens of a sequence; default: the model's positions, at most 8192 (256 on a CPU)");
   add("global-batch", count(o.global_batch, "global-batch", "SEQS", kMostSequences),
       "sequences of an optimizer step; default: 4M tokens, or 40 tokens per million parameters if "
-      "that is more, 4096 tokens per device on a CPU; within 5% of it rounded so that many dp "
-      "divide it");
+      "that is more; with finetune or lora 128 sequences, one a device if that is more; 4096 "
+      "tokens "
+      "per device on a CPU; within 5% of it rounded so that many dp divide it");
   add("tokens", po::value(&o.tokens)->value_name("TOTAL")->notifier(positive("tokens")),
       "tokens of the whole run, as 1.4e12: predicts days, money, energy and carbon");
   add("task", word(o.task, "pretrain|finetune|lora|serve")->default_value(o.task),
@@ -212,7 +213,12 @@ void add_calibration_options(po::options_description& all, PlanOptions& o) {
 void add_output_options(po::options_description& all, PlanOptions& o) {
   po::options_description output("What to write", kHelpColumns, kHelpColumns / 2);
   auto add = output.add_options();
-  add("top", count(o.top, "top", "K")->default_value(o.top), "plans to show");
+  add("top", count(o.top, "top", "K")->default_value(o.top),
+      "plans to show: of each layout (tp, pp, cp, ep, etp, schedule) the best one, and more of a "
+      "layout only where there are fewer layouts");
+  add("near-ties", po::bool_switch(&o.near_ties),
+      "show the K best plans even where they are one layout with other micro-batches, stages of a "
+      "rank or ZeRO");
   add("out", word(o.out, "plan.json"), "the best plan, for argosy-train and argosy-launch");
   add("json", po::bool_switch(&o.json), "print JSON alone instead of tables");
   add("score", word(o.score, "runs.csv"),

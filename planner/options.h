@@ -40,6 +40,7 @@ struct PlanOptions {
   double tokens_per_user = 0;
   std::string weights = "bf16", cache = "bf16";
   int64_t top = 5, threads = 0;
+  bool near_ties = false;  // plans to show may be one layout with other numbers
   uint64_t seed = 1234;
   std::string out, report, trace, schedule_csv;
   bool json = false, explain = false, sensitivity = false, pareto = false, robust = false;

@@ -197,9 +197,9 @@ Request make_request(const PlanOptions& given) {
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
   const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *
                        request.fixed.micro_batch.value_or(1);
-  job.global_batch = options.global_batch > 0
-                         ? options.global_batch
-                         : default_global_batch(job.model, job.cluster, job.seq_len, unit);
+  job.global_batch = options.global_batch > 0 ? options.global_batch
+                                              : default_global_batch(job.model, job.cluster,
+                                                                     job.task, job.seq_len, unit);
   count_padding(options, job, request.warnings);
   mask_documents(options, job, request.warnings);
   check_fixed(job, request.fixed);

@@ -13,8 +13,11 @@ namespace {
 
 constexpr double kBatchTokens = 4e6;                // LLaMA, arXiv:2302.13971 table 2
 constexpr double kBatchTokensPerParameter = 40e-6;  // 73M tokens at 1.8T parameters
-constexpr double kCpuBatchTokensPerDevice = 4096;   // a step of seconds, not of hours
-constexpr double kBatchWindow = 0.05;               // how far a rounder number may be
+// Stanford Alpaca, Alpaca-LoRA, Vicuna and Tulu 2 (arXiv:2311.10702) all take 128; LLaMA-Factory's
+// and PEFT's examples take 8 to 16 a device.
+constexpr double kTunedSequences = 128;
+constexpr double kCpuBatchTokensPerDevice = 4096;  // a step of seconds, not of hours
+constexpr double kBatchWindow = 0.05;              // how far a rounder number may be
 constexpr int64_t kLongestDefaultSequence = 8192;
 constexpr int64_t kCpuDefaultSequence = 256;
 
@@ -81,13 +84,24 @@ bool can_split(const ModelSpec& model, int64_t num_devices) {
 
 }  // namespace
 
-int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, int64_t seq_len,
-                             int64_t multiple_of) {
-  const double parameters = static_cast<double>(count_parameters(model).total);
-  const double tokens = cluster.device == Device::cpu
-                            ? kCpuBatchTokensPerDevice * static_cast<double>(cluster.num_devices)
-                            : std::max(kBatchTokens, kBatchTokensPerParameter * parameters);
-  const int64_t target = std::max<int64_t>(1, std::llround(tokens / static_cast<double>(seq_len)));
+namespace {
+
+double usual_sequences(const ModelSpec& model, const ClusterSpec& cluster, Task task,
+                       int64_t seq_len) {
+  const auto devices = static_cast<double>(cluster.num_devices);
+  const auto length = static_cast<double>(seq_len);
+  if (cluster.device == Device::cpu) return kCpuBatchTokensPerDevice * devices / length;
+  if (task != Task::pretrain) return std::max(kTunedSequences, devices);
+  const auto parameters = static_cast<double>(count_parameters(model).total);
+  return std::max(kBatchTokens, kBatchTokensPerParameter * parameters) / length;
+}
+
+}  // namespace
+
+int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, Task task,
+                             int64_t seq_len, int64_t multiple_of) {
+  const int64_t target =
+      std::max<int64_t>(1, std::llround(usual_sequences(model, cluster, task, seq_len)));
   const int64_t width = static_cast<int64_t>(kBatchWindow * static_cast<double>(target));
   const std::vector<int64_t> degrees = divisors(cluster.num_devices);
   const auto distance = [&](int64_t batch) { return std::abs(batch - target); };

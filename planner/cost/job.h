@@ -67,13 +67,13 @@ inline int64_t num_microbatches(const Job& job, const Candidate& candidate) {
 // The plan without its prediction.
 Plan to_plan(const Job& job, const Candidate& candidate);
 
-// The sequences per step when --global-batch is absent: 4M tokens, or 40 tokens per million
-// parameters if that is more (73M for 1.8T; 60M is reported of GPT-4), on a CPU 4096 tokens per
-// device. Within 5% of that, the number that the most degrees dp dividing the devices
-// divide, of those that leave no more devices to a copy than tp and pp find room for; always a
-// multiple of `multiple_of`.
-int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, int64_t seq_len,
-                             int64_t multiple_of);
+// The sequences per step when --global-batch is absent. Pre-training: 4M tokens, or 40 tokens per
+// million parameters if that is more (73M for 1.8T; 60M is reported of GPT-4). Fine-tuning and
+// adapters: 128 sequences, one a device if that is more. On a CPU 4096 tokens per device. Within 5%
+// of that, the number that the most degrees dp dividing the devices divide, of those that leave no
+// more devices to a copy than tp and pp find room for; always a multiple of `multiple_of`.
+int64_t default_global_batch(const ModelSpec& model, const ClusterSpec& cluster, Task task,
+                             int64_t seq_len, int64_t multiple_of);
 
 // The sequence length when --seq-len is absent: the model's positions, 8192 at most; on a CPU 256.
 int64_t default_seq_len(const ModelSpec& model, const ClusterSpec& cluster);

@@ -94,6 +94,14 @@ struct Costed {
   auto key() const { return std::tuple(value, memory.total_bytes, order); }
 };
 
+// What plans that are alternatives differ in; dp follows.
+using Layout =
+    std::tuple<int64_t, int64_t, int64_t, ContextParallel, int64_t, int64_t, ScheduleKind>;
+Layout layout_of(const Candidate& c, ScheduleKind schedule) {
+  const ContextParallel kind = c.mesh.cp > 1 ? c.cp_kind : ContextParallel::ring;
+  return {c.mesh.tp, c.mesh.pp, c.mesh.cp, kind, c.mesh.ep, c.mesh.etp, schedule};
+}
+
 // A point of a group, as if nothing were computed again; then settled.
 struct Point {
   const MeshResult* mesh = nullptr;
@@ -116,8 +124,9 @@ struct Open {
 // worst of the `top` best values.
 class BestFirst {
  public:
-  BestFirst(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Settler& settler)
-      : job_(job), top_(top), settler_(settler) {
+  BestFirst(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Rows rows,
+            Settler& settler)
+      : job_(job), top_(top), rows_(rows), settler_(settler) {
     std::vector<Open> open;
     size_t order = 0;
     for (const MeshResult& mesh : meshes) {
@@ -136,6 +145,7 @@ class BestFirst {
       const Open next = queue_.top();
       if (best_.size() == top_ && next.bound > best_.back().value) break;
       queue_.pop();
+      if (is_beaten_by_its_like(next)) continue;
       if (next.index < groups_.size()) {
         expand(next);
         continue;
@@ -154,6 +164,27 @@ class BestFirst {
     bool operator()(const Open& a, const Open& b) const { return a.key() > b.key(); }
   };
   using Queue = std::priority_queue<Open, std::vector<Open>, Later>;
+
+  Layout layout_of(const Open& open) const {
+    const bool is_group = open.index < groups_.size();
+    const Point* point = is_group ? nullptr : &points_[open.index - groups_.size()];
+    const MeshResult& mesh = is_group ? *groups_[open.index].first : *point->mesh;
+    const Group& group = is_group ? *groups_[open.index].second : *point->group;
+    return argosy::layout_of(mesh.open, group.schedule.kind);
+  }
+
+  // The best so far of a layout; end() where there is none.
+  std::vector<Costed>::iterator best_of(const Layout& layout) {
+    return std::find_if(best_.begin(), best_.end(), [&layout](const Costed& costed) {
+      return argosy::layout_of(costed.candidate, costed.candidate.schedule) == layout;
+    });
+  }
+
+  bool is_beaten_by_its_like(const Open& open) {
+    if (rows_ == Rows::best) return false;
+    const auto like = best_of(layout_of(open));
+    return like != best_.end() && open.bound > like->value;
+  }
 
   std::vector<StageTime> times_of(const Candidate& c) {
     return stage_times(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
@@ -200,6 +231,17 @@ class BestFirst {
     costed.value = value(costed.candidate, costed.times,
                          simulated_step_s(schedule, durations_of(costed.times)));
     ++num_evaluated_;
+    keep(std::move(costed));
+  }
+
+  void keep(Costed costed) {
+    if (rows_ == Rows::distinct) {
+      const auto like = best_of(argosy::layout_of(costed.candidate, costed.candidate.schedule));
+      if (like != best_.end()) {
+        if (costed.key() > like->key()) return;
+        best_.erase(like);
+      }
+    }
     const auto place =
         std::upper_bound(best_.begin(), best_.end(), costed,
                          [](const Costed& a, const Costed& b) { return a.key() < b.key(); });
@@ -209,6 +251,7 @@ class BestFirst {
 
   const Job& job_;
   size_t top_;
+  Rows rows_;
   Settler& settler_;
   std::vector<std::pair<const MeshResult*, const Group*>> groups_;  // in the order of the space
   Queue queue_;
@@ -219,7 +262,36 @@ class BestFirst {
 
 }  // namespace
 
-SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads) {
+namespace {
+
+struct Found {
+  std::vector<Costed> plans;  // best first
+  int64_t num_feasible = 0, num_evaluated = 0;
+};
+
+Found find(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Rows rows,
+           Settler& settler) {
+  BestFirst search(job, meshes, top, rows, settler);
+  std::vector<Costed> plans = search.run();
+  return {std::move(plans), search.num_feasible(), search.num_evaluated()};
+}
+
+// Where there are fewer layouts than rows: also the best of all that are not there yet.
+void fill(Found more, size_t top, Found& found) {
+  found.num_evaluated += more.num_evaluated;
+  for (Costed& costed : more.plans) {
+    if (found.plans.size() >= top) break;
+    const auto is_there = [&costed](const Costed& c) { return c.order == costed.order; };
+    if (std::any_of(found.plans.begin(), found.plans.end(), is_there)) continue;
+    found.plans.push_back(std::move(costed));
+  }
+  std::sort(found.plans.begin(), found.plans.end(),
+            [](const Costed& a, const Costed& b) { return a.key() < b.key(); });
+}
+
+}  // namespace
+
+SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads, Rows rows) {
   const Clock::time_point start = Clock::now();
   check_fixed(job, fixed);
   LayerCostCache cache(job);
@@ -227,17 +299,21 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
   const SearchSpace space = search_space(job, fixed);
   const std::vector<MeshResult> results =
       search_meshes(job, space, settler, std::max(1, num_threads));
-  SearchResult found;
-  found.summary.candidates = space.num_points();
-  found.summary.rejected = merge_missed(job, results, settler);
-  BestFirst search(job, results, static_cast<size_t>(top), settler);
-  found.summary.feasible = search.num_feasible();
-  for (const Costed& costed : search.run()) {
-    found.plans.push_back(predict(job, costed.candidate, costed.memory, costed.times));
+  SearchResult result;
+  result.summary.candidates = space.num_points();
+  result.summary.rejected = merge_missed(job, results, settler);
+  const auto count = static_cast<size_t>(top);
+  Found found = find(job, results, count, rows, settler);
+  if (rows == Rows::distinct && found.plans.size() < count) {
+    fill(find(job, results, count, Rows::best, settler), count, found);
   }
-  found.summary.evaluated = search.num_evaluated();
-  found.summary.seconds = seconds_since(start);
-  return found;
+  for (const Costed& costed : found.plans) {
+    result.plans.push_back(predict(job, costed.candidate, costed.memory, costed.times));
+  }
+  result.summary.feasible = found.num_feasible;
+  result.summary.evaluated = found.num_evaluated;
+  result.summary.seconds = seconds_since(start);
+  return result;
 }
 
 }  // namespace argosy

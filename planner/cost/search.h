@@ -20,7 +20,14 @@ struct SearchResult {
   SearchSummary summary;
 };
 
-// Up to `top` plans. Throws ConfigError if `fixed` contradicts the job.
-SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads);
+// Which plans are shown.
+enum class Rows {
+  best,      // the `top` best: often one layout with other numbers of stages or micro-batches
+  distinct,  // of each layout (degrees and schedule) the best, then what is best besides
+};
+
+// Up to `top` plans, the best of all first. Throws ConfigError if `fixed` contradicts the job.
+SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads,
+                    Rows rows = Rows::best);
 
 }  // namespace argosy

@@ -68,7 +68,7 @@ Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
     Job changed = job;
     changed.cluster = with_changes(job.cluster, questions.what_if);
     const int64_t top = std::max<int64_t>(1, static_cast<int64_t>(result.plans.size()));
-    answers.what_if = search(changed, fixed, top, threads);
+    answers.what_if = search(changed, fixed, top, threads, Rows::distinct);
   }
   const bool has_plot = questions.report && job.tokens > 0 && !result.plans.empty();
   if (questions.pareto || has_plot) answers.pareto = pareto_points(job, fixed, threads);

@@ -185,6 +185,49 @@ TEST(Search, FindsWhatBruteForceFindsInOtherFrameworksMemory) {
   }
 }
 
+auto layout_of(const Plan& plan) {
+  const Mesh& m = plan.mesh;
+  const ContextParallel kind = m.cp > 1 ? plan.cp_kind : ContextParallel::ring;
+  return std::tuple(m.tp, m.pp, m.cp, kind, m.ep, m.etp, plan.schedule);
+}
+
+// Of all plans, best first, the first of each layout; a table that is longer is filled with the
+// best of the others.
+TEST(Search, DistinctRowsAreTheBestOfTheirLayouts) {
+  for (const SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    const Job job = small_job(model, 8, 16);
+    const std::vector<Plan> all = search(job, {}, 1'000'000, 1).plans;
+    std::vector<const Plan*> expected;
+    for (const Plan& plan : all) {
+      const auto is_like = [&plan](const Plan* other) {
+        return layout_of(*other) == layout_of(plan);
+      };
+      if (std::none_of(expected.begin(), expected.end(), is_like)) expected.push_back(&plan);
+    }
+    ASSERT_GT(expected.size(), 8u);
+    ASSERT_LT(expected.size(), all.size());
+    const std::vector<Plan> found = search(job, {}, 8, 1, Rows::distinct).plans;
+    ASSERT_EQ(found.size(), 8u);
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(key_of(found[i]), key_of(*expected[i])) << i;
+    }
+    EXPECT_EQ(key_of(found.front()), key_of(all.front()));
+    const size_t top = expected.size() + 3;
+    const std::vector<Plan> more =
+        search(job, {}, static_cast<int64_t>(top), 1, Rows::distinct).plans;
+    ASSERT_EQ(more.size(), top);
+    for (const Plan* plan : expected) {
+      const auto is_plan = [plan](const Plan& p) { return key_of(p) == key_of(*plan); };
+      EXPECT_TRUE(std::any_of(more.begin(), more.end(), is_plan)) << key_of(*plan);
+    }
+    for (size_t i = 1; i < more.size(); ++i) {
+      EXPECT_LE(static_cast<float>(more[i - 1].predicted.step_s),
+                static_cast<float>(more[i].predicted.step_s));
+      EXPECT_NE(key_of(more[i - 1]), key_of(more[i]));
+    }
+  }
+}
+
 // The longest stage of a split, embedding and head counted.
 double longest_stage_s(const Job& job, const LayerTimes& times, const std::vector<int64_t>& split) {
   Candidate c;
@@ -594,12 +637,21 @@ TEST(DefaultBatch, FollowsTheRule) {
   ClusterSpec cluster = job.cluster;
   cluster.device = Device::cuda;
   cluster.num_devices = 2048;
-  EXPECT_EQ(default_global_batch(job.model, cluster, 2048, 1), 2048);  // 4M tokens
-  EXPECT_EQ(default_global_batch(job.model, cluster, 2048, 48) % 48, 0);
+  EXPECT_EQ(default_global_batch(job.model, cluster, Task::pretrain, 2048, 1), 2048);  // 4M tokens
+  EXPECT_EQ(default_global_batch(job.model, cluster, Task::pretrain, 2048, 48) % 48, 0);
   cluster.device = Device::cpu;
   cluster.num_devices = 4;
-  EXPECT_EQ(default_global_batch(job.model, cluster, 256, 1), 64);
-  EXPECT_EQ(default_global_batch(job.model, cluster, 1 << 20, 8), 8);
+  EXPECT_EQ(default_global_batch(job.model, cluster, Task::pretrain, 256, 1), 64);
+  EXPECT_EQ(default_global_batch(job.model, cluster, Task::pretrain, 1 << 20, 8), 8);
+  cluster.device = Device::cuda;
+  cluster.num_devices = 8;
+  for (const Task task : {Task::finetune, Task::lora}) {
+    EXPECT_EQ(default_global_batch(job.model, cluster, task, 8192, 1), 128);
+    EXPECT_EQ(default_global_batch(job.model, cluster, task, 512, 1),
+              128);  // sequences, not tokens
+  }
+  cluster.num_devices = 512;
+  EXPECT_EQ(default_global_batch(job.model, cluster, Task::lora, 8192, 1), 512);
   // 2^5 * 5^5 devices: tp and pp can take 5^2 of them, so that dp needs 5^3.
   ModelSpec large = job.model;
   large.num_layers = 96;
@@ -607,7 +659,8 @@ TEST(DefaultBatch, FollowsTheRule) {
   large.num_heads = large.num_kv_heads = 96;
   cluster.device = Device::cuda;
   cluster.num_devices = 100000;
-  EXPECT_EQ(default_global_batch(large, cluster, 1176, 1) % 125, 0);  // near 3,400 else
+  EXPECT_EQ(default_global_batch(large, cluster, Task::pretrain, 1176, 1) % 125,
+            0);  // near 3,400 else
 }
 
 TEST(Divisors, Ascend) {
