@@ -13,43 +13,9 @@ namespace argosy {
 
 namespace {
 
-// Compute and traffic that run side by side take memory bandwidth and multiprocessors from each
-// other: the shorter one slows the longer by this share (Galvatron measures 1.1 to 1.3 for both).
-constexpr double kContention = 0.15;
 // Steps wait for the slowest of all nodes: per doubling of their number (SimuMax fits 0.09 sqrt(x)
 // x / (x+1) of x doublings where nothing is overlapped; with overlap we see less).
 constexpr double kStragglerPerDoubling = 0.004;
-// Until all ranks of a group have started the kernel of a collective of another framework: an
-// estimate.
-constexpr double kCollectiveStartS = 15e-6;
-// Megatron-LM's default size of a gradient bucket, at least so many that latency does not dominate.
-constexpr double kBucketElements = 40e6, kBucketElementsPerRank = 1e6;
-
-// A link that reaches `link_share` of its rate takes the time of more bytes.
-int64_t seen_bytes(const Job& job, int64_t bytes) {
-  const double share = job.stack.numbers.link_share;
-  return share == 1 ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / share);
-}
-
-double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
-                    const Placements& placements) {
-  return collective_seconds(kind, seen_bytes(job, bytes), placements[static_cast<size_t>(axis)],
-                            job.cluster);
-}
-
-// Frameworks cut products and their traffic into parts through the memory that NVLink shares
-// (Transformer Engine's user buffers): not between nodes.
-bool is_in_first_tier(const GroupPlacement& placement) {
-  for (size_t tier = 1; tier < placement.branches.size(); ++tier) {
-    if (placement.branches[tier] > 1) return false;
-  }
-  return true;
-}
-
-double beside(double compute_s, double traffic_s, bool overlaps) {
-  if (!overlaps) return compute_s + traffic_s;
-  return std::max(compute_s, traffic_s) + kContention * std::min(compute_s, traffic_s);
-}
 
 // Bytes of the tensor that goes from stage to stage: (s, H) of the rank. Megatron-LM scatters it
 // over tp for the wire, with or without sequence parallelism.
@@ -58,33 +24,6 @@ int64_t boundary_bytes(const Job& job, const Candidate& candidate) {
   const bool is_scattered = candidate.sequence_parallel || !job.stack.facts.is_own;
   const int64_t rows = is_scattered ? tokens / candidate.mesh.tp : tokens;
   return rows * job.model.hidden_size * size_in_bytes(compute_dtype(job.precision));
-}
-
-int64_t gradient_wire_bytes(const Job& job) {
-  const int64_t bytes = job.stack.facts.gradient_bytes;
-  return bytes > 0 ? bytes : size_in_bytes(gradient_dtype(job.precision));
-}
-
-void add(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, int64_t count = 1) {
-  if (bytes > 0) pass.collectives.push_back({kind, axis, bytes, count});
-}
-
-// Sums of the shards of the first rank, where tensors that are summed stand in front.
-void add_partial_sums(const Job& job, const Candidate& candidate,
-                      const std::vector<StageBucket>& buckets, Domain domain, Pass& pass) {
-  int64_t num_tp = 0, num_kv = 0, num_tied = 0;
-  for (const StageBucket& bucket : buckets) {
-    if (bucket.domain != domain) continue;
-    const int64_t shard = bucket.shard_elements(candidate);
-    const int64_t tp = std::min(shard, bucket.elements.tp_summed);
-    num_tp += bucket.count * tp;
-    num_kv += bucket.count * std::min(shard - tp, bucket.elements.kv_summed);
-    if (bucket.is_tied_table) num_tied += bucket.count * shard;
-  }
-  const int64_t gradient = gradient_wire_bytes(job);
-  add(pass, CollectiveKind::all_reduce, tensor_axis(domain), num_tp * gradient);
-  add(pass, CollectiveKind::all_reduce, Axis::kv_replica, num_kv * gradient);
-  add(pass, CollectiveKind::all_reduce, Axis::embedding, num_tied * gradient);
 }
 
 // One layer of a kind, one micro-batch.
@@ -194,38 +133,6 @@ void time_step_pass(const Job& job, const Pass& pass, const Placements& placemen
                    job.stack.numbers.memory_share;
 }
 
-// Collectives of one kind and axis, and the ops of the update, as other frameworks call them: the
-// former in buckets of some size, the latter at once.
-Pass in_buckets(const Pass& pass, const Job& job, const Candidate& candidate) {
-  const double ranks = static_cast<double>(candidate.mesh.dp * candidate.mesh.cp);
-  const double bucket_elements = std::max(kBucketElements, kBucketElementsPerRank * ranks);
-  Pass merged;
-  OpWork update;
-  for (const OpWork& op : pass.ops) update.bytes += op.bytes * op.count;
-  merged.ops.push_back(update);
-  for (const CollectiveWork& work : pass.collectives) {
-    const auto same = [&work](const CollectiveWork& w) {
-      return w.kind == work.kind && w.axis == work.axis;
-    };
-    const auto found = std::find_if(merged.collectives.begin(), merged.collectives.end(), same);
-    if (found != merged.collectives.end()) {
-      found->bytes += work.bytes * work.count;
-    } else {
-      merged.collectives.push_back({work.kind, work.axis, work.bytes * work.count, 1});
-    }
-  }
-  for (CollectiveWork& work : merged.collectives) {
-    const int64_t element = work.kind == CollectiveKind::all_gather
-                                ? size_in_bytes(compute_dtype(job.precision))
-                                : gradient_wire_bytes(job);
-    const int64_t elements = work.bytes / element;
-    work.count =
-        std::max<int64_t>(1, std::llround(static_cast<double>(elements) / bucket_elements));
-    work.bytes /= work.count;
-  }
-  return merged;
-}
-
 // Between stages: beside compute, or at the end of the passes.
 void add_messages(double activation_s, double gradient_s, bool overlaps, StageTime& time) {
   StageDurations& d = time.durations;
@@ -252,121 +159,10 @@ void scale(StageTime& time, double factor) {
 
 }  // namespace
 
-double KnownLinks::seconds(const Job& job, const CollectiveWork& work,
-                           const Placements& placements) {
-  for (const Entry& entry : entries_) {
-    if (entry.kind == work.kind && entry.axis == work.axis && entry.bytes == work.bytes) {
-      return entry.seconds;
-    }
-  }
-  const double seconds = link_seconds(job, work.kind, work.bytes, work.axis, placements);
-  entries_.push_back({work.kind, work.axis, work.bytes, seconds});
-  return seconds;
-}
-
-AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
-                            const Placements& placements, const Job& job) {
-  KnownLinks known;
-  return exposed_seconds(collectives, hiding, placements, job, known);
-}
-
-AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
-                            const Placements& placements, const Job& job, KnownLinks& known) {
-  const StackFacts& facts = job.stack.facts;
-  const double start_s = facts.is_own ? 0 : kCollectiveStartS;
-  AxisSeconds seconds{};
-  double ring_s = 0;
-  for (const CollectiveWork& work : collectives) {
-    const bool is_of_ring = work.axis == Axis::cp;
-    if (is_of_ring && work.kind == CollectiveKind::recv) continue;
-    double one_s = known.seconds(job, work, placements);
-    if (one_s > 0) one_s += start_s;
-    (is_of_ring && work.kind == CollectiveKind::send ? ring_s
-                                                     : seconds[static_cast<size_t>(work.axis)]) +=
-        static_cast<double>(work.count) * one_s;
-  }
-  double products_s = hiding.products_s;  // both axes travel beside the same products
-  for (const Axis axis : {Axis::tp, Axis::etp}) {
-    double& exposed_s = seconds[static_cast<size_t>(axis)];
-    if (!is_in_first_tier(placements[static_cast<size_t>(axis)])) continue;
-    const double hidden_s = std::min(facts.tensor_overlap * exposed_s, products_s);
-    exposed_s -= hidden_s;
-    products_s -= hidden_s;
-  }
-  double& expert_s = seconds[static_cast<size_t>(Axis::ep)];
-  expert_s -= std::min(facts.expert_overlap * expert_s, hiding.ops_s);
-  seconds[static_cast<size_t>(Axis::cp)] += std::max(0.0, ring_s - hiding.ring_s);
-  return seconds;
-}
-
-double host_wait_s(const Job& job, double busy_s, double num_launches,
-                   const std::vector<CollectiveWork>& collectives, const Placements& placements) {
-  const double host_op_s = job.stack.numbers.host_op_s;
-  if (host_op_s <= 0) return 0;
-  for (const CollectiveWork& work : collectives) {
-    if (placements[static_cast<size_t>(work.axis)].size <= 1) continue;
-    if (work.kind != CollectiveKind::recv) num_launches += static_cast<double>(work.count);
-  }
-  return std::max(0.0, num_launches * host_op_s - busy_s);
-}
-
 double straggler_factor(const Job& job) {
   const double nodes = static_cast<double>(job.num_devices()) /
                        static_cast<double>(std::max<int64_t>(1, job.cluster.devices_per_node));
   return 1 + kStragglerPerDoubling * std::log2(std::max(1.0, nodes));
-}
-
-Placements place_all(const Mesh& mesh, const Job& job) {
-  Placements placements;
-  for (int axis = 0; axis < kNumAxes; ++axis) {
-    placements[static_cast<size_t>(axis)] =
-        place(mesh, static_cast<Axis>(axis), job.model.num_kv_heads, job.cluster);
-  }
-  return placements;
-}
-
-Pass step_pass(const Job& job, const Candidate& candidate,
-               const std::vector<StageBucket>& buckets) {
-  const int zero_stage = candidate.zero_stage;
-  const bool is_own = job.stack.facts.is_own;
-  const bool reduces_in_passes = zero_stage >= 2 && !is_own;
-  const bool gathers_in_passes = zero_stage >= 3 && !is_own;
-  const int64_t m = is_own ? num_microbatches(job, candidate) : 1;
-  std::array<int64_t, kNumDomains> replicas{};  // elements that the holders of a shard sum
-  Pass pass, update;
-  for (const StageBucket& bucket : buckets) {
-    const Axis axis = shard_axis(candidate.mesh, bucket.domain);
-    if (is_trainable(bucket.domain)) {
-      replicas[static_cast<size_t>(bucket.domain)] +=
-          bucket.count * bucket.shard_elements(candidate);
-      const int64_t uses = is_own && zero_stage >= 2 ? m * bucket.gradient_uses : 1;
-      add(pass, zero_stage >= 1 ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce, axis,
-          reduces_in_passes ? 0 : bucket.elements.size * gradient_wire_bytes(job),
-          bucket.count * uses);
-      if (candidate.offload == Offload::none) {
-        update.ops.push_back({OpKind::memory, 0,
-                              bucket.shard_elements(candidate) * update_bytes_per_element(job),
-                              bucket.count});
-      }
-    }
-    if (gathers_in_passes) continue;
-    if (zero_stage >= 3 || (zero_stage >= 1 && is_trainable(bucket.domain))) {
-      add(update, CollectiveKind::all_gather, axis,
-          gathered_bytes(job.precision, job.lora, !is_trainable(bucket.domain),
-                         bucket.elements.size, bucket.elements.products),
-          bucket.count * (zero_stage >= 3 ? m * bucket.value_uses : 1));
-    }
-  }
-  for (const Domain domain : {Domain::dense, Domain::expert}) {
-    if (degree(candidate.mesh, replica_axis(domain)) > 1)
-      add(pass, CollectiveKind::all_reduce, replica_axis(domain),
-          replicas[static_cast<size_t>(domain)] * gradient_wire_bytes(job));
-    add_partial_sums(job, candidate, buckets, domain, pass);
-  }
-  pass.ops.insert(pass.ops.end(), update.ops.begin(), update.ops.end());
-  pass.collectives.insert(pass.collectives.end(), update.collectives.begin(),
-                          update.collectives.end());
-  return is_own ? pass : in_buckets(pass, job, candidate);
 }
 
 std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,

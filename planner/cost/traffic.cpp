@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/cost/traffic.h"
+
+#include <algorithm>
+
+namespace argosy {
+
+namespace {
+
+// Compute and traffic that run side by side take memory bandwidth and multiprocessors from each
+// other: the shorter one slows the longer by this share (Galvatron measures 1.1 to 1.3 for both).
+constexpr double kContention = 0.15;
+// Until all ranks of a group have started the kernel of a collective of another framework: an
+// estimate.
+constexpr double kCollectiveStartS = 15e-6;
+
+// Frameworks cut products and their traffic into parts through the memory that NVLink shares
+// (Transformer Engine's user buffers): not between nodes.
+bool is_in_first_tier(const GroupPlacement& placement) {
+  for (size_t tier = 1; tier < placement.branches.size(); ++tier) {
+    if (placement.branches[tier] > 1) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+// A link that reaches `link_share` of its rate takes the time of more bytes.
+int64_t seen_bytes(const Job& job, int64_t bytes) {
+  const double share = job.stack.numbers.link_share;
+  return share == 1 ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / share);
+}
+
+double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
+                    const Placements& placements) {
+  return collective_seconds(kind, seen_bytes(job, bytes), placements[static_cast<size_t>(axis)],
+                            job.cluster);
+}
+
+double beside(double compute_s, double traffic_s, bool overlaps) {
+  if (!overlaps) return compute_s + traffic_s;
+  return std::max(compute_s, traffic_s) + kContention * std::min(compute_s, traffic_s);
+}
+
+Placements place_all(const Mesh& mesh, const Job& job) {
+  Placements placements;
+  for (int axis = 0; axis < kNumAxes; ++axis) {
+    placements[static_cast<size_t>(axis)] =
+        place(mesh, static_cast<Axis>(axis), job.model.num_kv_heads, job.cluster);
+  }
+  return placements;
+}
+
+double KnownLinks::seconds(const Job& job, const CollectiveWork& work,
+                           const Placements& placements) {
+  for (const Entry& entry : entries_) {
+    if (entry.kind == work.kind && entry.axis == work.axis && entry.bytes == work.bytes) {
+      return entry.seconds;
+    }
+  }
+  const double seconds = link_seconds(job, work.kind, work.bytes, work.axis, placements);
+  entries_.push_back({work.kind, work.axis, work.bytes, seconds});
+  return seconds;
+}
+
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
+                            const Placements& placements, const Job& job) {
+  KnownLinks known;
+  return exposed_seconds(collectives, hiding, placements, job, known);
+}
+
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
+                            const Placements& placements, const Job& job, KnownLinks& known) {
+  const StackFacts& facts = job.stack.facts;
+  const double start_s = facts.is_own ? 0 : kCollectiveStartS;
+  AxisSeconds seconds{};
+  double ring_s = 0;
+  for (const CollectiveWork& work : collectives) {
+    const bool is_of_ring = work.axis == Axis::cp;
+    if (is_of_ring && work.kind == CollectiveKind::recv) continue;
+    double one_s = known.seconds(job, work, placements);
+    if (one_s > 0) one_s += start_s;
+    (is_of_ring && work.kind == CollectiveKind::send ? ring_s
+                                                     : seconds[static_cast<size_t>(work.axis)]) +=
+        static_cast<double>(work.count) * one_s;
+  }
+  double products_s = hiding.products_s;  // both axes travel beside the same products
+  for (const Axis axis : {Axis::tp, Axis::etp}) {
+    double& exposed_s = seconds[static_cast<size_t>(axis)];
+    if (!is_in_first_tier(placements[static_cast<size_t>(axis)])) continue;
+    const double hidden_s = std::min(facts.tensor_overlap * exposed_s, products_s);
+    exposed_s -= hidden_s;
+    products_s -= hidden_s;
+  }
+  double& expert_s = seconds[static_cast<size_t>(Axis::ep)];
+  expert_s -= std::min(facts.expert_overlap * expert_s, hiding.ops_s);
+  seconds[static_cast<size_t>(Axis::cp)] += std::max(0.0, ring_s - hiding.ring_s);
+  return seconds;
+}
+
+double host_wait_s(const Job& job, double busy_s, double num_launches,
+                   const std::vector<CollectiveWork>& collectives, const Placements& placements) {
+  const double host_op_s = job.stack.numbers.host_op_s;
+  if (host_op_s <= 0) return 0;
+  for (const CollectiveWork& work : collectives) {
+    if (placements[static_cast<size_t>(work.axis)].size <= 1) continue;
+    if (work.kind != CollectiveKind::recv) num_launches += static_cast<double>(work.count);
+  }
+  return std::max(0.0, num_launches * host_op_s - busy_s);
+}
+
+}  // namespace argosy

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Seconds of the collectives of a pass, what compute hides of them, and the host's floor under
+// both.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "planner/cost/collective.h"
+#include "planner/cost/job.h"
+#include "planner/cost/layer_costs.h"
+
+namespace argosy {
+
+// Where the groups of every axis sit.
+using Placements = std::array<GroupPlacement, kNumAxes>;
+Placements place_all(const Mesh& mesh, const Job& job);
+
+// Seconds of a layer's collectives that no compute hides, by axis. Messages of the ring over cp
+// travel while attention works on the keys that came before; a receive takes no time besides its
+// send. The job's stack hides its share of tp, where NVLink joins the group, and of ep, as far as
+// there is compute beside it (`hiding`).
+using AxisSeconds = std::array<double, kNumAxes>;
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
+                            const Placements& placements, const Job& job);
+
+// Remembers the seconds of one call of each collective, for one job and its placements: layers of
+// all kinds call the same ones.
+class KnownLinks {
+ public:
+  double seconds(const Job& job, const CollectiveWork& work, const Placements& placements);
+
+ private:
+  struct Entry {
+    CollectiveKind kind;
+    Axis axis;
+    int64_t bytes;
+    double seconds;
+  };
+  std::vector<Entry> entries_;  // few
+};
+AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
+                            const Placements& placements, const Job& job, KnownLinks& known);
+
+// Seconds that a pass of `busy_s`, exposed traffic included, waits for the host to launch it.
+double host_wait_s(const Job& job, double busy_s, double num_launches,
+                   const std::vector<CollectiveWork>& collectives, const Placements& placements);
+
+// A link that reaches link_share of its rate takes the time of more bytes.
+int64_t seen_bytes(const Job& job, int64_t bytes);
+
+// Seconds of one call, as the job's stack uses links.
+double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
+                    const Placements& placements);
+
+// Seconds of compute and traffic, one after the other or side by side, where each slows the other.
+double beside(double compute_s, double traffic_s, bool overlaps);
+
+}  // namespace argosy
