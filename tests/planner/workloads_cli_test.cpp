@@ -177,20 +177,30 @@ TEST(WorkloadsCli, BatchRampAndLongContextArePhases) {
   const std::string out = scratch_path("ramp.json");
   const PlanOutput output = run_plan(
       "--model llama-3.1-8b --cluster a100-2048 --devices 256 --seq-len 8192 "
-      "--phases 8k:1B:256,8k:2B:512,8k:9B:1024,32k:1B:256 --json --out " +
+      "--phases 8k:1B:256,8k:2B:512,8k:9B:1024,32k:1B:64 --json --out " +
       out);
   ASSERT_EQ(output.exit_code, 0) << output.err;
   const Json phases = Json::parse(output.out)["phases"];
   const std::pair<int64_t, int64_t> expected[] = {
-      {8192, 256}, {8192, 512}, {8192, 1024}, {32768, 256}};
+      {8192, 256}, {8192, 512}, {8192, 1024}, {32768, 64}};
+  const double tokens[] = {1e9, 2e9, 9e9, 1e9};
   ASSERT_EQ(phases.size(), 4u);
   for (size_t i = 0; i < 4; ++i) {
     const Plan plan = read_plan(scratch_path("ramp.phase_" + std::to_string(i + 1) + ".json"));
     EXPECT_EQ(plan.seq_len, expected[i].first);
     EXPECT_EQ(plan.global_batch, expected[i].second);
     EXPECT_EQ(phases[i]["plan"]["seq_len"], expected[i].first);
-    EXPECT_GT(plan.predicted.days, 0);
+    // By hand: as many steps as the tokens need, and what failures cost.
+    const double steps = tokens[i] / static_cast<double>(expected[i].first * expected[i].second);
+    const double days = steps * plan.predicted.step_s / 86400 / plan.predicted.goodput;
+    EXPECT_NEAR(plan.predicted.days, days, 0.01 * days);
+    EXPECT_EQ(plan.mesh.world_size(), 256);
   }
+  // 64 long sequences for 256 devices: they are cut, and beside them weights.
+  const Json mesh = phases[3]["plan"]["mesh"];
+  EXPECT_GT(mesh["cp"], 1);
+  EXPECT_LE(mesh["dp"], 64);
+  EXPECT_EQ(phases[1]["plan"]["mesh"]["cp"], 1);
 }
 
 TEST(WorkloadsCli, NewModelTypesHavePlans) {
