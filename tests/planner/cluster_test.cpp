@@ -73,14 +73,16 @@ void expect_sources(const Json& object, const std::string& where) {
 }
 
 TEST(Cluster, EveryNumberHasASource) {
-  for (const auto& entry :
-       std::filesystem::directory_iterator(ARGOSY_SOURCE_DIR "/configs/clusters")) {
-    const std::string path = entry.path().string();
-    const Json json = parse_json(read_text_file(path), path);
-    for (const char* section : {"accelerator", "operation", "embodied"}) {
-      if (json.contains(section)) expect_sources(json[section], path + ": " + section);
+  for (const char* folder : {"/configs/clusters", "/configs/accelerators"}) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(ARGOSY_SOURCE_DIR) + folder)) {
+      const std::string path = entry.path().string();
+      const Json json = parse_json(read_text_file(path), path);
+      for (const char* section : {"accelerator", "host", "collectives", "operation", "embodied"}) {
+        if (json.contains(section)) expect_sources(json[section], path + ": " + section);
+      }
+      for (const Json& tier : json["tiers"]) expect_sources(tier, path + ": tiers");
     }
-    for (const Json& tier : json["tiers"]) expect_sources(tier, path + ": tiers");
   }
 }
 

@@ -383,6 +383,28 @@ TEST(StageTime, LayersCostWhatStageWorkSays) {
   }
 }
 
+// Copies and sums take memory bandwidth and multiprocessors from the products beside them: the
+// shorter of both slows the longer.
+TEST(StageTime, TrafficSlowsWhatItRunsBeside) {
+  EXPECT_DOUBLE_EQ(beside(10, 4, false), 14);
+  EXPECT_GT(beside(10, 4, true), 10);
+  EXPECT_LT(beside(10, 4, true), 14);
+  EXPECT_DOUBLE_EQ(beside(10, 4, true), beside(4, 10, true));
+  EXPECT_GT(beside(10, 6, true), beside(10, 4, true));
+  EXPECT_DOUBLE_EQ(beside(10, 0, true), 10);
+}
+
+// 0.4% for each doubling of the nodes, in every second of the stages.
+TEST(StageTime, StepsWaitForTheSlowestNode) {
+  Job job = small_job(SmallModel::llama, 8, 8);
+  job.cluster.devices_per_node = 8;
+  EXPECT_DOUBLE_EQ(straggler_factor(job), 1);
+  job.cluster.devices_per_node = 1;
+  EXPECT_NEAR(straggler_factor(job), 1 + 3 * 0.004, 1e-12);
+  job.cluster.num_devices = 1024;
+  EXPECT_NEAR(straggler_factor(job), 1 + 10 * 0.004, 1e-12);
+}
+
 TEST(StageTime, TheBoundIsBelowEverySimulation) {
   for (SmallModel model : kModels) {
     const Job job = small_job(model, 12, 24);
