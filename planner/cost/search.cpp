@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <queue>
+#include <set>
 #include <thread>
 #include <tuple>
 
@@ -157,7 +158,7 @@ class BestFirst {
   }
 
   int64_t num_feasible() const { return num_feasible_; }
-  int64_t num_evaluated() const { return num_evaluated_; }
+  const std::set<size_t>& evaluated() const { return evaluated_; }
 
  private:
   struct Later {
@@ -230,7 +231,7 @@ class BestFirst {
     const Schedule schedule = build_schedule(to_plan(job_, costed.candidate));
     costed.value = value(costed.candidate, costed.times,
                          simulated_step_s(schedule, durations_of(costed.times)));
-    ++num_evaluated_;
+    evaluated_.insert(order);
     keep(std::move(costed));
   }
 
@@ -257,28 +258,26 @@ class BestFirst {
   Queue queue_;
   std::vector<Point> points_;
   std::vector<Costed> best_;
-  int64_t num_feasible_ = 0, num_evaluated_ = 0;
+  int64_t num_feasible_ = 0;
+  std::set<size_t> evaluated_;
 };
-
-}  // namespace
-
-namespace {
 
 struct Found {
   std::vector<Costed> plans;  // best first
-  int64_t num_feasible = 0, num_evaluated = 0;
+  int64_t num_feasible = 0;
+  std::set<size_t> evaluated;  // their places in the space
 };
 
 Found find(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Rows rows,
            Settler& settler) {
   BestFirst search(job, meshes, top, rows, settler);
   std::vector<Costed> plans = search.run();
-  return {std::move(plans), search.num_feasible(), search.num_evaluated()};
+  return {std::move(plans), search.num_feasible(), search.evaluated()};
 }
 
 // Where there are fewer layouts than rows: also the best of all that are not there yet.
 void fill(Found more, size_t top, Found& found) {
-  found.num_evaluated += more.num_evaluated;
+  found.evaluated.merge(more.evaluated);
   for (Costed& costed : more.plans) {
     if (found.plans.size() >= top) break;
     const auto is_there = [&costed](const Costed& c) { return c.order == costed.order; };
@@ -311,7 +310,7 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
     result.plans.push_back(predict(job, costed.candidate, costed.memory, costed.times));
   }
   result.summary.feasible = found.num_feasible;
-  result.summary.evaluated = found.num_evaluated;
+  result.summary.evaluated = static_cast<int64_t>(found.evaluated.size());
   result.summary.seconds = seconds_since(start);
   return result;
 }

@@ -220,6 +220,8 @@ TEST(Search, DistinctRowsAreTheBestOfTheirLayouts) {
       const auto is_plan = [plan](const Plan& p) { return key_of(p) == key_of(*plan); };
       EXPECT_TRUE(std::any_of(more.begin(), more.end(), is_plan)) << key_of(*plan);
     }
+    const SearchSummary whole = search(job, {}, 1'000'000, 1, Rows::distinct).summary;
+    EXPECT_EQ(whole.evaluated, whole.feasible);  // each once
     for (size_t i = 1; i < more.size(); ++i) {
       EXPECT_LE(static_cast<float>(more[i - 1].predicted.step_s),
                 static_cast<float>(more[i].predicted.step_s));
