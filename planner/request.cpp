@@ -193,6 +193,8 @@ Request make_request(const PlanOptions& given) {
   choose_stack(options, job);
   apply_corrections(options, request);
   request.fixed = parse_fixed(options.fix);
+  // Kernels that send a token to a node once know no capacity.
+  if (request.fixed.moe_capacity_factor.value_or(0) > 0) job.stack.facts.dispatches_once = false;
   allow_offload(options.offload, request.fixed);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
   const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *

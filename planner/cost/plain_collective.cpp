@@ -81,6 +81,24 @@ double all_to_all_seconds(double bytes, const GroupPlacement& placement,
 
 }  // namespace
 
+double all_to_all_once_seconds(int64_t bytes, double copies, double crossings,
+                               const GroupPlacement& placement, const ClusterSpec& cluster) {
+  const double payload = static_cast<double>(bytes), n = static_cast<double>(placement.size);
+  const double in_node = static_cast<double>(placement.branches.front());
+  double latency_s = (in_node - 1) * cluster.tiers.front().latency_s;
+  double slowest_s = payload * (in_node - 1) / in_node / reached_bytes_per_s(cluster.tiers.front());
+  double below = in_node;
+  for (size_t i = 1; i < placement.branches.size(); ++i) {
+    const double branches = static_cast<double>(placement.branches[i]);
+    if (branches <= 1) continue;
+    const double crossing = payload * crossings / copies * (branches - 1) * below / n;
+    slowest_s = std::max(slowest_s, crossing / reached_bytes_per_s(cluster.tiers[i]));
+    latency_s += (branches - 1) * cluster.tiers[i].latency_s;
+    below *= branches;
+  }
+  return slowest_s + latency_s;
+}
+
 double plain_collective_seconds(CollectiveKind kind, int64_t bytes, const GroupPlacement& placement,
                                 const ClusterSpec& cluster) {
   if (placement.size <= 1 || bytes <= 0) return 0;

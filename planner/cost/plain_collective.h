@@ -22,4 +22,10 @@ namespace argosy {
 double plain_collective_seconds(CollectiveKind kind, int64_t bytes, const GroupPlacement& placement,
                                 const ClusterSpec& cluster);
 
+// An all_to_all of rows of which each goes to `copies` ranks and crosses to a node of them once, in
+// `crossings` of the nodes on the average: the node's links carry it on (DeepEP's kernels between
+// nodes). `bytes` > 0: of all copies.
+double all_to_all_once_seconds(int64_t bytes, double copies, double crossings,
+                               const GroupPlacement& placement, const ClusterSpec& cluster);
+
 }  // namespace argosy

@@ -59,6 +59,7 @@ StackFacts read_facts(JsonObject& object) {
   facts.overlaps_pipeline = object.boolean("overlaps_pipeline", true);
   facts.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
   facts.expert_overlap = read_share(object, "expert_overlap", 0.0);
+  facts.dispatches_once = object.boolean("dispatches_once", false);
   facts.gradient_bytes = object.positive_integer("gradient_bytes", 4);
   facts.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
   facts.optimizer_bytes = object.number("optimizer_bytes", 12.0);

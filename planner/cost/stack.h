@@ -50,7 +50,9 @@ struct StackFacts {
   bool overlaps_pipeline = true;     // messages between stages beside compute
   double tensor_overlap = 0;         // hidden share of tensor-parallel traffic over NVLink
   double expert_overlap = 0;         // hidden share of expert-parallel traffic
-  int64_t gradient_bytes = 0;        // of an element on the wire; 0: as the precision says
+  // A token crosses to a node once, however many of its experts are there (DeepEP, HybridEP).
+  bool dispatches_once = false;
+  int64_t gradient_bytes = 0;  // of an element on the wire; 0: as the precision says
 
   // Memory. Bytes of an element's accumulated gradient, of its optimizer state and of copies that
   // only the update makes; of a logit (copies in 16 and 32 bits, gradients); of an element of the

@@ -3,6 +3,9 @@
 #include "planner/cost/traffic.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "planner/cost/plain_collective.h"
 
 namespace argosy {
 
@@ -24,6 +27,15 @@ bool is_in_first_tier(const GroupPlacement& placement) {
   return true;
 }
 
+// Of the nodes of an expert-parallel group, how many a token goes to when each of its experts is as
+// likely to be anywhere; at most those of its groups of experts.
+double nodes_of_token(const MoeSpec& moe, double nodes) {
+  const double copies = static_cast<double>(moe.top_k);
+  const double reached = nodes * (1 - std::pow(1 - 1 / nodes, copies));
+  const double groups = static_cast<double>(moe.top_groups) / static_cast<double>(moe.num_groups);
+  return std::min(reached, std::max(1.0, groups * nodes));
+}
+
 }  // namespace
 
 // A link that reaches `link_share` of its rate takes the time of more bytes.
@@ -34,8 +46,16 @@ int64_t seen_bytes(const Job& job, int64_t bytes) {
 
 double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements) {
-  return collective_seconds(kind, seen_bytes(job, bytes), placements[static_cast<size_t>(axis)],
-                            job.cluster);
+  const GroupPlacement& placement = placements[static_cast<size_t>(axis)];
+  const bool crosses_once = job.stack.facts.dispatches_once && axis == Axis::ep &&
+                            kind == CollectiveKind::all_to_all && bytes > 0 &&
+                            !is_in_first_tier(placement);
+  if (!crosses_once)
+    return collective_seconds(kind, seen_bytes(job, bytes), placement, job.cluster);
+  const double nodes =
+      static_cast<double>(placement.size) / static_cast<double>(placement.branches.front());
+  return all_to_all_once_seconds(seen_bytes(job, bytes), static_cast<double>(job.model.moe.top_k),
+                                 nodes_of_token(job.model.moe, nodes), placement, job.cluster);
 }
 
 double beside(double compute_s, double traffic_s, bool overlaps) {

@@ -223,16 +223,25 @@ StackNumbers numbers_for(const Numbers& numbers, const PreparedRun& run) {
   return known != any.end() ? known->second : any.at(kOther);
 }
 
-Numbers fit_stacks(const Runs& runs) {
-  RunsByName by_accelerator, by_stack;
+Numbers fit_any(const Runs& runs) {
+  RunsByName by_accelerator;
   for (PreparedRun* run : runs) {
-    const std::string accelerator = accelerator_of(*run);
-    by_accelerator[accelerator][run->stack->name].push_back({run, nullptr});
-    by_stack[run->stack->name][accelerator].push_back({run, nullptr});
+    by_accelerator[accelerator_of(*run)][run->stack->name].push_back({run, nullptr});
   }
-  Numbers fitted;
-  fitted[kAny] = fit_accelerators(by_accelerator);
-  const std::map<std::string, StackNumbers> any = fitted[kAny];
+  return {{kAny, fit_accelerators(by_accelerator)}};
+}
+
+Numbers fit_stacks(const Runs& runs) {
+  return fit_stacks(runs, fit_any(runs));
+}
+
+Numbers fit_stacks(const Runs& runs, const Numbers& known) {
+  RunsByName by_stack;
+  for (PreparedRun* run : runs) {
+    by_stack[run->stack->name][accelerator_of(*run)].push_back({run, nullptr});
+  }
+  Numbers fitted = known;
+  const std::map<std::string, StackNumbers>& any = known.at(kAny);
   for (auto& [stack, accelerators] : by_stack) {
     if (stack == kAny) continue;
     FitRuns all;

@@ -17,8 +17,13 @@ namespace argosy {
 using Runs = std::vector<PreparedRun*>;
 using Numbers = std::map<std::string, std::map<std::string, StackNumbers>>;  // stack, accelerator
 
+// Numbers for every accelerator of the runs: those of "any".
+Numbers fit_any(const Runs& runs);
+
 // Numbers for every stack and accelerator of the runs, and those of "any".
 Numbers fit_stacks(const Runs& runs);
+// The same with numbers of "any" that are known: of every accelerator of the runs.
+Numbers fit_stacks(const Runs& runs, const Numbers& any);
 
 // What a profile file with these numbers says of a run.
 StackNumbers numbers_for(const Numbers& numbers, const PreparedRun& run);

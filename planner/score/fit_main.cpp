@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write] [--sustained]: fits
-// the numbers of configs/stacks to tables of published runs, and says how well runs that were left
-// out of the fit are predicted. README.md of this folder tells how.
+// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] [--write[=STACK,...]] [--sustained]:
+// fits the numbers of configs/stacks to tables of published runs, and says how well runs that were
+// left out of the fit are predicted. README.md of this folder tells how.
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -20,7 +20,7 @@ namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
 
-constexpr size_t kNumModelFolds = 5;
+const std::string kWrite = "--write";
 
 std::vector<RunScore> predict_all(const Runs& runs, const Numbers& numbers) {
   std::vector<RunScore> scores;
@@ -44,17 +44,31 @@ std::vector<RunScore> cross_validate(const std::vector<Runs>& parts) {
   return scores;
 }
 
-// All runs of a model are in one part.
-std::vector<Runs> by_model(const Runs& runs) {
-  std::map<std::string, Runs> models;
-  for (PreparedRun* run : runs) models[run->run.model_name].push_back(run);
-  std::vector<Runs> parts(kNumModelFolds);
-  size_t next = 0;
-  for (const auto& [name, own] : models) {
-    Runs& part = parts[next++ % kNumModelFolds];
-    part.insert(part.end(), own.begin(), own.end());
+// Each model on an accelerator with the numbers of its stack fitted to the stack's other ones: what
+// to expect of models and accelerators that nobody has run with a stack. Stacks with one of them
+// alone are left out: nothing would be left to fit.
+std::vector<RunScore> leave_models_out(const Runs& runs) {
+  const Numbers any = fit_any(runs);
+  std::map<std::string, std::map<std::string, Runs>> stacks;
+  for (PreparedRun* run : runs) {
+    const std::string& accelerator = run->configurations.front().job.cluster.accelerator.name;
+    stacks[run->stack->name][concat(run->run.model_name, " on ", accelerator)].push_back(run);
   }
-  return parts;
+  std::vector<RunScore> scores;
+  for (const auto& [stack, models] : stacks) {
+    if (models.size() < 2) continue;
+    for (const auto& [held, own] : models) {
+      Runs others;
+      for (const auto& [model, more] : models) {
+        if (model != held) others.insert(others.end(), more.begin(), more.end());
+      }
+      std::vector<RunScore> more = predict_all(own, fit_stacks(others, any));
+      scores.insert(scores.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
+    }
+    std::cerr << stack << ": " << models.size() << " models\n";
+  }
+  return scores;
 }
 
 // Every other row of a stack: what to expect of more rows of the same sources.
@@ -85,9 +99,12 @@ Json numbers_json(const StackNumbers& n) {
   return json;
 }
 
+// `list`: names with commas between; empty: all stacks.
 void write_numbers(const std::string& configs, const std::vector<StackProfile>& stacks,
-                   const Numbers& fitted) {
+                   const Numbers& fitted, const std::string& list) {
   for (const StackProfile& stack : stacks) {
+    if (!list.empty() && ("," + list + ",").find("," + stack.name + ",") == std::string::npos)
+      continue;
     const std::string path = configs + "/stacks/" + stack.name + ".json";
     Json json = parse_json(read_text_file(path), path);
     json["accelerators"] = Json::object();
@@ -134,14 +151,19 @@ int run(const std::vector<std::string>& paths, const std::set<std::string>& flag
   }
   const Numbers fitted = fit_stacks(runs);
   std::cout << "fitted:\n" << score_text(summarize(predict_all(runs, fitted)));
-  if (flags.count("--halves") > 0 || flags.count("--cross-validate") > 0) {
+  if (flags.count("--halves") > 0) {
     std::cout << "\nevery other row left out:\n"
               << score_text(summarize(cross_validate(halves(runs))));
   }
-  if (flags.count("--cross-validate") > 0) {
-    std::cout << "\nmodels left out:\n" << score_text(summarize(cross_validate(by_model(runs))));
+  if (flags.count("--models") > 0) {
+    std::cout << "\nmodels left out, one at a time:\n"
+              << score_text(summarize(leave_models_out(runs)));
   }
-  if (flags.count("--write") > 0) write_numbers(paths.front(), files.stacks, fitted);
+  for (const std::string& flag : flags) {
+    if (!flag.starts_with(kWrite)) continue;
+    const std::string list = flag == kWrite ? "" : flag.substr(kWrite.size() + 1);
+    write_numbers(paths.front(), files.stacks, fitted, list);
+  }
   return kExitDone;
 }
 
@@ -160,7 +182,8 @@ int main(int argc, char** argv) {
     }
     if (paths.size() < 2) {
       throw ConfigError(
-          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--cross-validate] [--write]");
+          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] "
+          "[--write[=STACK,...]]");
     }
     return run(paths, flags);
   } catch (const ConfigError& error) {

@@ -124,6 +124,10 @@ RunSetup setup_of(const PublishedRun& run, const StackProfile& stack,
   job.stack.name = stack.name;
   job.stack.facts = stack.facts;
   job.stack.format = format_of(run.precision);
+  if (run.notes_have("EP overlap off")) job.stack.facts.expert_overlap = 0;
+  if (run.notes_have("token drop") || run.notes_have("tokendrop")) {
+    job.stack.facts.dispatches_once = false;  // those kernels know no capacity
+  }
   job.model = model_of(run);
   job.cluster = cluster_of(run, accelerators);
   job.lora = lora_of(run);

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "planner/cost/plain_collective.h"
+
 namespace argosy {
 namespace {
 
@@ -95,6 +97,18 @@ TEST(Collective, AllToAllCrossesTheNodeWithItsShare) {
   EXPECT_NEAR(
       collective_seconds(CollectiveKind::all_to_all, 1'000'000'000, place(8, 1, cluster), cluster),
       0.00875, 1e-9);
+}
+
+// 1 GB in 8 copies of each token on 2 nodes: of 4 copies for the other node one crosses, 1/8 GB by
+// 10 GB/s; all copies go on by the node's links, 7/8 GB by 100 GB/s.
+TEST(Collective, CopiesCrossToANodeOnce) {
+  const ClusterSpec cluster = two_tiers(16);
+  const GroupPlacement group = place(16, 1, cluster);
+  EXPECT_NEAR(all_to_all_once_seconds(1'000'000'000, 8, 2, group, cluster), 0.0125, 1e-9);
+  EXPECT_NEAR(all_to_all_once_seconds(1'000'000'000, 8, 1, group, cluster), 0.00875, 1e-9);
+  // As many crossings as copies: the plain all_to_all.
+  EXPECT_NEAR(all_to_all_once_seconds(1'000'000'000, 8, 8, group, cluster),
+              collective_seconds(CollectiveKind::all_to_all, 1'000'000'000, group, cluster), 1e-9);
 }
 
 TEST(Collective, NeighbourTransfers) {

@@ -317,6 +317,38 @@ TEST(Stacks, ManyCallsOfShardedLayersAreSlow) {
   EXPECT_GT(predict(prepared).predicted_step_s, 2 * one_s);
 }
 
+// Each token goes to 8 of 64 experts on 16 GPUs, half of them on the other node: 4 copies cross, or
+// one that the node hands on. Kernels that do so know no capacity. In one node nothing changes.
+TEST(Stacks, CopiesOfATokenCrossToANodeOnce) {
+  PublishedRun run = small_run();
+  run.arch = "moe";
+  run.experts = 64;
+  run.top_k = 8;
+  run.expert_ffn_hidden = 1024;
+  run.shared_experts = 0;
+  run.swiglu = true;
+  run.inter_bw_gbs_per_gpu = 25;
+  run.micro_batch = 4;
+  run.recompute = "none";
+  const auto step_s = [&run](int64_t gpus, const char* source, const char* notes) {
+    run.num_gpus = run.dp = run.ep = gpus;
+    run.source = source;
+    run.notes = notes;
+    return predict(prepare(run, files())).predicted_step_s;
+  };
+  const auto both = [&](int64_t gpus, const char* notes) {
+    PreparedRun prepared = (step_s(gpus, "Megatron-Bridge", notes), prepare(run, files()));
+    const double as_noted_s = predict(prepared).predicted_step_s;
+    prepared.configurations.front().job.stack.facts.dispatches_once = false;
+    return predict(prepared).predicted_step_s / as_noted_s;
+  };
+  EXPECT_GT(both(16, "container 25.09"), 1.2);
+  EXPECT_EQ(both(16, "container 25.09; token drop"), 1);
+  EXPECT_EQ(both(8, "container 25.09"), 1);
+  EXPECT_GT(step_s(16, "Megatron-Bridge skills", "EP overlap off"),
+            1.05 * step_s(16, "Megatron-Bridge skills", "EP overlap on"));
+}
+
 // Two settings: in one the pick is the fastest, in the other it loses a tenth. A row alone is no
 // choice, and a run on other hardware is no rival.
 TEST(Score, RegretOfThePlannersPick) {
