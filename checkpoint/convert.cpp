@@ -22,6 +22,7 @@ void with_type(DType dtype, const Use& use) {
     case DType::bf16:
       return use(bfloat16{});
     case DType::int32:
+    case DType::int16:
       break;
   }
   CHECK(false, "no conversion from or to ", to_string(dtype));
@@ -41,7 +42,10 @@ void convert(const unsigned char* source, unsigned char* destination, int64_t co
 }  // namespace
 
 bool can_convert(DType from, DType to) {
-  return from == to || (from != DType::int32 && to != DType::int32);
+  const auto is_integer = [](DType dtype) {
+    return dtype == DType::int32 || dtype == DType::int16;
+  };
+  return from == to || (!is_integer(from) && !is_integer(to));
 }
 
 void convert_elements(DType from, const void* source, DType to, void* destination, int64_t count) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "planner/spec/model_names.h"
+#include "trainer/master_memory.h"
 
 namespace argosy {
 
@@ -31,19 +32,28 @@ std::shared_ptr<PieceMemory> memory_of(const Tensor& tensor) {
   return backend.is_host_memory() ? nullptr : std::make_shared<DeviceMemory>(backend);
 }
 
-// The elements `mine` of `local`, the first of which is values[begin], as rectangles.
+// Where elements lie one after the other.
+struct Place {
+  void* data = nullptr;
+  DType dtype = DType::fp32;
+  std::shared_ptr<PieceMemory> memory;
+};
+
+// The elements `mine` of `local`, the first of which lies at `place`, as rectangles.
 void append_pieces(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
-                   const Tensor& values, int64_t begin, Range mine,
-                   std::vector<TensorPiece>* pieces) {
-  if (mine.empty()) return;
+                   const Place& place, Range mine, std::vector<TensorPiece>* pieces) {
   const TensorSpec& spec = store.spec_of(local);
-  const std::shared_ptr<PieceMemory> memory = memory_of(values);
-  char* data = static_cast<char*>(values.raw()) + begin * size_in_bytes(values.dtype());
+  char* data = static_cast<char*>(place.data);
   for (const Box& box :
        boxes_of_flat_range(local.box, {mine.begin - local.offset, mine.end - local.offset})) {
-    pieces->push_back({spec.name, kind, spec.rows, spec.cols, values.dtype(), box, data, memory});
-    data += box.size() * size_in_bytes(values.dtype());
+    pieces->push_back(
+        {spec.name, kind, spec.rows, spec.cols, place.dtype, box, data, place.memory});
+    data += box.size() * size_in_bytes(place.dtype);
   }
+}
+
+Place place_of(const Tensor& values) {
+  return {values.raw(), values.dtype(), memory_of(values)};
 }
 
 // What `local` has in `within`, a part of its bucket's shard, of a buffer of the rank's shards.
@@ -51,8 +61,27 @@ void append_from_shards(const ParameterStore& store, const LocalTensor& local,
                         const std::string& kind, const Tensor& shards, Range within,
                         std::vector<TensorPiece>* pieces) {
   const Range mine = intersect(local.elements(), within);
-  const int64_t begin = store.layout().bucket_of(local).in_shards(mine).begin;
-  append_pieces(store, local, kind, shards, begin, mine, pieces);
+  if (mine.empty()) return;
+  const Tensor values = flat_part(shards, store.layout().bucket_of(local).in_shards(mine));
+  append_pieces(store, local, kind, place_of(values), mine, pieces);
+}
+
+// The same of the optimizer's state, read and written as tensors of `kind`. Masters are joined from
+// the weights and their rest.
+void append_state(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
+                  const ShardedOptimizer::StateTensor& state, Range within,
+                  std::vector<TensorPiece>* pieces) {
+  if (state.kind != "master") {
+    append_from_shards(store, local, kind, state.values, within, pieces);
+    return;
+  }
+  const Range mine = intersect(local.elements(), within);
+  if (mine.empty()) return;
+  const Bucket& bucket = store.layout().bucket_of(local);
+  const auto masters =
+      std::make_shared<MasterMemory>(store.shard_values(local.domain, bucket, mine),
+                                     flat_part(state.values, bucket.in_shards(mine)));
+  append_pieces(store, local, kind, {masters->address(), DType::fp32, masters}, mine, pieces);
 }
 
 // What this rank keeps of the values of `local`, in `within` alone.
@@ -65,7 +94,8 @@ void append_values(const ParameterStore& store, const LocalTensor& local, const 
     return;
   }
   const Range mine = intersect(local.elements(), within);
-  append_pieces(store, local, kind, values, mine.begin, mine, pieces);
+  if (mine.empty()) return;
+  append_pieces(store, local, kind, place_of(flat_part(values, mine)), mine, pieces);
 }
 
 // Names of the tensors that a checkpoint holds of this kind.
@@ -140,7 +170,7 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
     append_values(store, local, "parameter", owned, &pieces);
     for (const ShardedOptimizer::StateTensor& state : states) {
       if (state.domain == local.domain)
-        append_from_shards(store, local, state.kind, state.values, owned, &pieces);
+        append_state(store, local, state.kind, state, owned, &pieces);
     }
   }
   return pieces;
@@ -203,14 +233,14 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
       const bool missing_master = state.kind == "master" && masters.empty();
       for (const LocalTensor& local : store.layout().tensors) {
         if (local.domain != state.domain) continue;
-        append_from_shards(store, local, missing_master ? "parameter" : state.kind, state.values,
-                           store.layout().bucket_of(local).shard, &pieces);
+        append_state(store, local, missing_master ? "parameter" : state.kind, state,
+                     store.layout().bucket_of(local).shard, &pieces);
       }
     }
   }
   append_stored_router_pieces(ctx, stored, what, &pieces);
   Manifest manifest = load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
-  if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx, store);
+  if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx);
   return manifest;
 }
 

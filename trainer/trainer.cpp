@@ -72,7 +72,7 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
   groups_.set_heartbeat(settings_.heartbeat);
   if (settings_.check_collectives_every > 0) groups_.set_calls(&calls_);
   parameters_.initialize(plan_.seed);
-  optimizer_.reset_master(context_, parameters_);
+  optimizer_.reset_master(context_);
 }
 
 StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, int64_t step,

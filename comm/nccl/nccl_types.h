@@ -19,8 +19,11 @@ inline ncclDataType_t nccl_type(DType dtype) {
     case DType::bf16:
       return ncclBfloat16;
     case DType::int32:
-      break;
+      return ncclInt32;
+    case DType::int16:
+      break;  // stays on its rank
   }
+  CHECK(false, to_string(dtype), " is not communicated");
   return ncclInt32;
 }
 

@@ -74,18 +74,39 @@ int64_t buffer_bytes(const Job& job, const Candidate& candidate) {
 
 }  // namespace
 
-int64_t state_bytes_per_element(const Job& job) {
+namespace {
+
+Plan plan_of_elements(const Job& job) {
   Plan plan;
   plan.precision = job.precision;
   plan.optimizer = job.optimizer;
-  return optimizer_bytes_per_element(plan);
+  return plan;
 }
 
-int64_t update_bytes_per_element(const Job& job) {
+}  // namespace
+
+int64_t whole_state_bytes_per_element(const Job& job) {
+  return checkpoint_bytes_per_element(plan_of_elements(job)) -
+         size_in_bytes(compute_dtype(job.precision));
+}
+
+int64_t state_bytes_per_element(const Job& job) {
+  return job.stack.facts.is_own ? optimizer_bytes_per_element(plan_of_elements(job))
+                                : whole_state_bytes_per_element(job);
+}
+
+int64_t whole_update_bytes_per_element(const Job& job) {
   const int64_t weight = size_in_bytes(compute_dtype(job.precision));
   const int64_t read_weight = has_master_weights(job.precision) ? 0 : weight;
   return size_in_bytes(gradient_dtype(job.precision)) + weight + read_weight +
-         2 * state_bytes_per_element(job) + (job.stack.facts.is_own ? 0 : kClipBytesPerElement);
+         2 * whole_state_bytes_per_element(job) +
+         (job.stack.facts.is_own ? 0 : kClipBytesPerElement);
+}
+
+int64_t update_bytes_per_element(const Job& job) {
+  if (!job.stack.facts.is_own) return whole_update_bytes_per_element(job);
+  return size_in_bytes(gradient_dtype(job.precision)) +
+         2 * (size_in_bytes(compute_dtype(job.precision)) + state_bytes_per_element(job));
 }
 
 int64_t StageBucket::shard_elements(const Candidate& candidate) const {

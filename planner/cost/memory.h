@@ -95,10 +95,13 @@ inline bool is_plain(ScheduleKind schedule) {
   return schedule == ScheduleKind::gpipe || schedule == ScheduleKind::one_f_one_b;
 }
 
-// Optimizer state of one owned element.
+// Optimizer state of one owned element on its device. In Argosy a master is the weight and a rest;
+// other frameworks keep it whole, and so does a host to which the optimizer is offloaded.
 int64_t state_bytes_per_element(const Job& job);
-// Bytes that the update moves for an owned element: gradient read, state read and written, weight
-// written, and read where no master stands for it.
+int64_t whole_state_bytes_per_element(const Job& job);
+// Bytes that the update moves for an owned element: gradient read, state and weight read and
+// written. Where a whole master stands for the weight, this one is written alone.
 int64_t update_bytes_per_element(const Job& job);
+int64_t whole_update_bytes_per_element(const Job& job);
 
 }  // namespace argosy

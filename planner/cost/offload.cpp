@@ -9,7 +9,7 @@
 namespace argosy {
 
 int64_t host_bytes_per_element(const Job& job) {
-  return state_bytes_per_element(job) + size_in_bytes(gradient_dtype(job.precision));
+  return whole_state_bytes_per_element(job) + size_in_bytes(gradient_dtype(job.precision));
 }
 
 double offload_seconds(const Job& job, const Candidate& candidate,
@@ -28,7 +28,7 @@ double offload_seconds(const Job& job, const Candidate& candidate,
   const double share_bytes_per_s =
       cluster.host_memory_bytes_per_s / static_cast<double>(cluster.devices_per_node);
   const double update_s =
-      count * static_cast<double>(update_bytes_per_element(job)) / share_bytes_per_s;
+      count * static_cast<double>(whole_update_bytes_per_element(job)) / share_bytes_per_s;
   return std::max(transfer_s, update_s);
 }
 

@@ -24,9 +24,7 @@ double checkpoint_bytes(const Job& job) {
   Plan plan;
   plan.precision = job.precision;
   plan.optimizer = job.optimizer;
-  const int64_t element_bytes =
-      size_in_bytes(compute_dtype(job.precision)) + optimizer_bytes_per_element(plan);
-  return elements * static_cast<double>(element_bytes);
+  return elements * static_cast<double>(checkpoint_bytes_per_element(plan));
 }
 
 void predict_totals(const Job& job, const StepUse& use, Prediction& predicted) {

@@ -16,6 +16,8 @@ int64_t size_in_bytes(DType dtype) {
       return 2;
     case DType::int32:
       return 4;
+    case DType::int16:
+      return 2;
   }
   CHECK(false, "dtype ", static_cast<int>(dtype));
   return 0;
@@ -49,6 +51,8 @@ std::string_view to_string(DType dtype) {
       return "bf16";
     case DType::int32:
       return "int32";
+    case DType::int16:
+      return "int16";
   }
   return "?";
 }

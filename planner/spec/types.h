@@ -10,16 +10,17 @@
 
 namespace argosy {
 
-enum class DType { fp64, fp32, bf16, int32 };
+enum class DType { fp64, fp32, bf16, int32, int16 };
 enum class Device { cpu, cuda };
 
-// How a run computes. bf16 keeps fp32 master weights and accumulates gradients in fp32.
+// How a run computes. bf16 keeps fp32 master weights and accumulates gradients in fp32. The master of
+// a weight is the weight and, in the optimizer's state, 16 bits more (spec/split_float.h).
 enum class Precision { fp64, fp32, bf16, fp8 };
 
 // What the bytes on a device are for. Predicted and measured ledgers use the same categories.
 //   parameters   weights in the compute dtype, frozen ones included
 //   gradients    accumulation buffers of trainable weights
-//   optimizer    moments and fp32 master weights
+//   optimizer    moments and what fp32 master weights have beyond the bf16 weights
 //   activations  what forward keeps for backward
 //   buffers      inputs, targets, receive buffers: lives through a step, is not saved for backward
 //   workspace    scratch inside an op or a layer; freed before it returns

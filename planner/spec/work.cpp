@@ -121,21 +121,30 @@ void add_partial_sums(Pass& pass, const Plan& plan, Domain kind, const DomainLay
                  gradient_bytes_of(plan, num_tied), degree(plan.mesh, Axis::embedding));
 }
 
-// Bytes that the optimizer moves: gradient read; state read and written; weight written, and read
-// where no master stands for it.
+// Bytes that the optimizer moves: gradient read; state and weight read and written.
 int64_t update_traffic_bytes(const Plan& plan, int64_t elements) {
   const int64_t weight = size_in_bytes(compute_dtype(plan.precision));
-  const int64_t read_weight = has_master_weights(plan.precision) ? 0 : weight;
-  return gradient_bytes_of(plan, elements) + elements * (weight + read_weight) +
-         2 * elements * optimizer_bytes_per_element(plan);
+  return gradient_bytes_of(plan, elements) +
+         2 * elements * (weight + optimizer_bytes_per_element(plan));
+}
+
+int64_t moment_bytes_per_element(const Plan& plan) {
+  const int64_t num_moments = plan.optimizer == OptimizerKind::adamw ? 2 : 0;
+  return num_moments * size_in_bytes(gradient_dtype(plan.precision));
 }
 
 }  // namespace
 
 int64_t optimizer_bytes_per_element(const Plan& plan) {
-  const int64_t state = size_in_bytes(gradient_dtype(plan.precision));
-  const int64_t num_moments = plan.optimizer == OptimizerKind::adamw ? 2 : 0;
-  return state * (num_moments + (has_master_weights(plan.precision) ? 1 : 0));
+  const int64_t rest =
+      has_master_weights(plan.precision) ? size_in_bytes(DType::int16) : 0;  // of the master
+  return moment_bytes_per_element(plan) + rest;
+}
+
+int64_t checkpoint_bytes_per_element(const Plan& plan) {
+  const int64_t master =
+      has_master_weights(plan.precision) ? size_in_bytes(gradient_dtype(plan.precision)) : 0;
+  return size_in_bytes(compute_dtype(plan.precision)) + master + moment_bytes_per_element(plan);
 }
 
 int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {

@@ -109,8 +109,11 @@ double expert_load(double imbalance, double capacity_factor);
 // gather of each bucket.
 Pass step_work(const Plan& plan, int64_t rank);
 
-// Optimizer state of one element: two AdamW moments, none for SGD, and the master weight of bf16.
+// Optimizer state of one element: two AdamW moments, none for SGD, and the 16 bits of a bf16
+// weight's fp32 master that the weight has not.
 int64_t optimizer_bytes_per_element(const Plan& plan);
+// What a checkpoint holds of one trained element: weight, whole master, moments.
+int64_t checkpoint_bytes_per_element(const Plan& plan);
 
 // Tokens per chunk of the head, which runs in as few chunks of equal length as keep a chunk's
 // logits (rows of V in fp32 or fp64) within kHeadChunkBytes, at least one token each. Every chunk

@@ -64,7 +64,8 @@ class Bound {
     const DType wide = gradient_dtype(plan.precision);
     params_ = filled(ctx, {size}, compute_);
     for (Tensor* x : {&grads_, &exp_avg_, &exp_avg_sq_}) *x = filled(ctx, {size}, wide);
-    if (has_master_weights(plan.precision)) master_ = filled(ctx, {size}, wide);
+    if (has_master_weights(plan.precision))
+      rest_ = ctx.zeros({size}, DType::int16, MemoryCategory::optimizer);
     int64_t begin = 0;
     for (const TensorSpec& spec : specs) {
       // A table that is looked up is no product, unless it is the head too.
@@ -89,7 +90,7 @@ class Bound {
   }
 
   void run_update() {
-    ops::adamw_update(ctx_, {.lr = 1e-9, .step = ++steps_}, grads_, params_, master_, exp_avg_,
+    ops::adamw_update(ctx_, {.lr = 1e-9, .step = ++steps_}, grads_, params_, rest_, exp_avg_,
                       exp_avg_sq_);
   }
 
@@ -112,7 +113,7 @@ class Bound {
 
   DeviceContext& ctx_;
   DType compute_;
-  Tensor params_, grads_, master_, exp_avg_, exp_avg_sq_;  // (parameters)
+  Tensor params_, grads_, rest_, exp_avg_, exp_avg_sq_;  // (parameters)
   std::vector<Product> products_;
   std::vector<std::pair<int, TensorRole>> keys_;  // [products_]
   int64_t steps_ = 0;

@@ -82,12 +82,13 @@ void Attention::attend_backward(const LayerContext& ctx, const Microbatch& micro
 }
 
 Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
-                          const ops::RopeTable& rope, const Tensor& x, AttentionState* state,
-                          Keep keep) const {
+                          const ops::RopeTable& rope, const Tensor& x, const Tensor& residual,
+                          AttentionState* state, Keep keep) const {
   const MemoryCategory kept = category_of(keep);
   DeviceContext& device = ctx.device;
 
-  const Tensor input = gather_tokens(ctx, norm_.forward(ctx, x, &state->norm, kept));  // (n, H)
+  const Tensor input =
+      gather_tokens(ctx, norm_.forward(ctx, x, residual, &state->norm, kept));  // (n, H)
   state->q = project(ctx, microbatch, q_, input, &state->q_lora, kept);
   state->k = project(ctx, microbatch, k_, input, &state->k_lora, kept);
   state->v = project(ctx, microbatch, v_, input, &state->v_lora, kept);
@@ -119,7 +120,6 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
   Tensor y = reduce_tokens(ctx, projected, MemoryCategory::buffers);  // (s, H)
   if (o_bias_ != nullptr) ops::add_bias(device, o_bias_->value, y);
   apply_dropout(ctx, microbatch, layer_, DropoutSite::attention, y);
-  ops::add(device, x, y);
   return y;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The attention half of a block: y = x + o(attention(q, k, v)) with q, k, v Linears of norm(x).
+// The attention half of a block: y = o(attention(q, k, v)) with q, k, v Linears of norm(x).
 // Heads are split over tp; context_attention.h has what happens between the ranks of cp.
 #pragma once
 
@@ -34,10 +34,11 @@ class Attention {
  public:
   Attention(const LayerContext& ctx, const ParameterStore& store, int layer);
 
-  // x (s, H) -> y (s, H), in category buffers.
+  // x (s, H) -> y (s, H), in category buffers, without x. A `residual` is added to x first, unless
+  // it is undefined.
   Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-                 const Tensor& x, AttentionState* state, Keep keep) const;
-  // gradient (s, H): in, of y; out, of x.
+                 const Tensor& x, const Tensor& residual, AttentionState* state, Keep keep) const;
+  // gradient (s, H): in, of x + y; out, of x.
   void backward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
                 const Tensor& x, const AttentionState& state, const Tensor& gradient) const;
 

@@ -3,7 +3,6 @@
 #include "trainer/layers/block.h"
 
 #include "trainer/layers/dropout.h"
-#include "trainer/ops/elementwise.h"
 
 namespace argosy {
 
@@ -19,34 +18,36 @@ Block::Block(const LayerContext& ctx, const ParameterStore& store, int layer, in
   }
 }
 
-Tensor Block::forward(const LayerContext& ctx, const Microbatch& microbatch,
-                      const ops::RopeTable& rope, const Tensor& x, BlockState* state, Keep keep,
+Hidden Block::forward(const LayerContext& ctx, const Microbatch& microbatch,
+                      const ops::RopeTable& rope, const Hidden& x, BlockState* state, Keep keep,
                       RouterTotals* totals) const {
-  state->x = x;
-  if (keep == Keep::for_backward) ctx.device.recategorize(x, MemoryCategory::activations);
+  state->x = x.branch;
+  if (keep == Keep::for_backward) ctx.device.recategorize(x.branch, MemoryCategory::activations);
   if (keep == Keep::for_backward && recompute_ != Recompute::full) {
-    return run(ctx, microbatch, rope, state, keep, totals);
+    return run(ctx, microbatch, rope, x.residual, state, keep, totals);
   }
   BlockState passing;
-  passing.x = x;
-  return run(ctx, microbatch, rope, &passing, Keep::discard, totals);
+  passing.x = x.branch;
+  return run(ctx, microbatch, rope, x.residual, &passing, Keep::discard, totals);
 }
 
-Tensor Block::run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-                  BlockState* state, Keep keep, RouterTotals* totals) const {
-  state->h = attention_.forward(ctx, microbatch, rope, state->x, &state->attention, keep);
+Hidden Block::run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                  const Tensor& residual, BlockState* state, Keep keep,
+                  RouterTotals* totals) const {
+  state->h = attention_.forward(ctx, microbatch, rope, state->x, residual, &state->attention, keep);
   ctx.device.recategorize(state->h, category_of(keep));
-  const Tensor input = mlp_norm_.forward(ctx, state->h, &state->mlp_norm, category_of(keep));
+  const Tensor input =
+      mlp_norm_.forward(ctx, state->h, state->x, &state->mlp_norm, category_of(keep));
   Tensor y = mlp_ ? mlp_->forward(ctx, input, &state->mlp, keep, MemoryCategory::buffers)
                   : moe_->forward(ctx, microbatch, input, &state->moe, keep, totals);
   apply_dropout(ctx, microbatch, layer_, DropoutSite::mlp, y);
-  ops::add(ctx.device, state->h, y);
-  return y;
+  return {y, state->h};
 }
 
 void Block::backward(const LayerContext& ctx, const Microbatch& microbatch,
                      const ops::RopeTable& rope, BlockState* state, const Tensor& gradient) const {
-  if (recompute_ == Recompute::full) run(ctx, microbatch, rope, state, Keep::for_backward, nullptr);
+  if (recompute_ == Recompute::full)
+    run(ctx, microbatch, rope, Tensor(), state, Keep::for_backward, nullptr);
 
   {
     Tensor input;  // of the MLP, computed again where a gradient needs it

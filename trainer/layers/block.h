@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// One transformer block: y = h + mlp(norm(h)) with h = attention(x) (pre-norm, both residuals
-// inside), dense or mixture, kept whole or recomputed from its input.
+// One transformer block: h = x + attention(x), y = h + mlp(norm(h)) (pre-norm), dense or mixture,
+// kept whole or recomputed from its input. Residuals are added by the norm that reads the sum: the
+// one after the attention here, that of the next block or the head for y.
 #pragma once
 
 #include <optional>
@@ -29,17 +30,18 @@ class Block {
   // moe_index: position among the mixture layers of this stage, or -1 for a dense MLP.
   Block(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index);
 
-  // x (s, H) -> y (s, H) in buffers. With Keep::for_backward x moves to activations and belongs to
-  // the state.
-  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-                 const Tensor& x, BlockState* state, Keep keep, RouterTotals* totals) const;
+  // x (s, H) -> y (s, H) in buffers. x.branch becomes the sum; with Keep::for_backward it moves to
+  // activations and belongs to the state.
+  Hidden forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                 const Hidden& x, BlockState* state, Keep keep, RouterTotals* totals) const;
   // gradient (s, H): in, of y; out, of x. Empties the state.
   void backward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
                 BlockState* state, const Tensor& gradient) const;
 
  private:
-  Tensor run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-             BlockState* state, Keep keep, RouterTotals* totals) const;
+  // From state->x, to which `residual` is added first, unless it is undefined.
+  Hidden run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+             const Tensor& residual, BlockState* state, Keep keep, RouterTotals* totals) const;
 
   int layer_;
   Recompute recompute_;

@@ -30,13 +30,13 @@ Head::Head(const LayerContext& ctx, const ParameterStore& store)
               .begin),
       chunk_tokens_(head_chunk_tokens(ctx.plan, ctx.groups.coordinates().tp)) {}
 
-double Head::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& x,
+double Head::forward(const LayerContext& ctx, const Microbatch& microbatch, const Hidden& x,
                      HeadState* state, Keep keep) const {
   const bool with_gradient = keep == Keep::for_backward;
-  state->x = x;
-  if (with_gradient) ctx.device.recategorize(x, MemoryCategory::activations);
-  const Tensor hidden =
-      gather_tokens(ctx, norm_.forward(ctx, x, &state->norm, category_of(keep)));  // (n, H)
+  state->x = x.branch;
+  if (with_gradient) ctx.device.recategorize(x.branch, MemoryCategory::activations);
+  const Tensor hidden = gather_tokens(
+      ctx, norm_.forward(ctx, x.branch, x.residual, &state->norm, category_of(keep)));  // (n, H)
   Tensor dhidden;  // (n, H), this rank's vocabulary alone
   if (with_gradient) dhidden = ctx.scratch(hidden.shape());
 
@@ -95,10 +95,10 @@ Tensor Head::backward(const LayerContext& ctx, HeadState* state) const {
   return dx;
 }
 
-Tensor Head::logits(const LayerContext& ctx, const Tensor& x) const {
+Tensor Head::logits(const LayerContext& ctx, const Hidden& x) const {
   NormStatistics statistics;
-  const Tensor hidden =
-      gather_tokens(ctx, norm_.forward(ctx, x, &statistics, MemoryCategory::workspace));
+  const Tensor hidden = gather_tokens(
+      ctx, norm_.forward(ctx, x.branch, x.residual, &statistics, MemoryCategory::workspace));
   Tensor logits = ctx.scratch({hidden.dim(0), weight_->value.dim(0)}, ctx.statistic());
   ops::matmul_nt(ctx.device, hidden, weight_->value, logits);
   return logits;

@@ -24,12 +24,12 @@ class Head {
 
   // Sum of the cross entropy over the micro-batch's unmasked tokens. With Keep::discard
   // (evaluation) no gradient is computed.
-  double forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& x,
+  double forward(const LayerContext& ctx, const Microbatch& microbatch, const Hidden& x,
                  HeadState* state, Keep keep) const;
   // Gradient (s, H) of x, scratch. Empties the state.
   Tensor backward(const LayerContext& ctx, HeadState* state) const;
   // Logits (n, V) of this rank in the statistic dtype, for tests and text generation.
-  Tensor logits(const LayerContext& ctx, const Tensor& x) const;
+  Tensor logits(const LayerContext& ctx, const Hidden& x) const;
 
  private:
   double chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,

@@ -13,17 +13,26 @@ Norm::Norm(const LayerContext& ctx, const ParameterStore& store, int layer, Tens
       gain_(&store.at(layer, gain)),
       bias_(kind_ == NormKind::layer ? &store.at(layer, bias) : nullptr) {}
 
-Tensor Norm::forward(const LayerContext& ctx, const Tensor& x, NormStatistics* statistics,
-                     MemoryCategory category) const {
+Tensor Norm::forward(const LayerContext& ctx, const Tensor& x, const Tensor& residual,
+                     NormStatistics* statistics, MemoryCategory category) const {
+  DeviceContext& device = ctx.device;
   Tensor y = ctx.scratch(x.shape());
   const Shape rows = {x.dim(0)};
-  statistics->inverse_std = ctx.device.empty(rows, ctx.statistic(), category);
+  const Tensor inv = statistics->inverse_std = device.empty(rows, ctx.statistic(), category);
   if (kind_ == NormKind::rms) {
-    ops::rms_norm_forward(ctx.device, x, gain_->value, eps_, y, statistics->inverse_std);
+    if (residual.defined()) {
+      ops::add_rms_norm_forward(device, residual, x, gain_->value, eps_, y, inv);
+    } else {
+      ops::rms_norm_forward(device, x, gain_->value, eps_, y, inv);
+    }
+    return y;
+  }
+  const Tensor mean = statistics->mean = device.empty(rows, ctx.statistic(), category);
+  if (residual.defined()) {
+    ops::add_layer_norm_forward(device, residual, x, gain_->value, bias_->value, eps_, y, mean,
+                                inv);
   } else {
-    statistics->mean = ctx.device.empty(rows, ctx.statistic(), category);
-    ops::layer_norm_forward(ctx.device, x, gain_->value, bias_->value, eps_, y, statistics->mean,
-                            statistics->inverse_std);
+    ops::layer_norm_forward(device, x, gain_->value, bias_->value, eps_, y, mean, inv);
   }
   return y;
 }

@@ -20,9 +20,10 @@ class Norm {
   Norm(const LayerContext& ctx, const ParameterStore& store, int layer, TensorRole gain,
        TensorRole bias);
 
-  // y (N, C) = norm(x (N, C)); fills statistics in `category`. y is scratch.
-  Tensor forward(const LayerContext& ctx, const Tensor& x, NormStatistics* statistics,
-                 MemoryCategory category) const;
+  // y (N, C) = norm of x (N, C), to which `residual` is added first, in the same pass, unless it is
+  // undefined; fills statistics in `category`. y is scratch.
+  Tensor forward(const LayerContext& ctx, const Tensor& x, const Tensor& residual,
+                 NormStatistics* statistics, MemoryCategory category) const;
   // y again from the kept statistics.
   Tensor apply(const LayerContext& ctx, const Tensor& x, const NormStatistics& statistics) const;
   // dx += (or =) gradient with respect to x.

@@ -3,6 +3,7 @@
 #include "trainer/layers/stage.h"
 
 #include "trainer/layers/unit_hooks.h"
+#include "trainer/ops/elementwise.h"
 
 namespace argosy {
 
@@ -61,7 +62,7 @@ void Stage::finish_backward(const LayerContext& ctx) const {
   for (int layer = last_unit(); layer >= first_unit(); --layer) ctx.hooks->after_backward(layer);
 }
 
-Tensor Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Tensor x,
+Hidden Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Hidden x,
                          StageState* state, Keep keep, RouterTotals* totals) {
   state->blocks.resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
@@ -78,10 +79,14 @@ Tensor Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, 
 
 Tensor Stage::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
                       StageState* state, Keep keep, double* loss_sum, RouterTotals* totals) {
-  Tensor x = input;
-  if (embedding_) run_forward(ctx, -1, keep, [&] { x = embedding_->forward(ctx, microbatch); });
+  Hidden x = {input, Tensor()};
+  if (embedding_)
+    run_forward(ctx, -1, keep, [&] { x.branch = embedding_->forward(ctx, microbatch); });
   x = run_blocks(ctx, microbatch, x, state, keep, totals);
-  if (!head_) return x;
+  if (!head_) {
+    if (x.residual.defined()) ops::add(ctx.device, x.residual, x.branch);
+    return x.branch;
+  }
   const int64_t before = kept_bytes(ctx);
   run_forward(ctx, num_layers_, keep,
               [&] { *loss_sum += head_->forward(ctx, microbatch, x, &state->head, keep); });
@@ -104,8 +109,8 @@ Tensor Stage::backward(const LayerContext& ctx, const Microbatch& microbatch, St
 Tensor Stage::logits(const LayerContext& ctx, const Microbatch& microbatch) {
   CHECK(embedding_ && head_, "logits of a stage that is not the whole model");
   StageState state;
-  const Tensor x = run_blocks(ctx, microbatch, embedding_->forward(ctx, microbatch), &state,
-                              Keep::discard, nullptr);
+  const Hidden x = run_blocks(ctx, microbatch, {embedding_->forward(ctx, microbatch), Tensor()},
+                              &state, Keep::discard, nullptr);
   return head_->logits(ctx, x);
 }
 

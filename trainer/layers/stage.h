@@ -56,7 +56,7 @@ class Stage {
   void run_forward(const LayerContext& ctx, int layer, Keep keep,
                    const std::function<void()>& run) const;
   void run_backward(const LayerContext& ctx, int layer, const std::function<void()>& run) const;
-  Tensor run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Tensor x,
+  Hidden run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Hidden x,
                     StageState* state, Keep keep, RouterTotals* totals);
 
   std::optional<Embedding> embedding_;

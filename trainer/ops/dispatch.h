@@ -34,6 +34,7 @@ decltype(auto) dispatch_float(DType dtype, Body&& body) {
     case DType::bf16:
       return body.template operator()<bfloat16>();
     case DType::int32:
+    case DType::int16:
       break;
   }
   CHECK(false, "not a floating dtype: ", to_string(dtype));

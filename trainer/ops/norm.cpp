@@ -15,6 +15,11 @@ void check_forward(const Tensor& x, const Tensor& gain, const Tensor& inv, const
   check_tensor("y", y, x.shape(), x.dtype());
 }
 
+void check_residual(const Tensor& residual, const Tensor& x, const Tensor& y) {
+  check_tensor("residual", residual, x.shape(), x.dtype());
+  CHECK(y.raw() != x.raw() || x.size() == 0, "the sum and its norm in one place");
+}
+
 void check_centered(const Tensor& x, const Tensor& bias, const Tensor& mean) {
   check_tensor("bias", bias, {x.dim(1)}, x.dtype());
   check_tensor("mean", mean, {x.dim(0)}, statistic_of(x.dtype()));
@@ -34,7 +39,16 @@ void rms_norm_forward(DeviceContext& ctx, const Tensor& x, const Tensor& gain, d
                       const Tensor& y, const Tensor& inv_rms) {
   check_forward(x, gain, inv_rms, y);
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::norm_forward<D>(x, gain, Tensor(), eps, y, Tensor(), inv_rms);
+    detail::norm_forward<D>(Tensor(), x, gain, Tensor(), eps, y, Tensor(), inv_rms);
+  });
+}
+
+void add_rms_norm_forward(DeviceContext& ctx, const Tensor& residual, const Tensor& x,
+                          const Tensor& gain, double eps, const Tensor& y, const Tensor& inv_rms) {
+  check_forward(x, gain, inv_rms, y);
+  check_residual(residual, x, y);
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::norm_forward<D>(residual, x, gain, Tensor(), eps, y, Tensor(), inv_rms);
   });
 }
 
@@ -61,7 +75,18 @@ void layer_norm_forward(DeviceContext& ctx, const Tensor& x, const Tensor& gain,
   check_forward(x, gain, inv_std, y);
   check_centered(x, bias, mean);
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::norm_forward<D>(x, gain, bias, eps, y, mean, inv_std);
+    detail::norm_forward<D>(Tensor(), x, gain, bias, eps, y, mean, inv_std);
+  });
+}
+
+void add_layer_norm_forward(DeviceContext& ctx, const Tensor& residual, const Tensor& x,
+                            const Tensor& gain, const Tensor& bias, double eps, const Tensor& y,
+                            const Tensor& mean, const Tensor& inv_std) {
+  check_forward(x, gain, inv_std, y);
+  check_centered(x, bias, mean);
+  check_residual(residual, x, y);
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::norm_forward<D>(residual, x, gain, bias, eps, y, mean, inv_std);
   });
 }
 

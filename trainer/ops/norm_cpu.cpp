@@ -17,15 +17,29 @@ namespace {
 constexpr int64_t kRowsPerBlock = 32;   // long against the second sum, short against N
 constexpr int64_t kColsPerChunk = 256;  // columns that a thread sums at a time
 
+// row += residual; what follows finds the row in the cache.
+template <typename T>
+void add_row(const T* residual, int64_t cols, T* row) {
+  using A = Accumulator<T>;
+  if (const VectorRows* rows = vector_rows_of<T>())
+    return rows->add(bf16(residual), bf16(row), cols);
+#pragma omp simd
+  for (int64_t c = 0; c < cols; ++c) store(row[c], A(row[c]) + A(residual[c]));
+}
+
 // Mean of the row, and 1 / sqrt(mean of squared deviations + eps); RMSNorm has mean 0.
 template <bool kCentered, typename T, typename A = Accumulator<T>>
 void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
   mean = 0;
   if (const VectorRows* rows = vector_rows_of<T>()) {
-    const auto size = static_cast<float>(cols), e = static_cast<float>(eps);
-    const float center = kCentered ? rows->sum(bf16(x), cols) / size : 0.0f;
-    mean = center;
-    inv = A(1) / std::sqrt(rows->sum_of_squares(bf16(x), center, cols) / size + e);
+    Moments moments = {};
+    if constexpr (kCentered) {
+      moments = rows->moments(bf16(x), cols);
+    } else {
+      moments.variance = rows->sum_of_squares(bf16(x), cols) / static_cast<float>(cols);
+    }
+    mean = moments.mean;
+    inv = A(1) / std::sqrt(A(moments.variance) + eps);
     return;
   }
   if constexpr (kCentered) {
@@ -59,12 +73,6 @@ void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int6
 template <bool kCentered, bool kGradients, typename T, typename A = Accumulator<T>>
 void row_backward(const T* dy, const T* x, const T* gain, A mean, A inv, int64_t cols,
                   bool accumulate_dx, T* dx, A* dgain, A* dbias) {
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    if (const VectorRows* rows = vector_rows()) {
-      const NormRow row = {x, gain, cols, mean, inv};
-      return rows->normalize_backward(row, dy, kCentered, accumulate_dx, dx, dgain, dbias);
-    }
-  }
   A sum = 0, projection = 0;
 #pragma omp simd reduction(+ : sum, projection)
   for (int64_t c = 0; c < cols; ++c) {
@@ -122,12 +130,25 @@ void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tenso
       return sums;
     };
     A *gain_sum = sums_of(gain_partials), *bias_sum = sums_of(bias_partials);
-    const int64_t end = std::min(rows, (b + 1) * kRowsPerBlock);
-    for (int64_t r = b * kRowsPerBlock; r < end; ++r) {
+    const int64_t begin = b * kRowsPerBlock, end = std::min(rows, begin + kRowsPerBlock);
+    const auto mean_of = [&](int64_t r) { return kCentered ? mean.data<A>()[r] : A(0); };
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      if (const VectorRows* vectors = vector_rows()) {
+        NormRow block[kRowsPerBlock];
+        for (int64_t r = begin; r < end; ++r) {
+          block[r - begin] = {x.data<T>() + r * cols, gain.data<T>(), cols, mean_of(r),
+                              inv.data<A>()[r]};
+        }
+        vectors->normalize_backward(block, end - begin, dy.data<T>() + begin * cols, kCentered,
+                                    accumulate_dx, dx.data<T>() + begin * cols, gain_sum, bias_sum);
+        continue;
+      }
+    }
+    for (int64_t r = begin; r < end; ++r) {
       row_backward<kCentered, kGradients>(dy.data<T>() + r * cols, x.data<T>() + r * cols,
-                                          gain.data<T>(), kCentered ? mean.data<A>()[r] : A(0),
-                                          inv.data<A>()[r], cols, accumulate_dx,
-                                          dx.data<T>() + r * cols, gain_sum, bias_sum);
+                                          gain.data<T>(), mean_of(r), inv.data<A>()[r], cols,
+                                          accumulate_dx, dx.data<T>() + r * cols, gain_sum,
+                                          bias_sum);
     }
   }
   if (dgain.defined()) add_partials<A>(gain_partials, dgain);
@@ -149,14 +170,16 @@ void dispatch_norm(bool centered, DType dtype, Body&& body) {
 }  // namespace
 
 template <>
-void norm_forward<Device::cpu>(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps,
-                               const Tensor& y, const Tensor& mean, const Tensor& inv) {
+void norm_forward<Device::cpu>(const Tensor& residual, const Tensor& x, const Tensor& gain,
+                               const Tensor& bias, double eps, const Tensor& y, const Tensor& mean,
+                               const Tensor& inv) {
   const int64_t rows = x.dim(0), cols = x.dim(1);
   dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
     using A = Accumulator<T>;
 #pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
     for (int64_t r = 0; r < rows; ++r) {
-      const T* row = x.data<T>() + r * cols;
+      T* row = x.data<T>() + r * cols;
+      if (residual.defined()) add_row(residual.data<T>() + r * cols, cols, row);
       A center, scale;
       row_statistics<kCentered>(row, cols, static_cast<A>(eps), center, scale);
       if constexpr (kCentered) mean.data<A>()[r] = center;

@@ -44,7 +44,8 @@ struct RowSum {
 
 template <typename T>
 struct NormOperands {
-  const T *x, *gain, *bias;
+  const T *residual, *gain, *bias;  // residual: null, or added to x
+  T* x;
   float *mean, *inv;
   T* y;
   int64_t rows, cols;
@@ -55,6 +56,16 @@ template <int kSize>
 __device__ int64_t column_of(int threads_per_row, int p) {
   const int lane = static_cast<int>(threadIdx.x) % threads_per_row;
   return (static_cast<int64_t>(p) * threads_per_row + lane) * kSize;
+}
+
+// x += residual in memory and, rounded as there, in registers.
+template <int kSize, typename T>
+__device__ void add_residual(const NormOperands<T>& n, int64_t at, float (&x)[kSize]) {
+  float residual[kSize];
+  load(n.residual + at, residual);
+#pragma unroll
+  for (int j = 0; j < kSize; ++j) x[j] = to_float(from_float<T>(x[j] + residual[j]));
+  store(n.x + at, x);
 }
 
 // kApply: with the statistics that are there.
@@ -73,6 +84,7 @@ __global__ void __launch_bounds__(kMostThreads)
     const int64_t c = column_of<kSize>(threads_per_row, p);
     if (c >= n.cols) continue;
     load(n.x + row * n.cols + c, x[p]);
+    if (!kApply && n.residual != nullptr) add_residual(n, row * n.cols + c, x[p]);
 #pragma unroll
     for (int j = 0; j < kSize; ++j) sum += x[p][j];
   }
@@ -216,11 +228,12 @@ void with_layout(int64_t cols, bool aligned, const Body& body) {
 constexpr int64_t kScratchBytes = kWarp * static_cast<int64_t>(sizeof(float));
 
 template <bool kCentered, bool kApply, typename T>
-void forward(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps, const Tensor& y,
-             const Tensor& mean, const Tensor& inv) {
-  const NormOperands<T> n{x.data<T>(),       gain.data<T>(), bias.data<T>(), mean.data<float>(),
-                          inv.data<float>(), y.data<T>(),    x.dim(0),       x.dim(1)};
-  const bool aligned = are_aligned(n.x, n.gain, n.bias, n.y);
+void forward(const Tensor& residual, const Tensor& x, const Tensor& gain, const Tensor& bias,
+             double eps, const Tensor& y, const Tensor& mean, const Tensor& inv) {
+  const NormOperands<T> n{residual.data<T>(), gain.data<T>(),    bias.data<T>(),
+                          x.data<T>(),        mean.data<float>(), inv.data<float>(),
+                          y.data<T>(),        x.dim(0),          x.dim(1)};
+  const bool aligned = are_aligned(n.residual, n.x, n.gain, n.bias, n.y);
   with_layout<T>(n.cols, aligned, [&]<int kSize, int kPacks>(const RowLayout& layout) {
     launch(cuda_of(x), "norm_forward", norm_forward_kernel<kSize, kPacks, kCentered, kApply, T>,
            {blocks_of(ceil_div(n.rows, layout.rows())), layout.threads, kScratchBytes}, n,
@@ -229,13 +242,14 @@ void forward(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps
 }
 
 template <bool kApply>
-void dispatch_forward(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps,
-                      const Tensor& y, const Tensor& mean, const Tensor& inv) {
+void dispatch_forward(const Tensor& residual, const Tensor& x, const Tensor& gain,
+                      const Tensor& bias, double eps, const Tensor& y, const Tensor& mean,
+                      const Tensor& inv) {
   dispatch_cuda(x.dtype(), [&]<typename T>() {
     if (mean.defined()) {
-      forward<true, kApply, T>(x, gain, bias, eps, y, mean, inv);
+      forward<true, kApply, T>(residual, x, gain, bias, eps, y, mean, inv);
     } else {
-      forward<false, kApply, T>(x, gain, bias, eps, y, mean, inv);
+      forward<false, kApply, T>(residual, x, gain, bias, eps, y, mean, inv);
     }
   });
 }
@@ -282,15 +296,16 @@ void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tenso
 }  // namespace
 
 template <>
-void norm_forward<Device::cuda>(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps,
-                                const Tensor& y, const Tensor& mean, const Tensor& inv) {
-  dispatch_forward<false>(x, gain, bias, eps, y, mean, inv);
+void norm_forward<Device::cuda>(const Tensor& residual, const Tensor& x, const Tensor& gain,
+                                const Tensor& bias, double eps, const Tensor& y, const Tensor& mean,
+                                const Tensor& inv) {
+  dispatch_forward<false>(residual, x, gain, bias, eps, y, mean, inv);
 }
 
 template <>
 void norm_apply<Device::cuda>(const Tensor& x, const Tensor& gain, const Tensor& bias,
                               const Tensor& mean, const Tensor& inv, const Tensor& y) {
-  dispatch_forward<true>(x, gain, bias, 0, y, mean, inv);
+  dispatch_forward<true>(Tensor(), x, gain, bias, 0, y, mean, inv);
 }
 
 template <>

@@ -9,13 +9,14 @@ namespace argosy::ops {
 
 namespace {
 
-// The update computes in the dtype of the weights that carry it: the master or, without one, the
-// parameters. Gradients and moments have it too.
-DType check_weights(const Tensor& grads, const Tensor& params, const Tensor& master) {
-  const DType dtype = master.defined() ? master.dtype() : params.dtype();
-  CHECK(dtype == statistic_of(params.dtype()), "parameters in ", to_string(params.dtype()),
-        " are updated in ", to_string(statistic_of(params.dtype())), ", not ", to_string(dtype));
-  if (master.defined()) check_shape("master", master, params.shape());
+// The update computes in the dtype of the weights or of their masters; gradients and moments have it
+// too.
+DType check_weights(const Tensor& grads, const Tensor& params, const Tensor& rest) {
+  const bool has_master = params.dtype() == DType::bf16;
+  CHECK(rest.defined() == has_master, to_string(params.dtype()), " parameters have ",
+        has_master ? "a" : "no", " rest of a master");
+  if (has_master) check_tensor("rest", rest, params.shape(), DType::int16);
+  const DType dtype = statistic_of(params.dtype());
   check_tensor("grads", grads, params.shape(), dtype);
   return dtype;
 }
@@ -23,22 +24,22 @@ DType check_weights(const Tensor& grads, const Tensor& params, const Tensor& mas
 }  // namespace
 
 void adamw_update(DeviceContext& ctx, const AdamwStep& step, const Tensor& grads,
-                  const Tensor& params, const Tensor& master, const Tensor& exp_avg,
+                  const Tensor& params, const Tensor& rest, const Tensor& exp_avg,
                   const Tensor& exp_avg_sq) {
-  const DType dtype = check_weights(grads, params, master);
+  const DType dtype = check_weights(grads, params, rest);
   check_tensor("exp_avg", exp_avg, params.shape(), dtype);
   check_tensor("exp_avg_sq", exp_avg_sq, params.shape(), dtype);
   CHECK(step.step >= 1, "step ", step.step, "; the first is 1");
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::adamw_update<D>(step, grads, params, master, exp_avg, exp_avg_sq);
+    detail::adamw_update<D>(step, grads, params, rest, exp_avg, exp_avg_sq);
   });
 }
 
 void sgd_update(DeviceContext& ctx, const SgdStep& step, const Tensor& grads, const Tensor& params,
-                const Tensor& master) {
-  check_weights(grads, params, master);
+                const Tensor& rest) {
+  check_weights(grads, params, rest);
   dispatch_device(ctx.device(),
-                  [&]<Device D>() { detail::sgd_update<D>(step, grads, params, master); });
+                  [&]<Device D>() { detail::sgd_update<D>(step, grads, params, rest); });
 }
 
 }  // namespace argosy::ops

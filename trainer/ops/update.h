@@ -14,10 +14,11 @@ struct AdamwStep {
   double grad_scale = 1;
   int64_t step = 1;  // the first is 1
 };
-// All (N). master: fp32, or undefined when params are the master themselves. params are rewritten
-// from the master.
+// All (N). Gradients and moments: fp64 for fp64, else fp32. rest: undefined, or for params in bf16
+// what their fp32 masters have beyond them (int16, planner/spec/split_float.h): the masters are
+// updated, and params are the masters rounded to nearest even.
 void adamw_update(DeviceContext& ctx, const AdamwStep& step, const Tensor& grads,
-                  const Tensor& params, const Tensor& master, const Tensor& exp_avg,
+                  const Tensor& params, const Tensor& rest, const Tensor& exp_avg,
                   const Tensor& exp_avg_sq);
 
 // params -= lr * (grads * grad_scale + weight_decay * params).
@@ -25,16 +26,16 @@ struct SgdStep {
   double lr = 0, weight_decay = 0, grad_scale = 1;
 };
 void sgd_update(DeviceContext& ctx, const SgdStep& step, const Tensor& grads, const Tensor& params,
-                const Tensor& master);
+                const Tensor& rest);
 
 // What each device defines; operands are checked.
 namespace detail {
 template <Device device>
 void adamw_update(const AdamwStep& step, const Tensor& grads, const Tensor& params,
-                  const Tensor& master, const Tensor& exp_avg, const Tensor& exp_avg_sq);
+                  const Tensor& rest, const Tensor& exp_avg, const Tensor& exp_avg_sq);
 template <Device device>
 void sgd_update(const SgdStep& step, const Tensor& grads, const Tensor& params,
-                const Tensor& master);
+                const Tensor& rest);
 }  // namespace detail
 
 }  // namespace argosy::ops

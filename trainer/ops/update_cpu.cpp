@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include <cmath>
 
+#include "planner/spec/split_float.h"
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/update.h"
@@ -11,11 +12,30 @@ namespace argosy::ops {
 
 namespace {
 
-// Elements [begin, end): p *= 1 - lr*decay; m += (1 - beta1)(g - m); v = beta2 v + (1 - beta2) g^2;
-// p -= lr/(1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps).
+// Where the update finds its weights: in M as they are, or rounded to bf16 beside the rest of their
+// masters.
 template <typename M>
-void adamw_block(const AdamwFactors<M>& f, const M* grads, M* weights, M* exp_avg, M* exp_avg_sq,
-                 int64_t begin, int64_t end) {
+struct PlainWeights {
+  M* weights;
+  [[gnu::always_inline]] M get(int64_t i) const { return weights[i]; }
+  [[gnu::always_inline]] void set(int64_t i, M value) const { weights[i] = value; }
+};
+struct SplitWeights {
+  bfloat16* rounded;
+  int16_t* rest;
+  [[gnu::always_inline]] float get(int64_t i) const { return join_float(rounded[i], rest[i]); }
+  [[gnu::always_inline]] void set(int64_t i, float value) const {
+    const bfloat16 to(value);
+    rounded[i].bits = to.bits;  // gcc 12 vectorises no store of a whole bfloat16
+    rest[i] = rest_of_float(value, to);
+  }
+};
+
+// p *= 1 - lr*decay; m += (1 - beta1)(g - m); v = beta2 v + (1 - beta2) g^2;
+// p -= lr/(1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps).
+template <typename M, typename Weights>
+void adamw_block(const AdamwFactors<M>& f, const M* grads, const Weights& weights, M* exp_avg,
+                 M* exp_avg_sq, int64_t begin, int64_t end) {
 #pragma omp simd
   for (int64_t i = begin; i < end; ++i) {
     const M g = grads[i] * f.grad_scale;
@@ -23,34 +43,21 @@ void adamw_block(const AdamwFactors<M>& f, const M* grads, M* weights, M* exp_av
     const M v = f.beta2 * exp_avg_sq[i] + f.one_minus_beta2 * g * g;
     exp_avg[i] = m;
     exp_avg_sq[i] = v;
-    weights[i] =
-        weights[i] * f.keep - f.step_size * m / (std::sqrt(v) * f.inv_sqrt_correction2 + f.eps);
+    weights.set(i, weights.get(i) * f.keep -
+                       f.step_size * m / (std::sqrt(v) * f.inv_sqrt_correction2 + f.eps));
   }
 }
 
-// Calls update(begin, end, weights) for blocks of the weights that carry the update, then rewrites
-// the parameters from the master while the block is in the cache.
-template <typename M, typename Update>
-void for_weights(const Tensor& params, const Tensor& master, const Update& update) {
-  dispatch_float(params.dtype(), [&]<typename T>() {
-    M* weights = master.defined() ? master.data<M>() : params.data<M>();
-    for_elements(params.size(), [&](int64_t begin, int64_t end) {
-      update(begin, end, weights);
-      if (!master.defined()) return;
-      T* to = params.data<T>();
-#pragma omp simd
-      for (int64_t i = begin; i < end; ++i) store(to[i], weights[i]);
-    });
-  });
-}
-
-// body.template operator()<M>() with the type of the update: that of the gradients.
+// body(M{}, weights): M is the type of the update.
 template <typename Body>
-void dispatch_update(const Tensor& grads, const Body& body) {
-  if (grads.dtype() == DType::fp64) {
-    body.template operator()<double>();
-  } else {
-    body.template operator()<float>();
+void dispatch_update(const Tensor& params, const Tensor& rest, const Body& body) {
+  switch (params.dtype()) {
+    case DType::fp64:
+      return body(double{}, PlainWeights<double>{params.data<double>()});
+    case DType::fp32:
+      return body(float{}, PlainWeights<float>{params.data<float>()});
+    default:
+      return body(float{}, SplitWeights{params.data<bfloat16>(), rest.data<int16_t>()});
   }
 }
 
@@ -58,11 +65,11 @@ void dispatch_update(const Tensor& grads, const Body& body) {
 
 template <>
 void detail::adamw_update<Device::cpu>(const AdamwStep& step, const Tensor& grads,
-                                       const Tensor& params, const Tensor& master,
+                                       const Tensor& params, const Tensor& rest,
                                        const Tensor& exp_avg, const Tensor& exp_avg_sq) {
-  dispatch_update(grads, [&]<typename M>() {
+  dispatch_update(params, rest, [&]<typename M, typename Weights>(M, const Weights& weights) {
     const AdamwFactors<M> factors(step);
-    for_weights<M>(params, master, [&](int64_t begin, int64_t end, M* weights) {
+    for_elements(params.size(), [&](int64_t begin, int64_t end) {
       adamw_block(factors, grads.data<M>(), weights, exp_avg.data<M>(), exp_avg_sq.data<M>(), begin,
                   end);
     });
@@ -71,15 +78,16 @@ void detail::adamw_update<Device::cpu>(const AdamwStep& step, const Tensor& grad
 
 template <>
 void detail::sgd_update<Device::cpu>(const SgdStep& step, const Tensor& grads, const Tensor& params,
-                                     const Tensor& master) {
-  dispatch_update(grads, [&]<typename M>() {
+                                     const Tensor& rest) {
+  dispatch_update(params, rest, [&]<typename M, typename Weights>(M, const Weights& weights) {
     const M lr = static_cast<M>(step.lr), decay = static_cast<M>(step.weight_decay);
     const M grad_scale = static_cast<M>(step.grad_scale);
-    for_weights<M>(params, master, [&](int64_t begin, int64_t end, M* weights) {
-      const M* grad = grads.data<M>();
+    const M* grad = grads.data<M>();
+    for_elements(params.size(), [&](int64_t begin, int64_t end) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) {
-        weights[i] -= lr * (grad[i] * grad_scale + decay * weights[i]);
+        const M w = weights.get(i);
+        weights.set(i, w - lr * (grad[i] * grad_scale + decay * w));
       }
     });
   });

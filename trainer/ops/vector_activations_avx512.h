@@ -22,18 +22,18 @@ struct QuadPart {
   Part first, second;
 };
 inline Quad load_quad(const bfloat16* at, Whole) {
-  return {load(at, Whole{}), load(at + kStep, Whole{})};
+  return {load_mixed(at, Whole{}), load_mixed(at + kStep, Whole{})};
 }
 inline Quad load_quad(const bfloat16* at, QuadPart p) {
-  return {load(at, p.first), load(at + kStep, p.second)};
+  return {load_mixed(at, p.first), load_mixed(at + kStep, p.second)};
 }
 inline void store_quad(bfloat16* at, const Quad& q, Whole) {
-  store(at, q.first, Whole{});
-  store(at + kStep, q.second, Whole{});
+  store_mixed(at, q.first, Whole{});
+  store_mixed(at + kStep, q.second, Whole{});
 }
 inline void store_quad(bfloat16* at, const Quad& q, QuadPart p) {
-  store(at, q.first, p.first);
-  store(at + kStep, q.second, p.second);
+  store_mixed(at, q.first, p.first);
+  store_mixed(at + kStep, q.second, p.second);
 }
 
 // One step: f of each vector.
@@ -63,60 +63,54 @@ template <typename Body>
   if (i < size) body(i, QuadPart{{low_bits(size - i)}, {low_bits(size - i - kStep)}});
 }
 
-// 2^t for results that are rounded to bf16: Chebyshev's interpolation of degree 4, relative error
-// below 4e-6. The bounds let a NaN pass, and 2^126 has a reciprocal.
-[[gnu::always_inline]] inline Quad power_of_two(Quad t) {
-  t = each([](__m512 x) { return _mm512_min_ps(all(126.0f), x); }, t);
-  t = each([](__m512 x) { return _mm512_max_ps(all(-126.0f), x); }, t);
-  const Quad n = each(
-      [](__m512 x) {
-        return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-      },
-      t);
-  const Quad r = each([](__m512 x, __m512 y) { return _mm512_sub_ps(x, y); }, t, n);
-  Quad p = fused(9.66636852e-3f, r, 5.59219758e-2f);
-  for (const float term : {2.40223490e-1f, 6.93121045e-1f, 1.0f}) {
+// 2^t for results that are rounded to bf16: the polynomial of degree 3 with the least relative
+// error on [0, 1), 7.5e-5 (Remez' exchange), for the fraction of t, and its floor for the exponent.
+// Both instructions take any number: beyond fp32 the result is 0 or infinity, and a NaN passes.
+[[gnu::always_inline]] inline Quad power_of_two(const Quad& t) {
+  const Quad r = each(
+      [](__m512 x) { return _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }, t);
+  Quad p = fused(7.80245227e-2f, r, 2.26067155e-1f);
+  for (const float term : {6.95833541e-1f, 9.99925219e-1f}) {
     p = each([=](__m512 x, __m512 y) { return _mm512_fmadd_ps(x, y, all(term)); }, p, r);
   }
-  return each([](__m512 x, __m512 y) { return _mm512_scalef_ps(x, y); }, p, n);
+  return each([](__m512 x, __m512 y) { return _mm512_scalef_ps(x, y); }, p, t);
 }
 
-// s = 1 / (1 + 2^t) to 2^-14, and 1 - s.
-struct Sigmoid {
-  Quad s, rest;
-};
-[[gnu::always_inline]] inline Sigmoid sigmoid_of_power(const Quad& t) {
+// 1 / (1 + 2^t): rcp14 is right to 2^-14.
+[[gnu::always_inline]] inline Quad sigmoid_of_power(const Quad& t) {
   const Quad power = power_of_two(t);
   const Quad sum = each([](__m512 x) { return _mm512_add_ps(all(1.0f), x); }, power);
-  const Quad s = each([](__m512 x) { return _mm512_rcp14_ps(x); }, sum);
-  return {s, times(power, s)};
+  return each([](__m512 x) { return _mm512_rcp14_ps(x); }, sum);
+}
+[[gnu::always_inline]] inline Quad one_minus(const Quad& x) {
+  return each([](__m512 v) { return _mm512_sub_ps(all(1.0f), v); }, x);
 }
 
 constexpr float kLog2E = 1.44269504088896341f;
-[[gnu::always_inline]] inline Sigmoid sigmoid(const Quad& x) {
+[[gnu::always_inline]] inline Quad sigmoid(const Quad& x) {
   return sigmoid_of_power(times(-kLog2E, x));
 }
 
 // gelu(x) = x sigmoid(2u), 2u = x (kLinear + kCube x^2).
 constexpr float kLinear = static_cast<float>(kGeluLinear);
 constexpr float kCube = kLinear * static_cast<float>(kGeluCubic);
-[[gnu::always_inline]] inline Sigmoid gelu_sigmoid(const Quad& x, const Quad& square) {
+[[gnu::always_inline]] inline Quad gelu_sigmoid(const Quad& x, const Quad& square) {
   return sigmoid_of_power(times(x, fused(-kLog2E * kCube, square, -kLog2E * kLinear)));
 }
 
 void gelu(const bfloat16* x, bfloat16* y, int64_t size) {
   for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     const Quad v = load_quad(x + i, part);
-    store_quad(y + i, times(v, gelu_sigmoid(v, times(v, v)).s), part);
+    store_quad(y + i, times(v, gelu_sigmoid(v, times(v, v))), part);
   });
 }
 
 void gelu_backward(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t size) {
   for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     const Quad v = load_quad(x + i, part), square = times(v, v);
-    const Sigmoid g = gelu_sigmoid(v, square);
+    const Quad s = gelu_sigmoid(v, square);
     const Quad slope = fused(3 * kCube, square, kLinear);
-    const Quad bent = fused(times(times(v, g.rest), slope), g.s, g.s);
+    const Quad bent = fused(times(times(v, one_minus(s)), slope), s, s);
     store_quad(dx + i, times(load_quad(dy + i, part), bent), part);
   });
 }
@@ -124,7 +118,7 @@ void gelu_backward(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t 
 void swiglu(const bfloat16* gate, const bfloat16* up, bfloat16* y, int64_t size) {
   for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     const Quad x = load_quad(gate + i, part);
-    store_quad(y + i, times(times(x, sigmoid(x).s), load_quad(up + i, part)), part);
+    store_quad(y + i, times(times(x, sigmoid(x)), load_quad(up + i, part)), part);
   });
 }
 
@@ -132,10 +126,10 @@ void swiglu_backward(const bfloat16* dy, const bfloat16* gate, const bfloat16* u
                      bfloat16* dup, int64_t size) {
   for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     const Quad x = load_quad(gate + i, part);
-    const Sigmoid g = sigmoid(x);
+    const Quad s = sigmoid(x);
     const Quad d = load_quad(dy + i, part), u = load_quad(up + i, part);
-    store_quad(dgate + i, times(times(d, u), fused(times(x, g.rest), g.s, g.s)), part);
-    store_quad(dup + i, times(times(d, x), g.s), part);
+    store_quad(dgate + i, times(times(d, u), fused(times(x, one_minus(s)), s, s)), part);
+    store_quad(dup + i, times(times(d, x), s), part);
   });
 }
 

@@ -22,20 +22,26 @@ struct NormRow {
   float mean, inv;
 };
 
+// Mean, and mean of the squared distances to it.
+struct Moments {
+  float mean, variance;
+};
+
 struct VectorRows {
   void (*gelu)(const bfloat16* x, bfloat16* y, int64_t size);
   void (*gelu_backward)(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t size);
   void (*swiglu)(const bfloat16* gate, const bfloat16* up, bfloat16* y, int64_t size);
   void (*swiglu_backward)(const bfloat16* dy, const bfloat16* gate, const bfloat16* up,
                           bfloat16* dgate, bfloat16* dup, int64_t size);
-  float (*sum)(const bfloat16* x, int64_t size);
-  float (*sum_of_squares)(const bfloat16* x, float center, int64_t size);
+  float (*sum_of_squares)(const bfloat16* x, int64_t size);
+  Moments (*moments)(const bfloat16* x, int64_t size);  // size > 0
   // y = gain xhat + bias; bias may be null.
   void (*normalize)(const NormRow& row, const bfloat16* bias, bfloat16* y);
   // dx = inv (d - [mean(d)] - xhat mean(d xhat)) with d = gain dy, [] if `centered`, plus what was
-  // there if `add`; dgain += dy xhat and dbias += dy, each where it is not null.
-  void (*normalize_backward)(const NormRow& row, const bfloat16* dy, bool centered, bool add,
-                             bfloat16* dx, float* dgain, float* dbias);
+  // there if `add`; dgain += dy xhat and dbias += dy, each where it is not null. Of `count` rows of
+  // the same norm, one behind the other.
+  void (*normalize_backward)(const NormRow* rows, int64_t count, const bfloat16* dy, bool centered,
+                             bool add, bfloat16* dx, float* dgain, float* dbias);
   // Turns each pair (x[i], x[i + half]) of each of `heads` heads by its angle.
   void (*rotate)(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
                  int64_t half);

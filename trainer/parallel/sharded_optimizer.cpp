@@ -46,7 +46,7 @@ ShardedOptimizer::ShardedOptimizer(const LayerContext& ctx, const ParameterStore
     DomainState& state = states_[static_cast<size_t>(domain)];
     const Shape shape = {layout.num_shard_elements};
     if (has_master_weights(ctx.plan.precision)) {
-      state.master = ctx.device.zeros(shape, dtype, MemoryCategory::optimizer);
+      state.master_rest = ctx.device.zeros(shape, DType::int16, MemoryCategory::optimizer);
     }
     if (kind_ == OptimizerKind::adamw) {
       state.exp_avg = ctx.device.zeros(shape, dtype, MemoryCategory::optimizer);
@@ -55,14 +55,9 @@ ShardedOptimizer::ShardedOptimizer(const LayerContext& ctx, const ParameterStore
   }
 }
 
-void ShardedOptimizer::reset_master(const LayerContext& ctx, const ParameterStore& store) {
-  for (const Domain domain : kTrainable) {
-    const Tensor& master = states_[static_cast<size_t>(domain)].master;
-    if (!master.defined()) continue;
-    for (const Bucket& bucket : store.layout()[domain].buckets) {
-      ops::copy(ctx.device, store.shard_values(domain, bucket, bucket.shard),
-                flat_part(master, bucket.in_shards(bucket.shard)));
-    }
+void ShardedOptimizer::reset_master(const LayerContext& ctx) {
+  for (const DomainState& state : states_) {
+    if (state.master_rest.defined()) ops::fill_zero(ctx.device, state.master_rest);
   }
 }
 
@@ -109,7 +104,7 @@ void ShardedOptimizer::update_part(const LayerContext& ctx, const DomainState& s
   if (kind_ == OptimizerKind::sgd) {
     ops::sgd_update(ctx.device,
                     {.lr = step.lr, .weight_decay = weight_decay, .grad_scale = step.grad_scale},
-                    grads, values, flat_part(state.master, in_shards));
+                    grads, values, flat_part(state.master_rest, in_shards));
     return;
   }
   ops::adamw_update(ctx.device,
@@ -120,7 +115,7 @@ void ShardedOptimizer::update_part(const LayerContext& ctx, const DomainState& s
                      .weight_decay = weight_decay,
                      .grad_scale = step.grad_scale,
                      .step = step.number},
-                    grads, values, flat_part(state.master, in_shards),
+                    grads, values, flat_part(state.master_rest, in_shards),
                     flat_part(state.exp_avg, in_shards), flat_part(state.exp_avg_sq, in_shards));
 }
 
@@ -128,7 +123,7 @@ std::vector<ShardedOptimizer::StateTensor> ShardedOptimizer::state() const {
   std::vector<StateTensor> tensors;
   for (const Domain domain : kTrainable) {
     const DomainState& state = states_[static_cast<size_t>(domain)];
-    if (state.master.defined()) tensors.push_back({"master", domain, state.master});
+    if (state.master_rest.defined()) tensors.push_back({"master", domain, state.master_rest});
     if (state.exp_avg.defined()) tensors.push_back({"exp_avg", domain, state.exp_avg});
     if (state.exp_avg_sq.defined()) tensors.push_back({"exp_avg_sq", domain, state.exp_avg_sq});
   }

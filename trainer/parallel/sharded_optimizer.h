@@ -31,10 +31,11 @@ class ShardedOptimizer {
               int64_t step, double lr, double grad_scale, Overlap overlap = Overlap::on);
 
   // After parameters were initialised or loaded: master weights start from them.
-  void reset_master(const LayerContext& ctx, const ParameterStore& store);
+  void reset_master(const LayerContext& ctx);
 
   // State tensors by their checkpoint kind ("master", "exp_avg", "exp_avg_sq"): this rank's shards
-  // of the domain one after the other.
+  // of the domain one after the other. A "master" is what the master weights have beyond the
+  // parameters (ops/update.h): together they are what a checkpoint holds.
   struct StateTensor {
     std::string kind;
     Domain domain;
@@ -44,7 +45,8 @@ class ShardedOptimizer {
 
  private:
   struct DomainState {
-    Tensor master, exp_avg, exp_avg_sq;  // (num_shard_elements); undefined where not used
+    // (num_shard_elements); undefined where not used. master_rest int16: see ops/update.h.
+    Tensor master_rest, exp_avg, exp_avg_sq;
   };
   struct Step {
     int64_t number;

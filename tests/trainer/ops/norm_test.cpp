@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/norm.h"
 
+#include "trainer/ops/elementwise.h"
 #include "tests/trainer/ops/ops_support.h"
 
 namespace argosy {
@@ -60,6 +61,14 @@ struct Fixture {
       ops::rms_norm_forward(ctx, x, gain, kEps, y, inv);
     }
   }
+  // x becomes x + residual.
+  void add_forward(const Tensor& residual) {
+    if (centered) {
+      ops::add_layer_norm_forward(ctx, residual, x, gain, bias, kEps, y, mean, inv);
+    } else {
+      ops::add_rms_norm_forward(ctx, residual, x, gain, kEps, y, inv);
+    }
+  }
   void apply() {
     if (centered) {
       ops::layer_norm_apply(ctx, x, gain, bias, mean, inv, y);
@@ -96,6 +105,32 @@ TEST(Norm, ForwardAndApplyEqualTheDefinition) {
         EXPECT_EQ(values_of(f.y), first);
       }
     }
+  }
+}
+
+TEST(Norm, WithAResidualItIsASumAndANormToTheBit) {
+  DeviceContext ctx(Device::cpu);
+  for (const bool centered : {false, true}) {
+    for (const DType dtype : kDTypes) {
+      for (const int64_t cols : {1, 5, 31, 129}) {
+        const Shape shape = {7, cols};
+        const Tensor residual = make(ctx, shape, dtype, random_values(7 * cols, 9));
+        Fixture one(ctx, centered, 7, cols, dtype), two(ctx, centered, 7, cols, dtype);
+        one.add_forward(residual);
+        ops::add(ctx, residual, two.x);
+        two.forward();
+        EXPECT_EQ(values_of(one.x), values_of(two.x));
+        EXPECT_EQ(values_of(one.y), values_of(two.y));
+        EXPECT_EQ(values_of(one.inv), values_of(two.inv));
+        if (centered) {
+          EXPECT_EQ(values_of(one.mean), values_of(two.mean));
+        }
+        EXPECT_NE(values_of(one.x), one.x_values);
+      }
+    }
+    Fixture f(ctx, centered, 2, 3, DType::fp32);
+    f.y = f.x;
+    EXPECT_THROW(f.add_forward(f.dy), std::logic_error);  // the sum would be lost
   }
 }
 

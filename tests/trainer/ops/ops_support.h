@@ -34,6 +34,8 @@ void with_data(const Tensor& x, Body&& body) {
       return body(x.data<bfloat16>());
     case DType::int32:
       return body(x.data<int32_t>());
+    case DType::int16:
+      return body(x.data<int16_t>());
   }
 }
 

@@ -118,14 +118,10 @@ TEST_F(VectorRowsTest, Norms) {
   for (const int64_t size : kSizes) {
     if (size == 0) continue;
     const Halves x = halves(size, 1), gain = halves(size, 2), bias = halves(size, 3);
-    double sum = 0, squares = 0;
     const float mean = 0.25f, inv = 0.75f;
-    for (size_t i = 0; i + 1 < x.size(); ++i) {
-      sum += of(x, i);
-      squares += (of(x, i) - mean) * (of(x, i) - mean);
-    }
-    EXPECT_NEAR(rows().sum(x.data(), size), sum, 1e-3);
-    EXPECT_NEAR(rows().sum_of_squares(x.data(), mean, size), squares, kFp32 * squares);
+    double squares = 0;
+    for (size_t i = 0; i + 1 < x.size(); ++i) squares += of(x, i) * of(x, i);
+    EXPECT_NEAR(rows().sum_of_squares(x.data(), size), squares, kFp32 * squares);
     const NormRow row = {x.data(), gain.data(), size, mean, inv};
     const auto xhat = [&](size_t i) { return (of(x, i) - mean) * inv; };
     Halves y = halves(size, 4);
@@ -134,26 +130,88 @@ TEST_F(VectorRowsTest, Norms) {
     rows().normalize(row, nullptr, y.data());
     expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i); });
 
-    const Halves dy = halves(size, 5), old = halves(size, 6);
+  }
+}
+
+// Rows alone and four together.
+TEST_F(VectorRowsTest, NormsBackward) {
+  constexpr int64_t kRows = 6;
+  for (const int64_t size : kSizes) {
+    if (size == 0) continue;
+    const auto width = static_cast<size_t>(size);
+    const Halves x = halves(kRows * size, 1), gain = halves(size, 2);
+    const Halves dy = halves(kRows * size, 5), old = halves(kRows * size, 6);
+    std::vector<NormRow> norm;
+    for (int64_t r = 0; r < kRows; ++r) {
+      const float place = static_cast<float>(r);
+      norm.push_back({x.data() + r * size, gain.data(), size, 0.25f * place, 1 / (1 + place)});
+    }
+    const auto xhat = [&](size_t i) {
+      const NormRow& row = norm[i / width];
+      return (of(x, i) - static_cast<double>(row.mean)) * static_cast<double>(row.inv);
+    };
+    const auto d = [&](size_t i) { return of(gain, i % width) * of(dy, i); };
     for (const bool centered : {false, true}) {
-      double shift = 0, slope = 0;
-      for (size_t i = 0; i + 1 < x.size(); ++i) {
-        shift += centered ? of(gain, i) * of(dy, i) / static_cast<double>(size) : 0;
-        slope += of(gain, i) * of(dy, i) * xhat(i) / static_cast<double>(size);
+      for (const bool add : {false, true}) {
+        std::vector<double> shift(kRows), slope(kRows);
+        for (size_t i = 0; i < kRows * width; ++i) {
+          shift[i / width] += centered ? d(i) / static_cast<double>(size) : 0;
+          slope[i / width] += d(i) * xhat(i) / static_cast<double>(size);
+        }
+        Halves dx = old;
+        Floats dgain(width, 1.0f), dbias = dgain;
+        dgain.push_back(kBehind);
+        dbias.push_back(kBehind);
+        rows().normalize_backward(norm.data(), kRows, dy.data(), centered, add, dx.data(),
+                                  dgain.data(), centered ? dbias.data() : nullptr);
+        expect(dx, 2 * kBf16, [&](size_t i) {
+          const double inv = static_cast<double>(norm[i / width].inv);
+          return (add ? of(old, i) : 0) +
+                 inv * (d(i) - shift[i / width] - xhat(i) * slope[i / width]);
+        });
+        const auto column_sum = [&](size_t c, const auto& term) {
+          double sum = 1;
+          for (size_t r = 0; r < kRows; ++r) sum += term(r * width + c);
+          return sum;
+        };
+        expect(dgain, kFp32, [&](size_t c) {
+          return column_sum(c, [&](size_t i) { return of(dy, i) * xhat(i); });
+        });
+        expect(dbias, kFp32, [&](size_t c) {
+          return centered ? column_sum(c, [&](size_t i) { return of(dy, i); }) : 1;
+        });
       }
-      Halves dx = old;
-      Floats dgain(static_cast<size_t>(size), 1.0f), dbias = dgain;
-      dgain.push_back(kBehind);
-      dbias.push_back(kBehind);
-      rows().normalize_backward(row, dy.data(), centered, true, dx.data(), dgain.data(),
-                                centered ? dbias.data() : nullptr);
-      expect(dx, 2 * kBf16, [&](size_t i) {
-        return of(old, i) + inv * (of(gain, i) * of(dy, i) - shift - xhat(i) * slope);
-      });
-      expect(dgain, kFp32, [&](size_t i) { return 1 + of(dy, i) * xhat(i); });
-      expect(dbias, kFp32, [&](size_t i) { return centered ? 1 + of(dy, i) : 1; });
     }
   }
+}
+
+// Also where the first elements are far from the mean, the mean is far from zero, and nothing varies.
+TEST_F(VectorRowsTest, MomentsOfARow) {
+  for (const int64_t size : kSizes) {
+    if (size == 0) continue;
+    for (const float first : {1.0f, 3000.0f}) {
+      for (const float offset : {0.0f, -64.0f}) {
+        Halves x = halves(size, 1);
+        for (bfloat16& v : x) v = bfloat16(static_cast<float>(v) + offset);
+        x[0] = bfloat16(first);
+        double mean = 0, variance = 0;
+        for (size_t i = 0; i + 1 < x.size(); ++i) mean += of(x, i) / static_cast<double>(size);
+        for (size_t i = 0; i + 1 < x.size(); ++i) {
+          variance += (of(x, i) - mean) * (of(x, i) - mean) / static_cast<double>(size);
+        }
+        const Moments got = rows().moments(x.data(), size);
+        EXPECT_NEAR(got.mean, mean, 1e-6 * (std::abs(mean) + std::sqrt(variance))) << size;
+        EXPECT_NEAR(got.variance, variance, kFp32 * variance) << size;
+      }
+    }
+    const Halves equal(static_cast<size_t>(size) + 1, bfloat16(0.1f));
+    const Moments got = rows().moments(equal.data(), size);
+    EXPECT_NEAR(got.mean, of(equal, 0), 1e-7);
+    EXPECT_LT(got.variance, 1e-14);
+    EXPECT_GE(got.variance, 0);
+  }
+  const Halves bad(40, bfloat16(std::numeric_limits<float>::quiet_NaN()));
+  EXPECT_TRUE(std::isnan(rows().moments(bad.data(), 40).variance));
 }
 
 TEST_F(VectorRowsTest, RotationsAndSums) {

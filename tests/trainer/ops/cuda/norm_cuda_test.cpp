@@ -40,6 +40,25 @@ TEST_F(NormCuda, Forward) {
   }
 }
 
+TEST_F(NormCuda, ForwardWithAResidual) {
+  for (const DType dtype : kCudaDTypes) {
+    for (const auto& [rows, cols, begin] : kCases) {
+      offset = begin;
+      const Shape shape{rows, cols};
+      const Twin &residual = operand(shape, dtype), &gain = operand({cols}, dtype),
+                 &bias = operand({cols}, dtype), &x = added_to(shape, dtype),
+                 &y = result(shape, dtype), &inv = result({rows}, DType::fp32),
+                 &layer_x = added_to(shape, dtype), &layer_y = result(shape, dtype),
+                 &mean = result({rows}, DType::fp32), &layer_inv = result({rows}, DType::fp32);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        ops::add_rms_norm_forward(ctx, of(residual), of(x), of(gain), kEps, of(y), of(inv));
+        ops::add_layer_norm_forward(ctx, of(residual), of(layer_x), of(gain), of(bias), kEps,
+                                    of(layer_y), of(mean), of(layer_inv));
+      });
+    }
+  }
+}
+
 TEST_F(NormCuda, RmsBackward) {
   for (const DType dtype : kCudaDTypes) {
     for (const auto& [rows, cols, begin] : kCases) {

@@ -2,6 +2,11 @@
 // Copyright 2026 The Argosy Authors
 //
 // The loss, the first weights and the next.
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "planner/spec/split_float.h"
 #include "tests/trainer/ops/cuda/twin.h"
 #include "trainer/ops/cross_entropy.h"
 #include "trainer/ops/initialize.h"
@@ -100,7 +105,36 @@ TEST_F(TrainingCuda, InitialValues) {
   }
 }
 
+// Weights of both devices that begin alike. What remains of a master when its weight is rounded is
+// anything where it ends beside a place of rounding: compared are masters.
+struct SplitTwins {
+  const Twin &params, &rest;
+
+  void expect_masters_agree() const {
+    const Values got = masters(params.cuda, rest.cuda), expected = masters(params.cpu, rest.cpu);
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-6) << "at " << i;
+  }
+  static Values masters(const Tensor& params, const Tensor& rest) {
+    std::vector<bfloat16> rounded(static_cast<size_t>(params.size()));
+    std::vector<int16_t> steps(rounded.size());
+    backend_of(params).download(params.raw(), rounded.data(), params.bytes());
+    backend_of(rest).download(rest.raw(), steps.data(), rest.bytes());
+    Values values;
+    for (size_t i = 0; i < steps.size(); ++i)
+      values.push_back(static_cast<double>(join_float(rounded[i], steps[i])));
+    return values;
+  }
+};
+
 TEST_F(TrainingCuda, Updates) {
+  const auto split = [&](const Shape& shape) {
+    Values steps(static_cast<size_t>(shape.size()));
+    for (size_t i = 0; i < steps.size(); ++i)
+      steps[i] = static_cast<double>(i * 7919 % 65536) - 32768.0;
+    Twin& rest = changed(shape, DType::int16, steps);
+    rest.tolerance = 1e9;  // see SplitTwins
+    return SplitTwins{added_to(shape, DType::bf16), rest};
+  };
   for (const int64_t size : {0, 1, 7, 1024, 20011}) {
     for (const int64_t begin : {0, 1}) {
       offset = begin;
@@ -108,26 +142,67 @@ TEST_F(TrainingCuda, Updates) {
       const ops::AdamwStep step{.lr = 1e-2, .weight_decay = 0.1, .grad_scale = 0.25, .step = 3};
       Values squares = random_values(size, 50);
       for (double& v : squares) v *= v;
-      const Twin &grads = operand(shape, DType::fp32), &params = result(shape, DType::bf16),
-                 &master = added_to(shape, DType::fp32), &m = added_to(shape, DType::fp32),
+      const SplitTwins both = split(shape);
+      const Twin &grads = operand(shape, DType::fp32), &m = added_to(shape, DType::fp32),
                  &v = changed(shape, DType::fp32, squares);
-      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-        ops::adamw_update(ctx, step, of(grads), of(params), of(master), of(m), of(v));
+      expect_twins_agree_again([&](DeviceContext& ctx, const auto& of) {
+        ops::adamw_update(ctx, step, of(grads), of(both.params), of(both.rest), of(m), of(v));
       });
+      both.expect_masters_agree();
+      forget_twins();
       const Twin &grads2 = operand(shape, DType::fp32), &weights = added_to(shape, DType::fp32),
                  &m2 = added_to(shape, DType::fp32), &v2 = changed(shape, DType::fp32, squares);
       expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
         ops::adamw_update(ctx, step, of(grads2), of(weights), Tensor(), of(m2), of(v2));
       });
-      const Twin &grads3 = operand(shape, DType::fp32), &params3 = result(shape, DType::bf16),
-                 &master3 = added_to(shape, DType::fp32), &weights3 = added_to(shape, DType::fp32);
-      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+      const SplitTwins both3 = split(shape);
+      const Twin &grads3 = operand(shape, DType::fp32), &weights3 = added_to(shape, DType::fp32);
+      expect_twins_agree_again([&](DeviceContext& ctx, const auto& of) {
         const ops::SgdStep sgd{.lr = 0.1, .weight_decay = 0.01, .grad_scale = 0.5};
-        ops::sgd_update(ctx, sgd, of(grads3), of(params3), of(master3));
+        ops::sgd_update(ctx, sgd, of(grads3), of(both3.params), of(both3.rest));
         ops::sgd_update(ctx, sgd, of(grads3), of(weights3), Tensor());
       });
+      both3.expect_masters_agree();
+      forget_twins();
     }
   }
+}
+
+// Every kind of number, in an update that moves nothing: weights and what remains of masters come
+// out as the host's functions make them, infinities, denormals, ties and carries included.
+TEST_F(TrainingCuda, MastersStayWhatTheyAre) {
+  std::vector<bfloat16> rounded;
+  std::vector<int16_t> steps;
+  for (uint32_t high = 0; high < 0x10000; high += 0x7f) {  // every exponent, both signs
+    for (const uint32_t low : {0x0000u, 0x0001u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
+      const float master = std::bit_cast<float>(high << 16 | low);
+      if (std::isnan(master)) continue;
+      rounded.emplace_back(master);
+      steps.push_back(rest_of_float(master, rounded.back()));
+    }
+  }
+  const Shape shape{static_cast<int64_t>(steps.size())};
+  const auto on_device = [&](DType dtype) {
+    return cuda->zeros(shape, dtype, MemoryCategory::buffers);
+  };
+  const Tensor params = on_device(DType::bf16), rest = on_device(DType::int16);
+  const Tensor zero = on_device(DType::fp32), m = on_device(DType::fp32), v = on_device(DType::fp32);
+  const auto expect_same = [&] {
+    std::vector<bfloat16> params_after(rounded.size());
+    std::vector<int16_t> rest_after(steps.size());
+    cuda->backend().download(params.raw(), params_after.data(), params.bytes());
+    cuda->backend().download(rest.raw(), rest_after.data(), rest.bytes());
+    for (size_t i = 0; i < steps.size(); ++i) {
+      EXPECT_EQ(params_after[i].bits, rounded[i].bits) << "at " << i;
+      EXPECT_EQ(rest_after[i], steps[i]) << "at " << i;
+    }
+  };
+  cuda->backend().upload(rounded.data(), params.raw(), params.bytes());
+  cuda->backend().upload(steps.data(), rest.raw(), rest.bytes());
+  ops::adamw_update(*cuda, {.lr = 0}, zero, params, rest, m, v);
+  expect_same();
+  ops::sgd_update(*cuda, {.lr = 0}, zero, params, rest);
+  expect_same();
 }
 
 }  // namespace
