@@ -7,6 +7,7 @@
     tests/bench/compare_torch.py                        # the subset that matters: about a quarter of an hour
     tests/bench/compare_torch.py --works all --kinds tuned,box
     tests/bench/compare_torch.py --works gpt2-b4-t256 --precisions bf16 --peers pypi --samples 3
+    tests/bench/compare_torch.py --works moe-b4-t512 --precisions bf16 --one-at-a-time   # what is too large together
 
 Peers: Debian's PyTorch (apt-get install --no-install-recommends python3-torch) and a newer one in a virtual environment
 of its own (python3 -m venv ~/.cache/argosy/torch && ~/.cache/argosy/torch/bin/pip install torch), eager and compiled. Kinds: `tuned` gives PyTorch huge
@@ -157,9 +158,13 @@ class Argosy:
         pass
 
 
+def torch_name(label, compiled):
+    return f"{label}{' compiled' if compiled else ''}"
+
+
 class Torch:
     def __init__(self, work, args, python, label, kind, compiled):
-        self.name = f"{label}{' compiled' if compiled else ''}"
+        self.name = torch_name(label, compiled)
         environment = clean_environment()
         environment["TORCHINDUCTOR_CACHE_DIR"] = str(args.work_dir / "inductor")
         command = [python, str(PEER), "--config", str(work.config), "--batch", str(work.batch), "--seq-len",
@@ -190,14 +195,39 @@ class Torch:
 class Bound:
     name = "bound"
 
-    def __init__(self, responder):
-        self.responder = responder
+    def __init__(self, work, args):
+        self.responder = bound_responder(work, args)
+        self.responder.ask("step")  # touches its memory
 
     def sample(self):
         return self.responder.ask("step")
 
     def close(self):
+        self.responder.close()
+
+
+class OneAtATime:
+    """A contender that is started for each sample and ended behind it, so that no other is in memory meanwhile."""
+
+    def __init__(self, name, start):
+        self.name, self.start, self.detail = name, start, ""
+
+    def sample(self):
+        contender = self.start()
+        try:
+            self.detail = getattr(contender, "detail", "")
+            return contender.sample()
+        finally:
+            contender.close()
+
+    def close(self):
         pass
+
+
+def bound_responder(work, args):
+    environment = {**clean_environment(), "OMP_NUM_THREADS": str(args.threads), "OMP_PROC_BIND": "true"}
+    return Responder("bound", [str(args_bin(args, "step_bound")), str(work.plan)], environment,
+                     work.folder / "bound.log")
 
 
 class Work:
@@ -266,24 +296,36 @@ def peers_of(args):
     return peers
 
 
+def starts_of(work, kind, args):
+    """(name, what starts it) of each contender."""
+    starts = [("Argosy", lambda: Argosy(work, args)), ("bound", lambda: Bound(work, args))]
+
+    def start_torch(python, label, compiled):
+        if not shutil.which(python):
+            raise CannotRun(f"{python} is not there")
+        return Torch(work, args, python, label, kind, compiled)
+
+    for python, label, compiled in peers_of(args):
+        starts.append((torch_name(label, compiled),
+                       lambda python=python, label=label, compiled=compiled: start_torch(python, label, compiled)))
+    return starts
+
+
 def measure(work, kind, args, problems):
     """{contender: {"step_s", "rss_bytes", "loss", "detail"}}, medians; what could not run goes to `problems`."""
-    responder = Responder("bound", [str(args_bin(args, "step_bound")), str(work.plan)],
-                          {**clean_environment(), "OMP_NUM_THREADS": str(args.threads), "OMP_PROC_BIND": "true"},
-                          work.folder / "bound.log")
+    responder = bound_responder(work, args)
     clock = Clock(responder)
-    contenders, samples = [Argosy(work, args), Bound(responder)], {}
-    for python, label, compiled in peers_of(args):
+    contenders, samples = [], {}
+    for name, start in starts_of(work, kind, args):
         begin = time.monotonic()
         try:
-            if not shutil.which(python):
-                raise CannotRun(f"{python} is not there")
-            contenders.append(Torch(work, args, python, label, kind, compiled))
-            say(f"    {contenders[-1].name}: {contenders[-1].detail}, ready in {time.monotonic() - begin:.0f} s")
+            contenders.append(OneAtATime(name, start) if args.one_at_a_time else start())
+            detail = getattr(contenders[-1], "detail", "")
+            if detail:
+                say(f"    {name}: {detail}, ready in {time.monotonic() - begin:.0f} s")
         except CannotRun as error:
-            problems.append(f"{work.name} {work.precision} {kind}: {label}{' compiled' if compiled else ''}: {error}")
+            problems.append(f"{work.name} {work.precision} {kind}: {name}: {error}")
             say(f"    {problems[-1]}")
-    responder.ask("step")  # touches its memory
     try:
         for turn in range(args.samples):
             for contender in list(contenders):
@@ -336,7 +378,7 @@ def report(rows, details, problems, args):
     commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True,
                             text=True).stdout.strip()
     print(f"{datetime.date.today()}, {cpu_name()}, {args.threads} threads, commit {commit}; medians of "
-          f"{args.samples} samples in turns.")
+          f"{args.samples} samples in turns{', each of a process of its own' if args.one_at_a_time else ''}.")
     for detail in sorted(details):
         print(f"{detail}.")
     print()
@@ -357,6 +399,8 @@ def parse_arguments():
     parser.add_argument("--peers", default="debian,pypi,pypi-compiled", help="some of debian,pypi,pypi-compiled")
     parser.add_argument("--samples", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--one-at-a-time", action="store_true", help="start each contender anew for each of its "
+                        "samples: for works that do not fit into memory together; takes longer")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--work-dir", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "argosy-compare")
     parser.add_argument("--debian-python", default="/usr/bin/python3")

@@ -15,8 +15,8 @@ namespace argosy {
 class CudaDevice;
 class DeviceStreams;
 
-// What sizes of blocks are multiples of: a cache line, which is an AVX-512 register; and for those
-// that are not smaller, huge pages of x86-64, which cudaMalloc maps at a time too.
+// A cache line, which is an AVX-512 register; and huge pages of x86-64, which cudaMalloc maps at a
+// time too.
 inline constexpr int64_t kLineBytes = 64, kHugePageBytes = int64_t{2} << 20;
 
 class DeviceBackend {
@@ -31,6 +31,10 @@ class DeviceBackend {
 
   // A block of memory, aligned to a cache line at least; nullptr: there is not as much left.
   virtual void* allocate(int64_t size_bytes) = 0;
+  // What sizes of blocks about as large as this are multiples of.
+  virtual int64_t size_step_bytes(int64_t size_bytes) const {
+    return size_bytes >= kHugePageBytes ? kHugePageBytes : kLineBytes;
+  }
   virtual void release(void* block) noexcept = 0;
   // The pool keeps a block of this size that nobody uses now: what it holds is of no use any more,
   // in the order of the ops. Tests spoil it.

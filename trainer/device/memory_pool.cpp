@@ -53,11 +53,10 @@ std::string in_use(const MemoryUse& use) {
 
 }  // namespace
 
-int64_t block_size_bytes(int64_t requested_bytes) {
+int64_t block_size_bytes(const DeviceBackend& backend, int64_t requested_bytes) {
   const int64_t bytes = std::max<int64_t>(requested_bytes, kLineBytes);
   const auto power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)));
-  const int64_t step = bytes >= kHugePageBytes ? std::max(power / 8, kHugePageBytes)
-                                               : std::max(power / 8, kLineBytes);
+  const int64_t step = std::max(power / 8, backend.size_step_bytes(bytes));
   return (bytes + step - 1) / step * step;
 }
 
@@ -83,7 +82,7 @@ void* MemoryPool::allocate(int64_t size_bytes) {
 }
 
 void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
-  const int64_t size_bytes = block_size_bytes(bytes);
+  const int64_t size_bytes = block_size_bytes(*backend_, bytes);
   void* block = nullptr;
   const auto kept = kept_.find(size_bytes);
   if (kept != kept_.end() && !kept->second.empty()) {
@@ -105,7 +104,7 @@ void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
 
 void MemoryPool::give_back(void* block, int64_t bytes, MemoryCategory category) {
   add_bytes(use_, category, -bytes);
-  const int64_t size_bytes = block_size_bytes(bytes);
+  const int64_t size_bytes = block_size_bytes(*backend_, bytes);
   backend_->forget(block, size_bytes);
   kept_[size_bytes].push_back(block);
   kept_bytes_ += size_bytes;

@@ -53,7 +53,7 @@ class MemoryPool {
 };
 
 // The size that a block is allocated with, so that ragged requests (tokens of an expert) find
-// blocks to reuse: eight classes between two powers of two, whole huge pages above 2 MiB.
-int64_t block_size_bytes(int64_t requested_bytes);
+// blocks to reuse: eight classes between two powers of two, in the backend's steps.
+int64_t block_size_bytes(const DeviceBackend& backend, int64_t requested_bytes);
 
 }  // namespace argosy

@@ -2,7 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // What attention does to a tile of scores between its products, written in the packed form that the
-// next product reads. Included by cpu_kernels_*.cpp only; internal linkage, as cpu_pack_avx512.h.
+// next product reads. Included by cpu_kernels_*.cpp only; internal linkage, as cpu_words_avx512.h.
 #pragma once
 
 #include <immintrin.h>
@@ -10,7 +10,7 @@
 #include <limits>
 
 #include "trainer/ops/cpu_kernels.h"
-#include "trainer/ops/cpu_pack_avx512.h"
+#include "trainer/ops/cpu_words_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {

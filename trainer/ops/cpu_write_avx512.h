@@ -2,7 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // Writes the sums of the kernels to their results. Included by cpu_kernels_*.cpp only; internal
-// linkage, as cpu_pack_avx512.h.
+// linkage, as cpu_words_avx512.h.
 #pragma once
 
 #include <immintrin.h>
@@ -11,7 +11,7 @@
 #include <cstdint>
 
 #include "trainer/ops/cpu_kernels.h"
-#include "trainer/ops/cpu_pack_avx512.h"
+#include "trainer/ops/cpu_words_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {

@@ -2,7 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // GELU and SwiGLU of VectorRows. Included by vector_rows_avx512.cpp only; internal linkage, as
-// cpu_pack_avx512.h.
+// cpu_words_avx512.h.
 #pragma once
 
 #include <immintrin.h>

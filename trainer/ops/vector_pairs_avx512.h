@@ -2,7 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // 32 elements at a time: a cache line of bf16, two vectors of fp32. Included by
-// vector_rows_avx512.cpp only; internal linkage, as cpu_pack_avx512.h.
+// vector_rows_avx512.cpp only; internal linkage, as cpu_words_avx512.h.
 #pragma once
 
 #include <immintrin.h>

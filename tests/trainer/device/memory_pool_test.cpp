@@ -76,5 +76,36 @@ TEST(MemoryPool, EndsWithoutBlocks) {
   EXPECT_TRUE(log.blocks.empty());
 }
 
+// The CPU's blocks of some MiB lie side by side: each is its own, whatever was released between.
+TEST(MemoryPool, BlocksOfTheCpuDoNotOverlap) {
+  constexpr int64_t kSize = 3 * kMib, kBlocks = 50;  // more than two slabs
+  const std::unique_ptr<DeviceBackend> cpu = make_cpu_backend();
+  EXPECT_EQ(block_size_bytes(*cpu, kSize), kSize);
+  std::vector<char*> blocks;
+  const auto add = [&] {
+    blocks.push_back(static_cast<char*>(cpu->allocate(kSize)));
+    ASSERT_NE(blocks.back(), nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(blocks.back()) % kLineBytes, 0u);
+    *blocks.back() = *(blocks.back() + kSize - 1) = static_cast<char>(blocks.size());
+  };
+  for (int64_t i = 0; i < kBlocks; ++i) add();
+  for (int64_t i = 0; i < kBlocks; i += 2) {
+    cpu->release(blocks[static_cast<size_t>(i)]);
+    blocks[static_cast<size_t>(i)] = nullptr;
+  }
+  for (int64_t i = 0; i < kBlocks; ++i) add();
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (blocks[i] == nullptr) continue;
+    const char expected = static_cast<char>(i + 1);
+    EXPECT_EQ(*blocks[i], expected);
+    EXPECT_EQ(*(blocks[i] + kSize - 1), expected);
+    cpu->release(blocks[i]);
+  }
+  void* small = cpu->allocate(64);
+  void* large = cpu->allocate(40 * kMib);
+  cpu->release(large);
+  cpu->release(small);
+}
+
 }  // namespace
 }  // namespace argosy
