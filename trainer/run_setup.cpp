@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
+#include "planner/spec/cpu_scratch.h"
 #include "planner/spec/json.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/work.h"
@@ -215,27 +216,36 @@ std::string trainable_line(const Plan& plan) {
 
 namespace {
 
-// What the ledger says of rank 0, and the largest scratch of one of its layers.
-std::string memory_line(const Plan& plan) {
+// What the ledger says of rank 0, the largest scratch of one of its layers, and what kernels hold
+// in one of them.
+std::string memory_line(const Plan& plan, int cpu_threads) {
   const Ledger ledger = predict_ledger(plan, 0);
   int64_t workspace_bytes = 0;
   for (const int64_t stage : stages_of_pipeline_rank(plan, 0)) {
     for (const LayerWork& work : stage_work(plan, stage))
       workspace_bytes = std::max(workspace_bytes, work.workspace_bytes);
   }
+  std::string packed;
+  if (cpu_threads > 0) {
+    const CpuScratch scratch = cpu_scratch(plan, 0, cpu_threads);
+    const int64_t packed_bytes = std::max(scratch.product_bytes, scratch.attention_bytes);
+    workspace_bytes += packed_bytes;
+    packed = concat(" (", format_bytes(packed_bytes), " of them packed operands of ", cpu_threads,
+                    " threads)");
+  }
   const int64_t total_bytes = ledger.parameter_bytes + ledger.gradient_bytes +
                               ledger.optimizer_bytes + ledger.activation_peak_bytes +
                               workspace_bytes;
-  return concat("memory   parameters ", format_bytes(ledger.parameter_bytes), ", gradients ",
-                format_bytes(ledger.gradient_bytes), ", optimizer ",
-                format_bytes(ledger.optimizer_bytes), ", activations ",
-                format_bytes(ledger.activation_peak_bytes), ", workspace up to ",
-                format_bytes(workspace_bytes), ": ", format_bytes(total_bytes), " on rank 0");
+  return concat(
+      "memory   parameters ", format_bytes(ledger.parameter_bytes), ", gradients ",
+      format_bytes(ledger.gradient_bytes), ", optimizer ", format_bytes(ledger.optimizer_bytes),
+      ", activations ", format_bytes(ledger.activation_peak_bytes), ", workspace up to ",
+      format_bytes(workspace_bytes), packed, ": ", format_bytes(total_bytes), " on rank 0");
 }
 
 }  // namespace
 
-std::vector<std::string> describe_run(const Plan& plan) {
+std::vector<std::string> describe_run(const Plan& plan, int cpu_threads) {
   const ParameterCount count = count_parameters(plan.model, plan.lora);
   std::string model = concat("model    ", plan.model.name, " (", plan.model.model_type, "), ",
                              format_count(static_cast<double>(count.total)), " parameters");
@@ -253,7 +263,7 @@ std::vector<std::string> describe_run(const Plan& plan) {
                  plan.mesh.dp, " data-parallel ranks"),
           concat("numbers  ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", seed ",
                  plan.seed),
-          memory_line(plan)};
+          memory_line(plan, cpu_threads)};
 }
 
 }  // namespace argosy

@@ -68,7 +68,7 @@ void on_root(Communicator& world, const std::function<void()>& action);
 // it.
 std::string trainable_line(const Plan& plan);
 
-// A few lines that say what runs where.
-std::vector<std::string> describe_run(const Plan& plan);
+// A few lines that say what runs where. cpu_threads: of each rank; 0 if its device is no CPU.
+std::vector<std::string> describe_run(const Plan& plan, int cpu_threads);
 
 }  // namespace argosy

@@ -126,7 +126,8 @@ class TrainingRun {
           Emphasis::warning);
     if (plan().task == Task::lora && start_.checkpoint.empty())
       say("LoRA on initial values: --init names no weights", Emphasis::warning);
-    for (const std::string& line : describe_run(plan())) say(line);
+    const int cpu_threads = device_.device() == Device::cpu ? ops::num_threads() : 0;
+    for (const std::string& line : describe_run(plan(), cpu_threads)) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
     if (device_.backend().cuda() != nullptr) tell_gpu();
     measure_peak();

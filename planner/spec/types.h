@@ -13,8 +13,8 @@ namespace argosy {
 enum class DType { fp64, fp32, bf16, int32, int16 };
 enum class Device { cpu, cuda };
 
-// How a run computes. bf16 keeps fp32 master weights and accumulates gradients in fp32. The master of
-// a weight is the weight and, in the optimizer's state, 16 bits more (spec/split_float.h).
+// How a run computes. bf16 keeps fp32 master weights and accumulates gradients in fp32. The master
+// of a weight is the weight and, in the optimizer's state, 16 bits more (spec/split_float.h).
 enum class Precision { fp64, fp32, bf16, fp8 };
 
 // What the bytes on a device are for. Predicted and measured ledgers use the same categories.

@@ -174,9 +174,8 @@ void updates(Bench& b) {
   const Tensor rest =
       has_master ? b.ctx.zeros({kParameters}, DType::int16, MemoryCategory::buffers) : Tensor();
   const int64_t wide = kParameters * 4;  // of bf16 parameters and their rest together, too
-  b.compare("AdamW", {wide, 0, 3 * wide}, {.read = 1, .updated = has_master ? 4 : 3}, [&] {
-    ops::adamw_update(b.ctx, {.lr = 1e-6, .step = 3}, grads, params, rest, m, v);
-  });
+  b.compare("AdamW", {wide, 0, 3 * wide}, {.read = 1, .updated = has_master ? 4 : 3},
+            [&] { ops::adamw_update(b.ctx, {.lr = 1e-6, .step = 3}, grads, params, rest, m, v); });
   if (has_master) return;
   b.compare("gradient norm", {wide, 0, 0}, {.read = 1},
             [&] { (void)ops::sum_of_squares(b.ctx, grads); });

@@ -84,8 +84,8 @@ struct Microbatch {
   int64_t tokens() const { return batch * local_len; }  // n
 };
 
-// What flows from block to block: branch + residual, (s, H) both, not added yet. The residual may be
-// undefined: then the branch is all of it.
+// What flows from block to block: branch + residual, (s, H) both, not added yet. The residual may
+// be undefined: then the branch is all of it.
 struct Hidden {
   Tensor branch, residual;
 };

@@ -85,10 +85,11 @@ bool for_vectors(int64_t size, const Body& body) {
 
 // Asks for a row that is read or written soon, where no hardware can guess it: rows that indices
 // choose.
+template <bool kIsWritten = false>
 inline void prefetch_row(const void* row, int64_t bytes) {
   constexpr int64_t kLineBytes = 64;
   for (int64_t at = 0; at < bytes; at += kLineBytes)
-    __builtin_prefetch(static_cast<const char*>(row) + at);
+    __builtin_prefetch(static_cast<const char*>(row) + at, kIsWritten ? 1 : 0);
 }
 
 // The positions (N) int32, each known to be a row of a table of num_positions.

@@ -188,7 +188,7 @@ namespace {
 // fixed assignment, then blocks in order: neither threads, vector width nor alignment change it.
 template <typename Term>
 double blocked_sum(const Tensor& x, const Term& term) {
-  constexpr int64_t kLanes = 8;  // doubles of one AVX-512 register
+  constexpr int64_t kLanes = 32;  // four AVX-512 registers: one would wait for its own additions
   return dispatch_float(x.dtype(), [&]<typename T>() {
     const T* from = x.data<T>();
     std::vector<double> sums(static_cast<size_t>((x.size() + kElementBlock - 1) / kElementBlock));

@@ -46,6 +46,11 @@ void scatter_add(const Tensor& dy, const Tensor& dtable, const RowOf& row_of) {
         if (row < 0) continue;
         const T* from = source + i * num_cols;
         S* to = sums + row * num_cols;
+        const int64_t next = i + 1 < num_rows ? row_of(i + 1) : -1;
+        if (next >= 0) {
+          prefetch_row<true>(sums + next * num_cols + begin,
+                             (end - begin) * static_cast<int64_t>(sizeof(S)));
+        }
 #pragma omp simd
         for (int64_t c = begin; c < end; ++c) to[c] += static_cast<S>(from[c]);
       }

@@ -145,10 +145,9 @@ void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tenso
       }
     }
     for (int64_t r = begin; r < end; ++r) {
-      row_backward<kCentered, kGradients>(dy.data<T>() + r * cols, x.data<T>() + r * cols,
-                                          gain.data<T>(), mean_of(r), inv.data<A>()[r], cols,
-                                          accumulate_dx, dx.data<T>() + r * cols, gain_sum,
-                                          bias_sum);
+      row_backward<kCentered, kGradients>(
+          dy.data<T>() + r * cols, x.data<T>() + r * cols, gain.data<T>(), mean_of(r),
+          inv.data<A>()[r], cols, accumulate_dx, dx.data<T>() + r * cols, gain_sum, bias_sum);
     }
   }
   if (dgain.defined()) add_partials<A>(gain_partials, dgain);

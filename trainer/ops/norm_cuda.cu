@@ -230,9 +230,9 @@ constexpr int64_t kScratchBytes = kWarp * static_cast<int64_t>(sizeof(float));
 template <bool kCentered, bool kApply, typename T>
 void forward(const Tensor& residual, const Tensor& x, const Tensor& gain, const Tensor& bias,
              double eps, const Tensor& y, const Tensor& mean, const Tensor& inv) {
-  const NormOperands<T> n{residual.data<T>(), gain.data<T>(),    bias.data<T>(),
+  const NormOperands<T> n{residual.data<T>(), gain.data<T>(),     bias.data<T>(),
                           x.data<T>(),        mean.data<float>(), inv.data<float>(),
-                          y.data<T>(),        x.dim(0),          x.dim(1)};
+                          y.data<T>(),        x.dim(0),           x.dim(1)};
   const bool aligned = are_aligned(n.residual, n.x, n.gain, n.bias, n.y);
   with_layout<T>(n.cols, aligned, [&]<int kSize, int kPacks>(const RowLayout& layout) {
     launch(cuda_of(x), "norm_forward", norm_forward_kernel<kSize, kPacks, kCentered, kApply, T>,

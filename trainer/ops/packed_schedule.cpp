@@ -4,15 +4,17 @@
 
 #include <algorithm>
 
+#include "planner/spec/cpu_scratch.h"
+
 namespace argosy::ops::detail {
 namespace {
 
-constexpr int64_t kMostWords = 2048;                 // of a range of k
-constexpr int64_t kBlockBytes = int64_t{384} << 10;  // of B: leaves an L2 of 1 MiB room for A and c
+constexpr int64_t kMostWords = kMostSummedWords;      // of a range of k
+constexpr int64_t kBlockBytes = kPackedColumnsBytes;  // of B: leaves an L2 of 1 MiB room for A, c
 // Of packed A. Measured on a Zen 5 with 1 MiB of L2 a core: with 2 MiB weight gradients of 4,096
 // rows run 1.3 times as fast as with 16 MiB, which the L3 does not keep; with 1 MiB B is packed too
 // often.
-constexpr int64_t kPhaseBytes = int64_t{2} << 20;
+constexpr int64_t kPhaseBytes = kPackedRowsBytes;
 constexpr int64_t kFewestTaskRows = 96;  // fewer would pack B for too little work
 constexpr int64_t kTasksPerThread = 4;   // so that a thread that is held up costs little
 

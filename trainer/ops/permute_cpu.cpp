@@ -146,12 +146,28 @@ void sum_rows(const Choices<T>& choices, int64_t num_cols, T* to) {
 
 }  // namespace
 
+namespace {
+
+// Asks for the rows of `many` that belong to slots [begin, end) and were kept.
+template <bool kIsWritten>
+void prefetch_kept(const Tensor& many, const Tensor& position, int64_t begin, int64_t end) {
+  const int64_t row_bytes = many.dim(1) * size_in_bytes(many.dtype());
+  for (int64_t slot = begin; slot < std::min(end, position.size()); ++slot) {
+    const int64_t row = position.data<int32_t>()[slot];
+    if (row < many.dim(0))
+      prefetch_row<kIsWritten>(static_cast<const char*>(many.raw()) + row * row_bytes, row_bytes);
+  }
+}
+
+}  // namespace
+
 // Token by token: each is read once, whatever the number of its experts.
 template <>
 void detail::dispatch_rows<Device::cpu>(const Tensor& x, const Tensor& position, int64_t k,
                                         const Tensor& y) {
   const int64_t row_bytes = x.dim(1) * size_in_bytes(x.dtype());
   for_rows(x.dim(0), x.dim(1) * k, [&](int64_t t) {
+    prefetch_kept<true>(y, position, (t + 1) * k, (t + 2) * k);
     for (int64_t j = 0; j < k; ++j) {
       const int64_t row = position.data<int32_t>()[t * k + j];
       if (row >= y.dim(0)) continue;  // not kept
@@ -169,6 +185,7 @@ void detail::dispatch_rows_backward<Device::cpu>(const Tensor& drows, const Tens
     using A = Accumulator<T>;
     const int64_t num_cols = dx.dim(1);
     for_rows(dx.dim(0), num_cols * k, [&](int64_t t) {
+      prefetch_kept<false>(drows, position, (t + 1) * k, (t + 2) * k);
       const Choices<T> choices =
           kept_choices<T>(drows, position.data<int32_t>() + t * k, k, [](int64_t) { return A(1); });
       sum_rows<true>(choices, num_cols, dx.data<T>() + t * num_cols);
@@ -183,6 +200,7 @@ void detail::combine_rows<Device::cpu>(const Tensor& rows, const Tensor& positio
     using A = Accumulator<T>;
     const int64_t num_cols = y.dim(1), k = weights.dim(1);
     for_rows(y.dim(0), num_cols * k, [&](int64_t t) {
+      prefetch_kept<false>(rows, position, (t + 1) * k, (t + 2) * k);
       const A* weight = weights.data<A>() + t * k;
       const Choices<T> choices = kept_choices<T>(rows, position.data<int32_t>() + t * k, k,
                                                  [=](int64_t j) { return weight[j]; });
@@ -199,6 +217,8 @@ void detail::combine_rows_backward<Device::cpu>(const Tensor& dy, const Tensor& 
     using A = Accumulator<T>;
     const int64_t num_cols = dy.dim(1), k = weights.dim(1);
     for_rows(position.size(), num_cols, [&](int64_t slot) {
+      prefetch_kept<false>(rows, position, slot + 1, slot + 2);
+      prefetch_kept<true>(drows, position, slot + 1, slot + 2);
       const T* grad = dy.data<T>() + slot / k * num_cols;
       const int64_t row = position.data<int32_t>()[slot];
       if (row >= rows.dim(0)) {

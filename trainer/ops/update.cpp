@@ -9,8 +9,8 @@ namespace argosy::ops {
 
 namespace {
 
-// The update computes in the dtype of the weights or of their masters; gradients and moments have it
-// too.
+// The update computes in the dtype of the weights or of their masters; gradients and moments have
+// it too.
 DType check_weights(const Tensor& grads, const Tensor& params, const Tensor& rest) {
   const bool has_master = params.dtype() == DType::bf16;
   CHECK(rest.defined() == has_master, to_string(params.dtype()), " parameters have ",

@@ -34,8 +34,7 @@ template <Device device>
 void adamw_update(const AdamwStep& step, const Tensor& grads, const Tensor& params,
                   const Tensor& rest, const Tensor& exp_avg, const Tensor& exp_avg_sq);
 template <Device device>
-void sgd_update(const SgdStep& step, const Tensor& grads, const Tensor& params,
-                const Tensor& rest);
+void sgd_update(const SgdStep& step, const Tensor& grads, const Tensor& params, const Tensor& rest);
 }  // namespace detail
 
 }  // namespace argosy::ops

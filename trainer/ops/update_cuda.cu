@@ -48,8 +48,8 @@ struct SplitWeights {
     for (int j = 0; j < kSize; ++j) {
       const unsigned high = __float_as_uint(to_float(from_float<bfloat16>(w[j])));
       const int distance = static_cast<int>(__float_as_uint(w[j]) - high);
-      steps[j] = static_cast<int16_t>(distance < -32768 ? -32768
-                                                        : (distance > 32767 ? 32767 : distance));
+      steps[j] =
+          static_cast<int16_t>(distance < -32768 ? -32768 : (distance > 32767 ? 32767 : distance));
     }
     store(rounded + i, w);
     store_words(steps, i);

@@ -148,9 +148,9 @@ void normalize_backward(const NormRow* rows, int64_t count, const bfloat16* dy, 
       const int64_t at = begin + i * rows[r].cols;
       terms[i] = row_terms(rows[r + i], dy + at, centered, add ? dx + at : nullptr);
     }
-    const auto run =
-        together == kRows ? (add ? rows_backward<kRows, true> : rows_backward<kRows, false>)
-                          : (add ? rows_backward<1, true> : rows_backward<1, false>);
+    const auto run = together == kRows
+                         ? (add ? rows_backward<kRows, true> : rows_backward<kRows, false>)
+                         : (add ? rows_backward<1, true> : rows_backward<1, false>);
     run(rows[r], terms, dy + begin, dx + begin, dgain, dbias);
     r += together;
   }

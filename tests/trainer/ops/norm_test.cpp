@@ -2,8 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/norm.h"
 
-#include "trainer/ops/elementwise.h"
 #include "tests/trainer/ops/ops_support.h"
+#include "trainer/ops/elementwise.h"
 
 namespace argosy {
 namespace {

@@ -129,7 +129,6 @@ TEST_F(VectorRowsTest, Norms) {
     expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i) + of(bias, i); });
     rows().normalize(row, nullptr, y.data());
     expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i); });
-
   }
 }
 
@@ -185,7 +184,8 @@ TEST_F(VectorRowsTest, NormsBackward) {
   }
 }
 
-// Also where the first elements are far from the mean, the mean is far from zero, and nothing varies.
+// Also where the first elements are far from the mean, the mean is far from zero, and nothing
+// varies.
 TEST_F(VectorRowsTest, MomentsOfARow) {
   for (const int64_t size : kSizes) {
     if (size == 0) continue;

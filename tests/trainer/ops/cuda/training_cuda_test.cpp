@@ -186,7 +186,8 @@ TEST_F(TrainingCuda, MastersStayWhatTheyAre) {
     return cuda->zeros(shape, dtype, MemoryCategory::buffers);
   };
   const Tensor params = on_device(DType::bf16), rest = on_device(DType::int16);
-  const Tensor zero = on_device(DType::fp32), m = on_device(DType::fp32), v = on_device(DType::fp32);
+  const Tensor zero = on_device(DType::fp32), m = on_device(DType::fp32),
+               v = on_device(DType::fp32);
   const auto expect_same = [&] {
     std::vector<bfloat16> params_after(rounded.size());
     std::vector<int16_t> rest_after(steps.size());
