@@ -96,9 +96,9 @@ TEST(Ledger, Zero1ShardsOptimizerState) {
     EXPECT_EQ(ledger.gradient_bytes, kParameters * 4);
     optimizer_bytes += ledger.optimizer_bytes;
   }
-  EXPECT_EQ(optimizer_bytes, kParameters * 12);
+  EXPECT_EQ(optimizer_bytes, kParameters * 10);
   // The first rank's parts of two tables of 104 elements, three layers of 496, a norm of 8.
-  EXPECT_EQ(predict_ledger(plan, 0).optimizer_bytes, (2 * 21 + 3 * 100 + 2) * 12);
+  EXPECT_EQ(predict_ledger(plan, 0).optimizer_bytes, (2 * 21 + 3 * 100 + 2) * 10);
 }
 
 TEST(Ledger, LoraHasNoStateForTheBase) {
