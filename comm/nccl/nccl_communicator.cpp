@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "comm/nccl/nccl_communicator.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -49,6 +51,13 @@ struct RankDevice {
     for (NcclTransfers* one : transfers) one->poll();
     rank.check();
   }
+  template <typename Condition>
+  void poll_until(const Condition& holds) {
+    while (!holds()) {
+      poll();
+      sched_yield();
+    }
+  }
 
   NcclRank rank;
   DeviceStreams& streams;
@@ -73,6 +82,24 @@ class QueuedState : public Request::State {
  private:
   RankDevice& device_;
   std::unique_ptr<DeviceMark> end_;
+};
+
+// A call of the hosts. They too wait for ranks that may wait for a transfer of this one.
+class HostsState : public Request::State {
+ public:
+  HostsState(RankDevice& device, Request inner) : device_(device), inner_(std::move(inner)) {}
+  void wait() override {
+    device_.poll_until([&] { return inner_.test(); });
+    inner_.wait();
+  }
+  bool test() override {
+    device_.poll();
+    return inner_.test();
+  }
+
+ private:
+  RankDevice& device_;
+  Request inner_;
 };
 
 class NcclCommunicator : public Communicator {
@@ -122,6 +149,9 @@ class NcclCommunicator : public Communicator {
   template <typename Call>
   Request enqueue_group(const char* name, const Call& call);
   void connect();
+  Request of_hosts(Request inner) {
+    return Request(std::make_unique<HostsState>(*device_, std::move(inner)));
+  }
 
   std::unique_ptr<Communicator> hosts_, messages_;
   std::shared_ptr<RankDevice> device_;
@@ -138,13 +168,16 @@ void NcclCommunicator::connect() {
   static_assert(sizeof id % sizeof(int32_t) == 0);
   std::array<int32_t, sizeof id / sizeof(int32_t)> words{};
   std::memcpy(words.data(), &id, sizeof id);
-  messages_->broadcast({words.data(), static_cast<int64_t>(words.size()), DType::int32}, 0);
+  // The others may come only after they have received what this rank has still to put on its way.
+  of_hosts(messages_->start_broadcast(
+               {words.data(), static_cast<int64_t>(words.size()), DType::int32}, 0))
+      .wait();
   std::memcpy(&id, words.data(), sizeof id);
   queue_ = device_->streams.make_queue();
   handle_ =
       std::make_unique<NcclHandle>(device_->rank, id, size(), rank(),
                                    device_->options.connect_limit_s, concat("group of ", size()));
-  while (!handle_->ready()) device_->poll();
+  device_->poll_until([&] { return handle_->ready(); });
 }
 
 template <typename Call>
@@ -152,7 +185,8 @@ Request NcclCommunicator::enqueue(const char* name, const Call& call) {
   connect();
   device_->poll();
   queue_->wait_for(*device_->streams.compute().mark());
-  handle_->settle(call(handle_->get(), nccl_stream(*queue_)), name);
+  handle_->begin(call(handle_->get(), nccl_stream(*queue_)), name);
+  device_->poll_until([&] { return handle_->taken(); });  // no call is on the queue before
   return Request(std::make_unique<QueuedState>(*device_, queue_->mark()));
 }
 
@@ -167,7 +201,7 @@ Request NcclCommunicator::enqueue_group(const char* name, const Call& call) {
 }
 
 Request NcclCommunicator::start_all_reduce(Buffer inout, ReduceOp op) {
-  if (inout.device == Device::cpu) return hosts_->start_all_reduce(inout, op);
+  if (inout.device == Device::cpu) return of_hosts(hosts_->start_all_reduce(inout, op));
   check_buffer("all_reduce", inout, Device::cuda);
   if (inout.count == 0 || size() == 1) return Request();
   return enqueue("ncclAllReduce", [&](ncclComm_t comm, cudaStream_t stream) {
@@ -179,7 +213,8 @@ Request NcclCommunicator::start_all_reduce(Buffer inout, ReduceOp op) {
 
 Request NcclCommunicator::start_reduce_scatter(ConstBuffer input, Buffer output,
                                                std::span<const int64_t> counts) {
-  if (input.device == Device::cpu) return hosts_->start_reduce_scatter(input, output, counts);
+  if (input.device == Device::cpu)
+    return of_hosts(hosts_->start_reduce_scatter(input, output, counts));
   check_reduce_scatter(input, output, counts, rank(), size(), Device::cuda);
   if (input.count == 0) return Request();
   const ncclDataType_t type = nccl_type(input.dtype);
@@ -199,7 +234,7 @@ Request NcclCommunicator::start_reduce_scatter(ConstBuffer input, Buffer output,
 
 Request NcclCommunicator::start_all_gather(ConstBuffer input, Buffer output,
                                            std::span<const int64_t> counts) {
-  if (input.device == Device::cpu) return hosts_->start_all_gather(input, output, counts);
+  if (input.device == Device::cpu) return of_hosts(hosts_->start_all_gather(input, output, counts));
   check_all_gather(input, output, counts, rank(), size(), Device::cuda);
   if (output.count == 0) return Request();
   const ncclDataType_t type = nccl_type(input.dtype);
@@ -221,7 +256,7 @@ Request NcclCommunicator::start_all_gather(ConstBuffer input, Buffer output,
 Request NcclCommunicator::start_all_to_all(ConstBuffer input, std::span<const int64_t> send_counts,
                                            Buffer output, std::span<const int64_t> recv_counts) {
   if (input.device == Device::cpu) {
-    return hosts_->start_all_to_all(input, send_counts, output, recv_counts);
+    return of_hosts(hosts_->start_all_to_all(input, send_counts, output, recv_counts));
   }
   check_all_to_all(input, send_counts, output, recv_counts, rank(), size(), Device::cuda);
   const ncclDataType_t type = nccl_type(input.dtype);
@@ -243,7 +278,7 @@ Request NcclCommunicator::start_all_to_all(ConstBuffer input, std::span<const in
 }
 
 Request NcclCommunicator::start_broadcast(Buffer inout, int root) {
-  if (inout.device == Device::cpu) return hosts_->start_broadcast(inout, root);
+  if (inout.device == Device::cpu) return of_hosts(hosts_->start_broadcast(inout, root));
   check_buffer("broadcast", inout, Device::cuda);
   check_root(root, size());
   if (inout.count == 0 || size() == 1) return Request();
@@ -254,14 +289,14 @@ Request NcclCommunicator::start_broadcast(Buffer inout, int root) {
 }
 
 Request NcclCommunicator::start_send(ConstBuffer input, int peer, int tag) {
-  if (input.device == Device::cpu) return hosts_->start_send(input, peer, tag);
+  if (input.device == Device::cpu) return of_hosts(hosts_->start_send(input, peer, tag));
   check_buffer("send", input, Device::cuda);
   check_peer("send", peer, tag, rank(), size());
   return transfers_.start_send(input, peer, tag);
 }
 
 Request NcclCommunicator::start_recv(Buffer output, int peer, int tag) {
-  if (output.device == Device::cpu) return hosts_->start_recv(output, peer, tag);
+  if (output.device == Device::cpu) return of_hosts(hosts_->start_recv(output, peer, tag));
   check_buffer("recv", output, Device::cuda);
   check_peer("recv", peer, tag, rank(), size());
   return transfers_.start_recv(output, peer, tag);

@@ -76,7 +76,8 @@ void NcclHandle::check() {
   check_nccl(state(), concat("NCCL's ", what_).c_str(), rank_.world_rank(), comm_);
 }
 
-void NcclHandle::fail_late(const char* call) {
+void NcclHandle::fail_if_late(const char* call) {
+  if (seconds_since(begin_) <= limit_s_) return;
   rank_.abort_all();
   throw Error(concat("rank ", rank_.world_rank(), ": ", call, ": the ", what_,
                      " is not complete after ", limit_s_,
@@ -87,23 +88,28 @@ bool NcclHandle::ready() {
   if (ready_) return true;
   check();
   ready_ = state() == ncclSuccess;
-  if (!ready_ && seconds_since(begin_) > limit_s_) fail_late("ncclCommInitRankConfig");
+  if (!ready_) fail_if_late("ncclCommInitRankConfig");
   return ready_;
 }
 
-void NcclHandle::wait_ready() {
-  while (!ready()) sched_yield();
+void NcclHandle::begin(ncclResult_t code, const char* call) {
+  CHECK(call_ == nullptr, call, " before ", call_, " was taken");
+  check_nccl(code, call, rank_.world_rank(), comm_);
+  if (code != ncclInProgress) return;
+  call_ = call;
+  begin_ = Clock::now();
 }
 
-void NcclHandle::settle(ncclResult_t code, const char* call) {
-  check_nccl(code, call, rank_.world_rank(), comm_);
-  const Clock::time_point begin = Clock::now();
-  while (code == ncclInProgress) {
-    check();
-    code = state();
-    if (code == ncclInProgress && seconds_since(begin) > limit_s_) fail_late(call);
-    if (code == ncclInProgress) sched_yield();
+bool NcclHandle::taken() {
+  if (call_ == nullptr) return true;
+  check();
+  if (state() == ncclInProgress) {
+    fail_if_late(call_);
+    return false;
   }
+  check();
+  call_ = nullptr;
+  return true;
 }
 
 }  // namespace argosy

@@ -41,24 +41,26 @@ class NcclHandle {
   NcclHandle(const NcclHandle&) = delete;
   NcclHandle& operator=(const NcclHandle&) = delete;
 
-  bool ready();       // throws Error when it failed or took longer than the limit
-  void wait_ready();  // the same, until it is
+  bool ready();  // throws Error when it failed or took longer than the limit
   ncclComm_t get() const { return comm_; }
-  // After a call: until NCCL has taken it.
-  void settle(ncclResult_t code, const char* call);
+  // After a call, which is what `code` is of: NCCL may take it only when other ranks have made
+  // theirs, and those may wait for what else this rank has to do.
+  void begin(ncclResult_t code, const char* call);
+  bool taken();  // throws Error when it failed or took longer than the limit
   void check();  // throws Error if anything failed since
   void abort() noexcept;
 
  private:
   ncclResult_t state() const;
-  [[noreturn]] void fail_late(const char* call);
+  void fail_if_late(const char* call);
 
   NcclRank& rank_;
   double limit_s_;
   std::string what_;
-  Clock::time_point begin_ = Clock::now();
+  Clock::time_point begin_ = Clock::now();  // of what is under way
   ncclComm_t comm_ = nullptr;
   bool ready_ = false;
+  const char* call_ = nullptr;  // not taken yet
 };
 
 }  // namespace argosy

@@ -160,23 +160,29 @@ void NcclTransfers::connect(Direction& direction, int peer, bool sends) {
 }
 
 void NcclTransfers::put_on_queue(Direction& direction, bool sends) {
-  if (direction.matched.empty() || !direction.handle->ready()) return;
-  NcclHandle& handle = *direction.handle;
-  const cudaStream_t stream = nccl_stream(*direction.queue);
-  for (const std::shared_ptr<Transfer>& transfer : direction.matched) {
-    direction.queue->wait_for(*transfer->begin);
-    const auto count = static_cast<size_t>(transfer->count);
-    const ncclDataType_t type = nccl_type(transfer->dtype);
-    if (sends) {
-      handle.settle(ncclSend(transfer->data, count, type, kReceiver, handle.get(), stream),
-                    "ncclSend");
-    } else {
-      handle.settle(ncclRecv(transfer->data, count, type, kSender, handle.get(), stream),
-                    "ncclRecv");
+  for (;;) {
+    if (direction.called) {
+      if (!direction.handle->taken()) return;
+      direction.called->end = direction.queue->mark();
+      direction.called.reset();
     }
-    transfer->end = direction.queue->mark();
+    if (direction.matched.empty() || !direction.handle->ready()) return;
+    direction.called = std::move(direction.matched.front());
+    direction.matched.pop_front();
+    const Transfer& transfer = *direction.called;
+    direction.queue->wait_for(*transfer.begin);
+    const auto count = static_cast<size_t>(transfer.count);
+    const ncclDataType_t type = nccl_type(transfer.dtype);
+    const cudaStream_t stream = nccl_stream(*direction.queue);
+    ncclComm_t comm = direction.handle->get();
+    if (sends) {
+      direction.handle->begin(ncclSend(transfer.data, count, type, kReceiver, comm, stream),
+                              "ncclSend");
+    } else {
+      direction.handle->begin(ncclRecv(transfer.data, count, type, kSender, comm, stream),
+                              "ncclRecv");
+    }
   }
-  direction.matched.clear();
 }
 
 }  // namespace argosy

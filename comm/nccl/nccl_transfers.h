@@ -66,8 +66,9 @@ class NcclTransfers {
     std::unique_ptr<DeviceQueue> queue;
     std::unique_ptr<NcclHandle> handle;
     ncclUniqueId id{};
-    Transfers waiting;  // for the other side
-    Transfers matched;  // in the order of "goes"; for the communicator to be made
+    Transfers waiting;                 // for the other side
+    Transfers matched;                 // in the order of "goes"; for the communicator to be made
+    std::shared_ptr<Transfer> called;  // its call was made and is not taken yet
     // Messages of the other side: one is listened for at a time, one for each transfer of this.
     Request hearing;
     bool is_hearing = false;
@@ -92,6 +93,7 @@ class NcclTransfers {
   void poll_receiving(int peer, Receiving& receiving);
   // Pairs wanted tags with sends, and tells the receiver.
   void meet(int peer, Sending& sending);
+  // Never waits: what the other side has to do first may wait for this one's other directions.
   void put_on_queue(Direction& direction, bool sends);
 
   NcclRank& rank_;

@@ -50,15 +50,16 @@ TEST_P(NcclEmulatedConformance, Holds) {
   run_on_devices(std::get<1>(GetParam()), std::get<0>(GetParam()).run);
   EXPECT_EQ(num_nccl_communicators(), 0);
 }
-INSTANTIATE_TEST_SUITE_P(
-    Checks, NcclEmulatedConformance,
-    testing::Combine(testing::ValuesIn(conformance_checks()), testing::Values(1, 2, 3, 4),
-                     testing::Values(Timing::early, Timing::compute_late, Timing::others_late,
-                                     Timing::seeded)),
-    [](const auto& parameter) {
-      return concat(std::get<0>(parameter.param).name, "_", std::get<1>(parameter.param), "_",
-                    static_cast<int>(std::get<2>(parameter.param)));
-    });
+INSTANTIATE_TEST_SUITE_P(Checks, NcclEmulatedConformance,
+                         testing::Combine(testing::ValuesIn(conformance_checks()),
+                                          testing::Values(1, 2, 3, 4),
+                                          testing::Values(Timing::early, Timing::compute_late,
+                                                          Timing::others_late, Timing::seeded)),
+                         [](const auto& parameter) {
+                           return concat(std::get<0>(parameter.param).name, "_",
+                                         std::get<1>(parameter.param), "_",
+                                         static_cast<int>(std::get<2>(parameter.param)));
+                         });
 
 // Each side waits for its send before it receives the other's: the directions are apart.
 TEST(NcclEmulated, BothSendFirst) {
@@ -72,6 +73,25 @@ TEST(NcclEmulated, BothSendFirst) {
     if (world.rank() == 1) send.wait();
     for (const float value : theirs) ASSERT_EQ(value, static_cast<float>(peer));
   });
+}
+
+// The first call of a direction is taken when the other side has made its own: whoever waits for
+// that must make those of the other direction meanwhile.
+TEST(NcclEmulated, FirstCallsOfBothDirectionsDoNotWaitForEachOther) {
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    run_on_devices(2,
+                   [](Communicator& world) {
+                     const int peer = 1 - world.rank();
+                     std::vector<float> mine(10, static_cast<float>(world.rank())), theirs(10);
+                     world.barrier();
+                     Request send = world.start_send(buffer_of(mine), peer, 0);
+                     Request recv = world.start_recv(buffer_of(theirs), peer, 0);
+                     send.wait();
+                     recv.wait();
+                     ASSERT_EQ(theirs[9], static_cast<float>(peer));
+                   },
+                   {.connect_limit_s = 2});
+  }
 }
 
 // Rank 0 waits in one group for what rank 1 sends only after it has received in another.
@@ -90,6 +110,52 @@ TEST(NcclEmulated, AWaitMovesOtherGroupsOn) {
     }
     EXPECT_EQ(received[0], 7);
   });
+}
+
+// One rank makes the first call of a group, to which the other comes only after it has received
+// what the first has sent it.
+TEST(NcclEmulated, TheFirstCallOfAGroupMovesTransfersOn) {
+  for (const int sender : {0, 1}) {
+    run_on_devices(
+        2,
+        [&](Communicator& world) {
+          const std::unique_ptr<Communicator> other = world.split(0, world.rank());
+          std::vector<float> sent(10, 3.0f), received(10), sum(10, 1.0f);
+          if (world.rank() == sender) {
+            Request send = world.start_send(buffer_of(sent), 1 - sender, 0);
+            other->all_reduce(buffer_of(sum));
+            send.wait();
+          } else {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the sender waits by now
+            world.recv(buffer_of(received), sender, 0);
+            ASSERT_EQ(received[9], 3.0f);
+            other->all_reduce(buffer_of(sum));
+          }
+          ASSERT_EQ(sum[9], 2.0f);
+        },
+        {.connect_limit_s = 2});
+  }
+}
+
+// The same where the hosts exchange numbers: counts of a router's tokens between two stages.
+TEST(NcclEmulated, CallsOfTheHostsMoveTransfersOn) {
+  for (const int sender : {0, 1}) {
+    cuda_emulation::run_on_gpus(2, [&](Communicator& world, DeviceContext& device) {
+      const Tensor x = device.zeros({8}, DType::fp32, MemoryCategory::buffers);
+      const Buffer on_device{x.raw(), x.size(), x.dtype(), x.device()};
+      std::vector<int32_t> counts(2, world.rank()), received(2);
+      const std::vector<int64_t> ones(2, 1);
+      if (world.rank() != sender) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the sender waits by now
+        world.recv(on_device, sender, 0);
+      }
+      Request send;
+      if (world.rank() == sender) send = world.start_send(on_device, 1 - sender, 0);
+      world.all_to_all({counts.data(), 2, DType::int32}, ones, {received.data(), 2, DType::int32},
+                       ones);
+      EXPECT_EQ(received, (std::vector<int32_t>{0, 1}));
+    });
+  }
 }
 
 TEST(NcclEmulated, ARankThatDoesNotComeIsAnErrorAfterTheLimit) {

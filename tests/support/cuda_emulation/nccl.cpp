@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "planner/spec/bfloat16.h"
+#include "planner/spec/philox.h"
 #include "tests/support/cuda_emulation/streams.h"
 
 using argosy::bfloat16;
@@ -21,6 +22,7 @@ using argosy::cuda_emulation::Meeting;
 namespace {
 
 constexpr int kLateAnswers = 2;  // how often a call that was taken still says that it was not
+constexpr int kLateInit = 50;    // the same of a communicator that is there, at most
 
 // A collective, or a message from one rank to another, as those who are part of it have called it.
 struct Call : Meeting {
@@ -254,7 +256,10 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id,
   group->size = size;
   ++group->joined;
   ++world().num_communicators;
-  *comm = new ncclComm{group, rank, {}, {}, {}, 0};
+  // Some ranks are told long before others.
+  const auto late =
+      argosy::random_bits(0, static_cast<uint64_t>(number), static_cast<uint64_t>(rank));
+  *comm = new ncclComm{group, rank, {}, {}, {}, static_cast<int>(late % kLateInit)};
   return ncclInProgress;
 }
 
@@ -267,7 +272,9 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
   }
   *state = move_on(comm);
   if (*state != ncclSuccess) return ncclSuccess;
-  if (comm->group->joined < comm->group->size || !comm->waiting.empty() || comm->late_answers > 0) {
+  if (comm->group->joined < comm->group->size || !comm->waiting.empty()) {
+    *state = ncclInProgress;
+  } else if (comm->late_answers > 0) {
     --comm->late_answers;
     *state = ncclInProgress;
   }
