@@ -36,7 +36,7 @@ class Engine::Call : public Request::State {
 
   void wait() override { engine_->wait(*this); }
   bool test() override {
-    if (!operation.done()) engine_->advance_all();
+    if (!operation.done() && !engine_->advance_all()) engine_->waiter_->check();
     return operation.done() || engine_->failure_;
   }
 

@@ -20,6 +20,8 @@ class Waiter {
   // Nothing moved in that pass: gives the core away for a moment. `idle_passes` in a row did not
   // move. Throws Error when the job has failed elsewhere.
   virtual void idle(int64_t idle_passes) = 0;
+  // Whoever only looks waits for nobody. Throws Error when the job has failed elsewhere.
+  virtual void check() {}
 };
 
 // What a call is, for messages.

@@ -77,6 +77,11 @@ void ThreadJob::notify() {
   changed();
 }
 
+void ThreadJob::check() {
+  const std::lock_guard lock(mutex_);
+  throw_if_failed();
+}
+
 int64_t ThreadJob::version() {
   const std::lock_guard lock(mutex_);
   return version_;

@@ -50,6 +50,7 @@ class ThreadJob {
   // Returns after a change since `seen` or a short while; throws Error when the job has failed.
   void wait_for_change(int64_t seen);
   void fail(const std::string& reason);  // the first reason stays
+  void check();                          // throws Error when the job has failed
   std::string failure();
 
  private:

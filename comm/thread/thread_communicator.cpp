@@ -100,6 +100,7 @@ class ThreadWaiter : public Waiter {
   explicit ThreadWaiter(std::shared_ptr<ThreadJob> job) : job_(std::move(job)) {}
   void pass_begins() override { seen_ = job_->version(); }
   void idle(int64_t) override { job_->wait_for_change(seen_); }
+  void check() override { job_->check(); }
 
  private:
   std::shared_ptr<ThreadJob> job_;

@@ -41,7 +41,7 @@ struct Event {
 
 struct DeviceState {
   int num_streams = 0;
-  int64_t total_bytes = int64_t{1} << 30, used_bytes = 0;
+  int64_t total_bytes = int64_t{1} << 30, used_bytes = 0, peak_bytes = 0;
   cudaError_t error = cudaSuccess, error_to_come = cudaSuccess;
   int64_t fail_after = -1;
 };
@@ -56,6 +56,7 @@ struct Devices {
   std::map<const void*, std::shared_ptr<Stream>> streams;
   std::map<const char*, int64_t> blocks, pinned;  // bytes by where they begin
   std::map<const char*, int> device_of_block;
+  std::vector<void*> left;  // freed while their device had failed: its streams may use them
 
   DeviceState& of(int device) { return states.at(static_cast<size_t>(device)); }
   Stream& stream(cudaStream_t handle) {

@@ -53,6 +53,7 @@ struct Warp {
 
 struct Thread {
   Fibre fibre;
+  uint3 index = {};
   const Barrier* waits_at = nullptr;
   uint64_t generation = 0;  // of that barrier, when it began to wait
   unsigned collectives = 0;
@@ -111,9 +112,9 @@ bool can_run(const Thread& thread) {
          (thread.waits_at == nullptr || thread.waits_at->generation != thread.generation);
 }
 
-void set_thread_index(unsigned thread) {
-  threadIdx = {thread % blockDim.x, thread / blockDim.x % blockDim.y,
-               thread / (blockDim.x * blockDim.y)};
+uint3 index_of_thread(unsigned thread) {
+  return {thread % blockDim.x, thread / blockDim.x % blockDim.y,
+          thread / (blockDim.x * blockDim.y)};
 }
 
 void prepare_block(unsigned num_threads) {
@@ -130,6 +131,7 @@ void start_threads(unsigned num_threads, const std::function<void()>& body) {
     Thread& thread = m.threads[i];
     thread.waits_at = nullptr;
     thread.collectives = 0;
+    thread.index = index_of_thread(i);
     thread.fibre.start(body);
   }
 }
@@ -156,7 +158,7 @@ bool run_threads(std::span<const unsigned> threads, unsigned& left) {
     if (!can_run(m.threads[i])) continue;
     moved = true;
     m.current = i;
-    set_thread_index(i);
+    threadIdx = m.threads[i].index;
     m.threads[i].fibre.enter();
     CHECK(m.error.empty(), std::exchange(m.error, ""));
     if (m.threads[i].fibre.ended()) --left;
@@ -231,7 +233,7 @@ const std::array<uint64_t, kWarp>& warp_gather(const char* name, uint64_t value)
   Machine& m = machine();
   Warp& warp = m.warps[m.current / kWarp];
   if (warp.barrier.arrived == 0) warp.collective = name;
-  if (std::strcmp(warp.collective, name) != 0)
+  if (warp.collective != name && std::strcmp(warp.collective, name) != 0)
     fail(name, " meets ", warp.collective, " in one warp");
   auto& values = warp.values[m.threads[m.current].collectives++ % 2];
   values[lane()] = value;

@@ -49,7 +49,7 @@ struct World {
   std::mutex mutex;
   int64_t last_id = 0;
   std::map<int64_t, std::shared_ptr<Group>> groups;
-  int broken_size = 0, num_communicators = 0;
+  int broken_size = 0, broken_rank = -1, num_communicators = 0;
 };
 World& world() {
   static World one;
@@ -227,9 +227,10 @@ Work sums(ncclDataType_t type, size_t count, ncclRedOp_t op, int begin, int end,
 
 namespace argosy::cuda_emulation {
 
-void break_nccl(int size) {
+void break_nccl(int size, int rank) {
   const std::scoped_lock lock(world().mutex);
   world().broken_size = size;
+  world().broken_rank = rank;
 }
 int num_nccl_communicators() {
   const std::scoped_lock lock(world().mutex);
@@ -266,7 +267,9 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id,
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
   const std::scoped_lock lock(world().mutex);
   *state = ncclSuccess;
-  if (comm->group->size == world().broken_size || comm->group->failed) {
+  const bool is_broken = comm->group->size == world().broken_size &&
+                         (world().broken_rank < 0 || world().broken_rank == comm->rank);
+  if (is_broken || comm->group->failed) {
     *state = ncclRemoteError;
     return ncclSuccess;
   }

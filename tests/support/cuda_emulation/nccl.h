@@ -61,8 +61,9 @@ ncclResult_t ncclRecv(void* data, size_t count, ncclDataType_t type, int peer, n
 
 namespace argosy::cuda_emulation {
 
-// From now on communicators of this size report an error of a remote rank; 0: none do.
-void break_nccl(int size);
+// From now on communicators of this size report an error of a remote rank, to the member `rank` or
+// to all; size 0: none do.
+void break_nccl(int size, int rank = -1);
 int num_nccl_communicators();  // that were neither destroyed nor aborted
 
 }  // namespace argosy::cuda_emulation

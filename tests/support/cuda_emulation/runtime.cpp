@@ -190,7 +190,9 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
   if (device.used_bytes + size > device.total_bytes) return cudaErrorMemoryAllocation;
   if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
   std::memset(*memory, kNan, bytes);
+  if (device.used_bytes == 0) device.peak_bytes = 0;
   device.used_bytes += size;
+  device.peak_bytes = std::max(device.peak_bytes, device.used_bytes);
   const auto* begin = static_cast<const char*>(*memory);
   devices().blocks[begin] = size;
   devices().device_of_block[begin] = current_device;
@@ -212,7 +214,11 @@ cudaError_t cudaFree(void* memory) {
   devices().of(device).used_bytes -= devices().blocks[begin];
   devices().blocks.erase(begin);
   devices().device_of_block.erase(begin);
-  if (error == cudaSuccess) std::free(memory);  // else streams may still hold work on it
+  if (error == cudaSuccess) {
+    std::free(memory);
+  } else {
+    devices().left.push_back(memory);
+  }
   return error;
 }
 cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {

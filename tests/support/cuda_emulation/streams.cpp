@@ -229,6 +229,11 @@ void set_device_bytes(int device, int64_t bytes) {
   const std::scoped_lock lock(all.mutex);
   all.of(device).total_bytes = bytes;
 }
+int64_t peak_bytes_of_device(int device) {
+  Devices& all = devices();
+  const std::scoped_lock lock(all.mutex);
+  return all.of(device).peak_bytes;
+}
 void fail_later(int device, int64_t after, cudaError_t error) {
   Devices& all = devices();
   const std::scoped_lock lock(all.mutex);
@@ -246,9 +251,9 @@ void reset_devices() {
   all.timing = Timing::early;
   std::erase_if(all.streams, [](const auto& one) { return one.second->is_orphan; });
   for (DeviceState& device : all.states) {
-    const int64_t used_bytes = device.used_bytes;
-    device = {};
-    device.used_bytes = used_bytes;
+    const DeviceState before = std::exchange(device, {});
+    device.used_bytes = before.used_bytes;
+    device.peak_bytes = before.peak_bytes;
   }
 }
 

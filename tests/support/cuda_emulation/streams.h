@@ -57,6 +57,7 @@ void abandon(const std::shared_ptr<Task>& task);
 
 void set_num_devices(int count);                   // at first 8
 void set_device_bytes(int device, int64_t bytes);  // at first 1 GiB
+int64_t peak_bytes_of_device(int device);          // since it was last all free
 // The work number `after` that is put on the device's compute stream from now on fails when it
 // runs: from then on every call of this device returns `error`. 0: the next.
 void fail_later(int device, int64_t after, cudaError_t error);

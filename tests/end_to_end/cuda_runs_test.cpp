@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Runs on emulated GPUs: twice the same to the bit, however streams are timed; checkpoints that go
+// from a GPU to the CPU and back; bf16 against fp32 on the CPU; --verify.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "checkpoint/checkpoint.h"
+#include "comm/thread/thread_communicator.h"
+#include "planner/spec/files.h"
+#include "planner/spec/model.h"
+#include "tests/end_to_end/layout_run.h"
+#include "tests/end_to_end/layouts.h"
+#include "tests/support/cuda_emulation/gpu_ranks.h"
+#include "tests/support/cuda_emulation/streams.h"
+#include "trainer/model_checkpoint.h"
+#include "trainer/train_command.h"
+#include "trainer/trainer.h"
+#include "trainer/verify_command.h"
+
+namespace argosy {
+namespace {
+
+namespace fs = std::filesystem;
+using cuda_emulation::Timing;
+
+class Devices : public testing::Test {
+ protected:
+  Devices() { fs::create_directories(folder_); }
+  ~Devices() override {
+    fs::remove_all(folder_);
+    cuda_emulation::reset_devices();
+  }
+  fs::path folder_ = fs::temp_directory_path() / concat("argosy_cuda_runs.", ::getpid());
+};
+using CudaRuns = Devices;
+
+void run_on(Device kind, int64_t num_ranks,
+            const std::function<void(Communicator&, DeviceContext&)>& body) {
+  const int ranks = static_cast<int>(num_ranks);
+  if (kind == Device::cuda) return cuda_emulation::run_on_gpus(ranks, body);
+  run_on_threads(ranks, [&](Communicator& world) {
+    DeviceContext device(Device::cpu);
+    body(world, device);
+  });
+}
+
+Plan plan_in(Precision precision, const char* name, OptimizerKind optimizer) {
+  Layout layout = layout_named(name);
+  layout.optimizer = optimizer;
+  Plan plan = plan_of(layout);
+  plan.precision = precision;
+  return plan;
+}
+
+TEST_F(CudaRuns, AreTheSameToTheBitHoweverStreamsAreTimed) {
+  for (const char* name : {"zero3_dp2", "il_pp2_v2", "moe_tp2_sp_ep2"}) {
+    for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+      const Plan plan = plan_in(precision, name, OptimizerKind::adamw);
+      std::vector<LayoutRecord> records;
+      for (const Timing timing : {Timing::early, Timing::compute_late, Timing::others_late}) {
+        cuda_emulation::set_timing(timing);
+        run_on(Device::cuda, plan.mesh.world_size(),
+               [&](Communicator& world, DeviceContext& device) {
+                 LayoutRecord record =
+                     run_layout(world, device, plan, settings_of(layout_named(name)), 2);
+                 if (world.rank() == 0) records.push_back(std::move(record));
+               });
+      }
+      for (size_t i = 1; i < records.size(); ++i) {
+        EXPECT_EQ(records[i].losses, records[0].losses) << name;
+        EXPECT_EQ(records[i].grad_norms, records[0].grad_norms) << name;
+        EXPECT_TRUE(records[i].parameters == records[0].parameters) << name;
+      }
+    }
+  }
+}
+
+// --- checkpoints
+
+class Counting : public TokenSource {
+ public:
+  int64_t num_tokens() const override { return 500; }
+  int32_t token(int64_t index) const override { return static_cast<int32_t>(index * 7 % 59); }
+  int32_t max_token() const override { return 58; }
+};
+
+void save(Trainer& trainer, const fs::path& folder) {
+  const CheckpointContent content = {2, to_json(trainer.plan()), {}};
+  std::vector<TensorPiece> pieces = owned_pieces(trainer.parameters(), trainer.optimizer());
+  for (const TensorPiece& piece : router_pieces(trainer.context())) pieces.push_back(piece);
+  save_checkpoint(trainer.groups().control(), folder, content, pieces);
+}
+
+const TrainerSettings kWithShares = {.optimizer = {}, .aux_loss_scope = AuxLossScope::global};
+
+void train_and_save(Device kind, const Plan& plan, const fs::path& folder) {
+  run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
+    Trainer trainer(device, world, plan, kWithShares);
+    const Counting tokens;
+    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
+    for (int64_t step = 1; step <= 2; ++step) trainer.step(tokens, order, step, 0.01);
+    save(trainer, folder);
+  });
+}
+
+// The loss of the step after it.
+double load_and_save(Device kind, Plan plan, const fs::path& from, const fs::path& to) {
+  plan.seed += 1;  // what is not loaded differs
+  double loss = 0;
+  run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
+    Trainer trainer(device, world, plan, kWithShares);
+    restore_checkpoint(trainer.context(), checkpoint_path(from, 2), Restore::resume,
+                       trainer.parameters(), &trainer.optimizer());
+    save(trainer, to);
+    const Counting tokens;
+    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
+    const StepResult result = trainer.step(tokens, order, 3, 0.01);
+    if (world.rank() == 0) loss = result.loss;
+  });
+  return loss;
+}
+
+TEST_F(CudaRuns, CheckpointsGoToTheCpuAndBack) {
+  cuda_emulation::set_timing(Timing::seeded, 3);
+  const Plan on_gpus = plan_in(Precision::bf16, "zero3_moe_dp4_ep2", OptimizerKind::adamw);
+  const Plan on_cpus = plan_in(Precision::bf16, "moe_tp2_sp_ep2", OptimizerKind::adamw);
+  for (const Device first : {Device::cuda, Device::cpu}) {
+    const Device second = first == Device::cuda ? Device::cpu : Device::cuda;
+    const fs::path written = folder_ / concat("by_", to_string(first)), again = folder_ / "again",
+                   same = folder_ / "same";
+    const auto plan_on = [&](Device kind) { return kind == Device::cuda ? on_gpus : on_cpus; };
+    train_and_save(first, plan_on(first), written);
+    const auto expected = content_hashes(checkpoint_path(written, 2));
+    ASSERT_GT(expected.size(), 0u);
+    const double there = load_and_save(second, plan_on(second), written, again);
+    const double here = load_and_save(first, plan_on(first), written, same);
+    EXPECT_EQ(content_hashes(checkpoint_path(again, 2)), expected);
+    EXPECT_EQ(content_hashes(checkpoint_path(same, 2)), expected);
+    EXPECT_NEAR(there, here, 0.01 * here);
+  }
+}
+
+// --- accuracy
+
+// Four words of a grammar with a few rules: there is something to learn.
+class Sentences : public TokenSource {
+ public:
+  int64_t num_tokens() const override { return 4000; }
+  int32_t token(int64_t index) const override {
+    const int64_t sentence = index / 4, word = index % 4;
+    return static_cast<int32_t>((sentence * sentence % 13 * (word + 1) + 5 * word) % 59);
+  }
+  int32_t max_token() const override { return 58; }
+};
+
+Plan small_plan(const char* config, Mesh mesh, Precision precision) {
+  Plan plan;
+  plan.model = parse_model(config, "small", "cuda_runs_test.cpp").model;
+  plan.cluster = "local-cpu";
+  plan.mesh = mesh;
+  plan.micro_batch = 4;
+  plan.global_batch = 8;
+  plan.seq_len = 16;
+  plan.precision = precision;
+  plan.layers_per_stage = default_layers_per_stage(plan.model.num_layers, plan.num_stages());
+  plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), Recompute::none);
+  plan.optimizer = OptimizerKind::adamw;
+  plan.zero_stage = mesh.dp > 1 ? 1 : 0;
+  validate(plan);
+  return plan;
+}
+
+std::vector<double> losses_of(Device kind, const Plan& plan) {
+  std::vector<double> losses;
+  run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
+    Trainer trainer(device, world, plan, {.optimizer = {}});
+    const Sentences tokens;
+    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "sentences");
+    for (int64_t step = 1; step <= 20; ++step) {
+      const double loss = trainer.step(tokens, order, step, 3e-3).loss;
+      if (world.rank() == 0) losses.push_back(loss);
+    }
+  });
+  return losses;
+}
+
+void expect_within_a_hundredth(const char* config, Mesh mesh) {
+  const std::vector<double> expected =
+      losses_of(Device::cpu, small_plan(config, {}, Precision::fp32));
+  const std::vector<double> actual =
+      losses_of(Device::cuda, small_plan(config, mesh, Precision::bf16));
+  EXPECT_LT(expected.back(), 0.9 * expected.front()) << "nothing was learnt";
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(actual[i], expected[i], 0.01 * expected[i]) << "step " << i + 1;
+  }
+}
+
+TEST_F(CudaRuns, TwentyStepsInBf16EqualFp32OnTheCpu) {
+  cuda_emulation::set_timing(Timing::others_late);
+  expect_within_a_hundredth(R"({"model_type": "llama", "vocab_size": 61, "hidden_size": 32,
+      "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+      "num_key_value_heads": 2, "max_position_embeddings": 32, "initializer_range": 0.05})",
+                            {.dp = 2});
+  expect_within_a_hundredth(R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 32,
+      "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+      "num_key_value_heads": 2, "num_local_experts": 4, "num_experts_per_tok": 2,
+      "router_aux_loss_coef": 0.01, "max_position_embeddings": 32, "initializer_range": 0.05})",
+                            {.dp = 2, .ep = 2});
+}
+
+// --- the programs' way
+
+// An llm.c file of 16-bit tokens that the tiny models know.
+std::string token_file() {
+  constexpr int kNumTokens = 500;
+  int32_t header[256] = {20240520, 1, kNumTokens};
+  std::string bytes(reinterpret_cast<const char*>(header), sizeof header);
+  for (int i = 0; i < kNumTokens; ++i) {
+    const auto token = static_cast<uint16_t>(i * i % 59);
+    bytes.append(reinterpret_cast<const char*>(&token), sizeof token);
+  }
+  return bytes;
+}
+
+TrainOptions options_for(const fs::path& folder, const Plan& plan) {
+  write_text_file(folder / "data.bin", token_file());
+  write_plan(plan, folder / "plan.json");
+  TrainOptions options;
+  options.plan = folder / "plan.json";
+  options.data = folder / "data.bin";
+  options.run_dir = folder / "run";
+  options.lr.lr = 0.01;
+  options.watchdog_s = 0;
+  return options;
+}
+
+TEST_F(CudaRuns, VerifyComparesGpusWithOneGpu) {
+  cuda_emulation::set_timing(Timing::compute_late);
+  TrainOptions options =
+      options_for(folder_, plan_in(Precision::fp32, "tp2_sp_dp2_zero1", OptimizerKind::adamw));
+  options.mode = TrainMode::verify;
+  options.verify_steps = 2;
+  for (const Fault fault : {Fault::none, Fault::tensor_gradient_not_summed}) {
+    run_on(Device::cuda, 4, [&](Communicator& world, DeviceContext& device) {
+      std::ostringstream out;
+      const int code = run_verify(options, device, world, out, fault);
+      if (world.rank() != 0) return;
+      EXPECT_EQ(code, fault == Fault::none ? kExitDone : kExitFailure) << out.str();
+    });
+  }
+}
+
+// Two steps on GPUs and two on the CPU are four on GPUs.
+TEST_F(CudaRuns, AJobGoesOnOnTheCpu) {
+  const auto losses = [&](const std::vector<std::pair<Device, int64_t>>& parts) {
+    fs::remove_all(folder_ / "run");
+    TrainOptions options =
+        options_for(folder_, plan_in(Precision::fp32, "moe_dp2_ep2", OptimizerKind::adamw));
+    for (const auto& [kind, steps] : parts) {
+      options.device = kind;
+      options.steps = steps;
+      options.resume = "auto";
+      run_on(kind, 2, [&](Communicator& world, DeviceContext& device) {
+        std::ostringstream out;
+        TrainHost host;
+        host.local_ranks = 2;
+        host.out = &out;
+        EXPECT_EQ(run_training(options, device, world, host), kExitDone) << out.str();
+      });
+    }
+    std::vector<double> values;
+    std::istringstream lines(read_text_file(folder_ / "run" / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);)
+      values.push_back(nlohmann::json::parse(line).at("loss"));
+    return values;
+  };
+  const std::vector<double> expected = losses({{Device::cuda, 4}});
+  const std::vector<double> actual = losses({{Device::cuda, 2}, {Device::cpu, 4}});
+  ASSERT_EQ(expected.size(), 4u);
+  ASSERT_EQ(actual.size(), 4u);
+  EXPECT_EQ(actual[1], expected[1]);
+  EXPECT_NEAR(actual[3], expected[3], 1e-4 * expected[3]);
+}
+
+}  // namespace
+}  // namespace argosy
