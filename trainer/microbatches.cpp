@@ -115,6 +115,11 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
   microbatch.num_targets = count_unmasked(local_targets);
   microbatch.positions = upload(ctx, values_of(places.positions, tokens));
   microbatch.token_ids = upload(ctx, values_of(places.ids, tokens));
+  if (ctx.plan.moe_capacity_factor > 0) {
+    std::vector<int32_t> of_tokens;
+    for (const int64_t token : tokens) of_tokens.push_back(static_cast<int32_t>(token));
+    microbatch.places = upload(ctx, of_tokens).view({microbatch.tokens(), 1});
+  }
   std::vector<int32_t> attention_positions = for_attention(ctx, places.positions, tokens);
   if (ctx.fault == Fault::positions_local) {
     for (size_t i = 0; i < attention_positions.size(); ++i)

@@ -83,6 +83,62 @@ TEST_F(CudaRuns, AreTheSameToTheBitHoweverStreamsAreTimed) {
   }
 }
 
+// Four words of a grammar with a few rules: there is something to learn.
+class Sentences : public TokenSource {
+ public:
+  int64_t num_tokens() const override { return 4000; }
+  int32_t token(int64_t index) const override {
+    const int64_t sentence = index / 4, word = index % 4;
+    return static_cast<int32_t>((sentence * sentence % 13 * (word + 1) + 5 * word) % 59);
+  }
+  int32_t max_token() const override { return 58; }
+};
+
+// --- what the host waits for
+
+// How often rank 0 waits for its device in the second step.
+cuda_emulation::HostWaits waits_of_a_step(const char* name, int64_t micro_batch) {
+  const Layout& layout = layout_named(name);
+  Plan plan = plan_of(layout);
+  plan.precision = Precision::fp32;
+  plan.micro_batch = micro_batch;
+  cuda_emulation::HostWaits first;
+  std::vector<cuda_emulation::HostWaits> waits;
+  cuda_emulation::run_on_gpus(
+      static_cast<int>(plan.mesh.world_size()),
+      [&](Communicator& world, DeviceContext& device) {
+        TrainerSettings settings = settings_of(layout);
+        settings.check_replicas_every = 0;
+        Trainer trainer(device, world, plan, settings);
+        const Sentences tokens;
+        const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "sentences");
+        trainer.step(tokens, order, 1, 0.01);
+        const auto mine = static_cast<size_t>(world.rank());
+        const cuda_emulation::HostWaits before = waits[mine];
+        trainer.step(tokens, order, 2, 0.01);
+        if (mine == 0) {
+          first = {waits[mine].downloads - before.downloads,
+                   waits[mine].synchronizations - before.synchronizations};
+        }
+      },
+      {}, &waits);
+  return first;
+}
+
+// A step of six more micro-batches waits for a loss each, and with experts for the tokens of each
+// in each of the three layers, which decide how much there is to do, whenever these run forward.
+// All else is read once a step.
+TEST_F(CudaRuns, AMicrobatchWaitsForCountsOfExpertsAlone) {
+  const auto of_six = [](const char* name) {
+    return waits_of_a_step(name, 1).downloads - waits_of_a_step(name, 2).downloads;
+  };
+  const int64_t dense = of_six("tp2_sp");
+  EXPECT_LE(dense, 6);
+  EXPECT_EQ(of_six("moe_tp2_sp_ep2"), dense + 3 * 6);
+  EXPECT_EQ(of_six("capacity_tp2_sp_ep2"), dense + 2 * 3 * 6) << "runs forward twice";
+  EXPECT_LE(waits_of_a_step("moe_tp2_sp_ep2", 2).synchronizations, 1);
+}
+
 // --- checkpoints
 
 class Counting : public TokenSource {
@@ -149,17 +205,6 @@ TEST_F(CudaRuns, CheckpointsGoToTheCpuAndBack) {
 }
 
 // --- accuracy
-
-// Four words of a grammar with a few rules: there is something to learn.
-class Sentences : public TokenSource {
- public:
-  int64_t num_tokens() const override { return 4000; }
-  int32_t token(int64_t index) const override {
-    const int64_t sentence = index / 4, word = index % 4;
-    return static_cast<int32_t>((sentence * sentence % 13 * (word + 1) + 5 * word) % 59);
-  }
-  int32_t max_token() const override { return 58; }
-};
 
 Plan small_plan(const char* config, Mesh mesh, Precision precision) {
   Plan plan;

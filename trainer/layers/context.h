@@ -74,6 +74,8 @@ struct Microbatch {
   int64_t num_targets = 0;     // of them not masked
   Tensor positions;            // (n) int32: where each token stands in its sequence or document
   Tensor token_ids;            // (n) int32: index of each token in the global batch
+  Tensor places;               // (n, 1) int32: sequence of the micro-batch * T + place in it; with
+                               // a capacity of experts alone
   int64_t step = 0;            // of the run: masks of dropout differ from step to step
   Tensor attention_positions;  // the same for the rows that attention works on: (B*T) when heads
                                // are exchanged (Ulysses), else (n)

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <vector>
 
-#include "trainer/device/host_copy.h"
 #include "trainer/ops/permute.h"
 
 namespace argosy {
@@ -30,19 +29,6 @@ Tensor gather_rows(const LayerContext& ctx, Axis axis, const Tensor& x) {
   return whole;
 }
 
-// (n, 1) int32: sequence * T + position of the tokens of this rank.
-Tensor token_indices(const LayerContext& ctx, const Microbatch& microbatch) {
-  std::vector<int32_t> indices = copy_to_host<int32_t>(microbatch.token_ids);
-  for (size_t i = 0; i < indices.size(); ++i) {
-    const int64_t sequence = static_cast<int64_t>(i) / microbatch.local_len;
-    indices[i] =
-        static_cast<int32_t>(sequence * microbatch.seq_len + indices[i] % microbatch.seq_len);
-  }
-  Tensor tokens = ctx.scratch({microbatch.tokens(), 1}, DType::int32);
-  copy_to_device(std::span<const int32_t>(indices), tokens);
-  return tokens;
-}
-
 }  // namespace
 
 Tensor route_within_capacity(const LayerContext& ctx, const Microbatch& microbatch,
@@ -52,7 +38,7 @@ Tensor route_within_capacity(const LayerContext& ctx, const Microbatch& microbat
   const Coordinates& at = ctx.groups.coordinates();
   int64_t first = at.cp * microbatch.tokens();
   if (ctx.sequence_parallel()) first += at.tp * experts.dim(0);
-  Tensor whole = experts, tokens = token_indices(ctx, microbatch);
+  Tensor whole = experts, tokens = microbatch.places;
   {
     const UnrecordedScope control(ctx.groups);
     if (ctx.sequence_parallel()) whole = gather_rows(ctx, Axis::tp, whole);

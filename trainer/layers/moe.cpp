@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "trainer/device/host_copy.h"
 #include "trainer/layers/expert_capacity.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/elementwise.h"
@@ -31,6 +32,19 @@ int64_t sum(const std::vector<int64_t>& values) {
 }
 
 }  // namespace
+
+void RouterTotals::read() {
+  if (!on_device.defined()) return;
+  const std::vector<double> values = copy_to_host<double>(on_device);
+  const auto width = static_cast<std::ptrdiff_t>(on_device.dim(1));
+  for (auto row = values.begin(); row != values.end(); row += width) {
+    const auto experts_end = row + width - 2;
+    choices.emplace_back(row, experts_end);
+    aux_loss += experts_end[0];
+    z_loss += experts_end[1];
+  }
+  on_device.reset();
+}
 
 Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
     : spec_(ctx.plan.model.moe),
@@ -109,9 +123,10 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
   ops::router_statistics(ctx.device, state->probs, is_softmax ? Tensor() : state->sums,
                          state->experts, first_row(ctx, state->probs), microbatch.local_len,
                          state->sequence_counts, prob_sums);
+  Tensor reported;  // (E + 2)
   if (totals != nullptr) {
-    std::vector<double>& choices = totals->choices[static_cast<size_t>(moe_index_)];
-    ops::accumulate_columns(ctx.device, state->sequence_counts, choices);
+    reported = totals->on_device.rows(moe_index_, moe_index_ + 1).view({experts + 2});
+    ops::add_choices(ctx.device, state->sequence_counts, reported);
   }
   const Tensor shares = state_row(ctx, &RouterState::shares);
   if (shares.defined()) {
@@ -125,9 +140,9 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
     if (sums && ctx.plan.mesh.cp > 1) ctx.groups[Axis::cp].all_reduce(counts);
   }
   if (totals != nullptr) {
-    totals->aux_loss += ops::aux_loss(ctx.device, state->sequence_counts, prob_sums,
-                                      microbatch.unmasked, spec_.top_k, microbatch.seq_len);
-    if (is_softmax) totals->z_loss += ops::z_loss(ctx.device, state->sums, microbatch.mask);
+    ops::add_aux_loss(ctx.device, state->sequence_counts, prob_sums, microbatch.unmasked,
+                      spec_.top_k, microbatch.seq_len, reported);
+    if (is_softmax) ops::add_z_loss(ctx.device, state->sums, microbatch.mask, reported);
   }
 }
 

@@ -33,10 +33,12 @@ Stage::Stage(const LayerContext& ctx, const ParameterStore& store, int64_t stage
   }
 }
 
-RouterTotals Stage::make_totals() const {
+RouterTotals Stage::make_totals(const LayerContext& ctx) const {
   RouterTotals totals;
-  totals.choices.assign(static_cast<size_t>(num_moe_layers_),
-                        std::vector<double>(static_cast<size_t>(num_experts_), 0.0));
+  if (num_moe_layers_ > 0) {
+    totals.on_device =
+        ctx.device.zeros({num_moe_layers_, num_experts_ + 2}, DType::fp64, MemoryCategory::buffers);
+  }
   totals.dropped.assign(static_cast<size_t>(num_moe_layers_), 0.0);
   return totals;
 }

@@ -46,7 +46,7 @@ class Stage {
   // Layer -> bytes that the latest forward kept for backward: the measured side of
   // Ledger::saved_bytes.
   const std::map<int, int64_t>& saved_bytes() const { return saved_bytes_; }
-  RouterTotals make_totals() const;
+  RouterTotals make_totals(const LayerContext& ctx) const;
 
  private:
   int first_unit() const { return embedding_ ? -1 : first_layer_; }

@@ -7,26 +7,33 @@
 
 namespace argosy::ops {
 
-double aux_loss(DeviceContext& ctx, const Tensor& counts, const Tensor& prob_sums,
-                const Tensor& unmasked, int64_t top_k, int64_t seq_len) {
+void add_choices(DeviceContext& ctx, const Tensor& counts, const Tensor& totals) {
+  check_rank("counts", counts, 2);
+  check_tensor("totals", totals, {counts.dim(1) + 2}, DType::fp64);
+  dispatch_device(ctx.device(),
+                  [&]<Device D>() { detail::add_choices<D>(counts, totals.data<double>()); });
+}
+
+void add_aux_loss(DeviceContext& ctx, const Tensor& counts, const Tensor& prob_sums,
+                  const Tensor& unmasked, int64_t top_k, int64_t seq_len, const Tensor& totals) {
   check_rank("counts", counts, 2);
   check_tensor("prob_sums", prob_sums, counts.shape(), counts.dtype());
   check_tensor("unmasked", unmasked, {counts.dim(0)}, counts.dtype());
-  return dispatch_device(ctx.device(), [&]<Device D>() {
-    return detail::aux_loss<D>(counts, prob_sums, unmasked, top_k, seq_len);
+  check_tensor("totals", totals, {counts.dim(1) + 2}, DType::fp64);
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::add_aux_loss<D>(counts, prob_sums, unmasked, top_k, seq_len,
+                            totals.data<double>() + counts.dim(1));
   });
 }
 
-double z_loss(DeviceContext& ctx, const Tensor& lse, const Tensor& mask) {
+void add_z_loss(DeviceContext& ctx, const Tensor& lse, const Tensor& mask, const Tensor& totals) {
   check_rank("lse", lse, 1);
   check_tensor("mask", mask, lse.shape(), lse.dtype());
-  return dispatch_device(ctx.device(), [&]<Device D>() { return detail::z_loss<D>(lse, mask); });
-}
-
-void accumulate_columns(DeviceContext& ctx, const Tensor& counts, std::vector<double>& totals) {
-  check_rank("counts", counts, 2);
-  CHECK(static_cast<int64_t>(totals.size()) == counts.dim(1), totals.size(), " totals");
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::accumulate_columns<D>(counts, totals); });
+  check_rank("totals", totals, 1);
+  CHECK(totals.dtype() == DType::fp64 && totals.size() > 2, to_string(totals.shape()), " totals");
+  dispatch_device(ctx.device(), [&]<Device D>() {
+    detail::add_z_loss<D>(lse, mask, totals.data<double>() + totals.size() - 1);
+  });
 }
 
 void spread_shares(DeviceContext& ctx, const Tensor& shares, double factor, const Tensor& counts) {

@@ -12,17 +12,20 @@
 
 namespace argosy::ops {
 
-// sum over b of unmasked_b * E * sum_e f_be P_be with f = counts (B,E) / (seq_len*k) over the whole
-// sequence and P = prob_sums (B,E) / seq_len of this rank's tokens: partial values add up over the
-// ranks of a sequence. unmasked: (B). All in the statistic dtype.
-double aux_loss(DeviceContext& ctx, const Tensor& counts, const Tensor& prob_sums,
-                const Tensor& unmasked, int64_t top_k, int64_t seq_len);
-
-// sum over tokens of mask * lse^2; both (s), statistic dtype.
-double z_loss(DeviceContext& ctx, const Tensor& lse, const Tensor& mask);
+// What routers are reported by is added up where it is computed, in fp64, so that nobody waits for
+// it before the step ends: totals (E + 2) holds choices by expert, the auxiliary loss, the z loss.
 
 // totals[e] += sum over rows of counts (B,E).
-void accumulate_columns(DeviceContext& ctx, const Tensor& counts, std::vector<double>& totals);
+void add_choices(DeviceContext& ctx, const Tensor& counts, const Tensor& totals);
+
+// totals[E] += sum over b of unmasked_b * E * sum_e f_be P_be with f = counts (B,E) / (seq_len*k)
+// over the whole sequence and P = prob_sums (B,E) / seq_len of this rank's tokens: partial values
+// add up over the ranks of a sequence. unmasked: (B). All in the statistic dtype.
+void add_aux_loss(DeviceContext& ctx, const Tensor& counts, const Tensor& prob_sums,
+                  const Tensor& unmasked, int64_t top_k, int64_t seq_len, const Tensor& totals);
+
+// totals[E + 1] += sum over tokens of mask * lse^2; both (s), statistic dtype.
+void add_z_loss(DeviceContext& ctx, const Tensor& lse, const Tensor& mask, const Tensor& totals);
 
 // counts (B,E) = factor * shares (E) for each of B sequences: what a sequence of `factor` choices
 // counts when the experts' shares are these.
@@ -37,13 +40,14 @@ void balance_bias(DeviceContext& ctx, const std::vector<double>& choices, double
 
 namespace detail {
 
+// Each adds to *total or, for each expert, to totals[e].
 template <Device D>
-double aux_loss(const Tensor& counts, const Tensor& prob_sums, const Tensor& unmasked,
-                int64_t top_k, int64_t seq_len);
+void add_choices(const Tensor& counts, double* totals);
 template <Device D>
-double z_loss(const Tensor& lse, const Tensor& mask);
+void add_aux_loss(const Tensor& counts, const Tensor& prob_sums, const Tensor& unmasked,
+                  int64_t top_k, int64_t seq_len, double* total);
 template <Device D>
-void accumulate_columns(const Tensor& counts, std::vector<double>& totals);
+void add_z_loss(const Tensor& lse, const Tensor& mask, double* total);
 template <Device D>
 void spread_shares(const Tensor& shares, double factor, const Tensor& counts);
 template <Device D>

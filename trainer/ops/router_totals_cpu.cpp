@@ -8,12 +8,22 @@
 namespace argosy::ops::detail {
 
 template <>
-double aux_loss<Device::cpu>(const Tensor& counts, const Tensor& prob_sums, const Tensor& unmasked,
-                             int64_t top_k, int64_t seq_len) {
-  return dispatch_statistic(counts.dtype(), [&]<typename T>() {
+void add_choices<Device::cpu>(const Tensor& counts, double* totals) {
+  dispatch_statistic(counts.dtype(), [&]<typename T>() {
+    for (int64_t i = 0; i < counts.size(); ++i) {
+      totals[i % counts.dim(1)] += static_cast<double>(counts.data<T>()[i]);
+    }
+  });
+}
+
+template <>
+void add_aux_loss<Device::cpu>(const Tensor& counts, const Tensor& prob_sums,
+                               const Tensor& unmasked, int64_t top_k, int64_t seq_len,
+                               double* total) {
+  dispatch_statistic(counts.dtype(), [&]<typename T>() {
     const int64_t num_sequences = counts.dim(0), num_experts = counts.dim(1);
     const double choices = static_cast<double>(seq_len * top_k);
-    double total = 0;
+    double sum = 0;
     for (int64_t b = 0; b < num_sequences; ++b) {
       const T* count = counts.data<T>() + b * num_experts;
       const T* prob = prob_sums.data<T>() + b * num_experts;
@@ -22,31 +32,22 @@ double aux_loss<Device::cpu>(const Tensor& counts, const Tensor& prob_sums, cons
         balance += static_cast<double>(count[e]) / choices * static_cast<double>(prob[e]) /
                    static_cast<double>(seq_len);
       }
-      total +=
+      sum +=
           static_cast<double>(unmasked.data<T>()[b]) * static_cast<double>(num_experts) * balance;
     }
-    return total;
+    *total += sum;
   });
 }
 
 template <>
-double z_loss<Device::cpu>(const Tensor& lse, const Tensor& mask) {
-  return dispatch_statistic(lse.dtype(), [&]<typename T>() {
-    double total = 0;
+void add_z_loss<Device::cpu>(const Tensor& lse, const Tensor& mask, double* total) {
+  dispatch_statistic(lse.dtype(), [&]<typename T>() {
+    double sum = 0;
     for (int64_t i = 0; i < lse.size(); ++i) {
       const double value = static_cast<double>(lse.data<T>()[i]);
-      total += static_cast<double>(mask.data<T>()[i]) * value * value;
+      sum += static_cast<double>(mask.data<T>()[i]) * value * value;
     }
-    return total;
-  });
-}
-
-template <>
-void accumulate_columns<Device::cpu>(const Tensor& counts, std::vector<double>& totals) {
-  dispatch_statistic(counts.dtype(), [&]<typename T>() {
-    for (int64_t i = 0; i < counts.size(); ++i) {
-      totals[static_cast<size_t>(i % counts.dim(1))] += static_cast<double>(counts.data<T>()[i]);
-    }
+    *total += sum;
   });
 }
 

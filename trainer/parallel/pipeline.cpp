@@ -35,7 +35,7 @@ class Run {
         hook_(hook),
         states_(stages.size()),
         start_(Clock::now()) {
-    for (const Stage& stage : stages) result_.routers.push_back(stage.make_totals());
+    for (const Stage& stage : stages) result_.routers.push_back(stage.make_totals(ctx));
     for (std::vector<StageState>& states : states_) states.resize(microbatches.size());
     index_of_stage_.resize(schedule.rank_of_stage.size());
     size_t next = 0;
@@ -52,6 +52,7 @@ class Run {
       sends_.remove_if([](Transfer& send) { return send.request.test(); });
     }
     for (Transfer& send : sends_) send.request.wait();
+    for (RouterTotals& router : result_.routers) router.read();
     return std::move(result_);
   }
 

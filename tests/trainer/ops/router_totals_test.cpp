@@ -33,8 +33,22 @@ TEST_F(RouterTotalsOps, SpreadSharesAreTheCountsOfASequenceLikeThat) {
   spread_shares(ctx, make({2}, DType::fp64, {0.25, 0.75}), seq_len * k, spread);
   EXPECT_EQ(values_of(spread), values_of(counts));
   const Tensor sums = random({2, 2}, DType::fp64, 1), unmasked = make({2}, DType::fp64, {3, 8});
-  EXPECT_EQ(aux_loss(ctx, spread, sums, unmasked, k, seq_len),
-            aux_loss(ctx, counts, sums, unmasked, k, seq_len));
+  const Tensor of_spread = make({4}, DType::fp64, {0, 0, 0, 0}),
+               of_counts = make({4}, DType::fp64, {0, 0, 0, 0});
+  add_aux_loss(ctx, spread, sums, unmasked, k, seq_len, of_spread);
+  add_aux_loss(ctx, counts, sums, unmasked, k, seq_len, of_counts);
+  EXPECT_NE(values_of(of_counts)[2], 0);
+  EXPECT_EQ(values_of(of_spread), values_of(of_counts));
+}
+
+TEST_F(RouterTotalsOps, TotalsAddUpSideBySide) {
+  const Tensor totals = make({4}, DType::fp64, {1, 2, 3, 4});
+  add_choices(ctx, make({2, 2}, DType::fp32, {1, 2, 3, 4}), totals);
+  // f = (1/4, 3/4), P = (1/2, 1/4): 5 * 2 * (1/8 + 3/16).
+  add_aux_loss(ctx, make({1, 2}, DType::fp32, {2, 6}), make({1, 2}, DType::fp32, {2, 1}),
+               make({1}, DType::fp32, {5}), 2, 4, totals);
+  add_z_loss(ctx, make({3}, DType::fp32, {1, 2, 3}), make({3}, DType::fp32, {1, 0, 1}), totals);
+  EXPECT_EQ(values_of(totals), Values({5, 8, 6.125, 14}));
 }
 
 }  // namespace
