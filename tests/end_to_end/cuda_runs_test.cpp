@@ -9,7 +9,6 @@
 #include <cmath>
 #include <filesystem>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "checkpoint/checkpoint.h"
@@ -21,7 +20,6 @@
 #include "tests/support/cuda_emulation/gpu_ranks.h"
 #include "tests/support/cuda_emulation/streams.h"
 #include "trainer/model_checkpoint.h"
-#include "trainer/train_command.h"
 #include "trainer/trainer.h"
 #include "trainer/verify_command.h"
 
@@ -282,9 +280,7 @@ TrainOptions options_for(const fs::path& folder, const Plan& plan) {
   TrainOptions options;
   options.plan = folder / "plan.json";
   options.data = folder / "data.bin";
-  options.run_dir = folder / "run";
   options.lr.lr = 0.01;
-  options.watchdog_s = 0;
   return options;
 }
 
@@ -302,38 +298,6 @@ TEST_F(CudaRuns, VerifyComparesGpusWithOneGpu) {
       EXPECT_EQ(code, fault == Fault::none ? kExitDone : kExitFailure) << out.str();
     });
   }
-}
-
-// Two steps on GPUs and two on the CPU are four on GPUs.
-TEST_F(CudaRuns, AJobGoesOnOnTheCpu) {
-  const auto losses = [&](const std::vector<std::pair<Device, int64_t>>& parts) {
-    fs::remove_all(folder_ / "run");
-    TrainOptions options =
-        options_for(folder_, plan_in(Precision::fp32, "moe_dp2_ep2", OptimizerKind::adamw));
-    for (const auto& [kind, steps] : parts) {
-      options.device = kind;
-      options.steps = steps;
-      options.resume = "auto";
-      run_on(kind, 2, [&](Communicator& world, DeviceContext& device) {
-        std::ostringstream out;
-        TrainHost host;
-        host.local_ranks = 2;
-        host.out = &out;
-        EXPECT_EQ(run_training(options, device, world, host), kExitDone) << out.str();
-      });
-    }
-    std::vector<double> values;
-    std::istringstream lines(read_text_file(folder_ / "run" / "metrics.jsonl"));
-    for (std::string line; std::getline(lines, line);)
-      values.push_back(nlohmann::json::parse(line).at("loss"));
-    return values;
-  };
-  const std::vector<double> expected = losses({{Device::cuda, 4}});
-  const std::vector<double> actual = losses({{Device::cuda, 2}, {Device::cpu, 4}});
-  ASSERT_EQ(expected.size(), 4u);
-  ASSERT_EQ(actual.size(), 4u);
-  EXPECT_EQ(actual[1], expected[1]);
-  EXPECT_NEAR(actual[3], expected[3], 1e-4 * expected[3]);
 }
 
 }  // namespace
