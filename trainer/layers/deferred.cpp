@@ -15,12 +15,13 @@ namespace {
 
 // Gradient of parameters[g] += alpha * (rows of dy)^T (rows of x), now.
 void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
-                  const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
-                  double alpha) {
+                  const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x, double alpha,
+                  const Tensor& bias_gradient = {}) {
   // All are of one Linear: the first sum of a step is the first of each.
   bool accumulate = true;
   for (const Parameter* parameter : parameters) accumulate = parameter->adds_to_grad();
-  const ops::MatmulOptions options = {.accumulate = accumulate, .alpha = alpha};
+  const ops::MatmulOptions options = {
+      .accumulate = accumulate, .alpha = alpha, .bias_gradient = bias_gradient};
   if (parameters.size() == 1) {
     ops::matmul_tn(ctx.device, dy, x, parameters.front()->grad, options);
     return;
@@ -49,8 +50,12 @@ void DeferredWeightGradients::run(const LayerContext& ctx) {
 }
 
 void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
-                         const Tensor& x, double alpha) {
-  add_weight_gradients(ctx, {&parameter}, {dy.dim(0)}, dy, x, alpha);
+                         const Tensor& x, double alpha, const Tensor& bias_gradient) {
+  if (ctx.deferred == nullptr) {
+    return add_products(ctx, {&parameter}, {dy.dim(0)}, dy, x, alpha, bias_gradient);
+  }
+  if (bias_gradient.defined()) ops::bias_backward(ctx.device, dy, bias_gradient);
+  ctx.deferred->add(ctx, {&parameter}, {dy.dim(0)}, dy, x, alpha);
 }
 
 void add_weight_gradients(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,

@@ -36,9 +36,10 @@ class DeferredWeightGradients {
 };
 
 // Does the product now, or puts it off when ctx.deferred says so: of one parameter with all rows,
-// or of one parameter for each group of rows.
+// or of one parameter for each group of rows. The gradient of the bias (out) beside it, if there is
+// one, is added to at once.
 void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
-                         const Tensor& x, double alpha = 1.0);
+                         const Tensor& x, double alpha = 1.0, const Tensor& bias_gradient = {});
 void add_weight_gradients(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
                           const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
                           double alpha = 1.0);

@@ -3,6 +3,7 @@
 #include "trainer/layers/linear.h"
 
 #include "trainer/layers/deferred.h"
+#include "trainer/ops/activation.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/matmul.h"
 
@@ -27,17 +28,36 @@ void Linear::forward(const LayerContext& ctx, const Tensor& x, const Tensor& y,
                  {.accumulate = true, .alpha = lora_scale_});
 }
 
+void Linear::forward_gelu(const LayerContext& ctx, const Tensor& x, const Tensor& gelu_input,
+                          const Tensor& y, Tensor* adapter_state, MemoryCategory category) const {
+  if (has_adapter()) {
+    forward(ctx, x, gelu_input, adapter_state, category);
+    ops::gelu_forward(ctx.device, gelu_input, y);
+    return;
+  }
+  ops::matmul_nt(ctx.device, x, weight_->value, y,
+                 {.bias = bias_ == nullptr ? Tensor() : bias_->value, .gelu_input = gelu_input});
+}
+
 void Linear::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& x,
-                      const Tensor& adapter_state, const Tensor& dx, bool accumulate) const {
-  ops::matmul_nn(ctx.device, dy, weight_->value, dx, {.accumulate = accumulate});
-  if (weight_->grad.defined()) add_weight_gradient(ctx, *weight_, dy, x);
-  if (bias_ != nullptr && bias_->grad.defined()) ops::bias_backward(ctx.device, dy, bias_->grad);
+                      const Tensor& adapter_state, const Tensor& dx, bool accumulate,
+                      const Tensor& gelu_input) const {
+  ops::matmul_nn(
+      ctx.device, dy, weight_->value, dx,
+      {.accumulate = accumulate, .gelu_gradient_at = has_adapter() ? Tensor() : gelu_input});
+  const Tensor bias_gradient = bias_ == nullptr ? Tensor() : bias_->grad;
+  if (weight_->grad.defined()) {
+    add_weight_gradient(ctx, *weight_, dy, x, 1.0, bias_gradient);
+  } else if (bias_gradient.defined()) {
+    ops::bias_backward(ctx.device, dy, bias_gradient);
+  }
   if (!has_adapter()) return;
   const Tensor du = ctx.scratch(adapter_state.shape());  // (m, r)
   ops::matmul_nn(ctx.device, dy, lora_b_->value, du, {.alpha = lora_scale_});
   add_weight_gradient(ctx, *lora_b_, dy, adapter_state, lora_scale_);
   add_weight_gradient(ctx, *lora_a_, du, x);
   ops::matmul_nn(ctx.device, du, lora_a_->value, dx, {.accumulate = true});
+  if (gelu_input.defined()) ops::gelu_backward(ctx.device, dx, gelu_input, dx);
 }
 
 }  // namespace argosy

@@ -30,10 +30,15 @@ class Linear {
   // without adapter.
   void forward(const LayerContext& ctx, const Tensor& x, const Tensor& y, Tensor* adapter_state,
                MemoryCategory category) const;
-  // dx (m, in) = dy W, or += with accumulate. x may be undefined when !needs_input(); otherwise it
+  // The same, then y = gelu(that), which gelu_input (m, out) comes to hold.
+  void forward_gelu(const LayerContext& ctx, const Tensor& x, const Tensor& gelu_input,
+                    const Tensor& y, Tensor* adapter_state, MemoryCategory category) const;
+  // dx (m, in) = dy W, or += with accumulate; with gelu_input (m, in), whose gelu x was, the
+  // gradient of that instead. x may be undefined when !needs_input(); otherwise it
   // and dy must not change afterwards when ctx.deferred puts the weight's gradient off.
   void backward(const LayerContext& ctx, const Tensor& dy, const Tensor& x,
-                const Tensor& adapter_state, const Tensor& dx, bool accumulate) const;
+                const Tensor& adapter_state, const Tensor& dx, bool accumulate,
+                const Tensor& gelu_input = {}) const;
 
  private:
   const Parameter* weight_;

@@ -23,15 +23,14 @@ Tensor Mlp::forward(const LayerContext& ctx, const Tensor& input, MlpState* stat
   const Tensor x = gather_tokens(ctx, input);  // (n, H)
   const Shape wide = {x.dim(0), up_.out_features()};
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
-  up_.forward(ctx, x, state->up, &state->up_lora, kept);
-
   const Tensor activated = ctx.scratch(wide);
   if (gate_) {
+    up_.forward(ctx, x, state->up, &state->up_lora, kept);
     state->gate = ctx.device.empty(wide, ctx.compute(), kept);
     gate_->forward(ctx, x, state->gate, &state->gate_lora, kept);
     ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
   } else {
-    ops::gelu_forward(ctx.device, state->up, activated);
+    up_.forward_gelu(ctx, x, state->up, activated, &state->up_lora, kept);
   }
 
   const Tensor partial = ctx.scratch({x.dim(0), ctx.hidden()});
@@ -46,7 +45,7 @@ Tensor Mlp::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& in
   if (down_bias_ != nullptr && down_bias_->grad.defined())
     ops::bias_backward(ctx.device, dy, down_bias_->grad);
 
-  const Tensor dup = ctx.scratch(state.up.shape());  // gradient of the activation, then of up
+  const Tensor dup = ctx.scratch(state.up.shape());  // with SwiGLU first the activation's gradient
   Tensor dgate;
   {
     const Tensor activated = ctx.scratch(state.up.shape());
@@ -56,15 +55,13 @@ Tensor Mlp::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& in
       ops::gelu_forward(ctx.device, state.up, activated);
     }
     down_.backward(ctx, gather_gradient(ctx, dy, down_.needs_input()), activated, state.down_lora,
-                   dup, false);
+                   dup, false, gate_ ? Tensor() : state.up);
     if (gate_) {
       // The memory of `activated` is free now, unless the gradient of down is still to read it.
       const bool is_kept = ctx.deferred != nullptr && down_.needs_input();
       dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
       const Tensor dactivated = dup;
       ops::swiglu_backward(ctx.device, dactivated, state.gate, state.up, dgate, dup);
-    } else {
-      ops::gelu_backward(ctx.device, dup, state.up, dup);
     }
   }
 

@@ -3,8 +3,10 @@
 #include "trainer/ops/matmul.h"
 
 #include "planner/spec/clock.h"
+#include "trainer/ops/activation.h"
 #include "trainer/ops/checks.h"
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/elementwise.h"
 #include "trainer/ops/op_timer.h"
 
 namespace argosy::ops {
@@ -12,15 +14,56 @@ namespace {
 
 using detail::Product;
 
+bool is_fusion(const MatmulOptions& o) {
+  return o.gelu_input.defined() || o.gelu_gradient_at.defined() || o.bias_gradient.defined();
+}
+
+void check_options(const Product& p, const Tensor& c, const MatmulOptions& o) {
+  if (o.bias.defined()) check_tensor("the bias", o.bias, {p.n}, c.dtype());
+  for (const Tensor* x : {&o.gelu_input, &o.gelu_gradient_at}) {
+    if (!x->defined()) continue;
+    check_tensor("the input of gelu", *x, {p.m, p.n}, c.dtype());
+    CHECK(!o.accumulate, "a sum goes through gelu once, when it is whole");
+  }
+  if (o.bias_gradient.defined()) {
+    check_tensor("the bias's gradient", o.bias_gradient, {p.m}, statistic_of(c.dtype()));
+    CHECK(p.transpose_a, "a bias has a gradient beside its weight's");
+  }
+  CHECK(o.gelu_input.defined() + o.gelu_gradient_at.defined() + o.bias_gradient.defined() <= 1,
+        "one op follows a product");
+}
+
+bool run_fused(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
+               const Tensor& c, const MatmulOptions& options) {
+  const OpTimer timer(ctx, ctx.op_seconds.matmul_s);
+  return dispatch_device(
+      ctx.device(), [&]<Device D>() { return detail::fused_matmul<D>(ctx, p, a, b, c, options); });
+}
+
+// The product, and what follows it as an op of its own.
+void run_apart(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
+               const Tensor& c, const MatmulOptions& options) {
+  const bool has_gelu = options.gelu_input.defined();
+  {
+    const OpTimer timer(ctx, ctx.op_seconds.matmul_s);
+    dispatch_device(ctx.device(), [&]<Device D>() {
+      detail::matmul<D>(ctx, p, a, b, has_gelu ? options.gelu_input : c, options);
+    });
+  }
+  if (has_gelu) gelu_forward(ctx, options.gelu_input, c);
+  if (options.gelu_gradient_at.defined()) gelu_backward(ctx, c, options.gelu_gradient_at, c);
+  if (options.bias_gradient.defined()) bias_backward(ctx, a, options.bias_gradient);
+}
+
 void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
          const MatmulOptions& options) {
   check_shape("the first operand", a, p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k});
   check_shape("the second operand", b, p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
   check_shape("the output", c, {p.m, p.n});
   check_one_precision(a, b, c);
-  if (options.bias.defined()) check_tensor("the bias", options.bias, {p.n}, c.dtype());
-  const OpTimer timer(ctx, ctx.op_seconds.matmul_s);
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::matmul<D>(ctx, p, a, b, c, options); });
+  check_options(p, c, options);
+  if (!is_fusion(options) || !run_fused(ctx, p, a, b, c, options))
+    run_apart(ctx, p, a, b, c, options);
   ctx.matmul_flops += 2 * p.m * p.n * p.k;
 }
 

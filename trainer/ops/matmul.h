@@ -17,6 +17,12 @@ struct MatmulOptions {
   bool accumulate = false;
   double alpha = 1.0;
   Tensor bias = {};  // (columns of out), its dtype, added to every row; or undefined
+  // What follows the product, as if it were an op of its own and, where the device can, without a
+  // pass over memory. At most one of them, and without `accumulate`:
+  Tensor gelu_input = {};  // comes to hold out, which becomes gelu of it; of out's shape, dtype
+  Tensor gelu_gradient_at = {};  // out *= gelu'(this); of out's shape and dtype
+  // matmul_tn alone, with or without `accumulate`: (N) += sums of dy over its rows; a statistic.
+  Tensor bias_gradient = {};
 };
 
 // y (M,N) = x (M,K) w (N,K)^T: the forward of a Linear.
@@ -49,6 +55,11 @@ struct Product {
 template <Device D>
 void matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
             const Tensor& c, const MatmulOptions& options);
+// The same with gelu_input, gelu_gradient_at or bias_gradient in one go. False, with nothing done:
+// the device does not fuse it.
+template <Device D>
+bool fused_matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
+                  const Tensor& c, const MatmulOptions& options);
 template <Device D>
 void fill_pattern(const Tensor& x);  // some values without zeros, for measuring
 template <Device D>

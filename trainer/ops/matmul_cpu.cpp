@@ -115,6 +115,12 @@ void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, 
 }
 
 template <>
+bool fused_matmul<Device::cpu>(DeviceContext&, const Product&, const Tensor&, const Tensor&,
+                               const Tensor&, const MatmulOptions&) {
+  return false;
+}
+
+template <>
 void fill_pattern<Device::cpu>(const Tensor& x) {
   dispatch_float(x.dtype(), [&]<typename T>() {
     T* out = x.data<T>();

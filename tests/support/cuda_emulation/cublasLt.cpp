@@ -2,7 +2,10 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/support/cuda_emulation/cublasLt.h"
 
+#include <cmath>
+
 #include "planner/spec/bfloat16.h"
+#include "tests/support/cuda_emulation/float8.h"
 
 namespace {
 
@@ -12,8 +15,17 @@ constexpr size_t kWorkspaceBytes = 4096;  // to be asked for, and passed
 
 float element(const void* data, const EmulatedMatrixLayout& x, int64_t row, int64_t col) {
   const int64_t i = col * x.stride + row;
-  return x.type == CUDA_R_16BF ? static_cast<const bfloat16*>(data)[i]
-                               : static_cast<const float*>(data)[i];
+  switch (x.type) {
+    case CUDA_R_16BF:
+      return static_cast<const bfloat16*>(data)[i];
+    case CUDA_R_8F_E4M3:
+      return argosy::cuda_emulation::from_e4m3(static_cast<const uint8_t*>(data)[i]);
+    case CUDA_R_8F_E5M2:
+      return argosy::cuda_emulation::from_e5m2(static_cast<const uint8_t*>(data)[i]);
+    case CUDA_R_32F:
+      break;
+  }
+  return static_cast<const float*>(data)[i];
 }
 float operand(const void* data, const EmulatedMatrixLayout& x, cublasOperation_t transpose,
               int64_t row, int64_t col) {
@@ -35,11 +47,73 @@ bool read(const void* from, size_t bytes, Value& to) {
   return true;
 }
 
-// Types as the library takes them: operands alike, fp32 into fp32, bf16 into either.
+bool is_8_bit(const EmulatedMatrixLayout& x) {
+  return x.type == CUDA_R_8F_E4M3 || x.type == CUDA_R_8F_E5M2;
+}
+
+bool has_bias(const EmulatedMatmulDesc& desc) {
+  return (desc.epilogue & (CUBLASLT_EPILOGUE_BIAS | CUBLASLT_EPILOGUE_BGRADB)) != 0;
+}
+bool has_aux(const EmulatedMatmulDesc& desc) {
+  return (desc.epilogue & 128) != 0;
+}
+
+// 8 bits as Hopper takes them: a transposed, b not, sizes of whole 16 bytes, not e5m2 with e5m2.
+bool fits_8_bits(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a,
+                 const EmulatedMatrixLayout& b) {
+  constexpr int64_t kUnit = 16;
+  return desc.transpose_a == CUBLAS_OP_T && desc.transpose_b == CUBLAS_OP_N &&
+         !(a.type == CUDA_R_8F_E5M2 && b.type == CUDA_R_8F_E5M2) && a.rows % kUnit == 0 &&
+         a.cols % kUnit == 0 && b.cols % kUnit == 0 && desc.scale_a != nullptr &&
+         desc.scale_b != nullptr;
+}
+
+// Types as the library takes them: operands alike, fp32 into fp32, bf16 into either; rows of an aux
+// matrix of whole 8 elements, 16 bytes aligned.
 bool types_fit(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a,
                const EmulatedMatrixLayout& b, const EmulatedMatrixLayout& d) {
-  const bool bias_fits = desc.epilogue == CUBLASLT_EPILOGUE_DEFAULT || desc.bias_type == d.type;
-  return a.type == b.type && (a.type == CUDA_R_16BF || d.type == CUDA_R_32F) && bias_fits;
+  if (has_bias(desc) && desc.bias_type != d.type) return false;
+  if (has_aux(desc) && (desc.aux_stride % 8 != 0 || desc.aux_stride < d.rows ||
+                        reinterpret_cast<uintptr_t>(desc.aux) % 16 != 0 || desc.aux == nullptr)) {
+    return false;
+  }
+  if (is_8_bit(a) && is_8_bit(b)) return fits_8_bits(desc, a, b) && !is_8_bit(d);
+  return a.type == b.type && (a.type == CUDA_R_16BF || d.type == CUDA_R_32F);
+}
+
+// GPT-2's gelu and its derivative.
+double gelu(double x) {
+  return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+double gelu_slope(double x) {
+  const double scale = std::sqrt(2 / M_PI), t = std::tanh(scale * (x + 0.044715 * x * x * x));
+  return (1 + t) / 2 + x / 2 * (1 - t * t) * scale * (1 + 3 * 0.044715 * x * x);
+}
+
+// What the epilogue makes of a sum; writes aux.
+float after_product(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& d, int64_t row,
+                    int64_t col, float value) {
+  const EmulatedMatrixLayout bias{d.type, d.rows, 1, d.rows},
+      aux{d.type, d.rows, d.cols, desc.aux_stride};
+  if ((desc.epilogue & CUBLASLT_EPILOGUE_BIAS) != 0) value += element(desc.bias, bias, row, 0);
+  if (desc.epilogue == CUBLASLT_EPILOGUE_DGELU) {
+    return static_cast<float>(value * gelu_slope(element(desc.aux, aux, row, col)));
+  }
+  if (!has_aux(desc)) return value;
+  store(const_cast<void*>(desc.aux), aux, row, col, value);
+  return static_cast<float>(gelu(value));
+}
+
+// Sums of b (k, n) over k, or of what is so once it is turned.
+void write_bias_gradient(const EmulatedMatmulDesc& desc, const void* b,
+                         const EmulatedMatrixLayout& layout, const EmulatedMatrixLayout& d,
+                         int64_t inner) {
+  const EmulatedMatrixLayout bias{d.type, d.cols, 1, d.cols};
+  for (int64_t col = 0; col < d.cols; ++col) {
+    double sum = 0;
+    for (int64_t i = 0; i < inner; ++i) sum += operand(b, layout, desc.transpose_b, i, col);
+    store(const_cast<void*>(desc.bias), bias, col, 0, static_cast<float>(sum));
+  }
 }
 
 bool is_aligned(const void* data, uint32_t bytes) {
@@ -74,6 +148,14 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc,
       return fits(desc->bias);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
       return fits(desc->bias_type);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
+      return fits(desc->aux);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
+      return fits(desc->aux_stride);
+    case CUBLASLT_MATMUL_DESC_A_SCALE_POINTER:
+      return fits(desc->scale_a);
+    case CUBLASLT_MATMUL_DESC_B_SCALE_POINTER:
+      return fits(desc->scale_b);
   }
   return CUBLAS_STATUS_INVALID_VALUE;
 }
@@ -101,8 +183,9 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
                                                     const void* value, size_t bytes) {
   uint64_t most_bytes = 0;
   const bool is_read =
-      attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
-          ? read(value, bytes, most_bytes)
+      attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES ? read(value, bytes, most_bytes)
+      : attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK
+          ? read(value, bytes, preference->reductions)
           : read(value, bytes,
                  preference
                      ->alignment_bytes[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES]);
@@ -114,7 +197,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatmulPreference_t preference, int,
                                               cublasLtMatmulHeuristicResult_t* results,
                                               int* found) {
-  *found = types_fit(*desc, *a, *b, *d) ? 1 : 0;
+  // Sums in place would depend on who comes first, those in the output's type on its precision.
+  const bool is_in_order = preference->reductions == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+  *found = is_in_order && types_fit(*desc, *a, *b, *d) ? 1 : 0;
   std::copy_n(preference->alignment_bytes, 4, results->algo.alignment_bytes);
   results->workspaceSize = kWorkspaceBytes;
   return *found == 1 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
@@ -151,7 +236,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
                ? CUBLAS_STATUS_SUCCESS
                : CUBLAS_STATUS_EXECUTION_FAILED;
   }
-  const EmulatedMatrixLayout bias_layout{d_layout->type, rows, 1, rows};
+  const bool is_scaled = is_8_bit(*a_layout);
+  const float factor =
+      *static_cast<const float*>(alpha) * (is_scaled ? *desc->scale_a * *desc->scale_b : 1.0f);
+  if (desc->epilogue == CUBLASLT_EPILOGUE_BGRADB)
+    write_bias_gradient(*desc, b, *b_layout, *d_layout, inner);
   for (int64_t col = 0; col < cols; ++col) {
     for (int64_t row = 0; row < rows; ++row) {
       double sum = 0;
@@ -159,12 +248,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
         sum += static_cast<double>(operand(a, *a_layout, desc->transpose_a, row, i)) *
                static_cast<double>(operand(b, *b_layout, desc->transpose_b, i, col));
       }
-      float value = *static_cast<const float*>(alpha) * static_cast<float>(sum);
+      float value = factor * static_cast<float>(sum);
       const float keep = *static_cast<const float*>(beta);
       if (keep != 0) value += keep * element(c, *c_layout, row, col);
-      if (desc->epilogue == CUBLASLT_EPILOGUE_BIAS)
-        value += element(desc->bias, bias_layout, row, 0);
-      store(d, *d_layout, row, col, value);
+      store(d, *d_layout, row, col, after_product(*desc, *d_layout, row, col, value));
     }
   }
   return CUBLAS_STATUS_SUCCESS;

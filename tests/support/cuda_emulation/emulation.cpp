@@ -226,9 +226,6 @@ unsigned lane() {
   return machine().current % kWarp;
 }
 
-namespace {
-
-// All lanes' values.
 const std::array<uint64_t, kWarp>& warp_gather(const char* name, uint64_t value) {
   Machine& m = machine();
   Warp& warp = m.warps[m.current / kWarp];
@@ -240,8 +237,6 @@ const std::array<uint64_t, kWarp>& warp_gather(const char* name, uint64_t value)
   arrive_and_wait(warp.barrier);
   return values;
 }
-
-}  // namespace
 
 uint64_t warp_exchange(const char* name, uint64_t value, unsigned source) {
   return warp_gather(name, value)[source];

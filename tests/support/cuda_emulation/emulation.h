@@ -11,6 +11,7 @@
 // One kernel runs at a time. When work of a stream runs: streams.h.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -37,6 +38,8 @@ void run(const Launch& launch, const std::function<void()>& thread);
 // What a running thread calls.
 void block_barrier();
 unsigned lane();
+// What each lane gave; as it is until the collective after the next.
+const std::array<uint64_t, 32>& warp_gather(const char* name, uint64_t value);
 // What lane `source` gave.
 uint64_t warp_exchange(const char* name, uint64_t value, unsigned source);
 unsigned warp_ballot(bool predicate);

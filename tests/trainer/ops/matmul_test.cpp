@@ -5,7 +5,9 @@
 #include <stdexcept>
 
 #include "tests/trainer/ops/ops_support.h"
+#include "trainer/ops/activation.h"
 #include "trainer/ops/cpu_kernels.h"
+#include "trainer/ops/elementwise.h"
 
 namespace argosy {
 namespace {
@@ -152,6 +154,39 @@ TEST(Matmul, AddsABias) {
 }
 
 // Packed operands are blocks, not copies of whole matrices.
+// What follows a product equals the ops of these names after it.
+TEST(Matmul, FollowedByOtherOps) {
+  DeviceContext ctx(Device::cpu);
+  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+    const int64_t m = 7, n = 5, k = 11;
+    const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
+    const Tensor x = make(ctx, {m, k}, dtype, random_values(m * k, 1)),
+                 w = make(ctx, {n, k}, dtype, random_values(n * k, 2)),
+                 bias = make(ctx, {n}, dtype, random_values(n, 3)),
+                 w_nn = make(ctx, {k, n}, dtype, random_values(k * n, 4)),
+                 at = make(ctx, {m, n}, dtype, random_values(m * n, 5)),
+                 dy = make(ctx, {k, m}, dtype, random_values(k * m, 6));
+    const auto empty = [&](Shape shape) { return filled(ctx, shape, dtype, kPoison); };
+    const Tensor y = empty({m, n}), before = empty({m, n}), sum = empty({m, n}), z = empty({m, n});
+    ops::matmul_nt(ctx, x, w, y, {.bias = bias, .gelu_input = before});
+    ops::matmul_nt(ctx, x, w, sum, {.bias = bias});
+    ops::gelu_forward(ctx, sum, z);
+    EXPECT_EQ(values_of(before), values_of(sum));
+    EXPECT_EQ(values_of(y), values_of(z));
+
+    ops::matmul_nn(ctx, x, w_nn, y, {.gelu_gradient_at = at});
+    ops::matmul_nn(ctx, x, w_nn, z);
+    ops::gelu_backward(ctx, z, at, z);
+    EXPECT_EQ(values_of(y), values_of(z));
+
+    const Tensor dbias = filled(ctx, {m}, statistic, 0.5),
+                 expected = filled(ctx, {m}, statistic, 0.5);
+    ops::matmul_tn(ctx, dy, w_nn, y, {.bias_gradient = dbias});
+    ops::bias_backward(ctx, dy, expected);
+    EXPECT_EQ(values_of(dbias), values_of(expected));
+  }
+}
+
 TEST(Matmul, KeepsItsWorkspaceSmallAndLeavesNoneBehind) {
   DeviceContext ctx(Device::cpu);
   const int64_t m = 4000, n = 2000, k = 500;

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <numeric>
+#include <set>
+
 #include "tests/trainer/ops/cuda/twin.h"
+#include "trainer/device/cuda_device.h"
+#include "trainer/ops/cublaslt_product.h"
+#include "trainer/ops/cuda_matmul.h"
 #include "trainer/ops/grouped_matmul.h"
 #include "trainer/ops/matmul.h"
 
@@ -22,7 +28,34 @@ constexpr Types kTypes[] = {{DType::fp32, DType::fp32, DType::fp32},
                             {DType::fp32, DType::bf16, DType::fp32},
                             {DType::bf16, DType::fp32, DType::bf16}};
 
-class MatmulCuda : public CudaOpTest {};
+class MatmulCuda : public CudaOpTest {
+ protected:
+  void check_groups(const std::vector<int64_t>& rows, int64_t n, int64_t k, DType dtype) {
+    const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+    std::vector<const Twin*> w, dw, dw_set;
+    const Twin &x = operand({total, k}, DType::bf16), &y = result({total, n}, dtype),
+               &dy = operand({total, n}, DType::bf16), &dx = added_to({total, k}, dtype);
+    for (size_t g = 0; g < rows.size(); ++g) {
+      w.push_back(&operand({n, k}, DType::bf16));
+      dw.push_back(&added_to({n, k}, dtype));
+      dw_set.push_back(&result({n, k}, dtype));
+    }
+    const auto tensors = [](const std::vector<const Twin*>& twins, const auto& of) {
+      std::vector<Tensor> all;
+      for (const Twin* twin : twins) all.push_back(of(*twin));
+      return all;
+    };
+    expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+      ops::grouped_matmul_nt(ctx, of(x), rows, tensors(w, of), of(y));
+      ops::grouped_matmul_nn(ctx, of(dy), rows, tensors(w, of), of(dx),
+                             {.accumulate = true, .alpha = 0.5});
+      ops::grouped_matmul_tn(ctx, of(dy), of(x), rows, tensors(dw, of), {.accumulate = true});
+      ops::grouped_matmul_tn(ctx, of(dy), of(x), rows, tensors(dw_set, of));
+    });
+  }
+
+  ops::detail::LibraryProduct detail_product_;
+};
 
 TEST_F(MatmulCuda, Products) {
   for (const auto& [ta, tb, tc] : kTypes) {
@@ -69,6 +102,87 @@ TEST_F(MatmulCuda, GroupedProducts) {
       ops::grouped_matmul_tn(ctx, of(dy), of(input), rows, gradients, {.accumulate = true});
     });
   }
+}
+
+// Our own kernel and the library, whole tiles and parts of them, empty groups, more groups than one
+// launch takes.
+TEST_F(MatmulCuda, GroupsOfBf16ByBothKernels) {
+  struct Case {
+    std::vector<int64_t> rows;
+    int64_t n, k;
+  };
+  std::vector<int64_t> many(70, 0);
+  many[0] = many[3] = 2, many[68] = 3;
+  for (const auto& [rows, n, k] : {Case{{0, 130, 1, 0, 20}, 136, 72}, Case{{5, 40}, 8, 256},
+                                   Case{{3, 128}, 264, 40}, Case{many, 16, 24}}) {
+    for (const ops::GroupedKernel kernel : {ops::GroupedKernel::own, ops::GroupedKernel::library}) {
+      cuda_of(*cuda).state<ops::CudaMatmulPolicy>().grouped = kernel;
+      for (const DType result_dtype : {DType::bf16, DType::fp32}) {
+        check_groups(rows, n, k, result_dtype);
+      }
+    }
+  }
+}
+
+// What follows a product; sizes that the library fuses and others.
+TEST_F(MatmulCuda, WhatFollowsAProduct) {
+  for (const auto& [ta, tb, tc] : kTypes) {
+    for (const auto& [m, n, k, begin] : kSizes) {
+      offset = begin;
+      const Twin &x = operand({m, k}, ta), &w = operand({n, k}, tb), &bias = operand({n}, tc),
+                 &before = result({m, n}, tc), &y = result({m, n}, tc),
+                 &plain_before = result({m, n}, tc), &plain = result({m, n}, tc);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        ops::matmul_nt(ctx, of(x), of(w), of(y), {.bias = of(bias), .gelu_input = of(before)});
+        ops::matmul_nt(ctx, of(x), of(w), of(plain),
+                       {.alpha = 0.5, .gelu_input = of(plain_before)});
+      });
+      const Twin &dy = operand({m, k}, ta), &w_nn = operand({k, n}, tb), &at = operand({m, n}, tc),
+                 &dx = result({m, n}, tc);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        ops::matmul_nn(ctx, of(dy), of(w_nn), of(dx), {.gelu_gradient_at = of(at)});
+      });
+      for (const bool accumulate : {false, true}) {
+        const Twin &dy_tn = operand({k, m}, ta), &x_tn = operand({k, n}, tb),
+                   &dw = accumulate ? added_to({m, n}, tc) : result({m, n}, tc),
+                   &dbias = added_to({m}, DType::fp32, tc);
+        expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+          ops::matmul_tn(ctx, of(dy_tn), of(x_tn), of(dw),
+                         {.accumulate = accumulate, .bias_gradient = of(dbias)});
+        });
+      }
+    }
+  }
+}
+
+// A refusal is kept for the log: here for rows of aux matrices that are no whole 16 bytes.
+TEST_F(MatmulCuda, FusesWhereTheLibraryDoes) {
+  const auto ops_of = [&](int64_t n) {
+    const Twin &x = operand({16, 24}, DType::bf16), &w = operand({n, 24}, DType::bf16),
+               &before = result({16, n}, DType::bf16), &y = result({16, n}, DType::bf16);
+    detail_product_.sizes = {.transpose_b = true, .m = 16, .n = n, .k = 24};
+    detail_product_.a = {x.cuda.raw(), ops::detail::MatrixType::bf16};
+    detail_product_.b = {w.cuda.raw(), ops::detail::MatrixType::bf16};
+    detail_product_.c = y.cuda.raw();
+    detail_product_.result = ops::detail::MatrixType::bf16;
+    detail_product_.epilogue = ops::detail::Epilogue::gelu;
+    detail_product_.aux = before.cuda.raw();
+    return ops::detail::run_product(*cuda, detail_product_);
+  };
+  EXPECT_TRUE(ops_of(40));
+  EXPECT_FALSE(ops_of(42));
+  forget_twins();
+}
+
+TEST(MatmulKeys, RaggedSizesShareFewAlgorithms) {
+  std::set<int64_t> keys;
+  for (int64_t size = 1; size <= 8192; ++size) {
+    const int64_t key = ops::detail::key_size(size);
+    EXPECT_GE(key, size);
+    EXPECT_LE(static_cast<double>(key), std::max(64.0, 1.125 * static_cast<double>(size) + 8));
+    keys.insert(key);
+  }
+  EXPECT_LE(keys.size(), 8 * 7 + 1);
 }
 
 TEST_F(MatmulCuda, NamesTheLibrary) {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// One product as cuBLASLt takes it, with what it can do to the result before that reaches memory.
+// Algorithms are asked for once a shape and kept. Included by the CUDA versions of products.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "trainer/ops/matmul.h"
+
+namespace argosy::ops::detail {
+
+enum class MatrixType { fp32, bf16, e4m3, e5m2 };
+MatrixType matrix_type(DType dtype);
+
+// A row-major matrix without gaps.
+struct MatrixOperand {
+  const void* data = nullptr;
+  MatrixType type = MatrixType::fp32;
+  const float* scale = nullptr;  // fp8: on the device; what is meant is stored * scale
+};
+
+enum class Epilogue {
+  none,
+  bias,           // c = product + bias
+  gelu,           // aux = product (+ bias); c = gelu(aux)
+  gelu_gradient,  // c = product * gelu'(aux)
+  bias_gradient   // bias = sums over the k rows of a as it is stored (k,m); c = product
+};
+
+struct LibraryProduct {
+  Product sizes;  // m, n, k > 0
+  MatrixOperand a, b;
+  void* c = nullptr;
+  MatrixType result = MatrixType::fp32;
+  double alpha = 1.0;
+  bool accumulate = false;
+  Epilogue epilogue = Epilogue::none;
+  void* bias = nullptr;  // (n) of the result's type; bias_gradient writes (m)
+  void* aux = nullptr;   // (m,n) of the result's type
+  // m or k follows from the data: the algorithm is the one of the next larger size of a few, so
+  // that not each step asks for new ones.
+  bool is_ragged = false;
+};
+
+// False, with nothing done: the library has no kernel for it, and LibraryRefusals says so. Without
+// an epilogue that is an Error.
+bool run_product(DeviceContext& ctx, const LibraryProduct& product);
+
+// What the library has no kernel for, for a run's log; one for each device.
+struct LibraryRefusals {
+  std::map<std::string, std::string> products;  // [product] what runs instead
+};
+
+// The size of an algorithm's key for a ragged one: at most an eighth larger.
+int64_t key_size(int64_t size);
+
+}  // namespace argosy::ops::detail
