@@ -21,6 +21,32 @@ find_nvcc() {
     return 1
   }
 }
+
+# Fused attention needs the headers of cuDNN's frontend, which are part of a Python package alone. They are unpacked into the
+# user's cache, where CMake looks; nothing is installed. A pinned version: another machine builds the same.
+cudnn_frontend_version=1.32.0
+cudnn_frontend_dir=${XDG_CACHE_HOME:-$HOME/.cache}/argosy/cudnn_frontend-$cudnn_frontend_version
+
+# ensure_cudnn_frontend INSTALL: has the headers if INSTALL is yes, else says how.
+ensure_cudnn_frontend() {
+  local package=nvidia-cudnn-frontend==$cudnn_frontend_version download
+  [[ -e $cudnn_frontend_dir/include/cudnn_frontend.h ]] && return 0
+  if [[ $1 != yes ]]; then
+    echo "Missing: the headers of Python's $package in $cudnn_frontend_dir/include" >&2
+    return 1
+  fi
+  download=$(mktemp -d)
+  mkdir -p "$cudnn_frontend_dir"
+  # Any wheel of it has the headers, whatever Python is here.
+  python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 \
+    --platform manylinux_2_28_x86_64 --dest "$download" "$package" &&
+    python3 -m zipfile -e "$download"/*.whl "$download/wheel" &&
+    cp -r "$download/wheel/include" "$cudnn_frontend_dir/"
+  local code=$?
+  rm -rf "$download"
+  return $code
+}
+
 check_packages=(clang-format-14 clang-tidy-14 python3 git chromium)  # chromium: the test that clicks a report
 
 # Prints those of its arguments that are not installed.

@@ -51,6 +51,7 @@ int run_on(const argosy::TrainOptions& options, argosy::DeviceContext& device,
            argosy::Communicator& world, const argosy::MpiEnvironment& mpi,
            argosy::StartTimes& start_times) {
   using argosy::TrainMode;
+  argosy::ops::apply_policy(device, options.policy);
   switch (options.mode) {
     case TrainMode::help:
       return argosy::kExitDone;

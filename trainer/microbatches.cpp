@@ -3,6 +3,7 @@
 #include "trainer/microbatches.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "trainer/device/host_copy.h"
@@ -91,6 +92,17 @@ std::vector<int32_t> for_attention(const LayerContext& ctx, const std::vector<in
   return exchanges_heads(ctx) ? values : values_of(values, tokens);
 }
 
+// First rows of all documents, then the end; the end once more for as many empty documents as make
+// their number a power of two: kernels are prepared for a number of them.
+std::vector<int32_t> document_rows(const Places& places) {
+  std::vector<int32_t> rows;
+  for (size_t i = 0; i < places.positions.size(); ++i) {
+    if (places.positions[i] == 0) rows.push_back(static_cast<int32_t>(i));
+  }
+  rows.resize(std::bit_ceil(rows.size()) + 1, static_cast<int32_t>(places.positions.size()));
+  return rows;
+}
+
 int64_t count_unmasked(const std::vector<int32_t>& targets) {
   return std::count_if(targets.begin(), targets.end(), [](int32_t target) { return target >= 0; });
 }
@@ -126,8 +138,11 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
       attention_positions[i] = static_cast<int32_t>(static_cast<int64_t>(i) % microbatch.local_len);
   }
   microbatch.attention_positions = upload(ctx, attention_positions);
-  if (ctx.settings.document_mask)
+  if (ctx.settings.document_mask) {
     microbatch.document_begin = upload(ctx, for_attention(ctx, places.document_begins, tokens));
+    if (ctx.plan.mesh.cp == 1 || exchanges_heads(ctx))
+      microbatch.document_rows = upload(ctx, document_rows(places));
+  }
 
   const int64_t n = microbatch.tokens();
   const int64_t s = ctx.sequence_parallel() ? n / ctx.plan.mesh.tp : n;

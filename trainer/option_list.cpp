@@ -42,6 +42,10 @@ po::options_description run_options() {
   add("share-gpus", po::bool_switch(),
       "several ranks may run on one GPU: to test layouts, never to time them");
   add("precision", text(), "fp64, fp32 or bf16 instead of the plan's");
+  add("allow-tf32", po::bool_switch(),
+      "fp32 products on a GPU's tensor cores: 8 times as fast, 3e-4 of relative error");
+  add("deterministic", text("on"),
+      "a second run gives the same bits; off: on a GPU attention's gradient may add in any order");
   add("seed", whole(), "of weights and sample order, instead of the plan's");
   add("init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder");
   add("resume", text("none"), "none, auto (newest whole checkpoint) or a step");

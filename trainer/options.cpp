@@ -221,6 +221,9 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   }
   options.device = available_device(read.get<std::string>("device"));
   options.share_gpus = read.get<bool>("share-gpus");
+  options.policy = {
+      .allow_tf32 = read.get<bool>("allow-tf32"),
+      .is_deterministic = is_on("deterministic", read.get<std::string>("deterministic"))};
   options.plan = read.path("plan");
   options.data = read.path("data");
   options.run_dir = read.path("run-dir");

@@ -13,6 +13,7 @@
 
 #include "planner/spec/plan.h"
 #include "trainer/layers/router_state.h"
+#include "trainer/ops/device_policy.h"
 #include "trainer/optimizer/lr_schedule.h"
 #include "trainer/parallel/sharded_optimizer.h"
 
@@ -28,7 +29,8 @@ struct TrainOptions {
   double measure_s = 30;
   int64_t steps = 0;
   Device device = Device::cpu;
-  bool share_gpus = false;                  // several ranks may run on one GPU
+  bool share_gpus = false;  // several ranks may run on one GPU
+  ops::DevicePolicy policy;
   std::string resume = "none";              // none, auto or a step
   std::optional<int64_t> checkpoint_every;  // unset: one at the end; 0: none
   int64_t eval_every = 0, eval_steps = 8;

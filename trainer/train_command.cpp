@@ -17,6 +17,8 @@
 #include "trainer/device/cuda_device.h"
 #include "trainer/device/nvml.h"
 #include "trainer/model_checkpoint.h"
+#include "trainer/ops/attention.h"
+#include "trainer/ops/device_policy.h"
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/threads.h"
 #include "trainer/placement.h"
@@ -163,7 +165,9 @@ class TrainingRun {
     double rate = ops::measure_matmul_rate(device_, compute_dtype(plan().precision), measure_s);
     world_.all_reduce({&rate, 1, DType::fp64});
     peak_flops_per_s_ = rate;
-    say(concat("matmul   ", ops::matmul_description(device_.device())));
+    say(concat("matmul   ", ops::matmul_description(device_.device()),
+               options_.policy.allow_tf32 ? ", fp32 as TF32" : ""));
+    say(concat("attend   ", ops::attention_description(device_.device())));
     say(concat("peak     ", format_fixed(rate / 1e9, 1), " GFLOP/s in ",
                to_string(plan().precision), " by ", world_.size(),
                " ranks at once: the MFU denominator"));
@@ -235,7 +239,13 @@ class TrainingRun {
       metrics.eval_loss = evaluate(step);
     }
     if (is_root()) report_step(metrics);
+    if (step == start_.step + 1) tell_slow_paths();
     return stop;
+  }
+
+  // The first step has met all shapes of a run.
+  void tell_slow_paths() {
+    for (const std::string& line : ops::slow_paths(device_)) say(line, Emphasis::warning);
   }
 
   StepMetrics metrics_of(int64_t step, double lr, const StepResult& result) const {

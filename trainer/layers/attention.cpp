@@ -42,7 +42,8 @@ ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
           .head_dim = head_dim_,
           .scale = 1.0 / std::sqrt(static_cast<double>(head_dim_)),
           .window = window_,
-          .document_begin = microbatch.document_begin};
+          .document_begin = microbatch.document_begin,
+          .document_rows = microbatch.document_rows};
 }
 
 Tensor Attention::project(const LayerContext& ctx, const Microbatch& microbatch,

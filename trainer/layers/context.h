@@ -81,6 +81,8 @@ struct Microbatch {
                                // are exchanged (Ulysses), else (n)
   Tensor document_begin;       // of the same rows, int32: where in the sequence a token's document
                                // begins; undefined without document masks
+  Tensor document_rows;        // (D+1) int32: where each document begins among whole sequences;
+                               // undefined too where a rank has parts of them
   Tensor mask;                 // (s) statistic dtype: 1 where this rank's token is to be predicted
   Tensor unmasked;             // (B) statistic dtype: predicted tokens of each sequence
   int64_t tokens() const { return batch * local_len; }  // n

@@ -50,6 +50,11 @@ void check_attention(const AttentionShape& s, const Tensor& q, const Tensor& k, 
   check_tensor("lse", lse, {rows, s.num_heads}, statistic_of(q.dtype()));
   if (s.document_begin.defined())
     check_tensor("document_begin", s.document_begin, {rows}, DType::int32);
+  if (s.document_rows.defined()) {
+    check_rank("document_rows", s.document_rows, 1);
+    check_dtype("document_rows", s.document_rows, DType::int32);
+    CHECK(s.document_begin.defined(), "documents by their rows alone");
+  }
 }
 
 int64_t pair_products(const AttentionShape& s) {
@@ -108,6 +113,10 @@ void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const T
                                   merge);
   });
   ctx.matmul_flops += 8 * pair_products(shape);
+}
+
+std::string attention_description(Device device) {
+  return dispatch_device(device, []<Device D>() { return detail::attention_description<D>(); });
 }
 
 }  // namespace argosy::ops

@@ -4,6 +4,7 @@
 // matrix in memory.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "trainer/device/device_context.h"
@@ -27,6 +28,10 @@ struct AttentionShape {
   std::vector<AttentionSpan> queries = {}, keys = {};
   // (N) int32, or undefined: query row i sees no key that stands before document_begin[i].
   Tensor document_begin = {};
+  // (D+1) int32, or undefined: the rows (of all N) where each document begins, ascending, then N;
+  // at the end there may be empty documents. The same documents as document_begin's, for kernels
+  // that go from document to document; they run without it, more slowly.
+  Tensor document_rows = {};
 };
 // Pairs (query, key) that are needed, per sequence and head: T(T+1)/2 when causal without a window.
 // Nominal: documents are not looked at.
@@ -51,8 +56,13 @@ void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const T
                         const Tensor& lse, const Tensor& dq, const Tensor& dk, const Tensor& dv,
                         Merge merge = Merge::overwrite);
 
+// What attends, for the start-up lines.
+std::string attention_description(Device device);
+
 // One specialisation a device: attention_forward_cpu.cpp, attention_backward_cpu.cpp.
 namespace detail {
+template <Device D>
+std::string attention_description();
 template <Device D>
 void attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
                        const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,

@@ -14,10 +14,25 @@ bool is_whole(const std::vector<AttentionSpan>& spans) {
 // What the library is asked about at all.
 bool is_for_library(DeviceContext& ctx, const AttentionShape& s, const Tensor& q,
                     const Tensor& result, Merge merge) {
+  const bool knows_documents = !s.document_begin.defined() || s.document_rows.defined();
   return !cuda_of(ctx).state<CudaAttention>().plain_only && merge == Merge::overwrite &&
          q.dtype() == DType::bf16 && result.dtype() == DType::bf16 && q.size() > 0 &&
-         is_whole(s.queries) && is_whole(s.keys) && !s.document_begin.defined();
+         q.size() <= INT32_MAX && is_whole(s.queries) && is_whole(s.keys) && knows_documents;
 }
+
+struct TurnRows {
+  const int32_t* rows;
+  int32_t *q, *k, *lse, *lengths;
+  int64_t documents, heads, kv_heads, head_dim;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    const int64_t row = rows[i];
+    q[i] = static_cast<int32_t>(row * heads * head_dim);
+    k[i] = static_cast<int32_t>(row * kv_heads * head_dim);
+    lse[i] = static_cast<int32_t>(row * heads);
+    if (i < documents) lengths[i] = rows[i + 1] - rows[i];
+  }
+};
 
 // Element i of `to` (B, T, H), or of (B, H, T), from the other.
 template <bool kToLse>
@@ -34,6 +49,25 @@ struct TurnStatistics {
 };
 
 }  // namespace
+
+DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& s) {
+  const int64_t size = s.document_rows.size();
+  const auto empty = [&](int64_t count) {
+    return ctx.empty({count}, DType::int32, MemoryCategory::workspace);
+  };
+  const DocumentOffsets offsets{empty(size), empty(size), empty(size), empty(size - 1)};
+  const TurnRows op{s.document_rows.data<int32_t>(),
+                    offsets.q.data<int32_t>(),
+                    offsets.k.data<int32_t>(),
+                    offsets.lse.data<int32_t>(),
+                    offsets.lengths.data<int32_t>(),
+                    size - 1,
+                    s.num_heads,
+                    s.num_kv_heads,
+                    s.head_dim};
+  for_elements<1>(cuda_of(ctx), "document_offsets", size, false, op);
+  return offsets;
+}
 
 void statistics_to_lse(const AttentionShape& s, const Tensor& statistics, const Tensor& lse) {
   const TurnStatistics<true> op{statistics.data<float>(), lse.data<float>(), s.seq_len,
@@ -65,6 +99,11 @@ void attention_backward<Device::cuda>(DeviceContext& ctx, const AttentionShape& 
   const bool done = is_for_library(ctx, s, q, dq, merge) &&
                     fused_attention_backward(ctx, s, dout, q, k, v, out, lse, dq, dk, dv);
   if (!done) plain_attention_backward(ctx, s, dout, q, k, v, out, lse, dq, dk, dv, merge);
+}
+
+template <>
+std::string attention_description<Device::cuda>() {
+  return fused_attention_description();
 }
 
 }  // namespace argosy::ops::detail

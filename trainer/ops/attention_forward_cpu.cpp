@@ -141,4 +141,9 @@ void attention_forward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s,
   });
 }
 
+template <>
+std::string attention_description<Device::cpu>() {
+  return packed_kernel(DType::bf16) == nullptr ? "by plain loops" : "by our packed kernels";
+}
+
 }  // namespace argosy::ops::detail

@@ -8,14 +8,19 @@
 namespace argosy::ops::detail {
 namespace {
 
+constexpr const char* kWhy =
+    "built without cudnn_frontend.h (ensure_cudnn_frontend of launch/packages.sh gets it)";
+
 bool refuse(DeviceContext& ctx) {
-  cuda_of(ctx).state<CudaAttention>().refused["all"] =
-      "built without cudnn_frontend.h: name its folder with -DCUDNN_FRONTEND_INCLUDE_DIR";
+  cuda_of(ctx).state<CudaAttention>().refused["all"] = kWhy;
   return false;
 }
 
 }  // namespace
 
+std::string fused_attention_description() {
+  return concat("by our plain kernel, without tensor cores: ", kWhy);
+}
 bool fused_attention_forward(DeviceContext& ctx, const AttentionShape&, const Tensor&,
                              const Tensor&, const Tensor&, const Tensor&, const Tensor&) {
   return refuse(ctx);

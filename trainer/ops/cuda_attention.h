@@ -15,6 +15,8 @@ namespace argosy::ops::detail {
 // One for each device: cuda_of(ctx).state<CudaAttention>().
 struct CudaAttention {
   bool plain_only = false;  // for tests: never ask the library
+  // Off: gradients of queries may be added in any order, faster, and a second run gives other bits.
+  bool is_deterministic = true;
   // Shapes that the library refused, with its reason: they run plain. For a run's log.
   std::map<std::string, std::string> refused;
 };
@@ -27,9 +29,10 @@ void plain_attention_backward(DeviceContext& ctx, const AttentionShape& shape, c
                               const Tensor& lse, const Tensor& dq, const Tensor& dk,
                               const Tensor& dv, Merge merge);
 
-// The same by cuDNN, for bf16 sequences that are whole and without documents and results that are
-// overwritten in bf16. False, with nothing done: it does not take the shape (`refused` says why).
-// attention_cudnn.cpp, or attention_no_cudnn.cpp where its graph headers were not found.
+// The same by cuDNN, for bf16 sequences that are whole, or documents whose rows are known, and
+// results that are overwritten in bf16. False, with nothing done: it does not take the shape
+// (`refused` says why). attention_cudnn.cpp, or attention_no_cudnn.cpp where its graph headers were
+// not found.
 bool fused_attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
                              const Tensor& k, const Tensor& v, const Tensor& out,
                              const Tensor& lse);
@@ -37,6 +40,17 @@ bool fused_attention_backward(DeviceContext& ctx, const AttentionShape& shape, c
                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
                               const Tensor& lse, const Tensor& dq, const Tensor& dk,
                               const Tensor& dv);
+
+// What attends on this device, for the start-up lines: the library's version, or why it is not
+// there.
+std::string fused_attention_description();
+
+// Documents for cuDNN, as many "sequences" of their own lengths: where each begins, in elements of
+// q (N, hq*D), of k (N, hk*D) and of lse (N, hq), (D+1) int32 each, and its rows, (D).
+struct DocumentOffsets {
+  Tensor q, k, lse, lengths;
+};
+DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& shape);
 
 // lse (B*T, H) and cuDNN's statistics (B, H, T), both fp32, one into the other.
 void statistics_to_lse(const AttentionShape& shape, const Tensor& statistics, const Tensor& lse);

@@ -46,6 +46,7 @@ std::vector<Case> cases() {
                            {shape_of(1, 131, 1, 1, 16, 40)}};
   all.push_back({shape_of(2, 67, 2, 1, 16), documents(67)});
   all.push_back({shape_of(1, 67, 2, 1, 16, 5), documents(67)});
+  all.push_back({shape_of(2, 150, 4, 2, 64), documents(150)});
   // A rank of two: chunks 0 and 3 of four ask, chunks 1 and 2 answer; some queries see no key.
   Case parts{shape_of(2, 66, 2, 1, 16)};
   parts.shape.queries = {{0, 0, 33}, {33, 99, 33}};
@@ -59,8 +60,23 @@ class AttentionCuda : public CudaOpTest {
   // The shape with its documents on each device.
   AttentionShape on(const AttentionShape& shape, const Twin* documents, bool is_cuda) {
     AttentionShape s = shape;
-    if (documents != nullptr) s.document_begin = is_cuda ? documents->cuda : documents->cpu;
+    if (documents == nullptr) return s;
+    s.document_begin = is_cuda ? documents->cuda : documents->cpu;
+    s.document_rows = rows_of(documents->values, shape.seq_len, is_cuda ? *cuda : cpu);
     return s;
+  }
+  // The documents' first rows, the end, and two empty documents.
+  Tensor rows_of(const Values& begins, int64_t seq_len, DeviceContext& ctx) {
+    std::vector<int32_t> rows;
+    for (size_t i = 0; i < begins.size(); ++i) {
+      if (static_cast<int64_t>(i) % seq_len == static_cast<int64_t>(begins[i]))
+        rows.push_back(static_cast<int32_t>(i));
+    }
+    rows.resize(rows.size() + 3, static_cast<int32_t>(begins.size()));
+    const Tensor tensor =
+        ctx.empty({static_cast<int64_t>(rows.size())}, DType::int32, MemoryCategory::buffers);
+    copy_to_device(std::span<const int32_t>(rows), tensor);
+    return tensor;
   }
   const Twin* documents_of(const Case& c) {
     if (c.document_begin.empty()) return nullptr;
@@ -70,6 +86,20 @@ class AttentionCuda : public CudaOpTest {
     return &ids({c.shape.batch * c.shape.seq_len}, all);
   }
 };
+
+// What cuDNN is told of documents.
+TEST_F(AttentionCuda, OffsetsOfDocuments) {
+  AttentionShape shape = shape_of(2, 5, 4, 2, 8);
+  shape.document_rows = rows_of({0, 0, 2, 2, 2, 0, 1, 1, 1, 4}, 5, *cuda);
+  const ops::detail::DocumentOffsets offsets = ops::detail::document_offsets(*cuda, shape);
+  const std::vector<int32_t> rows = {0, 2, 5, 6, 9, 10, 10, 10};
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(copy_to_host<int32_t>(offsets.q)[i], rows[i] * 4 * 8);
+    EXPECT_EQ(copy_to_host<int32_t>(offsets.k)[i], rows[i] * 2 * 8);
+    EXPECT_EQ(copy_to_host<int32_t>(offsets.lse)[i], rows[i] * 4);
+  }
+  EXPECT_EQ(copy_to_host<int32_t>(offsets.lengths), (std::vector<int32_t>{2, 3, 1, 3, 1, 0, 0}));
+}
 
 TEST_F(AttentionCuda, Forward) {
   for (const DType dtype : kCudaDTypes) {
