@@ -2,91 +2,335 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Argosy Authors
 #
-# On a machine with a GPU: builds the cuda preset for that GPU, runs the tests that need it, measures, and prints one table
-# for tests/gpu_results.md. Logs are left in build/cuda/gpu/. A part that fails is a line of the table, and the exit code 1.
-#   tests/gpu.sh [MINUTES]      what is not begun after that long is not begun (8)
+# Everything that only a GPU can tell, in one go, the most valuable first; prints one table for tests/gpu_results.md.
+#   tests/gpu.sh [MINUTES]     on a machine with a GPU: builds for it, or takes what --pack left; runs, measures (8)
+#   tests/gpu.sh --pack        on another machine: builds for Hopper and collects programs and libraries in build/gpu-pack, to
+#                              be carried along (under 64 MB): no minute of a GPU goes into compiling
+#   tests/gpu.sh --dry-run     all that needs no GPU: syntax, plans of each part, the models that PyTorch is given
+# Each part has its own time limit; one that is late is stopped, and what is not begun in time is not begun. A part that
+# fails is a line of the table, with the last lines of its log below; logs lie in build/gpu-run/ (or $OUT). Exit code 1 if one failed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/packages.sh
 
-limit_s=$((60 * ${1:-8}))
-out=build/cuda/gpu
-bin=build/cuda/bin
+pack=$PWD/build/gpu-pack
+out=${OUT:-$PWD/build/gpu-run}
+peer_python=${PEER_PYTHON:-python3}
 rows=()
+notes=()
 failed=0
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp
 
 add_row() { rows+=("| $1 | $2 |"); }
 
-# part NAME COMMAND...: runs it with its output in a log, within what is left of the time; false if it fails or is late.
+# Programs: of the pack if there is one, else built here.
+use_programs() {
+  if [[ -x $pack/bin/argosy-train ]]; then bin=$pack/bin tests=$pack/tests; else bin=$PWD/build/cuda/bin tests=$PWD/build/cuda/tests; fi
+}
+
+# part SECONDS NAME COMMAND...: runs it with its output in a log, within its limit and what is left of the time. False if it
+# fails or is late; the row is then written here, else by the caller from $part_s and $log.
 part() {
-  local name=$1 log="$out/${1//[^a-z0-9]/_}.log" left=$((limit_s - SECONDS)) start=$SECONDS code=0
-  shift
+  local limit=$1 name=$2 left=$((limit_s - SECONDS)) start=$SECONDS code=0
+  shift 2
+  log=$out/${name//[^a-zA-Z0-9]/_}.log
   if ((left < 10)); then
     add_row "$name" "NOT RUN: the time is over"
     failed=1
     return 1
   fi
-  timeout "$left" "$@" >"$log" 2>&1 || code=$?
-  if ((code != 0)); then
-    add_row "$name" "FAILED, exit code $code, $((SECONDS - start)) s: $(grep -vE '^ *$' "$log" | tail -1 | cut -c1-160)"
-    failed=1
-    return 1
-  fi
+  echo "[$SECONDS s] $name" >&2
+  timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$log" 2>&1 || code=$?
   part_s=$((SECONDS - start))
+  ((code == 0)) && return 0
+  failed=1
+  if ((code == 124 || code == 137)); then
+    add_row "$name" "STOPPED after $part_s s (its limit is $limit s)"
+  else
+    add_row "$name" "FAILED, exit code $code, $part_s s"
+  fi
+  notes+=("$name: $(grep -vE '^ *$' "$log" | tail -12 | cut -c1-400)")
+  return 1
 }
+
+# --- parts: each is run as `tests/gpu.sh --part NAME`, so that a time limit can end it ---
 
 build() {
-  cmake --preset cuda "-DCMAKE_CUDA_ARCHITECTURES=$architecture" &&
-    cmake --build --preset cuda --parallel "$(nproc)" --target cuda_tests argosy-plan argosy-launch
+  ensure_cudnn_frontend yes || true # configuring says what lacks then
+  cmake --preset cuda "-DCMAKE_CUDA_ARCHITECTURES=$1" &&
+    cmake --build --preset cuda --parallel "$(nproc)" --target cuda_tests argosy-plan argosy-train gpu_ops_bench
 }
 
-# A short run of a plan of one GPU on random tokens; prints what the last steps reached.
-train() {
-  local model=$1 batch=$2 length=$3 dir=$out/$1
-  rm -rf "$dir"
-  mkdir -p "$dir"
-  head -c 4000000 /dev/urandom | base64 -w0 >"$dir/tokens.txt"
-  "$bin/argosy-plan" --model "configs/models/$model.json" --cluster configs/clusters/h200-8.json --devices 1 \
-    --seq-len "$length" --global-batch "$batch" --precision bf16 --out "$dir/plan.json" &&
-    "$bin/argosy-train" --plan "$dir/plan.json" --data "$dir/tokens.txt" --steps 20 --run-dir "$dir/run" --device cuda \
-      --checkpoint-every 0
+# The repository's own text: something to learn in 20 steps. A dense twin of the demo's model.
+prepare_demo() {
+  mkdir -p "$out/demo"
+  cat README.md CONTRIBUTING.md */README.md trainer/*/README.md >"$out/demo/text.txt"
+  python3 - "$out/demo/demo-dense.json" <<'PYTHON'
+import json, sys
+lines = open("configs/models/demo-moe.json").read().splitlines()
+config = json.loads("\n".join(line for line in lines if not line.startswith("//")))
+for key in ("num_local_experts", "num_experts_per_tok", "router_aux_loss_coef", "sliding_window", "architectures"):
+    del config[key]
+config["model_type"] = "llama"
+json.dump(config, open(sys.argv[1], "w"))
+PYTHON
+  cp configs/models/demo-moe.json "$out/demo/"
 }
 
-# Tokens a second and MFU in the median of the last ten steps.
-rate_of_run() {
-  python3 - "$1/run/metrics.jsonl" <<'PYTHON'
-import json, statistics, sys
-steps = [json.loads(line) for line in open(sys.argv[1])][-10:]
-print(f"{statistics.median(s['tokens_per_s'] for s in steps):,.0f} tokens/s, MFU "
-      f"{100 * statistics.median(s['mfu'] for s in steps):.1f}%, loss {steps[-1]['loss']:.4f}")
+# demo_plan MODEL PRECISION DEVICES FIX: prints where the plan is.
+demo_plan() {
+  local name="$1-$2-${4//[^a-z0-9]/_}" cluster=h200-8
+  [[ $2 == fp32 ]] && cluster=local-cpu # H200s are planned in bf16; the trainer takes the plan for any device
+  "$bin/argosy-plan" --model "$out/demo/$1.json" --cluster "configs/clusters/$cluster.json" --devices "$3" --seq-len 256 \
+    --global-batch 16 --precision "$2" --fix "$4" --out "$out/demo/$name.json" >"$out/demo/$name.log" 2>&1 ||
+    { tail -3 "$out/demo/$name.log" >&2; return 1; }
+  echo "$out/demo/$name.json"
+}
+
+one_rank="tp=1,pp=1,dp=1,cp=1,ep=1,etp=1,zero=0,micro_batch=8,recompute=none,schedule=1f1b"
+
+# demo_run PLAN RUN_DIR STEPS OPTIONS...
+demo_run() {
+  local plan=$1 dir=$2 steps=$3
+  shift 3
+  "$bin/argosy-train" --plan "$plan" --data "$out/demo/text.txt" --steps "$steps" --run-dir "$dir" --lr 1e-3 "$@"
+}
+
+# Losses of both runs, step by step: largest relative difference, an error beyond LIMIT. Limit 0: equal to the bit, and norms.
+compare_losses() {
+  python3 - "$@" <<'PYTHON'
+import json, sys
+first, second, limit = sys.argv[1], sys.argv[2], float(sys.argv[3])
+read = lambda path: {step["step"]: step for step in map(json.loads, open(path + "/metrics.jsonl"))}
+a, b = read(first), read(second)
+steps = sorted(a.keys() & b.keys())
+if not steps: sys.exit(f"no common steps of {first} and {second}")
+if limit == 0:
+    other = [s for s in steps if any(a[s][key] != b[s][key] for key in ("loss", "grad_norm"))]
+    if other: sys.exit(f"the runs differ from step {other[0]} on: {a[other[0]]['loss']!r}, {b[other[0]]['loss']!r}")
+    print(f"{len(steps)} steps equal to the bit")
+else:
+    worst = max(abs(a[s]["loss"] - b[s]["loss"]) / b[s]["loss"] for s in steps)
+    print(f"{100 * worst:.2f}% at most over {len(steps)} steps (loss {a[steps[0]]['loss']:.3f} to {a[steps[-1]]['loss']:.3f})")
+    if worst > limit: sys.exit(f"more than {100 * limit:g}%")
 PYTHON
 }
 
-find_nvcc >/dev/null || exit 1
-if ! gpu=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>&1 | head -1); then
-  echo "tests/gpu.sh: no GPU here: ${gpu:-nvidia-smi is not installed}" >&2
-  exit 1
-fi
-architecture=$(sed 's/.*, *//; s/\.//' <<<"$gpu")
-mkdir -p "$out"
+# 20 steps: the GPU in bf16 against the CPU in fp32, and the GPU twice.
+part_steps() {
+  local model=$1 plan reference run=$out/steps-$1
+  prepare_demo
+  rm -rf "$run"-*
+  plan=$(demo_plan "$model" bf16 1 "$one_rank") && reference=$(demo_plan "$model" fp32 1 "$one_rank") || return 1
+  demo_run "$plan" "$run-gpu" 20 --device cuda --checkpoint-every 0 &&
+    demo_run "$plan" "$run-again" 20 --device cuda --checkpoint-every 0 &&
+    OMP_NUM_THREADS=$(nproc) demo_run "$reference" "$run-cpu" 20 --device cpu --checkpoint-every 0 || return 1
+  compare_losses "$run-gpu" "$run-again" 0 && compare_losses "$run-gpu" "$run-cpu" 0.01
+}
 
-if part "build" build; then
-  add_row "build" "$part_s s for sm_$architecture on $(nproc) cores"
-  part "ops against the CPU" ctest --test-dir build/cuda --output-on-failure -L '^gpu$' -R 'ops' && add_row "ops against the CPU" "passed in $part_s s"
-  part "collectives over NCCL" ctest --test-dir build/cuda --output-on-failure -R '^comm_nccl_test' && add_row "collectives over NCCL" "passed in $part_s s"
-  part "memcheck of the ops" compute-sanitizer --tool memcheck --error-exitcode 3 build/cuda/tests/cuda_ops_test && add_row "memcheck of the ops" "clean in $part_s s"
-  part "racecheck of the ops" compute-sanitizer --tool racecheck --error-exitcode 3 build/cuda/tests/cuda_ops_test && add_row "racecheck of the ops" "clean in $part_s s"
-  part "GPT-2 124M, 20 steps" train gpt2-124m 32 1024 && add_row "GPT-2 124M, T=1024, bf16" "$(rate_of_run "$out/gpt2-124m")"
-  if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-    add_row "PyTorch" "installed: $(python3 -c 'import torch; print(torch.__version__)'); the comparison is not written yet"
-  else
-    add_row "PyTorch" "not installed: nothing to compare with"
+# Four steps on the GPU, two on the CPU, two on the GPU, against eight on the GPU.
+part_checkpoint() {
+  local plan run=$out/checkpoint
+  prepare_demo
+  rm -rf "$run" "$run-whole"
+  plan=$(demo_plan demo-moe bf16 1 "$one_rank") || return 1
+  demo_run "$plan" "$run-whole" 8 --device cuda --checkpoint-every 0 &&
+    demo_run "$plan" "$run" 4 --device cuda &&
+    demo_run "$plan" "$run" 6 --device cpu --resume auto &&
+    demo_run "$plan" "$run" 8 --device cuda --resume auto && compare_losses "$run" "$run-whole" 0.01
+}
+
+# Layouts, several ranks on this GPU, each against one rank: losses, gradients and parameters.
+layouts=(
+  "demo-dense tp=2" "demo-dense tp=2,sequence_parallel=0" "demo-dense pp=2" "demo-dense pp=2,schedule=zb-h1" "demo-dense dp=2,zero=1"
+  "demo-dense dp=2,zero=2" "demo-dense dp=2,zero=3" "demo-dense cp=2" "demo-moe dp=2,ep=2" "demo-moe tp=2,etp=2"
+  "demo-dense tp=2,dp=2,zero=1" "demo-moe pp=2,dp=2,ep=2")
+layout_plan() { # MODEL FIX: prints ranks and the plan's place
+  local degrees=$2 ranks=1 axis
+  for axis in tp pp dp cp; do
+    [[ $degrees =~ (^|,)$axis=([0-9]+) ]] && ranks=$((ranks * BASH_REMATCH[2])) || degrees+=",$axis=1"
+  done
+  [[ $degrees == *ep=* ]] || degrees+=",ep=1"
+  [[ $degrees == *etp=* ]] || degrees+=",etp=1"
+  [[ $degrees == *zero=* ]] || degrees+=",zero=0"
+  [[ $degrees == *schedule=* ]] || degrees+=",schedule=1f1b"
+  echo "$ranks $(demo_plan "$1" fp32 "$ranks" "$degrees,micro_batch=4,recompute=none")"
+}
+part_layouts() {
+  local line ranks plan passed=0 bad=()
+  prepare_demo
+  for line in "${layouts[@]}"; do
+    read -r ranks plan < <(layout_plan ${line})
+    echo "== $line: $ranks ranks"
+    if [[ -n $plan ]] && timeout -k 2 30 "$mpirun" --bind-to none -np "$ranks" "$bin/argosy-train" --plan "$plan" --data "$out/demo/text.txt" \
+      --verify 2 --device cuda --share-gpus; then
+      passed=$((passed + 1))
+    else
+      bad+=("$line")
+    fi
+  done
+  echo "$passed of ${#layouts[@]} layouts equal one rank${bad[*]:+; not: ${bad[*]}}"
+  ((${#bad[@]} == 0))
+}
+
+# ranks_of_nccl RANKS FILTER
+ranks_of_nccl() {
+  "$mpirun" --bind-to none -np "$1" "$tests/comm_nccl_test" --gtest_filter="$2" --gtest_brief=1
+}
+
+part_measure() { # argosy-train --measure: what a planner needs to know of this GPU
+  "$mpirun" -np 1 "$bin/argosy-train" --measure "$out/measured.json" --measure-seconds 15 --device cuda &&
+    "$bin/argosy-plan" --model configs/models/llama-1b.json --cluster "$out/measured.json" --devices 1 --seq-len 4096 --global-batch 4
+}
+
+last_line() { grep -vE '^ *$' "$log" | tail -1 | cut -c1-200; }
+
+# --- modes ---
+
+run_all() {
+  local smi gpu architecture
+  if ! smi=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>&1); then
+    echo "tests/gpu.sh: no GPU here: ${smi:-nvidia-smi is not installed}" >&2
+    exit 1
   fi
-fi
+  gpu=$(head -1 <<<"$smi")
+  architecture=$(sed 's/.*, *//; s/\.//' <<<"$gpu")
+  mkdir -p "$out"
+  [[ -e $pack/bundle/activate ]] && source "$pack/bundle/activate"
+  # Programs of another machine may lack a library here; then they are built.
+  if [[ -x $pack/bin/argosy-train ]] && ! "$pack/bin/argosy-train" --help >"$out/pack.log" 2>&1; then
+    add_row "programs of --pack" "do not run here, built instead: $(tail -1 "$out/pack.log" | cut -c1-160)"
+    pack=/nonexistent
+  fi
+  use_programs
+  if [[ $bin != "$pack/bin" ]]; then
+    find_nvcc >/dev/null || exit 1
+    part 400 "build" "$0" --part build "$architecture" || { print_table "$gpu"; exit 1; }
+    add_row "build" "$part_s s for sm_$architecture on $(nproc) cores"
+  fi
+  mpirun=$(command -v mpirun) && export mpirun
 
-echo
-echo "| $(date -u +%F), $gpu, $(git rev-parse --short HEAD) | |"
-echo "|---|---|"
-printf '%s\n' "${rows[@]}"
-exit "$failed"
+  local start_s=$SECONDS
+  part 75 "ops against the CPU" "$tests/cuda_ops_test" --gtest_brief=1 && add_row "ops against the CPU" "passed in $part_s s: $(last_line)"
+  for model in demo-dense demo-moe; do
+    part 60 "$model, 20 steps" "$0" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
+  done
+  compare 110 gpt2-124m
+  compare 130 llama-1b
+  part 60 "bandwidth of ops" "$bin/gpu_ops_bench" && { add_row "matrix products and memory-bound ops" "table below, $part_s s"; tables+=("$log"); }
+  part 25 "two ranks on one GPU" "$0" --part nccl 2 '*all_reduce*' && {
+    add_row "two NCCL ranks on one GPU" "an all-reduce in $part_s s"
+    for ranks in 2 4; do
+      part 40 "NCCL conformance, $ranks ranks" "$0" --part nccl "$ranks" '*' && add_row "NCCL conformance, $ranks ranks on one GPU" "passed in $part_s s"
+    done
+    part 110 "layouts over NCCL" "$0" --part layouts && add_row "layouts over NCCL, ranks share the GPU" "$(last_line), $part_s s"
+  }
+  compare 110 moe-1b-active
+  part 40 "checkpoint GPU, CPU, GPU" "$0" --part checkpoint && add_row "checkpoint from GPU to CPU to GPU" "$(last_line)"
+  compare 150 gpt2-1.5b
+  part 60 "memcheck" compute-sanitizer --tool memcheck --error-exitcode 3 "$tests/cuda_ops_test" --gtest_filter='-*Attention*:*Groups*' --gtest_brief=1 &&
+    add_row "memcheck of the ops" "clean, $part_s s"
+  part 60 "racecheck" compute-sanitizer --tool racecheck --error-exitcode 3 "$tests/cuda_ops_test" --gtest_filter='*Norm*:*Rows*:*Router*:*Groups*' --gtest_brief=1 &&
+    add_row "racecheck of the ops with shared memory" "clean, $part_s s"
+  part 60 "measure" "$0" --part measure && add_row "argosy-train --measure" "$(last_line)"
+  compare 150 llama-8b-lora
+  add_row "all parts" "$((SECONDS - start_s)) s of GPU time"
+  print_table "$gpu"
+  exit "$failed"
+}
+
+# compare SECONDS WORK: Argosy beside PyTorch; each prints a line of one table.
+compare() {
+  local limit=$1 work=$2 options=()
+  "$peer_python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null || options=(--no-torch)
+  part "$limit" "PyTorch, $work" tests/bench/compare_torch_gpu.py --works "$work" --bin "$bin" --python "$peer_python" \
+    --work-dir "$out/compare" --limit "$((limit - 5))" "${options[@]}" && comparisons+=("$log")
+}
+
+tables=()
+comparisons=()
+print_table() {
+  echo
+  echo "| $(date -u +%F), $1, $(git rev-parse --short HEAD 2>/dev/null || echo 'commit unknown') | |"
+  echo "|---|---|"
+  printf '%s\n' "${rows[@]}"
+  if ((${#comparisons[@]} > 0)); then
+    echo
+    grep -hE '^\| work|^\|---' "${comparisons[0]}" | head -2
+    grep -hE '^\| ' "${comparisons[@]}" | grep -vE '^\| work'
+    grep -hE '^Not measured' "${comparisons[@]}"
+  fi
+  for table in "${tables[@]}"; do
+    echo
+    cat "$table"
+  done
+  for note in "${notes[@]}"; do printf '\n%s\n' "$note"; done
+}
+
+make_pack() {
+  local start=$SECONDS size_mb
+  find_nvcc >/dev/null || exit 1
+  ensure_cudnn_frontend yes || exit 1
+  set -e
+  # Any server that has a Hopper GPU has AVX-512; it need not be this machine's CPU.
+  cmake --preset cuda -B build/gpu -DCMAKE_CUDA_ARCHITECTURES=90 -DARGOSY_CPU_ARCH=x86-64-v4
+  cmake --build build/gpu --parallel "$(build_jobs)" --target argosy-plan argosy-train gpu_ops_bench cuda_ops_test comm_nccl_test
+  rm -rf "$pack"
+  mkdir -p "$pack/bin" "$pack/tests"
+  cp build/gpu/bin/{argosy-plan,argosy-train,gpu_ops_bench} "$pack/bin/"
+  cp build/gpu/tests/{cuda_ops_test,comm_nccl_test} "$pack/tests/"
+  strip "$pack"/bin/* "$pack"/tests/*
+  launch/bundle.sh "$pack/bundle" --runtime
+  size_mb=$(du -sm "$pack" | cut -f1)
+  ((size_mb < 64)) || { echo "tests/gpu.sh: the pack has $size_mb MB, which is more than 64" >&2; exit 1; }
+  echo "tests/gpu.sh: $size_mb MB in build/gpu-pack, $((SECONDS - start)) s"
+}
+
+dry_run() {
+  local bad=0 line ranks plan
+  bin=${GPU_BIN:-$PWD/build/bin}
+  if [[ ! -x $bin/argosy-train ]]; then
+    echo "tests/gpu.sh: $bin/argosy-train is not built (cmake --build build --target argosy-plan argosy-train); GPU_BIN names another folder" >&2
+    exit 1
+  fi
+  mkdir -p "$out"
+  bash -n "$0" && python3 -m py_compile tests/bench/{compare_torch_gpu,torch_gpu_step}.py || bad=1
+  prepare_demo
+  for model in demo-dense demo-moe; do
+    for precision in bf16 fp32; do demo_plan "$model" "$precision" 1 "$one_rank" || bad=1; done
+  done
+  for line in "${layouts[@]}"; do
+    read -r ranks plan < <(layout_plan ${line})
+    if [[ -n $plan ]]; then echo "$line: $ranks ranks, $plan"; else echo "$line: no plan"; bad=1; fi
+  done
+  # The comparisons of runs, on the CPU: one run twice is equal, bf16 is near fp32.
+  local run=$out/dry
+  rm -rf "$run"-*
+  plan=$(demo_plan demo-moe fp32 1 "$one_rank") && demo_run "$plan" "$run-a" 2 --checkpoint-every 0 >"$run.log" 2>&1 &&
+    demo_run "$plan" "$run-b" 2 --checkpoint-every 0 >"$run.log" 2>&1 && compare_losses "$run-a" "$run-b" 0 && compare_losses "$run-a" "$run-b" 0.01 || bad=1
+  tests/bench/compare_torch_gpu.py --dry-run --bin "$bin" --python "$peer_python" --work-dir "$out/compare" || bad=1
+  ((bad == 0)) && echo "tests/gpu.sh --dry-run: passed" || echo "tests/gpu.sh --dry-run: FAILED"
+  exit "$bad"
+}
+
+case ${1-8} in
+  --pack) make_pack ;;
+  --dry-run) dry_run ;;
+  --part)
+    use_programs
+    case $2 in
+      build) build "$3" ;;
+      nccl) ranks_of_nccl "$3" "$4" ;;
+      *) "part_$2" "${@:3}" ;;
+    esac
+    ;;
+  *[!0-9]*)
+    echo "tests/gpu.sh: '$1'; valid: minutes, --pack, --dry-run" >&2
+    exit 2
+    ;;
+  *)
+    limit_s=$((60 * ${1:-8}))
+    run_all
+    ;;
+esac

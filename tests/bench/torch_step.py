@@ -155,9 +155,12 @@ class Model(nn.Module):
     def forward(self, inputs, targets):
         x = self.tokens(inputs)
         if self.positions is not None:
-            x = x + self.positions(torch.arange(inputs.shape[1]))
+            x = x + self.positions(torch.arange(inputs.shape[1], device=inputs.device))
         for block in self.blocks:
             x = block(x)
+        return self.finish(x, targets)
+
+    def finish(self, x, targets):
         logits = self.head(self.norm(x))
         return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
 
