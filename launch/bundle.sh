@@ -19,19 +19,24 @@ kind=${2:-all}
 # What build_packages of packages.sh bring, without what every machine with a compiler has.
 runtime_packages=(
   openmpi-bin openmpi-common libopenmpi3                        # ranks
-  libhwloc15 libevent-core-2.1-7 libevent-pthreads-2.1-7 libpmix2 zlib1g libltdl7 libudev1   # Open MPI loads them
-  libfabric1 libpsm-infinipath1 libpsm2-2 libucx0 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libmunge2 libnuma1
-  libhdf5-103-1 libhdf5-hl-100 libaec0 libsz2 libcurl4 libnghttp2-14 libssh2-1 librtmp1 libpsl5 libldap-2.5-0 libbrotli1
+  libhwloc15 libevent-core-2.1-7 libevent-pthreads-2.1-7 libpmix2
+  libfabric1 libpsm-infinipath1 libpsm2-2 libucx0 libibverbs1 librdmacm1 libnl-3-200 libnl-route-3-200 libmunge2
+  libhdf5-103-1 libhdf5-hl-100 libaec0 libsz2
   libboost-program-options1.74.0
-  libdnnl2 libgomp1
+  libdnnl2
   libpcre2-8-0)
+# What the former load and most systems have: taken there only where the system has no library of that name.
+fallback_packages=(
+  zlib1g libltdl7 libudev1 libnuma1 libgomp1 libatomic1 libuuid1 ocl-icd-libopencl1 libzstd1 libcurl4 libnghttp2-14 libssh2-1
+  librtmp1 libpsl5 libldap-2.5-0 libsasl2-2 libbrotli1 libssl3 libidn2-0 libunistring2 libgssapi-krb5-2 libkrb5-3 libk5crypto3
+  libkrb5support0 libcom-err2 libkeyutils1 libgnutls30 libhogweed6 libnettle8 libgmp10 libp11-kit0 libtasn1-6 libffi8)
 build_only_packages=(
   libopenmpi-dev libhdf5-dev libaec-dev
   libboost1.74-dev libboost-program-options1.74-dev
   nlohmann-json3-dev libgtest-dev libgmock-dev googletest
   libdnnl-dev libpcre2-dev)
 
-mkdir -p "$dir/packages"
+mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 packages=("${runtime_packages[@]}")
 if [[ $kind == all ]]; then
@@ -41,10 +46,17 @@ if [[ $kind == all ]]; then
   tar -C "$cudnn_frontend_dir" -cJf "$dir/cudnn_frontend/include.tar.xz" include
 fi
 missing=()
-cd "$dir/packages"
-for package in "${packages[@]}"; do
-  compgen -G "${package}_*.deb" >/dev/null || apt-get -q -o APT::Sandbox::User=root download "$package" >/dev/null 2>&1 || missing+=("$package")
-done
+# collect FOLDER PACKAGE...
+collect() {
+  local package
+  mkdir -p "$dir/$1"
+  cd "$dir/$1"
+  for package in "${@:2}"; do
+    compgen -G "${package}_*.deb" >/dev/null || apt-get -q -o APT::Sandbox::User=root download "$package" >/dev/null 2>&1 || missing+=("$package")
+  done
+}
+collect packages "${packages[@]}"
+collect fallback "${fallback_packages[@]}"
 if ((${#missing[@]} > 0)); then
   echo "launch/bundle.sh: apt-get does not know ${missing[*]}; made for Debian 12" >&2
   exit 1
@@ -77,8 +89,14 @@ PYTHON
 }
 
 if [[ ! -e $argosy_root/.done ]]; then
-  mkdir -p "$argosy_root"
+  mkdir -p "$argosy_root" "$argosy_root/fallback"
   for argosy_package in "$argosy_bundle"/packages/*.deb; do argosy_unpack "$argosy_package" "$argosy_root" || return 1; done
+  for argosy_package in "$argosy_bundle"/fallback/*.deb; do argosy_unpack "$argosy_package" "$argosy_root/fallback" || return 1; done
+  argosy_known=$(ldconfig -p 2>/dev/null || /sbin/ldconfig -p)
+  while read -r argosy_library; do
+    [[ $argosy_known == *"$(basename "$argosy_library") "* ]] || cp -P "$argosy_library"* "$argosy_libraries/"
+  done < <(find "$argosy_root/fallback" -name 'lib*.so.[0-9]' -o -name 'lib*.so.[0-9][0-9]')
+  rm -rf "$argosy_root/fallback"
   # Debian's alternatives, which nobody set here.
   for argosy_program in mpirun mpiexec; do ln -sf orterun "$argosy_root/usr/bin/$argosy_program"; done
   for argosy_program in mpicc mpicxx; do [[ -e $argosy_root/usr/bin/opal_wrapper ]] && ln -sf opal_wrapper "$argosy_root/usr/bin/$argosy_program"; done

@@ -13,7 +13,9 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/packages.sh
 
-pack=$PWD/build/gpu-pack
+self=$PWD/tests/gpu.sh
+export GPU_PACK=${GPU_PACK:-$PWD/build/gpu-pack}
+pack=$GPU_PACK
 out=${OUT:-$PWD/build/gpu-run}
 peer_python=${PEER_PYTHON:-python3}
 rows=()
@@ -201,12 +203,13 @@ run_all() {
   # Programs of another machine may lack a library here; then they are built.
   if [[ -x $pack/bin/argosy-train ]] && ! "$pack/bin/argosy-train" --help >"$out/pack.log" 2>&1; then
     add_row "programs of --pack" "do not run here, built instead: $(tail -1 "$out/pack.log" | cut -c1-160)"
-    pack=/nonexistent
+    export GPU_PACK=/nonexistent
+    pack=$GPU_PACK
   fi
   use_programs
   if [[ $bin != "$pack/bin" ]]; then
     find_nvcc >/dev/null || exit 1
-    part 400 "build" "$0" --part build "$architecture" || { print_table "$gpu"; exit 1; }
+    part 400 "build" "$self" --part build "$architecture" || { print_table "$gpu"; exit 1; }
     add_row "build" "$part_s s for sm_$architecture on $(nproc) cores"
   fi
   mpirun=$(command -v mpirun) && export mpirun
@@ -214,27 +217,28 @@ run_all() {
   local start_s=$SECONDS
   part 75 "ops against the CPU" "$tests/cuda_ops_test" --gtest_brief=1 && add_row "ops against the CPU" "passed in $part_s s: $(last_line)"
   for model in demo-dense demo-moe; do
-    part 60 "$model, 20 steps" "$0" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
+    part 60 "$model, 20 steps" "$self" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
   done
   compare 110 gpt2-124m
   compare 130 llama-1b
   part 60 "bandwidth of ops" "$bin/gpu_ops_bench" && { add_row "matrix products and memory-bound ops" "table below, $part_s s"; tables+=("$log"); }
-  part 25 "two ranks on one GPU" "$0" --part nccl 2 '*all_reduce*' && {
+  part 25 "two ranks on one GPU" "$self" --part nccl 2 '*all_reduce*' && {
     add_row "two NCCL ranks on one GPU" "an all-reduce in $part_s s"
     for ranks in 2 4; do
-      part 40 "NCCL conformance, $ranks ranks" "$0" --part nccl "$ranks" '*' && add_row "NCCL conformance, $ranks ranks on one GPU" "passed in $part_s s"
+      part 40 "NCCL conformance, $ranks ranks" "$self" --part nccl "$ranks" '*' && add_row "NCCL conformance, $ranks ranks on one GPU" "passed in $part_s s"
     done
-    part 110 "layouts over NCCL" "$0" --part layouts && add_row "layouts over NCCL, ranks share the GPU" "$(last_line), $part_s s"
+    part 110 "layouts over NCCL" "$self" --part layouts && add_row "layouts over NCCL, ranks share the GPU" "$(last_line), $part_s s"
   }
   compare 110 moe-1b-active
-  part 40 "checkpoint GPU, CPU, GPU" "$0" --part checkpoint && add_row "checkpoint from GPU to CPU to GPU" "$(last_line)"
+  part 40 "checkpoint GPU, CPU, GPU" "$self" --part checkpoint && add_row "checkpoint from GPU to CPU to GPU" "$(last_line)"
   compare 150 gpt2-1.5b
   part 60 "memcheck" compute-sanitizer --tool memcheck --error-exitcode 3 "$tests/cuda_ops_test" --gtest_filter='-*Attention*:*Groups*' --gtest_brief=1 &&
     add_row "memcheck of the ops" "clean, $part_s s"
   part 60 "racecheck" compute-sanitizer --tool racecheck --error-exitcode 3 "$tests/cuda_ops_test" --gtest_filter='*Norm*:*Rows*:*Router*:*Groups*' --gtest_brief=1 &&
     add_row "racecheck of the ops with shared memory" "clean, $part_s s"
-  part 60 "measure" "$0" --part measure && add_row "argosy-train --measure" "$(last_line)"
+  part 60 "measure" "$self" --part measure && add_row "argosy-train --measure" "$(last_line)"
   compare 150 llama-8b-lora
+  compare 70 llama-1b-fp8
   add_row "all parts" "$((SECONDS - start_s)) s of GPU time"
   print_table "$gpu"
   exit "$failed"
@@ -295,7 +299,7 @@ dry_run() {
     exit 1
   fi
   mkdir -p "$out"
-  bash -n "$0" && python3 -m py_compile tests/bench/{compare_torch_gpu,torch_gpu_step}.py || bad=1
+  bash -n "$self" && python3 -m py_compile tests/bench/{compare_torch_gpu,torch_gpu_step}.py || bad=1
   prepare_demo
   for model in demo-dense demo-moe; do
     for precision in bf16 fp32; do demo_plan "$model" "$precision" 1 "$one_rank" || bad=1; done

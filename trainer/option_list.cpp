@@ -41,7 +41,7 @@ po::options_description run_options() {
   add("device", text("cpu"), "cpu or cuda: a GPU a rank, by its number on the node");
   add("share-gpus", po::bool_switch(),
       "several ranks may run on one GPU: to test layouts, never to time them");
-  add("precision", text(), "fp64, fp32 or bf16 instead of the plan's");
+  add("precision", text(), "fp64, fp32, bf16 or, on a GPU, fp8 instead of the plan's");
   add("allow-tf32", po::bool_switch(),
       "fp32 products on a GPU's tensor cores: 8 times as fast, 3e-4 of relative error");
   add("deterministic", text("on"),

@@ -260,6 +260,11 @@ Plan apply_options(Plan plan, const TrainOptions& options) {
   if (options.router_aux_loss_coef >= 0) moe.aux_loss_coef = options.router_aux_loss_coef;
   validate(plan);
   require_trainable(plan);
+  if (plan.precision == Precision::fp8 && options.device == Device::cpu) {
+    throw ConfigError(
+        "--precision fp8: CPUs have no products in 8 bits; valid on --device cpu: fp64, fp32, "
+        "bf16");
+  }
   return plan;
 }
 

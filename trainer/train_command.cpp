@@ -169,7 +169,7 @@ class TrainingRun {
                options_.policy.allow_tf32 ? ", fp32 as TF32" : ""));
     say(concat("attend   ", ops::attention_description(device_.device())));
     say(concat("peak     ", format_fixed(rate / 1e9, 1), " GFLOP/s in ",
-               to_string(plan().precision), " by ", world_.size(),
+               to_string(compute_dtype(plan().precision)), " by ", world_.size(),
                " ranks at once: the MFU denominator"));
     if (is_root()) {
       run_dir_->write_machine({.device = options_.device,

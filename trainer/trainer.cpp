@@ -71,6 +71,7 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
   groups_.set_times(&comm_times_);
   groups_.set_heartbeat(settings_.heartbeat);
   if (settings_.check_collectives_every > 0) groups_.set_calls(&calls_);
+  if (plan_.precision == Precision::fp8) ops::require_fp8(device_);
   parameters_.initialize(plan_.seed);
   optimizer_.reset_master(context_);
 }
@@ -123,6 +124,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
       settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
   optimizer_.update(context_, parameters_, reduced_, step, lr, clip / num_targets,
                     settings_.overlap);
+  parameters_.mark_values_changed();
   update_router_state(device_, totals.choices,
                       plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
   if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);

@@ -42,6 +42,8 @@ WORKS = {
     "gpt2-1.5b": {"model": "gpt2-1.5b", "seq_len": 1024, "batches": [16, 8, 32], "ratio": 1.10, "mfu": 0.65},
     "llama-8b-lora": {"model": "llama-3.1-8b", "seq_len": 4096, "batches": [2, 4, 1], "ratio": 1.05, "lora": True,
                       "mfu": 0.65},
+    # Argosy alone, beside its own bf16: MFU is against the rate of bf16.
+    "llama-1b-fp8": {"model": "llama-1b", "seq_len": 4096, "batches": [4, 8], "precision": "fp8"},
 }
 # Small twins of the works' models, for --dry-run: the losses of equal weights must be equal.
 TWINS = {
@@ -128,7 +130,7 @@ class Work:
                  f"micro_batch={batch}")
         command = [self.args.bin / "argosy-plan", "--model", self.config, "--cluster",
                    ROOT / "configs/clusters/h200-8.json", "--devices", 1, "--seq-len", self.seq_len, "--global-batch",
-                   batch, "--precision", "bf16", "--fix", fixed, "--out", path]
+                   batch, "--precision", self.facts.get("precision", "bf16"), "--fix", fixed, "--out", path]
         if self.facts.get("lora"):
             command += ["--task", "lora", "--lora-rank", LORA_RANK]
         run(command, self.folder / "plan.log", deadline)
@@ -189,7 +191,7 @@ def row(work, own, peer, start):
         return f"{text} ({'reached' if value >= wanted else 'MISSED'}, >= {wanted:g})"
     cells = [f"{work.name}, T={work.seq_len}", f"{own['tokens_per_s']:,.0f} (mb {own['micro_batch']})"]
     cells.append(f"{peer['tokens_per_s']:,.0f} (mb {peer['micro_batch']})" if peer else "-")
-    cells.append(goal(ratio, facts["ratio"], f"{ratio:.2f}") if peer else f"- (>= {facts['ratio']})")
+    cells.append(goal(ratio, facts["ratio"], f"{ratio:.2f}") if peer else f"- (>= {facts['ratio']})" if "ratio" in facts else "-")
     mfu = own["mfu"]
     cells.append(goal(mfu, facts["mfu"], f"{mfu:.3f}") if "mfu" in facts else f"{mfu:.3f}")
     peer_gib = f" / {peer['memory_bytes'] / 2**30:.1f}" if peer else ""
@@ -205,7 +207,7 @@ def row(work, own, peer, start):
 def compare(work, deadline, problems, has_torch):
     own = measure_argosy(work, deadline, problems)
     peer = start = None
-    if has_torch:
+    if has_torch and "ratio" in work.facts:
         try:
             peer = measure_torch(work, deadline)
             say(f"    PyTorch {peer['version']}, micro-batch {peer['micro_batch']}: {peer['tokens_per_s']:,.0f} tokens/s")

@@ -13,6 +13,19 @@ namespace argosy {
 
 namespace {
 
+// The transposes of what is multiplied, in 8 bits: rows of both are tokens, which are summed over.
+void add_in_8_bits(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
+                   const Tensor& x, bool accumulate, double alpha) {
+  const auto turned = [&](const Tensor& values, ops::Fp8Format format) {
+    const ops::Fp8Matrix result =
+        ops::empty_fp8(ctx.device, values.dim(1), values.dim(0), format, MemoryCategory::workspace);
+    ops::quantize(ctx.device, values, {}, result);
+    return result;
+  };
+  ops::matmul_fp8(ctx.device, turned(dy, ops::Fp8Format::e5m2), turned(x, ops::Fp8Format::e4m3),
+                  parameter.grad, {.accumulate = accumulate, .alpha = alpha});
+}
+
 // Gradient of parameters[g] += alpha * (rows of dy)^T (rows of x), now.
 void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
                   const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x, double alpha,
@@ -22,6 +35,11 @@ void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& 
   for (const Parameter* parameter : parameters) accumulate = parameter->adds_to_grad();
   const ops::MatmulOptions options = {
       .accumulate = accumulate, .alpha = alpha, .bias_gradient = bias_gradient};
+  if (parameters.front()->in_8_bits.defined()) {
+    add_in_8_bits(ctx, *parameters.front(), dy, x, accumulate, alpha);
+    if (bias_gradient.defined()) ops::bias_backward(ctx.device, dy, bias_gradient);
+    return;
+  }
   if (parameters.size() == 1) {
     ops::matmul_tn(ctx.device, dy, x, parameters.front()->grad, options);
     return;

@@ -41,6 +41,12 @@ class Linear {
                 const Tensor& gelu_input = {}) const;
 
  private:
+  // y (m, out) = x W^T and dx (m, in) = dy W, in 8 bits where the weight has copies in them.
+  void multiply(const LayerContext& ctx, const Tensor& x, const Tensor& y,
+                const Tensor& gelu_input) const;
+  void multiply_back(const LayerContext& ctx, const Tensor& dy, const Tensor& dx, bool accumulate,
+                     const Tensor& gelu_input) const;
+
   const Parameter* weight_;
   const Parameter* bias_ = nullptr;
   const Parameter* lora_a_ = nullptr;

@@ -52,6 +52,7 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
     const auto it =
         parameters_.emplace(Key{spec.layer, spec.role, spec.expert, spec.lora}, Parameter{}).first;
     parameter_of_.push_back(&it->second);
+    if (plan.precision == Precision::fp8) make_copies(plan, local, &it->second);
   }
   for (const Domain domain : kDomains) {
     const auto& buckets = layout_[domain].buckets;
@@ -66,6 +67,26 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
                  keeps_gradient_shards(domain) ? Tensor() : lend(grads(domain)));
     }
   }
+}
+
+// As stored_bytes() counts them. Products read 16 bytes of rows and of columns.
+void ParameterStore::make_copies(const Plan& plan, const LocalTensor& local, Parameter* parameter) {
+  const TensorSpec& spec = spec_of(local);
+  if (!is_block_product(spec.role) || spec.lora != LoraPart::none) return;
+  const int64_t rows = local.box.rows.size(), cols = local.box.cols.size();
+  if (rows % ops::kFp8Unit != 0 || cols % ops::kFp8Unit != 0) {
+    throw ConfigError(concat("--precision fp8: ", spec.name, " is (", rows, ", ", cols,
+                             ") on a rank of tp=", plan.mesh.tp, "; both must be multiples of ",
+                             ops::kFp8Unit, "; valid: a smaller tp, or --precision bf16"));
+  }
+  parameter->in_8_bits =
+      ops::empty_fp8(device_, rows, cols, ops::Fp8Format::e4m3, MemoryCategory::parameters);
+  parameter->turned_in_8_bits =
+      ops::empty_fp8(device_, cols, rows, ops::Fp8Format::e4m3, MemoryCategory::parameters);
+}
+
+void ParameterStore::mark_values_changed() {
+  for (const Parameter* parameter : parameter_of_) parameter->copies_are_old = true;
 }
 
 bool ParameterStore::keeps_value_shards(Domain domain) const {
@@ -150,6 +171,7 @@ bool ParameterStore::is_first_a_product(const LocalTensor& local) const {
 }
 
 void ParameterStore::begin_grads() {
+  mark_values_changed();  // between steps values may come from a checkpoint
   for (const Domain domain : kDomains) {
     const Tensor& shards = grads(domain);  // undefined where the domain is empty or frozen
     if (keeps_gradient_shards(domain) && shards.defined()) ops::fill_zero(device_, shards);

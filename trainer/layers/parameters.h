@@ -16,6 +16,7 @@
 #include "planner/spec/model.h"
 #include "planner/spec/plan.h"
 #include "trainer/device/device_context.h"
+#include "trainer/ops/fp8.h"
 #include "trainer/tensor.h"
 
 namespace argosy {
@@ -25,6 +26,11 @@ struct Parameter {
                  // only a shape, undefined, while its bucket is not gathered
   Tensor grad;   // same shape, gradient dtype; undefined when frozen, and with ZeRO 2 and 3 outside
                  // of the backward pass of its layer
+  // In fp8 runs, of weights that blocks multiply with: `value` and its transpose in 8 bits, for
+  // forward and backward. Old when value has changed since; whoever multiplies makes them new.
+  ops::Fp8Matrix in_8_bits, turned_in_8_bits;
+  mutable bool copies_are_old = true;
+
   // What `grad` holds is of the step before: the first sum of the step overwrites it.
   mutable bool grad_is_old = false;
 
@@ -73,6 +79,8 @@ class ParameterStore {
   }
 
   void initialize(uint64_t seed);  // layout-invariant: see ops/initialize.h
+  // Whoever changed values says so: copies in 8 bits are old.
+  void mark_values_changed();
   // Gradients of a step start. Matrices whose gradients are products are overwritten by the first;
   // the others become zero.
   void begin_grads();
@@ -82,6 +90,7 @@ class ParameterStore {
  private:
   using Key = std::tuple<int, TensorRole, int64_t, LoraPart>;
   void bind(Domain domain, int bucket, const Tensor& memory, Tensor Parameter::*view);
+  void make_copies(const Plan& plan, const LocalTensor& local, Parameter* parameter);
   bool is_first_a_product(const LocalTensor& local) const;
 
   DeviceContext& device_;

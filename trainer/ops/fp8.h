@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Products of 8-bit floats on GPUs from compute capability 8.9 on (Micikevicius et al. 2022, arXiv
+// 2209.05433): e4m3 for weights and activations, e5m2 for gradients, one scale a tensor, which is
+// taken from the tensor as it is now. Sums are fp32. Everything else of a run stays bf16 and fp32.
+#pragma once
+
+#include "trainer/ops/matmul.h"
+
+namespace argosy::ops {
+
+enum class Fp8Format { e4m3, e5m2 };
+
+// (rows, cols) in 8 bits: what is meant is stored * scale.
+struct Fp8Matrix {
+  Tensor bytes;  // (rows, cols/4) int32, four numbers each
+  Tensor scale;  // (1) fp32
+  Fp8Format format = Fp8Format::e4m3;
+  bool defined() const { return bytes.defined(); }
+  int64_t rows() const { return bytes.dim(0); }
+  int64_t cols() const { return 4 * bytes.dim(1); }
+};
+
+// Rows and columns of what is multiplied must be multiples of this: the products read 16 bytes.
+inline constexpr int64_t kFp8Unit = 16;
+
+// Throws ConfigError where the device has no products in 8 bits.
+void require_fp8(DeviceContext& ctx);
+
+// Memory without values.
+Fp8Matrix empty_fp8(DeviceContext& ctx, int64_t rows, int64_t cols, Fp8Format format,
+                    MemoryCategory category);
+
+// x (R,C) bf16 into `plain` (R,C) and `turned` (C,R), its transpose; either may be undefined. The
+// scale makes the largest magnitude the format's largest number; a NaN stays one.
+void quantize(DeviceContext& ctx, const Tensor& x, const Fp8Matrix& plain, const Fp8Matrix& turned);
+
+// out (M,N) = a (M,K) b (N,K)^T (+ bias, + out with `accumulate`): the one form that there is. out
+// is bf16 or fp32; of the operands one may be e5m2. Adds 2*M*N*K to ctx.matmul_flops.
+void matmul_fp8(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b, const Tensor& out,
+                const MatmulOptions& options = {});
+
+namespace detail {
+template <Device D>
+void require_fp8(DeviceContext& ctx);
+template <Device D>
+void quantize(DeviceContext& ctx, const Tensor& x, const Fp8Matrix& plain, const Fp8Matrix& turned);
+template <Device D>
+void matmul_fp8(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b, const Tensor& out,
+                const MatmulOptions& options);
+}  // namespace detail
+
+}  // namespace argosy::ops
