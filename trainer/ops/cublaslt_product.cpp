@@ -210,21 +210,26 @@ uint32_t alignment_bytes(const void* data) {
 
 ProductKey key_of(const LibraryProduct& p, bool allow_tf32) {
   const auto size = [&](int64_t exact) { return p.is_ragged ? key_size(exact) : exact; };
-  return {
-      .transpose_a = p.sizes.transpose_a,
-      .transpose_b = p.sizes.transpose_b,
-      .accumulate = p.accumulate,
-      .allow_tf32 = allow_tf32,
-      .epilogue = p.epilogue,
-      .has_bias = p.bias != nullptr,
-      .m = size(p.sizes.m),
-      .n = p.sizes.n,
-      .k = p.sizes.transpose_a ? size(p.sizes.k) : p.sizes.k,
-      .a = p.a.type,
-      .b = p.b.type,
-      .result = p.result,
-      .alignment_bytes = {alignment_bytes(p.a.data), alignment_bytes(p.b.data),
-                          alignment_bytes(p.c), alignment_bytes(p.bias), alignment_bytes(p.aux)}};
+  // Where a ragged part begins changes too; kernels for the widest loads ask no more than this.
+  constexpr uint32_t kRaggedAlignmentBytes = 16;
+  const auto alignment = [&](const void* data) {
+    const uint32_t bytes = alignment_bytes(data);
+    return p.is_ragged ? std::min(bytes, kRaggedAlignmentBytes) : bytes;
+  };
+  return {.transpose_a = p.sizes.transpose_a,
+          .transpose_b = p.sizes.transpose_b,
+          .accumulate = p.accumulate,
+          .allow_tf32 = allow_tf32,
+          .epilogue = p.epilogue,
+          .has_bias = p.bias != nullptr,
+          .m = size(p.sizes.m),
+          .n = p.sizes.n,
+          .k = p.sizes.transpose_a ? size(p.sizes.k) : p.sizes.k,
+          .a = p.a.type,
+          .b = p.b.type,
+          .result = p.result,
+          .alignment_bytes = {alignment(p.a.data), alignment(p.b.data), alignment(p.c),
+                              alignment(p.bias), alignment(p.aux)}};
 }
 
 // Rules that the library states and its suggestions do not know of.

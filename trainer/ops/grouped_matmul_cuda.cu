@@ -256,7 +256,8 @@ void run_library(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
 bool takes_own(const std::vector<GroupProduct>& groups) {
   for (const auto& [p, a, b, c] : groups) {
     if (a.dtype() != DType::bf16 || b.dtype() != DType::bf16 || a.dim(1) % kChunk != 0 ||
-        b.dim(1) % kChunk != 0 || !are_aligned(a.raw(), b.raw(), c.raw())) {
+        b.dim(1) % kChunk != 0 || c.dim(1) % kChunk != 0 ||
+        !are_aligned(a.raw(), b.raw(), c.raw())) {
       return false;
     }
   }
