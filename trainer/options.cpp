@@ -11,6 +11,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/model_lora.h"
 #include "trainer/device/device_backend.h"
+#include "trainer/ops/fp8.h"
 #include "trainer/option_list.h"
 #include "trainer/plan_support.h"
 
@@ -259,12 +260,10 @@ Plan apply_options(Plan plan, const TrainOptions& options) {
   if (plan.task == Task::lora) moe.aux_loss_coef = moe.z_loss_coef = 0;  // the router is frozen
   if (options.router_aux_loss_coef >= 0) moe.aux_loss_coef = options.router_aux_loss_coef;
   validate(plan);
-  require_trainable(plan);
   if (plan.precision == Precision::fp8 && options.device == Device::cpu) {
-    throw ConfigError(
-        "--precision fp8: CPUs have no products in 8 bits; valid on --device cpu: fp64, fp32, "
-        "bf16");
+    throw ConfigError(ops::kNoFp8OnCpus);
   }
+  require_trainable(plan);
   return plan;
 }
 

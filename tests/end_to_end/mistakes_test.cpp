@@ -80,6 +80,11 @@ TEST_F(Mistakes, OfOptions) {
   expect_option_mistake("--precision fp7", {"--precision: 'fp7'", "bf16"});
   expect_option_mistake("--device tpu", {"--device: 'tpu'", "valid: cpu"});
   expect_option_mistake("--device cuda", {"--device cuda", "no cuda device", "valid: cpu"});
+  expect_option_mistake("--allow-tf32", {"--allow-tf32", "valid: with --device cuda"});
+  expect_option_mistake("--deterministic off",
+                        {"--deterministic off", "valid: with --device cuda"});
+  expect_option_mistake("--deterministic no", {"--deterministic: 'no'", "valid: on, off"});
+  expect_option_mistake("--precision fp8", {"--precision fp8", "valid on --device cpu: fp64"});
   expect_option_mistake("--resume soon", {"--resume: 'soon'", "none, auto or a step"});
   expect_option_mistake("--resume 99999999999999999999", {"--resume: '9999", "auto or a step"});
   expect_option_mistake("--resume 7", {"--resume", "step 7", "there are: none"});

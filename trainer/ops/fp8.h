@@ -25,6 +25,9 @@ struct Fp8Matrix {
 // Rows and columns of what is multiplied must be multiples of this: the products read 16 bytes.
 inline constexpr int64_t kFp8Unit = 16;
 
+inline constexpr const char* kNoFp8OnCpus =
+    "--precision fp8: CPUs have no products in 8 bits; valid on --device cpu: fp64, fp32, bf16";
+
 // Throws ConfigError where the device has no products in 8 bits.
 void require_fp8(DeviceContext& ctx);
 

@@ -7,8 +7,7 @@ namespace argosy::ops::detail {
 namespace {
 
 [[noreturn]] void refuse() {
-  throw ConfigError(
-      "--precision fp8: CPUs have no products in 8 bits; valid on --device cpu: fp64, fp32, bf16");
+  throw ConfigError(kNoFp8OnCpus);
 }
 
 }  // namespace
