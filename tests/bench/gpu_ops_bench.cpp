@@ -83,13 +83,13 @@ void memory_ops(DeviceContext& ctx, int64_t rows) {
                   is_low ? " BELOW 85%" : "");
       std::fflush(stdout);
     };
-    run_memory_ops({.ctx = ctx,
-                    .dtype = dtype,
-                    .rows = rows,
-                    .loss_rows = std::max<int64_t>(1, rows / 64),
-                    .parameters = rows * 512,
-                    .fill = [&](const Tensor& x) { fill(ctx, x); },
-                    .compare = compare});
+    bench::run_memory_ops({.ctx = ctx,
+                           .dtype = dtype,
+                           .rows = rows,
+                           .loss_rows = std::max<int64_t>(1, rows / 64),
+                           .parameters = rows * 512,
+                           .fill = [&](const Tensor& x) { fill(ctx, x); },
+                           .compare = compare});
   }
   std::printf("| memory-bound ops below 85%% of the copy | | %d of %d | |\n", below, count);
 }

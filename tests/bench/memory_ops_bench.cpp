@@ -81,7 +81,7 @@ void run(int64_t rows) {
   machine();
   for (const DType dtype : {DType::fp32, DType::bf16}) {
     DeviceContext ctx(Device::cpu);
-    run_memory_ops(
+    bench::run_memory_ops(
         {.ctx = ctx,
          .dtype = dtype,
          .rows = rows,
