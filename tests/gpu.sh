@@ -191,7 +191,7 @@ last_line() { grep -vE '^ *$' "$log" | tail -1 | cut -c1-200; }
 # --- modes ---
 
 run_all() {
-  local smi gpu architecture
+  local smi gpu architecture model ranks
   if ! smi=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>&1); then
     echo "tests/gpu.sh: no GPU here: ${smi:-nvidia-smi is not installed}" >&2
     exit 1
