@@ -91,8 +91,7 @@ int64_t whole_state_bytes_per_element(const Job& job) {
 }
 
 int64_t state_bytes_per_element(const Job& job) {
-  return job.stack.facts.is_own ? optimizer_bytes_per_element(plan_of_elements(job))
-                                : whole_state_bytes_per_element(job);
+  return optimizer_bytes_per_element(plan_of_elements(job));
 }
 
 int64_t whole_update_bytes_per_element(const Job& job) {
