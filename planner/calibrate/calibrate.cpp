@@ -22,7 +22,7 @@ namespace argosy {
 
 namespace {
 
-constexpr double kStart_s = 25;  // of the ranks, on a loaded machine; they take half a second
+constexpr double kStart_s = 25;      // of the ranks, on a loaded machine; they take half a second
 constexpr int64_t kFewestRanks = 2;  // links are measured between two, be it on one core
 constexpr const char* kTrainer = "argosy-train";
 
