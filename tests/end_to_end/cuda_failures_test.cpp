@@ -18,9 +18,9 @@
 namespace argosy {
 namespace {
 
-constexpr double kSoonS = 20;  // the watchdog's patience is 600
+constexpr double kSoonS = 150;  // on a busy machine too; the watchdog's patience is 600
 // A rank that waits for NCCL to reach one that has gone knows by this limit; mpirun ends it before.
-constexpr NcclOptions kOptions = {.connect_limit_s = 3};
+constexpr NcclOptions kOptions = {.connect_limit_s = 15};
 
 struct Ending {
   size_t num_ranks = 0;
