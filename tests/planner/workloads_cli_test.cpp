@@ -90,9 +90,9 @@ TEST(WorkloadsCli, UnevenExpertsAndCapacity) {
 }
 
 TEST(WorkloadsCli, OffloadIsTheNearestChangeOfWhatDoesNotFit) {
-  // 16 bytes a parameter on one device are 130 GB and more.
+  // 14 bytes a parameter on a device of 80 GB are 112 GB and more.
   const std::string job =
-      "--model llama-3.1-8b --cluster h200-8 --devices 1 --seq-len 4096 --global-batch 8";
+      "--model llama-3.1-8b --cluster h100-8 --devices 1 --seq-len 4096 --global-batch 8";
   const PlanOutput output = run_plan(job + " --explain --json");
   EXPECT_EQ(output.exit_code, 3) << output.err;
   const Json remedy = Json::parse(output.out)["explain"]["remedy"];

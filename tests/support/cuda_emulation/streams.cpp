@@ -92,8 +92,9 @@ bool run_first(Stream& stream) {
   return done;
 }
 
-// Runs what `task` waits for and itself, and nothing else that is late; whether it is done.
-bool force(const std::shared_ptr<Task>& task) {
+// Runs what `task` waits for and itself, and nothing else that is late; whether it is done. By
+// value: who named the task may let go of it when it ends.
+bool force(const std::shared_ptr<Task> task) {  // NOLINT(performance-unnecessary-value-param)
   if (task->done) return true;
   if (task->visited) return false;
   const Raised visit(task->visited);
