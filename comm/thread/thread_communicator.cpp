@@ -173,6 +173,7 @@ void run_on_threads(int size, const std::function<void(Communicator& world)>& bo
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<size_t>(size));
   for (int rank = 0; rank < size; ++rank) threads.emplace_back(run_rank, rank);
   for (std::thread& thread : threads) thread.join();
   if (first) std::rethrow_exception(first);

@@ -27,7 +27,7 @@ constexpr int64_t kFewestRanks = 2;  // links are measured between two, be it on
 constexpr const char* kTrainer = "argosy-train";
 
 std::filesystem::path trainer_program() {
-  const std::filesystem::path beside = program_folder() / kTrainer;
+  std::filesystem::path beside = program_folder() / kTrainer;
   if (access(beside.c_str(), X_OK) == 0) return beside;
   if (const auto found = find_in_path(kTrainer)) return *found;
   throw ConfigError(concat("--calibrate: there is no ", kTrainer, " in ", program_folder().string(),
@@ -173,7 +173,7 @@ ClusterSpec calibrate(const CalibrationRequest& request) {
     if (assumed.contains(key)) measured[key] = assumed[key];
   }
   const std::string text = measured.dump(2) + "\n";
-  const ClusterSpec cluster =
+  ClusterSpec cluster =
       parse_cluster(text, request.out.stem().string(), request.out.string()).cluster;
   write_text_file(request.out, text);
   return cluster;

@@ -17,7 +17,7 @@ namespace {
 void add_in_8_bits(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
                    const Tensor& x, bool accumulate, double alpha) {
   const auto turned = [&](const Tensor& values, ops::Fp8Format format) {
-    const ops::Fp8Matrix result =
+    ops::Fp8Matrix result =
         ops::empty_fp8(ctx.device, values.dim(1), values.dim(0), format, MemoryCategory::workspace);
     ops::quantize(ctx.device, values, {}, result);
     return result;
@@ -45,6 +45,7 @@ void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& 
     return;
   }
   std::vector<Tensor> gradients;
+  gradients.reserve(parameters.size());
   for (const Parameter* parameter : parameters) gradients.push_back(parameter->grad);
   ops::grouped_matmul_tn(ctx.device, dy, x, rows, gradients, options);
 }

@@ -26,7 +26,7 @@ ops::Fp8Matrix in_8_bits(const LayerContext& ctx, const Tensor& x, ops::Fp8Forma
                              " tokens on a rank; valid: multiples of ", ops::kFp8Unit,
                              ", or --precision bf16"));
   }
-  const ops::Fp8Matrix result =
+  ops::Fp8Matrix result =
       ops::empty_fp8(ctx.device, x.dim(0), x.dim(1), format, MemoryCategory::workspace);
   ops::quantize(ctx.device, x, result, {});
   return result;

@@ -60,7 +60,7 @@ Tensor Mlp::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& in
       // The memory of `activated` is free now, unless the gradient of down is still to read it.
       const bool is_kept = ctx.deferred != nullptr && down_.needs_input();
       dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
-      const Tensor dactivated = dup;
+      const Tensor& dactivated = dup;
       ops::swiglu_backward(ctx.device, dactivated, state.gate, state.up, dgate, dup);
     }
   }

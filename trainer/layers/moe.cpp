@@ -183,7 +183,7 @@ void Moe::add_shared(const LayerContext& ctx, const Tensor& input, MoeState* sta
 Tensor Moe::backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy,
                      const Tensor& input, const MoeState& state) const {
   const Tensor dweights = ctx.scratch(state.weights.shape(), ctx.statistic());
-  const Tensor dx = ctx.scratch(input.shape());
+  Tensor dx = ctx.scratch(input.shape());
   ops::fill_zero(ctx.device, dx);
   {
     const Tensor dreturned = ctx.scratch(state.returned.shape());

@@ -83,8 +83,11 @@ const char* cudaGetErrorString(cudaError_t error) {
   }
   return "unrecognized error code";
 }
+// Each call returns its own; what a device broke on stays.
 cudaError_t cudaGetLastError() {
-  return cudaSuccess;  // each call returns its own
+  const std::scoped_lock lock(devices().mutex);
+  const auto device = static_cast<size_t>(current_device);
+  return device < devices().states.size() ? devices().states[device].error : cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
