@@ -104,8 +104,7 @@ int64_t whole_update_bytes_per_element(const Job& job) {
 
 int64_t update_bytes_per_element(const Job& job) {
   if (!job.stack.facts.is_own) return whole_update_bytes_per_element(job);
-  return size_in_bytes(gradient_dtype(job.precision)) +
-         2 * (size_in_bytes(compute_dtype(job.precision)) + state_bytes_per_element(job));
+  return update_traffic_bytes(plan_of_elements(job), 1);
 }
 
 int64_t StageBucket::shard_elements(const Candidate& candidate) const {

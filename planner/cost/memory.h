@@ -95,8 +95,9 @@ inline bool is_plain(ScheduleKind schedule) {
   return schedule == ScheduleKind::gpipe || schedule == ScheduleKind::one_f_one_b;
 }
 
-// Optimizer state of one owned element on its device. In Argosy a master is the weight and a rest;
-// other frameworks keep it whole, and so does a host to which the optimizer is offloaded.
+// Optimizer state of one owned element as the trainer keeps it on its device, a master being the
+// weight and a rest, and with whole masters, as other frameworks and a host that takes the
+// optimizer do.
 int64_t state_bytes_per_element(const Job& job);
 int64_t whole_state_bytes_per_element(const Job& job);
 // Bytes that the update moves for an owned element: gradient read, state and weight read and

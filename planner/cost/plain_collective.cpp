@@ -62,16 +62,18 @@ double all_reduce_seconds(double bytes, const GroupPlacement& placement,
   return std::min({ring_s, tree_s, hierarchical_all_reduce(bytes, placement, cluster)});
 }
 
-// Every rank sends S/n to each of the n ranks. What stays below a tier does not cross it; tiers
-// work at the same time, and the messages to other domains are posted one after the other.
-double all_to_all_seconds(double bytes, const GroupPlacement& placement,
-                          const ClusterSpec& cluster) {
+// Every rank sends an equal part to each of the n ranks: S/n of `crossing_bytes` S where it leaves
+// the first tier, of `inner_bytes` within. What stays below a tier does not cross it; tiers work at
+// the same time, and the messages to other domains are posted one after the other.
+double all_to_all_seconds(double crossing_bytes, double inner_bytes,
+                          const GroupPlacement& placement, const ClusterSpec& cluster) {
   const double n = static_cast<double>(placement.size);
   double slowest_s = 0, latency_s = 0, below = 1;
   for (size_t i = 0; i < placement.branches.size(); ++i) {
     const double branches = static_cast<double>(placement.branches[i]);
     if (branches <= 1) continue;
     const LinkTier& tier = cluster.tiers[i];
+    const double bytes = i == 0 ? inner_bytes : crossing_bytes;
     slowest_s = std::max(slowest_s, bytes * (branches - 1) * below / n / reached_bytes_per_s(tier));
     latency_s += (branches - 1) * tier.latency_s;
     below *= branches;
@@ -83,20 +85,11 @@ double all_to_all_seconds(double bytes, const GroupPlacement& placement,
 
 double all_to_all_once_seconds(int64_t bytes, double copies, double crossings,
                                const GroupPlacement& placement, const ClusterSpec& cluster) {
-  const double payload = static_cast<double>(bytes), n = static_cast<double>(placement.size);
-  const double in_node = static_cast<double>(placement.branches.front());
-  double latency_s = (in_node - 1) * cluster.tiers.front().latency_s;
-  double slowest_s = payload * (in_node - 1) / in_node / reached_bytes_per_s(cluster.tiers.front());
-  double below = in_node;
-  for (size_t i = 1; i < placement.branches.size(); ++i) {
-    const double branches = static_cast<double>(placement.branches[i]);
-    if (branches <= 1) continue;
-    const double crossing = payload * crossings / copies * (branches - 1) * below / n;
-    slowest_s = std::max(slowest_s, crossing / reached_bytes_per_s(cluster.tiers[i]));
-    latency_s += (branches - 1) * cluster.tiers[i].latency_s;
-    below *= branches;
-  }
-  return slowest_s + latency_s;
+  const double payload = static_cast<double>(bytes);
+  // What came from other nodes goes on within: all copies pass its links, as if it were alone.
+  const double nodes =
+      static_cast<double>(placement.size) / static_cast<double>(placement.branches.front());
+  return all_to_all_seconds(payload * crossings / copies, payload * nodes, placement, cluster);
 }
 
 double plain_collective_seconds(CollectiveKind kind, int64_t bytes, const GroupPlacement& placement,
@@ -116,7 +109,7 @@ double plain_collective_seconds(CollectiveKind kind, int64_t bytes, const GroupP
       return payload / t.bytes_per_s + t.tree_latency_s;
     }
     case CollectiveKind::all_to_all:
-      return all_to_all_seconds(payload, placement, cluster);
+      return all_to_all_seconds(payload, payload, placement, cluster);
     case CollectiveKind::send:
     case CollectiveKind::recv:
       break;  // no group takes part

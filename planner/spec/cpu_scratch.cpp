@@ -11,9 +11,6 @@ namespace argosy {
 
 namespace {
 
-constexpr int64_t kTileRows = 96, kTileKeys = 64;  // of attention's scores: ops/cpu_kernels.h
-constexpr int64_t kMostPanel = 32;                 // rows or columns that are packed together
-
 // The largest result in bf16 whose sum is longer than what is summed in one go, in fp32. Of each
 // product in forward: its own result and that of its input's gradient. Experts' products are one
 // op; chunks of the head follow each other.
@@ -37,10 +34,10 @@ int64_t attention_bytes_of_thread(const Plan& plan) {
   const int64_t word = size_in_bytes(DType::fp32);
   const int64_t dims = ceil_div(plan.model.head_dim, kMostPanel) * kMostPanel;
   // A ring's part of a sequence is in two pieces, each with a ragged tile.
-  const int64_t keys = plan.seq_len / (is_ring ? plan.mesh.cp : 1) + 2 * kTileKeys;
+  const int64_t keys = plan.seq_len / (is_ring ? plan.mesh.cp : 1) + 2 * kScoreKeys;
   const int64_t of_keys = keys * dims * (3 * element + 2 * word);
-  const int64_t of_tile = kTileRows * ((4 * dims + 2 * kMostPanel + 3 * kTileKeys) * element +
-                                       (2 * kTileKeys + dims) * word);
+  const int64_t of_tile = kScoreRows * ((4 * dims + 2 * kMostPanel + 3 * kScoreKeys) * element +
+                                        (2 * kScoreKeys + dims) * word);
   return of_keys + of_tile;
 }
 

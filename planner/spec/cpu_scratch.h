@@ -16,6 +16,9 @@ namespace argosy {
 inline constexpr int64_t kPackedRowsBytes = int64_t{2} << 20;
 inline constexpr int64_t kPackedColumnsBytes = int64_t{384} << 10;
 inline constexpr int64_t kMostSummedWords = 2048;
+// Of a tile of attention's scores (trainer/ops/cpu_kernels.h), and rows or columns that are packed
+// together.
+inline constexpr int64_t kScoreRows = 96, kScoreKeys = 64, kMostPanel = 32;
 
 // Upper bounds for one rank, of whichever op takes most. fp64 is not counted: it is for proofs.
 struct CpuScratch {

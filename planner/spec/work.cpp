@@ -121,19 +121,18 @@ void add_partial_sums(Pass& pass, const Plan& plan, Domain kind, const DomainLay
                  gradient_bytes_of(plan, num_tied), degree(plan.mesh, Axis::embedding));
 }
 
-// Bytes that the optimizer moves: gradient read; state and weight read and written.
-int64_t update_traffic_bytes(const Plan& plan, int64_t elements) {
-  const int64_t weight = size_in_bytes(compute_dtype(plan.precision));
-  return gradient_bytes_of(plan, elements) +
-         2 * elements * (weight + optimizer_bytes_per_element(plan));
-}
-
 int64_t moment_bytes_per_element(const Plan& plan) {
   const int64_t num_moments = plan.optimizer == OptimizerKind::adamw ? 2 : 0;
   return num_moments * size_in_bytes(gradient_dtype(plan.precision));
 }
 
 }  // namespace
+
+int64_t update_traffic_bytes(const Plan& plan, int64_t elements) {
+  const int64_t weight = size_in_bytes(compute_dtype(plan.precision));
+  return gradient_bytes_of(plan, elements) +
+         2 * elements * (weight + optimizer_bytes_per_element(plan));
+}
 
 int64_t optimizer_bytes_per_element(const Plan& plan) {
   const int64_t rest =

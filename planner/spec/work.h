@@ -112,6 +112,9 @@ Pass step_work(const Plan& plan, int64_t rank);
 // Optimizer state of one element: two AdamW moments, none for SGD, and the 16 bits of a bf16
 // weight's fp32 master that the weight has not.
 int64_t optimizer_bytes_per_element(const Plan& plan);
+// Bytes that the update of that many owned elements moves: gradient read; state and weight read and
+// written.
+int64_t update_traffic_bytes(const Plan& plan, int64_t elements);
 // What a checkpoint holds of one trained element: weight, whole master, moments.
 int64_t checkpoint_bytes_per_element(const Plan& plan);
 

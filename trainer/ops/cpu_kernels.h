@@ -13,14 +13,15 @@
 #include <string>
 #include <vector>
 
+#include "planner/spec/cpu_scratch.h"
 #include "planner/spec/mesh.h"
 #include "planner/spec/types.h"
 
 namespace argosy::ops::detail {
 
 inline constexpr int64_t kWordBytes = 4, kChunkWords = 16;
-inline constexpr int64_t kPanelColumns = 32;  // two AVX-512 vectors, two AMX tiles
-inline constexpr int64_t kMostPanelRows = 32;
+inline constexpr int64_t kPanelColumns = kMostPanel;  // two AVX-512 vectors, two AMX tiles
+inline constexpr int64_t kMostPanelRows = kMostPanel;
 
 // A matrix as it is stored, seen from the product: element (i, k) with k the summed index lies at
 // data[i * stride + k] or, strided, at data[k * stride + i].
@@ -40,8 +41,8 @@ struct Epilogue {
 };
 
 // A tile of attention's scores, (rows, keys) in two panels of 32 keys: [panel][kScoreRows][32].
-inline constexpr int64_t kScoreRows = 96;  // whole panels of every kernel
-inline constexpr int64_t kScoreKeys = 2 * kPanelColumns;
+// kScoreRows are whole panels of every kernel.
+static_assert(kScoreKeys == 2 * kPanelColumns);
 struct ScoreTile {
   int64_t rows = 0;
   float* scores = nullptr;  // not yet scaled; any value where a key is not visible

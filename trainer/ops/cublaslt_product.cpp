@@ -19,6 +19,7 @@
 #include "trainer/device/cuda_check.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/ops/cuda_matmul.h"
+#include "trainer/ops/elementwise.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -315,6 +316,19 @@ bool run_product(DeviceContext& ctx, const LibraryProduct& p) {
   LibraryProduct exact = p;  // the algorithm of the larger size does not take this one
   exact.is_ragged = false;
   return run_product(ctx, exact);
+}
+
+void run_product_with_bias(DeviceContext& ctx, LibraryProduct product, const Tensor& bias,
+                           const Tensor& out) {
+  if (bias.defined()) {
+    product.epilogue = Epilogue::bias;
+    product.bias = bias.raw();
+    if (run_product(ctx, product)) return;
+    product.epilogue = Epilogue::none;
+    product.bias = nullptr;
+  }
+  run_product(ctx, product);
+  if (bias.defined()) ops::add_bias(ctx, bias, out);
 }
 
 }  // namespace argosy::ops::detail

@@ -49,6 +49,11 @@ struct LibraryProduct {
 // an epilogue that is an Error.
 bool run_product(DeviceContext& ctx, const LibraryProduct& product);
 
+// The product, without an epilogue of its own, + bias where that is defined: to each row of `out`,
+// which is the product's c. Afterwards, where the library does not do both.
+void run_product_with_bias(DeviceContext& ctx, LibraryProduct product, const Tensor& bias,
+                           const Tensor& out);
+
 // What the library has no kernel for, for a run's log; one for each device.
 struct LibraryRefusals {
   std::map<std::string, std::string> products;  // [product] what runs instead

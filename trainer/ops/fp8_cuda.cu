@@ -8,7 +8,6 @@
 #include "trainer/ops/cublaslt_product.h"
 #include "trainer/ops/cuda_kernel.cuh"
 #include "trainer/ops/cuda_launch.cuh"
-#include "trainer/ops/elementwise.h"
 #include "trainer/ops/fp8.h"
 
 namespace argosy::ops::detail {
@@ -147,7 +146,7 @@ void quantize<Device::cuda>(DeviceContext& ctx, const Tensor& x, const Fp8Matrix
 template <>
 void matmul_fp8<Device::cuda>(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b,
                               const Tensor& out, const MatmulOptions& options) {
-  LibraryProduct product{
+  const LibraryProduct product{
       .sizes = {.transpose_b = true, .m = out.dim(0), .n = out.dim(1), .k = a.cols()},
       .a = operand_of(a),
       .b = operand_of(b),
@@ -155,15 +154,7 @@ void matmul_fp8<Device::cuda>(DeviceContext& ctx, const Fp8Matrix& a, const Fp8M
       .result = matrix_type(out.dtype()),
       .alpha = options.alpha,
       .accumulate = options.accumulate};
-  if (options.bias.defined()) {
-    product.epilogue = Epilogue::bias;
-    product.bias = options.bias.raw();
-    if (run_product(ctx, product)) return;
-    product.epilogue = Epilogue::none;
-    product.bias = nullptr;
-  }
-  run_product(ctx, product);
-  if (options.bias.defined()) ops::add_bias(ctx, options.bias, out);
+  run_product_with_bias(ctx, product, options.bias, out);
 }
 
 }  // namespace argosy::ops::detail

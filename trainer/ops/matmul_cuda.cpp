@@ -12,32 +12,21 @@
 namespace argosy::ops::detail {
 namespace {
 
-// a and b of one type, c of bf16 only if they are. m, n, k > 0.
+// a and b of one type, c of bf16 only if they are. m, n, k > 0. Without bias.
 LibraryProduct product_of(const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
                           const MatmulOptions& options) {
-  LibraryProduct product{.sizes = p,
-                         .a = {a.raw(), matrix_type(a.dtype())},
-                         .b = {b.raw(), matrix_type(b.dtype())},
-                         .c = c.raw(),
-                         .result = matrix_type(c.dtype()),
-                         .alpha = options.alpha,
-                         .accumulate = options.accumulate};
-  if (options.bias.defined()) {
-    product.epilogue = Epilogue::bias;
-    product.bias = options.bias.raw();
-  }
-  return product;
+  return {.sizes = p,
+          .a = {a.raw(), matrix_type(a.dtype())},
+          .b = {b.raw(), matrix_type(b.dtype())},
+          .c = c.raw(),
+          .result = matrix_type(c.dtype()),
+          .alpha = options.alpha,
+          .accumulate = options.accumulate};
 }
 
-// The sum and then the bias, where the library does not do both.
 void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
          const MatmulOptions& options) {
-  LibraryProduct product = product_of(p, a, b, c, options);
-  if (run_product(ctx, product)) return;
-  product.epilogue = Epilogue::none;
-  product.bias = nullptr;
-  run_product(ctx, product);
-  ops::add_bias(ctx, options.bias, c);
+  run_product_with_bias(ctx, product_of(p, a, b, c, options), options.bias, c);
 }
 
 bool is_uniform(const Tensor& a, const Tensor& b, const Tensor& c) {
@@ -95,6 +84,7 @@ bool fused_matmul<Device::cuda>(DeviceContext& ctx, const Product& p, const Tens
     return true;
   }
   const bool is_forward = options.gelu_input.defined();
+  if (options.bias.defined()) product.bias = options.bias.raw();
   product.epilogue = is_forward ? Epilogue::gelu : Epilogue::gelu_gradient;
   product.aux = is_forward ? options.gelu_input.raw() : options.gelu_gradient_at.raw();
   return run_product(ctx, product);
