@@ -24,6 +24,8 @@ namespace argosy {
 class PieceMemory {
  public:
   virtual ~PieceMemory() = default;
+  // Whether the bytes at `data` are the piece's as they are, and may be copied on a device's queue.
+  virtual bool is_image() const { return false; }
   virtual void read(const void* data, void* host, int64_t bytes) = 0;
   // Rows one after the other on the host, `pitch_bytes` from one to the next at `data`. The host's
   // may be overwritten when it returns.
@@ -53,8 +55,35 @@ struct CheckpointContent {
 // checkpoints_dir/step_00000100
 std::filesystem::path checkpoint_path(const std::filesystem::path& checkpoints_dir, int64_t step);
 
-// Collective. Throws Error with the same message on all ranks when any rank failed; then nothing
-// named step_* is left behind, and older checkpoints are untouched. Uses no collective inside HDF5.
+// A save that goes on beside other work. Begun and finished by all ranks together, written by each
+// for itself; until finish() there is no new checkpoint. One that is destroyed before leaves
+// nothing named step_* behind.
+class CheckpointSave {
+ public:
+  // Collective: the temporary folder. Throws Error with the same message on all ranks.
+  CheckpointSave(Communicator& world, const std::filesystem::path& checkpoints_dir,
+                 CheckpointContent content);
+  ~CheckpointSave();
+  CheckpointSave(const CheckpointSave&) = delete;
+  CheckpointSave& operator=(const CheckpointSave&) = delete;
+
+  // This rank's shard, on any thread, once. What goes wrong is told by finish().
+  void write(const std::vector<TensorPiece>& pieces);
+  // The same for what went wrong before it could be written.
+  void fail(const std::string& message);
+  // Collective, after write() or fail(). Throws Error with the same message on all ranks when any
+  // rank failed; older checkpoints are untouched then.
+  void finish();
+
+ private:
+  struct State;
+  Communicator& world_;
+  std::unique_ptr<State> state_;
+};
+
+// Collective. All of it at once. Throws Error with the same message on all ranks when any rank
+// failed; then nothing named step_* is left behind, and older checkpoints are untouched. Uses no
+// collective inside HDF5.
 void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoints_dir,
                      const CheckpointContent& content, const std::vector<TensorPiece>& pieces);
 

@@ -9,6 +9,7 @@
 // after it there is a whole one.
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/coverage.h"
@@ -72,28 +73,58 @@ void commit(TemporaryFolder& folder, const CheckpointContent& content,
 
 }  // namespace
 
-void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoints_dir,
-                     const CheckpointContent& content, const std::vector<TensorPiece>& pieces) {
+struct CheckpointSave::State {
+  CheckpointContent content;
   std::unique_ptr<TemporaryFolder> folder;  // on rank 0; removes itself when anything throws
-  Outcome mine = attempt([&] {
-    if (content.step < 0) throw Error(concat("step ", content.step, " is negative"));
+  std::filesystem::path directory;
+  int rank = 0;
+  Outcome outcome;  // of this rank's shard
+  Manifest share;
+};
+
+CheckpointSave::CheckpointSave(Communicator& world, const std::filesystem::path& checkpoints_dir,
+                               CheckpointContent content)
+    : world_(world), state_(std::make_unique<State>()) {
+  state_->content = std::move(content);
+  state_->rank = world.rank();
+  const Outcome mine = attempt([&] {
+    const int64_t step = state_->content.step;
+    if (step < 0) throw Error(concat("step ", step, " is negative"));
     if (world.rank() != 0) return;
     clean_up_after_dead_processes(checkpoints_dir);
-    folder = std::make_unique<TemporaryFolder>(checkpoints_dir, content.step);
+    state_->folder = std::make_unique<TemporaryFolder>(checkpoints_dir, step);
   });
   throw_if_failed(agree(world, mine));
-  const std::filesystem::path directory =
-      broadcast_string(world, folder ? folder->path().string() : "");
+  state_->directory =
+      broadcast_string(world, state_->folder ? state_->folder->path().string() : "");
+}
 
-  Manifest share;
-  mine = attempt([&] { share = write_shard(directory, world.rank(), content.step, pieces); });
-  throw_if_failed(agree(world, mine));
+CheckpointSave::~CheckpointSave() = default;
 
-  const std::vector<std::string> shares = gather_strings_at_root(world, to_json(share));
-  mine = attempt([&] {
-    if (folder) commit(*folder, content, shares);
+void CheckpointSave::write(const std::vector<TensorPiece>& pieces) {
+  State& state = *state_;
+  state.outcome = attempt(
+      [&] { state.share = write_shard(state.directory, state.rank, state.content.step, pieces); });
+}
+
+void CheckpointSave::fail(const std::string& message) {
+  state_->outcome = {Outcome::Kind::error, message};
+}
+
+void CheckpointSave::finish() {
+  throw_if_failed(agree(world_, state_->outcome));
+  const std::vector<std::string> shares = gather_strings_at_root(world_, to_json(state_->share));
+  const Outcome mine = attempt([&] {
+    if (state_->folder) commit(*state_->folder, state_->content, shares);
   });
-  throw_if_failed(agree(world, mine));
+  throw_if_failed(agree(world_, mine));
+}
+
+void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoints_dir,
+                     const CheckpointContent& content, const std::vector<TensorPiece>& pieces) {
+  CheckpointSave save(world, checkpoints_dir, content);
+  save.write(pieces);
+  save.finish();
 }
 
 }  // namespace argosy

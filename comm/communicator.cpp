@@ -13,6 +13,8 @@ Request& Request::operator=(Request&& other) noexcept {
   if (this != &other) {
     Request finished(std::move(*this));  // waits in its destructor
     state_ = std::move(other.state_);
+    on_device_ = other.on_device_;
+    span_ = other.span_;
   }
   return *this;
 }
@@ -37,6 +39,7 @@ void Request::wait() {
   if (!state_) return;
   const std::unique_ptr<State> state = std::move(state_);
   state->wait();
+  span_ = state->device_span();
 }
 
 }  // namespace argosy

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 
+#include "comm/device_streams.h"
 #include "planner/spec/types.h"
 
 namespace argosy {
@@ -53,17 +54,26 @@ class [[nodiscard]] Request {
     virtual ~State() = default;
     virtual void wait() = 0;  // throws Error; called at most once
     virtual bool test() = 0;  // true: wait() will not block
+    // Of a call on a device's queue: when it ran there.
+    virtual bool is_on_device() const { return false; }
+    virtual DeviceSpan device_span() const { return {}; }
   };
   Request() = default;  // already complete
-  explicit Request(std::unique_ptr<State> state) : state_(std::move(state)) {}
+  explicit Request(std::unique_ptr<State> state)
+      : state_(std::move(state)), on_device_(state_ && state_->is_on_device()) {}
   Request(Request&&) noexcept = default;
   Request& operator=(Request&& other) noexcept;
   ~Request();
   void wait();
   bool test() { return !state_ || state_->test(); }
+  // Before wait() and after it: it is kept.
+  bool is_on_device() const { return on_device_; }
+  DeviceSpan device_span() const { return state_ ? state_->device_span() : span_; }
 
  private:
   std::unique_ptr<State> state_;
+  bool on_device_ = false;
+  DeviceSpan span_;  // once it is complete
 };
 
 // How the collectives of a group travel, for reports and warnings.

@@ -4,6 +4,7 @@
 // What a communicator of device memory needs of the rank's device, which it does not know.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,28 @@ class DeviceQueue {
   virtual std::unique_ptr<DeviceMark> mark() const = 0;  // behind all that is on it
 };
 
+// Moments of queues, as the device itself writes them down.
+class DeviceClock {
+ public:
+  static constexpr int64_t kNoStamp = -1;
+  virtual ~DeviceClock() = default;
+  // Forgets all stamps; second 0 is now, the device having nothing to do.
+  virtual void restart() = 0;
+  virtual void stop() = 0;  // until restart() there are no stamps but kNoStamp
+  // Where the queue is when it has done what was put on it so far.
+  virtual int64_t stamp(const DeviceQueue& queue) = 0;
+  // From second 0, of a stamp that was reached. Also after stop().
+  virtual double seconds(int64_t stamp) const = 0;
+};
+// From one moment of a queue to another.
+struct DeviceSpan {
+  int64_t begin = DeviceClock::kNoStamp, end = DeviceClock::kNoStamp;
+  bool is_known() const { return begin != DeviceClock::kNoStamp && end != DeviceClock::kNoStamp; }
+};
+inline int64_t stamp_of(DeviceClock* clock, const DeviceQueue& queue) {
+  return clock != nullptr ? clock->stamp(queue) : DeviceClock::kNoStamp;
+}
+
 class DeviceStreams {
  public:
   virtual ~DeviceStreams() = default;
@@ -34,6 +57,25 @@ class DeviceStreams {
   virtual std::unique_ptr<DeviceQueue> make_queue() = 0;
   // Called again and again while this rank waits for its device; it may throw. Empty: nothing.
   virtual void set_while_waiting(std::function<void()> action) = 0;
+  virtual DeviceClock* clock() { return nullptr; }  // null: nobody can tell when work was done
+  // Names what the host puts on queues until pop_range(), for profilers. Ranges nest.
+  virtual void push_range(const std::string&) {}
+  virtual void pop_range() {}
+};
+
+class DeviceRange {
+ public:
+  DeviceRange(DeviceStreams* streams, const std::string& name) : streams_(streams) {
+    if (streams_ != nullptr) streams_->push_range(name);
+  }
+  ~DeviceRange() {
+    if (streams_ != nullptr) streams_->pop_range();
+  }
+  DeviceRange(const DeviceRange&) = delete;
+  DeviceRange& operator=(const DeviceRange&) = delete;
+
+ private:
+  DeviceStreams* streams_;
 };
 
 }  // namespace argosy

@@ -19,17 +19,38 @@ class ObservedState : public Request::State {
 
   void wait() override {
     if (observers_.heartbeat != nullptr) observers_.heartbeat->enter(name_);
-    measure([&] {
-      inner_.wait();
-      return true;
-    });
+    if (is_on_device()) {
+      wait_on_device();
+    } else {
+      measure([&] {
+        inner_.wait();
+        return true;
+      });
+    }
     if (observers_.heartbeat != nullptr) observers_.heartbeat->leave();
   }
   bool test() override {
+    if (is_on_device()) return inner_.test();
     return measure([&] { return inner_.test(); });
   }
+  bool is_on_device() const override { return inner_.is_on_device(); }
+  DeviceSpan device_span() const override { return inner_.device_span(); }
 
  private:
+  // The host does not wait: the device's compute queue does, and the device says for how long.
+  void wait_on_device() {
+    CommTimes* times = observers_.times;
+    DeviceStreams* device = times != nullptr ? times->device() : nullptr;
+    if (device == nullptr) return inner_.wait();
+    const DeviceRange range(device, name_);
+    DeviceSpan waits;
+    waits.begin = stamp_of(device->clock(), device->compute());
+    inner_.wait();
+    waits.end = stamp_of(device->clock(), device->compute());
+    times->add_wait(span_.axis, waits);
+    times->add(span_.kind, span_.axis, inner_.device_span());
+  }
+
   template <typename Action>
   bool measure(const Action& action) {
     if (complete_) return true;
@@ -39,6 +60,7 @@ class ObservedState : public Request::State {
     if (times == nullptr) return complete_;
     span_.end_s = times->now_s();
     span_.blocked_s += span_.end_s - begin_s;
+    span_.busy_s = span_.blocked_s;
     times->add_blocked(span_.axis, span_.end_s - begin_s);
     if (complete_) times->add(span_);
     return complete_;
@@ -116,15 +138,20 @@ class RecordingCommunicator : public Communicator {
       to.ledger->record(kind, axis_, payload.bytes());
     if (to.calls != nullptr && peer < 0) to.calls->add(axis_, call_of(kind, payload));
     if (to.times == nullptr && to.heartbeat == nullptr) return start();
+    DeviceStreams* device = to.times != nullptr ? to.times->device() : nullptr;
+    const std::string name =
+        to.heartbeat != nullptr || device != nullptr ? name_of(kind, peer) : "";
     CommSpan span{.kind = kind, .axis = axis_};
     if (to.times != nullptr) span.start_s = to.times->now_s();
-    Request inner = start();
-    if (to.times != nullptr) {
+    Request inner = [&] {
+      const DeviceRange range(device, name);
+      return start();
+    }();
+    if (to.times != nullptr && !inner.is_on_device()) {
       span.blocked_s = to.times->now_s() - span.start_s;
       to.times->add_blocked(axis_, span.blocked_s);
     }
-    return Request(std::make_unique<ObservedState>(
-        std::move(inner), to, span, to.heartbeat != nullptr ? name_of(kind, peer) : ""));
+    return Request(std::make_unique<ObservedState>(std::move(inner), to, span, name));
   }
 
   static CollectiveCall call_of(CollectiveKind kind, ConstBuffer payload) {

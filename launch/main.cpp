@@ -10,6 +10,7 @@
 #include <iostream>
 #include <system_error>
 
+#include "launch/gpus.h"
 #include "launch/hostfile.h"
 #include "launch/mpirun.h"
 #include "launch/options.h"
@@ -62,6 +63,10 @@ int run(const std::vector<std::string>& arguments) {
   job.hostfile = options.hostfile;
   if (!options.hostfile.empty()) job.hosts = read_hostfile(options.hostfile);
   job.cores = usable_cores();
+  job.gpus = gpus_of_machine();
+  if (const char* visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr && job.gpus) {
+    job.gpus = visible_gpus(*job.gpus, visible);
+  }
   job.threads_per_rank = options.threads_per_rank;
   job.as_root = is_root();
   job.trainer = (program_folder() / "argosy-train").string();

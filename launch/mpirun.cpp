@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 
 #include "planner/spec/check.h"
@@ -120,22 +121,88 @@ int64_t threads_of_rank(const MpirunJob& job, int64_t num_cores) {
   return threads;
 }
 
+// True if the trainer's arguments have `name value` or `name=value`; without a value, `name` alone.
+bool has_argument(const MpirunJob& job, std::string_view name, std::string_view value = {}) {
+  const auto& words = job.trainer_arguments;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (value.empty() ? words[i] == name : words[i] == concat(name, "=", value)) return true;
+    if (words[i] == name && i + 1 < words.size() && words[i + 1] == value) return true;
+  }
+  return false;
+}
+
+bool uses_gpus(const MpirunJob& job) {
+  return has_argument(job, "--device", "cuda");
+}
+
+void check_gpus(const MpirunJob& job) {
+  if (!job.hosts.empty() || !job.gpus || has_argument(job, "--share-gpus")) return;
+  const auto num_gpus = static_cast<int64_t>(job.gpus->size());
+  if (num_gpus >= job.num_ranks) return;
+  throw ConfigError(concat("--plan ", job.plan, ": needs ", job.num_ranks,
+                           " ranks, each with a GPU of its own, and this machine shows ", num_gpus,
+                           "; valid: a plan for at most ", num_gpus, ", a --hostfile with more ",
+                           "machines, or --share-gpus behind -- for tests"));
+}
+
 // One block of words a rank, separated by colons, as mpirun starts several programs.
-void append_ranks_with_cpus(const MpirunJob& job, const std::vector<Core>& cores, int64_t threads,
-                            std::vector<std::string>& words) {
+void append_ranks_with_cpus(const MpirunJob& job, const std::vector<std::vector<Core>>& of_rank,
+                            int64_t threads, std::vector<std::string>& words) {
   words.insert(words.end(), {"--bind-to", "none"});
   for (int64_t rank = 0; rank < job.num_ranks; ++rank) {
     std::string cpus;
-    for (int64_t core = rank * threads; core < (rank + 1) * threads; ++core) {
-      for (const int cpu : cores[static_cast<size_t>(core)].cpus) {
-        cpus += concat(cpus.empty() ? "" : ",", cpu);
-      }
+    for (const Core& core : of_rank[static_cast<size_t>(rank)]) {
+      for (const int cpu : core.cpus) cpus += concat(cpus.empty() ? "" : ",", cpu);
     }
     if (rank > 0) words.emplace_back(":");
     words.insert(words.end(),
                  {"-np", "1", "-x", concat("OMP_NUM_THREADS=", threads), "taskset", "-c", cpus});
     append_trainer(job, words);
   }
+}
+
+// [rank]: as many cores each, one after the other.
+std::vector<std::vector<Core>> cores_in_order(const MpirunJob& job, const std::vector<Core>& cores,
+                                              int64_t threads) {
+  std::vector<std::vector<Core>> of_rank;
+  for (int64_t rank = 0; rank < job.num_ranks; ++rank) {
+    const auto first = cores.begin() + rank * threads;
+    of_rank.emplace_back(first, first + threads);
+  }
+  return of_rank;
+}
+
+// [rank]: cores near its GPU, equally many each; empty where some GPU's are not known or are too
+// few for its ranks.
+std::vector<std::vector<Core>> cores_near_gpus(const MpirunJob& job,
+                                               const std::vector<Core>& cores) {
+  if (!job.hosts.empty() || !job.gpus || job.gpus->empty()) return {};
+  const auto gpu_of = [&](int64_t rank) -> const Gpu& {
+    return (*job.gpus)[static_cast<size_t>(rank) % job.gpus->size()];
+  };
+  std::map<std::vector<int>, std::vector<Core>> near;  // by the CPUs of a NUMA node
+  std::map<std::vector<int>, int64_t> num_ranks;
+  for (int64_t rank = 0; rank < job.num_ranks; ++rank) ++num_ranks[gpu_of(rank).cpus];
+  int64_t each = job.threads_per_rank;
+  for (const auto& [cpus, ranks] : num_ranks) {
+    for (const Core& core : cores) {
+      const bool is_near =
+          std::all_of(core.cpus.begin(), core.cpus.end(), [&, &list = cpus](int c) {
+            return std::find(list.begin(), list.end(), c) != list.end();
+          });
+      if (is_near) near[cpus].push_back(core);
+    }
+    const int64_t share = static_cast<int64_t>(near[cpus].size()) / ranks;
+    if (share == 0 || share < job.threads_per_rank) return {};
+    if (job.threads_per_rank == 0) each = each == 0 ? share : std::min(each, share);
+  }
+  std::vector<std::vector<Core>> of_rank;
+  for (int64_t rank = 0; rank < job.num_ranks; ++rank) {
+    std::vector<Core>& left = near[gpu_of(rank).cpus];
+    of_rank.emplace_back(left.begin(), left.begin() + each);
+    left.erase(left.begin(), left.begin() + each);
+  }
+  return of_rank;
 }
 
 // Where the ranks run and what they are bound to.
@@ -162,7 +229,7 @@ Command mpirun_command(const MpirunJob& job) {
   const std::vector<Core> cores = cores_to_use(job);
   const auto num_cores = static_cast<int64_t>(cores.size());
   const int64_t threads = threads_of_rank(job, num_cores);
-  const bool is_bound = ranks_per_host(job) * threads <= num_cores;
+  const bool is_bound = !uses_gpus(job) && ranks_per_host(job) * threads <= num_cores;
   Command command;
   if (job.as_root) {
     command.environment = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
@@ -174,8 +241,19 @@ Command mpirun_command(const MpirunJob& job) {
   }
   std::vector<std::string>& words = command.words;
   words = {"mpirun"};
+  if (uses_gpus(job)) {
+    check_gpus(job);
+    // The numbers of GPUs are then those of their PCI addresses, as here.
+    command.defaults.emplace_back("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+    if (!job.hosts.empty()) words.insert(words.end(), {"-x", "CUDA_DEVICE_ORDER"});
+    const std::vector<std::vector<Core>> near = cores_near_gpus(job, cores);
+    if (!near.empty()) {
+      append_ranks_with_cpus(job, near, static_cast<int64_t>(near.front().size()), words);
+      return command;
+    }
+  }
   if (is_bound && leaves_cores_out(job, num_cores)) {
-    append_ranks_with_cpus(job, cores, threads, words);
+    append_ranks_with_cpus(job, cores_in_order(job, cores, threads), threads, words);
     return command;
   }
   words.insert(words.end(), {"-np", std::to_string(job.num_ranks)});

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "launch/gpus.h"
 #include "launch/hostfile.h"
 #include "planner/spec/cores.h"
 #include "planner/spec/mesh.h"
@@ -19,14 +21,15 @@ namespace argosy {
 
 struct MpirunJob {
   int64_t num_ranks = 1;
-  Mesh mesh;                     // whose order says which rank sits where
-  std::string plan;              // path, handed on to the trainer
-  std::string hostfile;          // path; empty: this machine alone
-  std::vector<Host> hosts;       // what it says
-  Cores cores;                   // of this machine; other hosts are taken to be like it
-  int64_t threads_per_rank = 0;  // 0: cores / ranks
-  bool as_root = false;          // Open MPI wants to be told
-  std::string trainer;           // path of argosy-train
+  Mesh mesh;                             // whose order says which rank sits where
+  std::string plan;                      // path, handed on to the trainer
+  std::string hostfile;                  // path; empty: this machine alone
+  std::vector<Host> hosts;               // what it says
+  Cores cores;                           // of this machine; other hosts are taken to be like it
+  std::optional<std::vector<Gpu>> gpus;  // that ranks of this machine see; nothing: not known
+  int64_t threads_per_rank = 0;          // 0: cores / ranks
+  bool as_root = false;                  // Open MPI wants to be told
+  std::string trainer;                   // path of argosy-train
   std::vector<std::string> trainer_arguments;
 };
 
@@ -48,6 +51,11 @@ inline constexpr int64_t kMaxRanksPerCore = 16;
 // mpirun binds to the cores of the whole machine, whatever its own affinity mask says, and knows no
 // kinds of cores. Where some are left out, by the mask or because they are small ones while there
 // are enough large ones, each rank is started through taskset with the CPUs that are its own.
+//
+// Where the trainer's arguments say `--device cuda`, rank r of this machine has GPU r, and the
+// cores of that GPU's NUMA node if they are known, shared among the ranks of that node. Throws
+// ConfigError where there are fewer GPUs than ranks and no `--share-gpus`. On other hosts, whose
+// GPUs nobody knows here, ranks are not bound: the trainer keeps each to the CPUs near its GPU.
 //
 // On several hosts an order of ranks other than tp-cp-dp-pp is a host for each rank (Open MPI's
 // sequential mapper); it binds one core a rank, so that ranks with more threads are not bound.

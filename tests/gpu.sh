@@ -215,6 +215,7 @@ run_all() {
   mpirun=$(command -v mpirun) && export mpirun
 
   local start_s=$SECONDS
+  part 15 "device" "$tests/cuda_device_test" --gtest_brief=1 && add_row "the device's clock, copies beside ops, CPUs near it" "passed: $(last_line)"
   part 75 "ops against the CPU" "$tests/cuda_ops_test" --gtest_brief=1 && add_row "ops against the CPU" "passed in $part_s s: $(last_line)"
   for model in demo-dense demo-moe; do
     part 60 "$model, 20 steps" "$self" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
@@ -279,11 +280,11 @@ make_pack() {
   set -e
   # Any server that has a Hopper GPU has AVX-512; it need not be this machine's CPU.
   cmake --preset cuda -B build/gpu -DCMAKE_CUDA_ARCHITECTURES=90 -DARGOSY_CPU_ARCH=x86-64-v4
-  cmake --build build/gpu --parallel "$(build_jobs)" --target argosy-plan argosy-train gpu_ops_bench cuda_ops_test comm_nccl_test
+  cmake --build build/gpu --parallel "$(build_jobs)" --target argosy-plan argosy-train gpu_ops_bench cuda_ops_test cuda_device_test comm_nccl_test
   rm -rf "$pack"
   mkdir -p "$pack/bin" "$pack/tests"
   cp build/gpu/bin/{argosy-plan,argosy-train,gpu_ops_bench} "$pack/bin/"
-  cp build/gpu/tests/{cuda_ops_test,comm_nccl_test} "$pack/tests/"
+  cp build/gpu/tests/{cuda_ops_test,cuda_device_test,comm_nccl_test} "$pack/tests/"
   strip "$pack"/bin/* "$pack"/tests/*
   launch/bundle.sh "$pack/bundle" --runtime
   size_mb=$(du -sm "$pack" | cut -f1)

@@ -11,10 +11,12 @@
 #include "checkpoint/exchange.h"
 #include "comm/mpi/mpi_communicator.h"
 #include "comm/nccl/nccl_communicator.h"
+#include "planner/spec/cores.h"
 #include "trainer/device/device_context.h"
 #include "trainer/generate_command.h"
 #include "trainer/measure_command.h"
 #include "trainer/options.h"
+#include "trainer/placement.h"
 #include "trainer/run/run_dir.h"
 #include "trainer/train_command.h"
 #include "trainer/verify_command.h"
@@ -75,15 +77,25 @@ int run_on(const argosy::TrainOptions& options, argosy::DeviceContext& device,
        .on_stall = [&](const std::string& where) { end_hanging_job(options.run_dir, where); }});
 }
 
-// Which of the GPUs that this process sees is its own: the one of its number on the node. A
-// launcher may have hidden the others from each rank; then there is one to choose.
-int gpu_of(const argosy::TrainOptions& options, const argosy::MpiEnvironment& mpi) {
-  const int count = argosy::count_cuda_devices();
-  if (mpi.local_rank() < count) return mpi.local_rank();
-  if (count == 1 || options.share_gpus) return mpi.local_rank() % count;
-  throw argosy::ConfigError(
-      argosy::concat("--device cuda: ", mpi.local_size(), " ranks on this node, but each sees ",
-                     count, " GPUs; valid: at most one rank a GPU, or --share-gpus for tests"));
+// Collective. Opens the rank's GPU; all ranks go on or all throw. A rank keeps to the CPUs near its
+// GPU before the first thread is started.
+std::unique_ptr<argosy::DeviceContext> open_device(const argosy::TrainOptions& options,
+                                                   argosy::Communicator& world,
+                                                   const argosy::MpiEnvironment& mpi) {
+  if (options.device == argosy::Device::cpu) {
+    return std::make_unique<argosy::DeviceContext>(options.device);
+  }
+  std::unique_ptr<argosy::DeviceContext> device;
+  const argosy::Outcome mine = argosy::attempt([&] {
+    const int gpu = argosy::gpu_of_rank({.local_rank = mpi.local_rank(),
+                                         .local_size = mpi.local_size(),
+                                         .num_visible = argosy::count_cuda_devices(),
+                                         .share_gpus = options.share_gpus});
+    argosy::keep_to_cpus(argosy::cpus_near_pci_device(argosy::pci_address_of_cuda_device(gpu)));
+    device = std::make_unique<argosy::DeviceContext>(options.device, gpu);
+  });
+  argosy::throw_if_failed(argosy::agree(world, mine));
+  return device;
 }
 
 // On the rank's device, whose memory the ranks exchange without the host.
@@ -93,15 +105,14 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world,
     if (world.rank() == 0) std::cout << options.help;
     return argosy::kExitDone;
   }
-  const bool has_gpu = options.device == argosy::Device::cuda;
-  argosy::DeviceContext device(options.device, has_gpu ? gpu_of(options, mpi) : 0);
-  argosy::DeviceStreams* streams = device.backend().streams();
-  if (streams == nullptr) return run_on(options, device, world, mpi, start_times);
+  const std::unique_ptr<argosy::DeviceContext> device = open_device(options, world, mpi);
+  argosy::DeviceStreams* streams = device->backend().streams();
+  if (streams == nullptr) return run_on(options, *device, world, mpi, start_times);
   argosy::prepare_nccl_environment(world.rank(), options.share_gpus);
   const std::unique_ptr<argosy::Communicator> gpus = argosy::make_nccl_communicator(
       world.split(0, world.rank()), *streams, {.share_devices = options.share_gpus});
   start_times.lap("GPU");
-  return run_on(options, device, *gpus, mpi, start_times);
+  return run_on(options, *device, *gpus, mpi, start_times);
 }
 
 // Ranks that fail alike tell it once: rank 0 speaks and ends the job before the others' patience is

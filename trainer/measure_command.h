@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // argosy-train --measure OUT.json: what this machine does, as a cluster file for the planner. Start
-// it under mpirun with one rank a core: everything is measured with all ranks busy, as in training.
+// it under mpirun with one rank a core, or with --device cuda one a GPU: everything is measured
+// with all ranks busy, as in training.
 #pragma once
 
 #include <iosfwd>
@@ -13,7 +14,8 @@
 
 namespace argosy {
 
-// Collective. Throws ConfigError on a single rank: links cannot be measured alone.
+// Collective. Throws ConfigError on a single core, whose links cannot be measured alone, on several
+// machines, and where ranks share a GPU.
 int run_measure(const TrainOptions& options, DeviceContext& device, Communicator& world,
                 int local_ranks, std::ostream& out);
 

@@ -15,6 +15,7 @@ namespace {
 class DeviceMemory : public PieceMemory {
  public:
   explicit DeviceMemory(DeviceBackend& backend) : backend_(backend) {}
+  bool is_image() const override { return true; }
   void read(const void* data, void* host, int64_t bytes) override {
     backend_.download(data, host, bytes);
   }

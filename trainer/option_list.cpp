@@ -129,7 +129,7 @@ po::options_description other_options() {
   add("temperature", number(0.8, "0.8"), "with --generate; 0: the likeliest token");
   add("top-k", whole(0), "with --generate; 0: all tokens");
   add("measure", text(),
-      "measure this machine and write a cluster file; under mpirun with a rank a core");
+      "measure this machine and write a cluster file; under mpirun with a rank a core, or a GPU");
   add("measure-seconds", number(30, "30"), "with --measure: what it may take, 1 to 50");
   add("help", "this text");
   return group;

@@ -36,6 +36,15 @@ Placement placement_of_rank(int job_cpus) {
           static_cast<int>(usable_cores().list.size()), std::getenv("OMP_NUM_THREADS") != nullptr};
 }
 
+int gpu_of_rank(const GpuSeat& seat) {
+  CHECK(seat.num_visible > 0, "no GPU");
+  if (seat.local_size <= seat.num_visible) return seat.local_rank;
+  if (seat.num_visible == 1 || seat.share_gpus) return seat.local_rank % seat.num_visible;
+  throw ConfigError(concat("--device cuda: ", seat.local_size,
+                           " ranks on this node, but each sees ", seat.num_visible,
+                           " GPUs; valid: at most one rank a GPU, or --share-gpus for tests"));
+}
+
 std::vector<std::string> placement_warnings(Communicator& world, const Placement& of_rank) {
   const bool is_crowded = of_rank.num_threads > of_rank.num_cores;
   const bool is_idle =

@@ -22,6 +22,17 @@ struct Placement {
 };
 Placement placement_of_rank(int job_cpus);
 
+// Which of the GPUs that this process sees is its own: that of its number on the node, all GPUs
+// being visible to each rank; or the only one, where a scheduler has hidden the others from it.
+// Throws ConfigError where ranks would share a GPU and may not. Two ranks that see one and the same
+// GPU are told apart by the communicator (comm/nccl), which knows what the GPU is.
+struct GpuSeat {
+  int local_rank = 0, local_size = 1;
+  int num_visible = 0;
+  bool share_gpus = false;
+};
+int gpu_of_rank(const GpuSeat& seat);
+
 // Collective over world. What is wrong with the placement of some rank; the same on all ranks.
 std::vector<std::string> placement_warnings(Communicator& world, const Placement& of_rank);
 

@@ -8,30 +8,51 @@
 
 namespace argosy {
 
-double StepTimer::blocked_s() const {
-  const BlockedSeconds& blocked_s = times_.blocked_s();
-  return std::accumulate(blocked_s.begin(), blocked_s.end(), 0.0);
+StepTimer::StepTimer(CommTimes& times, WorkClock& clock, int rank, bool has_pipeline)
+    : times_(times), clock_(clock), rank_(rank), has_pipeline_(has_pipeline) {
+  times_.restart();
+  clock_.restart();
 }
 
 void StepTimer::end_phase(double StepParts::*part, const char* name) {
-  const double end_s = now_s(), blocked_until_now_s = blocked_s();
-  parts_.*part += (end_s - phase_begin_s_) - (blocked_until_now_s - phase_blocked_s_);
-  if (name != nullptr) phases_.push_back({rank_, name, phase_begin_s_, end_s});
-  phase_begin_s_ = end_s;
-  phase_blocked_s_ = blocked_until_now_s;
+  phases_.push_back({part, name, clock_.now(), times_.blocked_s(), times_.num_waits()});
 }
 
-void StepTimer::finish(Timeline* timeline, StepParts* parts) {
-  end_phase(&StepParts::compute_s);
+void StepTimer::add_blocked(const BlockedSeconds& blocked_s, StepParts* parts) const {
   for (int i = 0; i < kNumAxes; ++i) {
     const Axis axis = static_cast<Axis>(i);
-    const double seconds = times_.blocked_s()[static_cast<size_t>(i)];
     const bool is_bubble = axis == Axis::pp || (axis == Axis::world && has_pipeline_);
-    (is_bubble ? parts_.bubble_s : parts_.exposed_comm_s[static_cast<size_t>(i)]) += seconds;
+    (is_bubble ? parts->bubble_s : parts->exposed_comm_s[static_cast<size_t>(i)]) +=
+        blocked_s[static_cast<size_t>(i)];
   }
-  *parts = parts_;
-  timeline->step_s = phase_begin_s_;
-  timeline->events.insert(timeline->events.end(), phases_.begin(), phases_.end());
+}
+
+void StepTimer::finish(const std::vector<WorkSpan>& spans, Timeline* timeline, StepParts* parts) {
+  times_.read_device();
+  *parts = {};
+  for (const WorkSpan& span : spans) {
+    timeline->events.push_back(
+        {rank_, span.name, clock_.seconds(span.begin), clock_.seconds(span.end)});
+  }
+  double begin_s = 0;
+  BlockedSeconds before{};
+  int64_t waits_before = 0;
+  for (const Phase& phase : phases_) {
+    BlockedSeconds blocked_s = phase.blocked_s;
+    for (size_t i = 0; i < blocked_s.size(); ++i) blocked_s[i] -= before[i];
+    // A device goes on while the host talks to other hosts: what its compute queue waited for
+    // counts.
+    if (clock_.is_device()) blocked_s = times_.waited_s(waits_before, phase.num_waits);
+    const double end_s = clock_.seconds(phase.end);
+    parts->*phase.part +=
+        (end_s - begin_s) - std::accumulate(blocked_s.begin(), blocked_s.end(), 0.0);
+    add_blocked(blocked_s, parts);
+    if (phase.name != nullptr) timeline->events.push_back({rank_, phase.name, begin_s, end_s});
+    begin_s = end_s;
+    before = phase.blocked_s;
+    waits_before = phase.num_waits;
+  }
+  timeline->step_s = begin_s;
   for (const CommSpan& span : times_.spans()) {
     timeline->events.push_back(
         {rank_, concat(to_string(span.kind), " ", to_string(span.axis)), span.start_s, span.end_s});
@@ -42,7 +63,7 @@ std::array<double, kNumCollectiveKinds> StepTimer::collective_s() const {
   std::array<double, kNumCollectiveKinds> seconds{};
   for (const CommSpan& span : times_.spans()) {
     if (span.axis == Axis::pp || span.axis == Axis::world) continue;
-    seconds[static_cast<size_t>(span.kind)] += span.blocked_s;
+    seconds[static_cast<size_t>(span.kind)] += span.busy_s;
   }
   return seconds;
 }

@@ -14,6 +14,7 @@
 #include "planner/spec/cores.h"
 #include "planner/spec/host.h"
 #include "planner/spec/work.h"
+#include "trainer/background_save.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/device/nvml.h"
 #include "trainer/model_checkpoint.h"
@@ -34,7 +35,9 @@ namespace argosy {
 
 namespace {
 
-int64_t memory_of_rank_bytes(int local_ranks) {
+// Of its GPU; on the CPU a share of the machine's.
+int64_t memory_of_rank_bytes(const DeviceContext& device, int local_ranks) {
+  if (device.backend().cuda() != nullptr) return device.backend().total_bytes();
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE) /
          std::max(local_ranks, 1);
 }
@@ -131,7 +134,8 @@ class TrainingRun {
     const int cpu_threads = device_.device() == Device::cpu ? ops::num_threads() : 0;
     for (const std::string& line : describe_run(plan(), cpu_threads)) say(line);
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
-    if (device_.backend().cuda() != nullptr) tell_gpu();
+    memory_limit_bytes_ = memory_of_rank_bytes(device_, host_.local_ranks);
+    if (is_gpu()) tell_gpu();
     measure_peak();
     lap("peak");
     TrainerSettings settings = trainer_settings(options_);
@@ -139,14 +143,24 @@ class TrainingRun {
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     lap("weights");
-    say("comm     " + describe_routes(trainer_->groups()));
-    for (const std::string& warning : route_warnings(trainer_->groups()))
-      say(warning, Emphasis::warning);
-    for (const std::string& warning :
-         placement_warnings(world_, placement_of_rank(host_.local_cpus)))
-      say(warning, Emphasis::warning);
+    tell_places();
     restore();
     tell_start();
+  }
+
+  bool is_gpu() const { return device_.backend().cuda() != nullptr; }
+
+  // Collective. Where GPUs compute, nobody minds which cores the hosts have.
+  void tell_places() {
+    const std::string routes = describe_routes(trainer_->groups());
+    say(concat("comm     ", is_gpu() ? "NCCL between GPUs; hosts: " : "", routes));
+    std::vector<std::string> warnings = route_warnings(trainer_->groups());
+    if (!is_gpu()) {
+      for (std::string& warning : placement_warnings(world_, placement_of_rank(host_.local_cpus))) {
+        warnings.push_back(std::move(warning));
+      }
+    }
+    for (const std::string& warning : warnings) say(warning, Emphasis::warning);
   }
 
   // Rank 0's. A driver without NVML is no reason not to train.
@@ -179,7 +193,9 @@ class TrainingRun {
                                .local_ranks = host_.local_ranks,
                                .threads_per_rank = ops::num_threads(),
                                .peak_flops_per_s = rate / world_.size(),
-                               .first_step = start_.step + 1});
+                               .first_step = start_.step + 1,
+                               .gpu = is_gpu() ? cuda_of(device_).facts().name : "",
+                               .gpu_memory_bytes = is_gpu() ? memory_limit_bytes_ : 0});
     }
   }
 
@@ -268,13 +284,15 @@ class TrainingRun {
 
   // What the slowest and the fullest rank saw; everything that follows from the time of the step.
   bool gather_maxima(double step_s, const StepResult& result, StepMetrics* metrics) {
-    std::array<double, kNumMemoryCategories + 3> maxima{};
+    std::array<double, kNumMemoryCategories + 4> maxima{};
     for (size_t c = 0; c < kNumMemoryCategories; ++c)
       maxima[c] = static_cast<double>(result.memory.peak[c]);
     maxima[kNumMemoryCategories] = static_cast<double>(result.memory.total_peak);
     maxima[kNumMemoryCategories + 1] = step_s;
     maxima[kNumMemoryCategories + 2] = host_.stop_requested() ? 1 : 0;
+    maxima[kNumMemoryCategories + 3] = save_ && !save_->is_written() ? 1 : 0;
     maximum_over_ranks(trainer_->groups().control(), maxima);
+    if (maxima[kNumMemoryCategories + 3] == 0) finish_save();  // all have written
     for (size_t c = 0; c < kNumMemoryCategories; ++c)
       metrics->memory_bytes[c] = static_cast<int64_t>(maxima[c]);
     metrics->peak_bytes = static_cast<int64_t>(maxima[kNumMemoryCategories]);
@@ -303,7 +321,7 @@ class TrainingRun {
     StepLineContext context;
     context.total_steps = options_.steps;
     if (plan().predicted.mfu > 0) context.planned_mfu = plan().predicted.mfu;
-    context.memory_limit_bytes = memory_of_rank_bytes(host_.local_ranks);
+    context.memory_limit_bytes = memory_limit_bytes_;
     context.eta_s = eta_.remaining_s(options_.steps - metrics.step);
     progress_.line(step_line(metrics, context));
     if (metrics.trained_tokens == 0) warn_of_no_targets(metrics.step);
@@ -334,8 +352,9 @@ class TrainingRun {
   }
 
   void save(int64_t step) {
+    finish_save();
     heartbeat_.act("checkpoint");
-    const Clock::time_point begin = Clock::now();
+    save_begin_ = Clock::now();
     CheckpointContent content;
     content.step = step;
     content.plan_json = to_json(plan());
@@ -348,14 +367,37 @@ class TrainingRun {
     for (TensorPiece& piece : router_pieces(trainer_->context())) {
       pieces.push_back(std::move(piece));
     }
-    save_checkpoint(trainer_->groups().control(), folder, content, pieces);
-    const std::string text = concat(checkpoint_path(folder, step).string(), " in ",
-                                    format_seconds(seconds_since(begin)));
+    saved_step_ = step;
+    if (!is_gpu()) {
+      save_checkpoint(trainer_->groups().control(), folder, content, pieces);
+      tell_saved();
+      return;
+    }
+    if (!arena_) arena_.emplace(*device_.backend().pinned_copies());
+    save_.emplace(trainer_->groups().control(), device_.backend(), *arena_, folder, content,
+                  pieces);
+    trainer_->hold_update(save_->copied());
+  }
+
+  // Collective. The checkpoint that is being written beside the steps, if there is one.
+  void finish_save() {
+    if (!save_) return;
+    heartbeat_.act("checkpoint");
+    save_->finish();
+    save_.reset();
+    tell_saved();
+  }
+
+  void tell_saved() {
+    const std::string text =
+        concat(checkpoint_path(options_.run_dir / "checkpoints", saved_step_).string(), " in ",
+               format_seconds(seconds_since(save_begin_)), is_gpu() ? ", beside steps" : "");
     say("saved " + text);
-    if (is_root()) run_dir_->append_event(step, "checkpoint", text);
+    if (is_root()) run_dir_->append_event(saved_step_, "checkpoint", text);
   }
 
   int finish(RunState state, int exit_code, const std::string& message) {
+    finish_save();
     heartbeat_.act("report");
     const std::string events = timeline_to_text(last_timeline_);
     const std::vector<std::string> all_events =
@@ -387,9 +429,14 @@ class TrainingRun {
   MeanParts mean_parts_;
   Timeline last_timeline_;
   double peak_flops_per_s_ = 0;  // of all ranks together
+  int64_t memory_limit_bytes_ = 0;
   StartPoint start_;
   int64_t last_step_ = 0;
-  std::optional<Watchdog> watchdog_;  // declared last: ends first
+  int64_t saved_step_ = 0;  // of the latest save
+  Clock::time_point save_begin_ = Clock::now();
+  std::optional<PinnedArena> arena_;    // on a device, once something was saved
+  std::optional<BackgroundSave> save_;  // under way
+  std::optional<Watchdog> watchdog_;    // declared last: ends first
 };
 
 }  // namespace

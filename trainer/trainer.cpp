@@ -6,8 +6,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "trainer/device/host_copy.h"
 #include "trainer/microbatches.h"
 #include "trainer/ops/elementwise.h"
+#include "trainer/ops/update.h"
 #include "trainer/parallel/pipeline.h"
 #include "trainer/replicas.h"
 #include "trainer/step_timer.h"
@@ -15,8 +17,6 @@
 namespace argosy {
 
 namespace {
-
-constexpr double kClipEpsilon = 1e-6;  // PyTorch's clip_grad_norm_: max_norm / (norm + 1e-6)
 
 std::vector<Stage> make_stages(const LayerContext& ctx, const ParameterStore& store) {
   std::vector<Stage> stages;
@@ -42,10 +42,31 @@ void drift(const LayerContext& ctx, const ParameterStore& store) {
 
 // Sums over the world; control traffic.
 struct Trainer::Totals {
-  double num_targets = 0, loss_sum = 0, aux_sum = 0, z_sum = 0, sum_of_squares = 0;
-  std::vector<double> choices;  // [MoE layer of the model][E]
-  std::vector<double> dropped;  // [MoE layer of the model]
+  double num_targets = 0, loss_sum = 0, sum_of_squares = 0;
+  double aux_sum = 0, z_sum = 0;     // of all MoE layers, coefficients left out
+  std::vector<double> choices = {};  // [MoE layer of the model][E]
+  std::vector<double> dropped = {};  // [MoE layer of the model]
+
+  // On the device the first three stand first, in this order.
+  enum Scalar { at_targets, at_loss, at_squares, num_scalars };
+  static Tensor part(const Tensor& sums, Scalar scalar) {
+    return sums.flat(scalar, scalar + 1, {1});
+  }
 };
+
+// Then, for each MoE layer of the model, what its router adds up (ops/router_totals.h), then what
+// each dropped.
+struct Trainer::TotalsLayout {
+  int64_t moe_layers = 0, num_experts = 0;
+
+  int64_t row_begin(int64_t layer) const { return Totals::num_scalars + layer * (num_experts + 2); }
+  int64_t dropped_begin(int64_t layer) const { return row_begin(moe_layers) + layer; }
+  int64_t size() const { return dropped_begin(moe_layers); }
+};
+
+Trainer::TotalsLayout Trainer::layout_of_totals() const {
+  return {moe_row(plan_.model, plan_.model.num_layers), plan_.model.moe.num_experts};
+}
 
 Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
                  const TrainerSettings& settings)
@@ -68,6 +89,7 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
       schedule_(build_schedule(plan_)),
       evaluation_schedule_(build_evaluation_schedule(plan_)) {
   context_.hooks = &data_parallel_;
+  comm_times_.set_device(device_.backend().streams());
   groups_.set_times(&comm_times_);
   groups_.set_heartbeat(settings_.heartbeat);
   if (settings_.check_collectives_every > 0) groups_.set_calls(&calls_);
@@ -78,7 +100,11 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
 
 StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, int64_t step,
                          double lr) {
-  StepTimer timer(comm_times_, static_cast<int>(groups_.rank()), plan_.mesh.pp > 1);
+  // Every few steps: stamps of each op would cost a device more than they tell.
+  constexpr int64_t kOpTimesEvery = 8;
+  WorkClock& clock = device_.clock();
+  clock.times_ops = !clock.is_device() || step % kOpTimesEvery == 1 || op_parts_ == OpParts();
+  StepTimer timer(comm_times_, clock, static_cast<int>(groups_.rank()), plan_.mesh.pp > 1);
   StepResult result;
   reduced_ = {};
   ledger_ = {};
@@ -91,52 +117,69 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   data_parallel_.begin_step();
   timer.end_phase(&StepParts::data_s, "data");
 
-  const double pipeline_begin_s = timer.now_s();
-  PipelineResult pipeline = run_pipeline(context_, stages_, schedule_, microbatches,
-                                         Keep::for_backward, settings_.compute_hook);
-  for (TimelineEvent& event : pipeline.events) {
-    event.start_s += pipeline_begin_s;
-    event.end_s += pipeline_begin_s;
-    result.timeline.events.push_back(std::move(event));
-  }
-
+  const PipelineResult pipeline = run_pipeline(context_, stages_, schedule_, microbatches,
+                                               Keep::for_backward, settings_.compute_hook);
   timer.end_phase(&StepParts::compute_s);
   context_.act("reduce");
   reduced_ = data_parallel_.finish_step();
-  const Totals totals =
-      reduce_totals(microbatches, pipeline, owned_sum_of_squares(context_, parameters_, reduced_));
+  const Tensor sums = reduce_totals(microbatches, pipeline);
   timer.end_phase(&StepParts::compute_s, "reduce");
 
-  // Gradients, too, are sums over the targets.
-  const double num_targets = std::max(context_.fault == Fault::loss_per_rank
-                                          ? static_cast<double>(count_targets(microbatches))
-                                          : totals.num_targets,
-                                      1.0);
-  fill_objective(totals, num_targets, &result);
+  context_.act("optimizer");
+  if (held_until_) device_.backend().streams()->compute().wait_for(*held_until_);
+  held_until_.reset();
+  optimizer_.update(context_, parameters_, reduced_, step, lr, gradient_scale(microbatches, sums),
+                    settings_.overlap);
+  parameters_.mark_values_changed();
+  const Totals totals = read_totals(sums);  // the step's one wait for the device
+  fill_objective(totals, targets_of_mean(microbatches, totals.num_targets), &result);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
     throw Error(
         concat("step ", step, ": loss ", result.loss, ", gradient norm ", result.grad_norm,
                ": not finite; nothing was updated. A lower --lr or longer --warmup may help"));
   }
-
-  context_.act("optimizer");
-  const double clip =
-      settings_.clip > 0 ? std::min(1.0, settings_.clip / (result.grad_norm + kClipEpsilon)) : 1.0;
-  optimizer_.update(context_, parameters_, reduced_, step, lr, clip / num_targets,
-                    settings_.overlap);
-  parameters_.mark_values_changed();
   update_router_state(device_, totals.choices,
                       plan_.task == Task::lora ? 0.0 : settings_.router_bias_rate, &router_);
   if (context_.fault == Fault::replica_drifts) drift(context_, parameters_);
-  device_.synchronize();  // a device that works by itself has not done what it was told
   timer.end_phase(&StepParts::optimizer_s, "optimizer");
-  timer.finish(&result.timeline, &result.parts);
-  result.ops = {.matmul_s = device_.op_seconds.matmul_s,
-                .attention_s = device_.op_seconds.attention_s,
-                .collective_s = timer.collective_s()};
+  device_.begin_activity("");
+  device_.synchronize();  // a device that works by itself has not done what it was told
+  timer.finish(pipeline.events, &result.timeline, &result.parts);
+  clock.read();
+  if (clock.times_ops) {
+    op_parts_.matmul_s = device_.op_seconds.matmul_s;
+    op_parts_.attention_s = device_.op_seconds.attention_s;
+  }
+  op_parts_.collective_s = timer.collective_s();
+  result.ops = op_parts_;
   fill_ledger(&result);
   run_guards(step);
   return result;
+}
+
+// Gradients, too, are sums over the targets.
+double Trainer::targets_of_mean(const std::vector<Microbatch>& microbatches,
+                                double num_targets) const {
+  if (context_.fault == Fault::loss_per_rank)
+    num_targets = static_cast<double>(count_targets(microbatches));
+  return std::max(num_targets, 1.0);
+}
+
+// fp64 (1): what the optimizer multiplies gradients by. Computed where they are.
+Tensor Trainer::gradient_scale(const std::vector<Microbatch>& microbatches, const Tensor& sums) {
+  Tensor num_targets = Totals::part(sums, Totals::at_targets);
+  if (context_.fault == Fault::loss_per_rank) {
+    num_targets = context_.scratch({1}, DType::fp64);
+    const double of_rank = targets_of_mean(microbatches, 0);
+    copy_to_device(std::span<const double>(&of_rank, 1), num_targets);
+  }
+  Tensor scale = context_.scratch({1}, DType::fp64);
+  ops::gradient_scale(device_,
+                      {.num_targets = num_targets,
+                       .loss_sum = Totals::part(sums, Totals::at_loss),
+                       .sum_of_squares = Totals::part(sums, Totals::at_squares)},
+                      settings_.clip, scale);
+  return scale;
 }
 
 void Trainer::fill_objective(const Totals& totals, double num_targets, StepResult* result) const {
@@ -164,38 +207,54 @@ void Trainer::run_guards(int64_t step) {
   }
 }
 
-Trainer::Totals Trainer::reduce_totals(const std::vector<Microbatch>& microbatches,
-                                       const PipelineResult& result, double sum_of_squares) {
+// What the host knows is uploaded, what the device knows stays there: nobody waits.
+Tensor Trainer::reduce_totals(const std::vector<Microbatch>& microbatches,
+                              const PipelineResult& result) {
   const Coordinates& at = groups_.coordinates();
-  const int64_t num_experts = plan_.model.moe.num_experts;
-  const int64_t moe_layers = moe_row(plan_.model, plan_.model.num_layers);
-  constexpr size_t kScalars = 5;
-  const size_t num_choices = static_cast<size_t>(moe_layers * num_experts);
-  std::vector<double> sums(kScalars + num_choices + static_cast<size_t>(moe_layers), 0.0);
+  const TotalsLayout layout = layout_of_totals();
+  std::vector<double> sums(static_cast<size_t>(layout.size()), 0.0);
   // Ranks of one tp group see the same tokens: one of them counts. Router sums are of each rank's
   // own tokens.
   const bool counts = at.tp == 0;
-  sums[0] = counts && at.pp == 0 ? static_cast<double>(count_targets(microbatches)) : 0.0;
-  sums[1] = counts ? result.loss_sum : 0.0;
-  sums[4] = sum_of_squares;
+  sums[Totals::at_targets] =
+      counts && at.pp == 0 ? static_cast<double>(count_targets(microbatches)) : 0.0;
   const std::vector<int64_t> stages = stages_of_pipeline_rank(plan_, at.pp);
+  const auto first_row = [&](size_t i) {
+    return moe_row(plan_.model, layers_of_stage(plan_, stages[i]).begin);
+  };
   for (size_t i = 0; i < stages.size(); ++i) {
-    const RouterTotals& router = result.routers[i];
-    sums[2] += router.aux_loss;
-    sums[3] += router.z_loss;
-    auto layer = static_cast<size_t>(moe_row(plan_.model, layers_of_stage(plan_, stages[i]).begin));
-    for (size_t j = 0; j < router.choices.size(); ++j, ++layer) {
-      const std::vector<double>& choices = router.choices[j];
-      std::copy(choices.begin(), choices.end(),
-                sums.begin() + static_cast<std::ptrdiff_t>(kScalars + layer * choices.size()));
-      sums[kScalars + num_choices + layer] = router.dropped[j];
-    }
+    const std::vector<double>& dropped = result.routers[i].dropped;
+    std::copy(dropped.begin(), dropped.end(), sums.begin() + layout.dropped_begin(first_row(i)));
   }
-  groups_.control().all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
-  Totals totals{sums[0], sums[1], sums[2], sums[3], sums[4], {}, {}};
-  const auto choices_end = sums.begin() + static_cast<std::ptrdiff_t>(kScalars + num_choices);
-  totals.choices.assign(sums.begin() + kScalars, choices_end);
-  totals.dropped.assign(choices_end, sums.end());
+  Tensor on_device = context_.scratch({layout.size()}, DType::fp64);
+  copy_to_device(std::span<const double>(sums), on_device);
+  if (counts) ops::copy(device_, result.loss_sum, Totals::part(on_device, Totals::at_loss));
+  owned_sum_of_squares(context_, parameters_, reduced_,
+                       Totals::part(on_device, Totals::at_squares));
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const Tensor& routers = result.routers[i].on_device;
+    if (!routers.defined()) continue;
+    const int64_t begin = layout.row_begin(first_row(i));
+    ops::copy(device_, routers, on_device.flat(begin, begin + routers.size(), routers.shape()));
+  }
+  groups_.control().all_reduce(buffer_of(on_device));
+  return on_device;
+}
+
+Trainer::Totals Trainer::read_totals(const Tensor& on_device) const {
+  const TotalsLayout layout = layout_of_totals();
+  const std::vector<double> sums = copy_to_host<double>(on_device);
+  Totals totals{.num_targets = sums[Totals::at_targets],
+                .loss_sum = sums[Totals::at_loss],
+                .sum_of_squares = sums[Totals::at_squares]};
+  for (int64_t layer = 0; layer < layout.moe_layers; ++layer) {
+    const auto row = sums.begin() + layout.row_begin(layer);
+    const auto experts_end = row + layout.num_experts;
+    totals.choices.insert(totals.choices.end(), row, experts_end);
+    totals.aux_sum += experts_end[0];
+    totals.z_sum += experts_end[1];
+  }
+  totals.dropped.assign(sums.begin() + layout.dropped_begin(0), sums.end());
   return totals;
 }
 
@@ -230,7 +289,7 @@ double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, in
         run_pipeline(context, stages_, evaluation_schedule_, microbatches, Keep::discard);
     if (counts && groups_.coordinates().pp == 0)
       sums[0] += static_cast<double>(count_targets(microbatches));
-    if (counts) sums[1] += result.loss_sum;
+    if (counts) sums[1] += copy_to_host<double>(result.loss_sum).front();
   }
   groups_.control().all_reduce({sums.data(), 2, DType::fp64});
   if (sums[0] == 0) {

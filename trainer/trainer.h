@@ -52,7 +52,7 @@ struct StepResult {
   MemoryUse memory;      // this rank; peaks are this step's
   Timeline timeline;     // this rank
   StepParts parts;       // of the timeline's step_s, this rank
-  OpParts ops;           // this rank
+  OpParts ops;           // this rank; on a device, products and attention of one step in eight
 };
 
 class Trainer {
@@ -64,6 +64,10 @@ class Trainer {
   // Collective. step: 1 for the first. Throws Error when the loss or the gradient is not finite,
   // and when a guard finds copies that differ or collectives that do not match: on all ranks.
   StepResult step(const TokenSource& source, const SampleOrder& order, int64_t step, double lr);
+
+  // The next update waits on the device until `mark` is reached: what is copied out before it may
+  // still be read.
+  void hold_update(std::unique_ptr<DeviceMark> mark) { held_until_ = std::move(mark); }
 
   // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size,
   // or all samples where these are fewer: none counts twice. Throws ConfigError when all are
@@ -82,8 +86,12 @@ class Trainer {
 
  private:
   struct Totals;
-  Totals reduce_totals(const std::vector<Microbatch>& microbatches, const PipelineResult& result,
-                       double sum_of_squares);
+  struct TotalsLayout;
+  TotalsLayout layout_of_totals() const;
+  Tensor reduce_totals(const std::vector<Microbatch>& microbatches, const PipelineResult& result);
+  Tensor gradient_scale(const std::vector<Microbatch>& microbatches, const Tensor& sums);
+  Totals read_totals(const Tensor& sums) const;
+  double targets_of_mean(const std::vector<Microbatch>& microbatches, double num_targets) const;
   void fill_objective(const Totals& totals, double num_targets, StepResult* result) const;
   void run_guards(int64_t step);
   void fill_ledger(StepResult* result) const;
@@ -93,6 +101,7 @@ class Trainer {
   DeviceContext& device_;
   Ledger ledger_;
   CommTimes comm_times_;
+  OpParts op_parts_;  // of the latest step whose ops were timed
   CallLog calls_;
   ProcessGroups groups_;
   RouterState router_;
@@ -103,6 +112,7 @@ class Trainer {
   ShardedOptimizer optimizer_;
   Schedule schedule_, evaluation_schedule_;
   ReducedGradients reduced_;
+  std::unique_ptr<DeviceMark> held_until_;  // null: no update is held
 };
 
 }  // namespace argosy

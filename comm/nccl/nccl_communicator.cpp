@@ -68,8 +68,8 @@ struct RankDevice {
 // A call on its queue. Others' transfers move on whenever this rank looks.
 class QueuedState : public Request::State {
  public:
-  QueuedState(RankDevice& device, std::unique_ptr<DeviceMark> end)
-      : device_(device), end_(std::move(end)) {}
+  QueuedState(RankDevice& device, std::unique_ptr<DeviceMark> end, DeviceSpan span)
+      : device_(device), end_(std::move(end)), span_(span) {}
   void wait() override {
     device_.poll();
     device_.streams.compute().wait_for(*end_);
@@ -78,10 +78,13 @@ class QueuedState : public Request::State {
     device_.poll();
     return end_->reached();
   }
+  bool is_on_device() const override { return true; }
+  DeviceSpan device_span() const override { return span_; }
 
  private:
   RankDevice& device_;
   std::unique_ptr<DeviceMark> end_;
+  DeviceSpan span_;
 };
 
 // A call of the hosts. They too wait for ranks that may wait for a transfer of this one.
@@ -185,9 +188,13 @@ Request NcclCommunicator::enqueue(const char* name, const Call& call) {
   connect();
   device_->poll();
   queue_->wait_for(*device_->streams.compute().mark());
+  DeviceClock* clock = device_->streams.clock();
+  DeviceSpan span;
+  span.begin = stamp_of(clock, *queue_);
   handle_->begin(call(handle_->get(), nccl_stream(*queue_)), name);
   device_->poll_until([&] { return handle_->taken(); });  // no call is on the queue before
-  return Request(std::make_unique<QueuedState>(*device_, queue_->mark()));
+  span.end = stamp_of(clock, *queue_);
+  return Request(std::make_unique<QueuedState>(*device_, queue_->mark(), span));
 }
 
 template <typename Call>

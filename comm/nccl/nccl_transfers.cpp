@@ -42,6 +42,8 @@ class NcclTransfers::TransferState : public Request::State {
     transfers_.poll_all_();
     return transfer_->end && transfer_->end->reached();
   }
+  bool is_on_device() const override { return true; }
+  DeviceSpan device_span() const override { return transfer_->span; }
 
  private:
   NcclTransfers& transfers_;
@@ -163,14 +165,16 @@ void NcclTransfers::put_on_queue(Direction& direction, bool sends) {
   for (;;) {
     if (direction.called) {
       if (!direction.handle->taken()) return;
+      direction.called->span.end = stamp_of(streams_.clock(), *direction.queue);
       direction.called->end = direction.queue->mark();
       direction.called.reset();
     }
     if (direction.matched.empty() || !direction.handle->ready()) return;
     direction.called = std::move(direction.matched.front());
     direction.matched.pop_front();
-    const Transfer& transfer = *direction.called;
+    Transfer& transfer = *direction.called;
     direction.queue->wait_for(*transfer.begin);
+    transfer.span.begin = stamp_of(streams_.clock(), *direction.queue);
     const auto count = static_cast<size_t>(transfer.count);
     const ncclDataType_t type = nccl_type(transfer.dtype);
     const cudaStream_t stream = nccl_stream(*direction.queue);

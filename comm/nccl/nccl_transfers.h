@@ -47,6 +47,7 @@ class NcclTransfers {
     int tag = 0;
     std::unique_ptr<DeviceMark> begin;  // where compute was when it was started
     std::unique_ptr<DeviceMark> end;    // once it is on its queue
+    DeviceSpan span;                    // of it there
   };
   class TransferState;
   using Transfers = std::deque<std::shared_ptr<Transfer>>;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -16,7 +17,7 @@
 namespace argosy {
 namespace {
 
-std::string line_of(const std::string& path) {
+std::string line_of(const std::filesystem::path& path) {
   std::ifstream in(path);
   std::string line;
   std::getline(in, line);
@@ -38,6 +39,25 @@ std::optional<double> cpu_quota() {
 }
 
 }  // namespace
+
+std::vector<int> cpus_near_pci_device(std::string_view address, const std::filesystem::path& root) {
+  std::string name(address);  // sysfs has it in small letters
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return parse_cpu_list(line_of(root / "sys/bus/pci/devices" / name / "local_cpulist"));
+}
+
+bool keep_to_cpus(const std::vector<int>& cpus) {
+  cpu_set_t allowed;
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
+  cpu_set_t kept;
+  CPU_ZERO(&kept);
+  for (const int cpu : cpus) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed)) CPU_SET(cpu, &kept);
+  }
+  if (CPU_COUNT(&kept) == 0 || CPU_COUNT(&kept) == CPU_COUNT(&allowed)) return false;
+  return ::sched_setaffinity(0, sizeof kept, &kept) == 0;
+}
 
 std::vector<int> parse_cpu_list(std::string_view text) {
   std::vector<int> cpus;

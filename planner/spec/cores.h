@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,14 @@ struct Cores {
   int64_t count() const;
 };
 Cores usable_cores();
+
+// CPUs of the NUMA node of a PCI device ("0000:18:00.0"), as sysfs tells; empty where it does not.
+// root: of the file system, for tests.
+std::vector<int> cpus_near_pci_device(std::string_view address,
+                                      const std::filesystem::path& root = "/");
+// Leaves this process those of its CPUs that are in `cpus`. False, and nothing changes, where none
+// is, or none would be left out.
+bool keep_to_cpus(const std::vector<int>& cpus);
 
 // "0-3,8" -> {0, 1, 2, 3, 8}; what the kernel writes.
 std::vector<int> parse_cpu_list(std::string_view text);

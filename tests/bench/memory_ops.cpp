@@ -130,11 +130,15 @@ void updates(const MemoryOps& b) {
   const Tensor rest =
       has_master ? b.ctx.zeros({b.parameters}, DType::int16, MemoryCategory::buffers) : Tensor();
   const int64_t wide = b.parameters * 4;  // of bf16 parameters and their rest together, too
-  b.compare("AdamW", {wide, 0, 3 * wide}, {.read = 1, .updated = has_master ? 4 : 3},
-            [&] { ops::adamw_update(b.ctx, {.lr = 1e-6, .step = 3}, grads, params, rest, m, v); });
+  b.compare("AdamW", {wide, 0, 3 * wide}, {.read = 1, .updated = has_master ? 4 : 3}, [&] {
+    const ops::UpdatePart all{grads, params, rest, m, v};
+    ops::adamw_update(b.ctx, {.lr = 1e-6, .step = 3}, {&all, 1});
+  });
   if (has_master) return;
-  b.compare("gradient norm", {wide, 0, 0}, {.read = 1},
-            [&] { (void)ops::sum_of_squares(b.ctx, grads); });
+  const Tensor norm = b.ctx.zeros({1}, DType::fp64, MemoryCategory::buffers);
+  b.compare("gradient norm", {wide, 0, 0}, {.read = 1}, [&] {
+    ops::sum_of_squares(b.ctx, {&grads, 1}, norm);
+  });
   b.compare("zeros", {0, wide, 0}, {.written = 1}, [&] { ops::fill_zero(b.ctx, grads); });
 }
 

@@ -91,8 +91,8 @@ class Bound {
   }
 
   void run_update() {
-    ops::adamw_update(ctx_, {.lr = 1e-9, .step = ++steps_}, grads_, params_, rest_, exp_avg_,
-                      exp_avg_sq_);
+    const ops::UpdatePart all{grads_, params_, rest_, exp_avg_, exp_avg_sq_};
+    ops::adamw_update(ctx_, {.lr = 1e-9, .step = ++steps_}, {&all, 1});
   }
 
  private:

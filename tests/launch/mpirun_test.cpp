@@ -139,6 +139,68 @@ TEST(Mpirun, AListOfHostsThatIsTooLong) {
   EXPECT_NE(message.find("40000 ranks"), std::string::npos) << message;
 }
 
+MpirunJob gpu_job(int64_t num_ranks, int cores, std::vector<Gpu> gpus) {
+  MpirunJob job = job_of(num_ranks, cores);
+  job.trainer_arguments = {"--device", "cuda"};
+  job.gpus = std::move(gpus);
+  return job;
+}
+constexpr const char* kGpuHost =
+    "OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp CUDA_DEVICE_ORDER=PCI_BUS_ID ";
+
+// Two nodes of four cores; the first three GPUs are at the second one.
+TEST(Mpirun, RanksHaveTheCoresNearTheirGpus) {
+  const Gpu far{"0000:01:00.0", {4, 5, 6, 7}}, near{"0000:81:00.0", {0, 1, 2, 3}};
+  MpirunJob job = gpu_job(3, 8, {far, far, near});
+  EXPECT_EQ(line_of(job), std::string(kGpuHost) +
+                              "mpirun --bind-to none -np 1 -x OMP_NUM_THREADS=2 taskset -c 4,5 "
+                              "/opt/argosy-train --plan plan.json --device cuda : "
+                              "-np 1 -x OMP_NUM_THREADS=2 taskset -c 6,7 "
+                              "/opt/argosy-train --plan plan.json --device cuda : "
+                              "-np 1 -x OMP_NUM_THREADS=2 taskset -c 0,1 "
+                              "/opt/argosy-train --plan plan.json --device cuda");
+  job.threads_per_rank = 1;
+  EXPECT_NE(line_of(job).find("OMP_NUM_THREADS=1 taskset -c 5 "), std::string::npos);
+}
+
+TEST(Mpirun, RanksOfGpusAreNotBoundWhereNobodyKnowsWhatIsNear) {
+  const std::string unbound = std::string(kGpuHost) +
+                              "mpirun -np 2 --oversubscribe --bind-to none -x OMP_NUM_THREADS=4 "
+                              "/opt/argosy-train --plan plan.json --device cuda";
+  EXPECT_EQ(line_of(gpu_job(2, 8, {{}, {}})), unbound);
+  MpirunJob job = gpu_job(2, 8, {});
+  job.gpus.reset();  // no driver here: the trainer will say
+  EXPECT_EQ(line_of(job), unbound);
+  // A node with fewer cores than ranks.
+  const Gpu crowded{"0000:01:00.0", {0, 1}};
+  EXPECT_NE(line_of(gpu_job(4, 8, {crowded, crowded, crowded, crowded})).find("--bind-to none -x"),
+            std::string::npos);
+}
+
+TEST(Mpirun, MoreRanksThanGpus) {
+  MpirunJob job = gpu_job(4, 8, {{}, {}});
+  const std::string message = config_error(job);
+  EXPECT_NE(message.find("4 ranks"), std::string::npos) << message;
+  EXPECT_NE(message.find("shows 2"), std::string::npos) << message;
+  EXPECT_NE(message.find("--share-gpus"), std::string::npos) << message;
+  job.trainer_arguments = {"--device=cuda"};
+  EXPECT_EQ(config_error(job), message);
+  job.trainer_arguments = {"--device", "cuda", "--share-gpus"};
+  EXPECT_NE(line_of(job).find("-np 4 "), std::string::npos);
+  job.trainer_arguments = {"--device", "cpu"};  // GPUs are nobody's business
+  EXPECT_EQ(line_of(job).find("CUDA"), std::string::npos);
+}
+
+TEST(Mpirun, GpusOfOtherHostsAreTheTrainersMatter) {
+  MpirunJob job = gpu_job(8, 2, {});
+  job.hostfile = "hosts";
+  job.hosts = {{"a", 4}, {"b", 4}};
+  EXPECT_EQ(line_of(job),
+            "CUDA_DEVICE_ORDER=PCI_BUS_ID mpirun -x CUDA_DEVICE_ORDER -np 8 --hostfile hosts "
+            "--oversubscribe --bind-to none -x OMP_NUM_THREADS=1 /opt/argosy-train --plan "
+            "plan.json --device cuda");
+}
+
 TEST(Mpirun, TooFewSlotsNamesBothNumbers) {
   MpirunJob job = job_of(8, 2);
   job.hostfile = "hosts";

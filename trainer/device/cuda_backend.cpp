@@ -8,6 +8,7 @@
 #include "trainer/device/cuda_device.h"
 #include "trainer/device/cuda_streams.h"
 #include "trainer/device/device_backend.h"
+#include "trainer/device/pinned_copies.h"
 
 namespace argosy {
 namespace {
@@ -37,16 +38,18 @@ class Libraries : public CudaLibraries {
   cudnnHandle_t cudnn_ = nullptr;
 };
 
+void* allocate_pinned(int64_t bytes) {
+  void* memory = nullptr;
+  check_cuda(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault),
+             "cudaHostAlloc");
+  return memory;
+}
+
 // Copies in the order of the ops, on their stream.
 class Copies : public CopyEngine {
  public:
   explicit Copies(CudaStreamSet& streams) : streams_(streams) {}
-  void* allocate_pinned(int64_t bytes) override {
-    void* memory = nullptr;
-    check_cuda(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault),
-               "cudaHostAlloc");
-    return memory;
-  }
+  void* allocate_pinned(int64_t bytes) override { return argosy::allocate_pinned(bytes); }
   void release_pinned(void* memory) noexcept override { (void)cudaFreeHost(memory); }
   void begin_upload(int slot, const void* pinned, void* data, const CopyRows& rows) override {
     const auto width = static_cast<size_t>(rows.width_bytes);
@@ -67,6 +70,17 @@ class Copies : public CopyEngine {
  private:
   CudaStreamSet& streams_;
   std::array<std::unique_ptr<DeviceMark>, Staging::kNumSlots> done_;
+};
+
+class CopiesOut : public PinnedCopies {
+ public:
+  void* allocate(int64_t bytes) override { return allocate_pinned(bytes); }
+  void release(void* pinned) noexcept override { (void)cudaFreeHost(pinned); }
+  void begin(const DeviceQueue& queue, const void* data, void* pinned, int64_t bytes) override {
+    check_cuda(cudaMemcpyAsync(pinned, data, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost,
+                               static_cast<cudaStream_t>(queue.stream())),
+               "cudaMemcpyAsync");
+  }
 };
 
 std::string uuid_text(const cudaUUID_t& uuid) {
@@ -138,6 +152,7 @@ class CudaBackend : public DeviceBackend {
   void synchronize() override { streams_.synchronize(); }
   CudaDevice* cuda() override { return &device_; }
   DeviceStreams* streams() override { return &streams_; }
+  PinnedCopies* pinned_copies() override { return &copies_out_; }
 
  private:
   struct MemoryInfo {
@@ -152,6 +167,7 @@ class CudaBackend : public DeviceBackend {
   CudaStreamSet streams_;
   CudaDevice device_;  // what ops keep in it ends before the streams
   Copies copies_;
+  CopiesOut copies_out_;
   Staging staging_;
 };
 
@@ -165,6 +181,13 @@ int count_cuda_devices() {
                        found != cudaSuccess ? cudaGetErrorString(found) : "there is none"));
   }
   return count;
+}
+
+std::string pci_address_of_cuda_device(int index) {
+  std::array<char, 32> address{};
+  check_cuda(cudaDeviceGetPCIBusId(address.data(), static_cast<int>(address.size()), index),
+             "cudaDeviceGetPCIBusId");
+  return address.data();
 }
 
 std::unique_ptr<DeviceBackend> make_cuda_backend(int index) {

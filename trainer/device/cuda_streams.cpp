@@ -2,8 +2,10 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/device/cuda_streams.h"
 
+#include <nvtx3/nvToolsExt.h>
 #include <sched.h>
 
+#include "planner/spec/check.h"
 #include "trainer/device/cuda_check.h"
 
 namespace argosy {
@@ -44,6 +46,44 @@ void CudaQueue::wait_for(const DeviceMark& mark) {
 
 std::unique_ptr<DeviceMark> CudaQueue::mark() const {
   return std::make_unique<CudaMark>(stream_);
+}
+
+CudaClock::~CudaClock() {
+  for (cudaEvent_t event : events_) (void)cudaEventDestroy(event);
+}
+
+void CudaClock::restart() {
+  num_used_ = 0;
+  runs_ = true;
+  (void)stamp(compute_);
+}
+
+int64_t CudaClock::stamp(const DeviceQueue& queue) {
+  if (!runs_) return kNoStamp;
+  if (num_used_ == events_.size()) {
+    cudaEvent_t event = nullptr;
+    check_cuda(cudaEventCreate(&event), "cudaEventCreate");
+    events_.push_back(event);
+  }
+  check_cuda(cudaEventRecord(events_[num_used_], static_cast<cudaStream_t>(queue.stream())),
+             "cudaEventRecord");
+  return static_cast<int64_t>(num_used_++);
+}
+
+double CudaClock::seconds(int64_t stamp) const {
+  CHECK(stamp >= 0 && static_cast<size_t>(stamp) < num_used_, "stamp ", stamp, " of ", num_used_);
+  float milliseconds = 0;  // to half a microsecond
+  check_cuda(cudaEventElapsedTime(&milliseconds, events_[0], events_[static_cast<size_t>(stamp)]),
+             "cudaEventElapsedTime");
+  return static_cast<double>(milliseconds) / 1e3;
+}
+
+void CudaStreamSet::push_range(const std::string& name) {
+  (void)nvtxRangePushA(name.c_str());
+}
+
+void CudaStreamSet::pop_range() {
+  (void)nvtxRangePop();
 }
 
 // Many wait for what is communicated: it goes before ops.

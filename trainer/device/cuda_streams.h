@@ -46,10 +46,29 @@ class CudaQueue : public DeviceQueue {
   cudaStream_t stream_ = nullptr;
 };
 
+// Events that know their time, made once and used again in every step.
+class CudaClock : public DeviceClock {
+ public:
+  explicit CudaClock(const CudaQueue& compute) : compute_(compute) {}
+  ~CudaClock() override;
+  CudaClock(const CudaClock&) = delete;
+  CudaClock& operator=(const CudaClock&) = delete;
+  void restart() override;
+  void stop() override { runs_ = false; }
+  int64_t stamp(const DeviceQueue& queue) override;
+  double seconds(int64_t stamp) const override;
+
+ private:
+  const CudaQueue& compute_;
+  std::vector<cudaEvent_t> events_;  // the first is second 0
+  size_t num_used_ = 0;
+  bool runs_ = false;
+};
+
 class CudaStreamSet : public DeviceStreams {
  public:
   explicit CudaStreamSet(std::string device_id)
-      : device_id_(std::move(device_id)), compute_(StreamPriority::normal) {}
+      : device_id_(std::move(device_id)), compute_(StreamPriority::normal), clock_(compute_) {}
   std::string device_id() const override { return device_id_; }
   DeviceQueue& compute() override { return compute_; }
   cudaStream_t compute_stream() const { return compute_.cuda_stream(); }
@@ -57,6 +76,9 @@ class CudaStreamSet : public DeviceStreams {
   void set_while_waiting(std::function<void()> action) override {
     while_waiting_ = std::move(action);
   }
+  DeviceClock* clock() override { return &clock_; }
+  void push_range(const std::string& name) override;  // NVTX
+  void pop_range() override;
   void wait(const DeviceMark& mark) const;
   // For everything on the compute stream, and with it for the calls that it waits for.
   void synchronize() const { wait(*compute_.mark()); }
@@ -64,6 +86,7 @@ class CudaStreamSet : public DeviceStreams {
  private:
   std::string device_id_;
   CudaQueue compute_;
+  CudaClock clock_;
   std::function<void()> while_waiting_;
 };
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "trainer/device/staging.h"
 
@@ -14,6 +15,7 @@ namespace argosy {
 
 class CudaDevice;
 class DeviceStreams;
+class PinnedCopies;
 
 // A cache line, which is an AVX-512 register; and huge pages of x86-64, which cudaMalloc maps at a
 // time too.
@@ -52,13 +54,16 @@ class DeviceBackend {
   virtual void download(const void* data, void* host, int64_t bytes) = 0;
   virtual void synchronize() = 0;  // returns when all ops that were begun are done
 
-  virtual CudaDevice* cuda() { return nullptr; }        // what CUDA's ops ask for
-  virtual DeviceStreams* streams() { return nullptr; }  // what communicators ask for
+  virtual CudaDevice* cuda() { return nullptr; }             // what CUDA's ops ask for
+  virtual DeviceStreams* streams() { return nullptr; }       // what communicators ask for
+  virtual PinnedCopies* pinned_copies() { return nullptr; }  // copies out beside the ops
 };
 
 std::unique_ptr<DeviceBackend> make_cpu_backend();
 // Devices that this process sees. Throws Error where there are none, as make_cuda_backend does.
 int count_cuda_devices();
+// "0000:18:00.0" of the device `index`.
+std::string pci_address_of_cuda_device(int index);
 // The CUDA device `index` of those that this process sees. Throws Error: "this build has no cuda
 // device: ..." (no_cuda.cpp), "no CUDA device found: ...", or CUDA's own words.
 std::unique_ptr<DeviceBackend> make_cuda_backend(int index);

@@ -39,11 +39,21 @@ DeviceContext::DeviceContext(Device device, int index)
                     device == Device::cuda ? make_cuda_backend(index) : make_cpu_backend()) {}
 
 DeviceContext::DeviceContext(Device device, std::unique_ptr<DeviceBackend> backend)
-    : device_(device), pool_(std::make_shared<MemoryPool>(std::move(backend))) {}
+    : device_(device),
+      pool_(std::make_shared<MemoryPool>(std::move(backend))),
+      clock_(pool_->backend().streams()) {}
 
 DeviceContext::~DeviceContext() {
   // Tensors are to die first; an exception on its way may still hold some.
   assert(pool_->use().total_current == 0 || std::uncaught_exceptions() > 0);
+}
+
+void DeviceContext::begin_activity(const std::string& name) {
+  DeviceStreams* streams = backend().streams();
+  if (streams == nullptr) return;
+  if (in_activity_) streams->pop_range();
+  in_activity_ = !name.empty();
+  if (in_activity_) streams->push_range(name);
 }
 
 Tensor DeviceContext::empty(Shape shape, DType dtype, MemoryCategory category) {

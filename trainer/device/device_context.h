@@ -11,6 +11,7 @@
 
 #include "planner/spec/types.h"
 #include "trainer/device/memory_pool.h"
+#include "trainer/device/work_clock.h"
 #include "trainer/tensor.h"
 
 namespace argosy {
@@ -48,11 +49,17 @@ class DeviceContext {
   void synchronize() { backend().synchronize(); }  // until all ops that were begun are done
 
   int64_t matmul_flops = 0;  // products and attention since the caller last set it to 0
-  OpSeconds op_seconds;      // the same of their time
+  OpSeconds op_seconds;      // the same of their time; of a device once clock().read() was called
+  WorkClock& clock() { return clock_; }
+
+  // For profilers: what ops belong to from now on, until the next activity; "": to none.
+  void begin_activity(const std::string& name);
 
  private:
   Device device_;
   std::shared_ptr<MemoryPool> pool_;
+  WorkClock clock_;
+  bool in_activity_ = false;
 };
 
 // Of the context that the tensor's memory is from. CHECKs that it has some.

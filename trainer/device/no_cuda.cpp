@@ -18,6 +18,10 @@ int count_cuda_devices() {
   fail();
 }
 
+std::string pci_address_of_cuda_device(int) {
+  fail();
+}
+
 std::unique_ptr<DeviceBackend> make_cuda_backend(int) {
   fail();
 }

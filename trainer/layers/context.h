@@ -44,6 +44,7 @@ struct LayerContext {
   UnitHooks* hooks = nullptr;  // null: all parameters and gradients are there all the time
 
   void act(std::string what) const {
+    device.begin_activity(what);
     if (heartbeat != nullptr) heartbeat->act(std::move(what));
   }
   DType compute() const { return compute_dtype(plan.precision); }

@@ -30,8 +30,8 @@ Head::Head(const LayerContext& ctx, const ParameterStore& store)
               .begin),
       chunk_tokens_(head_chunk_tokens(ctx.plan, ctx.groups.coordinates().tp)) {}
 
-double Head::forward(const LayerContext& ctx, const Microbatch& microbatch, const Hidden& x,
-                     HeadState* state, Keep keep) const {
+void Head::forward(const LayerContext& ctx, const Microbatch& microbatch, const Hidden& x,
+                   HeadState* state, Keep keep, const Tensor& loss_sum) const {
   const bool with_gradient = keep == Keep::for_backward;
   state->x = x.branch;
   if (with_gradient) ctx.device.recategorize(x.branch, MemoryCategory::activations);
@@ -40,19 +40,17 @@ double Head::forward(const LayerContext& ctx, const Microbatch& microbatch, cons
   Tensor dhidden;  // (n, H), this rank's vocabulary alone
   if (with_gradient) dhidden = ctx.scratch(hidden.shape());
 
-  double loss = 0;
   const int64_t n = microbatch.tokens();
   for (int64_t begin = 0; begin < n; begin += chunk_tokens_) {
     const int64_t end = std::min(begin + chunk_tokens_, n);
-    loss += chunk_loss(ctx, hidden.rows(begin, end), microbatch.targets.rows(begin, end),
-                       with_gradient ? dhidden.rows(begin, end) : Tensor(), with_gradient);
+    add_chunk(ctx, hidden.rows(begin, end), microbatch.targets.rows(begin, end),
+              with_gradient ? dhidden.rows(begin, end) : Tensor(), with_gradient, loss_sum);
   }
   if (with_gradient) state->dnormed = reduce_tokens(ctx, dhidden, MemoryCategory::activations);
-  return loss;
 }
 
-double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,
-                        const Tensor& dhidden, bool with_gradient) const {
+void Head::add_chunk(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,
+                     const Tensor& dhidden, bool with_gradient, const Tensor& loss_sum) const {
   const int64_t rows = hidden.dim(0);
   Communicator& tp = ctx.groups[Axis::tp];
   const Tensor logits = ctx.scratch({rows, weight_->value.dim(0)}, ctx.statistic());
@@ -85,7 +83,7 @@ double Head::chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Ten
       ops::matmul_tn(ctx.device, dlogits, hidden, weight_->grad,
                      {.accumulate = weight_->adds_to_grad()});
   }
-  return ops::sum(ctx.device, losses);
+  ops::add_sum(ctx.device, losses, loss_sum);
 }
 
 Tensor Head::backward(const LayerContext& ctx, HeadState* state) const {

@@ -22,18 +22,18 @@ class Head {
  public:
   Head(const LayerContext& ctx, const ParameterStore& store);
 
-  // Sum of the cross entropy over the micro-batch's unmasked tokens. With Keep::discard
-  // (evaluation) no gradient is computed.
-  double forward(const LayerContext& ctx, const Microbatch& microbatch, const Hidden& x,
-                 HeadState* state, Keep keep) const;
+  // Adds the cross entropy of the micro-batch's unmasked tokens to loss_sum, fp64 (1) on the
+  // device. With Keep::discard (evaluation) no gradient is computed.
+  void forward(const LayerContext& ctx, const Microbatch& microbatch, const Hidden& x,
+               HeadState* state, Keep keep, const Tensor& loss_sum) const;
   // Gradient (s, H) of x, scratch. Empties the state.
   Tensor backward(const LayerContext& ctx, HeadState* state) const;
   // Logits (n, V) of this rank in the statistic dtype, for tests and text generation.
   Tensor logits(const LayerContext& ctx, const Hidden& x) const;
 
  private:
-  double chunk_loss(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,
-                    const Tensor& dhidden, bool with_gradient) const;
+  void add_chunk(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,
+                 const Tensor& dhidden, bool with_gradient, const Tensor& loss_sum) const;
 
   Norm norm_;
   const Parameter* weight_;  // (V, H); the embedding table when tied

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "trainer/device/host_copy.h"
 #include "trainer/layers/expert_capacity.h"
 #include "trainer/ops/activation.h"
 #include "trainer/ops/elementwise.h"
@@ -32,19 +31,6 @@ int64_t sum(const std::vector<int64_t>& values) {
 }
 
 }  // namespace
-
-void RouterTotals::read() {
-  if (!on_device.defined()) return;
-  const std::vector<double> values = copy_to_host<double>(on_device);
-  const auto width = static_cast<std::ptrdiff_t>(on_device.dim(1));
-  for (auto row = values.begin(); row != values.end(); row += width) {
-    const auto experts_end = row + width - 2;
-    choices.emplace_back(row, experts_end);
-    aux_loss += experts_end[0];
-    z_loss += experts_end[1];
-  }
-  on_device.reset();
-}
 
 Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
     : spec_(ctx.plan.model.moe),

@@ -38,14 +38,8 @@ struct MoeState {
 // Sums over micro-batches of one step, on this rank's tokens; the trainer reduces and reports them.
 struct RouterTotals {
   // (MoE layers of this stage, E + 2) fp64: what the layers add up on the device
-  // (ops/router_totals.h). read() makes numbers of it, once a step.
+  // (ops/router_totals.h). Undefined in a stage without MoE layers.
   Tensor on_device;
-  void read();
-
-  double aux_loss =
-      0;  // sum over layers and sequences of unmasked * E * sum_i f_i P_i, coefficient left out
-  double z_loss = 0;  // sum over layers and unmasked tokens of lse^2, coefficient left out
-  std::vector<std::vector<double>> choices;  // [MoE layer of this stage][E]
   std::vector<double> dropped;  // [MoE layer of this stage] choices beyond the capacity
 };
 

@@ -80,7 +80,7 @@ Hidden Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, 
 }
 
 Tensor Stage::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
-                      StageState* state, Keep keep, double* loss_sum, RouterTotals* totals) {
+                      StageState* state, Keep keep, const Tensor& loss_sum, RouterTotals* totals) {
   Hidden x = {input, Tensor()};
   if (embedding_)
     run_forward(ctx, -1, keep, [&] { x.branch = embedding_->forward(ctx, microbatch); });
@@ -91,7 +91,7 @@ Tensor Stage::forward(const LayerContext& ctx, const Microbatch& microbatch, con
   }
   const int64_t before = kept_bytes(ctx);
   run_forward(ctx, num_layers_, keep,
-              [&] { *loss_sum += head_->forward(ctx, microbatch, x, &state->head, keep); });
+              [&] { head_->forward(ctx, microbatch, x, &state->head, keep, loss_sum); });
   if (keep == Keep::for_backward) saved_bytes_[num_layers_] = kept_bytes(ctx) - before;
   return Tensor();
 }

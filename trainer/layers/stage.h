@@ -31,9 +31,10 @@ class Stage {
   bool is_last() const { return head_.has_value(); }
 
   // input: (s, H) from the previous stage; undefined on the first. Returns the stage's output (s,
-  // H) in buffers; undefined on the last, where *loss_sum is increased. totals may be null.
+  // H) in buffers; undefined on the last, where the loss is added to loss_sum, fp64 (1) on the
+  // device. totals may be null.
   Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
-                 StageState* state, Keep keep, double* loss_sum, RouterTotals* totals);
+                 StageState* state, Keep keep, const Tensor& loss_sum, RouterTotals* totals);
   // gradient: (s, H) of the output; undefined on the last. Returns the gradient of the input;
   // undefined on the first.
   Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, StageState* state,

@@ -9,27 +9,25 @@
 
 #include "planner/spec/check.h"
 #include "trainer/measure/meter.h"
+#include "trainer/measure/sizes.h"
 
 namespace argosy {
 
-inline constexpr int64_t kColdBytes = int64_t{48}
-                                      << 20;  // a core's share of the last cache is 2 to 32 MiB
 inline constexpr int64_t kMostBodies = 512;
-inline constexpr int64_t kArenaBytes = int64_t{104}
-                                       << 20;  // the largest job and what alignment loses
 
 // One piece of memory for the operands of all jobs, touched once: first touches may cost more than
 // what is measured.
 class Arena {
  public:
-  explicit Arena(const Meter& meter)
-      : memory_(meter.tensor({kArenaBytes / size_in_bytes(DType::fp32)}, DType::fp32)) {}
+  Arena(const Meter& meter, const MeasureSizes& sizes)
+      : memory_(meter.operands(sizes.arena_bytes)), cold_bytes_(sizes.cold_bytes) {}
 
   // The whole of it is free again.
   void clear() { used_bytes_ = 0; }
-  // Zeros at first, then what earlier jobs left. Valid as long as this.
+  int64_t cold_bytes() const { return cold_bytes_; }
+  // Meter::operands() at first, then what earlier jobs left. Valid as long as this.
   Tensor take(Shape shape, DType dtype) {
-    constexpr int64_t kAlignment = 64;
+    constexpr int64_t kAlignment = 256;  // as devices allocate
     const int64_t bytes = shape.size() * size_in_bytes(dtype);
     CHECK(used_bytes_ + bytes <= memory_.bytes(), used_bytes_, " + ", bytes);
     char* data = static_cast<char*>(memory_.raw()) + used_bytes_;
@@ -39,6 +37,7 @@ class Arena {
 
  private:
   Tensor memory_;
+  int64_t cold_bytes_;
   int64_t used_bytes_ = 0;
 };
 
@@ -47,7 +46,7 @@ class Arena {
 template <typename Body, typename... Args>
 std::vector<Body> cold_bodies(Arena& arena, int64_t body_bytes, const Args&... args) {
   arena.clear();
-  const int64_t count = std::clamp<int64_t>(kColdBytes / body_bytes, 1, kMostBodies);
+  const int64_t count = std::clamp<int64_t>(arena.cold_bytes() / body_bytes, 1, kMostBodies);
   std::vector<Body> bodies;
   for (int64_t i = 0; i < count; ++i) bodies.emplace_back(arena, args...);
   return bodies;

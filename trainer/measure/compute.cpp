@@ -17,17 +17,6 @@ namespace argosy {
 
 namespace {
 
-constexpr std::array<int64_t, 8> kProductSizes = {8, 16, 32, 64, 128, 256, 512, 1024};
-constexpr size_t kNumProductDTypes = 3;
-struct Sequences {
-  int64_t batch, length;
-};
-constexpr std::array<Sequences, 5> kAttentionSizes = {
-    {{1, 16}, {1, 64}, {1, 256}, {4, 256}, {16, 256}}};
-constexpr std::array<int64_t, 5> kMemoryBytes = {  // of one array
-    int64_t{4} << 10, int64_t{64} << 10, int64_t{1} << 20, int64_t{4} << 20, int64_t{16} << 20};
-constexpr int64_t kStreamBytes = int64_t{48} << 20;  // of one array: well beyond the caches
-
 constexpr double kPeak_s = 0.05;  // of measuring a peak, warm-up apart
 
 // A small product is timed in three shapes and orders that a network has: a cube forward, an odd
@@ -71,10 +60,10 @@ EfficiencyCurve over(double peak, const RateCurve& rates) {
   return curve;
 }
 
-RateCurve product_rates(Meter& meter, Arena& arena, DType dtype) {
+RateCurve product_rates(Meter& meter, Arena& arena, const MeasureSizes& sizes, DType dtype) {
   RateCurve curve;
   double last_s = 0, last_flops = 0;
-  for (const int64_t n : kProductSizes) {  // seconds grow with the FLOPs at most
+  for (const int64_t n : sizes.products) {  // seconds grow with the FLOPs at most
     const double cube_flops = 2 * std::pow(static_cast<double>(n), 3);
     if (last_s > 0 && !meter.fits(last_s * 3 * cube_flops / last_flops)) {
       meter.skip(1);
@@ -90,11 +79,12 @@ RateCurve product_rates(Meter& meter, Arena& arena, DType dtype) {
   return curve;
 }
 
-// Forward and backward of causal attention in heads of 32 and of 64.
+// Forward and backward of causal attention in heads of two widths.
 class AttentionPair {
  public:
-  AttentionPair(Arena& arena, const Sequences& s) {
-    for (const int64_t head_dim : {32, 64}) parts_.push_back(make(arena, s, head_dim));
+  AttentionPair(Arena& arena, const MeasureSizes& sizes, const MeasureSizes::Sequences& s) {
+    for (const int64_t head_dim : sizes.head_dims)
+      parts_.push_back(make(arena, sizes, s, head_dim));
   }
 
   void run(DeviceContext& device) const {
@@ -106,16 +96,17 @@ class AttentionPair {
   }
 
  private:
-  static constexpr int64_t kWidth = 256;  // of all heads together
-
   struct Part {
     ops::AttentionShape shape;
     Tensor q, k, v, out, dout, dq, dk, dv, lse;
   };
 
-  static Part make(Arena& arena, const Sequences& s, int64_t head_dim) {
-    const int64_t heads = kWidth / head_dim, rows = s.batch * s.length;
-    const auto tensor = [&] { return arena.take({rows, kWidth}, DType::fp32); };
+  static Part make(Arena& arena, const MeasureSizes& sizes, const MeasureSizes::Sequences& s,
+                   int64_t head_dim) {
+    const int64_t heads = sizes.attention_width / head_dim, rows = s.batch * s.length;
+    const auto tensor = [&] {
+      return arena.take({rows, sizes.attention_width}, sizes.attention_dtype);
+    };
     return {{.batch = s.batch,
              .seq_len = s.length,
              .num_heads = heads,
@@ -138,17 +129,17 @@ class AttentionPair {
 
 // The curve is read at the FLOPs of a forward (F) and of a backward (2 F): what both reach together
 // stands between them.
-RateCurve attention_rates(Meter& meter, Arena& arena) {
+RateCurve attention_rates(Meter& meter, Arena& arena, const MeasureSizes& sizes) {
   RateCurve curve;
   double last_s = 0, last_pairs = 0;
-  for (const Sequences& s : kAttentionSizes) {
+  for (const MeasureSizes::Sequences& s : sizes.attention) {
     const double pairs = static_cast<double>(s.batch * s.length * s.length);
     if (last_s > 0 && !meter.fits(last_s * pairs / last_pairs)) {
       meter.skip(1);
       continue;
     }
     arena.clear();
-    const AttentionPair heads(arena, s);
+    const AttentionPair heads(arena, sizes, s);
     const double flops = flops_of(meter.device(), [&] { heads.run(meter.device()); });
     last_s = meter.seconds([&] { heads.run(meter.device()); });
     last_pairs = pairs;
@@ -187,10 +178,10 @@ class MemoryMix {
   Tensor gain_, inv_rms_;
 };
 
-RateCurve memory_rates(Meter& meter, Arena& arena) {
+RateCurve memory_rates(Meter& meter, Arena& arena, const MeasureSizes& sizes) {
   RateCurve curve;
   double last_s = 0, last_bytes = 0;
-  for (const int64_t array_bytes : kMemoryBytes) {
+  for (const int64_t array_bytes : sizes.memory_bytes) {
     const double bytes = MemoryMix::kNumArrays * static_cast<double>(array_bytes);
     if (last_s > 0 && !meter.fits(last_s * bytes / last_bytes)) {
       meter.skip(1);
@@ -206,9 +197,9 @@ RateCurve memory_rates(Meter& meter, Arena& arena) {
 }
 
 // Bytes per second of y += x: two reads and a write.
-double stream_rate(Meter& meter, Arena& arena) {
+double stream_rate(Meter& meter, Arena& arena, const MeasureSizes& sizes) {
   arena.clear();
-  const Shape shape = {kStreamBytes / size_in_bytes(DType::fp32)};
+  const Shape shape = {sizes.stream_bytes / size_in_bytes(DType::fp32)};
   const Tensor x = arena.take(shape, DType::fp32), y = arena.take(shape, DType::fp32);
   return 3.0 * static_cast<double>(x.bytes()) /
          meter.seconds([&] { ops::add(meter.device(), x, y); });
@@ -224,13 +215,13 @@ double peak_rate(Meter& meter, DType dtype) {
 
 }  // namespace
 
-int64_t compute_jobs() {
-  return static_cast<int64_t>(kProductSizes.size() * kNumProductDTypes + kAttentionSizes.size() +
-                              kMemoryBytes.size()) +
+int64_t compute_jobs(const MeasureSizes& sizes) {
+  return static_cast<int64_t>(sizes.products.size() * sizes.product_dtypes.size() +
+                              sizes.attention.size() + sizes.memory_bytes.size()) +
          2;  // streaming, an empty op
 }
 
-void measure_compute(Meter& meter, Accelerator* core) {
+void measure_compute(Meter& meter, const MeasureSizes& sizes, Accelerator* core) {
   struct Products {
     double Accelerator::*peak;
     EfficiencyCurve Accelerator::*curve;
@@ -240,19 +231,23 @@ void measure_compute(Meter& meter, Accelerator* core) {
       {&Accelerator::fp32_flops_per_s, &Accelerator::matmul_efficiency, DType::fp32},
       {&Accelerator::bf16_flops_per_s, &Accelerator::bf16_matmul_efficiency, DType::bf16},
       {&Accelerator::fp64_flops_per_s, &Accelerator::fp64_matmul_efficiency, DType::fp64}};
-  Arena arena(meter);
+  Arena arena(meter, sizes);
   for (const auto& [peak, curve, dtype] : kProducts) {
+    const auto& dtypes = sizes.product_dtypes;
+    if (std::find(dtypes.begin(), dtypes.end(), dtype) == dtypes.end()) continue;
     // Twice, some time apart: a neighbour who disturbs one does not make the peak.
     core->*peak = peak_rate(meter, dtype);
-    const RateCurve rates = product_rates(meter, arena, dtype);
+    const RateCurve rates = product_rates(meter, arena, sizes, dtype);
     if (meter.fits(kPeak_s)) core->*peak = std::max(core->*peak, peak_rate(meter, dtype));
     for (const RatePoint& point : rates) core->*peak = std::max(core->*peak, point.rate);
     core->*curve = over(core->*peak, rates);
   }
-  core->attention_efficiency = over(core->fp32_flops_per_s, attention_rates(meter, arena));
-  core->memory_bytes_per_s = stream_rate(meter, arena);
-  core->memory_efficiency = over(core->memory_bytes_per_s, memory_rates(meter, arena));
-  const Tensor single = meter.tensor({1}, DType::fp32);
+  const double attention_peak =
+      sizes.attention_dtype == DType::bf16 ? core->bf16_flops_per_s : core->fp32_flops_per_s;
+  core->attention_efficiency = over(attention_peak, attention_rates(meter, arena, sizes));
+  core->memory_bytes_per_s = stream_rate(meter, arena, sizes);
+  core->memory_efficiency = over(core->memory_bytes_per_s, memory_rates(meter, arena, sizes));
+  const Tensor single = meter.operands(size_in_bytes(DType::fp32));
   core->op_overhead_s = meter.seconds([&] { ops::scale(meter.device(), 1.0, single); });
 }
 

@@ -10,22 +10,20 @@ namespace argosy {
 
 namespace {
 
-constexpr std::array<int64_t, 4> kPayloadBytes = {int64_t{1} << 10, int64_t{32} << 10,
-                                                  int64_t{1} << 20, int64_t{16} << 20};
 constexpr std::array kKinds = {CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
                                CollectiveKind::all_reduce, CollectiveKind::all_to_all,
                                CollectiveKind::send};
 
-// The buffers of one call over `group` with about `bytes` of payload.
+// The buffers of one call over `group` with about `bytes` of payload, in the memory that ops use.
 class Call {
  public:
-  Call(Communicator& group, CollectiveKind kind, int64_t bytes)
+  Call(const Meter& meter, Communicator& group, CollectiveKind kind, int64_t bytes)
       : group_(group),
         kind_(kind),
         part_(std::max<int64_t>(1, bytes / size_in_bytes(DType::fp32) / group.size())),
         counts_(static_cast<size_t>(group.size()), part_),
-        in_(static_cast<size_t>(part_ * group.size())),
-        out_(in_.size()) {}
+        in_(meter.operands(part_ * group.size() * size_in_bytes(DType::fp32))),
+        out_(meter.operands(in_.bytes())) {}
 
   void run() {
     switch (kind_) {
@@ -46,9 +44,8 @@ class Call {
   }
 
  private:
-  int64_t total() const { return part_ * group_.size(); }
-  Buffer whole(std::vector<float>& x) const { return {x.data(), total(), DType::fp32}; }
-  Buffer part(std::vector<float>& x) const { return {x.data(), part_, DType::fp32}; }
+  static Buffer whole(const Tensor& x) { return {x.raw(), x.size(), x.dtype(), x.device()}; }
+  Buffer part(const Tensor& x) const { return {x.raw(), part_, x.dtype(), x.device()}; }
 
   // To the next rank, from the previous one.
   void shift() {
@@ -64,7 +61,7 @@ class Call {
   CollectiveKind kind_;
   int64_t part_;
   std::vector<int64_t> counts_;
-  std::vector<float> in_, out_;
+  Tensor in_, out_;  // (part_ * group.size())
 };
 
 }  // namespace
@@ -78,11 +75,13 @@ std::vector<int64_t> group_sizes(int64_t num_ranks) {
   return sizes;
 }
 
-int64_t link_jobs(int64_t num_ranks) {
-  return static_cast<int64_t>(group_sizes(num_ranks).size() * kKinds.size() * kPayloadBytes.size());
+int64_t link_jobs(int64_t num_ranks, const MeasureSizes& sizes) {
+  if (num_ranks == 1) return 0;
+  return static_cast<int64_t>(group_sizes(num_ranks).size() * kKinds.size() *
+                              sizes.payload_bytes.size());
 }
 
-std::vector<TransferSample> measure_links(Meter& meter) {
+std::vector<TransferSample> measure_links(Meter& meter, const MeasureSizes& sizes) {
   Communicator& world = meter.world();
   std::vector<TransferSample> samples;
   for (const int64_t size : group_sizes(world.size())) {
@@ -94,14 +93,14 @@ std::vector<TransferSample> measure_links(Meter& meter) {
     for (const CollectiveKind kind : kKinds) {
       double last_s = 0;
       int64_t last_bytes = 0;
-      for (const int64_t bytes : kPayloadBytes) {
+      for (const int64_t bytes : sizes.payload_bytes) {
         const double growth =
             last_bytes > 0 ? static_cast<double>(bytes) / static_cast<double>(last_bytes) : 0;
         if (last_bytes > 0 && !meter.fits(last_s * growth)) {
           meter.skip(1);
           continue;
         }
-        Call call(is_whole ? *group : world, kind, bytes);
+        Call call(meter, is_whole ? *group : world, kind, bytes);
         last_s = meter.seconds([&] {
           if (is_whole) call.run();
         });

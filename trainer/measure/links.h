@@ -8,6 +8,7 @@
 
 #include "trainer/measure/fit.h"
 #include "trainer/measure/meter.h"
+#include "trainer/measure/sizes.h"
 
 namespace argosy {
 
@@ -15,11 +16,11 @@ namespace argosy {
 std::vector<int64_t> group_sizes(int64_t num_ranks);
 
 // Calls of Meter::seconds() that measure_links() makes at most.
-int64_t link_jobs(int64_t num_ranks);
+int64_t link_jobs(int64_t num_ranks, const MeasureSizes& sizes);
 
 // Collective, on two ranks or more. Every kind of collective that a step has, in groups of each
 // size, all groups at once, as in training. Messages that do not fit the meter's share are left
 // out.
-std::vector<TransferSample> measure_links(Meter& meter);
+std::vector<TransferSample> measure_links(Meter& meter, const MeasureSizes& sizes);
 
 }  // namespace argosy

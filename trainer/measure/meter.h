@@ -38,8 +38,9 @@ class Meter {
   // Jobs that are left out count as done: what they do not need is for nobody.
   void skip(int64_t num_jobs) { jobs_done_ += num_jobs; }
 
-  // Of zeros: nothing overflows, nothing is denormal.
-  Tensor tensor(Shape shape, DType dtype) const;
+  // fp32, so many bytes. On the CPU of zeros: nothing is denormal. On a GPU normal numbers, for
+  // products of zeros are faster; they are numbers as bf16 and as fp32.
+  Tensor operands(int64_t bytes) const;
   DeviceContext& device() const { return device_; }
   Communicator& world() const { return world_; }
   int64_t jobs_done() const { return jobs_done_; }
@@ -55,5 +56,9 @@ class Meter {
   OnProgress on_progress_;
   Clock::time_point begin_ = Clock::now();
 };
+
+// Of a call that takes once_s: how often it is called in a sample. A sample of a GPU holds a wait
+// for the device beside its calls.
+int64_t repeats_of_sample(Device device, double once_s);
 
 }  // namespace argosy

@@ -56,13 +56,15 @@ void sigmoid_gate_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x
                   [&]<Device D>() { detail::sigmoid_gate_backward<D>(dy, x, gate, dx, dgate); });
 }
 
-double sum(DeviceContext& ctx, const Tensor& x) {
-  return dispatch_device(ctx.device(), [&]<Device D>() { return detail::sum<D>(ctx, x); });
+void add_sum(DeviceContext& ctx, const Tensor& x, const Tensor& total) {
+  check_tensor("total", total, {1}, DType::fp64);
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::add_sum<D>(ctx, x, total); });
 }
 
-double sum_of_squares(DeviceContext& ctx, const Tensor& x) {
-  return dispatch_device(ctx.device(),
-                         [&]<Device D>() { return detail::sum_of_squares<D>(ctx, x); });
+void sum_of_squares(DeviceContext& ctx, std::span<const Tensor> parts, const Tensor& total) {
+  check_tensor("total", total, {1}, DType::fp64);
+  for (const Tensor& part : parts) check_dtype("a part", part, parts.front().dtype());
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::sum_of_squares<D>(ctx, parts, total); });
 }
 
 }  // namespace argosy::ops

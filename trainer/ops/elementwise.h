@@ -3,6 +3,8 @@
 // Copies, sums and conversions. Shapes agree; dtypes may differ (computed in the wider one).
 #pragma once
 
+#include <span>
+
 #include "trainer/device/device_context.h"
 #include "trainer/tensor.h"
 
@@ -25,9 +27,10 @@ void sigmoid_gate_forward(DeviceContext& ctx, const Tensor& x, const Tensor& gat
 void sigmoid_gate_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x,
                            const Tensor& gate, const Tensor& dx, const Tensor& dgate);
 
-// Deterministic sums in double.
-double sum(DeviceContext& ctx, const Tensor& x);
-double sum_of_squares(DeviceContext& ctx, const Tensor& x);
+// Deterministic sums in double that stay on the device: nobody waits for them. total: fp64 (1).
+void add_sum(DeviceContext& ctx, const Tensor& x, const Tensor& total);  // total += sum of x
+// total = sum of squares over all parts, which have one dtype.
+void sum_of_squares(DeviceContext& ctx, std::span<const Tensor> parts, const Tensor& total);
 
 // What each device defines; operands are checked.
 namespace detail {
@@ -49,9 +52,9 @@ template <Device device>
 void sigmoid_gate_backward(const Tensor& dy, const Tensor& x, const Tensor& gate, const Tensor& dx,
                            const Tensor& dgate);
 template <Device device>
-double sum(DeviceContext& ctx, const Tensor& x);
+void add_sum(DeviceContext& ctx, const Tensor& x, const Tensor& total);
 template <Device device>
-double sum_of_squares(DeviceContext& ctx, const Tensor& x);
+void sum_of_squares(DeviceContext& ctx, std::span<const Tensor> parts, const Tensor& total);
 }  // namespace detail
 
 }  // namespace argosy::ops

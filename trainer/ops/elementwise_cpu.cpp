@@ -213,13 +213,18 @@ double blocked_sum(const Tensor& x, const Term& term) {
 }  // namespace
 
 template <>
-double detail::sum<Device::cpu>(DeviceContext&, const Tensor& x) {
-  return blocked_sum(x, [](double value) { return value; });
+void detail::add_sum<Device::cpu>(DeviceContext&, const Tensor& x, const Tensor& total) {
+  *total.data<double>() += blocked_sum(x, [](double value) { return value; });
 }
 
 template <>
-double detail::sum_of_squares<Device::cpu>(DeviceContext&, const Tensor& x) {
-  return blocked_sum(x, [](double value) { return value * value; });
+void detail::sum_of_squares<Device::cpu>(DeviceContext&, std::span<const Tensor> parts,
+                                         const Tensor& total) {
+  double sum = 0;
+  for (const Tensor& part : parts) {
+    sum += blocked_sum(part, [](double value) { return value * value; });
+  }
+  *total.data<double>() = sum;
 }
 
 }  // namespace argosy::ops

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-#include "trainer/device/host_copy.h"
+#include <vector>
+
 #include "trainer/ops/cuda_columns.cuh"
 #include "trainer/ops/cuda_elements.cuh"
+#include "trainer/ops/cuda_parts.cuh"
 #include "trainer/ops/elementwise.h"
 
 namespace argosy::ops {
@@ -269,64 +271,110 @@ void detail::sigmoid_gate_backward<Device::cuda>(const Tensor& dy, const Tensor&
 
 namespace {
 
-// Sums in double: the blocks' own, then over the blocks. The order depends on the size alone.
+// Sums in double: the blocks' own, then over the blocks. The order depends on the sizes alone.
 constexpr int kSumThreads = 256;
+constexpr int64_t kSumScratchBytes = kWarp * static_cast<int64_t>(sizeof(double));
 constexpr int64_t kSumBlocks = 1024;
 
-template <int kSize, bool kSquares, typename T>
+template <int kSize, typename T>
 __global__ void partial_sums_kernel(const T* x, int64_t wide, int64_t size, double* partials) {
+  double sum = 0;
+  for (int64_t i = thread_of_grid() * kSize; i < wide; i += threads_of_grid() * kSize) {
+    float values[kSize];
+    load(x + i, values);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) sum += static_cast<double>(values[j]);
+  }
+  for (int64_t i = wide + thread_of_grid(); i < size; i += threads_of_grid()) {
+    sum += static_cast<double>(to_float(x[i]));
+  }
+  sum = block_sum(sum, shared_memory<double>());
+  if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+// *total = sum of the partials, or what it was and that.
+__global__ void total_kernel(const double* partials, int64_t parts, bool adds, double* total) {
+  double sum = 0;
+  for (int64_t i = threadIdx.x; i < parts; i += blockDim.x) sum += partials[i];
+  sum = block_sum(sum, shared_memory<double>());
+  if (threadIdx.x == 0) *total = adds ? *total + sum : sum;
+}
+
+void add_up(const CudaDevice& device, const Tensor& partials, bool adds, const Tensor& total) {
+  launch(device, "total", total_kernel, {blocks_of(1), kSumThreads, kSumScratchBytes},
+         partials.data<double>(), partials.size(), adds, total.data<double>());
+}
+
+template <typename T>
+struct SquaresPart {
+  const T* x;
+  int64_t size;
+  bool aligned;
+};
+
+// Elements of a part that a block sums: long against adding up the blocks.
+constexpr int64_t kSquaresChunk = 16384;
+template <int kSize, typename T>
+__global__ void squares_kernel(const __grid_constant__ PartTable<SquaresPart<T>> table,
+                               double* partials) {
+  const PartChunk chunk = chunk_of_block(table, kSquaresChunk);
+  const T* x = table.parts[chunk.part].x;
   double sum = 0;
   const auto add = [&](float value) {
     const double wide_value = static_cast<double>(value);
-    sum += kSquares ? wide_value * wide_value : wide_value;
+    sum += wide_value * wide_value;
   };
-  for (int64_t i = thread_of_grid() * kSize; i < wide; i += threads_of_grid() * kSize) {
+  const int64_t wide = table.parts[chunk.part].aligned
+                           ? chunk.begin + (chunk.end - chunk.begin) / kSize * kSize
+                           : chunk.begin;
+  for (int64_t i = chunk.begin + threadIdx.x * kSize; i < wide; i += kSumThreads * kSize) {
     float values[kSize];
     load(x + i, values);
 #pragma unroll
     for (int j = 0; j < kSize; ++j) add(values[j]);
   }
-  for (int64_t i = wide + thread_of_grid(); i < size; i += threads_of_grid()) add(to_float(x[i]));
+  for (int64_t i = wide + threadIdx.x; i < chunk.end; i += kSumThreads) add(to_float(x[i]));
   sum = block_sum(sum, shared_memory<double>());
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
-}
-
-__global__ void total_kernel(const double* partials, int64_t parts, double* total) {
-  double sum = 0;
-  for (int64_t i = threadIdx.x; i < parts; i += blockDim.x) sum += partials[i];
-  sum = block_sum(sum, shared_memory<double>());
-  if (threadIdx.x == 0) *total = sum;
-}
-
-template <bool kSquares>
-double total_of(DeviceContext& ctx, const Tensor& x) {
-  if (x.size() == 0) return 0;
-  const CudaDevice& device = cuda_of(ctx);
-  const int64_t parts = std::min(kSumBlocks, ceil_div(x.size(), kSumThreads));
-  const int64_t scratch_bytes = kWarp * static_cast<int64_t>(sizeof(double));
-  // The total stands behind the parts.
-  const Tensor sums = ctx.empty({parts + 1}, DType::fp64, MemoryCategory::workspace);
-  double* partials = sums.data<double>();
-  dispatch_cuda(x.dtype(), [&]<typename T>() {
-    const int64_t wide = are_aligned(x.raw()) ? x.size() / kPack<T> * kPack<T> : 0;
-    launch(device, "partial_sums", partial_sums_kernel<kPack<T>, kSquares, T>,
-           {blocks_of(parts), kSumThreads, scratch_bytes}, x.data<T>(), wide, x.size(), partials);
-  });
-  launch(device, "total", total_kernel, {blocks_of(1), kSumThreads, scratch_bytes}, partials, parts,
-         partials + parts);
-  return copy_to_host<double>(sums.flat(parts, parts + 1, {1})).front();
 }
 
 }  // namespace
 
 template <>
-double detail::sum<Device::cuda>(DeviceContext& ctx, const Tensor& x) {
-  return total_of<false>(ctx, x);
+void detail::add_sum<Device::cuda>(DeviceContext& ctx, const Tensor& x, const Tensor& total) {
+  if (x.size() == 0) return;
+  const CudaDevice& device = cuda_of(ctx);
+  const int64_t blocks = std::min(kSumBlocks, ceil_div(x.size(), kSumThreads));
+  const Tensor partials = ctx.empty({blocks}, DType::fp64, MemoryCategory::workspace);
+  dispatch_cuda(x.dtype(), [&]<typename T>() {
+    const int64_t wide = are_aligned(x.raw()) ? x.size() / kPack<T> * kPack<T> : 0;
+    launch(device, "partial_sums", partial_sums_kernel<kPack<T>, T>,
+           {blocks_of(blocks), kSumThreads, kSumScratchBytes}, x.data<T>(), wide, x.size(),
+           partials.data<double>());
+  });
+  add_up(device, partials, true, total);
 }
 
 template <>
-double detail::sum_of_squares<Device::cuda>(DeviceContext& ctx, const Tensor& x) {
-  return total_of<true>(ctx, x);
+void detail::sum_of_squares<Device::cuda>(DeviceContext& ctx, std::span<const Tensor> parts,
+                                          const Tensor& total) {
+  const CudaDevice& device = cuda_of(ctx);
+  int64_t blocks = 0;
+  for (const Tensor& part : parts) blocks += ceil_div(part.size(), kSquaresChunk);
+  const Tensor partials = ctx.empty({blocks}, DType::fp64, MemoryCategory::workspace);
+  double* next = partials.data<double>();
+  dispatch_cuda(parts.empty() ? DType::fp32 : parts.front().dtype(), [&]<typename T>() {
+    std::vector<SquaresPart<T>> list;
+    for (const Tensor& part : parts) {
+      list.push_back({part.data<T>(), part.size(), are_aligned(part.raw())});
+    }
+    for_part_tables(list, kSquaresChunk, [&](const auto& table) {
+      launch(device, "sum_of_squares", squares_kernel<kPack<T>, T>,
+             {blocks_of(table.num_chunks), kSumThreads, kSumScratchBytes}, table, next);
+      next += table.num_chunks;
+    });
+  });
+  add_up(device, partials, false, total);
 }
 
 }  // namespace argosy::ops

@@ -11,35 +11,57 @@ namespace {
 
 // The update computes in the dtype of the weights or of their masters; gradients and moments have
 // it too.
-DType check_weights(const Tensor& grads, const Tensor& params, const Tensor& rest) {
+DType check_weights(const UpdatePart& part) {
+  const Tensor& params = part.params;
   const bool has_master = params.dtype() == DType::bf16;
-  CHECK(rest.defined() == has_master, to_string(params.dtype()), " parameters have ",
+  CHECK(part.rest.defined() == has_master, to_string(params.dtype()), " parameters have ",
         has_master ? "a" : "no", " rest of a master");
-  if (has_master) check_tensor("rest", rest, params.shape(), DType::int16);
+  if (has_master) check_tensor("rest", part.rest, params.shape(), DType::int16);
   const DType dtype = statistic_of(params.dtype());
-  check_tensor("grads", grads, params.shape(), dtype);
+  check_tensor("grads", part.grads, params.shape(), dtype);
   return dtype;
+}
+
+// One launch has one type of parameters.
+void check_alike(std::span<const UpdatePart> parts, const Tensor& grad_scale) {
+  for (const UpdatePart& part : parts) {
+    check_dtype("params", part.params, parts.front().params.dtype());
+  }
+  if (grad_scale.defined()) check_tensor("grad_scale", grad_scale, {1}, DType::fp64);
 }
 
 }  // namespace
 
-void adamw_update(DeviceContext& ctx, const AdamwStep& step, const Tensor& grads,
-                  const Tensor& params, const Tensor& rest, const Tensor& exp_avg,
-                  const Tensor& exp_avg_sq) {
-  const DType dtype = check_weights(grads, params, rest);
-  check_tensor("exp_avg", exp_avg, params.shape(), dtype);
-  check_tensor("exp_avg_sq", exp_avg_sq, params.shape(), dtype);
+void adamw_update(DeviceContext& ctx, const AdamwStep& step, std::span<const UpdatePart> parts,
+                  const Tensor& grad_scale) {
+  for (const UpdatePart& part : parts) {
+    const DType dtype = check_weights(part);
+    check_tensor("exp_avg", part.exp_avg, part.params.shape(), dtype);
+    check_tensor("exp_avg_sq", part.exp_avg_sq, part.params.shape(), dtype);
+  }
+  check_alike(parts, grad_scale);
   CHECK(step.step >= 1, "step ", step.step, "; the first is 1");
-  dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::adamw_update<D>(step, grads, params, rest, exp_avg, exp_avg_sq);
-  });
+  if (parts.empty()) return;
+  dispatch_device(ctx.device(),
+                  [&]<Device D>() { detail::adamw_update<D>(step, parts, grad_scale); });
 }
 
-void sgd_update(DeviceContext& ctx, const SgdStep& step, const Tensor& grads, const Tensor& params,
-                const Tensor& rest) {
-  check_weights(grads, params, rest);
+void sgd_update(DeviceContext& ctx, double lr, std::span<const UpdatePart> parts,
+                const Tensor& grad_scale) {
+  for (const UpdatePart& part : parts) check_weights(part);
+  check_alike(parts, grad_scale);
+  if (parts.empty()) return;
+  dispatch_device(ctx.device(), [&]<Device D>() { detail::sgd_update<D>(lr, parts, grad_scale); });
+}
+
+void gradient_scale(DeviceContext& ctx, const GradientTotals& totals, double clip,
+                    const Tensor& scale) {
+  check_tensor("num_targets", totals.num_targets, {1}, DType::fp64);
+  check_tensor("loss_sum", totals.loss_sum, {1}, DType::fp64);
+  check_tensor("sum_of_squares", totals.sum_of_squares, {1}, DType::fp64);
+  check_tensor("scale", scale, {1}, DType::fp64);
   dispatch_device(ctx.device(),
-                  [&]<Device D>() { detail::sgd_update<D>(step, grads, params, rest); });
+                  [&]<Device D>() { detail::gradient_scale<D>(totals, clip, scale); });
 }
 
 }  // namespace argosy::ops

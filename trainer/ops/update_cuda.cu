@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// One launch for a whole range, whatever tensors lie in it: gradients, weights and moments are read
-// and written once.
+// One launch for a list of parts: gradients, weights and moments are read and written once.
+#include <vector>
+
 #include "trainer/ops/checks.h"
-#include "trainer/ops/cuda_elements.cuh"
+#include "trainer/ops/cuda_parts.cuh"
 #include "trainer/ops/update.h"
 #include "trainer/ops/update_factors.h"
 
 namespace argosy::ops {
 namespace {
+
+constexpr int kUpdateThreads = 256;
+// Elements of a part that a block updates: several rounds of its threads.
+constexpr int64_t kUpdateChunk = 8192;
 
 // As in update_cpu.cpp: weights in fp32, or rounded to bf16 beside the rest of their masters
 // (planner/spec/split_float.h, whose functions a device does not have).
@@ -72,84 +77,154 @@ struct SplitWeights {
 };
 
 template <typename Weights>
-struct Adamw {
-  AdamwFactors<float> f;
+struct WeightsPart {
   const float* grads;
   float *exp_avg, *exp_avg_sq;
   Weights weights;
+  int64_t size;
+  float decay;  // of AdamW what it leaves
+  bool aligned;
+};
+
+template <typename Weights>
+struct Adamw {
+  AdamwFactors<float> f;
   template <int kSize>
-  __device__ void run(int64_t i) const {
+  __device__ void run(const WeightsPart<Weights>& part, float grad_scale, int64_t i) const {
     float g[kSize], w[kSize], m[kSize], v[kSize];
-    load(grads + i, g);
-    weights.get(i, w);
-    load(exp_avg + i, m);
-    load(exp_avg_sq + i, v);
+    load(part.grads + i, g);
+    part.weights.get(i, w);
+    load(part.exp_avg + i, m);
+    load(part.exp_avg_sq + i, v);
 #pragma unroll
     for (int j = 0; j < kSize; ++j) {
-      const float grad = g[j] * f.grad_scale;
+      const float grad = g[j] * grad_scale;
       m[j] += f.one_minus_beta1 * (grad - m[j]);
       v[j] = f.beta2 * v[j] + f.one_minus_beta2 * grad * grad;
-      w[j] = w[j] * f.keep - f.step_size * m[j] / (sqrtf(v[j]) * f.inv_sqrt_correction2 + f.eps);
+      w[j] =
+          w[j] * part.decay - f.step_size * m[j] / (sqrtf(v[j]) * f.inv_sqrt_correction2 + f.eps);
     }
-    weights.set(i, w);
-    store(exp_avg + i, m);
-    store(exp_avg_sq + i, v);
+    part.weights.set(i, w);
+    store(part.exp_avg + i, m);
+    store(part.exp_avg_sq + i, v);
   }
 };
 
 template <typename Weights>
 struct Sgd {
-  float lr, decay, grad_scale;
-  const float* grads;
-  Weights weights;
+  float lr;
   template <int kSize>
-  __device__ void run(int64_t i) const {
+  __device__ void run(const WeightsPart<Weights>& part, float grad_scale, int64_t i) const {
     float g[kSize], w[kSize];
-    load(grads + i, g);
-    weights.get(i, w);
+    load(part.grads + i, g);
+    part.weights.get(i, w);
 #pragma unroll
-    for (int j = 0; j < kSize; ++j) w[j] -= lr * (g[j] * grad_scale + decay * w[j]);
-    weights.set(i, w);
+    for (int j = 0; j < kSize; ++j) w[j] -= lr * (g[j] * grad_scale + part.decay * w[j]);
+    part.weights.set(i, w);
   }
 };
 
-// body(weights) with what stands for them.
-template <typename Body>
-void dispatch_weights(const Tensor& params, const Tensor& rest, const Body& body) {
-  if (rest.defined()) {
-    body(SplitWeights{params.data<bfloat16>(), rest.data<int16_t>()});
-  } else {
-    check_dtype("params", params, DType::fp32);
-    body(PlainWeights{params.data<float>()});
+// grad_scale: null for 1. Every thread reads it: it is in the cache after the first.
+template <int kSize, typename Weights, typename Op>
+__global__ void update_kernel(const __grid_constant__ PartTable<WeightsPart<Weights>> table, Op op,
+                              const double* grad_scale) {
+  const double scale = grad_scale == nullptr ? 1.0 : *grad_scale;
+  if (!is_finite(scale)) return;
+  const float factor = static_cast<float>(scale);
+  const PartChunk chunk = chunk_of_block(table, kUpdateChunk);
+  const WeightsPart<Weights>& part = table.parts[chunk.part];
+  const int64_t wide =
+      part.aligned ? chunk.begin + (chunk.end - chunk.begin) / kSize * kSize : chunk.begin;
+  for (int64_t i = chunk.begin + threadIdx.x * kSize; i < wide; i += kUpdateThreads * kSize) {
+    op.template run<kSize>(part, factor, i);
   }
+  for (int64_t i = wide + threadIdx.x; i < chunk.end; i += kUpdateThreads) {
+    op.template run<1>(part, factor, i);
+  }
+}
+
+template <typename Weights>
+Weights weights_of(const UpdatePart& part);
+template <>
+PlainWeights weights_of<PlainWeights>(const UpdatePart& part) {
+  return {part.params.data<float>()};
+}
+template <>
+SplitWeights weights_of<SplitWeights>(const UpdatePart& part) {
+  return {part.params.data<bfloat16>(), part.rest.data<int16_t>()};
+}
+
+template <typename Weights>
+WeightsPart<Weights> part_of(const UpdatePart& part, double decay) {
+  return {part.grads.data<float>(),
+          part.exp_avg.data<float>(),
+          part.exp_avg_sq.data<float>(),
+          weights_of<Weights>(part),
+          part.params.size(),
+          static_cast<float>(decay),
+          are_aligned(part.grads.raw(), part.params.raw(), part.rest.raw(), part.exp_avg.raw(),
+                      part.exp_avg_sq.raw())};
+}
+
+// make_op.template operator()<Weights>() is the Op of all parts, decay_of(part) its number of a
+// part.
+template <typename MakeOp, typename DecayOf>
+void update(const char* name, std::span<const UpdatePart> parts, const Tensor& grad_scale,
+            const MakeOp& make_op, const DecayOf& decay_of) {
+  const CudaDevice& device = cuda_of(parts.front().params);
+  const double* scale = grad_scale.defined() ? grad_scale.data<double>() : nullptr;
+  const auto run = [&]<typename Weights>() {
+    constexpr int kSize = kPack<typename Weights::Narrowest>;
+    const auto op = make_op.template operator()<Weights>();
+    std::vector<WeightsPart<Weights>> list;
+    list.reserve(parts.size());
+    for (const UpdatePart& part : parts) list.push_back(part_of<Weights>(part, decay_of(part)));
+    for_part_tables(list, kUpdateChunk, [&](const auto& table) {
+      launch(device, name, update_kernel<kSize, Weights, std::remove_const_t<decltype(op)>>,
+             {blocks_of(table.num_chunks), kUpdateThreads}, table, op, scale);
+    });
+  };
+  if (parts.front().rest.defined()) {
+    run.template operator()<SplitWeights>();
+  } else {
+    check_dtype("params", parts.front().params, DType::fp32);
+    run.template operator()<PlainWeights>();
+  }
+}
+
+__global__ void gradient_scale_kernel(const double* num_targets, const double* loss_sum,
+                                      const double* sum_of_squares, double clip, double* scale) {
+  if (threadIdx.x != 0) return;
+  const double count = max(*num_targets, 1.0);
+  *scale = gradient_scale_of(sqrt(*sum_of_squares) / count, count, *loss_sum, clip);
 }
 
 }  // namespace
 
 template <>
-void detail::adamw_update<Device::cuda>(const AdamwStep& step, const Tensor& grads,
-                                        const Tensor& params, const Tensor& rest,
-                                        const Tensor& exp_avg, const Tensor& exp_avg_sq) {
-  dispatch_weights(params, rest, [&]<typename Weights>(const Weights& weights) {
-    const Adamw<Weights> op{AdamwFactors<float>(step), grads.data<float>(), exp_avg.data<float>(),
-                            exp_avg_sq.data<float>(), weights};
-    const bool aligned =
-        are_aligned(grads.raw(), params.raw(), rest.raw(), exp_avg.raw(), exp_avg_sq.raw());
-    for_elements<kPack<typename Weights::Narrowest>>(cuda_of(params), "adamw_update", params.size(),
-                                                     aligned, op);
-  });
+void detail::adamw_update<Device::cuda>(const AdamwStep& step, std::span<const UpdatePart> parts,
+                                        const Tensor& grad_scale) {
+  update(
+      "adamw_update", parts, grad_scale,
+      [&]<typename Weights>() { return Adamw<Weights>{AdamwFactors<float>(step)}; },
+      [&](const UpdatePart& part) { return kept_by_decay<float>(step, part.weight_decay); });
 }
 
 template <>
-void detail::sgd_update<Device::cuda>(const SgdStep& step, const Tensor& grads,
-                                      const Tensor& params, const Tensor& rest) {
-  dispatch_weights(params, rest, [&]<typename Weights>(const Weights& weights) {
-    const Sgd<Weights> op{static_cast<float>(step.lr), static_cast<float>(step.weight_decay),
-                          static_cast<float>(step.grad_scale), grads.data<float>(), weights};
-    const bool aligned = are_aligned(grads.raw(), params.raw(), rest.raw());
-    for_elements<kPack<typename Weights::Narrowest>>(cuda_of(params), "sgd_update", params.size(),
-                                                     aligned, op);
-  });
+void detail::sgd_update<Device::cuda>(double lr, std::span<const UpdatePart> parts,
+                                      const Tensor& grad_scale) {
+  update(
+      "sgd_update", parts, grad_scale,
+      [&]<typename Weights>() { return Sgd<Weights>{static_cast<float>(lr)}; },
+      [](const UpdatePart& part) { return part.weight_decay; });
+}
+
+template <>
+void detail::gradient_scale<Device::cuda>(const GradientTotals& totals, double clip,
+                                          const Tensor& scale) {
+  launch(cuda_of(scale), "gradient_scale", gradient_scale_kernel, {blocks_of(1), kWarp},
+         totals.num_targets.data<double>(), totals.loss_sum.data<double>(),
+         totals.sum_of_squares.data<double>(), clip, scale.data<double>());
 }
 
 }  // namespace argosy::ops

@@ -67,9 +67,9 @@ void sum_partial_gradients(const LayerContext& ctx, const ParameterStore& store,
     all_reduce_together(ctx, ctx.groups[Axis::embedding], tied);
 }
 
-double owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store,
-                            const ReducedGradients& reduced) {
-  double total = 0;
+void owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store,
+                          const ReducedGradients& reduced, const Tensor& total) {
+  std::vector<Tensor> parts;
   for (const LocalTensor& local : store.layout().tensors) {
     const Tensor& shards = reduced[static_cast<size_t>(local.domain)];
     const bool counts = local.counts || ctx.fault == Fault::norm_counts_replicas;
@@ -77,9 +77,9 @@ double owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store
     const Bucket& bucket = store.layout().bucket_of(local);
     const Range mine = intersect(local.elements(), bucket.owned);
     if (mine.empty()) continue;
-    total += ops::sum_of_squares(ctx.device, flat_part(shards, bucket.in_shards(mine)));
+    parts.push_back(flat_part(shards, bucket.in_shards(mine)));
   }
-  return total;
+  ops::sum_of_squares(ctx.device, parts, total);
 }
 
 }  // namespace argosy

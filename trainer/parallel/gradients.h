@@ -28,9 +28,9 @@ Tensor flat_part(const Tensor& flat, Range range);
 void sum_partial_gradients(const LayerContext& ctx, const ParameterStore& store, Domain domain,
                            const Tensor& shards);
 
-// Sum of squares over what this rank stands for: each element of the model counts on exactly one
-// rank of the world.
-double owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store,
-                            const ReducedGradients& reduced);
+// total: fp64 (1) on the device: the sum of squares over what this rank stands for. Each element of
+// the model counts on exactly one rank of the world.
+void owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store,
+                          const ReducedGradients& reduced, const Tensor& total);
 
 }  // namespace argosy

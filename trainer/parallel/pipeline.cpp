@@ -8,7 +8,6 @@
 #include <string>
 #include <utility>
 
-#include "planner/spec/clock.h"
 #include "trainer/layers/deferred.h"
 
 namespace argosy {
@@ -33,8 +32,8 @@ class Run {
         microbatches_(microbatches),
         keep_(keep),
         hook_(hook),
-        states_(stages.size()),
-        start_(Clock::now()) {
+        states_(stages.size()) {
+    result_.loss_sum = ctx.device.zeros({1}, DType::fp64, MemoryCategory::buffers);
     for (const Stage& stage : stages) result_.routers.push_back(stage.make_totals(ctx));
     for (std::vector<StageState>& states : states_) states.resize(microbatches.size());
     index_of_stage_.resize(schedule.rank_of_stage.size());
@@ -52,7 +51,6 @@ class Run {
       sends_.remove_if([](Transfer& send) { return send.request.test(); });
     }
     for (Transfer& send : sends_) send.request.wait();
-    for (RouterTotals& router : result_.routers) router.read();
     return std::move(result_);
   }
 
@@ -89,10 +87,10 @@ class Run {
     Tensor input;
     if (!stage.is_first())
       input = take({ActionKind::recv_activation, action.stage, action.microbatch});
-    const double begin_s = begin(action);
+    const Moment start = begin(action);
     Tensor output = stage.forward(ctx_, microbatches_[m], input, &states_[index][m], keep_,
-                                  &result_.loss_sum, &result_.routers[index]);
-    record(to_string(action), begin_s);
+                                  result_.loss_sum, &result_.routers[index]);
+    record(to_string(action), start);
     if (output.defined())
       finished_[{ActionKind::send_activation, action.stage, action.microbatch}] = output;
   }
@@ -103,23 +101,23 @@ class Run {
     Tensor gradient;
     if (!stage.is_last())
       gradient = take({ActionKind::recv_gradient, action.stage, action.microbatch});
-    const double begin_s = begin(action);
+    const Moment start = begin(action);
     LayerContext ctx = ctx_;
     if (action.kind == ActionKind::backward_input) ctx.deferred = &deferred_[action.stage][m];
     const size_t tokens_of =
         ctx.fault == Fault::microbatches_swapped ? (m + 1) % microbatches_.size() : m;
     gradient =
         stage.backward(ctx, microbatches_[tokens_of], &states_[index][m], std::move(gradient));
-    record(to_string(action), begin_s);
+    record(to_string(action), start);
     if (gradient.defined())
       finished_[{ActionKind::send_gradient, action.stage, action.microbatch}] = gradient;
   }
 
   void backward_weight(const Action& action) {
-    const double begin_s = begin(action);
+    const Moment start = begin(action);
     deferred_[action.stage][static_cast<size_t>(action.microbatch)].run(ctx_);
     stages_[index_of(action.stage)].finish_backward(ctx_);
-    record(to_string(action), begin_s);
+    record(to_string(action), start);
   }
 
   // The tensor that `receive` would bring: from a stage of this rank it is there already.
@@ -160,30 +158,29 @@ class Run {
   Tensor wait_for(const Action& action) {
     const auto it = receives_.find(action);
     CHECK(it != receives_.end(), to_string(action), " was not posted");
-    const double begin_s = now();
+    const Moment start = now();
     ctx_.act(to_string(action));
     it->second.request.wait();
-    record("wait " + to_string(action), begin_s);
+    record("wait " + to_string(action), start);
     Tensor tensor = std::move(it->second.tensor);
     receives_.erase(it);
     return tensor;
   }
 
   // Start of a compute action.
-  double begin(const Action& action) {
-    const double begin_s = now();
+  Moment begin(const Action& action) {
+    const Moment start = now();
     ctx_.act(to_string(action));
     if (hook_) hook_(action);
-    return begin_s;
+    return start;
   }
 
   bool is_here(int stage) const { return rank_of(stage) == ctx_.groups.coordinates().pp; }
   size_t index_of(int stage) const { return index_of_stage_[static_cast<size_t>(stage)]; }
   int rank_of(int stage) const { return schedule_.rank_of_stage[static_cast<size_t>(stage)]; }
-  double now() const { return seconds_since(start_); }
-  void record(std::string name, double begin_s) {
-    result_.events.push_back(
-        {static_cast<int>(ctx_.groups.rank()), std::move(name), begin_s, now()});
+  Moment now() const { return ctx_.device.clock().now(); }
+  void record(std::string name, const Moment& start) {
+    result_.events.push_back({std::move(name), start, now()});
   }
 
   const LayerContext& ctx_;
@@ -198,7 +195,6 @@ class Run {
   std::map<Action, Tensor> finished_;  // by the send that takes it, or would
   std::map<Action, Transfer> receives_;
   std::list<Transfer> sends_;
-  Clock::time_point start_;
   PipelineResult result_;
 };
 

@@ -10,17 +10,18 @@
 #include <vector>
 
 #include "planner/spec/schedule.h"
-#include "planner/spec/timeline.h"
+#include "trainer/device/work_clock.h"
 #include "trainer/layers/context.h"
 #include "trainer/layers/stage.h"
 
 namespace argosy {
 
 struct PipelineResult {
-  double loss_sum =
-      0;  // over unmasked tokens of this rank's micro-batches; on the last stage alone
+  // fp64 (1) on the device: over unmasked tokens of this rank's micro-batches; 0 but on the last
+  // stage.
+  Tensor loss_sum;
   std::vector<RouterTotals> routers;  // [stage of this rank]
-  std::vector<TimelineEvent> events;  // times from the start of run()
+  std::vector<WorkSpan> events;       // by the clock of the context's device
 };
 
 // For tests and benchmarks: called at the start of every compute action, inside its span of time.

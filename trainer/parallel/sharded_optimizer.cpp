@@ -3,7 +3,6 @@
 #include "trainer/parallel/sharded_optimizer.h"
 
 #include "trainer/ops/elementwise.h"
-#include "trainer/ops/update.h"
 
 namespace argosy {
 
@@ -63,8 +62,10 @@ void ShardedOptimizer::reset_master(const LayerContext& ctx) {
 
 void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& store,
                               const ReducedGradients& reduced, int64_t step, double lr,
-                              double grad_scale, Overlap overlap) {
+                              const Tensor& grad_scale, Overlap overlap) {
+  const Step this_step{step, lr, grad_scale};
   std::vector<Request> gathers;
+  Parts parts;
   for (const Domain domain : kTrainable) {
     const Tensor& values = store.values(domain);
     if (!values.defined()) continue;
@@ -72,9 +73,11 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
     const bool gathers_values =
         ctx.plan.zero_stage > 0 && group.size() > 1 && !store.keeps_value_shards(domain);
     for (const Bucket& bucket : store.layout()[domain].buckets) {
-      update_bucket(ctx, store, domain, bucket, reduced[static_cast<size_t>(domain)],
-                    {step, lr, grad_scale});
-      if (!gathers_values || ctx.fault == Fault::parameters_stale) continue;
+      add_parts(store, domain, bucket, reduced[static_cast<size_t>(domain)], &parts);
+      if (!gathers_values) continue;
+      update_parts(ctx, parts, this_step);
+      parts.clear();
+      if (ctx.fault == Fault::parameters_stale) continue;
       Request gather = group.start_all_gather(buffer_of(flat_part(values, bucket.shard)),
                                               buffer_of(flat_part(values, bucket.range)),
                                               split_sizes(bucket.range.size(), group.size()));
@@ -83,28 +86,28 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
       for (Request& request : gathers) request.test();
     }
   }
+  update_parts(ctx, parts, this_step);
   for (Request& gather : gathers) gather.wait();
 }
 
-void ShardedOptimizer::update_bucket(const LayerContext& ctx, const ParameterStore& store,
-                                     Domain domain, const Bucket& bucket, const Tensor& grads,
-                                     const Step& step) const {
+void ShardedOptimizer::add_parts(const ParameterStore& store, Domain domain, const Bucket& bucket,
+                                 const Tensor& grads, Parts* parts) const {
   const DomainState& state = states_[static_cast<size_t>(domain)];
   for (const Segment& segment : segments_of(store, domain, bucket)) {
     const Range in_shards = bucket.in_shards(segment.range);
-    update_part(ctx, state, in_shards, store.shard_values(domain, bucket, segment.range),
-                flat_part(grads, in_shards), segment.decay, step);
+    parts->push_back({.grads = flat_part(grads, in_shards),
+                      .params = store.shard_values(domain, bucket, segment.range),
+                      .rest = flat_part(state.master_rest, in_shards),
+                      .exp_avg = flat_part(state.exp_avg, in_shards),
+                      .exp_avg_sq = flat_part(state.exp_avg_sq, in_shards),
+                      .weight_decay = segment.decay ? settings_.weight_decay : 0.0});
   }
 }
 
-void ShardedOptimizer::update_part(const LayerContext& ctx, const DomainState& state,
-                                   Range in_shards, const Tensor& values, const Tensor& grads,
-                                   bool decay, const Step& step) const {
-  const double weight_decay = decay ? settings_.weight_decay : 0.0;
+void ShardedOptimizer::update_parts(const LayerContext& ctx, const Parts& parts,
+                                    const Step& step) const {
   if (kind_ == OptimizerKind::sgd) {
-    ops::sgd_update(ctx.device,
-                    {.lr = step.lr, .weight_decay = weight_decay, .grad_scale = step.grad_scale},
-                    grads, values, flat_part(state.master_rest, in_shards));
+    ops::sgd_update(ctx.device, step.lr, parts, step.grad_scale);
     return;
   }
   ops::adamw_update(ctx.device,
@@ -112,11 +115,8 @@ void ShardedOptimizer::update_part(const LayerContext& ctx, const DomainState& s
                      .beta1 = settings_.beta1,
                      .beta2 = settings_.beta2,
                      .eps = settings_.eps,
-                     .weight_decay = weight_decay,
-                     .grad_scale = step.grad_scale,
                      .step = step.number},
-                    grads, values, flat_part(state.master_rest, in_shards),
-                    flat_part(state.exp_avg, in_shards), flat_part(state.exp_avg_sq, in_shards));
+                    parts, step.grad_scale);
 }
 
 std::vector<ShardedOptimizer::StateTensor> ShardedOptimizer::state() const {

@@ -11,6 +11,7 @@
 
 #include "trainer/layers/context.h"
 #include "trainer/layers/parameters.h"
+#include "trainer/ops/update.h"
 #include "trainer/parallel/gradients.h"
 
 namespace argosy {
@@ -25,10 +26,11 @@ class ShardedOptimizer {
   ShardedOptimizer(const LayerContext& ctx, const ParameterStore& store,
                    const OptimizerSettings& settings);
 
-  // Collective. step: 1 for the first update; gradients are multiplied by grad_scale. ZeRO 1 and 2
-  // gather a bucket's values while the next one is updated.
+  // Collective. step: 1 for the first update; grad_scale: fp64 (1) on the device, as the ops take
+  // it. Everything is updated in one pass, or, where ZeRO 1 and 2 gather values, bucket by bucket:
+  // a bucket's are gathered while the next one is updated. Nobody waits for the device.
   void update(const LayerContext& ctx, const ParameterStore& store, const ReducedGradients& reduced,
-              int64_t step, double lr, double grad_scale, Overlap overlap = Overlap::on);
+              int64_t step, double lr, const Tensor& grad_scale, Overlap overlap = Overlap::on);
 
   // After parameters were initialised or loaded: master weights start from them.
   void reset_master(const LayerContext& ctx);
@@ -50,12 +52,13 @@ class ShardedOptimizer {
   };
   struct Step {
     int64_t number;
-    double lr, grad_scale;
+    double lr;
+    const Tensor& grad_scale;
   };
-  void update_bucket(const LayerContext& ctx, const ParameterStore& store, Domain domain,
-                     const Bucket& bucket, const Tensor& grads, const Step& step) const;
-  void update_part(const LayerContext& ctx, const DomainState& state, Range in_shards,
-                   const Tensor& values, const Tensor& grads, bool decay, const Step& step) const;
+  using Parts = std::vector<ops::UpdatePart>;
+  void add_parts(const ParameterStore& store, Domain domain, const Bucket& bucket,
+                 const Tensor& grads, Parts* parts) const;
+  void update_parts(const LayerContext& ctx, const Parts& parts, const Step& step) const;
 
   OptimizerKind kind_;
   OptimizerSettings settings_;

@@ -112,14 +112,18 @@ void RunDir::append_event(int64_t step, std::string_view event, std::string_view
 }
 
 void RunDir::write_machine(const RunMachine& machine) const {
-  const Json json = {{"device", to_string(machine.device)},
-                     {"cpu", machine.cpu},
-                     {"cores", machine.cores},
-                     {"ranks", machine.ranks},
-                     {"local_ranks", machine.local_ranks},
-                     {"threads_per_rank", machine.threads_per_rank},
-                     {"peak_flops_per_s", machine.peak_flops_per_s},
-                     {"first_step", machine.first_step}};
+  Json json = {{"device", to_string(machine.device)},
+               {"cpu", machine.cpu},
+               {"cores", machine.cores},
+               {"ranks", machine.ranks},
+               {"local_ranks", machine.local_ranks},
+               {"threads_per_rank", machine.threads_per_rank},
+               {"peak_flops_per_s", machine.peak_flops_per_s},
+               {"first_step", machine.first_step}};
+  if (!machine.gpu.empty()) {
+    json["gpu"] = machine.gpu;
+    json["gpu_memory_bytes"] = machine.gpu_memory_bytes;
+  }
   write_text_file(path_ / "machine.json", dump(json, 2) + "\n");
 }
 

@@ -35,6 +35,8 @@ struct RunMachine {
   int64_t threads_per_rank = 1;
   double peak_flops_per_s = 0;  // of the average rank, measured at start
   int64_t first_step = 1;       // earlier lines of metrics.jsonl are of another start
+  std::string gpu = {};         // of rank 0, as the driver names it; empty: none
+  int64_t gpu_memory_bytes = 0;
 };
 
 class RunDir {

@@ -24,6 +24,7 @@ struct Task {
   std::vector<std::shared_ptr<Meeting>> meetings;
   cudaError_t failure = cudaSuccess;  // what it fails with
   bool late = false, started = false, running = false, visited = false, done = false;
+  int64_t ended = 0;  // which of all tasks that ended
 };
 
 struct Stream {
@@ -51,7 +52,7 @@ struct Devices {
   Timing timing = Timing::early;
   uint64_t seed = 0;
   bool advancing = false;
-  int64_t num_tasks_run = 0;
+  int64_t num_tasks_run = 0, num_tasks_ended = 0;
   std::vector<DeviceState> states = std::vector<DeviceState>(8);
   std::map<const void*, std::shared_ptr<Stream>> streams;
   std::map<const char*, int64_t> blocks, pinned;  // bytes by where they begin

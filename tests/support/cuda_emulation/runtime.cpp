@@ -4,6 +4,7 @@
 // The runtime's functions: device memory is host memory, streams are those of streams.h.
 #include <sched.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -118,6 +119,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
   properties->uuid.bytes[0] = static_cast<char>(index);
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetPCIBusId(char* address, int bytes, int index) {
+  std::snprintf(address, static_cast<size_t>(bytes), "0000:%02x:00.0",
+                static_cast<unsigned>(index));
+  return cudaSuccess;
+}
 cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
   *least = 0;
   *greatest = -5;
@@ -157,6 +163,17 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned
   return cudaSuccess;
 }
 
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  return cudaEventCreateWithFlags(event, 0);
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  const std::scoped_lock lock(devices().mutex);
+  const auto &first = event_of(begin).task, &last = event_of(end).task;
+  if (!first || !last) return cudaErrorInvalidValue;
+  if (!first->done || !last->done) return cudaErrorNotReady;
+  *milliseconds = static_cast<float>(last->ended - first->ended) * 1e-3f;
+  return cudaSuccess;
+}
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = reinterpret_cast<cudaEvent_t>(new Event);
   return cudaSuccess;

@@ -71,6 +71,7 @@ bool meetings_are_done(const Task& task) {
 void finish(Task& task) {
   Stream& stream = *task.stream;
   task.done = true;
+  task.ended = ++devices().num_tasks_ended;
   task.work = {};
   task.awaited.reset();
   task.meetings.clear();

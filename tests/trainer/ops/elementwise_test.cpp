@@ -81,6 +81,17 @@ TEST_F(Elementwise, SigmoidGateSaturates) {
   EXPECT_EQ(values_of(y), Values({2, 0, 1}));
 }
 
+double sum_of(DeviceContext& ctx, const Tensor& x) {
+  const Tensor total = filled(ctx, {1}, DType::fp64, 0.0);
+  add_sum(ctx, x, total);
+  return values_of(total).front();
+}
+double squares_of(DeviceContext& ctx, const std::vector<Tensor>& parts) {
+  const Tensor total = filled(ctx, {1}, DType::fp64, kPoison);
+  sum_of_squares(ctx, parts, total);
+  return values_of(total).front();
+}
+
 TEST_F(Elementwise, SumsAreExactEnoughAndTheSameOnAnyThreads) {
   const int64_t size = 100003;
   Values values(static_cast<size_t>(size));
@@ -91,13 +102,25 @@ TEST_F(Elementwise, SumsAreExactEnoughAndTheSameOnAnyThreads) {
     squares_expected += static_cast<long double>(values[i]) * values[i];
   }
   const Tensor x = make({size}, DType::fp32, values);
-  EXPECT_NEAR(sum(ctx, x), static_cast<double>(sum_expected), 1e-9);
-  EXPECT_NEAR(sum_of_squares(ctx, x), static_cast<double>(squares_expected), 1e-8);
-  expect_same_on_any_threads([&] { return Values{sum(ctx, x), sum_of_squares(ctx, x)}; });
+  EXPECT_NEAR(sum_of(ctx, x), static_cast<double>(sum_expected), 1e-9);
+  EXPECT_NEAR(squares_of(ctx, {x}), static_cast<double>(squares_expected), 1e-8);
+  expect_same_on_any_threads([&] { return Values{sum_of(ctx, x), squares_of(ctx, {x})}; });
   // Nor on where in memory the elements lie.
   const Tensor moved = ctx.empty({size + 1}, DType::fp32, MemoryCategory::buffers);
   copy(ctx, x, moved.flat(1, size + 1, {size}));
-  EXPECT_EQ(sum_of_squares(ctx, moved.flat(1, size + 1, {size})), sum_of_squares(ctx, x));
+  EXPECT_EQ(squares_of(ctx, {moved.flat(1, size + 1, {size})}), squares_of(ctx, {x}));
+}
+
+TEST_F(Elementwise, SumsOfParts) {
+  const Tensor x = make({3}, DType::fp32, {1, 2, 3}), y = make({1}, DType::fp32, {4});
+  EXPECT_EQ(squares_of(ctx, {x, poisoned({0}, DType::fp32), y}), 30.0);
+  EXPECT_EQ(squares_of(ctx, {}), 0.0);
+  const Tensor total = make({1}, DType::fp64, {0.5});
+  add_sum(ctx, x, total);
+  add_sum(ctx, y, total);
+  EXPECT_EQ(values_of(total).front(), 10.5);
+  EXPECT_THROW(sum_of_squares(ctx, std::vector{x, random({2}, DType::bf16, 1)}, total),
+               std::logic_error);
 }
 
 TEST_F(Elementwise, BiasGradientDoesNotDependOnThreads) {
@@ -113,11 +136,11 @@ TEST_F(Elementwise, EmptyAndNaN) {
   const Tensor none = poisoned({0}, DType::fp32);
   fill_zero(ctx, none);
   scale(ctx, 2, none);
-  EXPECT_EQ(sum(ctx, none), 0.0);
+  EXPECT_EQ(sum_of(ctx, none), 0.0);
   const Tensor rows = poisoned({0, 3}, DType::fp32), dbias = make({3}, DType::fp32, {1, 2, 3});
   bias_backward(ctx, rows, dbias);
   EXPECT_EQ(values_of(dbias), Values({1, 2, 3}));
-  EXPECT_TRUE(std::isnan(sum_of_squares(ctx, poisoned({9}, DType::fp32))));  // a guard sees it
+  EXPECT_TRUE(std::isnan(squares_of(ctx, {poisoned({9}, DType::fp32)})));  // a guard sees it
 }
 
 TEST_F(Elementwise, RefusesShapesThatDoNotFit) {

@@ -100,13 +100,31 @@ TEST_F(ElementwiseCuda, SumsInDouble) {
     for (const int64_t size : {0, 1, 7, 300, 20011}) {
       for (const int64_t begin : {0, 1}) {
         offset = begin;
-        const Twin& x = operand({size}, dtype);
-        expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-          const double expected = ops::sum(cpu, x.cpu), squares = ops::sum_of_squares(cpu, x.cpu);
-          EXPECT_NEAR(ops::sum(ctx, of(x)), expected, 1e-12 * squares);
-          EXPECT_NEAR(ops::sum_of_squares(ctx, of(x)), squares, 1e-13 * squares);
-        });
+        const Twin &x = operand({size}, dtype), &sum = changed({1}, DType::fp64, {0.25});
+        expect_twins_agree(
+            [&](DeviceContext& ctx, const auto& of) { ops::add_sum(ctx, of(x), of(sum)); });
       }
+    }
+  }
+}
+
+// Fewer and more parts than a launch takes, some of several chunks, some empty.
+TEST_F(ElementwiseCuda, SquaresOfManyParts) {
+  for (const DType dtype : kCudaDTypes) {
+    for (const int64_t count : {0, 1, 3, 700}) {
+      std::vector<const Twin*> parts;
+      for (int64_t i = 0; i < count; ++i) {
+        offset = i % 3;
+        const int64_t size = i == 1 ? 40009 : i * 7 % 31;
+        parts.push_back(&operand({size}, dtype));
+      }
+      offset = 0;
+      const Twin& total = result({1}, DType::fp64);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        std::vector<Tensor> list;
+        for (const Twin* part : parts) list.push_back(of(*part));
+        ops::sum_of_squares(ctx, list, of(total));
+      });
     }
   }
 }

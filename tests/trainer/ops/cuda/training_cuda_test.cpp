@@ -4,10 +4,13 @@
 // The loss, the first weights and the next.
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <utility>
 #include <vector>
 
 #include "planner/spec/split_float.h"
 #include "tests/trainer/ops/cuda/twin.h"
+#include "trainer/device/host_copy.h"
 #include "trainer/ops/cross_entropy.h"
 #include "trainer/ops/initialize.h"
 #include "trainer/ops/update.h"
@@ -105,72 +108,140 @@ TEST_F(TrainingCuda, InitialValues) {
   }
 }
 
-// Weights of both devices that begin alike. What remains of a master when its weight is rounded is
-// anything where it ends beside a place of rounding: compared are masters.
-struct SplitTwins {
-  const Twin &params, &rest;
+// One part of an update on both devices; undefined where there is none.
+struct TwinPart {
+  const Twin *grads, *params, *rest, *exp_avg, *exp_avg_sq;
+  double weight_decay;
+};
+template <typename Of>
+std::vector<ops::UpdatePart> parts_on(const std::vector<TwinPart>& twins, const Of& of) {
+  const auto tensor = [&](const Twin* twin) { return twin != nullptr ? of(*twin) : Tensor(); };
+  std::vector<ops::UpdatePart> parts;
+  for (const TwinPart& twin : twins) {
+    parts.push_back({tensor(twin.grads), tensor(twin.params), tensor(twin.rest),
+                     tensor(twin.exp_avg), tensor(twin.exp_avg_sq), twin.weight_decay});
+  }
+  return parts;
+}
 
-  void expect_masters_agree() const {
-    const Values got = masters(params.cuda, rest.cuda), expected = masters(params.cpu, rest.cpu);
-    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-6) << "at " << i;
+class UpdatesCuda : public CudaOpTest {
+ protected:
+  TwinPart adamw_part(int64_t size, bool has_master) {
+    Values squares = random_values(size, 50);
+    for (double& v : squares) v *= v;
+    const Shape shape{size};
+    TwinPart part{};
+    part.grads = &operand(shape, DType::fp32);
+    part.params = &added_to(shape, has_master ? DType::bf16 : DType::fp32);
+    if (has_master) part.rest = &rest_of(shape);
+    part.exp_avg = &added_to(shape, DType::fp32);
+    part.exp_avg_sq = &changed(shape, DType::fp32, squares);
+    part.weight_decay = size % 2 == 0 ? 0.1 : 0.0;
+    return part;
+  }
+  // What remains of a master when its weight is rounded is anything where it ends beside a place of
+  // rounding: compared are masters.
+  Twin& rest_of(const Shape& shape) {
+    Values steps(static_cast<size_t>(shape.size()));
+    for (size_t i = 0; i < steps.size(); ++i)
+      steps[i] = static_cast<double>(i * 7919 % 65536) - 32768.0;
+    Twin& rest = changed(shape, DType::int16, steps);
+    rest.tolerance = 1e9;
+    return rest;
+  }
+  template <typename Op>
+  void expect_parts_agree(const std::vector<TwinPart>& parts, const Op& op) {
+    expect_twins_agree_again(op);
+    for (const TwinPart& part : parts) {
+      if (part.rest == nullptr) continue;
+      const Values got = masters(part.params->cuda, part.rest->cuda),
+                   expected = masters(part.params->cpu, part.rest->cpu);
+      for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-6) << "at " << i;
+    }
+    forget_twins();
   }
   static Values masters(const Tensor& params, const Tensor& rest) {
-    std::vector<bfloat16> rounded(static_cast<size_t>(params.size()));
-    std::vector<int16_t> steps(rounded.size());
-    backend_of(params).download(params.raw(), rounded.data(), params.bytes());
-    backend_of(rest).download(rest.raw(), steps.data(), rest.bytes());
+    const std::vector<bfloat16> rounded = copy_to_host<bfloat16>(params);
+    const std::vector<int16_t> steps = copy_to_host<int16_t>(rest);
     Values values;
     for (size_t i = 0; i < steps.size(); ++i)
       values.push_back(static_cast<double>(join_float(rounded[i], steps[i])));
     return values;
   }
+  void expect_adamw_agrees(const std::vector<TwinPart>& parts, double scale) {
+    const Twin& factor = operand({1}, DType::fp64, {scale});
+    expect_parts_agree(parts, [&](DeviceContext& ctx, const auto& of) {
+      ops::adamw_update(ctx, {.lr = 1e-2, .step = 3}, parts_on(parts, of), of(factor));
+    });
+  }
 };
 
-TEST_F(TrainingCuda, Updates) {
-  const auto split = [&](const Shape& shape) {
-    Values steps(static_cast<size_t>(shape.size()));
-    for (size_t i = 0; i < steps.size(); ++i)
-      steps[i] = static_cast<double>(i * 7919 % 65536) - 32768.0;
-    Twin& rest = changed(shape, DType::int16, steps);
-    rest.tolerance = 1e9;  // see SplitTwins
-    return SplitTwins{added_to(shape, DType::bf16), rest};
-  };
+// Primes, chunks and a bit more, misaligned.
+TEST_F(UpdatesCuda, OfOnePart) {
   for (const int64_t size : {0, 1, 7, 1024, 20011}) {
     for (const int64_t begin : {0, 1}) {
-      offset = begin;
-      const Shape shape{size};
-      const ops::AdamwStep step{.lr = 1e-2, .weight_decay = 0.1, .grad_scale = 0.25, .step = 3};
-      Values squares = random_values(size, 50);
-      for (double& v : squares) v *= v;
-      const SplitTwins both = split(shape);
-      const Twin &grads = operand(shape, DType::fp32), &m = added_to(shape, DType::fp32),
-                 &v = changed(shape, DType::fp32, squares);
-      expect_twins_agree_again([&](DeviceContext& ctx, const auto& of) {
-        ops::adamw_update(ctx, step, of(grads), of(both.params), of(both.rest), of(m), of(v));
-      });
-      both.expect_masters_agree();
-      forget_twins();
-      const Twin &grads2 = operand(shape, DType::fp32), &weights = added_to(shape, DType::fp32),
-                 &m2 = added_to(shape, DType::fp32), &v2 = changed(shape, DType::fp32, squares);
-      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-        ops::adamw_update(ctx, step, of(grads2), of(weights), Tensor(), of(m2), of(v2));
-      });
-      const SplitTwins both3 = split(shape);
-      const Twin &grads3 = operand(shape, DType::fp32), &weights3 = added_to(shape, DType::fp32);
-      expect_twins_agree_again([&](DeviceContext& ctx, const auto& of) {
-        const ops::SgdStep sgd{.lr = 0.1, .weight_decay = 0.01, .grad_scale = 0.5};
-        ops::sgd_update(ctx, sgd, of(grads3), of(both3.params), of(both3.rest));
-        ops::sgd_update(ctx, sgd, of(grads3), of(weights3), Tensor());
-      });
-      both3.expect_masters_agree();
-      forget_twins();
+      for (const bool has_master : {true, false}) {
+        offset = begin;
+        expect_adamw_agrees({adamw_part(size, has_master)}, 0.25);
+        TwinPart sgd = adamw_part(size, has_master);
+        expect_parts_agree({sgd}, [&](DeviceContext& ctx, const auto& of) {
+          ops::sgd_update(ctx, 0.1, parts_on({sgd}, of));
+        });
+      }
     }
+  }
+}
+
+// As a ZeRO shard has them: small and large tensors, cut anywhere, empty ones between, more than a
+// launch takes.
+TEST_F(UpdatesCuda, OfManyParts) {
+  for (const bool has_master : {true, false}) {
+    std::vector<TwinPart> parts;
+    for (int64_t i = 0; i < 300; ++i) {
+      offset = i % 4;
+      parts.push_back(adamw_part(i == 17 ? 8195 : i * 11 % 37, has_master));
+    }
+    expect_adamw_agrees(parts, -0.5);
+  }
+}
+
+TEST_F(UpdatesCuda, AScaleThatIsNotFiniteChangesNothing) {
+  expect_adamw_agrees({adamw_part(1031, false)}, std::numeric_limits<double>::infinity());
+}
+
+TEST_F(UpdatesCuda, Scale) {
+  const double cases[][4] = {// targets, loss, squares, clip
+                             {4, 10, 144, 1},
+                             {4, 10, 4, 1},
+                             {4, 10, 4, 0},
+                             {0, 0, 0, 1},
+                             {1e7, 1e8, 3e9, 1e-3}};
+  for (const auto& [targets, loss, squares, clip] : cases) {
+    const Twin &a = operand({1}, DType::fp64, {targets}), &b = operand({1}, DType::fp64, {loss}),
+               &c = operand({1}, DType::fp64, {squares}), &scale = result({1}, DType::fp64);
+    expect_twins_agree([&, cut = clip](DeviceContext& ctx, const auto& of) {
+      ops::gradient_scale(ctx, {of(a), of(b), of(c)}, cut, of(scale));
+    });
+  }
+}
+
+TEST_F(UpdatesCuda, NoScaleOfWhatIsNotFinite) {
+  for (const auto& [loss, squares] :
+       {std::pair(std::nan(""), 1.0), std::pair(1.0, std::numeric_limits<double>::infinity())}) {
+    const auto one = [&](double value) {
+      const Tensor x = cuda->empty({1}, DType::fp64, MemoryCategory::buffers);
+      copy_to_device(std::span<const double>(&value, 1), x);
+      return x;
+    };
+    const Tensor scale = one(1);
+    ops::gradient_scale(*cuda, {one(4), one(loss), one(squares)}, 1, scale);
+    EXPECT_TRUE(std::isnan(copy_to_host<double>(scale).front()));
   }
 }
 
 // Every kind of number, in an update that moves nothing: weights and what remains of masters come
 // out as the host's functions make them, infinities, denormals, ties and carries included.
-TEST_F(TrainingCuda, MastersStayWhatTheyAre) {
+TEST_F(UpdatesCuda, MastersStayWhatTheyAre) {
   std::vector<bfloat16> rounded;
   std::vector<int16_t> steps;
   for (uint32_t high = 0; high < 0x10000; high += 0x7f) {  // every exponent, both signs
@@ -200,9 +271,10 @@ TEST_F(TrainingCuda, MastersStayWhatTheyAre) {
   };
   cuda->backend().upload(rounded.data(), params.raw(), params.bytes());
   cuda->backend().upload(steps.data(), rest.raw(), rest.bytes());
-  ops::adamw_update(*cuda, {.lr = 0}, zero, params, rest, m, v);
+  const ops::UpdatePart all{zero, params, rest, m, v};
+  ops::adamw_update(*cuda, {.lr = 0}, {&all, 1});
   expect_same();
-  ops::sgd_update(*cuda, {.lr = 0}, zero, params, rest);
+  ops::sgd_update(*cuda, 0, {&all, 1});
   expect_same();
 }
 

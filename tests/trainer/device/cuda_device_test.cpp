@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// The CUDA device itself, on a GPU: its clock, its copies, where it sits.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "comm/device_streams.h"
+#include "planner/spec/check.h"
+#include "trainer/device/device_context.h"
+#include "trainer/device/host_copy.h"
+#include "trainer/device/pinned_copies.h"
+
+namespace argosy {
+namespace {
+
+class CudaDeviceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      device = std::make_unique<DeviceContext>(Device::cuda);
+    } catch (const Error& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+  DeviceStreams& streams() { return *device->backend().streams(); }
+  std::unique_ptr<DeviceContext> device;
+};
+
+// Clearing 256 MiB takes at least 20 us on any GPU (13 TB/s), and less than a second.
+TEST_F(CudaDeviceTest, StampsAreInOrderAndTellTheWork) {
+  const Tensor x = device->empty({int64_t{64} << 20}, DType::fp32, MemoryCategory::buffers);
+  WorkClock& clock = device->clock();
+  device->synchronize();
+  for (int step = 0; step < 2; ++step) {  // the second uses the events of the first
+    clock.restart();
+    const Moment begin = clock.now();
+    device->backend().clear(x.raw(), x.bytes());
+    const Moment end = clock.now();
+    clock.stop();
+    EXPECT_EQ(clock.now().stamp, DeviceClock::kNoStamp);
+    device->synchronize();
+    EXPECT_GE(clock.seconds(begin), 0);
+    const double seconds = clock.seconds(end) - clock.seconds(begin);
+    EXPECT_GT(seconds, 20e-6);
+    EXPECT_LT(seconds, 1);
+  }
+}
+
+TEST_F(CudaDeviceTest, StampsOfAnotherQueueAreOnTheSameClock) {
+  const std::unique_ptr<DeviceQueue> queue = streams().make_queue();
+  WorkClock& clock = device->clock();
+  clock.restart();
+  const Moment before = clock.now();
+  queue->wait_for(*streams().compute().mark());
+  const Moment there{0, streams().clock()->stamp(*queue)};
+  streams().compute().wait_for(*queue->mark());
+  const Moment after = clock.now();
+  device->synchronize();
+  EXPECT_LE(clock.seconds(before), clock.seconds(there));
+  EXPECT_LE(clock.seconds(there), clock.seconds(after));
+}
+
+TEST_F(CudaDeviceTest, CopiesOutBesideTheOps) {
+  std::vector<float> values(100'003);
+  std::iota(values.begin(), values.end(), 1.0f);
+  const auto size = static_cast<int64_t>(values.size());
+  const Tensor x = device->empty({size}, DType::fp32, MemoryCategory::buffers);
+  copy_to_device(std::span<const float>(values), x);
+  PinnedCopies& copies = *device->backend().pinned_copies();
+  void* pinned = copies.allocate(x.bytes());
+  const std::unique_ptr<DeviceQueue> queue = streams().make_queue();
+  queue->wait_for(*streams().compute().mark());
+  copies.begin(*queue, x.raw(), pinned, x.bytes());
+  streams().compute().wait_for(*queue->mark());
+  device->backend().clear(x.raw(), x.bytes());  // what an update does
+  device->synchronize();
+  EXPECT_EQ(std::memcmp(pinned, values.data(), static_cast<size_t>(x.bytes())), 0);
+  copies.release(pinned);
+}
+
+TEST_F(CudaDeviceTest, SaysWhereItSits) {
+  const std::string address = pci_address_of_cuda_device(0);
+  EXPECT_EQ(std::count(address.begin(), address.end(), ':'), 2) << address;
+  streams().push_range("a range");
+  streams().pop_range();
+}
+
+}  // namespace
+}  // namespace argosy

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Copies out of a device that run beside its ops, into memory of the host that the device reaches.
+#pragma once
+
+#include <cstdint>
+
+#include "comm/device_streams.h"
+
+namespace argosy {
+
+class PinnedCopies {
+ public:
+  virtual ~PinnedCopies() = default;
+  virtual void* allocate(int64_t bytes) = 0;  // throws Error
+  virtual void release(void* pinned) noexcept = 0;
+  // Puts the copy on `queue`. What it reads must not change until it is done.
+  virtual void begin(const DeviceQueue& queue, const void* data, void* pinned, int64_t bytes) = 0;
+};
+
+}  // namespace argosy
