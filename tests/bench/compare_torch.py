@@ -4,7 +4,7 @@
 """Trains the same models with Argosy and with PyTorch, in turn on the same cores, and prints ratios as Markdown.
 
     cmake --build build --target argosy-plan argosy-train step_bound
-    tests/bench/compare_torch.py                        # the subset that matters: about a quarter of an hour
+    tests/bench/compare_torch.py                        # the subset that matters: about half an hour
     tests/bench/compare_torch.py --works all --kinds tuned,box
     tests/bench/compare_torch.py --works gpt2-b4-t256 --precisions bf16 --peers pypi --samples 3
     tests/bench/compare_torch.py --works moe-b4-t512 --precisions bf16 --one-at-a-time   # what is too large together
@@ -39,6 +39,7 @@ PEER = pathlib.Path(__file__).with_name("torch_step.py")
 DATA_TOKENS = 1 << 21
 SLOW_CLOCK = 0.93  # of the fastest probe of this run: below it a sample waits
 CLOCK_PATIENCE_S = 60
+STEPS_A_SAMPLE = 3
 TUNED_MALLOC = ("glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=34359738368:"
                 "glibc.malloc.trim_threshold=34359738368:glibc.malloc.mmap_max=0")
 
@@ -78,6 +79,11 @@ def clean_environment():
     return {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
 
 
+def steady(steps):
+    """Of what a contender did in its turn: the first step, which finds caches full of another's data, does not count."""
+    return {**steps[-1], "step_s": statistics.median(step["step_s"] for step in steps[1:])}
+
+
 class Responder:
     """A process that answers a line with a line of JSON."""
 
@@ -106,6 +112,9 @@ class Responder:
             pass  # it has ended: read() says how
         return self.read()
 
+    def steady_step(self):
+        return steady([self.ask("step") for _ in range(STEPS_A_SAMPLE)])
+
     def close(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)  # compiled PyTorch has workers
@@ -130,7 +139,7 @@ class Clock:
 
 
 class Argosy:
-    """A fresh process a sample; its first step, which touches memory, does not count."""
+    """A fresh process a sample."""
 
     name = "Argosy"
 
@@ -141,7 +150,7 @@ class Argosy:
         run_dir = self.work.folder / "run"
         shutil.rmtree(run_dir, ignore_errors=True)
         command = [args_bin(self.args, "argosy-train"), "--plan", self.work.plan, "--data", self.work.data, "--steps",
-                   "3", "--run-dir", run_dir, "--checkpoint-every", "0"]
+                   STEPS_A_SAMPLE, "--run-dir", run_dir, "--checkpoint-every", "0"]
         environment = {**clean_environment(), "OMP_NUM_THREADS": str(self.args.threads), "OMP_PROC_BIND": "true",
                        "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         with open(self.work.folder / "argosy.log", "w") as log:
@@ -151,8 +160,7 @@ class Argosy:
         if process.returncode != 0:
             raise CannotRun((self.work.folder / "argosy.log").read_text().strip().splitlines()[-1])
         steps = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-        return {"step_s": statistics.median(s["step_s"] for s in steps[1:]), "loss": steps[-1]["loss"],
-                "rss_bytes": usage.ru_maxrss * 1024}
+        return {**steady(steps), "rss_bytes": usage.ru_maxrss * 1024}
 
     def close(self):
         pass
@@ -186,7 +194,7 @@ class Torch:
         self.parameters = ready["parameters"]
 
     def sample(self):
-        return self.responder.ask("step")
+        return self.responder.steady_step()
 
     def close(self):
         self.responder.close()
@@ -200,7 +208,7 @@ class Bound:
         self.responder.ask("step")  # touches its memory
 
     def sample(self):
-        return self.responder.ask("step")
+        return self.responder.steady_step()
 
     def close(self):
         self.responder.close()
