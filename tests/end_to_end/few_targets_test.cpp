@@ -2,16 +2,20 @@
 // Copyright 2026 The Argosy Authors
 //
 // Data that does not fill what reads it: an evaluation counts each held-out sample once, and a step
-// without a token to predict is a step with a gradient of zero.
+// without a token to predict is a step with a gradient of zero. A gradient that is no number
+// updates nothing.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "comm/self/self_communicator.h"
 #include "comm/thread/thread_communicator.h"
+#include "planner/spec/check.h"
 #include "planner/spec/philox.h"
 #include "tests/end_to_end/layouts.h"
 #include "trainer/trainer.h"
@@ -123,6 +127,20 @@ TEST_P(NoTargets, MomentumGoesOn) {
   const std::vector<double> before = values(trainer);
   step(trainer, 2, /*has_targets=*/false);
   EXPECT_EQ(values(trainer) != before, GetParam() == OptimizerKind::adamw);  // SGD has none
+}
+
+TEST_P(NoTargets, WhatIsNotFiniteUpdatesNothing) {
+  Trainer trainer = make_trainer(kDecay);
+  step(trainer, 1, /*has_targets=*/true);
+  double& broken = trainer.parameters().values(Domain::dense).data<double>()[0];
+  const double healthy = std::exchange(broken, std::numeric_limits<double>::infinity());
+  const std::vector<double> before = values(trainer);
+  EXPECT_THROW(step(trainer, 2, /*has_targets=*/true), Error);
+  EXPECT_EQ(values(trainer), before);
+  broken = healthy;
+  const StepResult result = step(trainer, 2, /*has_targets=*/true);  // nor are moments spoiled
+  EXPECT_TRUE(std::isfinite(result.loss));
+  for (const double value : values(trainer)) ASSERT_TRUE(std::isfinite(value));
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, NoTargets,
