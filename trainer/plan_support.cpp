@@ -36,10 +36,6 @@ void require_trainable_model(const ModelSpec& model) {
 
 void require_trainable(const Plan& plan) {
   require_trainable_model(plan.model);
-  const bool is_fp8 = plan.precision == Precision::fp8;
-  refuse_if(is_fp8 && plan.model.has_moe(), "experts in fp8", "precision=bf16");
-  refuse_if(is_fp8 && plan.zero_stage == 3, "ZeRO 3 in fp8",
-            "zero_stage=0, 1, 2, or precision=bf16");
   refuse_if(plan.lora.base_bits != kUnquantizedBits,
             concat("a LoRA base of ", plan.lora.base_bits, " bits"), "--base-bits 16");
   refuse_if(plan.offload != Offload::none, concat("offload=", to_string(plan.offload)),

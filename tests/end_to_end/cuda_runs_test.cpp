@@ -6,20 +6,17 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cmath>
 #include <filesystem>
 #include <mutex>
 #include <sstream>
 
-#include "checkpoint/checkpoint.h"
-#include "comm/thread/thread_communicator.h"
 #include "planner/spec/files.h"
 #include "planner/spec/model.h"
 #include "tests/end_to_end/layout_run.h"
 #include "tests/end_to_end/layouts.h"
+#include "tests/end_to_end/runs_support.h"
 #include "tests/support/cuda_emulation/gpu_ranks.h"
 #include "tests/support/cuda_emulation/streams.h"
-#include "trainer/model_checkpoint.h"
 #include "trainer/trainer.h"
 #include "trainer/verify_command.h"
 
@@ -42,12 +39,8 @@ using CudaRuns = Devices;
 
 void run_on(Device kind, int64_t num_ranks,
             const std::function<void(Communicator&, DeviceContext&)>& body) {
-  const int ranks = static_cast<int>(num_ranks);
-  if (kind == Device::cuda) return cuda_emulation::run_on_gpus(ranks, body);
-  run_on_threads(ranks, [&](Communicator& world) {
-    DeviceContext device(Device::cpu);
-    body(world, device);
-  });
+  if (kind == Device::cpu) return run_on_cpus(num_ranks, body);
+  cuda_emulation::run_on_gpus(static_cast<int>(num_ranks), body);
 }
 
 Plan plan_in(Precision precision, const char* name, OptimizerKind optimizer) {
@@ -81,17 +74,6 @@ TEST_F(CudaRuns, AreTheSameToTheBitHoweverStreamsAreTimed) {
     }
   }
 }
-
-// Four words of a grammar with a few rules: there is something to learn.
-class Sentences : public TokenSource {
- public:
-  int64_t num_tokens() const override { return 4000; }
-  int32_t token(int64_t index) const override {
-    const int64_t sentence = index / 4, word = index % 4;
-    return static_cast<int32_t>((sentence * sentence % 13 * (word + 1) + 5 * word) % 59);
-  }
-  int32_t max_token() const override { return 58; }
-};
 
 // --- what the host waits for
 
@@ -138,126 +120,33 @@ TEST_F(CudaRuns, AMicrobatchWaitsForCountsOfExpertsAlone) {
   EXPECT_LE(waits_of_a_step("moe_tp2_sp_ep2", 2).synchronizations, 1);
 }
 
-// --- checkpoints
-
-class Counting : public TokenSource {
- public:
-  int64_t num_tokens() const override { return 500; }
-  int32_t token(int64_t index) const override { return static_cast<int32_t>(index * 7 % 59); }
-  int32_t max_token() const override { return 58; }
-};
-
-void save(Trainer& trainer, const fs::path& folder) {
-  const CheckpointContent content = {2, to_json(trainer.plan()), {}};
-  std::vector<TensorPiece> pieces = owned_pieces(trainer.parameters(), trainer.optimizer());
-  for (const TensorPiece& piece : router_pieces(trainer.context())) pieces.push_back(piece);
-  save_checkpoint(trainer.groups().control(), folder, content, pieces);
-}
-
-const TrainerSettings kWithShares = {.optimizer = {}, .aux_loss_scope = AuxLossScope::global};
-
-void train_and_save(Device kind, const Plan& plan, const fs::path& folder) {
-  run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
-    Trainer trainer(device, world, plan, kWithShares);
-    const Counting tokens;
-    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
-    for (int64_t step = 1; step <= 2; ++step) trainer.step(tokens, order, step, 0.01);
-    save(trainer, folder);
-  });
-}
-
-// The loss of the step after it.
-double load_and_save(Device kind, Plan plan, const fs::path& from, const fs::path& to) {
-  plan.seed += 1;  // what is not loaded differs
-  double loss = 0;
-  run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
-    Trainer trainer(device, world, plan, kWithShares);
-    restore_checkpoint(trainer.context(), checkpoint_path(from, 2), Restore::resume,
-                       trainer.parameters(), &trainer.optimizer());
-    save(trainer, to);
-    const Counting tokens;
-    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
-    const StepResult result = trainer.step(tokens, order, 3, 0.01);
-    if (world.rank() == 0) loss = result.loss;
-  });
-  return loss;
-}
-
 TEST_F(CudaRuns, CheckpointsGoToTheCpuAndBack) {
   cuda_emulation::set_timing(Timing::seeded, 3);
   const Plan on_gpus = plan_in(Precision::bf16, "zero3_moe_dp4_ep2", OptimizerKind::adamw);
   const Plan on_cpus = plan_in(Precision::bf16, "moe_tp2_sp_ep2", OptimizerKind::adamw);
-  for (const Device first : {Device::cuda, Device::cpu}) {
-    const Device second = first == Device::cuda ? Device::cpu : Device::cuda;
-    const fs::path written = folder_ / concat("by_", to_string(first)), again = folder_ / "again",
-                   same = folder_ / "same";
-    const auto plan_on = [&](Device kind) { return kind == Device::cuda ? on_gpus : on_cpus; };
-    train_and_save(first, plan_on(first), written);
-    const auto expected = content_hashes(checkpoint_path(written, 2));
-    ASSERT_GT(expected.size(), 0u);
-    const double there = load_and_save(second, plan_on(second), written, again);
-    const double here = load_and_save(first, plan_on(first), written, same);
-    EXPECT_EQ(content_hashes(checkpoint_path(again, 2)), expected);
-    EXPECT_EQ(content_hashes(checkpoint_path(same, 2)), expected);
-    EXPECT_NEAR(there, here, 0.01 * here);
-  }
+  expect_checkpoints_to_travel(run_on, on_gpus, on_cpus, folder_);
 }
 
-// --- accuracy
-
-Plan small_plan(const char* config, Mesh mesh, Precision precision) {
-  Plan plan;
-  plan.model = parse_model(config, "small", "cuda_runs_test.cpp").model;
-  plan.cluster = "local-cpu";
-  plan.mesh = mesh;
-  plan.micro_batch = 4;
-  plan.global_batch = 8;
-  plan.seq_len = 16;
-  plan.precision = precision;
-  plan.layers_per_stage = default_layers_per_stage(plan.model.num_layers, plan.num_stages());
-  plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), Recompute::none);
-  plan.optimizer = OptimizerKind::adamw;
-  plan.zero_stage = mesh.dp > 1 ? 1 : 0;
-  validate(plan);
-  return plan;
-}
-
-std::vector<double> losses_of(Device kind, const Plan& plan) {
-  std::vector<double> losses;
-  run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
-    Trainer trainer(device, world, plan, {.optimizer = {}});
-    const Sentences tokens;
-    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "sentences");
-    for (int64_t step = 1; step <= 20; ++step) {
-      const double loss = trainer.step(tokens, order, step, 3e-3).loss;
-      if (world.rank() == 0) losses.push_back(loss);
-    }
-  });
-  return losses;
-}
-
-void expect_within_a_hundredth(const char* config, Mesh mesh) {
-  const std::vector<double> expected =
-      losses_of(Device::cpu, small_plan(config, {}, Precision::fp32));
-  const std::vector<double> actual =
-      losses_of(Device::cuda, small_plan(config, mesh, Precision::bf16));
-  EXPECT_LT(expected.back(), 0.9 * expected.front()) << "nothing was learnt";
-  for (size_t i = 0; i < expected.size(); ++i) {
-    EXPECT_NEAR(actual[i], expected[i], 0.01 * expected[i]) << "step " << i + 1;
-  }
+ModelSpec small_model(const char* config) {
+  return parse_model(config, "small", "cuda_runs_test.cpp").model;
 }
 
 TEST_F(CudaRuns, TwentyStepsInBf16EqualFp32OnTheCpu) {
   cuda_emulation::set_timing(Timing::others_late);
-  expect_within_a_hundredth(R"({"model_type": "llama", "vocab_size": 61, "hidden_size": 32,
+  const auto within_a_hundredth = [](const char* config, const Mesh& mesh) {
+    const ModelSpec model = small_model(config);
+    expect_losses_within_a_hundredth(run_on, plan_for_losses(model, {}, Precision::fp32, 16),
+                                     plan_for_losses(model, mesh, Precision::bf16, 16));
+  };
+  within_a_hundredth(R"({"model_type": "llama", "vocab_size": 61, "hidden_size": 32,
       "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
       "num_key_value_heads": 2, "max_position_embeddings": 32, "initializer_range": 0.05})",
-                            {.dp = 2});
-  expect_within_a_hundredth(R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 32,
+                     {.dp = 2});
+  within_a_hundredth(R"({"model_type": "mixtral", "vocab_size": 61, "hidden_size": 32,
       "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
       "num_key_value_heads": 2, "num_local_experts": 4, "num_experts_per_tok": 2,
       "router_aux_loss_coef": 0.01, "max_position_embeddings": 32, "initializer_range": 0.05})",
-                            {.dp = 2, .ep = 2});
+                     {.dp = 2, .ep = 2});
 }
 
 // --- the programs' way

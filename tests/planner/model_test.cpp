@@ -31,7 +31,7 @@ TEST(Model, ParameterCountsAreThePublishedOnes) {
       {"mistral-7b", 7241732096},     {"mixtral-8x7b", 46702792704},
       {"qwen2-7b", 7615616512},       {"qwen3-8b", 8190735360},
       {"qwen3-30b-a3b", 30532122624}, {"qwen2-57b-a14b", 57408658944},
-      {"olmoe-1b-7b", 6919161856},
+      {"olmoe-1b-7b", 6919161856},    {"llama-1b", 1100048384},
   };
   for (const auto& [name, total] : expected) {
     const ModelReading reading = read_model(kModels / (std::string(name) + ".json"));
@@ -52,6 +52,21 @@ TEST(Model, ActiveParametersOfMixturesOfExperts) {
   EXPECT_NEAR(active("qwen3-30b-a3b"), 3.35e9, 0.05e9);
   EXPECT_NEAR(active("deepseek-v3"), 37.5e9, 0.3e9);   // "37B", embedding and head included here
   EXPECT_NEAR(active("olmoe-1b-7b"), 1.28e9, 0.01e9);  // arXiv:2409.02060, table 1: 1.3B
+}
+
+// Not a published model: counted by hand.
+TEST(Model, MixtureOfTheBenchmarksHasABillionActiveParameters) {
+  const int64_t hidden = 2048, kv = 8 * 128, ffn = 3584, vocab = 32000, experts = 8, chosen = 2,
+                layers = 16;
+  const int64_t attention = 2 * hidden * hidden + 2 * hidden * kv, norms = 2 * hidden,
+                router = experts * hidden, expert = 3 * hidden * ffn;
+  const int64_t ends = 2 * vocab * hidden + hidden;
+  const ModelReading reading = read_model(kModels / "moe-1b-active.json");
+  EXPECT_TRUE(reading.warnings.empty());
+  const ParameterCount count = count_parameters(reading.model);
+  EXPECT_EQ(count.total, layers * (attention + norms + router + experts * expert) + ends);
+  EXPECT_EQ(count.active, layers * (attention + norms + router + chosen * expert) + ends);
+  EXPECT_NEAR(static_cast<double>(count.active), 1.04e9, 0.01e9);
 }
 
 // arXiv:2508.10925, table 1; its active parameters leave the embedding out.

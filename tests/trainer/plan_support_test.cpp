@@ -53,13 +53,6 @@ TEST(PlanSupport, ModelsThatCannotRun) {
 }
 
 TEST(PlanSupport, DecisionsThatCannotRun) {
-  Plan fp8 = tiny_plan(tiny_mixtral(), {});
-  fp8.precision = Precision::fp8;
-  expect_refusal(fp8, "experts in fp8");
-  fp8 = tiny_plan(tiny_llama(), {});
-  fp8.precision = Precision::fp8;
-  fp8.zero_stage = 3;
-  expect_refusal(fp8, "ZeRO 3 in fp8");
   Plan qlora = tiny_plan(tiny_llama(), {}, 0, 2);
   qlora.precision = Precision::bf16;
   qlora.lora.base_bits = 4;

@@ -47,10 +47,10 @@ ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
 }
 
 Tensor Attention::project(const LayerContext& ctx, const Microbatch& microbatch,
-                          const Linear& linear, const Tensor& input, Tensor* lora,
+                          const Linear& linear, const ProductOperand& input, Tensor* lora,
                           MemoryCategory kept) const {
   const bool exchange = exchanges_heads(ctx);
-  Tensor y = ctx.device.empty({input.dim(0), linear.out_features()}, ctx.compute(),
+  Tensor y = ctx.device.empty({input.values().dim(0), linear.out_features()}, ctx.compute(),
                               exchange ? MemoryCategory::workspace : kept);
   linear.forward(ctx, input, y, lora, kept);
   return exchange ? split_heads(ctx, microbatch, y, kept) : y;
@@ -88,7 +88,7 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
   const MemoryCategory kept = category_of(keep);
   DeviceContext& device = ctx.device;
 
-  const Tensor input =
+  ProductOperand input =
       gather_tokens(ctx, norm_.forward(ctx, x, residual, &state->norm, kept));  // (n, H)
   state->q = project(ctx, microbatch, q_, input, &state->q_lora, kept);
   state->k = project(ctx, microbatch, k_, input, &state->k_lora, kept);
@@ -115,7 +115,7 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
 
   state->result =
       attend(ctx, microbatch, q, k, state->v, keeps_result_ ? kept : MemoryCategory::workspace);
-  const Tensor projected = ctx.scratch({input.dim(0), ctx.hidden()});
+  const Tensor projected = ctx.scratch({microbatch.tokens(), ctx.hidden()});
   o_.forward(ctx, state->result.out, projected, &state->o_lora, kept);
   if (!keeps_result_) state->result = {};
   Tensor y = reduce_tokens(ctx, projected, MemoryCategory::buffers);  // (s, H)
@@ -179,7 +179,7 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
     }
   }
 
-  Tensor input;  // (n, H), gathered again where a gradient needs it
+  ProductOperand input;  // (n, H), gathered again where a gradient needs it
   if (q_.needs_input() || k_.needs_input() || v_.needs_input()) {
     input = gather_tokens(ctx, norm_.apply(ctx, x, state.norm));
   }

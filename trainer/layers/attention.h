@@ -46,7 +46,7 @@ class Attention {
   ops::AttentionShape shape_of(const LayerContext& ctx, const Microbatch& microbatch) const;
   // A Linear of the normed input (n, H), as attention works on it.
   Tensor project(const LayerContext& ctx, const Microbatch& microbatch, const Linear& linear,
-                 const Tensor& input, Tensor* lora, MemoryCategory kept) const;
+                 const ProductOperand& input, Tensor* lora, MemoryCategory kept) const;
   // Softmax over all keys, from ready q and k.
   AttentionResult attend(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& q,
                          const Tensor& k, const Tensor& v, MemoryCategory kept) const;

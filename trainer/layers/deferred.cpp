@@ -13,41 +13,31 @@ namespace argosy {
 
 namespace {
 
-// The transposes of what is multiplied, in 8 bits: rows of both are tokens, which are summed over.
-void add_in_8_bits(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
-                   const Tensor& x, bool accumulate, double alpha) {
-  const auto turned = [&](const Tensor& values, ops::Fp8Format format) {
-    ops::Fp8Matrix result =
-        ops::empty_fp8(ctx.device, values.dim(1), values.dim(0), format, MemoryCategory::workspace);
-    ops::quantize(ctx.device, values, {}, result);
-    return result;
-  };
-  ops::matmul_fp8(ctx.device, turned(dy, ops::Fp8Format::e5m2), turned(x, ops::Fp8Format::e4m3),
-                  parameter.grad, {.accumulate = accumulate, .alpha = alpha});
-}
-
 // Gradient of parameters[g] += alpha * (rows of dy)^T (rows of x), now.
 void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
-                  const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x, double alpha,
-                  const Tensor& bias_gradient = {}) {
+                  const std::vector<int64_t>& rows, const ProductOperand& dy,
+                  const ProductOperand& x, double alpha, const Tensor& bias_gradient = {}) {
   // All are of one Linear: the first sum of a step is the first of each.
   bool accumulate = true;
   for (const Parameter* parameter : parameters) accumulate = parameter->adds_to_grad();
   const ops::MatmulOptions options = {
       .accumulate = accumulate, .alpha = alpha, .bias_gradient = bias_gradient};
-  if (parameters.front()->in_8_bits.defined()) {
-    add_in_8_bits(ctx, *parameters.front(), dy, x, accumulate, alpha);
-    if (bias_gradient.defined()) ops::bias_backward(ctx.device, dy, bias_gradient);
-    return;
-  }
-  if (parameters.size() == 1) {
-    ops::matmul_tn(ctx.device, dy, x, parameters.front()->grad, options);
+  const bool is_in_8_bits = parameters.front()->is_multiplied_in_8_bits;
+  if (parameters.size() == 1 && !is_in_8_bits) {
+    ops::matmul_tn(ctx.device, dy.values(), x.values(), parameters.front()->grad, options);
     return;
   }
   std::vector<Tensor> gradients;
   gradients.reserve(parameters.size());
   for (const Parameter* parameter : parameters) gradients.push_back(parameter->grad);
-  ops::grouped_matmul_tn(ctx.device, dy, x, rows, gradients, options);
+  if (!is_in_8_bits) {
+    ops::grouped_matmul_tn(ctx.device, dy.values(), x.values(), rows, gradients, options);
+    return;
+  }
+  // Rows of both are tokens, which are summed over: their transposes are multiplied.
+  ops::grouped_matmul_fp8_tn(ctx.device, dy.turned(ctx, rows), x.turned(ctx, rows), gradients,
+                             {.accumulate = accumulate, .alpha = alpha});
+  if (bias_gradient.defined()) ops::bias_backward(ctx.device, dy.values(), bias_gradient);
 }
 
 }  // namespace
@@ -62,26 +52,29 @@ void DeferredWeightGradients::add(const LayerContext& ctx,
 
 void DeferredWeightGradients::run(const LayerContext& ctx) {
   for (Product& product : std::exchange(products_, {})) {
-    add_products(ctx, product.parameters, product.rows, product.dy, product.x, product.alpha);
+    add_products(ctx, product.parameters, product.rows,
+                 ProductOperand(product.dy, ops::Fp8Format::e5m2), product.x, product.alpha);
     product.dy.reset();
     product.x.reset();
   }
 }
 
-void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
-                         const Tensor& x, double alpha, const Tensor& bias_gradient) {
+void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter,
+                         const ProductOperand& dy, const ProductOperand& x, double alpha,
+                         const Tensor& bias_gradient) {
+  const int64_t rows = dy.values().dim(0);
   if (ctx.deferred == nullptr) {
-    return add_products(ctx, {&parameter}, {dy.dim(0)}, dy, x, alpha, bias_gradient);
+    return add_products(ctx, {&parameter}, {rows}, dy, x, alpha, bias_gradient);
   }
-  if (bias_gradient.defined()) ops::bias_backward(ctx.device, dy, bias_gradient);
-  ctx.deferred->add(ctx, {&parameter}, {dy.dim(0)}, dy, x, alpha);
+  if (bias_gradient.defined()) ops::bias_backward(ctx.device, dy.values(), bias_gradient);
+  ctx.deferred->add(ctx, {&parameter}, {rows}, dy.values(), x.values(), alpha);
 }
 
 void add_weight_gradients(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
-                          const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
-                          double alpha) {
+                          const std::vector<int64_t>& rows, const ProductOperand& dy,
+                          const ProductOperand& x, double alpha) {
   if (ctx.deferred != nullptr) {
-    ctx.deferred->add(ctx, parameters, rows, dy, x, alpha);
+    ctx.deferred->add(ctx, parameters, rows, dy.values(), x.values(), alpha);
   } else {
     add_products(ctx, parameters, rows, dy, x, alpha);
   }

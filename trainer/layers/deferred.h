@@ -10,6 +10,7 @@
 
 #include "trainer/layers/context.h"
 #include "trainer/layers/parameters.h"
+#include "trainer/layers/product_operand.h"
 
 namespace argosy {
 
@@ -38,11 +39,12 @@ class DeferredWeightGradients {
 // Does the product now, or puts it off when ctx.deferred says so: of one parameter with all rows,
 // or of one parameter for each group of rows. The gradient of the bias (out) beside it, if there is
 // one, is added to at once.
-void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter, const Tensor& dy,
-                         const Tensor& x, double alpha = 1.0, const Tensor& bias_gradient = {});
+void add_weight_gradient(const LayerContext& ctx, const Parameter& parameter,
+                         const ProductOperand& dy, const ProductOperand& x, double alpha = 1.0,
+                         const Tensor& bias_gradient = {});
 void add_weight_gradients(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
-                          const std::vector<int64_t>& rows, const Tensor& dy, const Tensor& x,
-                          double alpha = 1.0);
+                          const std::vector<int64_t>& rows, const ProductOperand& dy,
+                          const ProductOperand& x, double alpha = 1.0);
 
 // gather_tokens() of a gradient (s, H) that its owner goes on adding to. If weight gradients read
 // it (`is_read`) and are put off, they get a copy of it as it is now.

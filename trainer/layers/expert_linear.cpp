@@ -9,6 +9,17 @@ namespace argosy {
 
 namespace {
 
+using CopyOf = ops::Fp8Matrix (*)(const LayerContext&, const Parameter&);
+
+std::vector<ops::Fp8Matrix> copies_of(const LayerContext& ctx,
+                                      const std::vector<const Parameter*>& parameters,
+                                      CopyOf copy_of) {
+  std::vector<ops::Fp8Matrix> copies;
+  copies.reserve(parameters.size());
+  for (const Parameter* parameter : parameters) copies.push_back(copy_of(ctx, *parameter));
+  return copies;
+}
+
 std::vector<Tensor> values_of(const std::vector<const Parameter*>& parameters) {
   std::vector<Tensor> values;
   for (const Parameter* parameter : parameters) values.push_back(parameter->value);
@@ -30,25 +41,38 @@ ExpertLinear::ExpertLinear(const LayerContext& ctx, const ParameterStore& store,
 }
 
 void ExpertLinear::forward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
-                           const Tensor& x, const Tensor& y, Tensor* adapter_state,
+                           const ProductOperand& x, const Tensor& y, Tensor* adapter_state,
                            MemoryCategory category) const {
-  ops::grouped_matmul_nt(ctx.device, x, rows_of_expert, values_of(weights_), y);
+  if (is_in_8_bits()) {
+    ops::grouped_matmul_fp8(ctx.device, x.plain(ctx), rows_of_expert,
+                            copies_of(ctx, weights_, in_8_bits), y);
+  } else {
+    ops::grouped_matmul_nt(ctx.device, x.values(), rows_of_expert, values_of(weights_), y);
+  }
   if (!has_adapter()) return;
   *adapter_state =
-      ctx.device.empty({x.dim(0), lora_a_.front()->value.dim(0)}, ctx.compute(), category);
-  ops::grouped_matmul_nt(ctx.device, x, rows_of_expert, values_of(lora_a_), *adapter_state);
+      ctx.device.empty({x.values().dim(0), lora_a_.front()->value.dim(0)}, ctx.compute(), category);
+  ops::grouped_matmul_nt(ctx.device, x.values(), rows_of_expert, values_of(lora_a_),
+                         *adapter_state);
   ops::grouped_matmul_nt(ctx.device, *adapter_state, rows_of_expert, values_of(lora_b_), y,
                          {.accumulate = true, .alpha = lora_scale_});
 }
 
 void ExpertLinear::backward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
-                            const Tensor& dy, const Tensor& x, const Tensor& adapter_state,
+                            const Tensor& dy, const ProductOperand& x, const Tensor& adapter_state,
                             const Tensor& dx, bool accumulate) const {
-  ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(weights_), dx,
-                         {.accumulate = accumulate});
-  if (weights_.front()->grad.defined()) {
-    add_weight_gradients(ctx, weights_, rows_of_expert, dy, x);
+  const ProductOperand gradient(dy, ops::Fp8Format::e5m2);
+  const bool is_trained = weights_.front()->grad.defined();
+  if (is_in_8_bits()) {
+    if (is_trained && ctx.deferred == nullptr) gradient.round(ctx, rows_of_expert);
+    ops::grouped_matmul_fp8(ctx.device, gradient.plain(ctx), rows_of_expert,
+                            copies_of(ctx, weights_, turned_in_8_bits), dx,
+                            {.accumulate = accumulate});
+  } else {
+    ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(weights_), dx,
+                           {.accumulate = accumulate});
   }
+  if (is_trained) add_weight_gradients(ctx, weights_, rows_of_expert, gradient, x);
   if (!has_adapter()) return;
   const Tensor du = ctx.scratch(adapter_state.shape());  // (R, r)
   ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(lora_b_), du,

@@ -10,6 +10,7 @@
 
 #include "trainer/layers/context.h"
 #include "trainer/layers/parameters.h"
+#include "trainer/layers/product_operand.h"
 
 namespace argosy {
 
@@ -27,15 +28,18 @@ class ExpertLinear {
 
   // x (R, in) -> y (R, out). adapter_state becomes x A^T (R, r), in `category`, or stays undefined
   // without adapter.
-  void forward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert, const Tensor& x,
-               const Tensor& y, Tensor* adapter_state, MemoryCategory category) const;
+  void forward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+               const ProductOperand& x, const Tensor& y, Tensor* adapter_state,
+               MemoryCategory category) const;
   // dx (R, in) = dy W, or += with accumulate. x and dy must not change afterwards when ctx.deferred
   // puts the weights' gradients off.
   void backward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
-                const Tensor& dy, const Tensor& x, const Tensor& adapter_state, const Tensor& dx,
-                bool accumulate) const;
+                const Tensor& dy, const ProductOperand& x, const Tensor& adapter_state,
+                const Tensor& dx, bool accumulate) const;
 
  private:
+  bool is_in_8_bits() const { return weights_.front()->is_multiplied_in_8_bits; }
+
   std::vector<const Parameter*> weights_;          // [E/ep]
   std::vector<const Parameter*> lora_a_, lora_b_;  // [E/ep], empty without adapter
   double lora_scale_ = 0;

@@ -8,6 +8,7 @@
 
 #include "trainer/layers/context.h"
 #include "trainer/layers/parameters.h"
+#include "trainer/layers/product_operand.h"
 
 namespace argosy {
 
@@ -28,24 +29,24 @@ class Linear {
 
   // x (m, in) -> y (m, out). adapter_state becomes x A^T (m, r), in `category`, or stays undefined
   // without adapter.
-  void forward(const LayerContext& ctx, const Tensor& x, const Tensor& y, Tensor* adapter_state,
-               MemoryCategory category) const;
+  void forward(const LayerContext& ctx, const ProductOperand& x, const Tensor& y,
+               Tensor* adapter_state, MemoryCategory category) const;
   // The same, then y = gelu(that), which gelu_input (m, out) comes to hold.
-  void forward_gelu(const LayerContext& ctx, const Tensor& x, const Tensor& gelu_input,
+  void forward_gelu(const LayerContext& ctx, const ProductOperand& x, const Tensor& gelu_input,
                     const Tensor& y, Tensor* adapter_state, MemoryCategory category) const;
   // dx (m, in) = dy W, or += with accumulate; with gelu_input (m, in), whose gelu x was, the
   // gradient of that instead. x may be undefined when !needs_input(); otherwise it
   // and dy must not change afterwards when ctx.deferred puts the weight's gradient off.
-  void backward(const LayerContext& ctx, const Tensor& dy, const Tensor& x,
+  void backward(const LayerContext& ctx, const Tensor& dy, const ProductOperand& x,
                 const Tensor& adapter_state, const Tensor& dx, bool accumulate,
                 const Tensor& gelu_input = {}) const;
 
  private:
-  // y (m, out) = x W^T and dx (m, in) = dy W, in 8 bits where the weight has copies in them.
-  void multiply(const LayerContext& ctx, const Tensor& x, const Tensor& y,
+  // y (m, out) = x W^T and dx (m, in) = dy W, in 8 bits where the weight is multiplied in them.
+  void multiply(const LayerContext& ctx, const ProductOperand& x, const Tensor& y,
                 const Tensor& gelu_input) const;
-  void multiply_back(const LayerContext& ctx, const Tensor& dy, const Tensor& dx, bool accumulate,
-                     const Tensor& gelu_input) const;
+  void multiply_back(const LayerContext& ctx, const ProductOperand& dy, const Tensor& dx,
+                     bool accumulate, const Tensor& gelu_input) const;
 
   const Parameter* weight_;
   const Parameter* bias_ = nullptr;

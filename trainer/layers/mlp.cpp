@@ -20,8 +20,8 @@ Mlp::Mlp(const LayerContext& ctx, const ParameterStore& store, int layer, const 
 Tensor Mlp::forward(const LayerContext& ctx, const Tensor& input, MlpState* state, Keep keep,
                     MemoryCategory category) const {
   const MemoryCategory kept = category_of(keep);
-  const Tensor x = gather_tokens(ctx, input);  // (n, H)
-  const Shape wide = {x.dim(0), up_.out_features()};
+  const ProductOperand x = gather_tokens(ctx, input);  // (n, H)
+  const Shape wide = {x.values().dim(0), up_.out_features()};
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
   const Tensor activated = ctx.scratch(wide);
   if (gate_) {
@@ -33,7 +33,7 @@ Tensor Mlp::forward(const LayerContext& ctx, const Tensor& input, MlpState* stat
     up_.forward_gelu(ctx, x, state->up, activated, &state->up_lora, kept);
   }
 
-  const Tensor partial = ctx.scratch({x.dim(0), ctx.hidden()});
+  const Tensor partial = ctx.scratch({wide[0], ctx.hidden()});
   down_.forward(ctx, activated, partial, &state->down_lora, kept);
   Tensor y = reduce_tokens(ctx, partial, category);
   if (down_bias_ != nullptr) ops::add_bias(ctx.device, down_bias_->value, y);
@@ -65,7 +65,7 @@ Tensor Mlp::backward(const LayerContext& ctx, const Tensor& dy, const Tensor& in
     }
   }
 
-  Tensor x;
+  ProductOperand x;
   if (needs_input()) x = gather_tokens(ctx, input);
   const Tensor dx = ctx.scratch({state.up.dim(0), ctx.hidden()});
   up_.backward(ctx, dup, x, state.up_lora, dx, false);

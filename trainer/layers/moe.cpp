@@ -134,15 +134,15 @@ void Moe::count_choices(const LayerContext& ctx, const Microbatch& microbatch, M
 
 Tensor Moe::run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory kept) const {
   const std::vector<int64_t>& rows = state->exchange.rows_of_expert;
-  const Tensor& x = state->expert_input;  // (R, H)
-  const Shape wide = {x.dim(0), up_.out_features()};
+  const ProductOperand x = state->expert_input;  // (R, H)
+  const Shape wide = {x.values().dim(0), up_.out_features()};
   state->gate = ctx.device.empty(wide, ctx.compute(), kept);
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
   gate_.forward(ctx, rows, x, state->gate, &state->gate_lora, kept);
   up_.forward(ctx, rows, x, state->up, &state->up_lora, kept);
   const Tensor activated = ctx.scratch(wide);
   ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
-  Tensor out = ctx.scratch(x.shape());
+  Tensor out = ctx.scratch(state->expert_input.shape());
   down_.forward(ctx, rows, activated, out, &state->down_lora, kept);
   return out;
 }
@@ -195,9 +195,10 @@ Tensor Moe::run_experts_backward(const LayerContext& ctx, const Tensor& dout,
   const bool is_kept = ctx.deferred != nullptr && down_.needs_input();
   const Tensor dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
   ops::swiglu_backward(ctx.device, dup, state.gate, state.up, dgate, dup);
-  Tensor dx = ctx.scratch(state.expert_input.shape());  // (R, H)
-  up_.backward(ctx, rows, dup, state.expert_input, state.up_lora, dx, false);
-  gate_.backward(ctx, rows, dgate, state.expert_input, state.gate_lora, dx, true);
+  const ProductOperand x = state.expert_input;
+  Tensor dx = ctx.scratch(x.values().shape());  // (R, H)
+  up_.backward(ctx, rows, dup, x, state.up_lora, dx, false);
+  gate_.backward(ctx, rows, dgate, x, state.gate_lora, dx, true);
   return dx;
 }
 

@@ -52,7 +52,7 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
     const auto it =
         parameters_.emplace(Key{spec.layer, spec.role, spec.expert, spec.lora}, Parameter{}).first;
     parameter_of_.push_back(&it->second);
-    if (plan.precision == Precision::fp8) make_copies(plan, local, &it->second);
+    if (plan.precision == Precision::fp8) prepare_fp8(plan, local, &it->second);
   }
   for (const Domain domain : kDomains) {
     const auto& buckets = layout_[domain].buckets;
@@ -69,8 +69,8 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
   }
 }
 
-// As stored_bytes() counts them. Products read 16 bytes of rows and of columns.
-void ParameterStore::make_copies(const Plan& plan, const LocalTensor& local, Parameter* parameter) {
+// Copies as stored_bytes() counts them. Products read 16 bytes of rows and of columns.
+void ParameterStore::prepare_fp8(const Plan& plan, const LocalTensor& local, Parameter* parameter) {
   const TensorSpec& spec = spec_of(local);
   if (!is_block_product(spec.role) || spec.lora != LoraPart::none) return;
   const int64_t rows = local.box.rows.size(), cols = local.box.cols.size();
@@ -79,6 +79,8 @@ void ParameterStore::make_copies(const Plan& plan, const LocalTensor& local, Par
                              ") on a rank of tp=", plan.mesh.tp, "; both must be multiples of ",
                              ops::kFp8Unit, "; valid: a smaller tp, or --precision bf16"));
   }
+  parameter->is_multiplied_in_8_bits = true;
+  if (keeps_value_shards(local.domain)) return;
   parameter->in_8_bits =
       ops::empty_fp8(device_, rows, cols, ops::Fp8Format::e4m3, MemoryCategory::parameters);
   parameter->turned_in_8_bits =

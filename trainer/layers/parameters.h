@@ -28,6 +28,8 @@ struct Parameter {
                  // of the backward pass of its layer
   // In fp8 runs, of weights that blocks multiply with: `value` and its transpose in 8 bits, for
   // forward and backward. Old when value has changed since; whoever multiplies makes them new.
+  // Undefined with ZeRO 3: each product has one of its own, of the value that was gathered for it.
+  bool is_multiplied_in_8_bits = false;
   ops::Fp8Matrix in_8_bits, turned_in_8_bits;
   mutable bool copies_are_old = true;
 
@@ -90,7 +92,7 @@ class ParameterStore {
  private:
   using Key = std::tuple<int, TensorRole, int64_t, LoraPart>;
   void bind(Domain domain, int bucket, const Tensor& memory, Tensor Parameter::*view);
-  void make_copies(const Plan& plan, const LocalTensor& local, Parameter* parameter);
+  void prepare_fp8(const Plan& plan, const LocalTensor& local, Parameter* parameter);
   bool is_first_a_product(const LocalTensor& local) const;
 
   DeviceContext& device_;

@@ -30,6 +30,10 @@ enum class Epilogue {
   bias_gradient   // bias = sums over the k rows of a as it is stored (k,m); c = product
 };
 
+// A size that follows from the data: the algorithm is the one of the next larger size of a few, so
+// that not each step asks for new ones.
+enum class Ragged { none, m, k };
+
 struct LibraryProduct {
   Product sizes;  // m, n, k > 0
   MatrixOperand a, b;
@@ -40,9 +44,7 @@ struct LibraryProduct {
   Epilogue epilogue = Epilogue::none;
   void* bias = nullptr;  // (n) of the result's type; bias_gradient writes (m)
   void* aux = nullptr;   // (m,n) of the result's type
-  // m or k follows from the data: the algorithm is the one of the next larger size of a few, so
-  // that not each step asks for new ones.
-  bool is_ragged = false;
+  Ragged ragged = Ragged::none;
 };
 
 // False, with nothing done: the library has no kernel for it, and LibraryRefusals says so. Without

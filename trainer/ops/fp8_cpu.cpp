@@ -17,12 +17,12 @@ void require_fp8<Device::cpu>(DeviceContext&) {
   refuse();
 }
 template <>
-void quantize<Device::cpu>(DeviceContext&, const Tensor&, const Fp8Matrix&, const Fp8Matrix&) {
+void quantize<Device::cpu>(DeviceContext&, const Tensor&, const Fp8Matrix&, const Fp8Groups&) {
   refuse();
 }
 template <>
 void matmul_fp8<Device::cpu>(DeviceContext&, const Fp8Matrix&, const Fp8Matrix&, const Tensor&,
-                             const MatmulOptions&) {
+                             const MatmulOptions&, Fp8Ragged) {
   refuse();
 }
 

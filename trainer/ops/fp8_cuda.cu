@@ -8,6 +8,7 @@
 #include "trainer/ops/cublaslt_product.h"
 #include "trainer/ops/cuda_kernel.cuh"
 #include "trainer/ops/cuda_launch.cuh"
+#include "trainer/ops/cuda_parts.cuh"
 #include "trainer/ops/fp8.h"
 
 namespace argosy::ops::detail {
@@ -64,49 +65,75 @@ __device__ unsigned in_8_bits(float x) {
   return __nv_cvt_float_to_fp8(x, __NV_SATFINITE, kIsE5m2 ? __NV_E5M2 : __NV_E4M3);
 }
 
-// A tile of kTile x kTile: four neighbours of a row make a word; the transpose is put together in
-// shared memory.
+// Consecutive rows: `size` of the transpose, of which `rows` are there and the others are zeros.
+struct RowsPart {
+  const bfloat16* x;
+  unsigned *plain, *turned;  // null: not asked for
+  int64_t rows, size;
+};
+
+// A tile of kTile x kTile of a part: four neighbours of a row make a word; the transpose is put
+// together in shared memory.
 template <bool kIsE5m2>
-__global__ void round_kernel(const bfloat16* x, int64_t rows, int64_t cols, const float* scale,
-                             unsigned* plain, unsigned* turned) {
+__global__ void round_kernel(const __grid_constant__ PartTable<RowsPart> table, int64_t cols,
+                             const float* scale) {
   constexpr int kWordsOfRow = kTile / kWord, kRowsAtOnce = kThreads / kWordsOfRow;
   unsigned char* tile = shared_memory<unsigned char>();  // (kTile, kTurnedRow): row, col
-  const int64_t first_row = int64_t{blockIdx.y} * kTile, first_col = int64_t{blockIdx.x} * kTile;
+  const PartChunk chunk = chunk_of_block(table, kTile);
+  const RowsPart& part = table.parts[chunk.part];
+  const int64_t first_row = chunk.begin, first_col = int64_t{blockIdx.y} * kTile;
   const int word = static_cast<int>(threadIdx.x) % kWordsOfRow,
             line = static_cast<int>(threadIdx.x) / kWordsOfRow;
   const float divisor = *scale;
   for (int i = line; i < kTile; i += kRowsAtOnce) {
     const int64_t row = first_row + i, col = first_col + kWord * word;
-    if (row >= rows || col >= cols) continue;
+    if (row >= part.size || col >= cols) continue;
     unsigned four = 0;
-    float values[kWord];
-    load(x + row * cols + col, values);
+    if (row < part.rows) {
+      float values[kWord];
+      load(part.x + row * cols + col, values);
 #pragma unroll
-    for (int j = 0; j < kWord; ++j) four |= in_8_bits<kIsE5m2>(values[j] / divisor) << (8 * j);
-    if (plain != nullptr) plain[(row * cols + col) / kWord] = four;
+      for (int j = 0; j < kWord; ++j) four |= in_8_bits<kIsE5m2>(values[j] / divisor) << (8 * j);
+      if (part.plain != nullptr) part.plain[(row * cols + col) / kWord] = four;
+    }
     *reinterpret_cast<unsigned*>(tile + i * kTurnedRow + kWord * word) = four;
   }
-  if (turned == nullptr) return;
+  if (part.turned == nullptr) return;
   __syncthreads();
   for (int i = line; i < kTile; i += kRowsAtOnce) {
     const int64_t row = first_row + kWord * word, col = first_col + i;
-    if (row >= rows || col >= cols) continue;
+    if (row >= part.size || col >= cols) continue;
     unsigned four = 0;
 #pragma unroll
     for (int j = 0; j < kWord; ++j)
       four |= static_cast<unsigned>(tile[(kWord * word + j) * kTurnedRow + i]) << (8 * j);
-    turned[(col * rows + row) / kWord] = four;
+    part.turned[(col * part.size + row) / kWord] = four;
   }
+}
+
+// Of all rows, or of each group whose transpose is asked for.
+std::vector<RowsPart> parts_of(const Tensor& x, const Fp8Matrix& plain, const Fp8Groups& turned) {
+  const int64_t cols = x.dim(1);
+  const auto part = [&](int64_t begin, int64_t rows) {
+    return RowsPart{x.data<bfloat16>() + begin * cols,
+                    plain.defined() ? plain.bytes.data<unsigned>() + begin * cols / kWord : nullptr,
+                    nullptr, rows, rows};
+  };
+  if (!turned.defined()) return {part(0, x.dim(0))};
+  std::vector<RowsPart> parts;
+  parts.reserve(turned.rows.size());
+  int64_t begin = 0;
+  for (size_t g = 0; g < turned.rows.size(); begin += turned.rows[g++]) {
+    parts.push_back(part(begin, turned.rows[g]));
+    parts.back().turned = turned.turned[g].bytes.data<unsigned>();
+    parts.back().size = turned.turned[g].cols();
+  }
+  return parts;
 }
 
 MatrixOperand operand_of(const Fp8Matrix& x) {
   return {x.bytes.raw(), x.format == Fp8Format::e4m3 ? MatrixType::e4m3 : MatrixType::e5m2,
           x.scale.data<float>()};
-}
-
-template <typename T>
-T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
 }
 
 }  // namespace
@@ -123,29 +150,31 @@ void require_fp8<Device::cuda>(DeviceContext& ctx) {
 
 template <>
 void quantize<Device::cuda>(DeviceContext& ctx, const Tensor& x, const Fp8Matrix& plain,
-                            const Fp8Matrix& turned) {
+                            const Fp8Groups& turned) {
   const CudaDevice& device = cuda_of(ctx);
   CHECK(x.size() % 8 == 0 && are_aligned(x.raw()), "rows of whole 16 bytes are rounded");
-  const int64_t rows = x.dim(0), cols = x.dim(1), packs = x.size() / 8;
-  const Fp8Format format = plain.defined() ? plain.format : turned.format;
+  const int64_t cols = x.dim(1), packs = x.size() / 8;
+  const Fp8Matrix& first = plain.defined() ? plain : turned.turned.front();
+  const Fp8Format format = first.format;
   const int64_t blocks = std::min(ceil_div(packs, int64_t{kThreads}), kMostBlocks);
   const Tensor maxima = ctx.empty({blocks}, DType::int32, MemoryCategory::workspace);
   launch(device, "fp8_maxima", maxima_kernel, {blocks_of(blocks), kThreads, kWarp * 4},
          x.data<bfloat16>(), packs, maxima.data<unsigned>());
   launch(device, "fp8_scale", scale_kernel, {blocks_of(1), kWarp}, maxima.data<unsigned>(),
          static_cast<int>(blocks), format == Fp8Format::e4m3 ? kLargestE4m3 : kLargestE5m2,
-         data_or_null<float>(plain.scale), data_or_null<float>(turned.scale));
-  const Grid grid{blocks_of(ceil_div(cols, int64_t{kTile}), ceil_div(rows, int64_t{kTile})),
-                  kThreads, int64_t{kTile} * kTurnedRow};
-  const float* scale = plain.defined() ? plain.scale.data<float>() : turned.scale.data<float>();
+         plain.defined() ? plain.scale.data<float>() : nullptr,
+         turned.defined() ? turned.turned.front().scale.data<float>() : nullptr);
   const auto kernel = format == Fp8Format::e4m3 ? round_kernel<false> : round_kernel<true>;
-  launch(device, "fp8_round", kernel, grid, x.data<bfloat16>(), rows, cols, scale,
-         data_or_null<unsigned>(plain.bytes), data_or_null<unsigned>(turned.bytes));
+  for_part_tables(parts_of(x, plain, turned), kTile, [&](const auto& table) {
+    const Grid grid{blocks_of(table.num_chunks, ceil_div(cols, int64_t{kTile})), kThreads,
+                    int64_t{kTile} * kTurnedRow};
+    launch(device, "fp8_round", kernel, grid, table, cols, first.scale.data<float>());
+  });
 }
 
 template <>
 void matmul_fp8<Device::cuda>(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b,
-                              const Tensor& out, const MatmulOptions& options) {
+                              const Tensor& out, const MatmulOptions& options, Fp8Ragged ragged) {
   const LibraryProduct product{
       .sizes = {.transpose_b = true, .m = out.dim(0), .n = out.dim(1), .k = a.cols()},
       .a = operand_of(a),
@@ -153,7 +182,10 @@ void matmul_fp8<Device::cuda>(DeviceContext& ctx, const Fp8Matrix& a, const Fp8M
       .c = out.raw(),
       .result = matrix_type(out.dtype()),
       .alpha = options.alpha,
-      .accumulate = options.accumulate};
+      .accumulate = options.accumulate,
+      .ragged = ragged == Fp8Ragged::rows  ? Ragged::m
+                : ragged == Fp8Ragged::sum ? Ragged::k
+                                           : Ragged::none};
   run_product_with_bias(ctx, product, options.bias, out);
 }
 

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "tests/support/cuda_emulation/cublasLt.h"
 
+#include <atomic>
 #include <cmath>
 
 #include "planner/spec/bfloat16.h"
@@ -12,6 +13,8 @@ namespace {
 using argosy::bfloat16;
 
 constexpr size_t kWorkspaceBytes = 4096;  // to be asked for, and passed
+
+std::atomic<bool> epilogues_are_refused = false;
 
 float element(const void* data, const EmulatedMatrixLayout& x, int64_t row, int64_t col) {
   const int64_t i = col * x.stride + row;
@@ -58,20 +61,21 @@ bool has_aux(const EmulatedMatmulDesc& desc) {
   return (desc.epilogue & 128) != 0;
 }
 
-// 8 bits as Hopper takes them: a transposed, b not, sizes of whole 16 bytes, not e5m2 with e5m2.
+// 8 bits as Hopper takes them: a transposed, b not, the sum and the result's columns of whole 16
+// bytes, not e5m2 with e5m2.
 bool fits_8_bits(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a,
                  const EmulatedMatrixLayout& b) {
   constexpr int64_t kUnit = 16;
   return desc.transpose_a == CUBLAS_OP_T && desc.transpose_b == CUBLAS_OP_N &&
          !(a.type == CUDA_R_8F_E5M2 && b.type == CUDA_R_8F_E5M2) && a.rows % kUnit == 0 &&
-         a.cols % kUnit == 0 && b.cols % kUnit == 0 && desc.scale_a != nullptr &&
-         desc.scale_b != nullptr;
+         a.cols % kUnit == 0 && desc.scale_a != nullptr && desc.scale_b != nullptr;
 }
 
 // Types as the library takes them: operands alike, fp32 into fp32, bf16 into either; rows of an aux
 // matrix of whole 8 elements, 16 bytes aligned.
 bool types_fit(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a,
                const EmulatedMatrixLayout& b, const EmulatedMatrixLayout& d) {
+  if (epilogues_are_refused && desc.epilogue != CUBLASLT_EPILOGUE_DEFAULT) return false;
   if (has_bias(desc) && desc.bias_type != d.type) return false;
   if (has_aux(desc) && (desc.aux_stride % 8 != 0 || desc.aux_stride < d.rows ||
                         reinterpret_cast<uintptr_t>(desc.aux) % 16 != 0 || desc.aux == nullptr)) {
@@ -255,4 +259,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     }
   }
   return CUBLAS_STATUS_SUCCESS;
+}
+
+void argosy::cuda_emulation::refuse_epilogues(bool refused) {
+  epilogues_are_refused = refused;
 }

@@ -118,3 +118,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algorithm, void* workspace,
                               size_t workspace_bytes, cudaStream_t stream);
+
+namespace argosy::cuda_emulation {
+
+// From now on there are no kernels for products with an epilogue; false: there are again.
+void refuse_epilogues(bool refused);
+
+}  // namespace argosy::cuda_emulation

@@ -23,4 +23,8 @@ CudaUnderTest open_cuda();
 // runs, on the emulation each has another order of threads and blocks.
 void repeat_in_orders(const std::function<void()>& body);
 
+// Runs `body` with a library of products that has no epilogues. False, with nothing done: that of a
+// GPU has what it has.
+bool without_epilogues(const std::function<void()>& body);
+
 }  // namespace argosy

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <cublasLt.h>
+
 #include "tests/support/cuda_emulation/backend.h"
 #include "tests/support/cuda_emulation/emulation.h"
 #include "tests/trainer/ops/cuda/device.h"
@@ -16,6 +18,13 @@ void repeat_in_orders(const std::function<void()>& body) {
     cuda_emulation::set_order(order, 1);
     body();
   }
+}
+
+bool without_epilogues(const std::function<void()>& body) {
+  cuda_emulation::refuse_epilogues(true);
+  body();
+  cuda_emulation::refuse_epilogues(false);
+  return true;
 }
 
 }  // namespace argosy

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-#include "trainer/ops/fp8.h"
-
-#include "tests/support/cuda_emulation/float8.h"
-#include "tests/trainer/ops/cuda/twin.h"
-#include "trainer/device/host_copy.h"
+#include "tests/trainer/ops/cuda/fp8_fixture.h"
 #include "trainer/ops/matmul.h"
 
 namespace argosy {
@@ -13,40 +9,7 @@ namespace {
 using ops::Fp8Format;
 using ops::Fp8Matrix;
 
-class Fp8Cuda : public CudaOpTest {
- protected:
-  void SetUp() override {
-    CudaOpTest::SetUp();
-    if (IsSkipped()) return;
-    try {
-      ops::require_fp8(*cuda);
-    } catch (const ConfigError& error) {
-      GTEST_SKIP() << error.what();
-    }
-  }
-
-  Tensor values_on_cuda(Shape shape, const Values& values) {
-    const Tensor host = make(cpu, shape, DType::bf16, values);
-    const Tensor tensor = cuda->empty(shape, DType::bf16, MemoryCategory::buffers);
-    cuda->backend().upload(host.raw(), tensor.raw(), tensor.bytes());
-    return tensor;
-  }
-  Fp8Matrix matrix(int64_t rows, int64_t cols, Fp8Format format) {
-    return ops::empty_fp8(*cuda, rows, cols, format, MemoryCategory::buffers);
-  }
-  std::vector<uint8_t> bytes_of(const Fp8Matrix& x) {
-    std::vector<uint8_t> bytes(static_cast<size_t>(x.bytes.bytes()));
-    cuda->backend().download(x.bytes.raw(), bytes.data(), x.bytes.bytes());
-    return bytes;
-  }
-  float scale_of(const Fp8Matrix& x) { return copy_to_host<float>(x.scale).front(); }
-  Fp8Matrix rounded(const Tensor& x, bool turn, Fp8Format format) {
-    const int64_t rows = x.dim(turn ? 1 : 0), cols = x.dim(turn ? 0 : 1);
-    const Fp8Matrix result = matrix(rows, cols, format);
-    ops::quantize(*cuda, x, turn ? Fp8Matrix{} : result, turn ? result : Fp8Matrix{});
-    return result;
-  }
-};
+class Fp8Cuda : public Fp8CudaTest {};
 
 // Every number to the bit as the format's definition rounds it, in both orders of memory.
 TEST_F(Fp8Cuda, RoundsByTheDefinition) {
@@ -70,11 +33,9 @@ TEST_F(Fp8Cuda, RoundsByTheDefinition) {
         for (int64_t r = 0; r < rows; ++r) {
           for (int64_t c = 0; c < cols; ++c) {
             const auto at = static_cast<size_t>(r * cols + c);
-            const float value = static_cast<float>(bfloat16(values[at])) / scale;
-            const uint8_t expected =
-                is_e4m3 ? cuda_emulation::to_e4m3(value) : cuda_emulation::to_e5m2(value);
-            ASSERT_EQ(bytes[at], expected) << value;
-            ASSERT_EQ(turned_bytes[static_cast<size_t>(c * rows + r)], expected) << value;
+            const uint8_t expected = nearest(values[at], scale, format);
+            ASSERT_EQ(bytes[at], expected) << values[at];
+            ASSERT_EQ(turned_bytes[static_cast<size_t>(c * rows + r)], expected) << values[at];
           }
         }
       });
@@ -125,9 +86,7 @@ TEST_F(Fp8Cuda, LinearForwardAndBackward) {
   ops::matmul_tn(cpu, dy_cpu, x_cpu, dw_cpu, {.accumulate = true, .alpha = 0.5});
   const auto expect_near = [&](const char* name, const Tensor& got, const Tensor& expected,
                                double tolerance) {
-    const Tensor host = cpu.empty(got.shape(), got.dtype(), MemoryCategory::buffers);
-    cuda->backend().download(got.raw(), host.raw(), host.bytes());
-    const Values a = values_of(host), b = values_of(expected);
+    const Values a = on_host(got), b = values_of(expected);
     double difference = 0, norm = 0;
     for (size_t i = 0; i < a.size(); ++i) {
       difference += (a[i] - b[i]) * (a[i] - b[i]);

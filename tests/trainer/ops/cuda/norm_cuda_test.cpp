@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <algorithm>
+
 #include "tests/trainer/ops/cuda/twin.h"
+#include "trainer/ops/elementwise.h"
 #include "trainer/ops/norm.h"
 
 namespace argosy {
@@ -56,6 +59,56 @@ TEST_F(NormCuda, ForwardWithAResidual) {
                                     of(layer_y), of(mean), of(layer_inv));
       });
     }
+  }
+}
+
+// The row that is normalised is the one that is kept: what two ops give, to the bit.
+TEST_F(NormCuda, AResidualIsRoundedBeforeItIsNormalised) {
+  for (const DType dtype : kCudaDTypes) {
+    for (const auto& [rows, cols, begin] : kCases) {
+      offset = begin;
+      const Shape shape{rows, cols};
+      const Values first = random_values(shape.size(), 21),
+                   second = random_values(shape.size(), 22), gains = random_values(cols, 23);
+      const auto on_cuda = [&](Shape of, const Values& values) {
+        const Tensor host = make(cpu, of, dtype, values);
+        const Tensor x = cuda->empty(of, dtype, MemoryCategory::buffers);
+        cuda->backend().upload(host.raw(), x.raw(), x.bytes());
+        return x;
+      };
+      const auto bytes_of = [&](const Tensor& tensor) {
+        std::vector<unsigned char> bytes(static_cast<size_t>(tensor.bytes()));
+        cuda->backend().download(tensor.raw(), bytes.data(), tensor.bytes());
+        return bytes;
+      };
+      const Tensor residual = on_cuda(shape, first), gain = on_cuda({cols}, gains),
+                   x = on_cuda(shape, second), y = on_cuda(shape, second),
+                   x_apart = on_cuda(shape, second), y_apart = on_cuda(shape, second),
+                   inv = cuda->empty({rows}, DType::fp32, MemoryCategory::buffers);
+      ops::add_rms_norm_forward(*cuda, residual, x, gain, kEps, y, inv);
+      ops::add(*cuda, residual, x_apart);
+      ops::rms_norm_forward(*cuda, x_apart, gain, kEps, y_apart, inv);
+      EXPECT_TRUE(bytes_of(x) == bytes_of(x_apart)) << rows << " x " << cols;
+      EXPECT_TRUE(bytes_of(y) == bytes_of(y_apart)) << rows << " x " << cols;
+    }
+  }
+}
+
+TEST_F(NormCuda, RowsOfZerosAndOfOneNumber) {
+  const int64_t rows = 3, cols = 37;
+  Values values(static_cast<size_t>(rows * cols), 0.0);
+  std::fill(values.begin() + cols, values.begin() + 2 * cols, 0.001);
+  for (const DType dtype : kCudaDTypes) {
+    const Shape shape{rows, cols};
+    const Twin &x = operand(shape, dtype, values), &gain = operand({cols}, dtype),
+               &bias = operand({cols}, dtype), &y = result(shape, dtype),
+               &inv = result({rows}, DType::fp32), &layer_y = result(shape, dtype),
+               &mean = result({rows}, DType::fp32), &layer_inv = result({rows}, DType::fp32);
+    expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+      ops::rms_norm_forward(ctx, of(x), of(gain), kEps, of(y), of(inv));
+      ops::layer_norm_forward(ctx, of(x), of(gain), of(bias), kEps, of(layer_y), of(mean),
+                              of(layer_inv));
+    });
   }
 }
 

@@ -11,6 +11,7 @@ namespace {
 class RouterCuda : public CudaOpTest {
  protected:
   const Twin& fp32(Shape shape) { return operand(shape, DType::fp32); }
+  void expect_totals_agree(int64_t rows);
 };
 
 struct Case {
@@ -57,8 +58,10 @@ TEST_F(RouterCuda, TiesGoToTheLowerExpert) {
 
 TEST_F(RouterCuda, Gradients) {
   for (const Case& c : cases()) {
-    for (const bool shares : {false, true}) {
-      const int64_t tokens = 19;
+    for (const auto& [tokens, shares] :
+         {std::pair<int64_t, bool>{0, true}, {1, false}, {19, false}, {19, true}}) {
+      Values is_target(static_cast<size_t>(tokens), 1);
+      for (size_t i = 0; i < is_target.size(); i += 3) is_target[i] = 0;
       const bool is_sigmoid = c.rule.scoring == ScoringFunction::sigmoid;
       const Shape all{tokens, c.num_experts}, few{tokens, c.k};
       // Of a forward pass on the CPU: choices and weights that belong together.
@@ -72,11 +75,11 @@ TEST_F(RouterCuda, Gradients) {
                  &experts = ids(few, values_of(e)),
                  &weights = operand(few, DType::fp32, values_of(w)),
                  &sums = operand({tokens}, DType::fp32, values_of(s)), &dweights = fp32(few),
-                 &dshares = fp32(all), &mask = operand({tokens}, DType::fp32, Values(19, 1)),
+                 &dshares = fp32(all), &mask = operand({tokens}, DType::fp32, is_target),
                  &dlogits = result(all, DType::fp32);
-      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+      expect_twins_agree([&, has_shares = shares](DeviceContext& ctx, const auto& of) {
         ops::router_backward(ctx, c.rule, of(dweights), of(probs), of(experts), of(weights),
-                             shares ? of(dshares) : Tensor(), of(sums), is_sigmoid ? 0 : 0.01,
+                             has_shares ? of(dshares) : Tensor(), of(sums), is_sigmoid ? 0 : 0.01,
                              of(mask), of(dlogits));
       });
     }
@@ -116,9 +119,14 @@ TEST_F(RouterCuda, Statistics) {
   }
 }
 
+// Of no rows too: a rank whose micro-batch is masked.
 TEST_F(RouterCuda, Totals) {
+  for (const int64_t rows : {0, 41}) expect_totals_agree(rows);
+}
+
+void RouterCuda::expect_totals_agree(int64_t rows) {
   const Twin &counts = fp32({3, 7}), &prob_sums = fp32({3, 7}), &unmasked = fp32({3}),
-             &lse = fp32({41}), &mask = fp32({41}), &shares = fp32({7}),
+             &lse = fp32({rows}), &mask = fp32({rows}), &shares = fp32({7}),
              &spread = result({3, 7}, DType::fp32), &assigned = added_to({2, 7}, DType::fp32),
              &bias = added_to({2, 7}, DType::fp32);
   std::vector<double> choices(14, 0);

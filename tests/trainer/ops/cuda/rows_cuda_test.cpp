@@ -153,12 +153,12 @@ TEST_F(RowsCuda, SortsByExpert) {
 
 TEST_F(RowsCuda, DropsBeyondCapacity) {
   const int64_t seq_len = 53, sequences = 3, num_experts = 5;
-  for (const int64_t k : {1, 2, 3}) {
+  for (const auto& [k, local] : {std::pair<int64_t, int64_t>{1, 90}, {2, 90}, {3, 90}, {2, 0}}) {
     for (const int64_t capacity : {1, 7, 100}) {
       Values token(static_cast<size_t>(seq_len * sequences));
       std::iota(token.begin(), token.end(), 0.0);
       std::shuffle(token.begin(), token.end(), std::mt19937(8));
-      const int64_t all = seq_len * sequences, first = 20, local = 90;
+      const int64_t all = seq_len * sequences, first = 20;
       const Twin &tokens = ids({all}, token),
                  &experts = ids({all, k}, random_ids(all * k, 0, num_experts, 9)),
                  &routed = result({local, k}, DType::int32);

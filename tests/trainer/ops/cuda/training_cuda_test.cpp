@@ -96,14 +96,15 @@ TEST_F(TrainingCuda, InitialValues) {
   spec.rows = 41;
   spec.cols = 67;
   spec.init_std = 0.02;
-  const Box box{{5, 40}, {3, 60}};
-  for (const Init init : {Init::zeros, Init::ones, Init::normal, Init::kaiming_uniform}) {
-    for (const DType dtype : kCudaDTypes) {
-      spec.init = init;
-      const Twin& part = result({35, 57}, dtype);
-      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-        ops::initialize(ctx, spec, box, 1234, of(part));
-      });
+  for (const Box& box : {Box{{5, 40}, {3, 60}}, Box{{7, 8}, {0, 67}}, Box{{9, 9}, {0, 67}}}) {
+    for (const Init init : {Init::zeros, Init::ones, Init::normal, Init::kaiming_uniform}) {
+      for (const DType dtype : kCudaDTypes) {
+        spec.init = init;
+        const Twin& part = result({box.rows.size(), box.cols.size()}, dtype);
+        expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+          ops::initialize(ctx, spec, box, 1234, of(part));
+        });
+      }
     }
   }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/layers/product_operand.h"
+
+namespace argosy {
+
+ops::Fp8Matrix ProductOperand::empty_plain(const LayerContext& ctx) const {
+  return ops::empty_fp8(ctx.device, values_.dim(0), values_.dim(1), format_,
+                        MemoryCategory::workspace);
+}
+
+ops::Fp8Groups ProductOperand::empty_turned(const LayerContext& ctx,
+                                            const std::vector<int64_t>& rows) const {
+  return ops::empty_fp8_groups(ctx.device, rows, values_.dim(1), format_,
+                               MemoryCategory::workspace);
+}
+
+void ProductOperand::round(const LayerContext& ctx, const std::vector<int64_t>& rows) const {
+  plain_ = empty_plain(ctx);
+  turned_ = empty_turned(ctx, rows);
+  ops::quantize(ctx.device, values_, plain_, turned_);
+}
+
+const ops::Fp8Matrix& ProductOperand::plain(const LayerContext& ctx) const {
+  if (!plain_.defined()) {
+    plain_ = empty_plain(ctx);
+    ops::quantize(ctx.device, values_, plain_, ops::Fp8Groups{});
+  }
+  return plain_;
+}
+
+const ops::Fp8Groups& ProductOperand::turned(const LayerContext& ctx,
+                                             const std::vector<int64_t>& rows) const {
+  if (!turned_.defined()) {
+    turned_ = empty_turned(ctx, rows);
+    ops::quantize(ctx.device, values_, {}, turned_);
+  }
+  CHECK(turned_.rows == rows, "other groups than those that were rounded");
+  return turned_;
+}
+
+namespace {
+
+void renew_copies(const LayerContext& ctx, const Parameter& weight) {
+  if (!weight.copies_are_old) return;
+  ops::quantize(ctx.device, weight.value, weight.in_8_bits, weight.turned_in_8_bits);
+  weight.copies_are_old = false;
+}
+
+}  // namespace
+
+ops::Fp8Matrix in_8_bits(const LayerContext& ctx, const Parameter& weight) {
+  if (weight.in_8_bits.defined()) {
+    renew_copies(ctx, weight);
+    return weight.in_8_bits;
+  }
+  ops::Fp8Matrix lent = ops::empty_fp8(ctx.device, weight.value.dim(0), weight.value.dim(1),
+                                       ops::Fp8Format::e4m3, MemoryCategory::workspace);
+  ops::quantize(ctx.device, weight.value, lent, ops::Fp8Matrix{});
+  return lent;
+}
+
+ops::Fp8Matrix turned_in_8_bits(const LayerContext& ctx, const Parameter& weight) {
+  if (weight.turned_in_8_bits.defined()) {
+    renew_copies(ctx, weight);
+    return weight.turned_in_8_bits;
+  }
+  ops::Fp8Matrix lent = ops::empty_fp8(ctx.device, weight.value.dim(1), weight.value.dim(0),
+                                       ops::Fp8Format::e4m3, MemoryCategory::workspace);
+  ops::quantize(ctx.device, weight.value, {}, lent);
+  return lent;
+}
+
+}  // namespace argosy
