@@ -220,16 +220,18 @@ namespace {
 // in one of them.
 std::string memory_line(const Plan& plan, int cpu_threads) {
   const Ledger ledger = predict_ledger(plan, 0);
-  int64_t workspace_bytes = 0;
+  int64_t workspace_bytes = 0, packed_bytes = 0;
   for (const int64_t stage : stages_of_pipeline_rank(plan, 0)) {
-    for (const LayerWork& work : stage_work(plan, stage))
-      workspace_bytes = std::max(workspace_bytes, work.workspace_bytes);
+    for (const LayerWork& work : stage_work(plan, stage)) {
+      const int64_t packed =
+          cpu_threads > 0 ? cpu_scratch(plan, work, cpu_threads).most_bytes() : 0;
+      if (work.workspace_bytes + packed <= workspace_bytes) continue;
+      workspace_bytes = work.workspace_bytes + packed;
+      packed_bytes = packed;
+    }
   }
   std::string packed;
-  if (cpu_threads > 0) {
-    const CpuScratch scratch = cpu_scratch(plan, 0, cpu_threads);
-    const int64_t packed_bytes = std::max(scratch.product_bytes, scratch.attention_bytes);
-    workspace_bytes += packed_bytes;
+  if (packed_bytes > 0) {
     packed = concat(" (", format_bytes(packed_bytes), " of them packed operands of ", cpu_threads,
                     " threads)");
   }

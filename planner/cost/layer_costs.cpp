@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "planner/cost/stack_pass.h"
+#include "planner/spec/cpu_scratch.h"
 
 namespace argosy {
 
@@ -59,6 +60,12 @@ Plan probe_plan(const Job& job, const Candidate& candidate) {
   return to_plan(small, probe);
 }
 
+// A device of a CPU's file is a core; ranks that are fewer share the others, as argosy-launch binds
+// them.
+int64_t threads_of_rank(const ClusterSpec& cluster) {
+  return std::max<int64_t>(1, cluster.devices_per_node / cluster.num_devices);
+}
+
 // Of the rank whose experts are asked for most.
 std::vector<LayerWork> probe_work(const Job& job, const Plan& probe) {
   return stage_work(probe, 0, 0, expert_load(job.moe_imbalance, probe.moe_capacity_factor));
@@ -82,6 +89,9 @@ LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   for (LayerWork& work : probe_work(job, probe)) {
     for (Pass* pass : {&work.forward, &work.backward, &work.backward_weight}) {
       add_tile_shares(job, *pass);
+    }
+    if (job.cluster.device == Device::cpu) {
+      work.workspace_bytes += cpu_scratch(probe, work, threads_of_rank(job.cluster)).most_bytes();
     }
     works[index(kind_of_layer(probe.model, work.layer))] = std::move(work);
   }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "planner/spec/integers.h"
-#include "planner/spec/work.h"
 
 namespace argosy {
 
@@ -43,17 +42,22 @@ int64_t attention_bytes_of_thread(const Plan& plan) {
 
 }  // namespace
 
-CpuScratch cpu_scratch(const Plan& plan, int64_t pipeline_rank, int num_threads) {
+CpuScratch cpu_scratch(const Plan& plan, const LayerWork& layer, int64_t num_threads) {
   CpuScratch scratch;
   if (plan.precision == Precision::fp64) return scratch;
-  scratch.attention_bytes = num_threads * attention_bytes_of_thread(plan);
-  if (plan.precision == Precision::fp32) return scratch;  // products are a library's
-  int64_t waiting = 0;
-  for (const int64_t stage : stages_of_pipeline_rank(plan, pipeline_rank)) {
-    for (const LayerWork& work : stage_work(plan, stage))
-      waiting = std::max(waiting, waiting_bytes(work.forward));
+  const auto has = [&layer](OpKind kind) {
+    const auto& ops = layer.forward.ops;
+    return std::any_of(ops.begin(), ops.end(),
+                       [kind](const OpWork& op) { return op.kind == kind; });
+  };
+  if (has(OpKind::attention)) {
+    scratch.attention_bytes = num_threads * attention_bytes_of_thread(plan);
   }
-  scratch.product_bytes = kPackedRowsBytes + num_threads * kPackedColumnsBytes + waiting;
+  const bool is_own = plan.precision != Precision::fp32;  // its products are a library's
+  if (is_own && has(OpKind::matmul)) {
+    scratch.product_bytes =
+        kPackedRowsBytes + num_threads * kPackedColumnsBytes + waiting_bytes(layer.forward);
+  }
   return scratch;
 }
 

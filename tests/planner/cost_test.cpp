@@ -15,6 +15,7 @@
 #include "planner/cost/step_bound.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
+#include "planner/spec/cpu_scratch.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/schedule.h"
 #include "tests/planner/small_jobs.h"
@@ -518,6 +519,33 @@ TEST(Evaluate, OutOfMemoryNamesWhatIsMissing) {
   EXPECT_FALSE(verdict.feasible);
   EXPECT_GT(verdict.missing_bytes, 0);
   EXPECT_NE(verdict.reason.find("short by"), std::string::npos) << verdict.reason;
+}
+
+// What CPU kernels pack follows from the cores of a rank: four devices a node, one rank or four.
+TEST(Memory, WorkspaceOfCpusHasWhatKernelsPack) {
+  for (const int64_t ranks : {1, 4}) {
+    Job job = small_job(SmallModel::llama, ranks, 32);
+    Candidate candidate;
+    candidate.mesh.dp = ranks;
+    const auto planned = [&](Device device) {
+      job.cluster.device = device;
+      LayerCostCache cache(job);
+      const StageMemory memory =
+          fullest_stage(job, candidate, stage_layers(job.model, candidate.num_stages()),
+                        cache.elements(candidate), cache.costs(candidate));
+      return memory.bytes[static_cast<size_t>(MemoryCategory::workspace)];
+    };
+    int64_t most_bytes = 0, without_bytes = 0;
+    const Plan plan = to_plan(job, candidate);
+    for (const LayerWork& work : stage_work(plan, 0)) {
+      without_bytes = std::max(without_bytes, work.workspace_bytes);
+      most_bytes = std::max(most_bytes,
+                            work.workspace_bytes + cpu_scratch(plan, work, 4 / ranks).most_bytes());
+    }
+    EXPECT_EQ(planned(Device::cuda), without_bytes);
+    EXPECT_EQ(planned(Device::cpu), most_bytes);
+    EXPECT_GE(most_bytes - without_bytes, kPackedRowsBytes);
+  }
 }
 
 }  // namespace
