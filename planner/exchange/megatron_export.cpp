@@ -4,6 +4,7 @@
 // Flags of Megatron-LM's pretrain_gpt.py (megatron/training/arguments.py).
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "planner/exchange/export.h"
 #include "planner/exchange/refuse.h"
@@ -42,6 +43,25 @@ std::optional<int64_t> window_skip(const ModelSpec& model) {
   return skip;
 }
 
+// The first layers of each stage that are computed again in full, where the others are not and all
+// stages have as many, or all of fewer; 0: another choice.
+int64_t full_layers_of_stages(const Plan& plan) {
+  std::vector<int64_t> counts;
+  auto layer = plan.recompute.begin();
+  for (const int64_t size : plan.layers_per_stage) {
+    const auto end = layer + size;
+    const auto kept = std::find_if(layer, end, [](Recompute r) { return r != Recompute::full; });
+    if (std::any_of(kept, end, [](Recompute r) { return r != Recompute::none; })) return 0;
+    counts.push_back(kept - layer);
+    layer = end;
+  }
+  const int64_t most = *std::max_element(counts.begin(), counts.end());
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] != std::min(most, plan.layers_per_stage[i])) return 0;
+  }
+  return most;
+}
+
 void refuse(const Plan& plan) {
   const Refusal refuse("megatron");
   const bool has_schedule = plan.mesh.pp == 1 || plan.schedule == ScheduleKind::one_f_one_b ||
@@ -54,8 +74,10 @@ void refuse(const Plan& plan) {
   refuse.when(plan.zero_stage >= 2 && plan.mesh.pp > 1, "zero=", plan.zero_stage,
               " with pp=", plan.mesh.pp,
               ": Megatron-FSDP shards without pipelines; valid: --fix zero=1 or pp=1");
-  refuse.when(!is_recomputed_alike(plan),
-              "recompute differs between layers; valid: --fix recompute=none, selective or full");
+  refuse.when(
+      !is_recomputed_alike(plan) && full_layers_of_stages(plan) == 0,
+      "recompute is neither alike in all layers nor full in the first of each stage; valid: "
+      "--fix recompute=none, selective or full, with recompute_layers of so many a stage");
   refuse.when(plan.model.attention_sinks || plan.model.qk_norm_is_whole, "model_type ",
               plan.model.model_type, " has no flags for pretrain_gpt.py; valid: another model");
   const RopeSpec& rope = plan.model.rope;
@@ -226,18 +248,13 @@ void add_parallelism(const Plan& plan, Flags& flags) {
   }
 }
 
-void add_training(const Plan& plan, Flags& flags) {
-  flags.add("--micro-batch-size", plan.micro_batch);
-  flags.add("--global-batch-size", plan.global_batch);
-  flags.add("--seq-length", plan.seq_len);
-  flags.add_if(plan.precision == Precision::bf16 || plan.precision == Precision::fp8, "--bf16");
-  if (plan.precision == Precision::fp8) flags.add("--fp8-format", "hybrid");
-  flags.add_if(plan.task == Task::finetune, "--finetune");
-  if (plan.offload == Offload::optimizer) {
-    flags.add("--optimizer-cpu-offload");
-    flags.add("--use-precision-aware-optimizer");
+void add_recompute(const Plan& plan, Flags& flags) {
+  if (!is_recomputed_alike(plan)) {
+    flags.add("--recompute-granularity", "full");
+    flags.add("--recompute-method", "block");
+    flags.add("--recompute-num-layers", full_layers_of_stages(plan));
+    return;
   }
-  if (plan.model.num_mtp_modules > 0) flags.add("--mtp-num-layers", plan.model.num_mtp_modules);
   switch (plan.recompute.front()) {
     case Recompute::none:
       break;
@@ -250,6 +267,21 @@ void add_training(const Plan& plan, Flags& flags) {
       flags.add("--recompute-num-layers", 1);
       break;
   }
+}
+
+void add_training(const Plan& plan, Flags& flags) {
+  flags.add("--micro-batch-size", plan.micro_batch);
+  flags.add("--global-batch-size", plan.global_batch);
+  flags.add("--seq-length", plan.seq_len);
+  flags.add_if(plan.precision == Precision::bf16 || plan.precision == Precision::fp8, "--bf16");
+  if (plan.precision == Precision::fp8) flags.add("--fp8-format", "hybrid");
+  flags.add_if(plan.task == Task::finetune, "--finetune");
+  if (plan.offload == Offload::optimizer) {
+    flags.add("--optimizer-cpu-offload");
+    flags.add("--use-precision-aware-optimizer");
+  }
+  if (plan.model.num_mtp_modules > 0) flags.add("--mtp-num-layers", plan.model.num_mtp_modules);
+  add_recompute(plan, flags);
   flags.add("--optimizer", plan.optimizer == OptimizerKind::adamw ? "adam" : "sgd");
   if (plan.optimizer == OptimizerKind::sgd) flags.add("--sgd-momentum", 0);
   flags.add("--seed", plan.seed);

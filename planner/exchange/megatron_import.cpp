@@ -285,6 +285,8 @@ class Importer {
     add_fix(run_, "schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
     if (virtual_stages > 1) add_fix(run_, "virtual_stages", virtual_stages);
     if (layers.size() > 1) add_fix(run_, "layers", joined(layers));
+    num_stages_ = pp_ * virtual_stages;
+    stage_layers_ = std::move(layers);
   }
 
   void read_recompute() {
@@ -295,11 +297,28 @@ class Importer {
     const int64_t layers = flags_.count("--recompute-num-layers", 1);
     if (flags_.has("--recompute-modules"))
       refuse_flag("--recompute-modules", "core_attn, the default");
+    if (granularity == "full" && method == "block") {
+      read_recompute_of_stages(layers);
+      return;
+    }
     if (granularity == "full" && (method != "uniform" || layers != 1)) {
       refuse_flag(concat("--recompute-method ", method, " --recompute-num-layers ", layers),
-                  "uniform with 1 layer");
+                  "uniform with 1 layer, or block");
     }
     add_fix(run_, "recompute", granularity);
+  }
+
+  // block: the first `layers` of each stage, virtual ones included.
+  void read_recompute_of_stages(int64_t layers) {
+    const bool is_even = std::adjacent_find(stage_layers_.begin(), stage_layers_.end(),
+                                            std::not_equal_to<>()) == stage_layers_.end();
+    if (!is_even) {
+      refuse_flag("--recompute-method block on stages of several sizes",
+                  "uniform with 1 layer, or stages of one size");
+    }
+    add_fix(run_, "recompute", "full");
+    const bool is_all = !stage_layers_.empty() && layers >= stage_layers_.front();
+    if (!is_all) add_fix(run_, "recompute_layers", layers * num_stages_);
   }
 
   // What is left is of no weight, not told apart, or a mistake.
@@ -316,6 +335,8 @@ class Importer {
 
   MegatronFlags flags_;
   int64_t num_devices_, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
+  int64_t num_stages_ = 1;             // virtual ones included
+  std::vector<int64_t> stage_layers_;  // empty: the model is not among the flags
   PeerRun run_;
 };
 

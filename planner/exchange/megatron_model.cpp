@@ -46,6 +46,8 @@ class ModelReader {
     return round_up(flags_.required("--vocab-size"), unit);
   }
 
+  double norm_epsilon() { return flags_.number("--norm-epsilon", 1e-5); }
+
   void read_gpt2(Json& config) {
     if (flags_.has("--num-experts"))
       refuse_flag("--num-experts with GPT-2's blocks", "llama's flags");
@@ -64,7 +66,8 @@ class ModelReader {
               {"n_layer", num_layers_},
               {"n_head", heads},
               {"n_inner", flags_.count("--ffn-hidden-size", 4 * hidden)},
-              {"activation_function", "gelu_new"}};
+              {"activation_function", "gelu_new"},
+              {"layer_norm_epsilon", norm_epsilon()}};
     ignore_dropout();
   }
 
@@ -95,6 +98,7 @@ class ModelReader {
               {"max_position_embeddings", flags_.count("--max-position-embeddings", seq_len_)},
               {"tie_word_embeddings", !flags_.take("--untie-embeddings-and-output-weights")}};
     config["rope_theta"] = flags_.number("--rotary-base", 10000.0);
+    config["rms_norm_eps"] = norm_epsilon();
     if (flags_.has("--window-size")) refuse_flag("--window-size", "--model CONFIG");
     if (has_experts) read_experts(config, ffn);
     for (const char* flag : {"--use-rope-scaling", "--rotary-seq-len-interpolation-factor",
@@ -118,7 +122,7 @@ class ModelReader {
   }
 
   void ignore_dropout() {
-    for (const char* flag : {"--attention-dropout", "--hidden-dropout", "--norm-epsilon"}) {
+    for (const char* flag : {"--attention-dropout", "--hidden-dropout"}) {
       flags_.take(flag);
     }
   }

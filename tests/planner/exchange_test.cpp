@@ -26,25 +26,33 @@ TEST(Megatron, ThereAndBackAgain) {
   const struct {
     const char *model, *fix;
     int64_t devices;
-  } kCases[] = {{"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1,schedule=1f1b", 512},
-                {"gpt3-175b", "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1", 512},
-                {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective,schedule=1f1b", 256},
-                {"llama-65b", "tp=4,pp=8,zero=1,schedule=1f1b,order=tp-cp-pp-dp", 256},
-                {"llama-65b", "tp=4,pp=3,dp=8,zero=1,schedule=1f1b", 96},
-                {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
-                {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
-                {"llama-2-7b", "tp=1,pp=1,zero=3,zero_shard=8", 64},
-                {"llama-3.1-8b", "tp=2,cp=2,pp=1,zero=1", 64},
-                {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0,schedule=1f1b", 64},
-                {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0,schedule=1f1b", 32},
-                {"qwen3-8b", "tp=4,pp=1", 32},
-                {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1,schedule=1f1b", 64},
-                {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5,schedule=1f1b", 64},
-                {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
+  } kCases[] = {
+      {"gpt3-175b", "tp=8,pp=8,zero=1,recompute=full,micro_batch=1,schedule=1f1b", 512},
+      {"gpt3-175b", "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1", 512},
+      {"llama-65b", "tp=4,pp=8,zero=1,recompute=selective,schedule=1f1b", 256},
+      {"llama-65b", "tp=4,pp=8,zero=1,schedule=1f1b,order=tp-cp-pp-dp", 256},
+      {"llama-65b", "tp=4,pp=3,dp=8,zero=1,schedule=1f1b", 96},
+      {"llama-2-7b", "tp=1,pp=1,zero=3", 64},
+      {"llama-2-7b", "tp=2,pp=1,zero=2,micro_batch=1", 64},
+      {"llama-2-7b", "tp=1,pp=1,zero=3,zero_shard=8", 64},
+      {"llama-3.1-8b", "tp=2,cp=2,pp=1,zero=1", 64},
+      {"llama-3.1-8b", "tp=2,cp=2,cp_kind=ulysses,pp=2,zero=0,schedule=1f1b", 64},
+      {"qwen2-7b", "tp=2,pp=2,sequence_parallel=0,schedule=1f1b", 32},
+      {"qwen3-8b", "tp=4,pp=1", 32},
+      {"mixtral-8x7b", "tp=2,pp=2,ep=8,etp=1,zero=1,schedule=1f1b", 64},
+      {"mixtral-8x7b", "tp=2,pp=4,ep=4,etp=2,moe_capacity_factor=1.5,schedule=1f1b", 64},
+      {"llama-65b", "tp=4,pp=4,zero=1,schedule=1f1b,recompute=full,recompute_layers=20", 256},
+      {"gpt3-175b",
+       "tp=8,pp=8,schedule=interleaved,virtual_stages=3,zero=1,recompute=full,"
+       "recompute_layers=24",
+       512},
+      {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
   for (const auto& c : kCases) {
     const Plan plan = plan_of(c.model, c.devices, c.fix);
     const PeerRun run = import_megatron(megatron_flags(plan), c.devices);
     expect_same(plan_of_peer(job_of(c.model, c.devices), run), plan, run.fix);
+    const ModelSpec read = parse_model(run.model_json, "imported", "flags").model;
+    EXPECT_EQ(read.norm_eps, plan.model.norm_eps) << c.model;
   }
 }
 
@@ -111,6 +119,34 @@ TEST(DeepSpeed, SaysTheOffload) {
   EXPECT_NE(error_of([&] { torchtitan_toml(plan); }).find("offload"), std::string::npos);
 }
 
+// 80 layers on 4 stages, the first 5 of each computed again.
+TEST(Megatron, RecomputesTheFirstLayersOfEachStage) {
+  const Plan plan = plan_of("llama-65b", 256,
+                            "tp=4,pp=4,zero=1,schedule=1f1b,recompute=full,recompute_layers=20");
+  const std::string flags = megatron_flags(plan);
+  for (const char* line :
+       {"--recompute-granularity full", "--recompute-method block", "--recompute-num-layers 5"}) {
+    EXPECT_TRUE(has_line(flags, line)) << line << "\n" << flags;
+  }
+  const std::string base =
+      "--num-layers 80 --hidden-size 8192 --num-attention-heads 64 --vocab-size 32000 --seq-length "
+      "2048 --micro-batch-size 1 --max-position-embeddings 2048 --tensor-model-parallel-size 4 "
+      "--pipeline-model-parallel-size 4 --recompute-granularity full --recompute-method block ";
+  EXPECT_NE(import_megatron(base + "--recompute-num-layers 3", 256)
+                .fix.find("recompute=full,recompute_layers=12"),
+            std::string::npos);
+  const std::string all = import_megatron(base + "--recompute-num-layers 20", 256).fix;
+  EXPECT_NE(all.find("recompute=full"), std::string::npos);
+  EXPECT_EQ(all.find("recompute_layers"), std::string::npos) << all;
+  EXPECT_NE(error_of([&] {
+              import_megatron(base +
+                                  "--recompute-num-layers 3 --pipeline-model-parallel-layout "
+                                  "Et*19|t*21|t*20|t*20L",
+                              256);
+            }).find("block"),
+            std::string::npos);
+}
+
 TEST(Megatron, UnevenStagesHaveALayout) {
   const Plan plan = plan_of("llama-65b", 96, "tp=4,pp=3,dp=8,zero=1,schedule=1f1b");
   EXPECT_NE(megatron_flags(plan).find("--pipeline-model-parallel-layout \"Et*"), std::string::npos);
@@ -153,7 +189,7 @@ TEST(Megatron, MistakesNameTheFlag) {
   expect("--tensor-model-parallel-size 0", "--tensor-model-parallel-size 0");
   expect("--tensor-model-parallel-size $TP", "$TP");
   expect("--tensor-model-parallel-size 2 4", "one value");
-  expect("--recompute-granularity full --recompute-method block", "block");
+  expect("--recompute-granularity full --recompute-num-layers 2", "uniform with 1 layer, or block");
   expect("--pipeline-model-parallel-layout Ett||tL", "--pipeline-model-parallel-layout");
   expect("--num-layers 4", "--hidden-size");
   expect("--num-layers 4 --swiglu", "--normalization");
