@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/config_files.h"
 
+#include <set>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -24,10 +26,31 @@ std::vector<fs::path> config_roots() {
   return roots;
 }
 
+// ", or a name in configs/models: gpt2-124m, ..."
+std::string names_in(const char* folder) {
+  if (std::string_view(folder) == "stacks") return "";  // --score takes tables, not profiles
+  std::set<std::string> names;
+  for (const fs::path& root : config_roots()) {
+    std::error_code error;
+    for (const fs::directory_entry& entry :
+         fs::directory_iterator(root / "configs" / folder, error)) {
+      const fs::path& path = entry.path();
+      const bool is_config =
+          path.extension() == ".json" && path.stem().extension() != ".corrections";
+      if (is_config) names.insert(path.stem().string());
+    }
+  }
+  std::string text;
+  for (const std::string& name : names) text += concat(text.empty() ? "" : ", ", name);
+  return text.empty() ? "" : concat(", or a name in configs/", folder, ": ", text);
+}
+
 }  // namespace
 
 fs::path find_config(const char* option, const std::string& given, const char* folder) {
-  if (given.empty()) throw ConfigError(concat("--", option, " is missing; valid: a path"));
+  if (given.empty()) {
+    throw ConfigError(concat("--", option, " is missing; valid: a path", names_in(folder)));
+  }
   std::vector<fs::path> places = {given};
   for (const fs::path& root : config_roots()) {
     const fs::path named = root / "configs" / folder;
@@ -38,7 +61,8 @@ fs::path find_config(const char* option, const std::string& given, const char* f
     if (fs::exists(path, error)) return path;
   }
   throw ConfigError(concat("--", option, ": there is no file '", given,
-                           "', neither as given nor by that name in configs/", folder));
+                           "', neither as given nor by that name in configs/", folder,
+                           "; valid: a path", names_in(folder)));
 }
 
 }  // namespace argosy

@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "planner/cost/search.h"
@@ -62,16 +63,17 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
   }
   std::cout << search_text(result.summary);
   if (options.explain || result.plans.empty()) std::cout << rejections_text(result.summary);
+  if (!options.explain && result.plans.empty()) std::cout << "what would fit: --explain\n";
 }
 
 // The best plan in another framework's words alone, so that it can go into a file.
 void print_export(const PlanOptions& options, const SearchResult& result) {
-  const ExportFormat format = export_format_from_string(options.export_to, "--export");
   if (result.plans.empty()) {
     std::cerr << "No plan fits: nothing to export.\n";
     return;
   }
-  std::cout << export_plan(result.plans.front(), format);
+  std::cout << export_plan(result.plans.front(),
+                           export_format_from_string(options.export_to, "--export"));
 }
 
 // plan.json -> plan.phase_2.json
@@ -112,6 +114,7 @@ int serve(const PlanOptions& options) {
 }
 
 int run(const PlanOptions& options) {
+  require_folders(options);
   if (!options.score.empty()) {
     print_score(options);
     return kExitDone;
@@ -129,7 +132,10 @@ int run(const PlanOptions& options) {
     return kExitDone;
   }
   if (options.task == "serve") return serve(options);
-  if (!options.export_to.empty()) export_format_from_string(options.export_to, "--export");
+  std::optional<ExportFormat> format;
+  if (!options.export_to.empty()) {
+    format = export_format_from_string(options.export_to, "--export");
+  }
   const Request request = make_request(options);
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
@@ -138,6 +144,10 @@ int run(const PlanOptions& options) {
   questions.corrections = corrections_note(request.corrections, request.job.cluster.name);
   SearchResult result = search(request.job, request.fixed, options.top, threads,
                                options.near_ties ? Rows::best : Rows::distinct);
+  if (format && !result.plans.empty()) {
+    const std::string note = choose_exportable(request, *format, threads, result.plans);
+    if (!note.empty()) std::cerr << "warning: " << note << "\n";
+  }
   const Answers answers = answer(questions, request.job, request.fixed, result);
   if (!options.export_to.empty()) {
     print_export(options, result);

@@ -2,9 +2,14 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/options.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <cmath>
+#include <sstream>
+#include <string_view>
 
 #include "planner/calibrate/calibrate.h"
+#include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
@@ -19,14 +24,16 @@ constexpr unsigned kHelpColumns = 100;
 
 constexpr int64_t kMost = INT32_MAX;  // of what has no bound of its own
 
-// A whole number from 1 to `most`; names the option when it is not.
-auto in_range(const char* option, int64_t most) {
-  return [option, most](int64_t value) {
-    if (value < 1 || value > most) {
-      throw ConfigError(concat("--", option, ": ", value, "; valid: a whole number of at least 1",
-                               value < 1 ? "" : concat(" and at most ", most)));
-    }
-  };
+// A whole number from 1 to `most`, in `units` of 1024 where there are any; names the option when it
+// is not.
+int64_t whole_number(const char* option, const std::string& text, int64_t most,
+                     std::string_view units) {
+  const double value = parse_count(text, units, 1024);
+  const bool is_too_large = value > static_cast<double>(most);
+  if (value >= 1 && !is_too_large && value == std::floor(value)) return std::llround(value);
+  throw ConfigError(concat("--", option, ": '", text, "'; valid: a whole number of at least 1",
+                           is_too_large ? concat(" and at most ", most) : "",
+                           units.empty() ? "" : ", as 4096 or 8k"));
 }
 
 auto positive(const char* option) {
@@ -43,13 +50,32 @@ auto at_least_one(const char* option) {
   };
 }
 
-po::typed_value<int64_t>* count(int64_t& target, const char* option, const char* name = "N",
-                                int64_t most = kMost) {
-  return po::value(&target)->value_name(name)->notifier(in_range(option, most));
+po::typed_value<std::string>* count(int64_t& target, const char* option, const char* name = "N",
+                                    int64_t most = kMost, std::string_view units = "") {
+  return po::value<std::string>()->value_name(name)->notifier(
+      [&target, option, most, units](const std::string& text) {
+        target = whole_number(option, text, most, units);
+      });
 }
 
 po::typed_value<std::string>* word(std::string& target, const char* name) {
   return po::value(&target)->value_name(name);
+}
+
+// One of the words that `name` lists, as "time|cost".
+po::typed_value<std::string>* choice(std::string& target, const char* option, const char* name) {
+  return word(target, name)->notifier([option, name](const std::string& text) {
+    std::string valid = name;
+    std::replace(valid.begin(), valid.end(), '|', ' ');
+    std::istringstream words(valid);
+    for (std::string one; words >> one;) {
+      if (one == text) return;
+    }
+    for (size_t at = valid.find(' '); at != std::string::npos; at = valid.find(' ', at + 2)) {
+      valid.replace(at, 1, ", ");
+    }
+    throw ConfigError(concat("--", option, ": '", text, "'; valid: ", valid));
+  });
 }
 
 void add_job_options(po::options_description& all, PlanOptions& o) {
@@ -60,16 +86,22 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   add("cluster", word(o.cluster, "PATH"), "machines: a file, or a name in configs/clusters");
   add("devices", count(o.devices, "devices", "N", kMostDevices),
       "devices to use; default: all of the cluster");
-  add("seq-len", count(o.seq_len, "seq-len", "T", kMostTokens),
-      "tokens of a sequence; default: the model's positions, at most 8192 (256 on a CPU)");
+  add("seq-len", count(o.seq_len, "seq-len", "T", kMostTokens, kLengthUnits),
+      "tokens of a sequence, as 8192 or 8k; default: the model's positions, at most 8192 (256 on a "
+      "CPU)");
   add("global-batch", count(o.global_batch, "global-batch", "SEQS", kMostSequences),
       "sequences of an optimizer step; default: 4M tokens, or 40 tokens per million parameters if "
       "that is more; with finetune or lora 128 sequences, one a device if that is more; 4096 "
       "tokens "
       "per device on a CPU; within 5% of it rounded so that many dp divide it");
-  add("tokens", po::value(&o.tokens)->value_name("TOTAL")->notifier(positive("tokens")),
-      "tokens of the whole run, as 1.4e12: predicts days, money, energy and carbon");
-  add("task", word(o.task, "pretrain|finetune|lora|serve")->default_value(o.task),
+  add("tokens", po::value<std::string>()->value_name("TOTAL")->notifier([&o](const std::string& t) {
+    o.tokens = parse_count(t, kTokenUnits, 1000);
+    if (o.tokens > 0 && std::isfinite(o.tokens)) return;
+    throw ConfigError(
+        concat("--tokens: '", t, "'; valid: a number above 0, as 1.4e12, 300B or 1.4T"));
+  }),
+      "tokens of the whole run, as 1.4e12 or 1.4T: predicts days, money, energy and carbon");
+  add("task", choice(o.task, "task", "pretrain|finetune|lora|serve")->default_value(o.task),
       "train all weights, from scratch or from a trained model; adapters only; or serve: generate "
       "tokens");
   add("lora-rank", count(o.lora_rank, "lora-rank", "R"),
@@ -110,9 +142,9 @@ void add_serve_options(po::options_description& all, PlanOptions& o) {
   auto add = serve.add_options();
   add("users", count(o.users, "users"),
       "sequences that a replica generates at once; default: what is cheapest");
-  add("context", count(o.context, "context", "T", kMostTokens),
+  add("context", count(o.context, "context", "T", kMostTokens, kLengthUnits),
       "tokens of a sequence that are in the cache; default: the model's positions, at most 2048");
-  add("prompt", count(o.prompt, "prompt", "T", kMostTokens),
+  add("prompt", count(o.prompt, "prompt", "T", kMostTokens, kLengthUnits),
       "tokens of a prompt, for the time to the first token; default: a quarter of the context");
   add("tokens-per-user",
       po::value(&o.tokens_per_user)->value_name("RATE")->notifier(positive("tokens-per-user")),
@@ -138,8 +170,9 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   add("fix", word(o.fix, "LIST"),
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
-      "virtual_stages, recompute=none|selective|full, sequence_parallel=0|1 (default: where "
-      "tp > 1), moe_capacity_factor (default: dropless), offload=none|optimizer (as --offload), "
+      "virtual_stages, layers (of each stage, as 9+10+10+9), recompute=none|selective|full, "
+      "recompute_layers (how many of them), sequence_parallel=0|1 (default: where tp > 1), "
+      "moe_capacity_factor (default: dropless), offload=none|optimizer (as --offload), "
       "order=tp-cp-dp-pp|tp-cp-pp-dp of ranks on the devices; the rest is "
       "searched");
   add("offload", word(o.offload, "none|auto|optimizer")->default_value(o.offload),
@@ -166,10 +199,12 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
       "change, "
       "why the others lose");
   add("what-if", word(o.what_if, "LIST"),
-      "the best plan on other machines, as inter_bw=2x,hbm=141GB,price=-10%; keys: flops, hbm, "
-      "hbm_bw, intra_bw, inter_bw, island_bw (of the tiers above), intra_latency, inter_latency, "
-      "island_latency, op_overhead, price, power, pue, carbon, mtbf, checkpoint, storage_bw, "
-      "restart");
+      "the best plan on other machines, as inter_bw=2x,hbm=141GB,price=-10%; keys: flops "
+      "(400TFLOP/s), hbm, hbm_bw, intra_bw, inter_bw (50GB/s or 400Gb/s), island_bw (of the tiers "
+      "above), intra_latency, inter_latency, island_latency (5us), op_overhead, price (USD a "
+      "device "
+      "and hour), power (700W), pue, carbon (kg a kWh), mtbf (of a device: 50000h), checkpoint, "
+      "restart (60s), storage_bw");
   add("sensitivity", po::bool_switch(&o.sensitivity),
       "what half and twice of each property of the machines would do");
   add("pareto", po::bool_switch(&o.pareto),
@@ -213,7 +248,7 @@ void add_calibration_options(po::options_description& all, PlanOptions& o) {
 void add_output_options(po::options_description& all, PlanOptions& o) {
   po::options_description output("What to write", kHelpColumns, kHelpColumns / 2);
   auto add = output.add_options();
-  add("top", count(o.top, "top", "K")->default_value(o.top),
+  add("top", count(o.top, "top", "K")->default_value(std::to_string(o.top)),
       "plans to show: of each layout (tp, pp, cp, ep, etp, schedule) the best one, and more of a "
       "layout only where there are fewer layouts");
   add("near-ties", po::bool_switch(&o.near_ties),

@@ -11,6 +11,7 @@
 #include "planner/calibrate/corrections_file.h"
 #include "planner/cost/fixed.h"
 #include "planner/cost/job.h"
+#include "planner/exchange/export.h"
 #include "planner/serve/serve.h"
 
 namespace argosy {
@@ -85,6 +86,16 @@ ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
 
 // Reads the files and fills the defaults. Throws ConfigError.
 Request make_request(const PlanOptions& options);
+
+// --export: where the format cannot say the best plan, the best one that it can is put in front of
+// `plans`, and what that is and costs is returned; else "". Throws ConfigError, the refusal of the
+// best plan, where what --fix decides leaves none.
+std::string choose_exportable(const Request& request, ExportFormat format, int num_threads,
+                              std::vector<Plan>& plans);
+
+// The folders of the files that --out and the like name are there: said before anything is
+// searched. Throws ConfigError.
+void require_folders(const PlanOptions& options);
 
 // --score: predicts the rows of a table of published runs and prints the errors.
 void print_score(const PlanOptions& options);

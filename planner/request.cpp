@@ -2,6 +2,10 @@
 // Copyright 2026 The Argosy Authors
 //
 // From options to a job: files are read, defaults filled, contradictions refused.
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
 #include "planner/config_files.h"
 #include "planner/cost/compute.h"
 #include "planner/cost/memory_band.h"
@@ -24,19 +28,30 @@ Objective objective_from_string(const std::string& text) {
   throw ConfigError(concat("--objective: '", text, "'; valid: time, cost, carbon"));
 }
 
+// What would be passed over without a word.
+void refuse_other_tasks(const PlanOptions& o) {
+  const PlanOptions usual;
+  const auto refuse = [](bool is_given, const char* option, const auto& value, const char* task) {
+    if (!is_given) return;
+    throw ConfigError(concat(option, ": ", value, "; valid: only with --task ", task));
+  };
+  if (o.task != "lora") {
+    refuse(o.base_bits != usual.base_bits, "--base-bits", o.base_bits, "lora");
+    refuse(o.lora_rank > 0, "--lora-rank", o.lora_rank, "lora");
+    refuse(o.lora_alpha > 0, "--lora-alpha", o.lora_alpha, "lora");
+    refuse(o.lora_targets != usual.lora_targets, "--lora-targets", o.lora_targets, "lora");
+  }
+  refuse(o.users > 0, "--users", o.users, "serve");
+  refuse(o.context > 0, "--context", o.context, "serve");
+  refuse(o.prompt > 0, "--prompt", o.prompt, "serve");
+  refuse(o.tokens_per_user > 0, "--tokens-per-user", o.tokens_per_user, "serve");
+  refuse(o.weights != usual.weights, "--weights", o.weights, "serve");
+  refuse(o.cache != usual.cache, "--cache", o.cache, "serve");
+}
+
 LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task) {
   LoraSpec lora;
-  if (task != Task::lora) {
-    if (options.base_bits != kUnquantizedBits) {
-      throw ConfigError(
-          concat("--base-bits: ", options.base_bits, "; valid: only with --task lora"));
-    }
-    if (options.lora_rank > 0) {
-      throw ConfigError(
-          concat("--lora-rank: ", options.lora_rank, "; valid: only with --task lora"));
-    }
-    return lora;
-  }
+  if (task != Task::lora) return lora;
   lora.rank = options.lora_rank > 0 ? options.lora_rank : kDefaultLoraRank;
   lora.alpha = options.lora_alpha > 0 ? options.lora_alpha
                                       : kDefaultAlphaPerRank * static_cast<double>(lora.rank);
@@ -54,9 +69,15 @@ LoraSpec make_lora(const PlanOptions& options, const ModelSpec& model, Task task
 }
 
 void require_precision(const Job& job) {
-  if (job.cluster.accelerator.peak_flops_per_s(job.precision) > 0) return;
-  throw ConfigError(concat("--precision: ", job.cluster.accelerator.name, " has no ",
-                           to_string(job.precision), "_flops_per_s; valid: those that have one"));
+  const Accelerator& device = job.cluster.accelerator;
+  if (device.peak_flops_per_s(job.precision) > 0) return;
+  std::string valid;
+  for (Precision other : {Precision::fp64, Precision::fp32, Precision::bf16, Precision::fp8}) {
+    if (device.peak_flops_per_s(other) > 0)
+      valid += concat(valid.empty() ? "" : ", ", to_string(other));
+  }
+  throw ConfigError(concat("--precision: ", device.name, " has no ", to_string(job.precision),
+                           "_flops_per_s in the file of the cluster; valid: ", valid));
 }
 
 }  // namespace
@@ -160,7 +181,23 @@ void allow_offload(const std::string& offload, Fixed& fixed) {
 
 }  // namespace
 
+void require_folders(const PlanOptions& o) {
+  const std::pair<const char*, const std::string&> files[] = {{"--out", o.out},
+                                                              {"--report", o.report},
+                                                              {"--trace", o.trace},
+                                                              {"--schedule-csv", o.schedule_csv}};
+  for (const auto& [option, file] : files) {
+    if (file.empty()) continue;
+    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error)) continue;
+    throw ConfigError(concat(option, ": ", file, ": there is no folder ", folder.string(),
+                             "; valid: a file in a folder that exists"));
+  }
+}
+
 Request make_request(const PlanOptions& given) {
+  refuse_other_tasks(given);
   Request request;
   Job& job = request.job;
   if (!has_import(given)) find_config("model", given.model, "models");

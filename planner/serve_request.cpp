@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // From options to a serving job.
+#include <utility>
+
 #include "planner/config_files.h"
 #include "planner/options.h"
 #include "planner/spec/check.h"
@@ -31,32 +33,48 @@ void fix_degrees(const PlanOptions& options, ServeJob& job) {
   }
 }
 
-void refuse_training_options(const PlanOptions& options) {
-  const auto refuse = [](bool given, const char* option) {
-    if (given) {
-      throw ConfigError(concat(option,
-                               ": not with --task serve; valid: --users, --context, "
-                               "--prompt, --tokens-per-user, --weights, --cache, --fix"));
-    }
-  };
-  refuse(options.tokens > 0, "--tokens");
-  refuse(options.global_batch > 0, "--global-batch");
-  refuse(options.seq_len > 0, "--seq-len");
-  refuse(options.lora_rank > 0, "--lora-rank");
-  refuse(options.base_bits != kUnquantizedBits, "--base-bits");
-  refuse(options.moe_imbalance > 1, "--moe-imbalance");
-  refuse(options.sample_tokens > 0, "--sample-tokens");
-  refuse(options.document_tokens > 0, "--document-tokens");
-  refuse(options.offload != "none", "--offload");
-  refuse(options.explain || options.sensitivity || options.pareto || options.robust ||
-             !options.what_if.empty() || !options.deadline.empty() || !options.phases.empty(),
-         "--explain, --what-if, --sensitivity, --pareto, --deadline, --phases, --robust");
-  refuse(!options.export_to.empty(), "--export");
-  refuse(!options.import_from.empty(), "--import");
-  refuse(!options.import_megatron.empty(), "--import-megatron");
-  refuse(!options.out.empty(), "--out");
-  refuse(!options.trace.empty(), "--trace");
-  refuse(!options.report.empty(), "--report");
+void refuse_training_options(const PlanOptions& o) {
+  const PlanOptions usual;
+  const std::pair<bool, const char*> given[] = {
+      {o.tokens > 0, "--tokens"},
+      {o.global_batch > 0, "--global-batch"},
+      {o.seq_len > 0, "--seq-len"},
+      {o.lora_rank > 0, "--lora-rank"},
+      {o.lora_alpha > 0, "--lora-alpha"},
+      {o.lora_targets != usual.lora_targets, "--lora-targets"},
+      {o.base_bits != usual.base_bits, "--base-bits"},
+      {o.moe_imbalance > 1, "--moe-imbalance"},
+      {o.sample_tokens > 0, "--sample-tokens"},
+      {o.document_tokens > 0, "--document-tokens"},
+      {o.optimizer != usual.optimizer, "--optimizer"},
+      {o.precision != usual.precision, "--precision"},
+      {!o.stack.empty(), "--stack"},
+      {o.objective != usual.objective, "--objective"},
+      {o.offload != usual.offload, "--offload"},
+      {o.fit_probability > 0, "--fit-probability"},
+      {o.corrections != usual.corrections, "--corrections"},
+      {o.explain, "--explain"},
+      {!o.what_if.empty(), "--what-if"},
+      {o.sensitivity, "--sensitivity"},
+      {o.pareto, "--pareto"},
+      {!o.deadline.empty(), "--deadline"},
+      {!o.phases.empty(), "--phases"},
+      {o.robust, "--robust"},
+      {o.near_ties, "--near-ties"},
+      {!o.export_to.empty(), "--export"},
+      {!o.import_from.empty(), "--import"},
+      {!o.import_megatron.empty(), "--import-megatron"},
+      {!o.out.empty(), "--out"},
+      {!o.trace.empty(), "--trace"},
+      {!o.report.empty(), "--report"},
+      {!o.schedule_csv.empty(), "--schedule-csv"}};
+  for (const auto& [is_given, option] : given) {
+    if (!is_given) continue;
+    throw ConfigError(concat(option,
+                             ": not with --task serve; valid: --devices, --users, --context, "
+                             "--prompt, --tokens-per-user, --weights, --cache, --fix, --top, "
+                             "--json"));
+  }
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ Answers answer(const Questions& questions, const Job& job, const Fixed& fixed,
     answers.changes = change_effects(job, best);
     answers.rivals = rivals(job, fixed, best, threads);
   }
-  if (result.plans.empty() && questions.explain) answers.remedy = remedy(job, fixed, threads);
+  if (result.plans.empty() && questions.explain) answers.remedies = remedies(job, fixed, threads);
   if (!result.plans.empty() && questions.sensitivity) {
     answers.sensitivity = sensitivities(job, fixed, result.plans.front(), threads);
   }

@@ -12,6 +12,7 @@
 #include "planner/cost/search.h"
 #include "planner/questions/phases.h"
 #include "planner/questions/price.h"
+#include "planner/questions/remedies.h"
 #include "planner/questions/rivals.h"
 #include "planner/questions/sizes.h"
 #include "planner/questions/step_parts.h"
@@ -34,7 +35,7 @@ struct Answers {
   std::vector<StepPart> step;           // explain
   std::vector<ChangeEffect> changes;    // explain
   std::vector<Rival> rivals;            // explain
-  std::optional<Rival> remedy;          // explain, where no plan fits: what would help
+  std::vector<Remedy> remedies;         // explain, where no plan fits: what would help
   std::optional<SearchResult> what_if;  // with the changed machines
   std::vector<Sensitivity> sensitivity;
   std::vector<double> regrets;  // robust: of each plan

@@ -34,8 +34,11 @@ Json explain_json(const Answers& answers) {
     changes.push_back(std::move(change));
   }
   for (const Rival& r : answers.rivals) {
-    lost.push_back(
-        {{"decision", r.decision}, {"fits", r.fits}, {"slower", r.slower}, {"reason", r.reason}});
+    lost.push_back({{"decision", r.decision},
+                    {"fits", r.fits},
+                    {"slower", r.slower},
+                    {"others", r.others},
+                    {"reason", r.reason}});
   }
   return {{"step", step}, {"changes", changes}, {"rivals", lost}};
 }
@@ -108,11 +111,12 @@ std::vector<std::pair<std::string, std::string>> answers_json(const Questions& q
     sections.emplace_back(key, json.dump());
   };
   if (questions.explain && !result.plans.empty()) add("explain", explain_json(answers));
-  if (answers.remedy) {
-    add("explain", {{"remedy",
-                     {{"decision", answers.remedy->decision},
-                      {"fits", answers.remedy->fits},
-                      {"reason", answers.remedy->reason}}}});
+  if (questions.explain && result.plans.empty()) {
+    Json remedies = Json::array();
+    for (const Remedy& r : answers.remedies) {
+      remedies.push_back({{"decision", r.decision}, {"fits", r.fits}, {"reason", r.reason}});
+    }
+    add("explain", {{"remedies", remedies}});
   }
   if (answers.what_if) add("what_if", what_if_json(questions, *answers.what_if));
   if (questions.sensitivity) add("sensitivity", sensitivity_json(answers.sensitivity));

@@ -3,6 +3,8 @@
 #include "planner/questions/basis.h"
 
 #include "planner/cost/memory_band.h"
+#include "planner/cost/reliability.h"
+#include "planner/cost/totals.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -10,6 +12,8 @@
 namespace argosy {
 
 namespace {
+
+constexpr double kSecondsPerDay = 86400.0;
 
 std::string stack_text(const Stack& stack) {
   if (stack.facts.is_own) return concat(stack.name, ": argosy-train's own ops, one by one");
@@ -35,6 +39,27 @@ std::string memory_text(const Job& job) {
                 " of a device are reserved");
 }
 
+std::string power_text(const ClusterSpec& cluster) {
+  std::string text =
+      concat(format_fixed(cluster.device_power_w, 0), " W a device computing, ",
+             format_fixed(cluster.communication_power_w, 0), " W communicating, ",
+             format_fixed(cluster.idle_power_w, 0), " W waiting, host and network included");
+  if (!cluster.node_parts.empty()) {
+    text += concat("; making the machines spread over ",
+                   format_fixed(cluster.hardware_life_years, 0), " years");
+  }
+  return text;
+}
+
+std::string failures_text(const Job& job) {
+  const Reliability r = reliability(job.cluster, checkpoint_bytes(job));
+  if (r.mtbf_s <= 0) return "none: the file of the cluster has no device_mtbf_hours";
+  return concat("one every ", format_days(r.mtbf_s / kSecondsPerDay),
+                "; a checkpoint stalls the step ", format_seconds(r.checkpoint.stall_s),
+                " and is written in ", format_seconds(r.checkpoint.write_s), ", a restart takes ",
+                format_seconds(r.checkpoint.restart_s));
+}
+
 }  // namespace
 
 TextTable basis_table(const Job& job, const std::string& corrections) {
@@ -53,6 +78,8 @@ TextTable basis_table(const Job& job, const std::string& corrections) {
                         concat(format_fixed(cluster.usd_per_device_hour, 2),
                                " USD a device and hour, PUE ", format_fixed(cluster.pue, 2), ", ",
                                format_fixed(cluster.carbon_kg_per_kwh, 3), " kg CO2e a kWh")});
+  table.rows.push_back({"power", power_text(cluster)});
+  table.rows.push_back({"failures", failures_text(job)});
   return table;
 }
 

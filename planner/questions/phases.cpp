@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "planner/cost/search.h"
+#include "planner/report/units.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -26,28 +26,18 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-// A number with an optional unit of `units`, each `step` times the one before it; NaN otherwise.
-double read(const std::string& text, std::string_view units, double step) {
-  char* end = nullptr;
-  double value = std::strtod(text.c_str(), &end);
-  const std::string unit = end;
-  if (end == text.c_str() || !(value > 0)) return std::nan("");
-  if (unit.empty()) return value;
-  const size_t place = unit.size() == 1 ? units.find(unit[0]) : std::string_view::npos;
-  if (place == std::string_view::npos) return std::nan("");
-  for (size_t i = 0; i <= place; ++i) value *= step;
-  return value;
-}
-
 Phase parse_phase(const std::string& item) {
   const std::vector<std::string> parts = split(item, ':');
   Phase phase;
-  const double seq_len = read(parts[0], "kM", 1024);
-  const double tokens = parts.size() > 1 ? read(parts[1], "kMBT", 1000) : std::nan("");
-  const double batch = parts.size() > 2 ? read(parts[2], "", 1) : 0;
+  const bool has_batch = parts.size() > 2;
+  const double seq_len = parse_count(parts[0], kLengthUnits, 1024);
+  const double tokens = parts.size() > 1 ? parse_count(parts[1], kTokenUnits, 1000) : std::nan("");
+  const double batch = has_batch ? parse_count(parts[2], "", 1) : 0;
   const bool is_whole = seq_len == std::floor(seq_len) && batch == std::floor(batch);
-  if (parts.size() > 3 || !is_whole || !(seq_len <= kMostSeqLen) || !std::isfinite(tokens) ||
-      !(batch <= kMostSequences)) {
+  const bool is_size = seq_len >= 1 && seq_len <= kMostSeqLen && tokens > 0 &&
+                       std::isfinite(tokens) && batch >= (has_batch ? 1 : 0) &&
+                       batch <= kMostSequences;
+  if (parts.size() > 3 || !is_whole || !is_size) {
     throw ConfigError(concat("--phases: '", item,
                              "'; valid: sequence length:tokens[:sequences a step], as "
                              "8k:12e12,32k:800B:64"));

@@ -5,12 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
 #include <set>
 
-#include "planner/cost/offload.h"
 #include "planner/cost/search.h"
 #include "planner/cost/search_space.h"
+#include "planner/questions/decisions.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 
@@ -122,28 +121,28 @@ class Alternatives {
     }
   }
 
-  // Schedules that the space has, stages a rank near the best plan's.
+  // Schedules that the space has and, of interleaved ones, stages a rank near the best plan's: on
+  // pipelines as long as its own, because on one stage all schedules are the same.
   void add_schedules() {
+    if (best_.mesh.pp == 1) return;
     std::set<ScheduleKind> kinds;
     std::set<int64_t> virtual_stages;
-    for (const auto& [pp, choices] : space_.schedules) {
-      for (const ScheduleChoice& choice : choices) {
-        if (pp > 1) kinds.insert(choice.kind);
-        if (choice.kind == ScheduleKind::interleaved) virtual_stages.insert(choice.virtual_stages);
-      }
+    for (const ScheduleChoice& choice : space_.schedules.at(best_.mesh.pp)) {
+      kinds.insert(choice.kind);
+      if (choice.kind == ScheduleKind::interleaved) virtual_stages.insert(choice.virtual_stages);
     }
+    Fixed with = fixed_;
+    with.pp = best_.mesh.pp;
     for (const ScheduleKind kind : kinds) {
       if (kind == best_.schedule || fixed_.schedule) continue;
-      Fixed with = fixed_;
       with.schedule = kind;
       found_.push_back({concat("schedule=", to_string(kind)), with});
     }
-    if (fixed_.virtual_stages) return;
+    if (fixed_.virtual_stages || best_.schedule != ScheduleKind::interleaved) return;
     for (const int64_t count : nearest_values(virtual_stages, best_.virtual_stages)) {
-      Fixed with = fixed_;
       with.schedule = ScheduleKind::interleaved;
       with.virtual_stages = count;
-      found_.push_back({concat("schedule=interleaved, virtual_stages=", count), with});
+      found_.push_back({concat("virtual_stages=", count), with});
     }
   }
 
@@ -171,17 +170,19 @@ class Alternatives {
   std::vector<Alternative> found_;
 };
 
-// Seconds of the average rank that compute, communicate and wait.
-std::array<double, 3> shares(const Prediction& p) {
+// Seconds of the average rank that compute, compute again, communicate and wait.
+std::array<double, 4> shares(const Prediction& p) {
   const double bubble_s = p.bubble_fraction * p.step_s;
-  return {p.step_s - bubble_s - p.exposed_comm_s, p.exposed_comm_s, bubble_s};
+  const double compute_s = p.step_s - bubble_s - p.exposed_comm_s;
+  const double again_s = p.hfu > p.mfu ? compute_s * (1 - p.mfu / p.hfu) : 0;
+  return {compute_s - again_s, again_s, p.exposed_comm_s, bubble_s};
 }
 
 // What grows most, as a share of the best step.
 std::string reason_of(const Prediction& rival, const Prediction& best) {
-  constexpr const char* kNames[] = {"computing", "communication", "bubble"};
+  constexpr const char* kNames[] = {"computing", "recomputing", "communication", "bubble"};
   constexpr double kWorthSaying = 0.005;
-  const std::array<double, 3> a = shares(rival), b = shares(best);
+  const std::array<double, 4> a = shares(rival), b = shares(best);
   std::vector<std::pair<double, const char*>> grown;
   for (size_t i = 0; i < a.size(); ++i) grown.emplace_back((a[i] - b[i]) / best.step_s, kNames[i]);
   std::sort(grown.rbegin(), grown.rend());
@@ -193,14 +194,6 @@ std::string reason_of(const Prediction& rival, const Prediction& best) {
   return text.empty() ? "equal within 0.5%; memory or order decided" : text;
 }
 
-std::string decisions(const Plan& plan) {
-  const Mesh& m = plan.mesh;
-  return concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep, " etp=", m.etp,
-                " zero=", plan.zero_stage, " micro_batch=", plan.micro_batch, " ",
-                to_string(plan.schedule), " virtual_stages=", plan.virtual_stages,
-                " recompute=", recompute_word(plan));
-}
-
 Rival judge(const Job& job, const Alternative& alternative, const Plan& best, int num_threads) {
   Rival rival;
   rival.decision = alternative.decision;
@@ -208,11 +201,10 @@ Rival judge(const Job& job, const Alternative& alternative, const Plan& best, in
     const SearchResult found = search(job, alternative.fixed, 1, num_threads);
     if (!found.plans.empty()) {
       rival.fits = true;
-      const Prediction& p = found.plans.front().predicted;
-      rival.slower = p.step_s / best.predicted.step_s - 1;
-      rival.reason = reason_of(p, best.predicted);
-      if (alternative.decision == kWithoutFix)
-        rival.reason += "; " + decisions(found.plans.front());
+      const Plan& plan = found.plans.front();
+      rival.slower = plan.predicted.step_s / best.predicted.step_s - 1;
+      rival.reason = reason_of(plan.predicted, best.predicted);
+      rival.others = other_decisions(alternative.decision, plan, best);
     } else if (!found.summary.rejected.empty()) {
       const auto& rejected = found.summary.rejected;
       const auto memory = std::find_if(rejected.begin(), rejected.end(), [](const Rejection& r) {
@@ -238,25 +230,6 @@ std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, 
     judged.push_back(judge(job, alternative, best, num_threads));
   }
   return judged;
-}
-
-std::optional<Rival> remedy(const Job& job, const Fixed& fixed, int num_threads) {
-  if (fixed.offload || fixed.tries_offload || !has_host(job.cluster)) return std::nullopt;
-  Fixed with = fixed;
-  with.offload = Offload::optimizer;
-  Rival rival;
-  rival.decision = "offload=optimizer";
-  const SearchResult found = search(job, with, 1, num_threads);
-  if (!found.plans.empty()) {
-    const Plan& plan = found.plans.front();
-    rival.fits = true;
-    rival.reason = concat("fits, ", format_seconds(plan.predicted.step_s), " a step with ",
-                          decisions(plan), ", ", format_bytes(plan.predicted.host_bytes),
-                          " of the host's memory for each device");
-  } else {
-    rival.reason = "does not fit either";
-  }
-  return rival;
 }
 
 }  // namespace argosy

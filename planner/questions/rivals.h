@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +19,7 @@ struct Rival {
   std::string decision;  // "tp=4"
   bool fits = false;     // a plan with this decision does
   double slower = 0;     // of the best plan's step, a share of it
+  std::string others;    // what else it decides otherwise than the best plan: "pp=4 dp=8"
   std::string reason;    // what it spends more on, or why none fits
 };
 
@@ -28,9 +28,5 @@ struct Rival {
 // plan's, kMostRivals of a decision.
 inline constexpr size_t kMostRivals = 6;
 std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads);
-
-// Where no plan fits: whether one does with the optimizer on the host, and how long its step takes;
-// nothing if that is decided already or the cluster's file does not describe hosts.
-std::optional<Rival> remedy(const Job& job, const Fixed& fixed, int num_threads);
 
 }  // namespace argosy

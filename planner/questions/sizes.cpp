@@ -59,20 +59,29 @@ std::vector<int64_t> device_counts(const ClusterSpec& cluster) {
   return counts;
 }
 
+// The devices of a share of the cluster: whole nodes, or what divides a node; 0: less than a
+// device.
+int64_t part_of(const ClusterSpec& cluster, double fraction) {
+  if (fraction == 1) return cluster.num_devices;
+  const auto devices =
+      static_cast<int64_t>(std::floor(static_cast<double>(cluster.num_devices) * fraction));
+  const int64_t per_node = cluster.devices_per_node;
+  if (devices >= per_node) return devices / per_node * per_node;
+  int64_t part = devices;
+  while (part > 0 && per_node % part != 0) --part;
+  return part;
+}
+
 }  // namespace
 
 std::vector<ParetoPoint> pareto_points(const Job& job, const Fixed& fixed, int num_threads) {
   CHECK(job.tokens > 0, "a front needs the tokens of the run");
   constexpr double kFractions[] = {1, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0625, 0.03125};
-  const double nodes =
-      static_cast<double>(job.num_devices()) / static_cast<double>(job.cluster.devices_per_node);
   std::vector<ParetoPoint> points;
   int64_t last = 0;
   for (double fraction : kFractions) {
-    const int64_t devices =
-        fraction == 1 ? job.num_devices()
-                      : std::llround(std::floor(nodes * fraction)) * job.cluster.devices_per_node;
-    if (devices <= 0 || devices == last) continue;
+    const int64_t devices = part_of(job.cluster, fraction);
+    if (devices == 0 || devices == last) continue;
     last = devices;
     for (Objective objective : {Objective::time, Objective::carbon}) {
       std::optional<Plan> plan = best_on(job, fixed, devices, objective, num_threads);

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/questions/step_parts.h"
 
+#include <algorithm>
 #include <array>
 
 #include "planner/cost/stack_pass.h"
@@ -33,6 +34,13 @@ void add(const Job& job, const PassOps& ops, const std::vector<CollectiveWork>& 
   sum.host_s += microbatches * host_wait_s(job, busy_s, ops.num_launches, collectives, placements);
 }
 
+// Modules for multi-token prediction are as the last block, embedding and head never recomputed.
+Recompute recompute_of(const Plan& plan, int64_t layer) {
+  const int64_t num_layers = plan.model.num_layers;
+  if (layer < 0 || layer == num_layers) return Recompute::none;
+  return plan.recompute[static_cast<size_t>(std::min(layer, num_layers - 1))];
+}
+
 }  // namespace
 
 std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
@@ -44,10 +52,11 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   const SeenAccelerator seen(job);
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
     for (LayerWork& layer : stage_work(plan, stage, 0)) {
+      const Recompute recompute = recompute_of(plan, layer.layer);
       for (Pass* pass : {&layer.forward, &layer.backward}) {
         add_tile_shares(job, *pass);
-        const PassOps ops = pass_ops(job, seen, plan.recompute.front(), plan.mesh.tp, *pass,
-                                     pass == &layer.backward);
+        const PassOps ops =
+            pass_ops(job, seen, recompute, plan.mesh.tp, *pass, pass == &layer.backward);
         add(job, ops, pass->collectives, plan.mesh.cp, placements, microbatches, sum);
       }
     }

@@ -10,6 +10,7 @@
 
 #include "planner/cost/search.h"
 #include "planner/questions/price.h"
+#include "planner/questions/quantity.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -46,15 +47,16 @@ void change_links(ClusterSpec& cluster, Links links, double LinkTier::*member,
   }
 }
 
-// A property of the machines: what it is called, whether it acts on the time of a step, how it is
-// changed.
+// A property of the machines: what it is called, what its values count, whether it acts on the time
+// of a step, how it is changed.
 struct Property {
   const char* key;
+  Quantity quantity;
   bool is_time;
   void (*apply)(ClusterSpec&, const Change&);
 };
 const Property kProperties[] = {
-    {"flops", true,
+    {"flops", Quantity::flops_per_s, true,
      [](ClusterSpec& c, const Change& f) {
        Accelerator& a = c.accelerator;
        for (double* rate :
@@ -62,58 +64,59 @@ const Property kProperties[] = {
          if (*rate > 0) *rate = f(*rate);
        }
      }},
-    {"hbm", true,
+    {"hbm", Quantity::bytes, true,
      [](ClusterSpec& c, const Change& f) { change_integer(c.accelerator.memory_bytes, f); }},
-    {"hbm_bw", true,
+    {"hbm_bw", Quantity::bytes_per_s, true,
      [](ClusterSpec& c, const Change& f) {
        c.accelerator.memory_bytes_per_s = f(c.accelerator.memory_bytes_per_s);
      }},
-    {"intra_bw", true,
+    {"intra_bw", Quantity::bytes_per_s, true,
      [](ClusterSpec& c, const Change& f) {
        change_links(c, Links::intra, &LinkTier::bytes_per_s, f);
      }},
-    {"inter_bw", true,
+    {"inter_bw", Quantity::bytes_per_s, true,
      [](ClusterSpec& c, const Change& f) {
        change_links(c, Links::inter, &LinkTier::bytes_per_s, f);
      }},
-    {"island_bw", true,
+    {"island_bw", Quantity::bytes_per_s, true,
      [](ClusterSpec& c, const Change& f) {
        change_links(c, Links::island, &LinkTier::bytes_per_s, f);
      }},
-    {"intra_latency", true,
+    {"intra_latency", Quantity::seconds, true,
      [](ClusterSpec& c, const Change& f) {
        change_links(c, Links::intra, &LinkTier::latency_s, f);
      }},
-    {"inter_latency", true,
+    {"inter_latency", Quantity::seconds, true,
      [](ClusterSpec& c, const Change& f) {
        change_links(c, Links::inter, &LinkTier::latency_s, f);
      }},
-    {"island_latency", true,
+    {"island_latency", Quantity::seconds, true,
      [](ClusterSpec& c, const Change& f) {
        change_links(c, Links::island, &LinkTier::latency_s, f);
      }},
-    {"op_overhead", true,
+    {"op_overhead", Quantity::seconds, true,
      [](ClusterSpec& c, const Change& f) {
        c.accelerator.op_overhead_s = f(c.accelerator.op_overhead_s);
      }},
-    {"price", false,
+    {"price", Quantity::usd_per_hour, false,
      [](ClusterSpec& c, const Change& f) { c.usd_per_device_hour = f(c.usd_per_device_hour); }},
-    {"power", false,
+    {"power", Quantity::watts, false,
      [](ClusterSpec& c, const Change& f) {
        for (double* watt : {&c.device_power_w, &c.communication_power_w, &c.idle_power_w}) {
          *watt = f(*watt);
        }
      }},
-    {"pue", false, [](ClusterSpec& c, const Change& f) { c.pue = f(c.pue); }},
-    {"carbon", false,
+    {"pue", Quantity::ratio, false, [](ClusterSpec& c, const Change& f) { c.pue = f(c.pue); }},
+    {"carbon", Quantity::kg_per_kwh, false,
      [](ClusterSpec& c, const Change& f) { c.carbon_kg_per_kwh = f(c.carbon_kg_per_kwh); }},
-    {"mtbf", false,
+    {"mtbf", Quantity::hours, false,
      [](ClusterSpec& c, const Change& f) { c.device_mtbf_hours = f(c.device_mtbf_hours); }},
-    {"checkpoint", false,
+    {"checkpoint", Quantity::seconds, false,
      [](ClusterSpec& c, const Change& f) { c.checkpoint_s = f(c.checkpoint_s); }},
-    {"storage_bw", false,
+    {"storage_bw", Quantity::bytes_per_s, false,
      [](ClusterSpec& c, const Change& f) { c.storage_bytes_per_s = f(c.storage_bytes_per_s); }},
-    {"restart", false, [](ClusterSpec& c, const Change& f) { c.restart_s = f(c.restart_s); }},
+    {"restart", Quantity::seconds, false,
+     [](ClusterSpec& c, const Change& f) { c.restart_s = f(c.restart_s); }},
 };
 
 std::string property_keys() {
@@ -130,22 +133,6 @@ const Property& property_of(const std::string& key) {
   throw ConfigError(concat("--what-if: unknown key '", key, "'; valid: ", property_keys()));
 }
 
-// "G" -> 1e9, "GiB/s" -> 2^30; NaN if it is no unit.
-double unit_of(std::string unit) {
-  for (const char* end : {"/s", "B"}) {
-    if (unit.ends_with(end)) unit.resize(unit.size() - std::string_view(end).size());
-  }
-  double scale = 1;
-  const bool is_binary = unit.ends_with("i");
-  if (is_binary) unit.pop_back();
-  if (unit.empty() && !is_binary) return 1;
-  for (const char* prefix : {"k", "M", "G", "T", "P"}) {
-    scale *= is_binary ? 1024.0 : 1000.0;
-    if (unit == prefix || (unit == "K" && *prefix == 'k')) return scale;
-  }
-  return std::nan("");
-}
-
 MachineChange parse_change(const std::string& item) {
   const size_t equals = item.find('=');
   if (equals == std::string::npos) {
@@ -156,7 +143,7 @@ MachineChange parse_change(const std::string& item) {
   MachineChange change;
   change.key = item.substr(0, equals);
   change.text = item.substr(equals + 1);
-  property_of(change.key);
+  const Property& property = property_of(change.key);
   char* end = nullptr;
   const char* begin = change.text.c_str();
   change.value = std::strtod(begin, &end);
@@ -164,11 +151,12 @@ MachineChange parse_change(const std::string& item) {
   const bool is_percent = unit == "%";
   change.is_factor = unit == "x" || is_percent;
   if (is_percent) change.value = 1 + change.value / 100;
-  if (!change.is_factor) change.value *= unit_of(unit);
+  if (!change.is_factor) change.value *= scale_of(property.quantity, unit);
   const double most = change.is_factor ? kMostFactor : kMostValue;
   if (end == begin || !(change.value > 0 && change.value <= most)) {
     throw ConfigError(concat("--what-if: ", item,
-                             "; valid: a factor as 2x or -10%, or a value above 0 as 141GB"));
+                             "; valid: a factor as 2x or -10%, or a value above 0 as ",
+                             example_of(property.quantity)));
   }
   return change;
 }

@@ -3,6 +3,7 @@
 #include "planner/report/plan_text.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -91,7 +92,8 @@ void add_context_column(TextTable& table, const std::vector<Plan>& plans) {
   }
 }
 
-// In front of the step, where a plan places its ranks otherwise.
+// In front of the step, where a plan places its ranks otherwise: "pp-dp" of "tp-cp-pp-dp", which
+// all orders begin with alike.
 void add_order_column(TextTable& table, const std::vector<Plan>& plans) {
   const auto is_usual = [](const Plan& plan) { return plan.mesh.order == RankOrder::tp_cp_dp_pp; };
   if (std::all_of(plans.begin(), plans.end(), is_usual)) return;
@@ -99,8 +101,9 @@ void add_order_column(TextTable& table, const std::vector<Plan>& plans) {
   const auto column = step - table.header.begin();
   table.header.insert(step, "order");
   for (size_t i = 0; i < plans.size(); ++i) {
+    const std::string_view order = to_string(plans[i].mesh.order);
     table.rows[i].insert(table.rows[i].begin() + column,
-                         std::string(to_string(plans[i].mesh.order)));
+                         std::string(order.substr(std::string_view("tp-cp-").size())));
   }
 }
 
@@ -182,11 +185,12 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
   if (plan.lora.base_bits != kUnquantizedBits) {
     task += concat(" on a base of ", plan.lora.base_bits, " bits");
   }
-  return wrap(text, kColumns, "    ") +
-         concat(task, ", ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", ",
-                format_grouped(plan.global_batch), " sequences of ", format_grouped(plan.seq_len),
-                " = ", format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
-                plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack, "\n");
+  const std::string work =
+      concat(task, ", ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", ",
+             format_grouped(plan.global_batch), " sequences of ", format_grouped(plan.seq_len),
+             " = ", format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
+             plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack);
+  return wrap(text, kColumns, "    ") + wrap(work, kColumns, "    ");
 }
 
 std::string probability_text(double probability) {
@@ -216,7 +220,7 @@ std::string plan_table(const std::vector<Plan>& plans) {
   if (!has_days) remove_column(table, "days");
   std::string text = to_text(table);
   // What follows from other columns, or matters least; --json and the page have it all.
-  for (const char* name : {"bubble", "SP", "tok/s"}) {
+  for (const char* name : {"bubble", "SP", "tok/s", "L/st", "mbs"}) {
     if (text.substr(0, text.find('\n')).size() <= kColumns) break;
     remove_column(table, name);
     text = to_text(table);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "planner/spec/check.h"
 
@@ -23,6 +24,14 @@ std::string to_line(const std::vector<std::string>& cells, const std::vector<siz
 }
 
 }  // namespace
+
+TextTable labelled_table(std::vector<std::string> header) {
+  TextTable table;
+  table.header = std::move(header);
+  table.align.assign(table.header.size(), Align::right);
+  table.align.front() = Align::left;
+  return table;
+}
 
 std::string to_text(const TextTable& table) {
   CHECK(table.align.size() == table.header.size(), "columns");

@@ -17,6 +17,9 @@ struct TextTable {
   std::vector<std::vector<std::string>> rows;
 };
 
+// Without rows yet: labels on the left, numbers on the right.
+TextTable labelled_table(std::vector<std::string> header);
+
 // Lines with two blanks between columns; no blanks at their ends.
 std::string to_text(const TextTable& table);
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "planner/spec/check.h"
 
@@ -56,6 +57,14 @@ std::string format_percent(double fraction) {
   return format_fixed(100 * fraction, 1) + "%";
 }
 
+std::string format_signed_bytes(int64_t bytes) {
+  return (bytes >= 0 ? "+" : "") + format_bytes(bytes);
+}
+
+std::string format_signed_percent(double fraction) {
+  return (fraction >= 0 ? "+" : "") + format_percent(fraction);
+}
+
 std::string format_kg(double kg) {
   return kg < 1000 ? concat(format_count(kg), " kg") : concat(format_count(kg / 1000), " t");
 }
@@ -63,6 +72,18 @@ std::string format_kg(double kg) {
 std::string format_days(double days) {
   return days < 1 ? concat(format_fixed(24 * days, 1), " hours")
                   : concat(format_fixed(days, 1), " days");
+}
+
+double parse_count(const std::string& text, std::string_view units, double step) {
+  char* end = nullptr;
+  double value = std::strtod(text.c_str(), &end);
+  const std::string_view unit = end;
+  if (end == text.c_str()) return std::nan("");
+  if (unit.empty()) return value;
+  const size_t place = unit.size() == 1 ? units.find(unit[0]) : std::string_view::npos;
+  if (place == std::string_view::npos) return std::nan("");
+  for (size_t i = 0; i <= place; ++i) value *= step;
+  return value;
 }
 
 std::string format_grouped(int64_t count) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "planner/spec/files.h"
+#include "planner/spec/plan.h"
 #include "tests/planner/plan_program.h"
 
 namespace argosy {
@@ -102,6 +103,29 @@ TEST(ExchangeCli, ImportMistakesAreOneMessage) {
   expect_plan_mistake(
       cluster + "--seq-len 64 --import '--model.flavor=8B --training.local_batch_size=1'",
       "with --seq-len");
+}
+
+// The best plan of all shards the optimizer alone or has an uneven pipeline; each format gets the
+// best that it can say, and standard error what was in the way and what it costs.
+TEST(ExchangeCli, ExportsTheBestThatCanBeSaid) {
+  const std::string job = "--model llama-3.1-8b --cluster h100-8192 --devices 64 ";
+  const double best_s = Json::parse(
+      run_plan(job + "--json --top 1 --fix zero=1").out)["plans"][0]["predicted"]["step_s"];
+  for (const char* format : {"torchtitan", "deepspeed"}) {
+    const std::string out = scratch_path("exported.json");
+    const PlanOutput output =
+        run_plan(job + "--fix " + (format == std::string("torchtitan") ? "micro_batch=1" : "tp=1") +
+                 " --export " + format + " --out " + out);
+    ASSERT_EQ(output.exit_code, 0) << output.err;
+    EXPECT_FALSE(output.out.empty());
+    EXPECT_LT(read_plan(out).predicted.step_s, 1.3 * best_s) << format;
+  }
+  const PlanOutput zero =
+      run_plan("--model gpt3-175b --cluster a100-2048 --devices 512 --export megatron --out " +
+               scratch_path("megatron.json"));
+  ASSERT_EQ(zero.exit_code, 0) << zero.err;
+  EXPECT_TRUE(zero.out.starts_with("--num-layers 96\n")) << zero.out;
+  EXPECT_LE(read_plan(scratch_path("megatron.json")).zero_stage, 1);
 }
 
 TEST(ExchangeCli, MistakesAreOneMessage) {

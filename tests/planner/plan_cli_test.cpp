@@ -176,24 +176,36 @@ void expect_mistake(const std::string& arguments, const std::string& named) {
 }
 
 TEST(PlanCli, MistakesAreOneMessage) {
-  expect_mistake("", "--model");
-  expect_mistake("--model llama-65b", "--cluster");
+  expect_mistake("", "--model is missing; valid: a path, or a name in configs/models: deepseek-v3");
+  expect_mistake("--model llama-65b", "--cluster is missing; valid: a path, or a name in ");
   expect_mistake("--model nowhere.json --cluster local-cpu", "nowhere.json");
+  expect_mistake("--model nowhere.json --cluster local-cpu", "llama-3.1-8b");
   expect_mistake("--model llama-65b --cluster nowhere", "nowhere");
   expect_mistake(kSmall + "--devices 0", "--devices");
-  expect_mistake(kSmall + "--devices two", "two");
+  expect_mistake(kSmall + "--devices two", "--devices: 'two'; valid: a whole number");
+  expect_mistake(kSmall + "--devices 2.5", "--devices: '2.5'; valid: a whole number");
+  expect_mistake(kSmall + "--global-batch 4M", "--global-batch: '4M'; valid: a whole number");
   expect_mistake(kSmall + "--devices 99999999999", "--devices");
   expect_mistake(kSmall + "--global-batch 9223372036854775807", "--global-batch");
   expect_mistake(kSmall + "--global-batch -4", "--global-batch");
   expect_mistake(kSmall + "--seq-len 0", "--seq-len");
+  expect_mistake(kSmall + "--seq-len 8q", "--seq-len: '8q'; valid: a whole number");
   expect_mistake(kSmall + "--tokens -1", "--tokens");
+  expect_mistake(kSmall + "--tokens 1.4Q", "--tokens: '1.4Q'; valid: a number above 0, as 1.4e12");
   expect_mistake(kSmall + "--top 0", "--top");
-  expect_mistake(kSmall + "--task dance", "dance");
+  expect_mistake(kSmall + "--out /no/such/plan.json",
+                 "--out: /no/such/plan.json: there is no folder /no/such");
+  expect_mistake(kSmall + "--task dance",
+                 "--task: 'dance'; valid: pretrain, finetune, lora, serve");
   expect_mistake(kSmall + "--optimizer lion", "lion");
-  expect_mistake(kSmall + "--precision fp8", "fp8");
+  expect_mistake(kSmall + "--precision fp8", "valid: fp64, fp32, bf16");
   expect_mistake(kSmall + "--precision int4", "int4");
   expect_mistake(kSmall + "--objective fun", "fun");
   expect_mistake(kSmall + "--lora-rank 4", "--lora-rank");
+  expect_mistake(kSmall + "--lora-alpha 4", "--lora-alpha: 4; valid: only with --task lora");
+  expect_mistake(kSmall + "--lora-targets q_proj", "--lora-targets");
+  expect_mistake(kSmall + "--users 4", "--users: 4; valid: only with --task serve");
+  expect_mistake(kSmall + "--weights int8", "--weights: int8; valid: only with --task serve");
   expect_mistake(kSmall + "--task lora --lora-targets nothing",
                  "--lora-targets: lora: target 'nothing'");
   expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
@@ -206,6 +218,24 @@ TEST(PlanCli, MistakesAreOneMessage) {
                  "m.json");
   expect_mistake("--model demo-moe --cluster " + write("c.json", "{\"device\": \"cpu\"}"),
                  "c.json");
+}
+
+TEST(PlanCli, NumbersMayHaveUnits) {
+  const auto best = [](const std::string& options) {
+    const Result result = plan("--model llama-3.1-8b --cluster h100-8 --json --top 1 " + options);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return Json::parse(result.out)["plans"][0];
+  };
+  EXPECT_EQ(best("--seq-len 4k --tokens 1.4T"), best("--seq-len 4096 --tokens 1.4e12"));
+}
+
+// QLoRA's heading is the longest.
+TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
+  const Result result =
+      plan("--model llama-3.1-8b --cluster h100-8 --devices 1 --task lora --base-bits 4");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }
 
 TEST(PlanCli, HelpNamesEveryOption) {

@@ -44,9 +44,10 @@ TEST(QuestionsCli, AnswersAsJson) {
 TEST(QuestionsCli, AnswersAsText) {
   const PlanOutput output = run_plan(kLlama + kAll);
   ASSERT_EQ(output.exit_code, 0) << output.err;
-  for (const char* term : {"where the step goes", "where the memory goes", "why others lose",
-                           "what if inter_bw=2x", "doubled", "front", "deadline", "matrix products",
-                           "waiting in the pipeline", "% time", "GiB"}) {
+  for (const char* term :
+       {"where the step goes", "where the memory goes", "why others lose", "what if inter_bw=2x",
+        "doubled", "front", "deadline", "matrix products", "waiting in the pipeline", "% time",
+        "GiB", "W communicating", "one every"}) {
     EXPECT_NE(output.out.find(term), std::string::npos) << term;
   }
   std::istringstream lines(output.out);
@@ -76,13 +77,16 @@ TEST(QuestionsCli, TooSlowIsSaid) {
                   whole["plans"][0]["predicted"]["days"].get<double>() / 2,
               1e-9);
   EXPECT_TRUE(Json::parse(output.out)["deadline"]["devices"].is_null());
-  EXPECT_NE(run_plan(kLlama + "--deadline 2d").out.find("more than 2.0 days"), std::string::npos);
+  const std::string text = run_plan(kLlama + "--deadline 2d").out;
+  EXPECT_NE(text.find("more than 2.0 days"), std::string::npos);
+  EXPECT_NE(text.find("times the devices"), std::string::npos);
 }
 
 TEST(QuestionsCli, MistakesAreOneMessage) {
   const std::string job = "--model llama-65b --cluster a100-2048 ";
   expect_plan_mistake(job + "--what-if speed=2x", "speed");
   expect_plan_mistake(job + "--what-if hbm=1GB", "reserved");
+  expect_plan_mistake(job + "--what-if intra_latency=5GB", "as 5us");
   expect_plan_mistake("--model gpt2-124m --cluster h200-8 --what-if inter_bw=2x",
                       "1 tier of links");
   expect_plan_mistake(job + "--deadline 30", "30");

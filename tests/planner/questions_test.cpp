@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "planner/cost/search.h"
 #include "planner/questions/answers.h"
@@ -101,6 +102,45 @@ TEST(Rivals, NoneOfTheSpaceIsFaster) {
   }
 }
 
+// Schedules are compared on pipelines as long as the best plan's; what else differs is said.
+TEST(Rivals, SayWhatComesAlong) {
+  const Job job = job_of(SmallModel::llama);
+  for (const char* fixed : {"pp=1", "pp=2,tp=2"}) {
+    const Plan plan = best_of(job, fixed);
+    size_t num_schedules = 0, num_others = 0;
+    for (const Rival& rival : rivals(job, parse_fixed(fixed), plan, 1)) {
+      num_schedules += rival.decision.starts_with("schedule=") ? 1 : 0;
+      if (!rival.fits) continue;
+      num_others += rival.others.empty() ? 0 : 1;
+      const std::string key = rival.decision.substr(0, rival.decision.find('='));
+      EXPECT_EQ((" " + rival.others).find(" " + key + "="), std::string::npos) << rival.others;
+    }
+    EXPECT_EQ(num_schedules, plan.mesh.pp == 1 ? 0u : 4u) << fixed;
+    EXPECT_GT(num_others, 0u) << fixed;
+  }
+}
+
+// Half of what is needed: the optimizer may go to the host, or twice the devices be taken.
+TEST(Remedies, WhereNothingFits) {
+  Job job = job_of(SmallModel::llama, 1'000'000);
+  job.cluster.num_devices = 4;
+  job.global_batch = 4;
+  ASSERT_TRUE(search(job, Fixed{}, 1, 1).plans.empty());
+  const std::vector<Remedy> found = remedies(job, parse_fixed("tp=1"), 1);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].decision, "without --fix");
+  EXPECT_TRUE(found[1].decision.starts_with("--devices ")) << found[1].decision;
+  job.cluster.host_memory_bytes = int64_t{1} << 34;
+  job.cluster.host_memory_bytes_per_s = job.cluster.host_link_bytes_per_s = 1e9;
+  const std::vector<Remedy> with_host = remedies(job, Fixed{}, 1);
+  ASSERT_EQ(with_host.size(), 2u);
+  EXPECT_EQ(with_host[0].decision, "--fix offload=optimizer");
+  job.cluster.accelerator.memory_bytes = 3'000'000;
+  ASSERT_TRUE(search(job, Fixed{}, 1, 1).plans.empty());
+  const Remedy larger = remedies(job, Fixed{}, 1).back();
+  EXPECT_TRUE(larger.fits) << larger.decision << ": " << larger.reason;
+}
+
 TEST(WhatIf, ReadsChanges) {
   const std::vector<MachineChange> changes =
       parse_machine_changes("inter_bw=2x,hbm=141GB,price=-10%,hbm_bw=3.35TB/s,pue=1.2");
@@ -113,8 +153,16 @@ TEST(WhatIf, ReadsChanges) {
   EXPECT_DOUBLE_EQ(changes[3].value, 3.35e12);
   EXPECT_DOUBLE_EQ(changes[4].value, 1.2);
   EXPECT_EQ(parse_machine_changes("hbm=2GiB")[0].value, 2147483648.0);
+  EXPECT_EQ(parse_machine_changes("inter_bw=400Gb/s")[0].value, 50e9);
+  EXPECT_EQ(parse_machine_changes("inter_bw=50GB/s")[0].value, 50e9);
+  EXPECT_EQ(parse_machine_changes("flops=400TFLOP/s")[0].value, 400e12);
+  EXPECT_DOUBLE_EQ(parse_machine_changes("intra_latency=5us")[0].value, 5e-6);
+  EXPECT_EQ(parse_machine_changes("restart=3min")[0].value, 180);
+  EXPECT_EQ(parse_machine_changes("power=1.2kW")[0].value, 1200);
+  EXPECT_EQ(parse_machine_changes("mtbf=100d")[0].value, 2400);  // hours, as in cluster files
   for (const char* wrong : {"speed=2x", "inter_bw", "inter_bw=fast", "hbm=0", "hbm=-3GB", "hbm=2q",
-                            "hbm=2x,hbm=3x", "hbm=nan", "hbm=i", "hbm=1e30", "flops=1e9x"}) {
+                            "hbm=2x,hbm=3x", "hbm=nan", "hbm=5us", "power=3GB", "price=2us",
+                            "intra_latency=5GB/s", "mtbf=3W", "hbm=i", "hbm=1e30", "flops=1e9x"}) {
     EXPECT_THROW(parse_machine_changes(wrong), ConfigError) << wrong;
   }
 }
@@ -168,6 +216,17 @@ TEST(Regrets, OfEachPlanInItsWorstWorld) {
   const Answers answers = answer(questions, job, Fixed{}, found);
   EXPECT_TRUE(std::is_sorted(answers.regrets.begin(), answers.regrets.end()));
   EXPECT_EQ(answers.regrets, worst_regrets(job, found.plans, 0.1));
+}
+
+// One node: its devices are the parts.
+TEST(Pareto, PartsOfANode) {
+  Job job = small_job(SmallModel::llama, 4, 32, int64_t{1} << 34);
+  job.cluster.devices_per_node = 4;
+  std::set<int64_t> devices;
+  for (const ParetoPoint& point : pareto_points(job, Fixed{}, 1)) {
+    devices.insert(point.plan.mesh.world_size());
+  }
+  EXPECT_EQ(devices, (std::set<int64_t>{1, 2, 4}));
 }
 
 TEST(Pareto, FrontIsWhatNothingDominates) {

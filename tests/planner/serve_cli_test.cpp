@@ -83,6 +83,10 @@ TEST(ServeCli, MistakesNameTheOption) {
   expect_plan_mistake(serve + "--offload auto", "--offload: not with --task serve");
   expect_plan_mistake(serve + "--document-tokens 512", "--document-tokens: not with");
   expect_plan_mistake(serve + "--base-bits 4", "--base-bits");
+  expect_plan_mistake(serve + "--precision fp8", "--precision: not with --task serve");
+  expect_plan_mistake(serve + "--stack nemo-2025", "--stack: not with --task serve");
+  expect_plan_mistake(serve + "--objective cost", "--objective: not with --task serve");
+  expect_plan_mistake(serve + "--what-if hbm_bw=2x", "--what-if: not with --task serve");
   expect_plan_mistake("--task serve --model gpt2-124m --cluster h200-8 --context 4096", "1024");
 }
 

@@ -95,14 +95,14 @@ TEST(WorkloadsCli, OffloadIsTheNearestChangeOfWhatDoesNotFit) {
       "--model llama-3.1-8b --cluster h100-8 --devices 1 --seq-len 4096 --global-batch 8";
   const PlanOutput output = run_plan(job + " --explain --json");
   EXPECT_EQ(output.exit_code, 3) << output.err;
-  const Json remedy = Json::parse(output.out)["explain"]["remedy"];
-  EXPECT_EQ(remedy["decision"], "offload=optimizer");
+  const Json remedy = Json::parse(output.out)["explain"]["remedies"][0];
+  EXPECT_EQ(remedy["decision"], "--fix offload=optimizer");
   EXPECT_TRUE(remedy["fits"].get<bool>()) << remedy;
   const Json plan = best(job + " --fix offload=optimizer");
   EXPECT_EQ(plan["offload"], "optimizer");
   EXPECT_EQ(plan["predicted"]["memory_bytes"]["optimizer"], 0);
   EXPECT_NEAR(number(plan, "host_bytes"), 8.03e9 * 16, 0.1e9);
-  EXPECT_NE(run_plan(job + " --explain").out.find("nearest change: --fix offload=optimizer"),
+  EXPECT_NE(run_plan(job + " --explain").out.find("--fix offload=optimizer: fits"),
             std::string::npos);
   EXPECT_NE(run_plan(job + " --explain --fix offload=optimizer").out.find("on the host"),
             std::string::npos);

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/questions/decisions.h"
+
+#include <utility>
+#include <vector>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+// "-": says nothing about this plan.
+std::vector<std::pair<std::string, std::string>> decisions_of(const Plan& plan) {
+  const Mesh& m = plan.mesh;
+  const auto number = [](int64_t value) { return std::to_string(value); };
+  return {{"tp", number(m.tp)},
+          {"pp", number(m.pp)},
+          {"dp", number(m.dp)},
+          {"cp", number(m.cp)},
+          {"cp_kind", m.cp > 1 ? std::string(to_string(plan.cp_kind)) : "-"},
+          {"ep", number(m.ep)},
+          {"etp", number(m.etp)},
+          {"order", m.pp > 1 && m.dp > 1 ? std::string(to_string(m.order)) : "-"},
+          {"zero", number(plan.zero_stage)},
+          {"zero_shard", plan.zero_stage > 0 ? number(m.zero_shard) : "-"},
+          {"micro_batch", number(plan.micro_batch)},
+          {"schedule", m.pp > 1 ? std::string(to_string(plan.schedule)) : "-"},
+          {"virtual_stages", m.pp > 1 ? number(plan.virtual_stages) : "-"},
+          {"recompute", std::string(recompute_word(plan))},
+          {"sequence_parallel", m.tp > 1 ? number(plan.sequence_parallel ? 1 : 0) : "-"},
+          {"offload", std::string(to_string(plan.offload))}};
+}
+
+}  // namespace
+
+std::string decisions_text(const Plan& plan) {
+  std::string text;
+  for (const auto& [key, value] : decisions_of(plan)) {
+    if (value != "-") text += concat(text.empty() ? "" : " ", key, "=", value);
+  }
+  return text;
+}
+
+std::string other_decisions(const std::string& decision, const Plan& plan, const Plan& best) {
+  const auto mine = decisions_of(plan), other = decisions_of(best);
+  std::string text;
+  for (size_t i = 0; i < mine.size(); ++i) {
+    const auto& [key, value] = mine[i];
+    const bool is_named = decision.starts_with(key + "=");
+    if (is_named || value == "-" || value == other[i].second) continue;
+    text += concat(text.empty() ? "" : " ", key, "=", value);
+  }
+  return text;
+}
+
+}  // namespace argosy

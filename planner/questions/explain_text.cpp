@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/questions/explain_text.h"
+
+#include <algorithm>
+
+#include "planner/cost/memory_band.h"
+#include "planner/questions/basis.h"
+#include "planner/report/plan_text.h"
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+
+namespace argosy {
+
+namespace {
+
+constexpr size_t kColumns = 100;
+constexpr size_t kMostChanges = 14;
+constexpr double kWorthFixing = 0.001;  // of a step
+
+// What is behind the bytes of a category.
+std::string byte_detail(const Plan& plan, MemoryCategory category, double bytes) {
+  const auto elements = [&](DType dtype) {
+    return concat(format_count(bytes / static_cast<double>(size_in_bytes(dtype))), " elements in ",
+                  to_string(dtype));
+  };
+  switch (category) {
+    case MemoryCategory::parameters:
+      return elements(compute_dtype(plan.precision));
+    case MemoryCategory::gradients:
+      return elements(gradient_dtype(plan.precision));
+    case MemoryCategory::optimizer:
+      return concat(format_count(bytes / static_cast<double>(optimizer_bytes_per_element(plan))),
+                    " elements of ", optimizer_bytes_per_element(plan), " bytes, ZeRO ",
+                    plan.zero_stage);
+    case MemoryCategory::activations:
+      return concat("kept for backward by the micro-batches in flight, recompute ",
+                    recompute_word(plan));
+    case MemoryCategory::buffers:
+      return "ids, the tensors between layers and stages";
+    case MemoryCategory::workspace:
+      return "scratch of the largest op";
+  }
+  return "";
+}
+
+std::string change_text(const ChangeEffect& e) {
+  std::string text = concat(e.change, ": ", format_signed_bytes(e.bytes), ", ",
+                            format_signed_percent(e.time), " time");
+  if (e.missing_bytes == 0) return text;
+  text += concat("; does not fit, short by ", format_bytes(e.missing_bytes));
+  if (e.remedy.empty()) return text + ", and no further change of one decision makes it fit";
+  return text + concat("; nearest that does: ", e.remedy, ": ", format_signed_bytes(e.remedy_bytes),
+                       ", ", format_signed_percent(e.remedy_time), " time");
+}
+
+}  // namespace
+
+std::string step_text(const Plan& plan, const std::vector<StepPart>& parts) {
+  TextTable table = labelled_table({"where the step goes", "seconds", "share"});
+  for (const StepPart& part : parts) {
+    table.rows.push_back({part.name, format_seconds(part.seconds),
+                          format_percent(part.seconds / plan.predicted.step_s)});
+  }
+  table.rows.push_back({"step", format_seconds(plan.predicted.step_s), format_percent(1)});
+  return to_text(table);
+}
+
+std::string bytes_text(const Job& job, const Plan& plan) {
+  const Prediction& p = plan.predicted;
+  TextTable table = labelled_table({"where the memory goes", "bytes", "what"});
+  table.align.back() = Align::left;
+  for (int i = 0; i < kNumMemoryCategories; ++i) {
+    const MemoryCategory category = static_cast<MemoryCategory>(i);
+    const int64_t bytes = p.memory_bytes[static_cast<size_t>(i)];
+    table.rows.push_back({std::string(to_string(category)), format_bytes(bytes),
+                          byte_detail(plan, category, static_cast<double>(bytes))});
+  }
+  if (p.host_bytes > 0) {
+    table.rows.push_back({"on the host", format_bytes(p.host_bytes),
+                          "offload=optimizer: state and gradient of what the device owns"});
+  }
+  const int64_t free = unreserved_bytes(job.cluster.accelerator) - p.peak_bytes;
+  table.rows.push_back({"free", format_bytes(free),
+                        concat(format_bytes(job.cluster.accelerator.reserved_bytes),
+                               " more are reserved for context, buffers, fragmentation")});
+  if (has_memory_band(job.cluster)) {
+    table.rows.push_back(
+        {"fits", probability_text(p.fits_probability),
+         concat("context ", format_bytes(job.cluster.accelerator.context_bytes), ", communicators ",
+                format_bytes(communicator_bytes(job, plan.mesh)), ", fragments ",
+                format_percent(kFragmentationMean), " +- ",
+                format_percent(kFragmentationDeviation))});
+  }
+  return to_text(table);
+}
+
+std::string changes_text(const std::vector<ChangeEffect>& changes) {
+  std::string text = "one decision changed, fastest first:\n";
+  for (size_t i = 0; i < std::min(kMostChanges, changes.size()); ++i) {
+    text += wrap("  " + change_text(changes[i]), kColumns, "    ");
+  }
+  return text;
+}
+
+std::string rivals_text(const std::vector<Rival>& rivals) {
+  std::string text = "why others lose: the best plan with each other value of a decision\n";
+  for (const Rival& r : rivals) {
+    text +=
+        wrap(concat("  ", r.decision, ": ",
+                    r.fits ? concat(format_signed_percent(r.slower), " time",
+                                    r.others.empty() ? "" : " with ", r.others, " (", r.reason, ")",
+                                    r.slower < -kWorthFixing && r.decision != kWithoutFix
+                                        ? "; searched only if fixed"
+                                        : "")
+                           : concat("no plan: ", r.reason)),
+             kColumns, "    ");
+  }
+  return text;
+}
+
+std::string remedies_text(const std::vector<Remedy>& remedies) {
+  std::string text = "what one change alone would do:\n";
+  for (const Remedy& r : remedies) {
+    text += wrap(concat("  ", r.decision, ": ", r.reason), kColumns, "    ");
+  }
+  return text;
+}
+
+std::string basis_text(const Job& job, const std::string& corrections) {
+  std::string text = "what the figures rest on:\n";
+  for (const std::vector<std::string>& row : basis_table(job, corrections).rows) {
+    text += wrap(concat(row[0], ": ", row[1]), kColumns, "    ");
+  }
+  return text;
+}
+
+TextTable changes_table(const std::vector<ChangeEffect>& changes) {
+  TextTable table = labelled_table({"change", "memory", "time", "fits"});
+  table.align.back() = Align::left;
+  for (const ChangeEffect& e : changes) {
+    const std::string remedy = e.remedy.empty() ? "" : concat("; would with ", e.remedy);
+    table.rows.push_back({e.change, format_signed_bytes(e.bytes), format_signed_percent(e.time),
+                          e.missing_bytes == 0
+                              ? "yes"
+                              : concat("short by ", format_bytes(e.missing_bytes), remedy)});
+  }
+  return table;
+}
+
+TextTable rivals_table(const std::vector<Rival>& rivals) {
+  TextTable table = labelled_table({"decision", "time", "with", "why"});
+  table.align[2] = table.align.back() = Align::left;
+  for (const Rival& r : rivals) {
+    table.rows.push_back(
+        {r.decision, r.fits ? format_signed_percent(r.slower) : "no plan", r.others, r.reason});
+  }
+  return table;
+}
+
+}  // namespace argosy
