@@ -124,6 +124,19 @@ void apply_corrections(const PlanOptions& options, Request& request) {
   job.cluster = corrected(job.cluster, request.corrections.factors);
 }
 
+// Learned positions end; rotary ones go on, but weights know the angles that they were trained on.
+void check_positions(const Job& job, std::vector<std::string>& warnings) {
+  const int64_t positions = job.model.max_positions;
+  if (positions <= 0 || job.seq_len <= positions) return;
+  if (job.model.position == PositionKind::learned) {
+    throw ConfigError(concat("--seq-len: ", job.seq_len, " exceeds the ", positions,
+                             " learned positions of ", job.model.name, "; valid: at most ",
+                             positions));
+  }
+  warnings.push_back(concat("--seq-len: ", job.seq_len, " is beyond the ", positions,
+                            " positions of ", job.model.name, ": priced all the same"));
+}
+
 // A run of padded samples: so many positions for the tokens that it trains on.
 void count_padding(const PlanOptions& options, Job& job, std::vector<std::string>& warnings) {
   if (options.sample_tokens == 0) return;
@@ -234,6 +247,7 @@ Request make_request(const PlanOptions& given) {
   if (request.fixed.moe_capacity_factor.value_or(0) > 0) job.stack.facts.dispatches_once = false;
   allow_offload(options.offload, request.fixed);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
+  check_positions(job, request.warnings);
   const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *
                        request.fixed.micro_batch.value_or(1);
   job.global_batch = options.global_batch > 0 ? options.global_batch

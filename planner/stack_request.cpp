@@ -6,6 +6,7 @@
 
 #include "planner/config_files.h"
 #include "planner/options.h"
+#include "planner/report/text_table.h"
 #include "planner/score/run_setup.h"
 #include "planner/spec/check.h"
 
@@ -64,20 +65,21 @@ void choose_stack(const PlanOptions& options, Job& job) {
 }
 
 void print_stacks() {
+  constexpr size_t kTextColumns = 100;
   std::cout << kOwnStack << ": the trainer of this project; every cluster of CPUs\n";
   for (const StackProfile& stack : read_stacks(configs_folder() / "stacks")) {
-    std::cout << stack.name << ": " << stack.source;
+    std::string text = concat(stack.name, ": ", stack.source);
     std::string separator = "; fitted on ";
     for (const auto& [accelerator, numbers] : stack.accelerators) {
-      std::cout << separator << accelerator;
+      text += separator + accelerator;
       separator = ", ";
     }
     separator = "; default on ";
     for (const std::string& accelerator : stack.default_for) {
-      std::cout << separator << accelerator;
+      text += separator + accelerator;
       separator = ", ";
     }
-    std::cout << "\n";
+    std::cout << wrap(text, kTextColumns, "    ");
   }
 }
 

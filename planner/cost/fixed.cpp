@@ -257,7 +257,10 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   try {
     validate(to_plan(probe, candidate));
   } catch (const ConfigError& error) {
-    throw ConfigError(concat("--fix: ", error.what()));
+    constexpr std::string_view kOfPlans = "plan: ";  // whose file is not asked about here
+    std::string_view message = error.what();
+    if (message.starts_with(kOfPlans)) message.remove_prefix(kOfPlans.size());
+    throw ConfigError(concat("--fix: ", message));
   }
 }
 

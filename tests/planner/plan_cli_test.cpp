@@ -213,7 +213,9 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("--score no_such_runs.csv", "--score: there is no file");
   expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
   expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "2048");
-  expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048", "1024");
+  expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048",
+                 "--seq-len: 2048 exceeds the 1024 learned positions");
+  expect_mistake(kSmall + "--fix schedule=1f1b,virtual_stages=2", "--fix: schedule=1f1b with");
   expect_mistake("--model " + write("m.json", "{\"model_type\": ") + " --cluster local-cpu",
                  "m.json");
   expect_mistake("--model demo-moe --cluster " + write("c.json", "{\"device\": \"cpu\"}"),
@@ -231,11 +233,25 @@ TEST(PlanCli, NumbersMayHaveUnits) {
 
 // QLoRA's heading is the longest.
 TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
-  const Result result =
-      plan("--model llama-3.1-8b --cluster h100-8 --devices 1 --task lora --base-bits 4");
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  std::istringstream lines(result.out);
-  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  for (const char* options :
+       {"--model llama-3.1-8b --cluster h100-8 --devices 1 --task lora --base-bits 4",
+        // Islands, experts of some layers, uneven stages, a share of a probability: all columns.
+        "--model llama-3.1-405b --cluster h100-24k-pods --devices 16384 --global-batch 2048 "
+        "--tokens 15.6T",
+        "--model llama-3.1-8b --cluster h100-8192 --devices 100 --what-if "
+        "hbm=141GB,inter_bw=800Gb/s,intra_latency=2us,power=1kW",
+        "--stack list"}) {
+    const Result result = plan(options);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    std::istringstream lines(result.out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  }
+}
+
+TEST(PlanCli, SequencesBeyondThePositionsAreSaid) {
+  const Result result = plan("--model llama-2-7b --cluster h100-8 --seq-len 32k --top 1");
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.err.find("--seq-len: 32768 is beyond the 4096 positions"), std::string::npos);
 }
 
 TEST(PlanCli, HelpNamesEveryOption) {
