@@ -233,7 +233,7 @@ std::string memory_line(const Plan& plan, int cpu_threads) {
   std::string packed;
   if (packed_bytes > 0) {
     packed = concat(" (", format_bytes(packed_bytes), " of them packed operands of ", cpu_threads,
-                    " threads)");
+                    cpu_threads == 1 ? " thread)" : " threads)");
   }
   const int64_t total_bytes = ledger.parameter_bytes + ledger.gradient_bytes +
                               ledger.optimizer_bytes + ledger.activation_peak_bytes +

@@ -269,10 +269,10 @@ int64_t SearchSpace::num_points() const {
 
 std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t micro_batch) {
   if (job.global_batch % (point.mesh.dp * micro_batch) != 0) {
-    return "dp*micro_batch does not divide the global batch";
+    return kBatchReason;
   }
   if (point.sequence_parallel && micro_batch * (job.seq_len / point.mesh.cp) % point.mesh.tp != 0) {
-    return "tp does not divide the tokens of a micro-batch";
+    return kTokensReason;
   }
   return "";
 }

@@ -73,6 +73,10 @@ SearchSpace search_space(const Job& job, const Fixed& fixed);
 // Why tensor parallelism of this degree cannot cut the model; empty: it can.
 std::string tp_reason(const ModelSpec& model, int64_t tp);
 
+// What micro_batch_reason() says of points whose mesh divides.
+inline constexpr const char* kBatchReason = "dp*micro_batch does not divide the global batch";
+inline constexpr const char* kTokensReason = "tp does not divide the tokens of a micro-batch";
+
 // Why a micro-batch cannot run on an otherwise good mesh; empty: it can.
 std::string micro_batch_reason(const Job& job, const MeshPoint& point, int64_t micro_batch);
 

@@ -2,9 +2,12 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/questions/decisions.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
+#include "planner/cost/mesh_search.h"
+#include "planner/cost/search_space.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -53,6 +56,25 @@ std::string other_decisions(const std::string& decision, const Plan& plan, const
     text += concat(text.empty() ? "" : " ", key, "=", value);
   }
   return text;
+}
+
+namespace {
+
+// Points are checked in this order: meshes that do not divide are many and say least.
+int nearness(const Rejection& rejection) {
+  if (rejection.reason == kOutOfMemory) return rejection.nearest.empty() ? 0 : 2;
+  return rejection.reason == kBatchReason || rejection.reason == kTokensReason ? 1 : 0;
+}
+
+}  // namespace
+
+std::string why_no_plan(const SearchSummary& summary) {
+  const auto& rejected = summary.rejected;
+  if (rejected.empty()) return "";
+  const auto why = std::max_element(
+      rejected.begin(), rejected.end(),
+      [](const Rejection& a, const Rejection& b) { return nearness(a) < nearness(b); });
+  return concat(why->reason, "; nearest: ", why->nearest);
 }
 
 }  // namespace argosy

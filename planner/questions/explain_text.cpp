@@ -3,6 +3,7 @@
 #include "planner/questions/explain_text.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "planner/cost/memory_band.h"
 #include "planner/questions/basis.h"
@@ -52,6 +53,30 @@ std::string change_text(const ChangeEffect& e) {
   if (e.remedy.empty()) return text + ", and no further change of one decision makes it fit";
   return text + concat("; nearest that does: ", e.remedy, ": ", format_signed_bytes(e.remedy_bytes),
                        ", ", format_signed_percent(e.remedy_time), " time");
+}
+
+// "out of memory" of "out of memory; nearest: ...".
+std::string_view cause(const Rival& rival) {
+  return std::string_view(rival.reason).substr(0, rival.reason.find(';'));
+}
+
+// Values of one decision that have no plan for one reason follow each other: "tp=3, 6, 12", with
+// the nearest of the first.
+std::vector<Rival> in_one_line(const std::vector<Rival>& rivals) {
+  std::vector<Rival> lines;
+  std::string key;  // "tp=" of the last line
+  for (const Rival& r : rivals) {
+    const size_t value = r.decision.find('=') + 1;
+    const bool is_same = !r.fits && !lines.empty() && !lines.back().fits && value > 0 &&
+                         r.decision.substr(0, value) == key && cause(r) == cause(lines.back());
+    if (is_same) {
+      lines.back().decision += concat(", ", r.decision.substr(value));
+      continue;
+    }
+    key = r.decision.substr(0, value);
+    lines.push_back(r);
+  }
+  return lines;
 }
 
 }  // namespace
@@ -105,16 +130,17 @@ std::string changes_text(const std::vector<ChangeEffect>& changes) {
 
 std::string rivals_text(const std::vector<Rival>& rivals) {
   std::string text = "why others lose: the best plan with each other value of a decision\n";
-  for (const Rival& r : rivals) {
-    text +=
-        wrap(concat("  ", r.decision, ": ",
-                    r.fits ? concat(format_signed_percent(r.slower), " time",
-                                    r.others.empty() ? "" : " with ", r.others, " (", r.reason, ")",
-                                    r.slower < -kWorthFixing && r.decision != kWithoutFix
-                                        ? "; searched only if fixed"
-                                        : "")
-                           : concat("no plan: ", r.reason)),
-             kColumns, "    ");
+  for (const Rival& r : in_one_line(rivals)) {
+    std::string line = concat("  ", r.decision, ": ");
+    if (r.fits) {
+      line += concat(format_signed_percent(r.slower), " time", r.others.empty() ? "" : " with ",
+                     r.others, " (", r.reason, ")");
+      const bool is_faster = r.slower < -kWorthFixing && r.decision != kWithoutFix;
+      if (is_faster) line += "; searched only if fixed";
+    } else {
+      line += concat("no plan: ", r.reason);
+    }
+    text += wrap(line, kColumns, "    ");
   }
   return text;
 }

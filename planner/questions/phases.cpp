@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "planner/cost/search.h"
+#include "planner/questions/decisions.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 
@@ -78,9 +79,8 @@ std::vector<PlannedPhase> plan_phases(const Job& job, const Fixed& fixed,
       SearchResult found = search(phase_job, fixed, 1, num_threads);
       if (!found.plans.empty()) {
         part.plan = std::move(found.plans.front());
-      } else if (!found.summary.rejected.empty()) {
-        const Rejection& why = found.summary.rejected.front();
-        part.reason = concat(why.reason, "; nearest: ", why.nearest);
+      } else {
+        part.reason = why_no_plan(found.summary);
       }
     } catch (const ConfigError& error) {
       part.reason = error.what();

@@ -17,10 +17,13 @@ namespace argosy {
 namespace {
 
 Remedy remedy(const Job& job, const Fixed& fixed, std::string decision, int num_threads) {
-  Remedy found{std::move(decision), false, "does not fit either"};
+  Remedy found{std::move(decision), false, ""};
   try {
     const SearchResult result = search(job, fixed, 1, num_threads);
-    if (result.plans.empty()) return found;
+    if (result.plans.empty()) {
+      found.reason = concat("does not fit either: ", why_no_plan(result.summary));
+      return found;
+    }
     const Plan& plan = result.plans.front();
     found.fits = true;
     found.reason = concat("fits, ", format_seconds(plan.predicted.step_s), " a step with ",

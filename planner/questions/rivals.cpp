@@ -205,13 +205,8 @@ Rival judge(const Job& job, const Alternative& alternative, const Plan& best, in
       rival.slower = plan.predicted.step_s / best.predicted.step_s - 1;
       rival.reason = reason_of(plan.predicted, best.predicted);
       rival.others = other_decisions(alternative.decision, plan, best);
-    } else if (!found.summary.rejected.empty()) {
-      const auto& rejected = found.summary.rejected;
-      const auto memory = std::find_if(rejected.begin(), rejected.end(), [](const Rejection& r) {
-        return r.reason == "out of memory" && !r.nearest.empty();
-      });
-      const Rejection& why = memory != rejected.end() ? *memory : rejected.front();
-      rival.reason = concat(why.reason, "; nearest: ", why.nearest);
+    } else {
+      rival.reason = why_no_plan(found.summary);
     }
   } catch (const ConfigError& error) {
     rival.reason = error.what();
