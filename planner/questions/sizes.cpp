@@ -118,32 +118,47 @@ double days_from_string(std::string_view text) {
   return value * days;
 }
 
+namespace {
+
+double highest(const EfficiencyCurve& curve) {
+  double most = 0;
+  for (const EfficiencyPoint& point : curve) most = std::max(most, point.efficiency);
+  return most;
+}
+
+// No plan has a higher MFU: that of the largest products, or of attention where it is faster. With
+// 8 bits the two have different peaks: all of it.
+double mfu_limit(const Job& job) {
+  const Accelerator& a = job.cluster.accelerator;
+  const bool is_low = job.precision == Precision::fp8 || job.stack.format != ProductFormat::bf16;
+  if (is_low) return 1;
+  const double products = job.stack.numbers.matmul_share * highest(a.matmul_curve(job.precision));
+  const double attention = job.stack.numbers.attention_share * highest(a.attention_efficiency);
+  return std::min(1.0, a.sustained_share * std::max(products, attention));
+}
+
+}  // namespace
+
 std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double days,
                                      int num_threads) {
-  const std::vector<int64_t> counts = device_counts(job.cluster);
-  const auto in_time = [&](size_t i) {
-    std::optional<Plan> plan = best_on(job, fixed, counts[i], Objective::time, num_threads);
-    if (plan && plan->predicted.days > days) plan.reset();
-    return plan;
+  const auto on = [&](int64_t devices) {
+    return best_on(job, fixed, devices, Objective::time, num_threads);
   };
-  std::optional<Plan> best = in_time(counts.size() - 1);
-  if (!best) return best;
-  size_t low = 0, high = counts.size() - 1;  // counts[high] is in time
-  while (low < high) {
-    const size_t middle = (low + high) / 2;
-    if (std::optional<Plan> plan = in_time(middle)) {
-      best = std::move(plan);
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
+  std::optional<Plan> whole = on(job.num_devices());
+  double fewest = 0;  // devices, at the limit of the MFU
+  if (whole) {
+    const Prediction& p = whole->predicted;
+    if (p.days > days) return std::nullopt;
+    fewest = p.mfu * p.days * p.goodput * static_cast<double>(job.num_devices()) /
+             (days * mfu_limit(job));
   }
-  // More devices are not always faster: some counts split badly. A few smaller ones may do.
-  constexpr size_t kMoreTries = 4;
-  for (size_t tries = 0; tries < kMoreTries && high > tries + 1; ++tries) {
-    if (std::optional<Plan> plan = in_time(high - tries - 1)) best = std::move(plan);
+  // One after the other: more devices are not always faster, some counts do not split at all.
+  for (const int64_t devices : device_counts(job.cluster)) {
+    if (static_cast<double>(devices) < fewest || devices == job.num_devices()) continue;
+    std::optional<Plan> part = on(devices);
+    if (part && part->predicted.days <= days) return part;
   }
-  return best;
+  return whole;
 }
 
 }  // namespace argosy

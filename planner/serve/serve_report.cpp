@@ -38,20 +38,24 @@ std::string heading(const ServeJob& job) {
               kColumns, "    ");
 }
 
+std::string devices_text(int64_t devices) {
+  return format_grouped(devices) + (devices == 1 ? " device" : " devices");
+}
+
 std::string facts(const ServeJob& job, const ServeResult& r) {
   std::string text = wrap(
-      concat("weights ", decimal_bytes(r.weight_bytes), " = ",
-             format_grouped(r.devices_for_weights), " devices' memory (",
-             format_grouped(r.devices_for_streamed_weights),
-             " with the token table on the host); cache ", format_count(r.cache_bytes_per_token),
-             "B a token, ", decimal_bytes(r.cache_bytes), " for ",
-             format_grouped(std::max<int64_t>(1, job.users)), job.users > 1 ? " users" : " user",
-             " (multi-query: ", decimal_bytes(r.multi_query_cache_bytes), "); smallest replica: ",
-             r.devices_needed > 0 ? format_grouped(r.devices_needed) + " devices" : "none"),
+      concat(
+          "weights ", decimal_bytes(r.weight_bytes), " = the memory of ",
+          devices_text(r.devices_for_weights), " (", format_grouped(r.devices_for_streamed_weights),
+          " with the token table on the host); cache ", format_count(r.cache_bytes_per_token),
+          "B a token, ", decimal_bytes(r.cache_bytes), " for ",
+          format_grouped(std::max<int64_t>(1, job.users)), job.users > 1 ? " users" : " user",
+          " (multi-query: ", decimal_bytes(r.multi_query_cache_bytes),
+          "); smallest replica: ", r.devices_needed > 0 ? devices_text(r.devices_needed) : "none"),
       kColumns, "    ");
   text += wrap(
-      concat("bandwidth limit: ", format_grouped(job.cluster.num_devices),
-             " devices stream what one user's token reads ",
+      concat("bandwidth limit: ", devices_text(job.cluster.num_devices),
+             job.cluster.num_devices == 1 ? " streams" : " stream", " what one user's token reads ",
              format_fixed(r.bandwidth_tokens_per_s, 1), " times a second at most",
              r.is_beyond_bandwidth ? concat("; the ", format_fixed(job.tokens_per_s_per_user, 1),
                                             " asked for are infeasible whatever the split")

@@ -270,6 +270,21 @@ TEST(Deadline, TheSmallestPartThatIsInTime) {
   EXPECT_FALSE(smallest_in_time(job, Fixed{}, whole_days / 2, 1).has_value());
 }
 
+// With tp 4 and pp 2 the batch of 32 splits over 1, 2, 4 or 8 copies alone: most parts of 16 nodes
+// have no plan, which says nothing of the smaller ones.
+TEST(Deadline, PartsThatDoNotSplitAreNoEnd) {
+  const Job job = small_job(SmallModel::llama, 64, 32);
+  const Fixed fixed = parse_fixed("tp=4,pp=2");
+  for (const int64_t devices : {8, 16, 32, 64}) {
+    Job part = job;
+    part.cluster.num_devices = devices;
+    const double days = best_of(part, "tp=4,pp=2").predicted.days;
+    const std::optional<Plan> found = smallest_in_time(job, fixed, 1.001 * days, 1);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->mesh.world_size(), devices);
+  }
+}
+
 TEST(Phases, EachHasItsBestPlan) {
   const Job job = job_of(SmallModel::llama);  // 32 sequences of 64 tokens
   const std::vector<PlannedPhase> phases =
