@@ -133,6 +133,14 @@ TEST_F(BackgroundSaveTest, AnUpdateThatIsNotHeldSpoilsIt) {
   copies_.release(pinned);
 }
 
+// What ops have begun and not done belongs to it.
+TEST_F(BackgroundSaveTest, WaitsForTheUpdateBefore) {
+  cuda_emulation::set_timing(Timing::compute_late);
+  gpu_.backend().clear(on_device_.raw(), on_device_.bytes());
+  begin(4)->finish();
+  EXPECT_EQ(stored("w", 4), std::vector<float>(7, 0));
+}
+
 TEST_F(BackgroundSaveTest, PiecesThatAreNoImagesAreRead) {
   std::vector<TensorPiece> list = pieces();
   list[1].memory = std::make_shared<Doubled>();

@@ -3,6 +3,7 @@
 #include "tests/support/cuda_emulation/cublasLt.h"
 
 #include <atomic>
+#include <bit>
 #include <cmath>
 
 #include "planner/spec/bfloat16.h"
@@ -33,6 +34,12 @@ float element(const void* data, const EmulatedMatrixLayout& x, int64_t row, int6
 float operand(const void* data, const EmulatedMatrixLayout& x, cublasOperation_t transpose,
               int64_t row, int64_t col) {
   return transpose == CUBLAS_OP_T ? element(data, x, col, row) : element(data, x, row, col);
+}
+// fp32 as the tensor cores take it where they may: 10 bits of mantissa (TF32).
+float as_multiplied(const EmulatedMatmulDesc& desc, float value) {
+  if (desc.compute != CUBLAS_COMPUTE_32F_FAST_TF32) return value;
+  constexpr uint32_t kLost = 0x1fff;  // the last 13 of 23 bits
+  return std::bit_cast<float>((std::bit_cast<uint32_t>(value) + kLost / 2 + 1) & ~kLost);
 }
 void store(void* data, const EmulatedMatrixLayout& x, int64_t row, int64_t col, float value) {
   const int64_t i = col * x.stride + row;
@@ -126,9 +133,10 @@ bool is_aligned(const void* data, uint32_t bytes) {
 
 }  // namespace
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t,
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute,
                                         cudaDataType) {
   *desc = new EmulatedMatmulDesc;
+  (*desc)->compute = compute;
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t desc) {
@@ -249,8 +257,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
     for (int64_t row = 0; row < rows; ++row) {
       double sum = 0;
       for (int64_t i = 0; i < inner; ++i) {
-        sum += static_cast<double>(operand(a, *a_layout, desc->transpose_a, row, i)) *
-               static_cast<double>(operand(b, *b_layout, desc->transpose_b, i, col));
+        sum += static_cast<double>(
+                   as_multiplied(*desc, operand(a, *a_layout, desc->transpose_a, row, i))) *
+               static_cast<double>(
+                   as_multiplied(*desc, operand(b, *b_layout, desc->transpose_b, i, col)));
       }
       float value = factor * static_cast<float>(sum);
       const float keep = *static_cast<const float*>(beta);

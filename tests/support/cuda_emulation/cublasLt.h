@@ -47,6 +47,7 @@ enum cublasLtMatmulPreferenceAttributes_t {
 };
 
 struct EmulatedMatmulDesc {
+  cublasComputeType_t compute = CUBLAS_COMPUTE_32F;
   cublasOperation_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   const void* bias = nullptr;

@@ -5,6 +5,7 @@
 
 #include "tests/trainer/ops/cuda/twin.h"
 #include "trainer/device/cuda_device.h"
+#include "trainer/device/host_copy.h"
 #include "trainer/ops/cublaslt_product.h"
 #include "trainer/ops/cuda_matmul.h"
 #include "trainer/ops/device_policy.h"
@@ -177,6 +178,26 @@ TEST_F(MatmulCuda, OpsOfTheirOwnFollowWhereTheLibraryRefuses) {
   for (const std::string& line : ops::slow_paths(*cuda)) lines += line + "\n";
   for (const char* epilogue : {", bias:", ", gelu:", ", gradient of gelu:", ", gradient of bias:"})
     EXPECT_NE(lines.find(epilogue), std::string::npos) << lines;
+}
+
+// Random values have 8 bits of mantissa; these need more than TF32 keeps.
+TEST_F(MatmulCuda, RoundsToTf32WhereItMay) {
+  for (const bool allowed : {false, true}) {
+    ops::apply_policy(*cuda, {.allow_tf32 = allowed});
+    const int64_t size = 32;
+    Values values = random_values(size * size, 5);
+    for (size_t i = 0; i < values.size(); ++i) values[i] *= 1 + 1e-3 * static_cast<double>(i % 7);
+    const Tensor x_cpu = make(cpu, {size, size}, DType::fp32, values),
+                 y_cpu = filled(cpu, {size, size}, DType::fp32, kPoison),
+                 x = cuda->empty({size, size}, DType::fp32, MemoryCategory::buffers),
+                 y = cuda->empty({size, size}, DType::fp32, MemoryCategory::buffers);
+    copy_from_doubles(values, x);
+    ops::matmul_nt(cpu, x_cpu, x_cpu, y_cpu);
+    ops::matmul_nt(*cuda, x, x, y);
+    const double error = relative_error(copy_to_doubles(y), values_of(y_cpu));
+    EXPECT_LE(error, allowed ? 2e-3 : 1e-5);
+    EXPECT_EQ(error > 1e-5, allowed) << error;
+  }
 }
 
 // A refusal is kept for the log: here for rows of aux matrices that are no whole 16 bytes.
