@@ -50,7 +50,8 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
     const Plan& best = result.plans.front();
     std::cout << plan_heading(best, job.cluster) << "\n"
               << plan_table(result.plans) << "\n"
-              << offload_text(result.plans) << totals_text(best);
+              << fit_text(result.plans, job.fit_probability) << offload_text(result.plans)
+              << totals_text(best);
     if (options.explain)
       std::cout << (best.predicted.days > 0 ? "\n" : "") << breakdown_text(best, job.cluster)
                 << "\n";

@@ -228,6 +228,15 @@ std::string plan_table(const std::vector<Plan>& plans) {
   return text;
 }
 
+std::string fit_text(const std::vector<Plan>& plans, double asked_probability) {
+  constexpr double kSure = 0.9;
+  if (plans.empty() || asked_probability > 0) return "";
+  const double probability = plans.front().predicted.fits_probability;
+  if (probability >= kSure) return "";
+  return concat("plan 1 fits with ", probability_text(probability),
+                "; --fit-probability 0.95 looks for surer ones\n");
+}
+
 std::string offload_text(const std::vector<Plan>& plans) {
   const auto offloads = [](const Plan& plan) { return plan.offload == Offload::optimizer; };
   const auto found = std::find_if(plans.begin(), plans.end(), offloads);

@@ -20,6 +20,8 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster);
 
 // One line a plan: mesh, ZeRO, micro-batch, schedule, recomputation and what is predicted.
 TextTable plan_rows(const std::vector<Plan>& plans);
+// Where the first plan is no sure thing and nobody asked for one: how to ask; else "".
+std::string fit_text(const std::vector<Plan>& plans, double asked_probability);
 // A line on what plans keep in the host's memory; empty: none does.
 std::string offload_text(const std::vector<Plan>& plans);
 

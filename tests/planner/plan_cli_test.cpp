@@ -248,6 +248,17 @@ TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
   }
 }
 
+TEST(PlanCli, PlansThatMayNotFitSayHowToAsk) {
+  const std::string job = "--model mixtral-8x7b --cluster h100-8192 --devices 64 --top 1 ";
+  const std::string text = plan(job).out;
+  EXPECT_NE(text.find("--fit-probability 0.95 looks for surer ones"), std::string::npos) << text;
+  const Result sure = plan(job + "--fit-probability 0.95");
+  EXPECT_EQ(sure.exit_code, 0);
+  EXPECT_EQ(sure.out.find("looks for surer"), std::string::npos);
+  const Json best = Json::parse(plan(job + "--fit-probability 0.95 --json").out)["plans"][0];
+  EXPECT_GE(best["predicted"]["fits_probability"], 0.95);
+}
+
 TEST(PlanCli, SequencesBeyondThePositionsAreSaid) {
   const Result result = plan("--model llama-2-7b --cluster h100-8 --seq-len 32k --top 1");
   EXPECT_EQ(result.exit_code, 0);
