@@ -55,6 +55,7 @@ std::vector<std::string> size_row(const Plan& plan, const std::string& note) {
 }
 
 std::string pareto_text(const std::vector<ParetoPoint>& points) {
+  if (points.empty()) return "time, money and carbon: no plan fits, on no part of the cluster\n";
   TextTable table = labelled_table({"devices", "days", "USD", "t CO2e", "MFU", "plan", "front"});
   table.align[5] = table.align[6] = Align::left;
   for (const ParetoPoint& point : points) {
@@ -99,6 +100,7 @@ std::string phases_text(const std::vector<PlannedPhase>& phases) {
 std::string deadline_text(const Job& job, const SearchResult& result, double days,
                           const std::optional<Plan>& plan) {
   const std::string asked = format_fixed(days, 1) + " days";
+  if (!plan && result.plans.empty()) return "deadline: no plan fits, on no part of the cluster\n";
   if (!plan) {
     std::string text = concat("deadline: the whole cluster needs more than ", asked);
     const char* separator = "; that would take an MFU of ";

@@ -82,6 +82,13 @@ TEST(QuestionsCli, TooSlowIsSaid) {
   EXPECT_NE(text.find("times the devices"), std::string::npos);
 }
 
+TEST(QuestionsCli, WhereNothingFitsItIsSaid) {
+  const std::string text =
+      run_plan("--model llama-3.1-405b --cluster h100-8 --tokens 1T --pareto --deadline 3d").out;
+  EXPECT_NE(text.find("carbon: no plan fits"), std::string::npos) << text;
+  EXPECT_NE(text.find("deadline: no plan fits"), std::string::npos) << text;
+}
+
 TEST(QuestionsCli, MistakesAreOneMessage) {
   const std::string job = "--model llama-65b --cluster a100-2048 ";
   expect_plan_mistake(job + "--what-if speed=2x", "speed");
