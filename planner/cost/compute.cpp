@@ -44,7 +44,8 @@ struct Tile {
 constexpr Tile kTiles[] = {{256, 128, 1.0}, {128, 256, 1.0}, {128, 128, 0.95},
                            {128, 64, 0.8},  {64, 128, 0.8},  {64, 64, 0.6}};
 constexpr int64_t kSplits[] = {1, 2, 4, 8};  // parts of the depth that are added up afterwards
-constexpr double kDepthLatency = 128;        // steps of the depth until the first tile is loaded
+constexpr double kDepthLatency =
+    128;  // steps of the depth until the first tile is loaded: an estimate
 
 }  // namespace
 
