@@ -16,6 +16,16 @@ size_t index(LayerKind kind) {
   return static_cast<size_t>(kind);
 }
 
+// What the host of another framework launches for a router beside the ops of planner/spec: top-k,
+// masks, probabilities, auxiliary loss, counts, permutations, one small kernel each. An estimate:
+// Qwen3-30B-A3B, where the host is the slower one (9 ms a layer on H100 and on B200 alike), then
+// asks for as much of an op as dense models do (40 to 55 us: vTrain's, Transformers').
+constexpr double kRoutingForwardLaunches = 60, kRoutingBackwardLaunches = 90;
+
+bool routes_tokens(size_t kind) {
+  return base_kind(kind) == LayerKind::moe || base_kind(kind) == LayerKind::windowed_moe;
+}
+
 // One block of each kind, that of the last layer at the end: modules behind it are as it is.
 void keep_one_block_of_each_kind(ModelSpec& model) {
   std::vector<int64_t> kept = {model.num_layers - 1};
@@ -104,8 +114,10 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWo
   for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
     const LayerWork& work = works[kind];
     LayerCost& cost = costs[kind];
+    const Recompute recompute =
+        kind < kNumBaseKinds ? candidate.recompute : static_cast<Recompute>(kind / kNumBaseKinds);
     const auto ops = [&](const Pass& pass, bool is_backward) {
-      return pass_ops(job, seen, candidate.recompute, candidate.mesh.tp, pass, is_backward);
+      return pass_ops(job, seen, recompute, candidate.mesh.tp, pass, is_backward);
     };
     const PassOps forward = ops(work.forward, false), backward = ops(work.backward, true);
     cost.forward_s = forward.seconds();
@@ -115,6 +127,10 @@ LayerCosts cost_layers(const Job& job, const Candidate& candidate, const LayerWo
     cost.backward_hiding = hiding_of(backward, candidate.mesh.cp);
     cost.forward_launches = forward.num_launches;
     cost.backward_launches = backward.num_launches;
+    if (routes_tokens(kind) && !job.stack.facts.is_own) {
+      cost.forward_launches += kRoutingForwardLaunches;
+      cost.backward_launches += kRoutingBackwardLaunches;
+    }
     cost.backward_input_extra_bytes = work.backward_input_extra_bytes;
     cost.deferred_bytes = work.deferred_bytes;
     cost.forward_collectives = work.forward.collectives;

@@ -24,25 +24,28 @@ double read_share(JsonObject& object, const std::string& key, double fallback) {
 std::vector<StackRule> read_rules(JsonObject& object) {
   std::vector<StackRule> rules;
   for (JsonObject& rule : object.objects("runs")) {
-    rules.push_back({rule.text("source", ""), rule.text("notes", "")});
+    rules.push_back({rule.text("source", ""), rule.text("notes", ""), rule.text("precision", "")});
     rule.reject_unknown_keys();
   }
   return rules;
 }
 
-std::map<std::string, StackNumbers> read_numbers(JsonObject object) {
+StackNumbers read_numbers(JsonObject entry, StackNumbers numbers) {
+  numbers.matmul_share = entry.positive_number("matmul_share", numbers.matmul_share);
+  numbers.attention_share = entry.positive_number("attention_share", numbers.attention_share);
+  numbers.low_precision_share =
+      entry.positive_number("low_precision_share", numbers.low_precision_share);
+  numbers.memory_share = entry.positive_number("memory_share", numbers.memory_share);
+  numbers.link_share = entry.positive_number("link_share", numbers.link_share);
+  numbers.host_op_s = entry.number("host_op_s", numbers.host_op_s);
+  entry.reject_unknown_keys();
+  return numbers;
+}
+
+std::map<std::string, StackNumbers> read_accelerator_numbers(JsonObject object) {
   std::map<std::string, StackNumbers> all;
   for (const std::string& name : object.keys()) {
-    JsonObject entry = object.object(name);
-    StackNumbers numbers;
-    numbers.matmul_share = entry.positive_number("matmul_share", 1.0);
-    numbers.attention_share = entry.positive_number("attention_share", 1.0);
-    numbers.low_precision_share = entry.positive_number("low_precision_share", 1.0);
-    numbers.memory_share = entry.positive_number("memory_share", 1.0);
-    numbers.link_share = entry.positive_number("link_share", 1.0);
-    numbers.host_op_s = entry.number("host_op_s", numbers.host_op_s);
-    entry.reject_unknown_keys();
-    all[name] = numbers;
+    all[name] = read_numbers(object.object(name), StackNumbers{});
   }
   return all;
 }
@@ -60,6 +63,8 @@ StackFacts read_facts(JsonObject& object) {
   facts.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
   facts.expert_overlap = read_share(object, "expert_overlap", 0.0);
   facts.dispatches_once = object.boolean("dispatches_once", false);
+  facts.balances_stages = object.boolean("balances_stages", false);
+  facts.captures_steps = object.boolean("captures_steps", false);
   facts.gradient_bytes = object.positive_integer("gradient_bytes", 4);
   facts.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
   facts.optimizer_bytes = object.number("optimizer_bytes", 12.0);
@@ -83,21 +88,30 @@ void read_unstated(JsonObject object, StackProfile& stack) {
   if (object.has("virtual_stages")) {
     stack.virtual_stages = object.positive_integer("virtual_stages");
   }
+  if (object.has("adapter_targets")) stack.adapter_targets = object.texts("adapter_targets");
+  stack.spreads_experts = object.boolean("spreads_experts", false);
   object.reject_unknown_keys();
 }
 
 }  // namespace
 
-const StackNumbers& numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
-                               const std::string& accelerator) {
+StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors) {
+  StackNumbers result;
+  for (const auto number : kStackNumbers) result.*number = numbers.*number * factors.*number;
+  return result;
+}
+
+StackNumbers numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
+                        const std::string& accelerator) {
   const auto own = stack.accelerators.find(accelerator);
   if (own != stack.accelerators.end()) return own->second;
   const auto any = std::find_if(stacks.begin(), stacks.end(),
                                 [](const StackProfile& s) { return s.name == kAnyStack; });
   CHECK(any != stacks.end(), "read_stacks() requires ", kAnyStack);
   const auto known = any->accelerators.find(accelerator);
-  return known != any->accelerators.end() ? known->second
-                                          : any->accelerators.at(kOtherAccelerators);
+  return product(
+      known != any->accelerators.end() ? known->second : any->accelerators.at(kOtherAccelerators),
+      stack.of_any);
 }
 
 StackProfile read_stack(const std::filesystem::path& path) {
@@ -112,7 +126,8 @@ StackProfile read_stack(const std::filesystem::path& path) {
   stack.reads_memory_after_update = object.boolean("reads_memory_after_update", false);
   if (object.has("default_for")) stack.default_for = object.texts("default_for");
   if (object.has("unstated")) read_unstated(object.object("unstated"), stack);
-  stack.accelerators = read_numbers(object.object("accelerators"));
+  stack.accelerators = read_accelerator_numbers(object.object("accelerators"));
+  if (object.has("of_any")) stack.of_any = read_numbers(object.object("of_any"), kNoFactors);
   object.reject_unknown_keys();
   return stack;
 }
@@ -139,14 +154,15 @@ std::vector<StackProfile> read_stacks(const std::filesystem::path& folder) {
 }
 
 const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const std::string& source,
-                                 const std::string& notes) {
+                                 const std::string& notes, const std::string& precision) {
   const StackProfile* best = nullptr;
   size_t best_length = 0;
   for (const StackProfile& stack : stacks) {
     for (const StackRule& rule : stack.runs) {
-      const size_t length = rule.source.size() + rule.notes.size();
+      const size_t length = rule.source.size() + rule.notes.size() + rule.precision.size();
       if (source.find(rule.source) == std::string::npos) continue;
       if (notes.find(rule.notes) == std::string::npos) continue;
+      if (!rule.precision.empty() && rule.precision != precision) continue;
       if (best != nullptr && length <= best_length) continue;
       best = &stack;
       best_length = length;

@@ -6,6 +6,7 @@
 // configs/stacks; Argosy's own trainer needs none: it does what planner/spec lists.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -28,12 +29,19 @@ struct StackNumbers {
   double host_op_s = 8e-6;         // host seconds until an op is launched: the floor of a pass
 };
 inline constexpr int kNumStackNumbers = 6;
+inline constexpr std::array<double StackNumbers::*, kNumStackNumbers> kStackNumbers = {
+    &StackNumbers::matmul_share, &StackNumbers::attention_share,
+    &StackNumbers::memory_share, &StackNumbers::link_share,
+    &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
+StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors);
 // Rates as the cluster's file has them; its op_overhead_s is what an op costs.
 inline constexpr StackNumbers kOwnNumbers{1, 1, 1, 1, 1, 0};
+inline constexpr StackNumbers kNoFactors{1, 1, 1, 1, 1, 1};
 
-// Runs that a profile is for: both texts occur in the run's source and notes.
+// Runs that a profile is for: both texts occur in the run's source and notes; its precision is this
+// one, if one is named.
 struct StackRule {
-  std::string source, notes;
+  std::string source, notes, precision;
 };
 
 // How a framework runs a step. The defaults are Argosy's own trainer: every op and every collective
@@ -52,7 +60,9 @@ struct StackFacts {
   double expert_overlap = 0;         // hidden share of expert-parallel traffic
   // A token crosses to a node once, however many of its experts are there (DeepEP, HybridEP).
   bool dispatches_once = false;
-  int64_t gradient_bytes = 0;  // of an element on the wire; 0: as the precision says
+  bool balances_stages = false;  // layers that do not divide: the split whose longest is shortest
+  bool captures_steps = false;   // CUDA graphs of whole passes: nothing waits for the host
+  int64_t gradient_bytes = 0;    // of an element on the wire; 0: as the precision says
 
   // Memory. Bytes of an element's accumulated gradient, of its optimizer state and of copies that
   // only the update makes; of a logit (copies in 16 and 32 bits, gradients); of an element of the
@@ -95,18 +105,21 @@ struct StackProfile {
   std::optional<int> zero_stage;
   std::optional<Recompute> recompute;
   std::optional<int64_t> micro_batch, virtual_stages;
+  std::vector<std::string> adapter_targets = {"all-linear"};
+  bool spreads_experts = false;  // over as many ranks as there are; else ep is 1
 
   // What the source of its runs calls memory was read after the update: without activations.
   bool reads_memory_after_update = false;
 
   std::vector<std::string> default_for;  // accelerators that are planned with it unless told
   std::map<std::string, StackNumbers> accelerators;  // by the accelerator's name
+  StackNumbers of_any = kNoFactors;  // of all others: multiples of the numbers of "any"
 };
 
 // The profile's numbers for an accelerator; of one that is not listed those of the profile "any",
-// or what that says of "other" ones.
-const StackNumbers& numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
-                               const std::string& accelerator);
+// or what that says of "other" ones, times of_any.
+StackNumbers numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
+                        const std::string& accelerator);
 
 // Throws ConfigError naming file and key.
 StackProfile read_stack(const std::filesystem::path& path);
@@ -115,7 +128,7 @@ std::vector<StackProfile> read_stacks(const std::filesystem::path& folder);
 
 // The profile whose matching rule has the longest text. Throws ConfigError if none matches.
 const StackProfile& stack_of_run(const std::vector<StackProfile>& stacks, const std::string& source,
-                                 const std::string& notes);
+                                 const std::string& notes, const std::string& precision);
 
 // The profile for jobs on this accelerator that name none: the one whose default_for lists it; null
 // where none does.

@@ -122,7 +122,7 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, cons
 double host_wait_s(const Job& job, double busy_s, double num_launches,
                    const std::vector<CollectiveWork>& collectives, const Placements& placements) {
   const double host_op_s = job.stack.numbers.host_op_s;
-  if (host_op_s <= 0) return 0;
+  if (host_op_s <= 0 || job.stack.facts.captures_steps) return 0;
   for (const CollectiveWork& work : collectives) {
     if (placements[static_cast<size_t>(work.axis)].size <= 1) continue;
     if (work.kind != CollectiveKind::recv) num_launches += static_cast<double>(work.count);

@@ -15,11 +15,7 @@ using Values = std::array<double, kNumStackNumbers>;  // logarithms of what prio
 
 constexpr double kFirstStep = 0.4, kLastStep = 0.02;  // of a logarithm
 constexpr double kLeast = 0.05, kMost = 40;           // of a number in terms of its prior
-constexpr std::array<double StackNumbers::*, kNumStackNumbers> kNumbers = {
-    &StackNumbers::matmul_share, &StackNumbers::attention_share,
-    &StackNumbers::memory_share, &StackNumbers::link_share,
-    &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
-constexpr double kMostHostOpS = 3e-4;  // slower than any interpreter
+constexpr double kMostHostOpS = 3e-4;                 // slower than any interpreter
 constexpr size_t kMatmul = 0, kAttention = 1, kMemory = 2, kLink = 3, kHost = 4, kLowPrecision = 5;
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
 constexpr double kLinkStart = -1.2;
@@ -45,7 +41,7 @@ using FitRuns = std::vector<FitRun>;
 StackNumbers numbers_at(const StackNumbers& prior, const Values& values) {
   StackNumbers numbers;
   for (size_t i = 0; i < values.size(); ++i) {
-    numbers.*kNumbers[i] = prior.*kNumbers[i] * std::exp(values[i]);
+    numbers.*kStackNumbers[i] = prior.*kStackNumbers[i] * std::exp(values[i]);
   }
   return numbers;
 }
@@ -138,8 +134,9 @@ bool has_low_precision(const FitRuns& runs) {
 }
 
 // Where some compute in 8 bits all six matter and one is left out: the host's, that of attention,
-// or that of 16-bit products, which are few there.
+// or that of 16-bit products, which are few there. Graphs of whole steps wait for no host.
 std::vector<size_t> left_out(const FitRuns& runs) {
+  if (runs.front().run->stack->facts.captures_steps) return {kHost};
   if (has_low_precision(runs)) return {kHost, kAttention, kMatmul};
   return {kLowPrecision};
 }
@@ -184,7 +181,7 @@ std::map<std::string, StackNumbers> fit_accelerators(const RunsByName& by_accele
 }
 
 struct StackFit {
-  std::map<std::string, StackNumbers> numbers;  // by accelerator
+  std::map<std::string, StackNumbers> numbers;  // by accelerator, and kOfAny
   double loss = 0;
 };
 
@@ -194,6 +191,7 @@ StackFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& acc
   const Found shared = fit_shared(all, unfitted);
   StackFit fit;
   fit.loss = shared.loss;
+  fit.numbers[kOfAny] = numbers_at(kNoFactors, shared.values);
   if (accelerators.size() > 1) fit.loss = 0;
   for (const auto& [accelerator, runs] : accelerators) {
     const StackNumbers prior = numbers_at(any.at(accelerator), shared.values);
@@ -213,14 +211,15 @@ StackFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& acc
 
 StackNumbers numbers_for(const Numbers& numbers, const PreparedRun& run) {
   const std::string accelerator = accelerator_of(run);
-  const auto stack = numbers.find(run.stack->name);
-  if (stack != numbers.end()) {
-    const auto own = stack->second.find(accelerator);
-    if (own != stack->second.end()) return own->second;
-  }
   const auto& any = numbers.at(kAny);
   const auto known = any.find(accelerator);
-  return known != any.end() ? known->second : any.at(kOther);
+  const StackNumbers& usual = known != any.end() ? known->second : any.at(kOther);
+  const auto stack = numbers.find(run.stack->name);
+  if (stack == numbers.end()) return usual;
+  const auto own = stack->second.find(accelerator);
+  if (own != stack->second.end()) return own->second;
+  const auto factors = stack->second.find(kOfAny);
+  return factors != stack->second.end() ? product(usual, factors->second) : usual;
 }
 
 Numbers fit_any(const Runs& runs) {

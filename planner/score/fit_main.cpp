@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] [--write[=STACK,...]] [--sustained]:
-// fits the numbers of configs/stacks to tables of published runs, and says how well runs that were
-// left out of the fit are predicted. README.md of this folder tells how.
+// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] [--json] [--write[=STACK,...]]
+// [--sustained]: fits the numbers of configs/stacks to tables of published runs, and says how well
+// runs that were left out of the fit are predicted. README.md of this folder tells how.
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <iterator>
 #include <set>
 
-#include "planner/score/fit.h"
+#include "planner/score/left_out.h"
 #include "planner/score/sustained.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -22,63 +23,6 @@ using namespace argosy;  // NOLINT: the program is a part of it
 
 const std::string kWrite = "--write";
 
-std::vector<RunScore> predict_all(const Runs& runs, const Numbers& numbers) {
-  std::vector<RunScore> scores;
-  for (PreparedRun* run : runs) scores.push_back(predict(*run, numbers_for(numbers, *run)));
-  return scores;
-}
-
-// Errors of each part of the runs with numbers, those of all levels, fitted to the others.
-std::vector<RunScore> cross_validate(const std::vector<Runs>& parts) {
-  std::vector<RunScore> scores;
-  for (size_t held = 0; held < parts.size(); ++held) {
-    Runs others;
-    for (size_t part = 0; part < parts.size(); ++part) {
-      if (part != held) others.insert(others.end(), parts[part].begin(), parts[part].end());
-    }
-    std::vector<RunScore> more = predict_all(parts[held], fit_stacks(others));
-    scores.insert(scores.end(), std::make_move_iterator(more.begin()),
-                  std::make_move_iterator(more.end()));
-    std::cerr << "part " << held + 1 << " of " << parts.size() << "\n";
-  }
-  return scores;
-}
-
-// Each model on an accelerator with the numbers of its stack fitted to the stack's other ones: what
-// to expect of models and accelerators that nobody has run with a stack. Stacks with one of them
-// alone are left out: nothing would be left to fit.
-std::vector<RunScore> leave_models_out(const Runs& runs) {
-  const Numbers any = fit_any(runs);
-  std::map<std::string, std::map<std::string, Runs>> stacks;
-  for (PreparedRun* run : runs) {
-    const std::string& accelerator = run->configurations.front().job.cluster.accelerator.name;
-    stacks[run->stack->name][concat(run->run.model_name, " on ", accelerator)].push_back(run);
-  }
-  std::vector<RunScore> scores;
-  for (const auto& [stack, models] : stacks) {
-    if (models.size() < 2) continue;
-    for (const auto& [held, own] : models) {
-      Runs others;
-      for (const auto& [model, more] : models) {
-        if (model != held) others.insert(others.end(), more.begin(), more.end());
-      }
-      std::vector<RunScore> more = predict_all(own, fit_stacks(others, any));
-      scores.insert(scores.end(), std::make_move_iterator(more.begin()),
-                    std::make_move_iterator(more.end()));
-    }
-    std::cerr << stack << ": " << models.size() << " models\n";
-  }
-  return scores;
-}
-
-// Every other row of a stack: what to expect of more rows of the same sources.
-std::vector<Runs> halves(const Runs& runs) {
-  std::vector<Runs> parts(2);
-  std::map<std::string, size_t> next;
-  for (PreparedRun* run : runs) parts[next[run->stack->name]++ % 2].push_back(run);
-  return parts;
-}
-
 // Three digits: more would claim more than the runs say.
 double rounded(double value) {
   char text[32];
@@ -86,12 +30,11 @@ double rounded(double value) {
   return std::stod(text);
 }
 
-Json numbers_json(const StackNumbers& n) {
+Json numbers_json(const StackNumbers& n, const StackNumbers& plain) {
   Json json = {{"matmul_share", rounded(n.matmul_share)},
                {"attention_share", rounded(n.attention_share)},
                {"memory_share", rounded(n.memory_share)},
                {"link_share", rounded(n.link_share)}};
-  const StackNumbers plain;
   if (n.host_op_s != plain.host_op_s) json["host_op_s"] = rounded(n.host_op_s);
   if (n.low_precision_share != plain.low_precision_share) {
     json["low_precision_share"] = rounded(n.low_precision_share);
@@ -108,25 +51,28 @@ void write_numbers(const std::string& configs, const std::vector<StackProfile>& 
     const std::string path = configs + "/stacks/" + stack.name + ".json";
     Json json = parse_json(read_text_file(path), path);
     json["accelerators"] = Json::object();
+    json.erase(kOfAny);
     if (const auto own = fitted.find(stack.name); own != fitted.end()) {
       for (const auto& [name, numbers] : own->second) {
-        json["accelerators"][name] = numbers_json(numbers);
+        if (name == kOfAny) {
+          json[kOfAny] = numbers_json(numbers, kNoFactors);
+        } else {
+          json["accelerators"][name] = numbers_json(numbers, StackNumbers{});
+        }
       }
     }
     write_text_file(path, json.dump(2) + "\n");
   }
 }
 
-std::vector<PreparedRun> prepare_all(const std::vector<std::string>& tables,
-                                     const ScoreFiles& files) {
-  std::vector<PreparedRun> prepared;
+std::vector<PublishedRun> read_runs(const std::vector<std::string>& tables) {
+  std::vector<PublishedRun> all;
   for (const std::string& table : tables) {
-    for (const PublishedRun& run : published_runs(parse_csv(read_text_file(table), table))) {
-      PreparedRun ready = prepare(run, files);
-      if (ready.reason.empty() && ready.measured_s.front() > 0) prepared.push_back(ready);
-    }
+    std::vector<PublishedRun> runs = published_runs(parse_csv(read_text_file(table), table));
+    all.insert(all.end(), std::make_move_iterator(runs.begin()),
+               std::make_move_iterator(runs.end()));
   }
-  return prepared;
+  return all;
 }
 
 void print_sustained(const std::map<std::string, SustainedShare>& shares) {
@@ -140,24 +86,40 @@ void print_sustained(const std::map<std::string, SustainedShare>& shares) {
   }
 }
 
+void tell(const std::string& progress) {
+  std::cerr << progress << "\n";
+}
+
+// JSON: an object a line, with every row.
+void print_score(const std::string& what, const Score& score, bool as_json) {
+  if (as_json) {
+    std::cout << Json{{what, parse_json(score_json(score), what)}}.dump() << "\n";
+  } else {
+    std::cout << what << ":\n" << score_text(score) << "\n";
+  }
+}
+
 int run(const std::vector<std::string>& paths, const std::set<std::string>& flags) {
   const ScoreFiles files = read_score_files(paths.front());
-  std::vector<PreparedRun> prepared = prepare_all({paths.begin() + 1, paths.end()}, files);
+  std::vector<PreparedRun> prepared =
+      prepare_all(read_runs({paths.begin() + 1, paths.end()}), files);
   Runs runs;
   for (PreparedRun& run : prepared) runs.push_back(&run);
   if (flags.count("--sustained") > 0) {
+    runs.erase(std::remove_if(runs.begin(), runs.end(),
+                              [](const PreparedRun* run) { return run->is_extra; }),
+               runs.end());
     print_sustained(sustained_shares(runs));
     return kExitDone;
   }
   const Numbers fitted = fit_stacks(runs);
-  std::cout << "fitted:\n" << score_text(summarize(predict_all(runs, fitted)));
+  const bool as_json = flags.count("--json") > 0;
+  print_score("fitted", summarize(predict_all(runs, fitted)), as_json);
   if (flags.count("--halves") > 0) {
-    std::cout << "\nevery other row left out:\n"
-              << score_text(summarize(cross_validate(halves(runs))));
+    print_score("every other row left out", summarize(leave_halves_out(runs, tell)), as_json);
   }
   if (flags.count("--models") > 0) {
-    std::cout << "\nmodels left out, one at a time:\n"
-              << score_text(summarize(leave_models_out(runs)));
+    print_score("models left out, one at a time", summarize(leave_models_out(runs, tell)), as_json);
   }
   for (const std::string& flag : flags) {
     if (!flag.starts_with(kWrite)) continue;
@@ -182,8 +144,8 @@ int main(int argc, char** argv) {
     }
     if (paths.size() < 2) {
       throw ConfigError(
-          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] "
-          "[--write[=STACK,...]]");
+          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] [--json] "
+          "[--write[=STACK,...]] [--sustained]");
     }
     return run(paths, flags);
   } catch (const ConfigError& error) {

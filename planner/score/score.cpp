@@ -67,7 +67,7 @@ PreparedRun prepare(const PublishedRun& run, const ScoreFiles& files) {
   PreparedRun prepared;
   prepared.run = run;
   try {
-    prepared.stack = &stack_of_run(files.stacks, run.source, run.notes);
+    prepared.stack = &stack_of_run(files.stacks, run.source, run.notes, run.precision);
     RunSetup setup = setup_of(run, *prepared.stack, files.accelerators);
     setup.job.stack.numbers =
         numbers_of(files.stacks, *prepared.stack, setup.job.cluster.accelerator.name);

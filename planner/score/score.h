@@ -22,6 +22,7 @@ struct PreparedRun {
   std::vector<StackRun> configurations;  // with the profile's numbers
   std::vector<double> measured_s;        // [configurations]: differ only by how FLOPs are counted
   std::string reason;                    // not empty: why the row is not represented
+  bool is_extra = false;                 // from the notes of another row: fitted to, not scored
 };
 
 struct RunScore {

@@ -2,18 +2,38 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/score/stack_run.h"
 
+#include "planner/cost/stage_split.h"
+
 namespace argosy {
 
 namespace {
 
 constexpr int64_t kShortRounds = 2;  // of pp micro-batches, after which a pipeline is in its stride
 
+// By rates that are the same for all profiles: the split does not change with what is fitted.
+std::vector<StageLayers> balanced_stages(const StackRun& run) {
+  Job job = run.job;
+  job.stack.numbers = StackNumbers{};
+  Candidate balanced = run.candidate;
+  balanced.layers_per_stage =
+      balanced_layers(job.model,
+                      layer_times(job, balanced, run.elements,
+                                  cost_layers(job, balanced, run.works), run.placements, false),
+                      balanced.num_stages());
+  return stage_layers(job.model, balanced);
+}
+
 // Stages of equal size; where they do not divide, embedding and head count as a layer each if the
 // layers divide so (Megatron-LM's account_for_embedding_in_pipeline_split, Llama 3 405B).
-std::vector<StageLayers> layers_of_stages(const ModelSpec& model, int64_t num_stages) {
+std::vector<StageLayers> layers_of_stages(const StackRun& run) {
+  const ModelSpec& model = run.job.model;
+  const Candidate& candidate = run.candidate;
+  const int64_t num_stages = candidate.num_stages();
+  const bool divides = model.num_layers % num_stages == 0 || !candidate.layer_recompute.empty();
   const bool counts_ends =
-      model.num_layers % num_stages != 0 && (model.num_layers + 2) % num_stages == 0;
-  if (!counts_ends) return stage_layers(model, num_stages);
+      !divides && model.num_mtp_modules == 0 && (model.num_layers + 2) % num_stages == 0;
+  if (!divides && !counts_ends && run.job.stack.facts.balances_stages) return balanced_stages(run);
+  if (!counts_ends) return stage_layers(model, candidate);
   const int64_t slots = (model.num_layers + 2) / num_stages;
   std::vector<StageLayers> stages(static_cast<size_t>(num_stages));
   int64_t layer = 0;
@@ -28,6 +48,19 @@ std::vector<StageLayers> layers_of_stages(const ModelSpec& model, int64_t num_st
   return stages;
 }
 
+// Of blocks that are computed again beside others that are not.
+void add_recomputed(const Job& job, Candidate candidate, LayerWorks& works) {
+  candidate.layer_recompute.clear();
+  for (const Recompute recompute : {Recompute::selective, Recompute::full}) {
+    candidate.recompute = recompute;
+    const LayerWorks again = layer_works(job, candidate);
+    for (size_t kind = 0; kind < kNumBaseKinds; ++kind) {
+      works[static_cast<size_t>(with_recompute(static_cast<LayerKind>(kind), recompute))] =
+          again[kind];
+    }
+  }
+}
+
 }  // namespace
 
 StackRun make_stack_run(const Job& job, const Candidate& candidate) {
@@ -36,9 +69,10 @@ StackRun make_stack_run(const Job& job, const Candidate& candidate) {
   run.candidate = candidate;
   run.num_microbatches = num_microbatches(job, candidate);
   run.works = layer_works(job, candidate);
-  run.stages = layers_of_stages(job.model, candidate.num_stages());
+  if (!candidate.layer_recompute.empty()) add_recomputed(job, candidate, run.works);
   run.elements = count_elements(job, candidate);
   run.placements = place_all(candidate.mesh, job);
+  run.stages = layers_of_stages(run);
   // From some micro-batches on each further round of pp takes equally long.
   const int64_t pp = candidate.mesh.pp, m = run.num_microbatches;
   const int64_t few = kShortRounds * pp;

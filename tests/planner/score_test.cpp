@@ -119,7 +119,7 @@ TEST(Statistics, OfKnownErrors) {
 TEST(MeasuredStep, FollowsTheCountOfTheSource) {
   PublishedRun run = small_run();
   const RunSetup setup =
-      setup_of(run, stack_of_run(files().stacks, run.source, ""), files().accelerators);
+      setup_of(run, stack_of_run(files().stacks, run.source, "", ""), files().accelerators);
   Plan plan = to_plan(setup.job, setup.candidates.front());
   plan.predicted.peak_flops_per_device = 312 * kTera;
   EXPECT_DOUBLE_EQ(measured_step_s(run, plan), 1.5);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What the notes of published runs and the profiles' rules say: other releases, formats, graphs,
+// layers that are computed again, experts and traffic.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "planner/score/other_releases.h"
+#include "planner/score/score.h"
+
+namespace argosy {
+namespace {
+
+const ScoreFiles& files() {
+  static const ScoreFiles read = read_score_files(std::string(ARGOSY_SOURCE_DIR) + "/configs");
+  return read;
+}
+
+// Qwen3-30B-A3B on one node.
+PublishedRun mixture_run() {
+  PublishedRun run;
+  run.id = "TEST-001";
+  run.source = "Megatron-Bridge performance summary";
+  run.notes = "container 26.06; arch: head_dim 128 (not h/a)";
+  run.model_name = "Qwen3-30B-A3B";
+  run.arch = "moe";
+  run.gpu = "B200";
+  run.precision = "mxfp8";
+  run.layers = 48;
+  run.hidden = 2048;
+  run.ffn_hidden = 6144;
+  run.heads = 32;
+  run.kv_heads = 4;
+  run.vocab = 151936;
+  run.experts = 128;
+  run.top_k = 8;
+  run.expert_ffn_hidden = 768;
+  run.seq_len = 4096;
+  run.num_gpus = run.gpus_per_node = run.dp = run.ep = 8;
+  run.tp = run.pp = run.cp = 1;
+  run.micro_batch = 1;
+  run.global_batch_seqs = 512;
+  run.meas_iter_s = 10;
+  return run;
+}
+
+double step_s(const PublishedRun& run) {
+  const PreparedRun prepared = prepare(run, files());
+  EXPECT_EQ(prepared.reason, "");
+  return predict(prepared).predicted_step_s;
+}
+
+TEST(OtherReleases, AreRunsOfTheNotes) {
+  PublishedRun run = mixture_run();
+  EXPECT_TRUE(other_releases(run).empty());
+  run.meas_tflops_per_gpu = 600;
+  run.notes =
+      "flops: model FLOPs; container 26.08 (same config also 26.06.01: 18304 tok/s, 26.04: 9650 "
+      "tok/s); router force-balanced";
+  const std::vector<PublishedRun> others = other_releases(run);
+  ASSERT_EQ(others.size(), 2u);
+  EXPECT_EQ(others[0].id, "TEST-001@26.06.01");
+  EXPECT_EQ(others[0].group(), "TEST");
+  EXPECT_EQ(others[0].notes, "flops: model FLOPs; container 26.06.01; router force-balanced");
+  EXPECT_EQ(others[0].meas_tokens_per_s_per_gpu, 18304);
+  EXPECT_EQ(others[1].meas_tokens_per_s_per_gpu, 9650);
+  EXPECT_FALSE(others[1].meas_iter_s.has_value());
+  EXPECT_FALSE(others[1].meas_tflops_per_gpu.has_value());
+  EXPECT_EQ(others[1].layers, run.layers);
+}
+
+// A release may have kernels for some formats alone.
+TEST(StackRules, NameFormats) {
+  const auto stack_of = [](const char* notes, const char* precision) {
+    return stack_of_run(files().stacks, "Megatron-Bridge performance summary", notes, precision)
+        .name;
+  };
+  EXPECT_EQ(stack_of("container 26.06", "mxfp8"), "megatron-bridge-26.06");
+  EXPECT_EQ(stack_of("container 26.08.01", "nvfp4"), "megatron-bridge-26.06");
+  EXPECT_EQ(stack_of("container 26.06", "bf16"), "megatron-bridge-26.04");
+  EXPECT_EQ(stack_of("container 26.04", "mxfp8"), "megatron-bridge-26.04");
+  EXPECT_EQ(stack_of("container 25.09", "mxfp8"), "megatron-bridge-25.09");
+}
+
+TEST(Stacks, CapturedStepsDoNotWaitForTheHost) {
+  PreparedRun prepared = prepare(mixture_run(), files());
+  ASSERT_EQ(prepared.reason, "");
+  ASSERT_TRUE(prepared.stack->facts.captures_steps);
+  StackNumbers slow;
+  slow.host_op_s = 1e-2;
+  EXPECT_EQ(predict(prepared, slow).predicted_step_s,
+            predict(prepared, StackNumbers{}).predicted_step_s);
+  for (StackRun& configuration : prepared.configurations) {
+    configuration.job.stack.facts.captures_steps = false;
+  }
+  EXPECT_GT(predict(prepared, slow).predicted_step_s,
+            2 * predict(prepared, StackNumbers{}).predicted_step_s);
+}
+
+// A profile that was fitted on some accelerators deviates from "any" alike on all others.
+TEST(Stacks, NumbersOfOtherAccelerators) {
+  StackProfile any, profile;
+  any.name = "any";
+  any.accelerators["other"].matmul_share = 0.5;
+  any.accelerators["B200"].matmul_share = 0.8;
+  profile.name = "profile";
+  profile.accelerators["H100"].matmul_share = 0.7;
+  profile.of_any.matmul_share = 1.5;
+  profile.of_any.host_op_s = 2;
+  const std::vector<StackProfile> stacks = {any, profile};
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "H100").matmul_share, 0.7);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "B200").matmul_share, 1.2);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "B200").host_op_s, 2 * StackNumbers{}.host_op_s);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "A100").matmul_share, 0.75);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, any, "B200").matmul_share, 0.8);
+}
+
+TEST(RunSetup, SomeLayersAreComputedAgain) {
+  PublishedRun run = mixture_run();
+  run.notes = "container 25.11; arch: head_dim 128";
+  const double none_s = step_s(run);
+  const std::string notes = run.notes;
+  run.notes = notes + "; recipe recomputes 12 of 48 layers fully (inferred)";
+  const double some_s = step_s(run);
+  run.notes = notes + "; recipe recomputes 48 of 48 layers fully (inferred)";
+  const double all_s = step_s(run);
+  run.notes = notes;
+  run.recompute = "full";
+  EXPECT_DOUBLE_EQ(all_s, step_s(run));
+  EXPECT_NEAR(some_s, none_s + (all_s - none_s) / 4, 1e-9 * all_s);
+  EXPECT_GT(all_s, 1.1 * none_s);
+}
+
+// Automodel's recipes give each rank its part of the experts; a table may say nothing of it.
+TEST(RunSetup, ExpertsAreSpreadWhereTheProfileSaysSo) {
+  const auto ep_of = [](const char* source) {
+    PublishedRun run = mixture_run();
+    run.source = source;
+    run.precision = "bf16";
+    run.ep.reset();
+    const PreparedRun prepared = prepare(run, files());
+    EXPECT_EQ(prepared.reason, "");
+    return prepared.configurations.front().candidate.mesh.ep;
+  };
+  EXPECT_EQ(ep_of("NeMo Automodel performance summary"), 8);
+  EXPECT_EQ(ep_of("MoE Parallel Folding"), 1);
+}
+
+TEST(RunSetup, AsynchronousTensorParallelismHidesTraffic) {
+  PublishedRun run = mixture_run();
+  run.source = "torchtitan";
+  run.arch = "dense";
+  run.gpu = "H100-SXM5-80GB";
+  run.precision = "bf16";
+  run.tp = 8;
+  run.dp = 1;
+  run.ep.reset();
+  run.seq_parallel = true;
+  run.recompute = "none";
+  run.notes = "vanilla TP, compile";
+  const double vanilla_s = step_s(run);
+  run.notes = "async TP, compile";
+  EXPECT_LT(step_s(run), 0.97 * vanilla_s);
+}
+
+}  // namespace
+}  // namespace argosy
