@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "planner/spec/check.h"
+#include "tests/support/cuda_emulation/graphs.h"
 #include "tests/support/cuda_emulation/streams.h"
 
 namespace argosy::cuda_emulation {
@@ -33,11 +34,15 @@ struct Stream {
   bool is_orphan = false;  // destroyed by its owner, not empty yet
   int64_t num_tasks = 0;   // so far
   std::deque<std::shared_ptr<Task>> tasks;
+  std::shared_ptr<Capture> capture;  // what is put on it is written down there
+  size_t number_in_capture = 0;
 };
 
 struct Event {
-  std::shared_ptr<Task> task;  // none: recorded nowhere
+  std::shared_ptr<Task> task;  // none: recorded nowhere, or in a capture alone
   int num_asked = 0;
+  std::shared_ptr<Capture> capture = nullptr;
+  size_t node = 0;  // of the capture
 };
 
 struct DeviceState {

@@ -14,6 +14,7 @@
 
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/philox.h"
+#include "tests/support/cuda_emulation/graphs.h"
 #include "tests/support/cuda_emulation/streams.h"
 
 using argosy::bfloat16;
@@ -30,6 +31,7 @@ struct Call : Meeting {
   std::vector<const void*> inputs;
   std::vector<void*> outputs;
   size_t num_called = 0;
+  bool of_graphs = false;  // on the first rank that called
 };
 using Work = std::function<void(Call&)>;
 
@@ -63,6 +65,8 @@ struct Batch {
   std::vector<std::shared_ptr<Meeting>> meetings;
   std::vector<Way> ways;  // of messages
   bool is_collective = false;
+  // Of a capture, in the place of meetings: comes to a call with each launch.
+  std::vector<std::function<std::shared_ptr<Meeting>()>> joins;
 };
 
 thread_local int group_depth = 0;
@@ -107,8 +111,29 @@ ncclResult_t move_on(ncclComm_t comm) {
   return ncclSuccess;
 }
 
+// A launch: this rank comes to the calls of its graph.
+cudaError_t put_joins(const Batch& batch, cudaStream_t stream) {
+  const std::scoped_lock lock(world().mutex);
+  std::vector<std::shared_ptr<Meeting>> meetings;
+  for (const auto& join : batch.joins) meetings.push_back(join());
+  std::shared_ptr<argosy::cuda_emulation::Task> task;
+  const cudaError_t error =
+      argosy::cuda_emulation::enqueue_meetings(stream, std::move(meetings), &task);
+  if (error != cudaSuccess) return error;
+  std::erase_if(batch.comm->tasks, [](const auto& one) { return one.expired(); });
+  batch.comm->tasks.push_back(task);
+  return cudaSuccess;
+}
+
 ncclResult_t submit(Batch batch) {
   ncclComm_t comm = batch.comm;
+  if (!batch.joins.empty()) {
+    comm->late_answers = kLateAnswers;
+    const cudaStream_t stream = batch.stream;
+    const cudaError_t error = argosy::cuda_emulation::capture_call(
+        stream, [batch = std::move(batch)](cudaStream_t on) { return put_joins(batch, on); });
+    return error == cudaSuccess ? ncclInProgress : ncclUnhandledCudaError;
+  }
   if (!comm->waiting.empty()) return ncclInvalidUsage;
   comm->waiting.push_back(std::move(batch));
   comm->late_answers = kLateAnswers;
@@ -120,15 +145,20 @@ Batch& batch_of(ncclComm_t comm, cudaStream_t stream) {
     return one.comm == comm && one.stream == stream;
   });
   if (found != batches.end()) return *found;
-  batches.push_back({comm, stream, {}, {}, false});
+  batches.push_back({comm, stream, {}, {}, false, {}});
   return batches.back();
 }
 
 // The call of this key, now that one more of its ranks has come to it.
-std::shared_ptr<Call> join(Group& group, const CallKey& key, size_t num_ranks) {
+// Whether it is part of a graph is a property of the call that all ranks share.
+std::shared_ptr<Call> join(Group& group, const CallKey& key, size_t num_ranks, bool of_graph) {
   std::shared_ptr<Call>& place = group.calls[key];
-  if (!place) place = std::make_shared<Call>(num_ranks);
+  if (!place) {
+    place = std::make_shared<Call>(num_ranks);
+    place->of_graphs = of_graph;
+  }
   const std::shared_ptr<Call> call = place;
+  if (call->of_graphs != of_graph) group.failed = true;
   if (++call->num_called == num_ranks) group.calls.erase(key);
   return call;
 }
@@ -143,16 +173,24 @@ ncclResult_t end_call() {
 ncclResult_t collective(ncclComm_t comm, cudaStream_t stream, const void* input, void* output,
                         const Work& work) {
   const std::scoped_lock lock(world().mutex);
-  const Way all(-1, -1);
-  const auto call =
-      join(*comm->group, {-1, -1, comm->num_calls[all]++}, static_cast<size_t>(comm->group->size));
-  const auto rank = static_cast<size_t>(comm->rank);
-  call->inputs[rank] = input;
-  call->outputs[rank] = output;
-  call->work = [work, call = call.get()] { work(*call); };
-  comm->group->have_called.insert(comm->rank);
+  const bool of_graph = argosy::cuda_emulation::is_capturing(stream);
+  const auto come = [=] {
+    const Way all(-1, -1);
+    const auto call = join(*comm->group, {-1, -1, comm->num_calls[all]++},
+                           static_cast<size_t>(comm->group->size), of_graph);
+    const auto rank = static_cast<size_t>(comm->rank);
+    call->inputs[rank] = input;
+    call->outputs[rank] = output;
+    call->work = [work, call = call.get()] { work(*call); };
+    return call;
+  };
   Batch& batch = batch_of(comm, stream);
-  batch.meetings.push_back(call);
+  if (of_graph) {
+    batch.joins.push_back(come);
+  } else {
+    comm->group->have_called.insert(comm->rank);
+    batch.meetings.push_back(come());
+  }
   batch.is_collective = true;
   return end_call();
 }
@@ -161,20 +199,27 @@ ncclResult_t collective(ncclComm_t comm, cudaStream_t stream, const void* input,
 ncclResult_t message(ncclComm_t comm, cudaStream_t stream, const void* input, void* output,
                      size_t bytes, int peer) {
   const std::scoped_lock lock(world().mutex);
-  const bool sends = input != nullptr;
+  const bool sends = input != nullptr, of_graph = argosy::cuda_emulation::is_capturing(stream);
   const Way way = sends ? Way(comm->rank, peer) : Way(peer, comm->rank);
   // Counted apart: a rank may send to itself.
   const Way counted = sends ? way : Way(-2 - peer, comm->rank);
-  const auto call =
-      join(*comm->group, {way.first, way.second, comm->num_calls[counted]++}, size_t{2});
-  if (sends) call->inputs[0] = input;
-  if (!sends) call->outputs[1] = output;
-  call->work = [call = call.get(), bytes] {
-    std::memcpy(call->outputs[1], call->inputs[0], bytes);
+  const auto come = [=] {
+    const auto call = join(*comm->group, {way.first, way.second, comm->num_calls[counted]++},
+                           size_t{2}, of_graph);
+    if (sends) call->inputs[0] = input;
+    if (!sends) call->outputs[1] = output;
+    call->work = [call = call.get(), bytes] {
+      std::memcpy(call->outputs[1], call->inputs[0], bytes);
+    };
+    return call;
   };
-  (sends ? comm->group->have_sent : comm->group->have_received).insert(way);
   Batch& batch = batch_of(comm, stream);
-  batch.meetings.push_back(call);
+  if (of_graph) {
+    batch.joins.push_back(come);
+  } else {
+    (sends ? comm->group->have_sent : comm->group->have_received).insert(way);
+    batch.meetings.push_back(come());
+  }
   batch.ways.push_back(way);
   return end_call();
 }

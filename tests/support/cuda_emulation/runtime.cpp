@@ -21,8 +21,11 @@ using argosy::cuda_emulation::DeviceState;
 using argosy::cuda_emulation::drain;
 using argosy::cuda_emulation::enqueue;
 using argosy::cuda_emulation::Event;
+using argosy::cuda_emulation::GraphNode;
+using argosy::cuda_emulation::is_captured;
 using argosy::cuda_emulation::put;
 using argosy::cuda_emulation::reached;
+using argosy::cuda_emulation::refuse_in_capture;
 using argosy::cuda_emulation::Stream;
 
 namespace {
@@ -61,6 +64,24 @@ Event& event_of(cudaEvent_t handle) {
   return *reinterpret_cast<Event*>(handle);
 }
 
+// Under the lock. Whoever waits for what is captured is captured too.
+cudaError_t wait_in_capture(Stream& stream, const Event& event) {
+  if (!event.capture) {
+    stream.capture->is_spoilt = true;
+    return cudaErrorStreamCaptureIsolation;
+  }
+  if (!event.capture->is_active) return cudaErrorCapturedEvent;
+  if (!stream.capture) {
+    stream.capture = event.capture;
+    stream.number_in_capture = event.capture->streams.size();
+    event.capture->streams.push_back(&stream);
+  }
+  if (stream.capture != event.capture) return cudaErrorStreamCaptureMerge;
+  cudaError_t code = cudaSuccess;
+  (void)is_captured(stream, {.kind = GraphNode::Kind::wait, .awaited = event.node}, &code);
+  return code;
+}
+
 }  // namespace
 
 const char* cudaGetErrorString(cudaError_t error) {
@@ -81,6 +102,22 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "an illegal memory access was encountered";
     case cudaErrorLaunchTimeout:
       return "the launch timed out and was terminated";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
+    case cudaErrorStreamCaptureMerge:
+      return "operation would result in a merge of separate capture sequences";
+    case cudaErrorStreamCaptureUnmatched:
+      return "capture was not initiated in this stream";
+    case cudaErrorStreamCaptureUnjoined:
+      return "capturing stream has unjoined work";
+    case cudaErrorStreamCaptureIsolation:
+      return "dependency created on uncaptured work in another stream";
+    case cudaErrorCapturedEvent:
+      return "operation not permitted on an event last recorded in a capturing stream";
+    case cudaErrorStreamCaptureWrongThread:
+      return "attempt to terminate a thread-local capture sequence from another thread";
   }
   return "unrecognized error code";
 }
@@ -130,6 +167,7 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t error = refuse_in_capture()) return error;
   return block_until_idle(current_device);
 }
 
@@ -156,6 +194,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned
   const std::scoped_lock lock(devices().mutex);
   Stream& stream = devices().stream(handle);
   if (const cudaError_t error = devices().of(stream.device).error) return error;
+  if (stream.capture || event_of(event).capture) return wait_in_capture(stream, event_of(event));
   if (event_of(event).task && !event_of(event).task->done) {
     put(stream, {})->awaited = event_of(event).task;
     advance();
@@ -168,6 +207,7 @@ cudaError_t cudaEventCreate(cudaEvent_t* event) {
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   const std::scoped_lock lock(devices().mutex);
+  if (event_of(begin).capture || event_of(end).capture) return cudaErrorCapturedEvent;
   const auto &first = event_of(begin).task, &last = event_of(end).task;
   if (!first || !last) return cudaErrorInvalidValue;
   if (!first->done || !last->done) return cudaErrorNotReady;
@@ -184,15 +224,30 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
+  return cudaEventRecordWithFlags(event, handle, cudaEventRecordDefault);
+}
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t handle, unsigned flags) {
   const std::scoped_lock lock(devices().mutex);
   Stream& stream = devices().stream(handle);
   if (const cudaError_t error = devices().of(stream.device).error) return error;
-  event_of(event) = {put(stream, {}), 0};
+  const bool is_external = flags == cudaEventRecordExternal;
+  if (stream.capture) {
+    cudaError_t code = cudaSuccess;
+    GraphNode node{.kind = is_external ? GraphNode::Kind::external_event : GraphNode::Kind::event};
+    node.event = event;
+    if (!is_external) event_of(event) = {nullptr, 0, stream.capture, stream.capture->nodes.size()};
+    (void)is_captured(stream, std::move(node), &code);
+    return code;
+  }
+  if (is_external) return cudaErrorInvalidValue;
+  event_of(event) = {.task = put(stream, {})};
   advance();
   return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   const std::scoped_lock lock(devices().mutex);
+  if (const cudaError_t error = refuse_in_capture()) return error;
+  if (event_of(event).capture) return cudaErrorCapturedEvent;
   const bool done = reached(event_of(event));
   const std::shared_ptr<argosy::cuda_emulation::Task>& task = event_of(event).task;
   if (task) {
@@ -206,6 +261,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
   const std::scoped_lock lock(devices().mutex);
   DeviceState& device = devices().of(current_device);
   if (device.error != cudaSuccess) return device.error;
+  if (const cudaError_t error = refuse_in_capture()) return error;
   const auto size = static_cast<int64_t>(bytes);
   if (device.used_bytes + size > device.total_bytes) return cudaErrorMemoryAllocation;
   if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
@@ -221,6 +277,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
 // Waits for the device, as CUDA's does.
 cudaError_t cudaFree(void* memory) {
   if (memory == nullptr) return cudaSuccess;
+  if (const cudaError_t error = refuse_in_capture()) return error;
   const auto* begin = static_cast<const char*>(memory);
   int device = 0;
   {
@@ -243,12 +300,14 @@ cudaError_t cudaFree(void* memory) {
 }
 cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
   const std::scoped_lock lock(devices().mutex);
+  if (const cudaError_t error = refuse_in_capture()) return error;
   if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
   devices().pinned[static_cast<const char*>(*memory)] = static_cast<int64_t>(bytes);
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* memory) {
   const std::scoped_lock lock(devices().mutex);
+  if (const cudaError_t error = refuse_in_capture()) return error;
   devices().pinned.erase(static_cast<const char*>(memory));
   std::free(memory);
   return cudaSuccess;

@@ -183,6 +183,8 @@ cudaError_t enqueue(cudaStream_t handle, std::function<void()> work) {
   Stream& stream = all.stream(handle);
   DeviceState& device = all.of(stream.device);
   if (device.error != cudaSuccess) return device.error;
+  cudaError_t code = cudaSuccess;
+  if (stream.capture && is_captured(stream, {.work = std::move(work)}, &code)) return code;
   const std::shared_ptr<Task> task = put(stream, std::move(work));
   if (stream.is_compute && device.fail_after >= 0 && device.fail_after-- == 0) {
     task->failure = device.error_to_come;
