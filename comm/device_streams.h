@@ -39,6 +39,10 @@ class DeviceClock {
   virtual int64_t stamp(const DeviceQueue& queue) = 0;
   // From second 0, of a stamp that was reached. Also after stop().
   virtual double seconds(int64_t stamp) const = 0;
+  // Stamps since restart(). A captured step (trainer/device/device_graph.h) writes its own whenever
+  // it is launched: after as many as there were when it was captured, they are skipped.
+  virtual int64_t num_stamps() const = 0;
+  virtual void skip_to(int64_t stamp) = 0;
 };
 // From one moment of a queue to another.
 struct DeviceSpan {
@@ -58,6 +62,9 @@ class DeviceStreams {
   // Called again and again while this rank waits for its device; it may throw. Empty: nothing.
   virtual void set_while_waiting(std::function<void()> action) = 0;
   virtual DeviceClock* clock() { return nullptr; }  // null: nobody can tell when work was done
+  // What is put on the compute queue, and on those that wait for it, is written down to run later:
+  // no mark of it is ever reached.
+  virtual bool is_capturing() const { return false; }
   // Names what the host puts on queues until pop_range(), for profilers. Ranges nest.
   virtual void push_range(const std::string&) {}
   virtual void pop_range() {}

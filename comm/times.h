@@ -25,6 +25,21 @@ struct CommSpan {
   double busy_s = 0;     // what the call itself took: inside the communicator, or on its queue
 };
 
+// Calls on a device's queues, and waits of its compute queue for them, as stamps of its clock.
+struct DeviceCalls {
+  struct Call {
+    CollectiveKind kind;
+    Axis axis;
+    DeviceSpan span;
+  };
+  struct Wait {
+    Axis axis;
+    DeviceSpan span;
+  };
+  std::vector<Call> calls;
+  std::vector<Wait> waits;
+};
+
 // Seconds inside the communicator, by axis. The rest of a span ran beside other work.
 using BlockedSeconds = std::array<double, kNumAxes>;
 
@@ -41,8 +56,7 @@ class CommTimes {
     origin_ = Clock::now();
     spans_.clear();
     blocked_s_ = {};
-    on_device_.clear();
-    waits_.clear();
+    on_device_ = {};
   }
   double now_s() const { return seconds_since(origin_); }
 
@@ -50,26 +64,32 @@ class CommTimes {
   void add(const CommSpan& span) { spans_.push_back(span); }
   // A call on a device's queue, and a wait of its compute queue for one.
   void add(CollectiveKind kind, Axis axis, DeviceSpan span) {
-    on_device_.push_back({kind, axis, span});
+    on_device_.calls.push_back({kind, axis, span});
   }
-  void add_wait(Axis axis, DeviceSpan span) { waits_.push_back({axis, span}); }
-  int64_t num_waits() const { return static_cast<int64_t>(waits_.size()); }
+  void add_wait(Axis axis, DeviceSpan span) { on_device_.waits.push_back({axis, span}); }
+  int64_t num_waits() const { return static_cast<int64_t>(on_device_.waits.size()); }
+  // Those so far. A captured step (trainer/device/device_graph.h) makes them again.
+  const DeviceCalls& on_device() const { return on_device_; }
+  void add(const DeviceCalls& again) {
+    on_device_.calls.insert(on_device_.calls.end(), again.calls.begin(), again.calls.end());
+    on_device_.waits.insert(on_device_.waits.end(), again.waits.begin(), again.waits.end());
+  }
 
   // The device having nothing left to do: its calls become spans().
   void read_device() {
-    for (const auto& [kind, axis, span] : on_device_) {
+    for (const auto& [kind, axis, span] : on_device_.calls) {
       if (!span.is_known()) continue;
       const double start_s = device_->clock()->seconds(span.begin);
       const double end_s = device_->clock()->seconds(span.end);
       spans_.push_back({kind, axis, start_s, end_s, 0, end_s - start_s});
     }
-    on_device_.clear();
+    on_device_.calls.clear();
   }
   // Of the compute queue, in the waits [begin, end), by axis. As read_device().
   BlockedSeconds waited_s(int64_t begin, int64_t end) const {
     BlockedSeconds seconds{};
     for (int64_t i = begin; i < end; ++i) {
-      const auto& [axis, span] = waits_[static_cast<size_t>(i)];
+      const auto& [axis, span] = on_device_.waits[static_cast<size_t>(i)];
       if (!span.is_known()) continue;
       seconds[static_cast<size_t>(axis)] +=
           device_->clock()->seconds(span.end) - device_->clock()->seconds(span.begin);
@@ -81,21 +101,11 @@ class CommTimes {
   const BlockedSeconds& blocked_s() const { return blocked_s_; }  // of the host
 
  private:
-  struct DeviceCall {
-    CollectiveKind kind;
-    Axis axis;
-    DeviceSpan span;
-  };
-  struct Wait {
-    Axis axis;
-    DeviceSpan span;
-  };
   Clock::time_point origin_ = Clock::now();
   std::vector<CommSpan> spans_;
   BlockedSeconds blocked_s_{};
   DeviceStreams* device_ = nullptr;
-  std::vector<DeviceCall> on_device_;
-  std::vector<Wait> waits_;
+  DeviceCalls on_device_;
 };
 
 }  // namespace argosy

@@ -131,6 +131,17 @@ part_steps() {
   compare_losses "$run-gpu" "$run-again" 0 && compare_losses "$run-gpu" "$run-cpu" 0.01
 }
 
+# Steps that are captured, against the same op by op.
+part_graphs() {
+  local plan run=$out/graphs
+  prepare_demo
+  rm -rf "$run"-*
+  plan=$(demo_plan demo-dense bf16 1 "$one_rank") || return 1
+  demo_run "$plan" "$run-off" 20 --device cuda --checkpoint-every 10 &&
+    demo_run "$plan" "$run-on" 20 --device cuda --checkpoint-every 10 --cuda-graphs on | tee "$run.txt" || return 1
+  compare_losses "$run-on" "$run-off" 0 && grep -h 'graphs of' "$run.txt"
+}
+
 # Four steps on the GPU, two on the CPU, two on the GPU, against eight on the GPU.
 part_checkpoint() {
   local plan run=$out/checkpoint
@@ -232,6 +243,7 @@ run_all() {
   for model in demo-dense demo-moe; do
     part 60 "$model, 20 steps" "$self" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
   done
+  part 40 "CUDA graphs" "$self" --part graphs && add_row "demo-dense, 20 steps, captured against op by op" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
   compare 110 gpt2-124m
   compare 130 llama-1b
   part 60 "bandwidth of ops" "$bin/gpu_ops_bench" && { add_row "matrix products and memory-bound ops" "table below, $part_s s"; tables+=("$log"); }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <utility>
 
 #include "trainer/device/host_copy.h"
 #include "trainer/layers/context_attention.h"
@@ -14,18 +15,24 @@ namespace argosy {
 
 namespace {
 
-Tensor upload(const LayerContext& ctx, const std::vector<int32_t>& values) {
-  const int64_t size = static_cast<int64_t>(values.size());
-  Tensor tensor = ctx.device.empty({size}, DType::int32, MemoryCategory::buffers);
-  copy_to_device(std::span<const int32_t>(values), tensor);
-  return tensor;
+// *to: as it is where it has the size, else made.
+void make_room(const LayerContext& ctx, size_t num_values, DType dtype, Tensor* to) {
+  const Shape shape = {static_cast<int64_t>(num_values)};
+  if (to->defined() && to->size() == shape.size()) {
+    *to = to->view(shape);
+  } else {
+    *to = ctx.device.empty(shape, dtype, MemoryCategory::buffers);
+  }
 }
 
-Tensor upload(const LayerContext& ctx, const std::vector<double>& values) {
-  const int64_t size = static_cast<int64_t>(values.size());
-  Tensor tensor = ctx.device.empty({size}, ctx.statistic(), MemoryCategory::buffers);
-  copy_from_doubles(values, tensor);
-  return tensor;
+void upload(const LayerContext& ctx, const std::vector<int32_t>& values, Tensor* to) {
+  make_room(ctx, values.size(), DType::int32, to);
+  copy_to_device(std::span<const int32_t>(values), *to);
+}
+
+void upload(const LayerContext& ctx, const std::vector<double>& values, Tensor* to) {
+  make_room(ctx, values.size(), ctx.statistic(), to);
+  copy_from_doubles(values, *to);
 }
 
 // (n): the tokens of this rank, as indices into the whole sequences (batch * seq_len).
@@ -111,37 +118,38 @@ int64_t count_unmasked(const std::vector<int32_t>& targets) {
 
 Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
                            const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len,
-                           int64_t first_slot) {
+                           int64_t first_slot, Microbatch before) {
   const int64_t size = batch * seq_len;
   CHECK(static_cast<int64_t>(inputs.size()) == size && static_cast<int64_t>(targets.size()) == size,
         inputs.size(), " inputs and ", targets.size(), " targets for ", batch, " x ", seq_len);
   const std::vector<int64_t> tokens = local_tokens(ctx, batch, seq_len);
   const Places places = places_of(ctx.settings, inputs, seq_len, first_slot);
-  Microbatch microbatch;
+  Microbatch microbatch = std::move(before);
   microbatch.batch = batch;
   microbatch.seq_len = seq_len;
   microbatch.local_len = seq_len / ctx.plan.mesh.cp;
   const std::vector<int32_t> local_targets = values_of(targets, tokens);
-  microbatch.inputs = upload(ctx, values_of(inputs, tokens));
-  microbatch.targets = upload(ctx, local_targets);
+  upload(ctx, values_of(inputs, tokens), &microbatch.inputs);
+  upload(ctx, local_targets, &microbatch.targets);
   microbatch.num_targets = count_unmasked(local_targets);
-  microbatch.positions = upload(ctx, values_of(places.positions, tokens));
-  microbatch.token_ids = upload(ctx, values_of(places.ids, tokens));
+  upload(ctx, values_of(places.positions, tokens), &microbatch.positions);
+  upload(ctx, values_of(places.ids, tokens), &microbatch.token_ids);
   if (ctx.plan.moe_capacity_factor > 0) {
     std::vector<int32_t> of_tokens;
     for (const int64_t token : tokens) of_tokens.push_back(static_cast<int32_t>(token));
-    microbatch.places = upload(ctx, of_tokens).view({microbatch.tokens(), 1});
+    upload(ctx, of_tokens, &microbatch.places);
+    microbatch.places = microbatch.places.view({microbatch.tokens(), 1});
   }
   std::vector<int32_t> attention_positions = for_attention(ctx, places.positions, tokens);
   if (ctx.fault == Fault::positions_local) {
     for (size_t i = 0; i < attention_positions.size(); ++i)
       attention_positions[i] = static_cast<int32_t>(static_cast<int64_t>(i) % microbatch.local_len);
   }
-  microbatch.attention_positions = upload(ctx, attention_positions);
+  upload(ctx, attention_positions, &microbatch.attention_positions);
   if (ctx.settings.document_mask) {
-    microbatch.document_begin = upload(ctx, for_attention(ctx, places.document_begins, tokens));
+    upload(ctx, for_attention(ctx, places.document_begins, tokens), &microbatch.document_begin);
     if (ctx.plan.mesh.cp == 1 || exchanges_heads(ctx))
-      microbatch.document_rows = upload(ctx, document_rows(places));
+      upload(ctx, document_rows(places), &microbatch.document_rows);
   }
 
   const int64_t n = microbatch.tokens();
@@ -150,23 +158,29 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
   std::vector<double> mask(static_cast<size_t>(s));
   for (int64_t i = 0; i < s; ++i)
     mask[static_cast<size_t>(i)] = local_targets[static_cast<size_t>(first + i)] >= 0 ? 1 : 0;
-  microbatch.mask = upload(ctx, mask);
-  microbatch.unmasked = upload(ctx, count_unmasked(targets, batch, seq_len));
+  upload(ctx, mask, &microbatch.mask);
+  upload(ctx, count_unmasked(targets, batch, seq_len), &microbatch.unmasked);
   return microbatch;
 }
 
 std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
-                                          const SampleOrder& order, int64_t step, Epochs epochs) {
+                                          const SampleOrder& order, int64_t step, Epochs epochs,
+                                          std::vector<Microbatch> before) {
   const Plan& plan = ctx.plan;
   const int64_t slots = plan.global_batch / plan.mesh.dp;
-  std::vector<Microbatch> microbatches;
+  std::vector<Microbatch> microbatches = std::move(before);
+  microbatches.resize(static_cast<size_t>(plan.num_microbatches()));
   for (int64_t m = 0; m < plan.num_microbatches(); ++m) {
     const int64_t first_slot = ctx.groups.coordinates().dp * slots + m * plan.micro_batch;
     const Batch batch = read_batch(source, order, step, first_slot, plan.micro_batch, plan.seq_len,
                                    plan.global_batch, epochs);
-    microbatches.push_back(make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch,
-                                           plan.seq_len, first_slot));
-    microbatches.back().step = step;
+    Microbatch& microbatch = microbatches[static_cast<size_t>(m)];
+    microbatch = make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch, plan.seq_len,
+                                 first_slot, std::move(microbatch));
+    if (ctx.settings.dropout > 0) {
+      CHECK(step <= INT32_MAX, "step ", step);
+      upload(ctx, std::vector<int32_t>{static_cast<int32_t>(step)}, &microbatch.step);
+    }
   }
   return microbatches;
 }

@@ -12,17 +12,19 @@
 namespace argosy {
 
 // Slots [dp * global_batch/dp_degree, ...) of the step, cut into the plan's micro-batches. Every
-// rank of a data-parallel group member (all stages, all tp ranks) reads the same tokens.
+// rank of a data-parallel group member (all stages, all tp ranks) reads the same tokens. `before`:
+// those of an earlier step, whose tensors are written over where they have the size.
 std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSource& source,
                                           const SampleOrder& order, int64_t step,
-                                          Epochs epochs = Epochs::all);
+                                          Epochs epochs = Epochs::all,
+                                          std::vector<Microbatch> before = {});
 
 // From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked. A
 // context-parallel rank takes its part of each sequence. first_slot: of the sequences in the global
-// batch.
+// batch. before: as above.
 Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
                            const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len,
-                           int64_t first_slot = 0);
+                           int64_t first_slot = 0, Microbatch before = {});
 
 // Unmasked tokens of these micro-batches, in this rank's part of the sequences.
 int64_t count_targets(const std::vector<Microbatch>& microbatches);

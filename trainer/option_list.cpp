@@ -65,6 +65,10 @@ po::options_description optimizer_options() {
   add("eps", number(1e-8, "1e-8"), "AdamW");
   add("weight-decay", number(0.1, "0.1"), "on matrices");
   add("clip", number(1, "1"), "global gradient norm; 0: no clipping");
+  add("cuda-graphs", text("off"),
+      "off, auto or on: a step's work on a GPU is captured after three steps and then begun with "
+      "two "
+      "launches instead of one for each op; auto: where it can be; the numbers are the same");
   add("overlap", text("on"),
       "reductions and gathers run beside computation; off: after it, to compare; the numbers are "
       "the same");

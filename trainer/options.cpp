@@ -91,6 +91,13 @@ AuxLossScope aux_loss_scope(const std::string& word) {
   throw ConfigError(concat("--router-aux-loss: '", word, "'; valid: sequence, global"));
 }
 
+CudaGraphs cuda_graphs(const std::string& word) {
+  if (word == "off") return CudaGraphs::off;
+  if (word == "auto") return CudaGraphs::automatic;
+  if (word == "on") return CudaGraphs::on;
+  throw ConfigError(concat("--cuda-graphs: '", word, "'; valid: off, auto, on"));
+}
+
 bool is_on(const char* key, const std::string& word) {
   if (word == "on" || word == "off") return word == "on";
   throw ConfigError(concat("--", key, ": '", word, "'; valid: on, off"));
@@ -136,6 +143,7 @@ void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("router-aux-loss-coef"))
     options->router_aux_loss_coef = read.at_least_zero("router-aux-loss-coef");
   options->overlap = is_on("overlap", read.get<std::string>("overlap"));
+  options->cuda_graphs = cuda_graphs(read.get<std::string>("cuda-graphs"));
   options->router_aux_loss = aux_loss_scope(read.get<std::string>("router-aux-loss"));
   options->router_bias_update_rate = read.at_least_zero("router-bias-update-rate");
 }
@@ -264,6 +272,8 @@ Plan apply_options(Plan plan, const TrainOptions& options) {
     throw ConfigError(ops::kNoFp8OnCpus);
   }
   require_trainable(plan);
+  const LayerSettings layers{.dropout = options.dropout, .document_mask = options.document_mask};
+  (void)uses_graphs(options.cuda_graphs, plan, layers, options.device);
   return plan;
 }
 

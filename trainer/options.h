@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "planner/spec/plan.h"
+#include "trainer/captured_step.h"
 #include "trainer/layers/router_state.h"
 #include "trainer/ops/device_policy.h"
 #include "trainer/optimizer/lr_schedule.h"
@@ -46,6 +47,7 @@ struct TrainOptions {
   double router_aux_loss_coef = -1;  // negative: the model's own, 0 for LoRA
   AuxLossScope router_aux_loss = AuxLossScope::sequence;
   bool overlap = true;  // communication beside computation
+  CudaGraphs cuda_graphs = CudaGraphs::off;
   double router_bias_update_rate = 1e-3;
   // What may also stand in the plan; unset: as there.
   std::optional<Precision> precision;

@@ -152,7 +152,8 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
           .check_collectives_every = options.check_collectives_every,
           .overlap = options.overlap ? Overlap::on : Overlap::off,
           .aux_loss_scope = options.router_aux_loss,
-          .router_bias_rate = options.router_bias_update_rate};
+          .router_bias_rate = options.router_bias_update_rate,
+          .cuda_graphs = options.cuda_graphs};
 }
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {

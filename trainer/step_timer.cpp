@@ -18,6 +18,20 @@ void StepTimer::end_phase(double StepParts::*part, const char* name) {
   phases_.push_back({part, name, clock_.now(), times_.blocked_s(), times_.num_waits()});
 }
 
+StepTimer::Notes StepTimer::notes(size_t first_phase) const {
+  CHECK(first_phase <= phases_.size(), "phase ", first_phase, " of ", phases_.size());
+  return {{phases_.begin() + static_cast<int64_t>(first_phase), phases_.end()},
+          times_.on_device(),
+          clock_.num_stamps()};
+}
+
+void StepTimer::repeat(const Notes& notes) {
+  CHECK(times_.num_waits() == 0, times_.num_waits(), " waits before those of a captured step");
+  phases_.insert(phases_.end(), notes.phases.begin(), notes.phases.end());
+  times_.add(notes.calls);
+  clock_.skip_to(notes.num_stamps);
+}
+
 void StepTimer::add_blocked(const BlockedSeconds& blocked_s, StepParts* parts) const {
   for (int i = 0; i < kNumAxes; ++i) {
     const Axis axis = static_cast<Axis>(i);

@@ -15,6 +15,14 @@
 namespace argosy {
 
 class StepTimer {
+  struct Phase {
+    double StepParts::*part;
+    const char* name;  // null: no event
+    Moment end;
+    BlockedSeconds blocked_s;  // of the host, until the end
+    int64_t num_waits;         // of a device's compute queue, until the end
+  };
+
  public:
   // The step begins, the device having nothing to do. `times` is where the rank's communicators
   // measure; both are restarted.
@@ -28,6 +36,17 @@ class StepTimer {
   // phase with a name becomes an event of the timeline.
   void end_phase(double StepParts::*part, const char* name = nullptr);
 
+  // What a device writes down by itself.
+  struct Notes {
+    std::vector<Phase> phases;
+    DeviceCalls calls;
+    int64_t num_stamps = 0;  // at their end
+  };
+  // Everything from phase `first_phase` on. Where that was captured, each launch has the device
+  // write its stamps again, behind phases that ended as before: repeat() takes the same notes.
+  Notes notes(size_t first_phase) const;
+  void repeat(const Notes& notes);
+
   // The last phase has ended, and a device is done with it: events of all phases, of `spans` and of
   // every collective ("all_reduce tp"), and the parts. Blocking on neighbour stages is the bubble;
   // with a pipeline so is control traffic, where ranks that are done wait for the last stage to be
@@ -38,13 +57,6 @@ class StepTimer {
   std::array<double, kNumCollectiveKinds> collective_s() const;
 
  private:
-  struct Phase {
-    double StepParts::*part;
-    const char* name;  // null: no event
-    Moment end;
-    BlockedSeconds blocked_s;  // of the host, until the end
-    int64_t num_waits;         // of a device's compute queue, until the end
-  };
   void add_blocked(const BlockedSeconds& blocked_s, StepParts* parts) const;
 
   CommTimes& times_;

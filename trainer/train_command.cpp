@@ -144,6 +144,7 @@ class TrainingRun {
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     lap("weights");
     tell_places();
+    tell_graphs();
     restore();
     tell_start();
   }
@@ -161,6 +162,24 @@ class TrainingRun {
       }
     }
     for (const std::string& warning : warnings) say(warning, Emphasis::warning);
+  }
+
+  // What is to come; what was captured is told after it.
+  void tell_graphs() {
+    if (trainer_->uses_graphs()) {
+      say(concat("graphs   steps are captured after step ", start_.step + kStepsBeforeGraphs));
+    } else if (options_.cuda_graphs == CudaGraphs::automatic) {
+      say(concat("graphs   none: ", obstacle_to_graphs(plan(), inputs_.layers, device_.device())));
+    } else if (is_gpu()) {
+      say("graphs   off");
+    }
+  }
+
+  void tell_captured(int64_t step) {
+    const GraphFacts* facts = trainer_->graph_facts();
+    if (facts == nullptr || facts->after_step + 1 != step) return;
+    say("graphs   " + to_string(*facts));
+    if (is_root()) run_dir_->append_event(step, "graphs", to_string(*facts));
   }
 
   // Rank 0's. A driver without NVML is no reason not to train.
@@ -256,6 +275,7 @@ class TrainingRun {
     }
     if (is_root()) report_step(metrics);
     if (step == start_.step + 1) tell_slow_paths();
+    tell_captured(step);
     return stop;
   }
 

@@ -96,14 +96,26 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
   if (plan_.precision == Precision::fp8) ops::require_fp8(device_);
   parameters_.initialize(plan_.seed);
   optimizer_.reset_master(context_);
+  sums_of_host_ = context_.scratch({layout_of_totals().size()}, DType::fp64);
+  uses_graphs_ =
+      argosy::uses_graphs(settings_.cuda_graphs, plan_, settings_.layers, device_.device());
+}
+
+// Every few steps: stamps of each op would cost a device more than they tell. What is captured has
+// none.
+bool Trainer::times_ops(int64_t step) const {
+  constexpr int64_t kOpTimesEvery = 8;
+  if (captured_) return false;
+  return !device_.clock().is_device() || step % kOpTimesEvery == 1 || op_parts_ == OpParts() ||
+         (uses_graphs_ && num_steps_ == kStepsBeforeGraphs);
 }
 
 StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, int64_t step,
                          double lr) {
-  // Every few steps: stamps of each op would cost a device more than they tell.
-  constexpr int64_t kOpTimesEvery = 8;
+  if (uses_graphs_ && num_steps_ == kStepsBeforeGraphs) capture(step - 1);
+  ++num_steps_;
   WorkClock& clock = device_.clock();
-  clock.times_ops = !clock.is_device() || step % kOpTimesEvery == 1 || op_parts_ == OpParts();
+  clock.times_ops = times_ops(step);
   StepTimer timer(comm_times_, clock, static_cast<int>(groups_.rank()), plan_.mesh.pp > 1);
   StepResult result;
   reduced_ = {};
@@ -113,26 +125,25 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   device_.reset_peaks();
 
   context_.act("data");
-  const std::vector<Microbatch> microbatches = read_microbatches(context_, source, order, step);
-  data_parallel_.begin_step();
+  microbatches_ =
+      read_microbatches(context_, source, order, step, Epochs::all, std::move(microbatches_));
+  upload_sums();
+  optimizer_.begin_step(step, lr);
   timer.end_phase(&StepParts::data_s, "data");
 
-  const PipelineResult pipeline = run_pipeline(context_, stages_, schedule_, microbatches,
-                                               Keep::for_backward, settings_.compute_hook);
-  timer.end_phase(&StepParts::compute_s);
-  context_.act("reduce");
-  reduced_ = data_parallel_.finish_step();
-  const Tensor sums = reduce_totals(microbatches, pipeline);
-  timer.end_phase(&StepParts::compute_s, "reduce");
-
+  const BlocksFrom blocks(device_, step_blocks());
+  const StepWork work = captured_ ? launch_passes(&timer) : run_passes(&timer);
   context_.act("optimizer");
   if (held_until_) device_.backend().streams()->compute().wait_for(*held_until_);
   held_until_.reset();
-  optimizer_.update(context_, parameters_, reduced_, step, lr, gradient_scale(microbatches, sums),
-                    settings_.overlap);
+  if (captured_) {
+    captured_->update->launch();
+  } else {
+    run_update(work.sums);
+  }
   parameters_.mark_values_changed();
-  const Totals totals = read_totals(sums);  // the step's one wait for the device
-  fill_objective(totals, targets_of_mean(microbatches, totals.num_targets), &result);
+  const Totals totals = read_totals(work.sums);  // the step's one wait for the device
+  fill_objective(totals, targets_of_mean(totals.num_targets), &result);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
     throw Error(
         concat("step ", step, ": loss ", result.loss, ", gradient norm ", result.grad_norm,
@@ -144,7 +155,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   timer.end_phase(&StepParts::optimizer_s, "optimizer");
   device_.begin_activity("");
   device_.synchronize();  // a device that works by itself has not done what it was told
-  timer.finish(pipeline.events, &result.timeline, &result.parts);
+  timer.finish(work.events, &result.timeline, &result.parts);
   clock.read();
   if (clock.times_ops) {
     op_parts_.matmul_s = device_.op_seconds.matmul_s;
@@ -153,24 +164,42 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   op_parts_.collective_s = timer.collective_s();
   result.ops = op_parts_;
   fill_ledger(&result);
+  if (!uses_graphs_) microbatches_.clear();
   run_guards(step);
   return result;
 }
 
+StepWork Trainer::run_passes(StepTimer* timer) {
+  data_parallel_.begin_step();
+  PipelineResult pipeline = run_pipeline(context_, stages_, schedule_, microbatches_,
+                                         Keep::for_backward, settings_.compute_hook);
+  timer->end_phase(&StepParts::compute_s);
+  context_.act("reduce");
+  reduced_ = data_parallel_.finish_step();
+  StepWork work;
+  work.sums = reduce_totals(pipeline);
+  work.events = std::move(pipeline.events);
+  timer->end_phase(&StepParts::compute_s, "reduce");
+  return work;
+}
+
+void Trainer::run_update(const Tensor& sums) {
+  optimizer_.update(context_, parameters_, reduced_, gradient_scale(sums), settings_.overlap);
+}
+
 // Gradients, too, are sums over the targets.
-double Trainer::targets_of_mean(const std::vector<Microbatch>& microbatches,
-                                double num_targets) const {
+double Trainer::targets_of_mean(double num_targets) const {
   if (context_.fault == Fault::loss_per_rank)
-    num_targets = static_cast<double>(count_targets(microbatches));
+    num_targets = static_cast<double>(count_targets(microbatches_));
   return std::max(num_targets, 1.0);
 }
 
 // fp64 (1): what the optimizer multiplies gradients by. Computed where they are.
-Tensor Trainer::gradient_scale(const std::vector<Microbatch>& microbatches, const Tensor& sums) {
+Tensor Trainer::gradient_scale(const Tensor& sums) {
   Tensor num_targets = Totals::part(sums, Totals::at_targets);
   if (context_.fault == Fault::loss_per_rank) {
     num_targets = context_.scratch({1}, DType::fp64);
-    const double of_rank = targets_of_mean(microbatches, 0);
+    const double of_rank = targets_of_mean(0);
     copy_to_device(std::span<const double>(&of_rank, 1), num_targets);
   }
   Tensor scale = context_.scratch({1}, DType::fp64);
@@ -207,28 +236,34 @@ void Trainer::run_guards(int64_t step) {
   }
 }
 
-// What the host knows is uploaded, what the device knows stays there: nobody waits.
-Tensor Trainer::reduce_totals(const std::vector<Microbatch>& microbatches,
-                              const PipelineResult& result) {
+// The host's part of the sums, before the passes: these are the same every step.
+void Trainer::upload_sums() {
+  const Coordinates& at = groups_.coordinates();
+  std::vector<double> sums(static_cast<size_t>(sums_of_host_.size()), 0.0);
+  // Ranks of one tp group see the same tokens: one of them counts.
+  if (at.tp == 0 && at.pp == 0)
+    sums[Totals::at_targets] = static_cast<double>(count_targets(microbatches_));
+  copy_to_device(std::span<const double>(sums), sums_of_host_);
+}
+
+// What the device knows stays there: nobody waits. Router sums are of each rank's own tokens.
+Tensor Trainer::reduce_totals(const PipelineResult& result) {
   const Coordinates& at = groups_.coordinates();
   const TotalsLayout layout = layout_of_totals();
-  std::vector<double> sums(static_cast<size_t>(layout.size()), 0.0);
-  // Ranks of one tp group see the same tokens: one of them counts. Router sums are of each rank's
-  // own tokens.
-  const bool counts = at.tp == 0;
-  sums[Totals::at_targets] =
-      counts && at.pp == 0 ? static_cast<double>(count_targets(microbatches)) : 0.0;
   const std::vector<int64_t> stages = stages_of_pipeline_rank(plan_, at.pp);
   const auto first_row = [&](size_t i) {
     return moe_row(plan_.model, layers_of_stage(plan_, stages[i]).begin);
   };
+  const Tensor on_device = context_.scratch({layout.size()}, DType::fp64);
+  ops::copy(device_, sums_of_host_, on_device);
   for (size_t i = 0; i < stages.size(); ++i) {
     const std::vector<double>& dropped = result.routers[i].dropped;
-    std::copy(dropped.begin(), dropped.end(), sums.begin() + layout.dropped_begin(first_row(i)));
+    if (dropped.empty()) continue;
+    const int64_t begin = layout.dropped_begin(first_row(i));
+    const auto size = static_cast<int64_t>(dropped.size());
+    copy_to_device(std::span<const double>(dropped), on_device.flat(begin, begin + size, {size}));
   }
-  Tensor on_device = context_.scratch({layout.size()}, DType::fp64);
-  copy_to_device(std::span<const double>(sums), on_device);
-  if (counts) ops::copy(device_, result.loss_sum, Totals::part(on_device, Totals::at_loss));
+  if (at.tp == 0) ops::copy(device_, result.loss_sum, Totals::part(on_device, Totals::at_loss));
   owned_sum_of_squares(context_, parameters_, reduced_,
                        Totals::part(on_device, Totals::at_squares));
   for (size_t i = 0; i < stages.size(); ++i) {
@@ -259,7 +294,7 @@ Trainer::Totals Trainer::read_totals(const Tensor& on_device) const {
 }
 
 void Trainer::fill_ledger(StepResult* result) const {
-  result->memory = device_.memory();
+  result->memory = captured_ ? captured_->memory : device_.memory();
   const auto bytes = [&](MemoryCategory category) {
     return result->memory.current[static_cast<size_t>(category)];
   };
@@ -278,6 +313,7 @@ void Trainer::fill_ledger(StepResult* result) const {
 
 double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, int64_t num_steps) {
   const UnrecordedScope control(groups_);
+  const BlocksFrom blocks(device_, step_blocks());
   LayerContext context = context_;
   context.settings.dropout = 0;
   const bool counts = groups_.coordinates().tp == 0;

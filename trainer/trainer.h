@@ -13,6 +13,7 @@
 #include "planner/spec/ledger.h"
 #include "planner/spec/plan.h"
 #include "planner/spec/timeline.h"
+#include "trainer/captured_step.h"
 #include "trainer/data/dataset.h"
 #include "trainer/device/device_context.h"
 #include "trainer/layers/parameters.h"
@@ -38,6 +39,7 @@ struct TrainerSettings {
   LayerSettings layers = {};       // dropout, document masks
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
   double router_bias_rate = 1e-3;  // step of the balancing bias; nothing moves in LoRA jobs
+  CudaGraphs cuda_graphs = CudaGraphs::off;  // `on` where they cannot be is a ConfigError
 };
 
 // What all ranks agree on after a step, and this rank's own counts.
@@ -52,7 +54,8 @@ struct StepResult {
   MemoryUse memory;      // this rank; peaks are this step's
   Timeline timeline;     // this rank
   StepParts parts;       // of the timeline's step_s, this rank
-  OpParts ops;           // this rank; on a device, products and attention of one step in eight
+  OpParts ops;           // this rank; on a device, products and attention of one step in eight,
+                         // with graphs of the last step before them
 };
 
 class Trainer {
@@ -68,6 +71,10 @@ class Trainer {
   // The next update waits on the device until `mark` is reached: what is copied out before it may
   // still be read.
   void hold_update(std::unique_ptr<DeviceMark> mark) { held_until_ = std::move(mark); }
+
+  // Whether steps are to be captured, and what came of it; null: none is captured yet.
+  bool uses_graphs() const { return uses_graphs_; }
+  const GraphFacts* graph_facts() const { return captured_ ? &captured_->facts : nullptr; }
 
   // Collective. Mean cross entropy per unmasked token over `num_steps` batches of the plan's size,
   // or all samples where these are fewer: none counts twice. Throws ConfigError when all are
@@ -88,10 +95,19 @@ class Trainer {
   struct Totals;
   struct TotalsLayout;
   TotalsLayout layout_of_totals() const;
-  Tensor reduce_totals(const std::vector<Microbatch>& microbatches, const PipelineResult& result);
-  Tensor gradient_scale(const std::vector<Microbatch>& microbatches, const Tensor& sums);
+  BlockList step_blocks() const { return uses_graphs_ ? BlockList::steps : BlockList::others; }
+  bool times_ops(int64_t step) const;
+  // What a step does on the device, between the uploads of its inputs and the download of its sums.
+  StepWork run_passes(StepTimer* timer);
+  void run_update(const Tensor& sums);
+  // Collective. Both as graphs; the launch in the place of run_passes() (captured_step.cpp).
+  void capture(int64_t after_step);
+  const StepWork& launch_passes(StepTimer* timer);
+  void upload_sums();
+  Tensor reduce_totals(const PipelineResult& result);
+  Tensor gradient_scale(const Tensor& sums);
   Totals read_totals(const Tensor& sums) const;
-  double targets_of_mean(const std::vector<Microbatch>& microbatches, double num_targets) const;
+  double targets_of_mean(double num_targets) const;
   void fill_objective(const Totals& totals, double num_targets, StepResult* result) const;
   void run_guards(int64_t step);
   void fill_ledger(StepResult* result) const;
@@ -113,6 +129,12 @@ class Trainer {
   Schedule schedule_, evaluation_schedule_;
   ReducedGradients reduced_;
   std::unique_ptr<DeviceMark> held_until_;  // null: no update is held
+  bool uses_graphs_ = false;
+  int64_t num_steps_ = 0;  // since the start of this process
+  // Of the step that runs; with graphs their tensors stay.
+  std::vector<Microbatch> microbatches_;
+  Tensor sums_of_host_;  // fp64 (TotalsLayout::size()): what the host adds to the sums
+  std::unique_ptr<CapturedStep> captured_;  // null: steps run op by op
 };
 
 }  // namespace argosy

@@ -76,7 +76,7 @@ class QueuedState : public Request::State {
   }
   bool test() override {
     device_.poll();
-    return end_->reached();
+    return !device_.streams.is_capturing() && end_->reached();
   }
   bool is_on_device() const override { return true; }
   DeviceSpan device_span() const override { return span_; }

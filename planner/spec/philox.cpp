@@ -13,11 +13,6 @@ uint64_t hash_name(std::string_view name) {
   return hash;
 }
 
-uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index) {
-  const PhiloxBlock block = philox(seed, index, stream);
-  return static_cast<uint64_t>(block[0]) << 32 | block[1];
-}
-
 double uniform(uint64_t seed, uint64_t stream, uint64_t index) {
   const PhiloxBlock block = philox(seed, index, stream);
   return unit_interval(block[0], block[1]);

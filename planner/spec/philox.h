@@ -69,6 +69,9 @@ uint64_t hash_name(std::string_view name);
 // Element `index` of stream `stream` under `seed`.
 double uniform(uint64_t seed, uint64_t stream, uint64_t index);          // [0, 1), 53 bits
 double standard_normal(uint64_t seed, uint64_t stream, uint64_t index);  // Box-Muller
-uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index);
+constexpr uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index) {
+  const PhiloxBlock block = philox(seed, index, stream);
+  return static_cast<uint64_t>(block[0]) << 32 | block[1];
+}
 
 }  // namespace argosy

@@ -11,7 +11,8 @@ to reach.
 
 Both do the same step: forward, backward, gradient norm clipped to 1, AdamW, random tokens, bf16 products over fp32 weights
 (LoRA: a bf16 base). Each is given the micro-batch at which it is fastest. Medians of the steps behind the warm-up. MFU is
-Argosy's, against the matrix rate that it measured at its start.
+Argosy's, against the matrix rate that it measured at its start. Argosy runs once more with its steps captured as CUDA
+graphs, at the same micro-batch.
 """
 
 import argparse
@@ -31,6 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEER = pathlib.Path(__file__).with_name("torch_gpu_step.py")
 DATA_TOKENS = 1 << 20
 STEPS, WARMUP_STEPS = 13, 3
+GRAPH_WARMUP_STEPS = 4  # three op by op, and the one before which a step is captured
 LORA_RANK, LORA_ALPHA = 16, 16.0
 
 # What a work is, by value: the first that a short run still measures. Micro-batches are tried in this order; the ratio to
@@ -38,7 +40,7 @@ LORA_RANK, LORA_ALPHA = 16, 16.0
 WORKS = {
     "gpt2-124m": {"model": "gpt2-124m", "seq_len": 1024, "batches": [32, 64, 16], "ratio": 1.10},
     "llama-1b": {"model": "llama-1b", "seq_len": 4096, "batches": [4, 8, 2], "ratio": 1.05, "mfu": 0.65, "start": 5.0},
-    "moe-1b-active": {"model": "moe-1b-active", "seq_len": 4096, "batches": [4, 2, 8], "ratio": 1.20},
+    "moe-1b-active": {"model": "moe-1b-active", "seq_len": 4096, "batches": [4, 2, 8], "ratio": 1.20, "graphs": False},
     "gpt2-1.5b": {"model": "gpt2-1.5b", "seq_len": 1024, "batches": [16, 8, 32], "ratio": 1.10, "mfu": 0.65},
     "llama-8b-lora": {"model": "llama-3.1-8b", "seq_len": 4096, "batches": [2, 4, 1], "ratio": 1.05, "lora": True,
                       "mfu": 0.65},
@@ -137,14 +139,14 @@ class Work:
         return path
 
 
-def argosy_steps(work, batch, steps, deadline):
+def argosy_steps(work, batch, steps, deadline, *options):
     """metrics.jsonl of a run, and the seconds from the start of the program to its first step."""
     plan = work.plan(batch, deadline)
     run_dir = work.folder / f"run-{batch}"
     shutil.rmtree(run_dir, ignore_errors=True)
     begin = time.time()
     command = [work.args.bin / "argosy-train", "--plan", plan, "--data", work.data(), "--steps", steps, "--run-dir",
-               run_dir, "--checkpoint-every", 0, "--device", "cuda"]
+               run_dir, "--checkpoint-every", 0, "--device", "cuda", *options]
     process_log = work.folder / f"argosy-{batch}.log"
     text = run(command, process_log, deadline)
     (work.folder / f"argosy-{batch}.out").write_text(text)
@@ -175,6 +177,22 @@ def measure_argosy(work, deadline, problems):
     return best
 
 
+def measure_graphs(work, own, deadline, problems):
+    """Tokens/s with captured steps over those without; None where there are none."""
+    if not work.facts.get("graphs", True):
+        return None
+    try:
+        metrics, _ = argosy_steps(work, own["micro_batch"], STEPS, deadline, "--cuda-graphs", "on")
+    except CannotRun as error:
+        problems.append(f"{work.name}: Argosy with CUDA graphs: {error}")
+        return None
+    if metrics[-1]["loss"] != own["loss"]:
+        problems.append(f"{work.name}: loss {metrics[-1]['loss']!r} with CUDA graphs, {own['loss']!r} without")
+    ratio = statistics.median(m["tokens_per_s"] for m in metrics[GRAPH_WARMUP_STEPS:]) / own["tokens_per_s"]
+    say(f"    Argosy with CUDA graphs: {ratio:.3f} of its tokens/s without")
+    return ratio
+
+
 def measure_torch(work, deadline, *options):
     command = [work.args.python, PEER, "--config", work.config, "--seq-len", work.seq_len, "--batches",
                ",".join(str(b) for b in work.facts["batches"]), *options]
@@ -184,7 +202,7 @@ def measure_torch(work, deadline, *options):
     return json.loads(run(command, work.folder / "torch.log", deadline).splitlines()[-1])
 
 
-def row(work, own, peer, start):
+def row(work, own, peer, start, graphs):
     facts = work.facts
     ratio = own["tokens_per_s"] / peer["tokens_per_s"] if peer else None
     def goal(value, wanted, text):
@@ -192,6 +210,7 @@ def row(work, own, peer, start):
     cells = [f"{work.name}, T={work.seq_len}", f"{own['tokens_per_s']:,.0f} (mb {own['micro_batch']})"]
     cells.append(f"{peer['tokens_per_s']:,.0f} (mb {peer['micro_batch']})" if peer else "-")
     cells.append(goal(ratio, facts["ratio"], f"{ratio:.2f}") if peer else f"- (>= {facts['ratio']})" if "ratio" in facts else "-")
+    cells.append(f"{graphs:.3f}" if graphs else "-")
     mfu = own["mfu"]
     cells.append(goal(mfu, facts["mfu"], f"{mfu:.3f}") if "mfu" in facts else f"{mfu:.3f}")
     peer_gib = f" / {peer['memory_bytes'] / 2**30:.1f}" if peer else ""
@@ -218,10 +237,10 @@ def compare(work, deadline, problems, has_torch):
                 start = measure_torch(work, deadline, "--start")
         except CannotRun as error:
             problems.append(f"{work.name}: PyTorch: {error}")
-    return row(work, own, peer, start)
+    return row(work, own, peer, start, measure_graphs(work, own, deadline, problems))
 
 
-HEADER = ["work", "Argosy tokens/s", "PyTorch tokens/s", "ratio", "MFU", "peak GiB, both", "process start to first step"]
+HEADER = ["work", "Argosy tokens/s", "PyTorch tokens/s", "ratio", "with CUDA graphs", "MFU", "peak GiB, both", "process start to first step"]
 
 
 def print_table(rows, problems):

@@ -84,6 +84,9 @@ TEST_F(Mistakes, OfOptions) {
   expect_option_mistake("--deterministic off",
                         {"--deterministic off", "valid: with --device cuda"});
   expect_option_mistake("--deterministic no", {"--deterministic: 'no'", "valid: on, off"});
+  expect_option_mistake("--cuda-graphs on",
+                        {"--cuda-graphs on", "the device is cpu", "valid: auto, off"});
+  expect_option_mistake("--cuda-graphs yes", {"--cuda-graphs: 'yes'", "valid: off, auto, on"});
   expect_option_mistake("--precision fp8", {"--precision fp8", "valid on --device cpu: fp64"});
   expect_option_mistake("--resume soon", {"--resume: 'soon'", "none, auto or a step"});
   expect_option_mistake("--resume 99999999999999999999", {"--resume: '9999", "auto or a step"});

@@ -13,6 +13,13 @@
 
 namespace argosy {
 
+class ScriptedQueue : public DeviceQueue {
+ public:
+  void* stream() const override { return nullptr; }
+  void wait_for(const DeviceMark&) override {}
+  std::unique_ptr<DeviceMark> mark() const override { return nullptr; }
+};
+
 class ScriptedClock : public DeviceClock {
  public:
   void restart() override {
@@ -27,19 +34,17 @@ class ScriptedClock : public DeviceClock {
     return static_cast<int64_t>(times_s_.size()) - 1;
   }
   double seconds(int64_t stamp) const override { return times_s_.at(static_cast<size_t>(stamp)); }
+  int64_t num_stamps() const override { return static_cast<int64_t>(times_s_.size()); }
+  // The script has times for what is skipped too.
+  void skip_to(int64_t stamp) override {
+    while (num_stamps() < stamp) (void)ScriptedClock::stamp(ScriptedQueue());
+  }
 
   std::deque<double> script_s;  // of the next stamps, in the order in which they are asked for
 
  private:
   std::vector<double> times_s_;
   bool runs_ = false;
-};
-
-class ScriptedQueue : public DeviceQueue {
- public:
-  void* stream() const override { return nullptr; }
-  void wait_for(const DeviceMark&) override {}
-  std::unique_ptr<DeviceMark> mark() const override { return nullptr; }
 };
 
 class ScriptedStreams : public DeviceStreams {

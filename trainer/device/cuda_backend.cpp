@@ -6,6 +6,7 @@
 #include "planner/spec/check.h"
 #include "trainer/device/cuda_check.h"
 #include "trainer/device/cuda_device.h"
+#include "trainer/device/cuda_graphs.h"
 #include "trainer/device/cuda_streams.h"
 #include "trainer/device/device_backend.h"
 #include "trainer/device/pinned_copies.h"
@@ -121,11 +122,16 @@ class CudaBackend : public DeviceBackend {
         device_(facts_, streams_.compute_stream(),
                 std::make_unique<Libraries>(streams_.compute_stream())),
         copies_(streams_),
-        staging_(copies_) {}
+        staging_(copies_),
+        graphs_(streams_) {}
   ~CudaBackend() override { (void)cudaDeviceSynchronize(); }
 
   bool is_host_memory() const override { return false; }
   void* allocate(int64_t size_bytes) override {
+    if (streams_.is_capturing()) {
+      throw Error(concat("a step that is captured wants a block of ", size_bytes,
+                         " bytes that the steps before it did not"));
+    }
     void* block = nullptr;
     const cudaError_t code = cudaMalloc(&block, static_cast<size_t>(size_bytes));
     if (code == cudaErrorMemoryAllocation) {
@@ -144,15 +150,18 @@ class CudaBackend : public DeviceBackend {
                "cudaMemsetAsync");
   }
   void upload_rows(const void* host, void* data, const CopyRows& rows) override {
+    CHECK(!streams_.is_capturing(), "an upload would be captured with its pinned buffer");
     staging_.upload(host, data, rows);
   }
   void download(const void* data, void* host, int64_t bytes) override {
+    CHECK(!streams_.is_capturing(), "a step that is captured looks at the device's memory");
     staging_.download(data, host, bytes);
   }
   void synchronize() override { streams_.synchronize(); }
   CudaDevice* cuda() override { return &device_; }
   DeviceStreams* streams() override { return &streams_; }
   PinnedCopies* pinned_copies() override { return &copies_out_; }
+  DeviceGraphs* graphs() override { return &graphs_; }
 
  private:
   struct MemoryInfo {
@@ -169,6 +178,7 @@ class CudaBackend : public DeviceBackend {
   Copies copies_;
   CopiesOut copies_out_;
   Staging staging_;
+  CudaGraphs graphs_;
 };
 
 }  // namespace

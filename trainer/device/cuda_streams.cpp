@@ -65,9 +65,18 @@ int64_t CudaClock::stamp(const DeviceQueue& queue) {
     check_cuda(cudaEventCreate(&event), "cudaEventCreate");
     events_.push_back(event);
   }
-  check_cuda(cudaEventRecord(events_[num_used_], static_cast<cudaStream_t>(queue.stream())),
-             "cudaEventRecord");
+  // An event that is captured otherwise is an edge of the graph and has no time.
+  check_cuda(
+      cudaEventRecordWithFlags(events_[num_used_], static_cast<cudaStream_t>(queue.stream()),
+                               is_capturing_ ? cudaEventRecordExternal : cudaEventRecordDefault),
+      "cudaEventRecordWithFlags");
   return static_cast<int64_t>(num_used_++);
+}
+
+void CudaClock::skip_to(int64_t stamp) {
+  CHECK(static_cast<size_t>(stamp) >= num_used_ && static_cast<size_t>(stamp) <= events_.size(),
+        "stamp ", stamp, " after ", num_used_, " of ", events_.size());
+  num_used_ = static_cast<size_t>(stamp);
 }
 
 double CudaClock::seconds(int64_t stamp) const {

@@ -57,12 +57,16 @@ class CudaClock : public DeviceClock {
   void stop() override { runs_ = false; }
   int64_t stamp(const DeviceQueue& queue) override;
   double seconds(int64_t stamp) const override;
+  int64_t num_stamps() const override { return static_cast<int64_t>(num_used_); }
+  void skip_to(int64_t stamp) override;
+  // Whether the queues are being captured: stamps are then those of the graph's launches.
+  void set_capturing(bool capturing) { is_capturing_ = capturing; }
 
  private:
   const CudaQueue& compute_;
   std::vector<cudaEvent_t> events_;  // the first is second 0
   size_t num_used_ = 0;
-  bool runs_ = false;
+  bool runs_ = false, is_capturing_ = false;
 };
 
 class CudaStreamSet : public DeviceStreams {
@@ -77,6 +81,11 @@ class CudaStreamSet : public DeviceStreams {
     while_waiting_ = std::move(action);
   }
   DeviceClock* clock() override { return &clock_; }
+  bool is_capturing() const override { return is_capturing_; }
+  void set_capturing(bool capturing) {
+    is_capturing_ = capturing;
+    clock_.set_capturing(capturing);
+  }
   void push_range(const std::string& name) override;  // NVTX
   void pop_range() override;
   void wait(const DeviceMark& mark) const;
@@ -87,6 +96,7 @@ class CudaStreamSet : public DeviceStreams {
   std::string device_id_;
   CudaQueue compute_;
   CudaClock clock_;
+  bool is_capturing_ = false;
   std::function<void()> while_waiting_;
 };
 

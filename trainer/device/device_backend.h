@@ -14,6 +14,7 @@
 namespace argosy {
 
 class CudaDevice;
+class DeviceGraphs;
 class DeviceStreams;
 class PinnedCopies;
 
@@ -57,6 +58,7 @@ class DeviceBackend {
   virtual CudaDevice* cuda() { return nullptr; }             // what CUDA's ops ask for
   virtual DeviceStreams* streams() { return nullptr; }       // what communicators ask for
   virtual PinnedCopies* pinned_copies() { return nullptr; }  // copies out beside the ops
+  virtual DeviceGraphs* graphs() { return nullptr; }         // steps that are captured
 };
 
 std::unique_ptr<DeviceBackend> make_cpu_backend();

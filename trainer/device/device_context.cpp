@@ -16,10 +16,11 @@ class Storage {
       : pool_(std::move(pool)),
         bytes_(bytes),
         category_(category),
+        list_(pool_->list()),
         block_(pool_->take(bytes, category)) {}
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
-  ~Storage() { pool_->give_back(block_, bytes_, category_); }
+  ~Storage() { pool_->give_back(block_, bytes_, category_, list_); }
   void* block() const { return block_; }
   DeviceBackend& backend() const { return pool_->backend(); }
   void recategorize(MemoryCategory category) {
@@ -31,6 +32,7 @@ class Storage {
   std::shared_ptr<MemoryPool> pool_;
   int64_t bytes_;  // as requested
   MemoryCategory category_;
+  BlockList list_;
   void* block_;
 };
 

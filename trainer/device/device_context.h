@@ -45,6 +45,7 @@ class DeviceContext {
   const MemoryUse& memory() const { return pool_->use(); }
   void reset_peaks() { pool_->reset_peaks(); }  // peak := current
 
+  MemoryPool& pool() const { return *pool_; }
   DeviceBackend& backend() const { return pool_->backend(); }
   void synchronize() { backend().synchronize(); }  // until all ops that were begun are done
 
@@ -60,6 +61,22 @@ class DeviceContext {
   std::shared_ptr<MemoryPool> pool_;
   WorkClock clock_;
   bool in_activity_ = false;
+};
+
+// While it lives, tensors are made in blocks of this list. In those of steps they are gone before
+// the next step, or belong to the captured one.
+class BlocksFrom {
+ public:
+  BlocksFrom(const DeviceContext& ctx, BlockList list) : pool_(ctx.pool()), before_(pool_.list()) {
+    pool_.set_list(list);
+  }
+  ~BlocksFrom() { pool_.set_list(before_); }
+  BlocksFrom(const BlocksFrom&) = delete;
+  BlocksFrom& operator=(const BlocksFrom&) = delete;
+
+ private:
+  MemoryPool& pool_;
+  BlockList before_;
 };
 
 // Of the context that the tensor's memory is from. CHECKs that it has some.

@@ -61,34 +61,36 @@ int64_t block_size_bytes(const DeviceBackend& backend, int64_t requested_bytes) 
 }
 
 MemoryPool::~MemoryPool() {
-  release_kept();
+  for (Kept& one : kept_) release(one);
 }
 
-void MemoryPool::release_kept() {
-  for (auto& [size_bytes, blocks] : kept_) {
+void MemoryPool::release(Kept& kept) {
+  for (auto& [size_bytes, blocks] : kept.blocks) {
     for (void* block : blocks) backend_->release(block);
   }
-  kept_.clear();
-  kept_bytes_ = 0;
+  kept = {};
 }
 
 void* MemoryPool::allocate(int64_t size_bytes) {
   if (void* block = backend_->allocate(size_bytes)) return block;
-  if (kept_bytes_ == 0) return nullptr;
+  const int64_t reserved_bytes = steps_are_reserved_ ? kept(BlockList::steps).total_bytes : 0;
+  if (kept_bytes() == reserved_bytes) return nullptr;
   // Ops that were begun may still use the blocks.
   backend_->synchronize();
-  release_kept();
+  release(kept(BlockList::others));
+  if (!steps_are_reserved_) release(kept(BlockList::steps));
   return backend_->allocate(size_bytes);
 }
 
 void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
   const int64_t size_bytes = block_size_bytes(*backend_, bytes);
   void* block = nullptr;
-  const auto kept = kept_.find(size_bytes);
-  if (kept != kept_.end() && !kept->second.empty()) {
-    block = kept->second.back();  // the block freed last: likely still in the cache
-    kept->second.pop_back();
-    kept_bytes_ -= size_bytes;
+  Kept& mine = kept(list_);
+  const auto found = mine.blocks.find(size_bytes);
+  if (found != mine.blocks.end() && !found->second.empty()) {
+    block = found->second.back();  // the block freed last: likely still in the cache
+    found->second.pop_back();
+    mine.total_bytes -= size_bytes;
   } else {
     block = allocate(size_bytes);
   }
@@ -96,18 +98,22 @@ void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
     throw Error(concat("out of device memory: ", to_string(category), " wants ", bytes, " bytes (",
                        in_mib(bytes), "), ", in_mib(backend_->free_bytes()), " of ",
                        in_mib(backend_->total_bytes()), " are free; in use here: ", in_use(use_),
+                       steps_are_reserved_ ? concat(", kept for CUDA graphs ",
+                                                    in_mib(kept(BlockList::steps).total_bytes),
+                                                    " (--cuda-graphs off keeps none)")
+                                           : "",
                        "; what would help: ", remedy(category)));
   }
   add_bytes(use_, category, bytes);
   return block;
 }
 
-void MemoryPool::give_back(void* block, int64_t bytes, MemoryCategory category) {
+void MemoryPool::give_back(void* block, int64_t bytes, MemoryCategory category, BlockList list) {
   add_bytes(use_, category, -bytes);
   const int64_t size_bytes = block_size_bytes(*backend_, bytes);
   backend_->forget(block, size_bytes);
-  kept_[size_bytes].push_back(block);
-  kept_bytes_ += size_bytes;
+  kept(list).blocks[size_bytes].push_back(block);
+  kept(list).total_bytes += size_bytes;
 }
 
 void MemoryPool::recategorize(int64_t bytes, MemoryCategory from, MemoryCategory to) {

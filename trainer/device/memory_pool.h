@@ -23,6 +23,10 @@ struct MemoryUse {
   int64_t total_current = 0, total_peak = 0;
 };
 
+// Who blocks are kept for. Those that a captured step uses are its own (device_graph.h): whoever
+// else got one would be written over whenever it is launched.
+enum class BlockList { others, steps };
+
 class MemoryPool {
  public:
   explicit MemoryPool(std::unique_ptr<DeviceBackend> backend) : backend_(std::move(backend)) {}
@@ -34,22 +38,39 @@ class MemoryPool {
   // nobody uses are given back first; then it throws Error naming category, wanted, free, in use,
   // and what would help.
   void* take(int64_t bytes, MemoryCategory category);
-  void give_back(void* block, int64_t bytes, MemoryCategory category);
+  // list: that of when it was taken.
+  void give_back(void* block, int64_t bytes, MemoryCategory category,
+                 BlockList list = BlockList::others);
   void recategorize(int64_t bytes, MemoryCategory from, MemoryCategory to);
+
+  BlockList list() const { return list_; }  // from which blocks are taken now
+  void set_list(BlockList list) { list_ = list; }
+  // Whether those kept for steps stay, even where memory ends.
+  void reserve_step_blocks(bool reserved) { steps_are_reserved_ = reserved; }
 
   const MemoryUse& use() const { return use_; }
   void reset_peaks();
-  int64_t kept_bytes() const { return kept_bytes_; }  // of blocks that nobody uses, as allocated
+  // Of blocks that nobody uses, as allocated.
+  int64_t kept_bytes() const {
+    return kept(BlockList::others).total_bytes + kept(BlockList::steps).total_bytes;
+  }
   DeviceBackend& backend() const { return *backend_; }
 
  private:
+  struct Kept {
+    std::map<int64_t, std::vector<void*>> blocks;  // by block size in bytes
+    int64_t total_bytes = 0;
+  };
+  const Kept& kept(BlockList list) const { return kept_[static_cast<size_t>(list)]; }
+  Kept& kept(BlockList list) { return kept_[static_cast<size_t>(list)]; }
   void* allocate(int64_t size_bytes);
-  void release_kept();
+  void release(Kept& kept);
 
   std::unique_ptr<DeviceBackend> backend_;
   MemoryUse use_;
-  std::map<int64_t, std::vector<void*>> kept_;  // by block size in bytes
-  int64_t kept_bytes_ = 0;
+  std::array<Kept, 2> kept_;  // [BlockList]
+  BlockList list_ = BlockList::others;
+  bool steps_are_reserved_ = false;
 };
 
 // The size that a block is allocated with, so that ragged requests (tokens of an expert) find

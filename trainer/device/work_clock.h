@@ -50,6 +50,12 @@ class WorkClock {
     return moment.stamp == DeviceClock::kNoStamp ? 0 : device_->seconds(moment.stamp);
   }
 
+  // Stamps of a device, as its clock has them.
+  int64_t num_stamps() const { return is_device() ? device_->num_stamps() : 0; }
+  void skip_to(int64_t stamp) {
+    if (is_device()) device_->skip_to(stamp);
+  }
+
   // *sum_s += the seconds between, as soon as they are known: now, or with read().
   void add(const Moment& begin, const Moment& end, double* sum_s) {
     if (!is_device()) {

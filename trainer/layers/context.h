@@ -77,7 +77,8 @@ struct Microbatch {
   Tensor token_ids;            // (n) int32: index of each token in the global batch
   Tensor places;               // (n, 1) int32: sequence of the micro-batch * T + place in it; with
                                // a capacity of experts alone
-  int64_t step = 0;            // of the run: masks of dropout differ from step to step
+  Tensor step;                 // (1) int32, of the run: masks of dropout differ from step to step;
+                               // with dropout alone
   Tensor attention_positions;  // the same for the rows that attention works on: (B*T) when heads
                                // are exchanged (Ulysses), else (n)
   Tensor document_begin;       // of the same rows, int32: where in the sequence a token's document

@@ -12,11 +12,11 @@ namespace {
 
 constexpr uint64_t kNumSites = 3;
 
-uint64_t key_of(const LayerContext& ctx, const Microbatch& microbatch, int layer,
-                DropoutSite site) {
+ops::DropoutKey key_of(const LayerContext& ctx, const Microbatch& microbatch, int layer,
+                       DropoutSite site) {
   const uint64_t place = static_cast<uint64_t>(layer + 1) * kNumSites + static_cast<uint64_t>(site);
   const uint64_t stream = hash_name("dropout") + place;
-  return random_bits(ctx.plan.seed, stream, static_cast<uint64_t>(microbatch.step));
+  return {ctx.plan.seed, stream, microbatch.step};
 }
 
 }  // namespace

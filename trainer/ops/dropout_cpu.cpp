@@ -17,7 +17,10 @@ constexpr int64_t kBlock = 4;
 }  // namespace
 
 template <>
-void detail::dropout<Device::cpu>(const Tensor& x, const Tensor& row_ids, uint64_t key, double p) {
+void detail::dropout<Device::cpu>(const Tensor& x, const Tensor& row_ids,
+                                  const DropoutKey& of_steps, double p) {
+  const uint64_t key = random_bits(of_steps.seed, of_steps.stream,
+                                   static_cast<uint64_t>(int64_t{*of_steps.step.data<int32_t>()}));
   const int64_t num_cols = x.dim(1);
   const auto threshold = static_cast<uint32_t>(p * 0x1p32);  // below it: dropped
   const int32_t* ids = row_ids.data<int32_t>();              // (N)

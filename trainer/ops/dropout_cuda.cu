@@ -11,10 +11,17 @@ namespace {
 // Numbers of 32 bits in one Philox block: one a channel.
 constexpr int kBlock = 4;
 
+struct Key {
+  uint64_t seed, stream;
+  const int32_t* step;
+};
+
 // A thread has the channels of one Philox block: 8 bytes of bf16, 16 of fp32.
 template <bool kAligned, typename T>
 __global__ void dropout_kernel(T* x, const int32_t* row_ids, int64_t rows, int64_t cols,
-                               uint64_t key, uint32_t threshold, float scale) {
+                               Key of_steps, uint32_t threshold, float scale) {
+  const uint64_t key = random_bits(of_steps.seed, of_steps.stream,
+                                   static_cast<uint64_t>(int64_t{*of_steps.step}));
   const int64_t blocks_of_row = (cols + kBlock - 1) / kBlock;
   for (int64_t i = thread_of_grid(); i < rows * blocks_of_row; i += threads_of_grid()) {
     const int64_t row = i / blocks_of_row, block = i % blocks_of_row, c = block * kBlock;
@@ -42,7 +49,8 @@ __global__ void dropout_kernel(T* x, const int32_t* row_ids, int64_t rows, int64
 }  // namespace
 
 template <>
-void detail::dropout<Device::cuda>(const Tensor& x, const Tensor& row_ids, uint64_t key, double p) {
+void detail::dropout<Device::cuda>(const Tensor& x, const Tensor& row_ids, const DropoutKey& key,
+                                   double p) {
   const CudaDevice& device = cuda_of(x);
   const int64_t rows = x.dim(0), cols = x.dim(1);
   const auto threshold = static_cast<uint32_t>(p * 0x1p32);  // below it: dropped
@@ -52,7 +60,8 @@ void detail::dropout<Device::cuda>(const Tensor& x, const Tensor& row_ids, uint6
       launch(device, "dropout", dropout_kernel<kAligned, T>,
              {striding_blocks(device, ceil_div(rows * ceil_div(cols, kBlock), kThreads), kThreads),
               kThreads},
-             x.data<T>(), row_ids.data<int32_t>(), rows, cols, key, threshold,
+             x.data<T>(), row_ids.data<int32_t>(), rows, cols,
+             Key{key.seed, key.stream, key.step.data<int32_t>()}, threshold,
              static_cast<float>(1 / (1 - p)));
     };
     if (are_aligned(x.raw()) && cols % kBlock == 0) {

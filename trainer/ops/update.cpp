@@ -2,8 +2,12 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/update.h"
 
+#include <array>
+
+#include "trainer/device/host_copy.h"
 #include "trainer/ops/checks.h"
 #include "trainer/ops/dispatch.h"
+#include "trainer/ops/update_factors.h"
 
 namespace argosy::ops {
 
@@ -23,7 +27,9 @@ DType check_weights(const UpdatePart& part) {
 }
 
 // One launch has one type of parameters.
-void check_alike(std::span<const UpdatePart> parts, const Tensor& grad_scale) {
+void check_alike(std::span<const UpdatePart> parts, const Tensor& numbers,
+                 const Tensor& grad_scale) {
+  check_tensor("numbers", numbers, {kNumUpdateNumbers}, DType::fp64);
   for (const UpdatePart& part : parts) {
     check_dtype("params", part.params, parts.front().params.dtype());
   }
@@ -32,26 +38,53 @@ void check_alike(std::span<const UpdatePart> parts, const Tensor& grad_scale) {
 
 }  // namespace
 
+Tensor make_update_numbers(DeviceContext& ctx) {
+  return ctx.empty({kNumUpdateNumbers}, DType::fp64, MemoryCategory::workspace);
+}
+
+void set_update_numbers(const AdamwStep& step, const Tensor& numbers) {
+  CHECK(step.step >= 1, "step ", step.step, "; the first is 1");
+  std::array<double, kNumUpdateNumbers> values{};
+  values[at_lr] = step.lr;
+  values[at_step_size] = step_size_of(step);
+  values[at_inv_sqrt_correction2] = inv_sqrt_correction2_of(step);
+  copy_to_device(std::span<const double>(values), numbers);
+}
+
 void adamw_update(DeviceContext& ctx, const AdamwStep& step, std::span<const UpdatePart> parts,
                   const Tensor& grad_scale) {
+  const Tensor numbers = make_update_numbers(ctx);
+  set_update_numbers(step, numbers);
+  adamw_update(ctx, step, numbers, parts, grad_scale);
+}
+
+void sgd_update(DeviceContext& ctx, double lr, std::span<const UpdatePart> parts,
+                const Tensor& grad_scale) {
+  const Tensor numbers = make_update_numbers(ctx);
+  set_update_numbers({.lr = lr}, numbers);
+  sgd_update(ctx, numbers, parts, grad_scale);
+}
+
+void adamw_update(DeviceContext& ctx, const AdamwStep& step, const Tensor& numbers,
+                  std::span<const UpdatePart> parts, const Tensor& grad_scale) {
   for (const UpdatePart& part : parts) {
     const DType dtype = check_weights(part);
     check_tensor("exp_avg", part.exp_avg, part.params.shape(), dtype);
     check_tensor("exp_avg_sq", part.exp_avg_sq, part.params.shape(), dtype);
   }
-  check_alike(parts, grad_scale);
-  CHECK(step.step >= 1, "step ", step.step, "; the first is 1");
+  check_alike(parts, numbers, grad_scale);
   if (parts.empty()) return;
   dispatch_device(ctx.device(),
-                  [&]<Device D>() { detail::adamw_update<D>(step, parts, grad_scale); });
+                  [&]<Device D>() { detail::adamw_update<D>(step, numbers, parts, grad_scale); });
 }
 
-void sgd_update(DeviceContext& ctx, double lr, std::span<const UpdatePart> parts,
+void sgd_update(DeviceContext& ctx, const Tensor& numbers, std::span<const UpdatePart> parts,
                 const Tensor& grad_scale) {
   for (const UpdatePart& part : parts) check_weights(part);
-  check_alike(parts, grad_scale);
+  check_alike(parts, numbers, grad_scale);
   if (parts.empty()) return;
-  dispatch_device(ctx.device(), [&]<Device D>() { detail::sgd_update<D>(lr, parts, grad_scale); });
+  dispatch_device(ctx.device(),
+                  [&]<Device D>() { detail::sgd_update<D>(numbers, parts, grad_scale); });
 }
 
 void gradient_scale(DeviceContext& ctx, const GradientTotals& totals, double clip,

@@ -25,11 +25,24 @@ struct AdamwStep {
   int64_t step = 1;  // the first is 1
 };
 
+// What of an update changes from step to step, where the update reads it: a captured update must
+// not have it as an argument. fp64 (kNumUpdateNumbers).
+enum UpdateNumber { at_lr, at_step_size, at_inv_sqrt_correction2, kNumUpdateNumbers };
+Tensor make_update_numbers(DeviceContext& ctx);
+// The host's part of an update, before it: in the order of the ops. SGD has a learning rate alone.
+void set_update_numbers(const AdamwStep& step, const Tensor& numbers);
+
 // Updates all parts, of one dtype each, in one pass. grad_scale: fp64 (1) on the device, what
 // gradients are multiplied by, or undefined for 1; where it is not finite nothing is written.
+// numbers: of this step; of `step` the betas and eps are read.
+void adamw_update(DeviceContext& ctx, const AdamwStep& step, const Tensor& numbers,
+                  std::span<const UpdatePart> parts, const Tensor& grad_scale = {});
+// params -= lr * (grads * grad_scale + weight_decay * params).
+void sgd_update(DeviceContext& ctx, const Tensor& numbers, std::span<const UpdatePart> parts,
+                const Tensor& grad_scale = {});
+// The same with numbers of their own.
 void adamw_update(DeviceContext& ctx, const AdamwStep& step, std::span<const UpdatePart> parts,
                   const Tensor& grad_scale = {});
-// params -= lr * (grads * grad_scale + weight_decay * params).
 void sgd_update(DeviceContext& ctx, double lr, std::span<const UpdatePart> parts,
                 const Tensor& grad_scale = {});
 
@@ -47,10 +60,10 @@ void gradient_scale(DeviceContext& ctx, const GradientTotals& totals, double cli
 // What each device defines; operands are checked.
 namespace detail {
 template <Device device>
-void adamw_update(const AdamwStep& step, std::span<const UpdatePart> parts,
+void adamw_update(const AdamwStep& step, const Tensor& numbers, std::span<const UpdatePart> parts,
                   const Tensor& grad_scale);
 template <Device device>
-void sgd_update(double lr, std::span<const UpdatePart> parts, const Tensor& grad_scale);
+void sgd_update(const Tensor& numbers, std::span<const UpdatePart> parts, const Tensor& grad_scale);
 template <Device device>
 void gradient_scale(const GradientTotals& totals, double clip, const Tensor& scale);
 }  // namespace detail

@@ -75,15 +75,18 @@ double scale_of(const Tensor& grad_scale) {
 }  // namespace
 
 template <>
-void detail::adamw_update<Device::cpu>(const AdamwStep& step, std::span<const UpdatePart> parts,
+void detail::adamw_update<Device::cpu>(const AdamwStep& step, const Tensor& numbers,
+                                       std::span<const UpdatePart> parts,
                                        const Tensor& grad_scale) {
   const double scale = scale_of(grad_scale);
   if (!is_finite(scale)) return;
   for (const UpdatePart& part : parts) {
     dispatch_update(part, [&]<typename M, typename Weights>(M, const Weights& weights) {
-      const AdamwFactors<M> factors(step);
-      const PartFactors<M> of_part{static_cast<M>(scale),
-                                   kept_by_decay<M>(step, part.weight_decay)};
+      AdamwFactors<M> factors(step);
+      factors.read(numbers.data<double>());
+      const PartFactors<M> of_part{
+          static_cast<M>(scale),
+          static_cast<M>(kept_by_decay(numbers.data<double>()[at_lr], part.weight_decay))};
       for_elements(part.params.size(), [&](int64_t begin, int64_t end) {
         adamw_block(factors, of_part, part.grads.data<M>(), weights, part.exp_avg.data<M>(),
                     part.exp_avg_sq.data<M>(), begin, end);
@@ -93,8 +96,9 @@ void detail::adamw_update<Device::cpu>(const AdamwStep& step, std::span<const Up
 }
 
 template <>
-void detail::sgd_update<Device::cpu>(double learning_rate, std::span<const UpdatePart> parts,
+void detail::sgd_update<Device::cpu>(const Tensor& numbers, std::span<const UpdatePart> parts,
                                      const Tensor& grad_scale) {
+  const double learning_rate = numbers.data<double>()[at_lr];
   const double factor = scale_of(grad_scale);
   if (!is_finite(factor)) return;
   for (const UpdatePart& part : parts) {

@@ -82,15 +82,21 @@ struct WeightsPart {
   float *exp_avg, *exp_avg_sq;
   Weights weights;
   int64_t size;
-  float decay;  // of AdamW what it leaves
+  double decay;
   bool aligned;
 };
 
 template <typename Weights>
 struct Adamw {
   AdamwFactors<float> f;
+  // With the numbers of the step: what remains of a part's weights.
+  __device__ float begin(const double* numbers, double decay) {
+    f.read(numbers);
+    return static_cast<float>(kept_by_decay(numbers[at_lr], decay));
+  }
   template <int kSize>
-  __device__ void run(const WeightsPart<Weights>& part, float grad_scale, int64_t i) const {
+  __device__ void run(const WeightsPart<Weights>& part, float keep, float grad_scale,
+                      int64_t i) const {
     float g[kSize], w[kSize], m[kSize], v[kSize];
     load(part.grads + i, g);
     part.weights.get(i, w);
@@ -101,8 +107,7 @@ struct Adamw {
       const float grad = g[j] * grad_scale;
       m[j] += f.one_minus_beta1 * (grad - m[j]);
       v[j] = f.beta2 * v[j] + f.one_minus_beta2 * grad * grad;
-      w[j] =
-          w[j] * part.decay - f.step_size * m[j] / (sqrtf(v[j]) * f.inv_sqrt_correction2 + f.eps);
+      w[j] = w[j] * keep - f.step_size * m[j] / (sqrtf(v[j]) * f.inv_sqrt_correction2 + f.eps);
     }
     part.weights.set(i, w);
     store(part.exp_avg + i, m);
@@ -112,34 +117,41 @@ struct Adamw {
 
 template <typename Weights>
 struct Sgd {
-  float lr;
+  float lr = 0;
+  __device__ float begin(const double* numbers, double decay) {
+    lr = static_cast<float>(numbers[at_lr]);
+    return static_cast<float>(decay);
+  }
   template <int kSize>
-  __device__ void run(const WeightsPart<Weights>& part, float grad_scale, int64_t i) const {
+  __device__ void run(const WeightsPart<Weights>& part, float decay, float grad_scale,
+                      int64_t i) const {
     float g[kSize], w[kSize];
     load(part.grads + i, g);
     part.weights.get(i, w);
 #pragma unroll
-    for (int j = 0; j < kSize; ++j) w[j] -= lr * (g[j] * grad_scale + part.decay * w[j]);
+    for (int j = 0; j < kSize; ++j) w[j] -= lr * (g[j] * grad_scale + decay * w[j]);
     part.weights.set(i, w);
   }
 };
 
-// grad_scale: null for 1. Every thread reads it: it is in the cache after the first.
+// grad_scale: null for 1. Every thread reads it and the step's numbers: they are in the cache after
+// the first.
 template <int kSize, typename Weights, typename Op>
 __global__ void update_kernel(const __grid_constant__ PartTable<WeightsPart<Weights>> table, Op op,
-                              const double* grad_scale) {
+                              const double* numbers, const double* grad_scale) {
   const double scale = grad_scale == nullptr ? 1.0 : *grad_scale;
   if (!is_finite(scale)) return;
   const float factor = static_cast<float>(scale);
   const PartChunk chunk = chunk_of_block(table, kUpdateChunk);
   const WeightsPart<Weights>& part = table.parts[chunk.part];
+  const float of_weights = op.begin(numbers, part.decay);
   const int64_t wide =
       part.aligned ? chunk.begin + (chunk.end - chunk.begin) / kSize * kSize : chunk.begin;
   for (int64_t i = chunk.begin + threadIdx.x * kSize; i < wide; i += kUpdateThreads * kSize) {
-    op.template run<kSize>(part, factor, i);
+    op.template run<kSize>(part, of_weights, factor, i);
   }
   for (int64_t i = wide + threadIdx.x; i < chunk.end; i += kUpdateThreads) {
-    op.template run<1>(part, factor, i);
+    op.template run<1>(part, of_weights, factor, i);
   }
 }
 
@@ -155,22 +167,21 @@ SplitWeights weights_of<SplitWeights>(const UpdatePart& part) {
 }
 
 template <typename Weights>
-WeightsPart<Weights> part_of(const UpdatePart& part, double decay) {
+WeightsPart<Weights> part_of(const UpdatePart& part) {
   return {part.grads.data<float>(),
           part.exp_avg.data<float>(),
           part.exp_avg_sq.data<float>(),
           weights_of<Weights>(part),
           part.params.size(),
-          static_cast<float>(decay),
+          part.weight_decay,
           are_aligned(part.grads.raw(), part.params.raw(), part.rest.raw(), part.exp_avg.raw(),
                       part.exp_avg_sq.raw())};
 }
 
-// make_op.template operator()<Weights>() is the Op of all parts, decay_of(part) its number of a
-// part.
-template <typename MakeOp, typename DecayOf>
-void update(const char* name, std::span<const UpdatePart> parts, const Tensor& grad_scale,
-            const MakeOp& make_op, const DecayOf& decay_of) {
+// make_op.template operator()<Weights>() is the Op of all parts.
+template <typename MakeOp>
+void update(const char* name, const Tensor& numbers, std::span<const UpdatePart> parts,
+            const Tensor& grad_scale, const MakeOp& make_op) {
   const CudaDevice& device = cuda_of(parts.front().params);
   const double* scale = grad_scale.defined() ? grad_scale.data<double>() : nullptr;
   const auto run = [&]<typename Weights>() {
@@ -178,10 +189,11 @@ void update(const char* name, std::span<const UpdatePart> parts, const Tensor& g
     const auto op = make_op.template operator()<Weights>();
     std::vector<WeightsPart<Weights>> list;
     list.reserve(parts.size());
-    for (const UpdatePart& part : parts) list.push_back(part_of<Weights>(part, decay_of(part)));
+    for (const UpdatePart& part : parts) list.push_back(part_of<Weights>(part));
     for_part_tables(list, kUpdateChunk, [&](const auto& table) {
       launch(device, name, update_kernel<kSize, Weights, std::remove_const_t<decltype(op)>>,
-             {blocks_of(table.num_chunks), kUpdateThreads}, table, op, scale);
+             {blocks_of(table.num_chunks), kUpdateThreads}, table, op,
+             numbers.data<double>(), scale);
     });
   };
   if (parts.front().rest.defined()) {
@@ -202,21 +214,18 @@ __global__ void gradient_scale_kernel(const double* num_targets, const double* l
 }  // namespace
 
 template <>
-void detail::adamw_update<Device::cuda>(const AdamwStep& step, std::span<const UpdatePart> parts,
+void detail::adamw_update<Device::cuda>(const AdamwStep& step, const Tensor& numbers,
+                                        std::span<const UpdatePart> parts,
                                         const Tensor& grad_scale) {
-  update(
-      "adamw_update", parts, grad_scale,
-      [&]<typename Weights>() { return Adamw<Weights>{AdamwFactors<float>(step)}; },
-      [&](const UpdatePart& part) { return kept_by_decay<float>(step, part.weight_decay); });
+  update("adamw_update", numbers, parts, grad_scale,
+         [&]<typename Weights>() { return Adamw<Weights>{AdamwFactors<float>(step)}; });
 }
 
 template <>
-void detail::sgd_update<Device::cuda>(double lr, std::span<const UpdatePart> parts,
+void detail::sgd_update<Device::cuda>(const Tensor& numbers, std::span<const UpdatePart> parts,
                                       const Tensor& grad_scale) {
-  update(
-      "sgd_update", parts, grad_scale,
-      [&]<typename Weights>() { return Sgd<Weights>{static_cast<float>(lr)}; },
-      [](const UpdatePart& part) { return part.weight_decay; });
+  update("sgd_update", numbers, parts, grad_scale,
+         [&]<typename Weights>() { return Sgd<Weights>{}; });
 }
 
 template <>

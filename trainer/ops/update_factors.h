@@ -9,26 +9,34 @@
 
 namespace argosy::ops {
 
-// The scalars of one AdamW step in the type M of the update: each is computed in double.
+// lr / (1 - beta1^t)
+inline double step_size_of(const AdamwStep& step) {
+  return step.lr / (1 - std::pow(step.beta1, static_cast<double>(step.step)));
+}
+// 1 / sqrt(1 - beta2^t)
+inline double inv_sqrt_correction2_of(const AdamwStep& step) {
+  return 1 / std::sqrt(1 - std::pow(step.beta2, static_cast<double>(step.step)));
+}
+
+// The scalars of AdamW in the type M of the update, each computed in double: those of every step,
+// and those of one, of its numbers.
 template <typename M>
 struct AdamwFactors {
   explicit AdamwFactors(const AdamwStep& step)
       : beta2(static_cast<M>(step.beta2)),
         one_minus_beta1(static_cast<M>(1 - step.beta1)),
         one_minus_beta2(static_cast<M>(1 - step.beta2)),
-        eps(static_cast<M>(step.eps)) {
-    const double t = static_cast<double>(step.step);
-    step_size = static_cast<M>(step.lr / (1 - std::pow(step.beta1, t)));
-    inv_sqrt_correction2 = static_cast<M>(1 / std::sqrt(1 - std::pow(step.beta2, t)));
+        eps(static_cast<M>(step.eps)) {}
+  constexpr void read(const double* numbers) {
+    step_size = static_cast<M>(numbers[at_step_size]);
+    inv_sqrt_correction2 = static_cast<M>(numbers[at_inv_sqrt_correction2]);
   }
   M beta2, one_minus_beta1, one_minus_beta2, eps;
-  M step_size;             // lr / (1 - beta1^t)
-  M inv_sqrt_correction2;  // 1 / sqrt(1 - beta2^t)
+  M step_size = 0, inv_sqrt_correction2 = 0;
 };
 // What decay leaves of the weights of a part.
-template <typename M>
-M kept_by_decay(const AdamwStep& step, double weight_decay) {
-  return static_cast<M>(1 - step.lr * weight_decay);
+constexpr double kept_by_decay(double lr, double weight_decay) {
+  return 1 - lr * weight_decay;
 }
 
 // constexpr: it runs on any device.

@@ -37,7 +37,9 @@ std::vector<Segment> segments_of(const ParameterStore& store, Domain domain, con
 
 ShardedOptimizer::ShardedOptimizer(const LayerContext& ctx, const ParameterStore& store,
                                    const OptimizerSettings& settings)
-    : kind_(ctx.plan.optimizer), settings_(settings) {
+    : kind_(ctx.plan.optimizer),
+      settings_(settings),
+      numbers_(ops::make_update_numbers(ctx.device)) {
   const DType dtype = gradient_dtype(ctx.plan.precision);
   for (const Domain domain : kTrainable) {
     const DomainLayout& layout = store.layout()[domain];
@@ -60,10 +62,14 @@ void ShardedOptimizer::reset_master(const LayerContext& ctx) {
   }
 }
 
+void ShardedOptimizer::begin_step(int64_t step, double lr) const {
+  ops::set_update_numbers(
+      {.lr = lr, .beta1 = settings_.beta1, .beta2 = settings_.beta2, .step = step}, numbers_);
+}
+
 void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& store,
-                              const ReducedGradients& reduced, int64_t step, double lr,
-                              const Tensor& grad_scale, Overlap overlap) {
-  const Step this_step{step, lr, grad_scale};
+                              const ReducedGradients& reduced, const Tensor& grad_scale,
+                              Overlap overlap) {
   std::vector<Request> gathers;
   Parts parts;
   for (const Domain domain : kTrainable) {
@@ -75,7 +81,7 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
     for (const Bucket& bucket : store.layout()[domain].buckets) {
       add_parts(store, domain, bucket, reduced[static_cast<size_t>(domain)], &parts);
       if (!gathers_values) continue;
-      update_parts(ctx, parts, this_step);
+      update_parts(ctx, parts, grad_scale);
       parts.clear();
       if (ctx.fault == Fault::parameters_stale) continue;
       Request gather = group.start_all_gather(buffer_of(flat_part(values, bucket.shard)),
@@ -86,7 +92,7 @@ void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& sto
       for (Request& request : gathers) request.test();
     }
   }
-  update_parts(ctx, parts, this_step);
+  update_parts(ctx, parts, grad_scale);
   for (Request& gather : gathers) gather.wait();
 }
 
@@ -105,18 +111,14 @@ void ShardedOptimizer::add_parts(const ParameterStore& store, Domain domain, con
 }
 
 void ShardedOptimizer::update_parts(const LayerContext& ctx, const Parts& parts,
-                                    const Step& step) const {
+                                    const Tensor& grad_scale) const {
   if (kind_ == OptimizerKind::sgd) {
-    ops::sgd_update(ctx.device, step.lr, parts, step.grad_scale);
+    ops::sgd_update(ctx.device, numbers_, parts, grad_scale);
     return;
   }
   ops::adamw_update(ctx.device,
-                    {.lr = step.lr,
-                     .beta1 = settings_.beta1,
-                     .beta2 = settings_.beta2,
-                     .eps = settings_.eps,
-                     .step = step.number},
-                    parts, step.grad_scale);
+                    {.beta1 = settings_.beta1, .beta2 = settings_.beta2, .eps = settings_.eps},
+                    numbers_, parts, grad_scale);
 }
 
 std::vector<ShardedOptimizer::StateTensor> ShardedOptimizer::state() const {

@@ -26,11 +26,14 @@ class ShardedOptimizer {
   ShardedOptimizer(const LayerContext& ctx, const ParameterStore& store,
                    const OptimizerSettings& settings);
 
-  // Collective. step: 1 for the first update; grad_scale: fp64 (1) on the device, as the ops take
-  // it. Everything is updated in one pass, or, where ZeRO 1 and 2 gather values, bucket by bucket:
-  // a bucket's are gathered while the next one is updated. Nobody waits for the device.
+  // What the next update is: step 1 is the first. Uploaded, so that update() is the same every
+  // time.
+  void begin_step(int64_t step, double lr) const;
+  // Collective. grad_scale: fp64 (1) on the device, as the ops take it. Everything is updated in
+  // one pass, or, where ZeRO 1 and 2 gather values, bucket by bucket: a bucket's are gathered while
+  // the next one is updated. Nobody waits for the device.
   void update(const LayerContext& ctx, const ParameterStore& store, const ReducedGradients& reduced,
-              int64_t step, double lr, const Tensor& grad_scale, Overlap overlap = Overlap::on);
+              const Tensor& grad_scale, Overlap overlap = Overlap::on);
 
   // After parameters were initialised or loaded: master weights start from them.
   void reset_master(const LayerContext& ctx);
@@ -50,18 +53,14 @@ class ShardedOptimizer {
     // (num_shard_elements); undefined where not used. master_rest int16: see ops/update.h.
     Tensor master_rest, exp_avg, exp_avg_sq;
   };
-  struct Step {
-    int64_t number;
-    double lr;
-    const Tensor& grad_scale;
-  };
   using Parts = std::vector<ops::UpdatePart>;
   void add_parts(const ParameterStore& store, Domain domain, const Bucket& bucket,
                  const Tensor& grads, Parts* parts) const;
-  void update_parts(const LayerContext& ctx, const Parts& parts, const Step& step) const;
+  void update_parts(const LayerContext& ctx, const Parts& parts, const Tensor& grad_scale) const;
 
   OptimizerKind kind_;
   OptimizerSettings settings_;
+  Tensor numbers_;  // of the next update (ops/update.h)
   std::array<DomainState, kNumDomains> states_;
 };
 

@@ -41,6 +41,7 @@ class PoisoningBackend : public DeviceBackend {
   CudaDevice* cuda() override { return inner_->cuda(); }
   DeviceStreams* streams() override { return inner_->streams(); }
   PinnedCopies* pinned_copies() override { return inner_->pinned_copies(); }
+  DeviceGraphs* graphs() override { return inner_->graphs(); }
 
  private:
   std::unique_ptr<DeviceBackend> inner_;

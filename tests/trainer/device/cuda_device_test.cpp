@@ -14,6 +14,7 @@
 #include "comm/device_streams.h"
 #include "planner/spec/check.h"
 #include "trainer/device/device_context.h"
+#include "trainer/device/device_graph.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/device/pinned_copies.h"
 
@@ -83,6 +84,44 @@ TEST_F(CudaDeviceTest, CopiesOutBesideTheOps) {
   device->synchronize();
   EXPECT_EQ(std::memcmp(pinned, values.data(), static_cast<size_t>(x.bytes())), 0);
   copies.release(pinned);
+}
+
+TEST_F(CudaDeviceTest, LaunchesWhatWasCaptured) {
+  const std::vector<float> values(1000, 3.0f);
+  const Tensor x = device->empty({1000}, DType::fp32, MemoryCategory::buffers);
+  const std::unique_ptr<DeviceQueue> queue = streams().make_queue();
+  WorkClock& clock = device->clock();
+  clock.restart();
+  Moment begin, end;
+  const std::unique_ptr<DeviceGraph> graph = device->backend().graphs()->capture([&] {
+    begin = clock.now();
+    queue->wait_for(*streams().compute().mark());
+    device->backend().clear(x.raw(), x.bytes());
+    streams().compute().wait_for(*queue->mark());
+    end = clock.now();
+  });
+  EXPECT_EQ(graph->num_nodes(), 3);  // two stamps and what clears
+  for (int launch = 0; launch < 2; ++launch) {
+    copy_to_device(std::span<const float>(values), x);
+    device->synchronize();
+    clock.restart();
+    EXPECT_EQ(copy_to_host<float>(x).front(), 3.0f);
+    graph->launch();
+    clock.skip_to(end.stamp + 1);
+    clock.stop();
+    EXPECT_EQ(copy_to_host<float>(x).front(), 0.0f);
+    EXPECT_GE(clock.seconds(begin), 0);
+    EXPECT_GE(clock.seconds(end), clock.seconds(begin));
+    EXPECT_LT(clock.seconds(end), 1);
+  }
+  // What cannot be captured is an error, and the device goes on.
+  EXPECT_THROW(device->backend().graphs()->capture([&] {
+    device->empty({int64_t{1} << 28}, DType::fp32, MemoryCategory::buffers);
+  }),
+               Error);
+  EXPECT_THROW(device->backend().graphs()->capture([&] { device->synchronize(); }), Error);
+  copy_to_device(std::span<const float>(values), x);
+  EXPECT_EQ(copy_to_host<float>(x).back(), 3.0f);
 }
 
 TEST_F(CudaDeviceTest, SaysWhereItSits) {

@@ -45,6 +45,44 @@ TEST(MemoryPool, GivesUnusedBlocksBackBeforeItFails) {
   pool.give_back(kept, 4 * kMib, MemoryCategory::parameters);
 }
 
+// A block goes back to the list that it is from; those of captured steps stay where memory ends,
+// and the error says so.
+TEST(MemoryPool, KeepsBlocksOfStepsApart) {
+  FakeBackend::Log log;
+  DeviceContext ctx(Device::cpu, std::make_unique<FakeBackend>(16 * kMib, log));
+  MemoryPool& pool = ctx.pool();
+  const auto make = [&](int64_t size_mib) {
+    return ctx.empty({size_mib * kMib / 2}, DType::int16, MemoryCategory::buffers);
+  };
+  const void* of_steps = nullptr;
+  {
+    Tensor made;
+    {
+      const BlocksFrom steps(ctx, BlockList::steps);
+      made = make(8);
+      of_steps = made.raw();
+    }
+    EXPECT_EQ(pool.list(), BlockList::others);
+  }
+  pool.reserve_step_blocks(true);
+  EXPECT_NE(make(6).raw(), of_steps);
+  EXPECT_NE(make(8).raw(), of_steps);  // the other one goes first
+  try {
+    (void)make(12);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("kept for CUDA graphs 8 MiB (--cuda-graphs off"),
+              std::string::npos)
+        << error.what();
+  }
+  {
+    const BlocksFrom steps(ctx, BlockList::steps);
+    EXPECT_EQ(make(8).raw(), of_steps);
+  }
+  pool.reserve_step_blocks(false);
+  EXPECT_NE(make(12).raw(), nullptr);
+}
+
 TEST(MemoryPool, OutOfMemoryNamesCategoryWantedFreeUseAndRemedy) {
   FakeBackend::Log log;
   MemoryPool pool(std::make_unique<FakeBackend>(16 * kMib, log));

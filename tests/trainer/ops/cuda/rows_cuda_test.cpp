@@ -114,8 +114,9 @@ TEST_F(RowsCuda, DropoutDropsTheSameElements) {
       offset = begin;
       const Twin &x = added_to({rows, cols}, dtype),
                  &row = ids({rows}, random_ids(rows, -5, 1000, 5));
+      const Twin& step = ids({1}, {12345});
       expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-        ops::dropout(ctx, of(x), of(row), 0x123456789abcdefu, 0.3);
+        ops::dropout(ctx, of(x), of(row), {0x123456789abcdefu, 0xfedcba987u, of(step)}, 0.3);
       });
     }
   }
