@@ -40,34 +40,6 @@ void drift(const LayerContext& ctx, const ParameterStore& store) {
 
 }  // namespace
 
-// Sums over the world; control traffic.
-struct Trainer::Totals {
-  double num_targets = 0, loss_sum = 0, sum_of_squares = 0;
-  double aux_sum = 0, z_sum = 0;     // of all MoE layers, coefficients left out
-  std::vector<double> choices = {};  // [MoE layer of the model][E]
-  std::vector<double> dropped = {};  // [MoE layer of the model]
-
-  // On the device the first three stand first, in this order.
-  enum Scalar { at_targets, at_loss, at_squares, num_scalars };
-  static Tensor part(const Tensor& sums, Scalar scalar) {
-    return sums.flat(scalar, scalar + 1, {1});
-  }
-};
-
-// Then, for each MoE layer of the model, what its router adds up (ops/router_totals.h), then what
-// each dropped.
-struct Trainer::TotalsLayout {
-  int64_t moe_layers = 0, num_experts = 0;
-
-  int64_t row_begin(int64_t layer) const { return Totals::num_scalars + layer * (num_experts + 2); }
-  int64_t dropped_begin(int64_t layer) const { return row_begin(moe_layers) + layer; }
-  int64_t size() const { return dropped_begin(moe_layers); }
-};
-
-Trainer::TotalsLayout Trainer::layout_of_totals() const {
-  return {moe_row(plan_.model, plan_.model.num_layers), plan_.model.moe.num_experts};
-}
-
 Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
                  const TrainerSettings& settings)
     : plan_(plan),
@@ -142,7 +114,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
     run_update(work.sums);
   }
   parameters_.mark_values_changed();
-  const Totals totals = read_totals(work.sums);  // the step's one wait for the device
+  const StepTotals totals = read_totals(work.sums);  // the step's one wait for the device
   fill_objective(totals, targets_of_mean(totals.num_targets), &result);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
     throw Error(
@@ -187,39 +159,6 @@ void Trainer::run_update(const Tensor& sums) {
   optimizer_.update(context_, parameters_, reduced_, gradient_scale(sums), settings_.overlap);
 }
 
-// Gradients, too, are sums over the targets.
-double Trainer::targets_of_mean(double num_targets) const {
-  if (context_.fault == Fault::loss_per_rank)
-    num_targets = static_cast<double>(count_targets(microbatches_));
-  return std::max(num_targets, 1.0);
-}
-
-// fp64 (1): what the optimizer multiplies gradients by. Computed where they are.
-Tensor Trainer::gradient_scale(const Tensor& sums) {
-  Tensor num_targets = Totals::part(sums, Totals::at_targets);
-  if (context_.fault == Fault::loss_per_rank) {
-    num_targets = context_.scratch({1}, DType::fp64);
-    const double of_rank = targets_of_mean(0);
-    copy_to_device(std::span<const double>(&of_rank, 1), num_targets);
-  }
-  Tensor scale = context_.scratch({1}, DType::fp64);
-  ops::gradient_scale(device_,
-                      {.num_targets = num_targets,
-                       .loss_sum = Totals::part(sums, Totals::at_loss),
-                       .sum_of_squares = Totals::part(sums, Totals::at_squares)},
-                      settings_.clip, scale);
-  return scale;
-}
-
-void Trainer::fill_objective(const Totals& totals, double num_targets, StepResult* result) const {
-  result->num_targets = static_cast<int64_t>(totals.num_targets);
-  result->loss = totals.loss_sum / num_targets;
-  result->aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / num_targets;
-  result->z_loss = plan_.model.moe.z_loss_coef * totals.z_sum / num_targets;
-  result->grad_norm = std::sqrt(totals.sum_of_squares) / num_targets;
-  result->router = router_metrics(totals.choices, totals.dropped, plan_.model.moe.num_experts);
-}
-
 void Trainer::run_guards(int64_t step) {
   const auto is_due = [&](int64_t every) { return every > 0 && step % every == 0; };
   if (is_due(settings_.check_collectives_every)) {
@@ -234,63 +173,6 @@ void Trainer::run_guards(int64_t step) {
     throw Error(concat("step ", step, ": copies of ", lines.size(),
                        " tensors differ; the first: ", lines.front()));
   }
-}
-
-// The host's part of the sums, before the passes: these are the same every step.
-void Trainer::upload_sums() {
-  const Coordinates& at = groups_.coordinates();
-  std::vector<double> sums(static_cast<size_t>(sums_of_host_.size()), 0.0);
-  // Ranks of one tp group see the same tokens: one of them counts.
-  if (at.tp == 0 && at.pp == 0)
-    sums[Totals::at_targets] = static_cast<double>(count_targets(microbatches_));
-  copy_to_device(std::span<const double>(sums), sums_of_host_);
-}
-
-// What the device knows stays there: nobody waits. Router sums are of each rank's own tokens.
-Tensor Trainer::reduce_totals(const PipelineResult& result) {
-  const Coordinates& at = groups_.coordinates();
-  const TotalsLayout layout = layout_of_totals();
-  const std::vector<int64_t> stages = stages_of_pipeline_rank(plan_, at.pp);
-  const auto first_row = [&](size_t i) {
-    return moe_row(plan_.model, layers_of_stage(plan_, stages[i]).begin);
-  };
-  const Tensor on_device = context_.scratch({layout.size()}, DType::fp64);
-  ops::copy(device_, sums_of_host_, on_device);
-  for (size_t i = 0; i < stages.size(); ++i) {
-    const std::vector<double>& dropped = result.routers[i].dropped;
-    if (dropped.empty()) continue;
-    const int64_t begin = layout.dropped_begin(first_row(i));
-    const auto size = static_cast<int64_t>(dropped.size());
-    copy_to_device(std::span<const double>(dropped), on_device.flat(begin, begin + size, {size}));
-  }
-  if (at.tp == 0) ops::copy(device_, result.loss_sum, Totals::part(on_device, Totals::at_loss));
-  owned_sum_of_squares(context_, parameters_, reduced_,
-                       Totals::part(on_device, Totals::at_squares));
-  for (size_t i = 0; i < stages.size(); ++i) {
-    const Tensor& routers = result.routers[i].on_device;
-    if (!routers.defined()) continue;
-    const int64_t begin = layout.row_begin(first_row(i));
-    ops::copy(device_, routers, on_device.flat(begin, begin + routers.size(), routers.shape()));
-  }
-  groups_.control().all_reduce(buffer_of(on_device));
-  return on_device;
-}
-
-Trainer::Totals Trainer::read_totals(const Tensor& on_device) const {
-  const TotalsLayout layout = layout_of_totals();
-  const std::vector<double> sums = copy_to_host<double>(on_device);
-  Totals totals{.num_targets = sums[Totals::at_targets],
-                .loss_sum = sums[Totals::at_loss],
-                .sum_of_squares = sums[Totals::at_squares]};
-  for (int64_t layer = 0; layer < layout.moe_layers; ++layer) {
-    const auto row = sums.begin() + layout.row_begin(layer);
-    const auto experts_end = row + layout.num_experts;
-    totals.choices.insert(totals.choices.end(), row, experts_end);
-    totals.aux_sum += experts_end[0];
-    totals.z_sum += experts_end[1];
-  }
-  totals.dropped.assign(sums.begin() + layout.dropped_begin(0), sums.end());
-  return totals;
 }
 
 void Trainer::fill_ledger(StepResult* result) const {

@@ -24,6 +24,7 @@
 #include "trainer/parallel/sharded_optimizer.h"
 #include "trainer/run/router_metrics.h"
 #include "trainer/run/step_parts.h"
+#include "trainer/step_totals.h"
 
 namespace argosy {
 
@@ -92,9 +93,7 @@ class Trainer {
   const ReducedGradients& reduced_gradients() const { return reduced_; }
 
  private:
-  struct Totals;
-  struct TotalsLayout;
-  TotalsLayout layout_of_totals() const;
+  StepTotalsLayout layout_of_totals() const;
   BlockList step_blocks() const { return uses_graphs_ ? BlockList::steps : BlockList::others; }
   bool times_ops(int64_t step) const;
   // What a step does on the device, between the uploads of its inputs and the download of its sums.
@@ -103,12 +102,13 @@ class Trainer {
   // Collective. Both as graphs; the launch in the place of run_passes() (captured_step.cpp).
   void capture(int64_t after_step);
   const StepWork& launch_passes(StepTimer* timer);
+  // Sums over the world (step_totals.cpp).
   void upload_sums();
   Tensor reduce_totals(const PipelineResult& result);
   Tensor gradient_scale(const Tensor& sums);
-  Totals read_totals(const Tensor& sums) const;
+  StepTotals read_totals(const Tensor& sums) const;
   double targets_of_mean(double num_targets) const;
-  void fill_objective(const Totals& totals, double num_targets, StepResult* result) const;
+  void fill_objective(const StepTotals& totals, double num_targets, StepResult* result) const;
   void run_guards(int64_t step);
   void fill_ledger(StepResult* result) const;
 
@@ -133,7 +133,7 @@ class Trainer {
   int64_t num_steps_ = 0;  // since the start of this process
   // Of the step that runs; with graphs their tensors stay.
   std::vector<Microbatch> microbatches_;
-  Tensor sums_of_host_;  // fp64 (TotalsLayout::size()): what the host adds to the sums
+  Tensor sums_of_host_;  // fp64 (StepTotalsLayout::size()): what the host adds to the sums
   std::unique_ptr<CapturedStep> captured_;  // null: steps run op by op
 };
 
