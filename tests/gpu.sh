@@ -21,6 +21,7 @@ peer_python=${PEER_PYTHON:-python3}
 rows=()
 notes=()
 failed=0
+export PYTHONPYCACHEPREFIX=$out/pycache # nothing is written beside the sources
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp
 
