@@ -196,6 +196,7 @@ class TrainingRun {
     const bool has_own_core = host_.local_ranks <= host_.local_cpus;
     const double measure_s = has_own_core ? 0.05 : 0.15;
     double rate = ops::measure_matmul_rate(device_, compute_dtype(plan().precision), measure_s);
+    device_.release_unused();
     world_.all_reduce({&rate, 1, DType::fp64});
     peak_flops_per_s_ = rate;
     say(concat("matmul   ", ops::matmul_description(device_.device()),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Every memory-bound op (memory_ops.h) over so many rows (the first argument, default 32768). Each
-// op runs against a loop of the same reads and writes, turn by turn: milliseconds, GB/s with each
-// byte counted once, and the share of what the loop reaches. Run it on a quiet machine:
+// Every memory-bound op (memory_ops.h) over so many rows (the first argument, default 32768), or
+// those whose name has the second argument in it. Each op runs against a loop of the same reads and
+// writes, turn by turn: milliseconds, GB/s with each byte counted once, and the share of what the
+// loop reaches. Run it on a quiet machine:
 //   OMP_NUM_THREADS=2 build/bin/memory_ops_bench
 #include "tests/bench/memory_ops.h"
 
@@ -24,7 +25,8 @@ constexpr int kTurns = 9;
 constexpr double kTurn_s = 0.02;  // an op shorter than this is repeated
 
 void compare(DeviceContext& ctx, DType dtype, const char* name, const bench::Traffic& traffic,
-             const Streams& streams, const std::function<void()>& op) {
+             const Streams& streams, const std::string& wanted, const std::function<void()>& op) {
+  if (std::string(name).find(wanted) == std::string::npos) return;
   bench::Reference reference(ctx, traffic, streams.read, streams.written, streams.updated);
   op();
   reference.run();
@@ -76,19 +78,21 @@ void machine() {
   omp_set_num_threads(all);
 }
 
-void run(int64_t rows) {
+void run(int64_t rows, const std::string& wanted) {
   constexpr int64_t kLossRows = 1024, kParameters = 32 << 20;  // beyond caches
   machine();
   for (const DType dtype : {DType::fp32, DType::bf16}) {
     DeviceContext ctx(Device::cpu);
-    bench::run_memory_ops(
-        {.ctx = ctx,
-         .dtype = dtype,
-         .rows = rows,
-         .loss_rows = std::min(rows, kLossRows),
-         .parameters = kParameters,
-         .fill = ops::detail::fill_pattern<Device::cpu>,
-         .compare = [&](const auto&... arguments) { compare(ctx, dtype, arguments...); }});
+    bench::run_memory_ops({.ctx = ctx,
+                           .dtype = dtype,
+                           .rows = rows,
+                           .loss_rows = std::min(rows, kLossRows),
+                           .parameters = kParameters,
+                           .fill = ops::detail::fill_pattern<Device::cpu>,
+                           .compare = [&](const char* name, const bench::Traffic& traffic,
+                                          const Streams& streams, const std::function<void()>& op) {
+                             compare(ctx, dtype, name, traffic, streams, wanted, op);
+                           }});
   }
 }
 
@@ -96,6 +100,6 @@ void run(int64_t rows) {
 }  // namespace argosy
 
 int main(int argc, char** argv) {
-  argosy::run(argc > 1 ? std::atoll(argv[1]) : 32768);
+  argosy::run(argc > 1 ? std::atoll(argv[1]) : 32768, argc > 2 ? argv[2] : "");
   return 0;
 }

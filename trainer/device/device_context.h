@@ -44,6 +44,8 @@ class DeviceContext {
 
   const MemoryUse& memory() const { return pool_->use(); }
   void reset_peaks() { pool_->reset_peaks(); }  // peak := current
+  // Blocks that nobody uses go back to the device: of sizes that will not come again.
+  void release_unused() { pool_->release_unused(); }
 
   MemoryPool& pool() const { return *pool_; }
   DeviceBackend& backend() const { return pool_->backend(); }

@@ -71,29 +71,55 @@ void MemoryPool::release(Kept& kept) {
   kept = {};
 }
 
-void* MemoryPool::allocate(int64_t size_bytes) {
-  if (void* block = backend_->allocate(size_bytes)) return block;
+bool MemoryPool::release_unused() {
   const int64_t reserved_bytes = steps_are_reserved_ ? kept(BlockList::steps).total_bytes : 0;
-  if (kept_bytes() == reserved_bytes) return nullptr;
-  // Ops that were begun may still use the blocks.
-  backend_->synchronize();
+  if (kept_bytes() == reserved_bytes) return false;
+  backend_->synchronize();  // ops that were begun may still use the blocks
   release(kept(BlockList::others));
   if (!steps_are_reserved_) release(kept(BlockList::steps));
-  return backend_->allocate(size_bytes);
+  return true;
+}
+
+void* MemoryPool::take_kept(int64_t size_bytes) {
+  Kept& mine = kept(list_);
+  const auto found = mine.blocks.find(size_bytes);
+  if (found == mine.blocks.end() || found->second.empty()) return nullptr;
+  void* block = found->second.back();  // the block freed last: likely still in the cache
+  found->second.pop_back();
+  mine.total_bytes -= size_bytes;
+  return block;
+}
+
+void MemoryPool::keep(void* block, int64_t size_bytes, BlockList list) {
+  kept(list).blocks[size_bytes].push_back(block);
+  kept(list).total_bytes += size_bytes;
+}
+
+// A piece of a large block that nobody uses. Of the host's memory alone: a GPU's blocks are aligned
+// to more than a cache line, and its libraries choose by that.
+void* MemoryPool::borrow(int64_t size_bytes) {
+  if (size_bytes < BlockLoans::kSmallestPiece || !backend_->is_host_memory()) return nullptr;
+  if (void* piece = loans_.take(size_bytes)) return piece;
+  const auto& blocks = kept(list_).blocks;
+  for (auto it = blocks.rbegin(); it != blocks.rend() && it->first > size_bytes; ++it) {
+    if (it->second.empty() || !loans_.may_lend(it->first)) continue;
+    loans_.lend(take_kept(it->first), it->first);
+    return loans_.take(size_bytes);
+  }
+  return nullptr;
+}
+
+void* MemoryPool::allocate(int64_t size_bytes) {
+  loans_.note_shortage(size_bytes);
+  if (void* block = backend_->allocate(size_bytes)) return block;
+  return release_unused() ? backend_->allocate(size_bytes) : nullptr;
 }
 
 void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
   const int64_t size_bytes = block_size_bytes(*backend_, bytes);
-  void* block = nullptr;
-  Kept& mine = kept(list_);
-  const auto found = mine.blocks.find(size_bytes);
-  if (found != mine.blocks.end() && !found->second.empty()) {
-    block = found->second.back();  // the block freed last: likely still in the cache
-    found->second.pop_back();
-    mine.total_bytes -= size_bytes;
-  } else {
-    block = allocate(size_bytes);
-  }
+  void* block = take_kept(size_bytes);
+  if (block == nullptr && category == MemoryCategory::workspace) block = borrow(size_bytes);
+  if (block == nullptr) block = allocate(size_bytes);
   if (block == nullptr) {
     throw Error(concat("out of device memory: ", to_string(category), " wants ", bytes, " bytes (",
                        in_mib(bytes), "), ", in_mib(backend_->free_bytes()), " of ",
@@ -112,8 +138,12 @@ void MemoryPool::give_back(void* block, int64_t bytes, MemoryCategory category, 
   add_bytes(use_, category, -bytes);
   const int64_t size_bytes = block_size_bytes(*backend_, bytes);
   backend_->forget(block, size_bytes);
-  kept(list).blocks[size_bytes].push_back(block);
-  kept(list).total_bytes += size_bytes;
+  BlockLoans::Returned returned;
+  if (!loans_.give_back(block, size_bytes, &returned)) {
+    keep(block, size_bytes, list);
+  } else if (returned.block != nullptr) {
+    keep(returned.block, returned.size_bytes, list);
+  }
 }
 
 void MemoryPool::recategorize(int64_t bytes, MemoryCategory from, MemoryCategory to) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "planner/spec/types.h"
+#include "trainer/device/block_loans.h"
 #include "trainer/device/device_backend.h"
 
 namespace argosy {
@@ -50,6 +51,9 @@ class MemoryPool {
 
   const MemoryUse& use() const { return use_; }
   void reset_peaks();
+  // Blocks that nobody uses go back to the device, once the ops that were begun are done. False:
+  // there were none.
+  bool release_unused();
   // Of blocks that nobody uses, as allocated.
   int64_t kept_bytes() const {
     return kept(BlockList::others).total_bytes + kept(BlockList::steps).total_bytes;
@@ -63,6 +67,9 @@ class MemoryPool {
   };
   const Kept& kept(BlockList list) const { return kept_[static_cast<size_t>(list)]; }
   Kept& kept(BlockList list) { return kept_[static_cast<size_t>(list)]; }
+  void* take_kept(int64_t size_bytes);  // of the list from which blocks are taken now
+  void keep(void* block, int64_t size_bytes, BlockList list);
+  void* borrow(int64_t size_bytes);
   void* allocate(int64_t size_bytes);
   void release(Kept& kept);
 
@@ -71,6 +78,7 @@ class MemoryPool {
   std::array<Kept, 2> kept_;  // [BlockList]
   BlockList list_ = BlockList::others;
   bool steps_are_reserved_ = false;
+  BlockLoans loans_;
 };
 
 // The size that a block is allocated with, so that ragged requests (tokens of an expert) find

@@ -17,11 +17,15 @@ namespace {
 void add_products(const LayerContext& ctx, const std::vector<const Parameter*>& parameters,
                   const std::vector<int64_t>& rows, const ProductOperand& dy,
                   const ProductOperand& x, double alpha, const Tensor& bias_gradient = {}) {
-  // All are of one Linear: the first sum of a step is the first of each.
+  // All are of one Linear: the first sum of a step is the first of each, and the last the last.
   bool accumulate = true;
-  for (const Parameter* parameter : parameters) accumulate = parameter->adds_to_grad();
+  Tensor squares;
+  for (const Parameter* parameter : parameters) {
+    accumulate = parameter->adds_to_grad();
+    squares = parameter->squares_after_this();
+  }
   const ops::MatmulOptions options = {
-      .accumulate = accumulate, .alpha = alpha, .bias_gradient = bias_gradient};
+      .accumulate = accumulate, .alpha = alpha, .bias_gradient = bias_gradient, .squares = squares};
   const bool is_in_8_bits = parameters.front()->is_multiplied_in_8_bits;
   if (parameters.size() == 1 && !is_in_8_bits) {
     ops::matmul_tn(ctx.device, dy.values(), x.values(), parameters.front()->grad, options);

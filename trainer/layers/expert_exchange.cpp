@@ -107,6 +107,10 @@ ExchangePlan plan_exchange(const LayerContext& ctx, const std::vector<int64_t>& 
   return plan;
 }
 
+MemoryCategory category_of_rows(const LayerContext& ctx, MemoryCategory category) {
+  return stays_here(ctx) ? category : MemoryCategory::workspace;
+}
+
 Tensor send_to_experts(const LayerContext& ctx, const ExchangePlan& plan, const Tensor& rows,
                        MemoryCategory category) {
   if (stays_here(ctx)) {

@@ -28,6 +28,9 @@ struct ExchangePlan {
 // traffic, not recorded).
 ExchangePlan plan_exchange(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert);
 
+// Where rows are made that are to be exchanged: in `category` itself if they stay as they are.
+MemoryCategory category_of_rows(const LayerContext& ctx, MemoryCategory category);
+
 // rows (s*k, H) sorted by expert -> (R, H) sorted by local expert, in `category`.
 Tensor send_to_experts(const LayerContext& ctx, const ExchangePlan& plan, const Tensor& rows,
                        MemoryCategory category);

@@ -73,7 +73,8 @@ Tensor Moe::forward(const LayerContext& ctx, const Microbatch& microbatch, const
   }
   state->exchange = plan_exchange(ctx, rows_of_expert);
   {
-    const Tensor rows = ctx.scratch({kept_rows, ctx.hidden()});
+    const Tensor rows =
+        ctx.device.empty({kept_rows, ctx.hidden()}, ctx.compute(), category_of_rows(ctx, kept));
     ops::dispatch_rows(ctx.device, input, state->order, spec_.top_k, rows);
     state->expert_input = send_to_experts(ctx, state->exchange, rows, kept);
   }
@@ -142,7 +143,8 @@ Tensor Moe::run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory
   up_.forward(ctx, rows, x, state->up, &state->up_lora, kept);
   const Tensor activated = ctx.scratch(wide);
   ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
-  Tensor out = ctx.scratch(state->expert_input.shape());
+  Tensor out =
+      ctx.device.empty(state->expert_input.shape(), ctx.compute(), category_of_rows(ctx, kept));
   down_.forward(ctx, rows, activated, out, &state->down_lora, kept);
   return out;
 }

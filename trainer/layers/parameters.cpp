@@ -6,6 +6,7 @@
 
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/initialize.h"
+#include "trainer/ops/matmul.h"
 
 namespace argosy {
 
@@ -27,10 +28,19 @@ bool has_tied_head(const Plan& plan, int64_t rank) {
   return plan.model.tied_head && has_head;
 }
 
+// A rank that shares no tensor and no data with another has whole gradients as soon as its last
+// product is done.
+bool takes_squares(const DeviceContext& device, const Plan& plan) {
+  const Mesh& mesh = plan.mesh;
+  return mesh.tp * mesh.cp * mesh.dp == 1 && compute_dtype(plan.precision) == DType::bf16 &&
+         ops::takes_squares(device.device());
+}
+
 }  // namespace
 
 ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank)
     : device_(device),
+      num_microbatches_(plan.num_microbatches()),
       tied_head_is_here_(has_tied_head(plan, rank)),
       tensors_(model_tensors(plan.model, plan.lora)),
       layout_(rank_layout(plan, tensors_, rank)) {
@@ -47,11 +57,14 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
                                MemoryCategory::gradients);
     }
   }
+  if (takes_squares(device, plan))
+    squares_ = device.zeros({1}, DType::fp64, MemoryCategory::buffers);
   for (const LocalTensor& local : layout_.tensors) {
     const TensorSpec& spec = spec_of(local);
     const auto it =
         parameters_.emplace(Key{spec.layer, spec.role, spec.expert, spec.lora}, Parameter{}).first;
     parameter_of_.push_back(&it->second);
+    it->second.squares = squares_;
     if (plan.precision == Precision::fp8) prepare_fp8(plan, local, &it->second);
   }
   for (const Domain domain : kDomains) {
@@ -173,6 +186,7 @@ bool ParameterStore::is_first_a_product(const LocalTensor& local) const {
 }
 
 void ParameterStore::begin_grads() {
+  count_products();
   mark_values_changed();  // between steps values may come from a checkpoint
   for (const Domain domain : kDomains) {
     const Tensor& shards = grads(domain);  // undefined where the domain is empty or frozen
@@ -186,6 +200,17 @@ void ParameterStore::begin_grads() {
     } else {
       ops::fill_zero(device_, parameter_of_[i]->grad);
     }
+  }
+}
+
+void ParameterStore::count_products() {
+  if (!squares_.defined()) return;
+  ops::fill_zero(device_, squares_);
+  for (size_t i = 0; i < layout_.tensors.size(); ++i) {
+    parameter_of_[i]->has_squares = false;
+    const LocalTensor& local = layout_.tensors[i];
+    const bool is_counted = is_trainable(local.domain) && is_first_a_product(local);
+    parameter_of_[i]->products_to_come = is_counted ? num_microbatches_ : 0;
   }
 }
 

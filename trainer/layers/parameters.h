@@ -38,6 +38,19 @@ struct Parameter {
 
   // True for the sums that add to `grad`: all but the first.
   bool adds_to_grad() const { return !std::exchange(grad_is_old, false); }
+
+  // Where the last product of a step adds the squares of `grad`, ParameterStore::squares();
+  // undefined: nowhere. Products still to come; 0: not counted.
+  Tensor squares;
+  mutable int64_t products_to_come = 0;
+  mutable bool has_squares = false;
+
+  // One more product: `squares` if it is the last.
+  Tensor squares_after_this() const {
+    if (products_to_come == 0 || --products_to_come > 0) return Tensor();
+    has_squares = true;
+    return squares;
+  }
 };
 
 // A rectangle of a tensor whose values this rank keeps, row-major.
@@ -89,13 +102,24 @@ class ParameterStore {
   // Gradients that nothing was added to become zero.
   void finish_grads();
 
+  // fp64 (1): squares of the gradients of this step that are whole on this rank once their last
+  // product is done, and were taken by it; undefined: none are.
+  const Tensor& squares() const { return squares_; }
+  // Whether they have those of a tensor.
+  bool has_squares(const LocalTensor& local) const {
+    return parameter_of_[static_cast<size_t>(&local - layout_.tensors.data())]->has_squares;
+  }
+
  private:
   using Key = std::tuple<int, TensorRole, int64_t, LoraPart>;
   void bind(Domain domain, int bucket, const Tensor& memory, Tensor Parameter::*view);
   void prepare_fp8(const Plan& plan, const LocalTensor& local, Parameter* parameter);
   bool is_first_a_product(const LocalTensor& local) const;
+  void count_products();
 
   DeviceContext& device_;
+  int64_t num_microbatches_;
+  Tensor squares_;
   bool tied_head_is_here_;  // a rank of the last stage, whose head multiplies with the embedding
   std::vector<TensorSpec> tensors_;
   RankLayout layout_;

@@ -16,6 +16,16 @@ void for_each_element(int64_t size, Body&& body) {
   for (int64_t i = 0; i < size; ++i) body(i);
 }
 
+// body(vectors, begin, size) for blocks of [0, size) where the CPU has vector loops for fp32 and
+// bf16; else false.
+template <typename T, typename Body>
+bool for_words_or_halves(int64_t size, const Body& body) {
+  const VectorRows* vectors = std::is_same_v<T, double> ? nullptr : vector_rows();
+  if (vectors == nullptr) return false;
+  for_elements(size, [&](int64_t begin, int64_t end) { body(*vectors, begin, end - begin); });
+  return true;
+}
+
 }  // namespace
 
 template <>
@@ -61,8 +71,12 @@ void gelu_forward<Device::cpu>(const Tensor& x, const Tensor& y) {
     using A = Accumulator<T>;
     const T* in = x.data<T>();
     T* out = y.data<T>();
-    if (for_vectors<T>(x.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
-          rows.gelu(bf16(in + i), bf16(out + i), size);
+    if (for_words_or_halves<T>(x.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          if constexpr (std::is_same_v<T, float>) {
+            rows.gelu_of_floats(in + i, out + i, size);
+          } else {
+            rows.gelu(bf16(in + i), bf16(out + i), size);
+          }
         }))
       return;
     for_each_element(x.size(), [=](int64_t i) {
@@ -78,8 +92,12 @@ void gelu_backward<Device::cpu>(const Tensor& dy, const Tensor& x, const Tensor&
     using A = Accumulator<T>;
     const T *d = dy.data<T>(), *in = x.data<T>();
     T* out = dx.data<T>();
-    if (for_vectors<T>(x.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
-          rows.gelu_backward(bf16(d + i), bf16(in + i), bf16(out + i), size);
+    if (for_words_or_halves<T>(x.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          if constexpr (std::is_same_v<T, float>) {
+            rows.gelu_backward_of_floats(d + i, in + i, out + i, size);
+          } else {
+            rows.gelu_backward(bf16(d + i), bf16(in + i), bf16(out + i), size);
+          }
         }))
       return;
     for_each_element(x.size(), [=](int64_t i) {

@@ -20,9 +20,6 @@ constexpr int64_t kLogitBlock = 2048;
 
 template <typename T, typename S = Accumulator<T>>
 S maximum_of(const T* x, int64_t size) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (const detail::VectorRows* rows = detail::vector_rows()) return rows->maximum(x, size);
-  }
   S largest = -std::numeric_limits<S>::infinity();
 #pragma omp simd reduction(max : largest)
   for (int64_t i = 0; i < size; ++i) {
@@ -35,9 +32,6 @@ S maximum_of(const T* x, int64_t size) {
 // Sum of e^(x - top).
 template <typename T, typename S = Accumulator<T>>
 S exp_sum_of(const T* x, S top, int64_t size) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (const detail::VectorRows* rows = detail::vector_rows()) return rows->exp_sum(x, top, size);
-  }
   return sum_in_lanes<S>(
       size, [=](int64_t i) [[gnu::always_inline]] { return simd_exp(static_cast<S>(x[i]) - top); });
 }
@@ -66,8 +60,64 @@ int64_t place_of(int32_t target, int64_t first_id, int64_t vocab) {
 
 }  // namespace
 
+namespace {
+
+// The maximum of a row of logits, and the sum of e^(x - maximum).
+template <typename S>
+struct RowSum {
+  S largest, sum;
+};
+
 // The sum over the blocks so far is kept relative to their maximum, as in an online softmax
 // (Milakov & Gimelshein 2018): logits are read from memory once.
+template <typename T, typename S = Accumulator<T>>
+RowSum<S> row_sum(const T* x, int64_t vocab) {
+  RowSum<S> row = {-std::numeric_limits<S>::infinity(), 0};
+  for (int64_t begin = 0; begin < vocab; begin += kLogitBlock) {
+    const int64_t size = std::min(vocab - begin, kLogitBlock);
+    const S of_block = maximum_of(x + begin, size);
+    if (of_block > row.largest) {
+      row.sum *= simd_exp(row.largest - of_block);
+      row.largest = of_block;
+    }
+    row.sum += exp_sum_of(x + begin, row.largest, size);
+  }
+  return row;
+}
+
+// In one pass: relative to the maximum of the first block, and again to that of a block which is
+// far above.
+RowSum<float> vector_row_sum(const detail::VectorRows& vectors, const float* x, int64_t vocab) {
+  constexpr float kFar = 40;  // 2048 times e^40 is far from overflow
+  float base = vectors.maximum(x, std::min(vocab, kLogitBlock));
+  RowSum<float> row = {base, 0};
+  for (int64_t begin = 0; begin < vocab; begin += kLogitBlock) {
+    const int64_t size = std::min(vocab - begin, kLogitBlock);
+    float of_block = 0;
+    float sum = vectors.exp_sum(x + begin, base, size, &of_block);
+    row.largest = std::max(row.largest, of_block);
+    if (of_block > base + kFar) {
+      row.sum *= simd_exp(base - of_block);
+      base = of_block;
+      sum = vectors.exp_sum(x + begin, base, size, &of_block);
+    }
+    row.sum += sum;
+  }
+  row.sum *= simd_exp(base - row.largest);
+  return row;
+}
+
+template <typename T>
+RowSum<Accumulator<T>> sum_of_row(const T* x, int64_t vocab) {
+  if constexpr (std::is_same_v<T, float>) {
+    const detail::VectorRows* vectors = detail::vector_rows();
+    if (vectors != nullptr && vocab > 0) return vector_row_sum(*vectors, x, vocab);
+  }
+  return row_sum(x, vocab);
+}
+
+}  // namespace
+
 template <>
 void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor& targets,
                                              int64_t first_id, const Tensor& maximum,
@@ -77,16 +127,7 @@ void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor&
     const int64_t num_rows = logits.dim(0), vocab = logits.dim(1);
     for_rows(num_rows, vocab, [&](int64_t row) {
       const T* x = logits.data<T>() + row * vocab;  // (V)
-      S largest = -std::numeric_limits<S>::infinity(), sum = 0;
-      for (int64_t begin = 0; begin < vocab; begin += kLogitBlock) {
-        const int64_t size = std::min(vocab - begin, kLogitBlock);
-        const S of_block = maximum_of(x + begin, size);
-        if (of_block > largest) {
-          sum *= simd_exp(largest - of_block);
-          largest = of_block;
-        }
-        sum += exp_sum_of(x + begin, largest, size);
-      }
+      const auto [largest, sum] = sum_of_row(x, vocab);
       const int64_t place = place_of(targets.data<int32_t>()[row], first_id, vocab);
       maximum.data<S>()[row] = largest;
       sums.data<S>()[row] = sum;

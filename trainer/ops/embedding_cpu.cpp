@@ -16,16 +16,20 @@ void detail::embedding_forward<Device::cpu>(const Tensor& ids, const Tensor& tab
   const int32_t* id = ids.data<int32_t>();             // (N)
   const char* from = static_cast<char*>(table.raw());  // (V, row_bytes)
   char* to = static_cast<char*>(y.raw());              // (N, row_bytes)
+  // Of row i, or null: another rank has it, or there is no such row.
+  const auto row_of = [&](int64_t i) -> const char* {
+    const int64_t row = i < ids.size() ? id[i] - first_id : -1;
+    return row >= 0 && row < num_ids ? from + row * row_bytes : nullptr;
+  };
+  const int64_t ahead = rows_ahead(row_bytes);
   for_rows(ids.size(), table.dim(1), [&](int64_t i) {
-    const int64_t row = id[i] - first_id;
+    const char *row = row_of(i), *later = row_of(i + ahead);
     char* target = to + i * row_bytes;
-    const int64_t next = i + 1 < ids.size() ? id[i + 1] - first_id : -1;
-    if (next >= 0 && next < num_ids) prefetch_row(from + next * row_bytes, row_bytes);
-    if (row >= 0 && row < num_ids) {
-      std::memcpy(target, from + row * row_bytes, static_cast<size_t>(row_bytes));
-    } else {
-      std::memset(target, 0, static_cast<size_t>(row_bytes));
-    }
+    if (row == nullptr) std::memset(target, 0, static_cast<size_t>(row_bytes));
+    for_pieces(row_bytes, [&](Range piece) {
+      if (later != nullptr) prefetch_row(later, piece);
+      if (row != nullptr) copy_piece(row, target, piece);
+    });
   });
 }
 
@@ -40,19 +44,22 @@ void scatter_add(const Tensor& dy, const Tensor& dtable, const RowOf& row_of) {
     const int64_t num_rows = dy.dim(0), num_cols = dy.dim(1);
     const T* source = dy.data<T>();  // (N,H)
     S* sums = dtable.data<S>();      // (V,H)
+    constexpr auto kBytes = static_cast<int64_t>(sizeof(S));
     for_columns(num_rows, num_cols, [&](int64_t begin, int64_t end) {
+      const int64_t ahead = rows_ahead((end - begin) * kBytes);
       for (int64_t i = 0; i < num_rows; ++i) {
         const int64_t row = row_of(i);
         if (row < 0) continue;
         const T* from = source + i * num_cols;
         S* to = sums + row * num_cols;
-        const int64_t next = i + 1 < num_rows ? row_of(i + 1) : -1;
-        if (next >= 0) {
-          prefetch_row<true>(sums + next * num_cols + begin,
-                             (end - begin) * static_cast<int64_t>(sizeof(S)));
-        }
+        const int64_t later = i + ahead < num_rows ? row_of(i + ahead) : -1;
+        for_pieces((end - begin) * kBytes, [&](Range piece) {
+          if (later >= 0) prefetch_row<true>(sums + later * num_cols + begin, piece);
+          const int64_t last = begin + piece.end / kBytes;
 #pragma omp simd
-        for (int64_t c = begin; c < end; ++c) to[c] += static_cast<S>(from[c]);
+          for (int64_t c = begin + piece.begin / kBytes; c < last; ++c)
+            to[c] += static_cast<S>(from[c]);
+        });
       }
     });
   });

@@ -37,6 +37,8 @@ void run(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
   const GroupProduct& first = groups.front();
   check_one_precision(first.a, first.b, first.c);
   CHECK(!options.bias.defined(), "grouped products have no bias");
+  CHECK(!options.squares.defined() || takes_squares(ctx.device()),
+        "squares by a pass of their own");
   const OpTimer timer(ctx, ctx.op_seconds.matmul_s);
   dispatch_device(ctx.device(),
                   [&]<Device D>() { detail::grouped_matmul<D>(ctx, groups, options); });

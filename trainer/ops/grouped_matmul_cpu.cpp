@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <exception>
 #include <tuple>
+#include <utility>
 
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/mesh.h"
@@ -117,9 +118,15 @@ void grouped_matmul<Device::cpu>(DeviceContext& ctx, const std::vector<GroupProd
     for (const auto& [p, a, b, c] : groups) {
       if (p.m > 0 && p.n > 0) products.push_back(packed_product(p, a, b, c));
     }
-    packed_products(ctx, *kernel, products, static_cast<float>(options.alpha), options.accumulate);
+    if (options.squares.defined()) {
+      packed_products_with_squares(ctx, *kernel, std::move(products), options);
+    } else {
+      packed_products(ctx, *kernel, products, static_cast<float>(options.alpha),
+                      options.accumulate);
+    }
     return;
   }
+  CHECK(!options.squares.defined(), "squares of products of ", to_string(first.a.dtype()));
   const std::vector<Task> tasks = tasks_of(groups);
   const auto num_tasks = static_cast<int64_t>(tasks.size());
   const int64_t num_threads = omp_get_max_threads();

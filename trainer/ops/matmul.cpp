@@ -15,7 +15,8 @@ namespace {
 using detail::Product;
 
 bool is_fusion(const MatmulOptions& o) {
-  return o.gelu_input.defined() || o.gelu_gradient_at.defined() || o.bias_gradient.defined();
+  return o.gelu_input.defined() || o.gelu_gradient_at.defined() || o.bias_gradient.defined() ||
+         o.squares.defined();
 }
 
 void check_options(const Product& p, const Tensor& c, const MatmulOptions& o) {
@@ -28,6 +29,10 @@ void check_options(const Product& p, const Tensor& c, const MatmulOptions& o) {
   if (o.bias_gradient.defined()) {
     check_tensor("the bias's gradient", o.bias_gradient, {p.m}, statistic_of(c.dtype()));
     CHECK(p.transpose_a, "a bias has a gradient beside its weight's");
+  }
+  if (o.squares.defined()) {
+    check_tensor("the sum of squares", o.squares, {1}, DType::fp64);
+    CHECK(p.transpose_a && !o.bias.defined(), "squares are taken of a weight's gradient");
   }
   CHECK(o.gelu_input.defined() + o.gelu_gradient_at.defined() + o.bias_gradient.defined() <= 1,
         "one op follows a product");
@@ -53,6 +58,11 @@ void run_apart(DeviceContext& ctx, const Product& p, const Tensor& a, const Tens
   if (has_gelu) gelu_forward(ctx, options.gelu_input, c);
   if (options.gelu_gradient_at.defined()) gelu_backward(ctx, c, options.gelu_gradient_at, c);
   if (options.bias_gradient.defined()) bias_backward(ctx, a, options.bias_gradient);
+  if (options.squares.defined()) {
+    const Tensor of_this = ctx.empty({1}, DType::fp64, MemoryCategory::workspace);
+    sum_of_squares(ctx, {&c, 1}, of_this);
+    add(ctx, of_this, options.squares);
+  }
 }
 
 void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
@@ -92,6 +102,10 @@ void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tens
   check_matrices(dy, x, dw);
   run(ctx, {.transpose_a = true, .m = dy.dim(1), .n = x.dim(1), .k = dy.dim(0)}, dy, x, dw,
       options);
+}
+
+bool takes_squares(Device device) {
+  return dispatch_device(device, []<Device D>() { return detail::takes_squares<D>(); });
 }
 
 double measure_matmul_rate(DeviceContext& ctx, DType dtype, double measure_s) {

@@ -23,6 +23,8 @@ struct MatmulOptions {
   Tensor gelu_gradient_at = {};  // out *= gelu'(this); of out's shape and dtype
   // matmul_tn alone, with or without `accumulate`: (N) += sums of dy over its rows; a statistic.
   Tensor bias_gradient = {};
+  // matmul_tn alone, beside any of these: fp64 (1) += the sum of squares of out.
+  Tensor squares = {};
 };
 
 // y (M,N) = x (M,K) w (N,K)^T: the forward of a Linear.
@@ -34,6 +36,9 @@ void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tens
 // dw (N,K) = dy (M,N)^T x (M,K): its weight gradient.
 void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
                const MatmulOptions& options = {});
+
+// Whether products of bf16 into fp32 take `squares` of their results without reading them again.
+bool takes_squares(Device device);
 
 // Measured rate of matrix products, FLOP/s, on this rank alone: the MFU denominator when all ranks
 // call it at once. The average over `measure_s` after warm-up, of a size that does not fit a core's
@@ -55,11 +60,13 @@ struct Product {
 template <Device D>
 void matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
             const Tensor& c, const MatmulOptions& options);
-// The same with gelu_input, gelu_gradient_at or bias_gradient in one go. False, with nothing done:
-// the device does not fuse it.
+// The same with gelu_input, gelu_gradient_at, bias_gradient or squares in one go. False, with
+// nothing done: the device does not fuse it.
 template <Device D>
 bool fused_matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
                   const Tensor& c, const MatmulOptions& options);
+template <Device D>
+bool takes_squares();
 template <Device D>
 void fill_pattern(const Tensor& x);  // some values without zeros, for measuring
 template <Device D>

@@ -10,6 +10,7 @@
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/packed_product.h"
 #include "trainer/ops/simd_math.h"
+#include "trainer/ops/vector_rows.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -115,9 +116,21 @@ void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, 
 }
 
 template <>
-bool fused_matmul<Device::cpu>(DeviceContext&, const Product&, const Tensor&, const Tensor&,
-                               const Tensor&, const MatmulOptions&) {
-  return false;
+bool takes_squares<Device::cpu>() {
+  return packed_kernel(DType::bf16) != nullptr && vector_rows() != nullptr;
+}
+
+// Squares alone: gelu, its gradient and RoPE gain nothing from rows that are still in the cache
+// (README.md).
+template <>
+bool fused_matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a,
+                               const Tensor& b, const Tensor& c, const MatmulOptions& options) {
+  const CpuKernel* kernel = packed_kernel(a, b, c);
+  if (!options.squares.defined() || kernel == nullptr || vector_rows() == nullptr) return false;
+  if (c.dtype() != DType::fp32 || c.size() == 0) return false;
+  packed_products_with_squares(ctx, *kernel, {packed_product(p, a, b, c)}, options);
+  if (options.bias_gradient.defined()) ops::bias_backward(ctx, a, options.bias_gradient);
+  return true;
 }
 
 template <>

@@ -66,12 +66,19 @@ void matmul<Device::cuda>(DeviceContext& ctx, const Product& p, const Tensor& a,
   if (c.dtype() != DType::fp32) ops::copy(ctx, wide_c, c);
 }
 
+// One launch takes the norm of all gradients at the end.
+template <>
+bool takes_squares<Device::cuda>() {
+  return false;
+}
+
 // GELU, its gradient and the gradient of a bias while the product is in registers: a pass over
 // memory less each.
 template <>
 bool fused_matmul<Device::cuda>(DeviceContext& ctx, const Product& p, const Tensor& a,
                                 const Tensor& b, const Tensor& c, const MatmulOptions& options) {
   if (p.m == 0 || p.n == 0 || p.k == 0 || !is_uniform(a, b, c)) return false;
+  if (options.squares.defined()) return false;
   LibraryProduct product = product_of(p, a, b, c, options);
   if (options.bias_gradient.defined()) {
     // The library overwrites: sums of a step meet in the main gradient.

@@ -42,6 +42,8 @@ void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
     inv = A(1) / std::sqrt(A(moments.variance) + eps);
     return;
   }
+  // The passes over this row leave the memory time for the next.
+  prefetch_row(x + cols, {0, cols * static_cast<int64_t>(sizeof(T))});
   if constexpr (kCentered) {
     mean = sum_in_lanes<A>(cols, [=](int64_t c) [[gnu::always_inline]] { return A(x[c]); }) /
            static_cast<A>(cols);

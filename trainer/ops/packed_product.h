@@ -7,6 +7,7 @@
 // (The scheme of Goto & van de Geijn 2008 with the roles of A and B exchanged.)
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "trainer/device/device_context.h"
@@ -22,6 +23,9 @@ struct PackedProduct {
   void* c = nullptr;
   DType c_dtype = DType::fp32;
   const float* bias = nullptr;  // (n), or null
+  // Called for every part of c once it is whole and still in the cache of the thread that wrote it:
+  // by several threads at once, for different parts. May be empty.
+  std::function<void(Range rows, Range columns)> then = {};
 };
 
 // c = op(a) op(b) of whole tensors.
@@ -35,5 +39,10 @@ const CpuKernel* packed_kernel(const Tensor& a, const Tensor& b, const Tensor& c
 // operands: neither from the number of threads nor from the other products.
 void packed_products(DeviceContext& ctx, const CpuKernel& kernel,
                      const std::vector<PackedProduct>& products, float alpha, bool accumulate);
+// The same with options.squares += the squares of all results, fp32: tiles, in fp32, in the order
+// of products and then of rows, while each is in the cache. Where there are VectorRows.
+void packed_products_with_squares(DeviceContext& ctx, const CpuKernel& kernel,
+                                  std::vector<PackedProduct> products,
+                                  const MatmulOptions& options);
 
 }  // namespace argosy::ops::detail

@@ -9,8 +9,10 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <list>
 
 #include "trainer/ops/packed_schedule.h"
+#include "trainer/ops/tile_squares.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -129,6 +131,7 @@ void run_task(const Pass& pass, const Task& task, const std::byte* panels, std::
       ahead.fetch(lines);
       run_tile(pass, job, at, a, b);
     }
+    if (job.last && p.then) p.then({row, std::min(row + rows, job.rows.end)}, task.columns);
   }
 }
 
@@ -197,6 +200,7 @@ void packed_products(DeviceContext& ctx, const CpuKernel& kernel,
   for (const PackedProduct& p : products) {
     partials.push_back(nullptr);
     if (p.k == 0) write_empty(kernel, p, accumulate);
+    if (p.k == 0 && p.then) p.then({0, p.m}, {0, p.n});
     if (p.c_dtype == DType::bf16 && k_step(kernel, p.k) < p.k) {
       memory.push_back(ctx.empty({p.m, p.n}, DType::fp32, MemoryCategory::workspace));
       partials.back() = memory.back().data<float>();
@@ -219,6 +223,18 @@ void packed_products(DeviceContext& ctx, const CpuKernel& kernel,
     run_phase(pass, phase, num_threads, static_cast<std::byte*>(panels.raw()),
               static_cast<std::byte*>(blocks.raw()), most_block);
   }
+}
+
+void packed_products_with_squares(DeviceContext& ctx, const CpuKernel& kernel,
+                                  std::vector<PackedProduct> products,
+                                  const MatmulOptions& options) {
+  std::list<TileSquares> squares;  // stay where they are
+  for (PackedProduct& product : products) {
+    TileSquares& of_this = squares.emplace_back(kernel, product, *vector_rows());
+    product.then = [&of_this](Range rows, Range columns) { of_this.take(rows, columns); };
+  }
+  packed_products(ctx, kernel, products, static_cast<float>(options.alpha), options.accumulate);
+  for (const TileSquares& of_this : squares) *options.squares.data<double>() += of_this.total();
 }
 
 }  // namespace argosy::ops::detail

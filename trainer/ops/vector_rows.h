@@ -3,9 +3,10 @@
 //
 // Memory-bound ops on rows of bf16, written for AVX-512 with its conversions to and from bf16: gcc
 // 12 spends seven instructions where the CPU has one, and such a loop waits for arithmetic instead
-// of memory. What the ops mean is said where their plain loops are (activation_cpu.cpp,
-// norm_cpu.cpp ...), which run on every other CPU. Sums and results are those of the plain loops up
-// to rounding; bf16 denormals become zero. Included by *_cpu.cpp files and tests only.
+// of memory. And those of fp32 that do so in plain C++ for their exponentials. What the ops mean is
+// said where their plain loops are (activation_cpu.cpp, norm_cpu.cpp ...), which run on every other
+// CPU. Sums and results are those of the plain loops up to rounding; bf16 denormals become zero.
+// Included by *_cpu.cpp files and tests only.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,8 @@ struct Moments {
 struct VectorRows {
   void (*gelu)(const bfloat16* x, bfloat16* y, int64_t size);
   void (*gelu_backward)(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t size);
+  void (*gelu_of_floats)(const float* x, float* y, int64_t size);
+  void (*gelu_backward_of_floats)(const float* dy, const float* x, float* dx, int64_t size);
   void (*swiglu)(const bfloat16* gate, const bfloat16* up, bfloat16* y, int64_t size);
   void (*swiglu_backward)(const bfloat16* dy, const bfloat16* gate, const bfloat16* up,
                           bfloat16* dgate, bfloat16* dup, int64_t size);
@@ -37,9 +40,9 @@ struct VectorRows {
   Moments (*moments)(const bfloat16* x, int64_t size);  // size > 0
   // y = gain xhat + bias; bias may be null.
   void (*normalize)(const NormRow& row, const bfloat16* bias, bfloat16* y);
-  // dx = inv (d - [mean(d)] - xhat mean(d xhat)) with d = gain dy, [] if `centered`, plus what was
-  // there if `add`; dgain += dy xhat and dbias += dy, each where it is not null. Of `count` rows of
-  // the same norm, one behind the other.
+  // dx = inv (d - [mean(d)] - xhat mean(d xhat)) with d = gain dy, [] if `centered` (else the rows'
+  // mean is 0), plus what was there if `add`; dgain += dy xhat and dbias += dy, each where it is
+  // not null. Of `count` rows of the same norm, one behind the other.
   void (*normalize_backward)(const NormRow* rows, int64_t count, const bfloat16* dy, bool centered,
                              bool add, bfloat16* dx, float* dgain, float* dbias);
   // Turns each pair (x[i], x[i + half]) of each of `heads` heads by its angle.
@@ -54,10 +57,13 @@ struct VectorRows {
   // to = factor * x; returns the sum of x * y.
   float (*scaled_and_dot)(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
                           int64_t size);
-  // The softmax of a row of logits: their maximum, sum of exp(x - top), exp(x - top) * scale,
-  // which may go to x itself.
+  // Sum of squares of (rows, cols), cols <= 32, rows `stride` elements apart.
+  float (*tile_squares)(const float* x, int64_t rows, int64_t cols, int64_t stride);
+  // The softmax of a row of logits: their maximum, sum of exp(x - top) with their maximum beside it
+  // (which is to be less than 88 above `top`: else the sum is none), exp(x - top) * scale, which
+  // may go to x itself.
   float (*maximum)(const float* x, int64_t size);
-  float (*exp_sum)(const float* x, float top, int64_t size);
+  float (*exp_sum)(const float* x, float top, int64_t size, float* largest);
   void (*exp_scaled)(const float* x, float top, float scale, float* to, int64_t size);
   void (*exp_narrowed)(const float* x, float top, float scale, bfloat16* to, int64_t size);
 };

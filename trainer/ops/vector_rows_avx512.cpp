@@ -80,34 +80,71 @@ inline void accumulate(float* sums, const Pair& v, auto part) {
   store(sums, plus(load(sums, part), unmixed(v)), part);
 }
 
+// Rows of the backward pass that are worked on together: gain is loaded, and the sums over rows
+// are, once for all of them.
+constexpr int64_t kRowsTogether = 2;  // of 768 columns four would not fit into a level-1 cache
+
 // What a row of the backward pass needs besides its elements.
 struct RowTerms {
   float mean, inv, shift, slope;
 };
 
-RowTerms row_terms(const NormRow& row, const bfloat16* dy, bool centered, const bfloat16* next_dx) {
-  const __m512 mean = all(row.mean), inv = all(row.inv);
-  const auto xhat_of = [=](__m512 x) { return _mm512_mul_ps(_mm512_sub_ps(x, mean), inv); };
-  const auto product = [](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); };
-  Sums sums, projections;
-  for_chains(row.cols, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
-    if (next_dx != nullptr) prefetch(next_dx + i);
-    const Pair d = both(product, load_mixed(dy + i, part), load_mixed(row.gain + i, part));
-    const Pair xhat = both(xhat_of, load_mixed(row.x + i, part));
-    sums.chains[chain] = plus(sums.chains[chain], d);
-    projections.chains[chain] = fused(d, xhat, projections.chains[chain]);
+// The sums over the columns that shift and slope come from, of kRows rows. With mean(d) where
+// kCentered.
+template <int kRows, bool kCentered>
+struct RowSums {
+  __m512 sums[kRows], projections[kRows];
+
+  RowSums() {
+    for (int r = 0; r < kRows; ++r) sums[r] = projections[r] = _mm512_setzero_ps();
+  }
+  // Columns i and on of each of the rows, which begin with `first`.
+  [[gnu::always_inline]] void add(const NormRow* first, const bfloat16* dy, const Pair& gain,
+                                  int64_t i, auto part) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      const __m512 mean = all(first[r].mean), inv = all(first[r].inv);
+      const auto xhat_of = [=](__m512 x) {
+        return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
+      };
+      const int64_t at = r * first->cols + i;
+      const Pair d = both([](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); },
+                          load_mixed(dy + at, part), gain);
+      const Pair xhat = both(xhat_of, load_mixed(first->x + at, part));
+      if constexpr (kCentered) sums[r] = _mm512_add_ps(sums[r], _mm512_add_ps(d.low, d.high));
+      projections[r] = _mm512_fmadd_ps(d.low, xhat.low, projections[r]);
+      projections[r] = _mm512_fmadd_ps(d.high, xhat.high, projections[r]);
+    }
+  }
+  void finish(const NormRow* first, RowTerms* terms) const {
+    const float size = static_cast<float>(first->cols);
+    for (int r = 0; r < kRows; ++r) {
+      terms[r] = {first[r].mean, first[r].inv,
+                  kCentered ? _mm512_reduce_add_ps(sums[r]) / size : 0.0f,
+                  _mm512_reduce_add_ps(projections[r]) / size};
+    }
+  }
+};
+
+// Of rows whose sums nobody has taken yet.
+template <int kRows, bool kCentered>
+void take_sums(const NormRow* first, const bfloat16* dy, RowTerms* terms) {
+  RowSums<kRows, kCentered> sums;
+  for_steps(first->cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
+    sums.add(first, dy, load_mixed(first->gain + i, part), i, part);
   });
-  const float size = static_cast<float>(row.cols);
-  return {row.mean, row.inv, centered ? sums.total() / size : 0.0f, projections.total() / size};
+  sums.finish(first, terms);
 }
 
-// kRows rows together: gain is loaded, and the sums over rows are, once for all of them.
-template <int kRows, bool kAdd>
-void rows_backward(const NormRow& first, const RowTerms* terms, const bfloat16* dy, bfloat16* dx,
+// kRows rows whose terms are known; with kNext the sums of as many rows behind them in the same
+// loop, and the rows behind those are asked for: memory is read all the time, not in bursts.
+template <int kRows, bool kCentered, bool kAdd, bool kNext>
+void rows_backward(const NormRow* first, RowTerms* terms, const bfloat16* dy, bfloat16* dx,
                    float* dgain, float* dbias) {
-  const int64_t cols = first.cols;
+  const int64_t cols = first->cols, group = kRows * cols;
+  RowSums<kRows, kCentered> next;
   for_steps(cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
-    const Pair gain = load_mixed(first.gain + i, part);
+    const Pair gain = load_mixed(first->gain + i, part);
     Pair gain_sum = {}, bias_sum = {};
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
@@ -115,16 +152,21 @@ void rows_backward(const NormRow& first, const RowTerms* terms, const bfloat16* 
       const RowTerms& row = terms[r];
       const __m512 mean = all(row.mean), inv = all(row.inv);
       const __m512 shift = all(row.shift), slope = all(row.slope);
-      const auto xhat_of = [=](__m512 x) { return _mm512_mul_ps(_mm512_sub_ps(x, mean), inv); };
-      const auto gradient = [=](__m512 grad, __m512 g, __m512 xhat) {
-        return _mm512_fmsub_ps(grad, g, _mm512_fmadd_ps(xhat, slope, shift));
+      const auto xhat_of = [=](__m512 x) {
+        return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
       };
-      prefetch(dy + kRows * cols + at);
-      prefetch(first.x + kRows * cols + at);
+      const auto gradient = [=](__m512 grad, __m512 g, __m512 xhat) {
+        const __m512 bent =
+            kCentered ? _mm512_fmadd_ps(xhat, slope, shift) : _mm512_mul_ps(xhat, slope);
+        return _mm512_fmsub_ps(grad, g, bent);
+      };
+      prefetch(dy + 2 * group + at);
+      prefetch(first->x + 2 * group + at);
+      prefetch(dx + group + at);
       const Pair grad = load_mixed(dy + at, part);
-      const Pair xhat = both(xhat_of, load_mixed(first.x + at, part));
+      const Pair xhat = both(xhat_of, load_mixed(first->x + at, part));
       gain_sum = fused(grad, xhat, gain_sum);
-      bias_sum = plus(bias_sum, grad);
+      if constexpr (kCentered) bias_sum = plus(bias_sum, grad);
       const Pair bent = both(gradient, grad, gain, xhat);
       if constexpr (kAdd) {
         const auto sum = [=](__m512 v, __m512 old) { return _mm512_fmadd_ps(inv, v, old); };
@@ -134,26 +176,36 @@ void rows_backward(const NormRow& first, const RowTerms* terms, const bfloat16* 
       }
     }
     if (dgain != nullptr) accumulate(dgain + i, gain_sum, part);
-    if (dbias != nullptr) accumulate(dbias + i, bias_sum, part);
+    if (kCentered && dbias != nullptr) accumulate(dbias + i, bias_sum, part);
+    if constexpr (kNext) next.add(first + kRows, dy + group, gain, i, part);
   });
+  if constexpr (kNext) next.finish(first + kRows, terms);
+}
+
+template <bool kCentered, bool kAdd>
+void all_backward(const NormRow* rows, int64_t count, const bfloat16* dy, bfloat16* dx,
+                  float* dgain, float* dbias) {
+  constexpr int kRows = kRowsTogether;
+  if (count == 0) return;
+  const int64_t cols = rows->cols;
+  RowTerms terms[kRows];
+  if (count >= kRows) take_sums<kRows, kCentered>(rows, dy, terms);
+  for (; count >= kRows; count -= kRows, rows += kRows, dy += kRows * cols, dx += kRows * cols) {
+    const auto run = count >= 2 * kRows ? rows_backward<kRows, kCentered, kAdd, true>
+                                        : rows_backward<kRows, kCentered, kAdd, false>;
+    run(rows, terms, dy, dx, dgain, dbias);
+  }
+  for (; count > 0; --count, ++rows, dy += cols, dx += cols) {
+    take_sums<1, kCentered>(rows, dy, terms);
+    rows_backward<1, kCentered, kAdd, false>(rows, terms, dy, dx, dgain, dbias);
+  }
 }
 
 void normalize_backward(const NormRow* rows, int64_t count, const bfloat16* dy, bool centered,
                         bool add, bfloat16* dx, float* dgain, float* dbias) {
-  constexpr int64_t kRows = 4;  // their elements stay in a level-1 cache from one pass to the next
-  RowTerms terms[kRows];
-  for (int64_t r = 0; r < count;) {
-    const int64_t together = count - r < kRows ? 1 : kRows, begin = r * rows[r].cols;
-    for (int64_t i = 0; i < together; ++i) {
-      const int64_t at = begin + i * rows[r].cols;
-      terms[i] = row_terms(rows[r + i], dy + at, centered, add ? dx + at : nullptr);
-    }
-    const auto run = together == kRows
-                         ? (add ? rows_backward<kRows, true> : rows_backward<kRows, false>)
-                         : (add ? rows_backward<1, true> : rows_backward<1, false>);
-    run(rows[r], terms, dy + begin, dx + begin, dgain, dbias);
-    r += together;
-  }
+  const auto run = centered ? (add ? all_backward<true, true> : all_backward<true, false>)
+                            : (add ? all_backward<false, true> : all_backward<false, false>);
+  run(rows, count, dy, dx, dgain, dbias);
 }
 
 void rotate(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
@@ -222,6 +274,22 @@ float scaled_and_dot(const bfloat16* x, const bfloat16* y, float factor, bfloat1
   return sums.total();
 }
 
+float tile_squares(const float* x, int64_t rows, int64_t cols, int64_t stride) {
+  Sums sums;
+  const auto add_rows = [&](auto part) [[gnu::always_inline]] {
+    for (int64_t r = 0; r < rows; ++r) {
+      const Pair v = load(x + r * stride, part);
+      sums.chains[r % 2] = fused(v, v, sums.chains[r % 2]);
+    }
+  };
+  if (cols == kStep) {
+    add_rows(Whole{});
+  } else {
+    add_rows(Part{low_bits(cols)});
+  }
+  return sums.total();
+}
+
 float maximum(const float* x, int64_t size) {
   const __m512 lowest = all(-std::numeric_limits<float>::infinity());
   __m512 low = lowest, high = lowest;
@@ -237,26 +305,55 @@ float maximum(const float* x, int64_t size) {
   return _mm512_reduce_max_ps(_mm512_max_ps(low, high));
 }
 
-// Terms of elements beyond the end are not to count as e^-top.
-inline __m512 add_terms(__m512 sum, __m512 terms, __mmask16 mask) {
-  return _mm512_mask_add_ps(sum, mask, sum, terms);
+// sums += a b of the elements that there are.
+inline Pair add_terms(const Pair& a, const Pair& b, const Pair& sums, Whole) {
+  return fused(a, b, sums);
 }
-inline Pair add_terms(const Pair& sums, const Pair& terms, Whole) {
-  return plus(sums, terms);
-}
-inline Pair add_terms(const Pair& sums, const Pair& terms, Part p) {
-  return {add_terms(sums.low, terms.low, low_mask(p)),
-          add_terms(sums.high, terms.high, high_mask(p))};
+inline Pair add_terms(const Pair& a, const Pair& b, const Pair& sums, Part p) {
+  return {_mm512_mask3_fmadd_ps(a.low, b.low, sums.low, low_mask(p)),
+          _mm512_mask3_fmadd_ps(a.high, b.high, sums.high, high_mask(p))};
 }
 
-float exp_sum(const float* x, float top, int64_t size) {
+// The larger of both, of the elements that there are; a NaN is passed over.
+inline Pair larger(const Pair& v, const Pair& most, Whole) {
+  return {_mm512_max_ps(v.low, most.low), _mm512_max_ps(v.high, most.high)};
+}
+inline Pair larger(const Pair& v, const Pair& most, Part p) {
+  return {_mm512_mask_max_ps(most.low, low_mask(p), v.low, most.low),
+          _mm512_mask_max_ps(most.high, high_mask(p), v.high, most.high)};
+}
+
+// e^x = 2^t, t = x log2(e): n, the whole number next to t, is in the low bits of t + kRound, beside
+// fp32's own offset of exponents; the rest of t is at most 1/2. The polynomial as in
+// fine_power_of_two(). What is below e^-87 counts as that: beside a sum of at least 1 it is
+// nothing.
+float exp_sum(const float* x, float top, int64_t size, float* largest) {
+  constexpr float kRound = 12582912.0f + 127.0f;  // 1.5 * 2^23: its last bit counts ones
+  constexpr int64_t kAhead = 1024;  // 4 KiB: farther than the CPU looks while it computes
   Sums sums;
-  const auto term = [=](__m512 v) { return exponential(_mm512_sub_ps(v, all(top))); };
+  const __m512 lowest = all(-std::numeric_limits<float>::infinity());
+  Pair most = {lowest, lowest};
+  // The second operand where one is a NaN.
+  const auto below_top = [=](__m512 v) {
+    return _mm512_max_ps(all(-87.0f), _mm512_sub_ps(v, all(top)));
+  };
+  const auto shifted = [](__m512 v) { return _mm512_fmadd_ps(v, all(kLog2E), all(kRound)); };
+  const auto rest = [](__m512 v, __m512 n) {
+    return _mm512_fmsub_ps(v, all(kLog2E), _mm512_sub_ps(n, all(kRound)));
+  };
+  const auto power = [](__m512 n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(n), 23));
+  };
   for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
-    prefetch(x + size + i);
-    prefetch(x + size + i + 16);
-    sums.chains[chain] = add_terms(sums.chains[chain], both(term, load(x + i, part)), part);
+    prefetch(x + i + kAhead);
+    prefetch(x + i + kAhead + 16);
+    const Pair logits = load(x + i, part);
+    most = larger(logits, most, part);
+    const Pair v = both(below_top, logits), n = both(shifted, v);
+    const Pair p = both([](__m512 r) { return fine_polynomial(r); }, both(rest, v, n));
+    sums.chains[chain] = add_terms(p, both(power, n), sums.chains[chain], part);
   });
+  *largest = _mm512_reduce_max_ps(_mm512_max_ps(most.low, most.high));
   return sums.total();
 }
 
@@ -272,23 +369,16 @@ void exp_to(const float* x, float top, float scale, T* to, int64_t size) {
 }  // namespace
 
 const VectorRows& avx512_vector_rows() {
-  static constexpr VectorRows kRows = {gelu,
-                                       gelu_backward,
-                                       swiglu,
-                                       swiglu_backward,
-                                       sum_of_squares,
-                                       moments,
-                                       normalize,
-                                       normalize_backward,
-                                       rotate,
-                                       add,
-                                       add_four_rows,
-                                       weighted_sum,
-                                       scaled_and_dot,
-                                       maximum,
-                                       exp_sum,
-                                       exp_to<float>,
-                                       exp_to<bfloat16>};
+  static constexpr VectorRows kRows = {gelu<bfloat16>, gelu_backward<bfloat16>,
+                                       gelu<float>,    gelu_backward<float>,
+                                       swiglu,         swiglu_backward,
+                                       sum_of_squares, moments,
+                                       normalize,      normalize_backward,
+                                       rotate,         add,
+                                       add_four_rows,  weighted_sum,
+                                       scaled_and_dot, tile_squares,
+                                       maximum,        exp_sum,
+                                       exp_to<float>,  exp_to<bfloat16>};
   return kRows;
 }
 

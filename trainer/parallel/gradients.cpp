@@ -73,13 +73,14 @@ void owned_sum_of_squares(const LayerContext& ctx, const ParameterStore& store,
   for (const LocalTensor& local : store.layout().tensors) {
     const Tensor& shards = reduced[static_cast<size_t>(local.domain)];
     const bool counts = local.counts || ctx.fault == Fault::norm_counts_replicas;
-    if (!counts || !shards.defined()) continue;
+    if (!counts || !shards.defined() || store.has_squares(local)) continue;
     const Bucket& bucket = store.layout().bucket_of(local);
     const Range mine = intersect(local.elements(), bucket.owned);
     if (mine.empty()) continue;
     parts.push_back(flat_part(shards, bucket.in_shards(mine)));
   }
   ops::sum_of_squares(ctx.device, parts, total);
+  if (store.squares().defined()) ops::add(ctx.device, store.squares(), total);
 }
 
 }  // namespace argosy

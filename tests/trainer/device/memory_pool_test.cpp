@@ -114,6 +114,67 @@ TEST(MemoryPool, EndsWithoutBlocks) {
   EXPECT_TRUE(log.blocks.empty());
 }
 
+// A step whose largest block is dead when the scratch of its second half comes.
+TEST(MemoryPool, LendsLargeBlocksToWorkspaces) {
+  FakeBackend::Log log;
+  MemoryPool pool(std::make_unique<FakeBackend>(256 * kMib, log));
+  constexpr auto kScratch = MemoryCategory::workspace;
+  for (int step = 0; step < 3; ++step) {
+    void* logits = pool.take(40 * kMib, kScratch);
+    pool.give_back(logits, 40 * kMib, kScratch);
+    void *a = pool.take(12 * kMib, kScratch), *b = pool.take(12 * kMib, kScratch);
+    EXPECT_EQ(a, logits);
+    EXPECT_EQ(static_cast<char*>(b) - static_cast<char*>(a), 12 * kMib);
+    pool.give_back(a, 12 * kMib, kScratch);
+    EXPECT_EQ(pool.take(12 * kMib, kScratch), a);  // the piece, not a third one
+    pool.give_back(b, 12 * kMib, kScratch);
+    pool.give_back(a, 12 * kMib, kScratch);
+  }
+  EXPECT_EQ(log.calls, Calls{"allocate 41943040"});
+  EXPECT_EQ(pool.kept_bytes(), 40 * kMib);
+  // What lives longer gets a block of its own, and so does what is small.
+  void* kept = pool.take(12 * kMib, MemoryCategory::activations);
+  void* small = pool.take(1000, kScratch);
+  EXPECT_EQ(log.calls.size(), 3u);
+  pool.give_back(small, 1000, kScratch);
+  pool.give_back(kept, 12 * kMib, MemoryCategory::activations);
+}
+
+// Pieces that live until the large block is asked for again: once, and it is never lent again.
+TEST(MemoryPool, LendsNoBlockThatIsWantedBackEarly) {
+  FakeBackend::Log log;
+  MemoryPool pool(std::make_unique<FakeBackend>(256 * kMib, log));
+  constexpr auto kScratch = MemoryCategory::workspace;
+  const auto take_and_give = [&](int64_t bytes) {
+    pool.give_back(pool.take(bytes, kScratch), bytes, kScratch);
+  };
+  take_and_give(40 * kMib);
+  void* piece = pool.take(10 * kMib, kScratch);
+  take_and_give(40 * kMib);
+  pool.give_back(piece, 10 * kMib, kScratch);
+  EXPECT_EQ(log.calls, (Calls{"allocate 41943040", "allocate 41943040"}));
+  EXPECT_EQ(pool.kept_bytes(), 80 * kMib);
+  piece = pool.take(10 * kMib, kScratch);
+  take_and_give(40 * kMib);
+  pool.give_back(piece, 10 * kMib, kScratch);
+  EXPECT_EQ(log.calls.back(), "allocate 10485760");
+  EXPECT_EQ(log.calls.size(), 3u);
+}
+
+TEST(MemoryPool, ReleasesWhatNobodyUses) {
+  FakeBackend::Log log;
+  MemoryPool pool(std::make_unique<FakeBackend>(64 * kMib, log));
+  pool.release_unused();
+  void* used = pool.take(2 * kMib, MemoryCategory::parameters);
+  pool.give_back(pool.take(4 * kMib, MemoryCategory::workspace), 4 * kMib,
+                 MemoryCategory::workspace);
+  pool.release_unused();
+  EXPECT_EQ(log.calls,
+            (Calls{"allocate 2097152", "allocate 4194304", "synchronize", "release 4194304"}));
+  EXPECT_EQ(pool.kept_bytes(), 0);
+  pool.give_back(used, 2 * kMib, MemoryCategory::parameters);
+}
+
 // The CPU's blocks of some MiB lie side by side: each is its own, whatever was released between.
 TEST(MemoryPool, BlocksOfTheCpuDoNotOverlap) {
   constexpr int64_t kSize = 3 * kMib, kBlocks = 50;  // more than two slabs

@@ -138,6 +138,19 @@ TEST_F(GroupedMatmul, EqualsSingleProductsWhereItCutsThem) {
   }
 }
 
+TEST_F(GroupedMatmul, AddsTheSquaresOfWeightGradients) {
+  if (!ops::takes_squares(Device::cpu)) GTEST_SKIP() << "squares are a pass of their own";
+  const Rows rows = {0, 30, 1, 0, 200};
+  const Operands o = operands(rows, 77, 45, DType::bf16, DType::fp32);
+  const Tensor squares = make({1}, DType::fp64, {5});
+  ops::grouped_matmul_tn(ctx, o.dy, o.x, rows, o.dw, {.squares = squares});
+  double expected = 5;
+  for (const Tensor& dw : o.dw) {
+    for (const double v : values_of(dw)) expected += v * v;
+  }
+  EXPECT_NEAR(values_of(squares)[0], expected, 1e-6 * expected);
+}
+
 TEST_F(GroupedMatmul, GradientsOfOddGroups) {
   const Rows rows = {0, 3, 1, 0, 2};
   const Operands o = operands(rows, 5, 3, DType::fp64, DType::fp64);

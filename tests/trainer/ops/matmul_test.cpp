@@ -2,7 +2,10 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/matmul.h"
 
+#include <omp.h>
+
 #include <stdexcept>
+#include <utility>
 
 #include "tests/trainer/ops/ops_support.h"
 #include "trainer/ops/activation.h"
@@ -153,12 +156,16 @@ TEST(Matmul, AddsABias) {
   }
 }
 
-// Packed operands are blocks, not copies of whole matrices.
 // What follows a product equals the ops of these names after it.
 TEST(Matmul, FollowedByOtherOps) {
   DeviceContext ctx(Device::cpu);
-  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
-    const int64_t m = 7, n = 5, k = 11;
+  const std::pair<DType, Case> cases[] = {{DType::fp64, {7, 5, 11}},
+                                          {DType::fp32, {7, 5, 11}},
+                                          {DType::bf16, {7, 5, 11}},
+                                          {DType::bf16, {97, 331, 70}},
+                                          {DType::bf16, {3, 5, 0}}};
+  for (const auto& [dtype, sizes] : cases) {
+    const auto [m, n, k] = sizes;
     const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
     const Tensor x = make(ctx, {m, k}, dtype, random_values(m * k, 1)),
                  w = make(ctx, {n, k}, dtype, random_values(n * k, 2)),
@@ -187,6 +194,39 @@ TEST(Matmul, FollowedByOtherOps) {
   }
 }
 
+// By tiles or by a pass: the squares of what is there afterwards, added to what was, and the same
+// bits on any number of threads.
+TEST(Matmul, AddsTheSquaresOfAWeightsGradient) {
+  DeviceContext ctx(Device::cpu);
+  const int before = omp_get_max_threads();
+  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+    const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
+    for (const auto& [m, n, k] : {Case{7, 5, 11}, Case{97, 331, 70}, Case{12, 32, 0}}) {
+      const Tensor dy = make(ctx, {k, m}, dtype, random_values(k * m, 1)),
+                   x = make(ctx, {k, n}, dtype, random_values(k * n, 2));
+      Values totals;
+      for (const int threads : {1, 2, 3}) {
+        omp_set_num_threads(threads);
+        const Tensor dw = filled(ctx, {m, n}, statistic, 0.25);
+        const Tensor squares = filled(ctx, {1}, DType::fp64, 3.0),
+                     dbias = filled(ctx, {m}, statistic, 0);
+        ops::matmul_tn(ctx, dy, x, dw,
+                       {.accumulate = true, .bias_gradient = dbias, .squares = squares});
+        double expected = 3;
+        for (const double v : values_of(dw)) expected += v * v;
+        totals.push_back(values_of(squares)[0]);
+        EXPECT_NEAR(totals.back(), expected, 1e-6 * expected);
+        EXPECT_EQ(totals.back(), totals.front());
+        const Tensor expected_bias = filled(ctx, {m}, statistic, 0);
+        ops::bias_backward(ctx, dy, expected_bias);
+        EXPECT_EQ(values_of(dbias), values_of(expected_bias));
+      }
+    }
+  }
+  omp_set_num_threads(before);
+}
+
+// Packed operands are blocks, not copies of whole matrices.
 TEST(Matmul, KeepsItsWorkspaceSmallAndLeavesNoneBehind) {
   DeviceContext ctx(Device::cpu);
   const int64_t m = 4000, n = 2000, k = 500;

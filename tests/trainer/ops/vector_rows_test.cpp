@@ -60,7 +60,7 @@ class VectorRowsTest : public ::testing::Test {
 };
 
 constexpr double kBf16 = 0x1.1p-8;  // one rounding to bf16, and what arithmetic leaves
-constexpr double kFp32 = 1e-5;
+constexpr double kFp32 = 1e-5, kFewRoundings = 1e-6;
 
 double of(const Halves& x, size_t i) {
   return static_cast<double>(static_cast<float>(x[i]));
@@ -93,6 +93,34 @@ TEST_F(VectorRowsTest, Activations) {
     });
     expect(z, kBf16, [&](size_t i) { return of(d, i) * of(x, i) * sigmoid(of(x, i)); });
   }
+}
+
+TEST_F(VectorRowsTest, ActivationsOfFloats) {
+  for (const int64_t size : kSizes) {
+    const Floats x = floats(size, 1), d = floats(size, 3);
+    Floats y = floats(size, 4);
+    const auto gelu = [](double at) { return at * sigmoid(gelu_argument(at)); };
+    rows().gelu_of_floats(x.data(), y.data(), size);
+    expect(y, kFewRoundings, [&](size_t i) { return gelu(static_cast<double>(x[i])); });
+    rows().gelu_backward_of_floats(d.data(), x.data(), y.data(), size);
+    expect(y, kFp32, [&](size_t i) {
+      const double v = static_cast<double>(x[i]), h = 1e-5;
+      return static_cast<double>(d[i]) * (gelu(v + h) - gelu(v - h)) / (2 * h);
+    });
+  }
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Floats x = {-1e30f, -50.0f, 0.0f, 50.0f, 1e30f, nan}, one(x.size(), 1.0f);
+  Floats y(x.size());
+  rows().gelu_of_floats(x.data(), y.data(), 6);
+  for (size_t i : {0u, 1u, 2u}) EXPECT_NEAR(y[i], 0, 1e-6) << i;
+  EXPECT_EQ(y[3], 50);
+  EXPECT_EQ(y[4], 1e30f);
+  EXPECT_TRUE(std::isnan(y[5]));
+  rows().gelu_backward_of_floats(one.data(), x.data(), y.data(), 6);
+  EXPECT_NEAR(y[1], 0, 1e-6);
+  EXPECT_EQ(y[2], 0.5);
+  EXPECT_EQ(y[3], 1);
+  EXPECT_TRUE(std::isnan(y[5]));
 }
 
 TEST_F(VectorRowsTest, ActivationsOfExtremes) {
@@ -132,9 +160,9 @@ TEST_F(VectorRowsTest, Norms) {
   }
 }
 
-// Rows alone and four together.
+// Rows alone, four together, and four with others behind them.
 TEST_F(VectorRowsTest, NormsBackward) {
-  constexpr int64_t kRows = 6;
+  constexpr int64_t kRows = 11;
   for (const int64_t size : kSizes) {
     if (size == 0) continue;
     const auto width = static_cast<size_t>(size);
@@ -143,7 +171,7 @@ TEST_F(VectorRowsTest, NormsBackward) {
     std::vector<NormRow> norm;
     for (int64_t r = 0; r < kRows; ++r) {
       const float place = static_cast<float>(r);
-      norm.push_back({x.data() + r * size, gain.data(), size, 0.25f * place, 1 / (1 + place)});
+      norm.push_back({x.data() + r * size, gain.data(), size, 0.0f, 1 / (1 + place)});
     }
     const auto xhat = [&](size_t i) {
       const NormRow& row = norm[i / width];
@@ -151,6 +179,8 @@ TEST_F(VectorRowsTest, NormsBackward) {
     };
     const auto d = [&](size_t i) { return of(gain, i % width) * of(dy, i); };
     for (const bool centered : {false, true}) {
+      for (int64_t r = 0; r < kRows; ++r)
+        norm[static_cast<size_t>(r)].mean = centered ? 0.25f * static_cast<float>(r) : 0.0f;
       for (const bool add : {false, true}) {
         std::vector<double> shift(kRows), slope(kRows);
         for (size_t i = 0; i < kRows * width; ++i) {
@@ -180,6 +210,22 @@ TEST_F(VectorRowsTest, NormsBackward) {
           return centered ? column_sum(c, [&](size_t i) { return of(dy, i); }) : 1;
         });
       }
+    }
+  }
+}
+
+TEST_F(VectorRowsTest, SquaresOfATile) {
+  constexpr int64_t kStride = 40;
+  const Floats x = floats(12 * kStride, 1);
+  for (const int64_t rows : {0, 1, 5, 12}) {
+    for (const int64_t cols : {1, 15, 16, 31, 32}) {
+      double expected = 0;
+      for (int64_t i = 0; i < rows * cols; ++i) {
+        const double v = static_cast<double>(x[static_cast<size_t>(i / cols * kStride + i % cols)]);
+        expected += v * v;
+      }
+      EXPECT_NEAR(vector_rows()->tile_squares(x.data(), rows, cols, kStride), expected,
+                  kFp32 * expected);
     }
   }
 }
@@ -272,7 +318,14 @@ TEST_F(VectorRowsTest, Softmax) {
     for (size_t i = 0; i + 1 < x.size(); ++i) sum += power(i);
     const auto maximum = rows().maximum(x.data(), size);
     EXPECT_EQ(static_cast<double>(maximum), top);
-    EXPECT_NEAR(rows().exp_sum(x.data(), maximum, size), sum, 1e-6 * sum);
+    for (const float above : {0.0f, -3.0f, 60.0f}) {  // the maximum, below it or above
+      float largest = 0;
+      const double expected = sum * std::exp(-static_cast<double>(above));
+      const double rounding = 0x1p-23 * static_cast<double>(std::abs(above));  // of x - top
+      EXPECT_NEAR(rows().exp_sum(x.data(), maximum + above, size, &largest), expected,
+                  (1e-6 + rounding) * expected);
+      EXPECT_EQ(largest, maximum);
+    }
     Floats y = x;
     rows().exp_scaled(x.data(), maximum, 0.5f, y.data(), size);
     expect(y, 1e-6, [&](size_t i) { return power(i) / 2; });
@@ -280,6 +333,13 @@ TEST_F(VectorRowsTest, Softmax) {
     rows().exp_narrowed(x.data(), maximum, 0.5f, narrow.data(), size);
     expect(narrow, kBf16, [&](size_t i) { return power(i) / 2; });
   }
+  const float infinity = std::numeric_limits<float>::infinity();
+  const Floats x = {1.0f, -infinity, -1000.0f, 1.0f};
+  float largest = 0;
+  EXPECT_EQ(rows().exp_sum(x.data(), 1.0f, 4, &largest), 2.0f);
+  EXPECT_EQ(largest, 1.0f);
+  const Floats bad = {1.0f, std::numeric_limits<float>::quiet_NaN()};
+  EXPECT_TRUE(std::isnan(rows().exp_sum(bad.data(), 1.0f, 2, &largest)));
 }
 
 }  // namespace
