@@ -97,8 +97,8 @@ inline void prefetch_row(const void* row, Range part) {
 // Rows that indices choose are asked for ahead: short ones in pieces, one while a piece of this row
 // is worked on, since a core has room for some two dozen lines on their way and whoever asks for
 // more at once waits; long ones whole, the next while this one is worked on. Measured on a Zen 5,
-// one thread, share of a plain loop: rows of 1.5 KiB are dispatched at 84 to 87% in pieces and 54 to
-// 60% whole, combined at 83 to 86% and 74 to 78%; rows of 3 KiB gain nothing by pieces.
+// one thread, share of a plain loop: rows of 1.5 KiB are dispatched at 84 to 87% in pieces and 54
+// to 60% whole, combined at 83 to 86% and 74 to 78%; rows of 3 KiB gain nothing by pieces.
 inline constexpr int64_t kPieceBytes = 256, kLongRowBytes = 2048;
 inline int64_t rows_ahead(int64_t row_bytes) {
   constexpr int64_t kAheadBytes = 6144;
