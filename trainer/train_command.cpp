@@ -14,9 +14,9 @@
 #include "planner/spec/cores.h"
 #include "planner/spec/host.h"
 #include "planner/spec/work.h"
-#include "trainer/background_save.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/device/nvml.h"
+#include "trainer/means_over_ranks.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/ops/attention.h"
 #include "trainer/ops/device_policy.h"
@@ -27,6 +27,7 @@
 #include "trainer/run/run_dir.h"
 #include "trainer/run/step_line.h"
 #include "trainer/run_report.h"
+#include "trainer/run_saves.h"
 #include "trainer/run_setup.h"
 #include "trainer/trainer.h"
 #include "trainer/watchdog.h"
@@ -40,38 +41,6 @@ int64_t memory_of_rank_bytes(const DeviceContext& device, int local_ranks) {
   if (device.backend().cuda() != nullptr) return device.backend().total_bytes();
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE) /
          std::max(local_ranks, 1);
-}
-
-// Largest over the ranks, element by element.
-template <size_t N>
-void maximum_over_ranks(Communicator& world, std::array<double, N>& values) {
-  world.all_reduce({values.data(), static_cast<int64_t>(N), DType::fp64}, ReduceOp::max);
-}
-
-// Collective.
-StepParts mean_over_ranks(Communicator& world, const StepParts& of_rank) {
-  std::array<double, 5 + kNumAxes> sums = {of_rank.compute_s, of_rank.bubble_s, of_rank.optimizer_s,
-                                           of_rank.data_s, of_rank.other_s};
-  std::copy(of_rank.exposed_comm_s.begin(), of_rank.exposed_comm_s.end(), sums.begin() + 5);
-  world.all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
-  StepParts mean = {.compute_s = sums[0],
-                    .bubble_s = sums[1],
-                    .optimizer_s = sums[2],
-                    .data_s = sums[3],
-                    .other_s = sums[4]};
-  std::copy(sums.begin() + 5, sums.end(), mean.exposed_comm_s.begin());
-  return scaled(mean, 1.0 / world.size());
-}
-
-// Collective.
-OpParts mean_over_ranks(Communicator& world, const OpParts& of_rank) {
-  std::array<double, 2 + kNumCollectiveKinds> sums = {of_rank.matmul_s, of_rank.attention_s};
-  std::copy(of_rank.collective_s.begin(), of_rank.collective_s.end(), sums.begin() + 2);
-  world.all_reduce({sums.data(), static_cast<int64_t>(sums.size()), DType::fp64});
-  for (double& seconds : sums) seconds /= world.size();
-  OpParts mean = {.matmul_s = sums[0], .attention_s = sums[1]};
-  std::copy(sums.begin() + 2, sums.end(), mean.collective_s.begin());
-  return mean;
 }
 
 class TrainingRun {
@@ -142,6 +111,8 @@ class TrainingRun {
     settings.layers = inputs_.layers;
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
+    saves_.emplace(options_, device_, *trainer_, heartbeat_,
+                   [this](int64_t step, const std::string& text) { tell_saved(step, text); });
     lap("weights");
     tell_places();
     tell_graphs();
@@ -250,7 +221,7 @@ class TrainingRun {
       const bool is_last = step == options_.steps;
       const int64_t every = options_.checkpoint_every.value_or(options_.steps);  // 0: never
       const bool is_due = every > 0 && (is_last || step % every == 0);
-      if (is_due || stop) save(step);
+      if (is_due || stop) saves_->begin(step);
       if (stop && !is_last)
         return finish(RunState::requeue, kExitRequeue, "stopped by a signal; saved");
     }
@@ -311,9 +282,9 @@ class TrainingRun {
     maxima[kNumMemoryCategories] = static_cast<double>(result.memory.total_peak);
     maxima[kNumMemoryCategories + 1] = step_s;
     maxima[kNumMemoryCategories + 2] = host_.stop_requested() ? 1 : 0;
-    maxima[kNumMemoryCategories + 3] = save_ && !save_->is_written() ? 1 : 0;
+    maxima[kNumMemoryCategories + 3] = saves_->is_writing() ? 1 : 0;
     maximum_over_ranks(trainer_->groups().control(), maxima);
-    if (maxima[kNumMemoryCategories + 3] == 0) finish_save();  // all have written
+    if (maxima[kNumMemoryCategories + 3] == 0) saves_->finish();  // all have written
     for (size_t c = 0; c < kNumMemoryCategories; ++c)
       metrics->memory_bytes[c] = static_cast<int64_t>(maxima[c]);
     metrics->peak_bytes = static_cast<int64_t>(maxima[kNumMemoryCategories]);
@@ -372,53 +343,13 @@ class TrainingRun {
     return loss;
   }
 
-  void save(int64_t step) {
-    finish_save();
-    heartbeat_.act("checkpoint");
-    save_begin_ = Clock::now();
-    CheckpointContent content;
-    content.step = step;
-    content.plan_json = to_json(plan());
-    content.state = {{"seed", std::to_string(plan().seed)},
-                     {"optimizer", std::string(to_string(plan().optimizer))},
-                     {"data", options_.data.string()},
-                     {"samples", std::to_string(step * plan().global_batch)}};
-    const auto folder = options_.run_dir / "checkpoints";
-    std::vector<TensorPiece> pieces = owned_pieces(trainer_->parameters(), trainer_->optimizer());
-    for (TensorPiece& piece : router_pieces(trainer_->context())) {
-      pieces.push_back(std::move(piece));
-    }
-    saved_step_ = step;
-    if (!is_gpu()) {
-      save_checkpoint(trainer_->groups().control(), folder, content, pieces);
-      tell_saved();
-      return;
-    }
-    if (!arena_) arena_.emplace(*device_.backend().pinned_copies());
-    save_.emplace(trainer_->groups().control(), device_.backend(), *arena_, folder, content,
-                  pieces);
-    trainer_->hold_update(save_->copied());
-  }
-
-  // Collective. The checkpoint that is being written beside the steps, if there is one.
-  void finish_save() {
-    if (!save_) return;
-    heartbeat_.act("checkpoint");
-    save_->finish();
-    save_.reset();
-    tell_saved();
-  }
-
-  void tell_saved() {
-    const std::string text =
-        concat(checkpoint_path(options_.run_dir / "checkpoints", saved_step_).string(), " in ",
-               format_seconds(seconds_since(save_begin_)), is_gpu() ? ", beside steps" : "");
+  void tell_saved(int64_t step, const std::string& text) {
     say("saved " + text);
-    if (is_root()) run_dir_->append_event(saved_step_, "checkpoint", text);
+    if (is_root()) run_dir_->append_event(step, "checkpoint", text);
   }
 
   int finish(RunState state, int exit_code, const std::string& message) {
-    finish_save();
+    saves_->finish();
     heartbeat_.act("report");
     const std::string events = timeline_to_text(last_timeline_);
     const std::vector<std::string> all_events =
@@ -453,11 +384,8 @@ class TrainingRun {
   int64_t memory_limit_bytes_ = 0;
   StartPoint start_;
   int64_t last_step_ = 0;
-  int64_t saved_step_ = 0;  // of the latest save
-  Clock::time_point save_begin_ = Clock::now();
-  std::optional<PinnedArena> arena_;    // on a device, once something was saved
-  std::optional<BackgroundSave> save_;  // under way
-  std::optional<Watchdog> watchdog_;    // declared last: ends first
+  std::optional<RunSaves> saves_;     // of trainer_, once there is one
+  std::optional<Watchdog> watchdog_;  // declared last: ends first
 };
 
 }  // namespace
