@@ -101,8 +101,8 @@ std::string choose_exportable(const Request& request, ExportFormat format, int n
   }
   if (!best) throw ConfigError(refusal);
   const double slower = best->predicted.step_s / plans.front().predicted.step_s - 1;
-  const std::string note = concat(refusal, "; exported is the best plan without that, ",
-                                  format_signed_percent(slower), " time: ", decisions_text(*best));
+  std::string note = concat(refusal, "; exported is the best plan without that, ",
+                            format_signed_percent(slower), " time: ", decisions_text(*best));
   plans.insert(plans.begin(), *std::move(best));
   return note;
 }

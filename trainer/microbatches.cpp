@@ -136,6 +136,7 @@ Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& 
   upload(ctx, values_of(places.ids, tokens), &microbatch.token_ids);
   if (ctx.plan.moe_capacity_factor > 0) {
     std::vector<int32_t> of_tokens;
+    of_tokens.reserve(tokens.size());
     for (const int64_t token : tokens) of_tokens.push_back(static_cast<int32_t>(token));
     upload(ctx, of_tokens, &microbatch.places);
     microbatch.places = microbatch.places.view({microbatch.tokens(), 1});

@@ -69,7 +69,7 @@ Tensor Trainer::reduce_totals(const PipelineResult& result) {
   const auto first_row = [&](size_t i) {
     return moe_row(plan_.model, layers_of_stage(plan_, stages[i]).begin);
   };
-  const Tensor on_device = context_.scratch({layout.size()}, DType::fp64);
+  Tensor on_device = context_.scratch({layout.size()}, DType::fp64);
   ops::copy(device_, sums_of_host_, on_device);
   for (size_t i = 0; i < stages.size(); ++i) {
     const std::vector<double>& dropped = result.routers[i].dropped;

@@ -244,6 +244,7 @@ std::vector<double> worst_regrets(const Job& job, const std::vector<Plan>& plans
   std::vector<double> regrets(plans.size(), 0.0);
   for (const Job& world : worlds) {
     std::vector<double> steps_s;
+    steps_s.reserve(plans.size());
     for (const Plan& plan : plans) steps_s.push_back(step_seconds(world, plan));
     const double best_s = *std::min_element(steps_s.begin(), steps_s.end());
     for (size_t i = 0; i < plans.size(); ++i) {

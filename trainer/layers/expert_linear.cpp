@@ -22,6 +22,7 @@ std::vector<ops::Fp8Matrix> copies_of(const LayerContext& ctx,
 
 std::vector<Tensor> values_of(const std::vector<const Parameter*>& parameters) {
   std::vector<Tensor> values;
+  values.reserve(parameters.size());
   for (const Parameter* parameter : parameters) values.push_back(parameter->value);
   return values;
 }

@@ -72,7 +72,7 @@ double Meter::seconds(const std::function<void()>& body) {
 }
 
 Tensor Meter::operands(int64_t bytes) const {
-  const Tensor numbers =
+  Tensor numbers =
       device_.empty({bytes / size_in_bytes(DType::fp32)}, DType::fp32, MemoryCategory::workspace);
   if (device_.device() == Device::cpu) {
     ops::fill_zero(device_, numbers);

@@ -186,13 +186,15 @@ template <bool kCentered, bool kAdd>
 void all_backward(const NormRow* rows, int64_t count, const bfloat16* dy, bfloat16* dx,
                   float* dgain, float* dbias) {
   constexpr int kRows = kRowsTogether;
+  constexpr int64_t kBlock = kRows;
   if (count == 0) return;
   const int64_t cols = rows->cols;
   RowTerms terms[kRows];
   if (count >= kRows) take_sums<kRows, kCentered>(rows, dy, terms);
-  for (; count >= kRows; count -= kRows, rows += kRows, dy += kRows * cols, dx += kRows * cols) {
-    const auto run = count >= 2 * kRows ? rows_backward<kRows, kCentered, kAdd, true>
-                                        : rows_backward<kRows, kCentered, kAdd, false>;
+  for (; count >= kBlock;
+       count -= kBlock, rows += kBlock, dy += kBlock * cols, dx += kBlock * cols) {
+    const auto run = count >= 2 * kBlock ? rows_backward<kRows, kCentered, kAdd, true>
+                                         : rows_backward<kRows, kCentered, kAdd, false>;
     run(rows, terms, dy, dx, dgain, dbias);
   }
   for (; count > 0; --count, ++rows, dy += cols, dx += cols) {

@@ -65,7 +65,6 @@ class Run {
       case ActionKind::forward:
         return forward(action);
       case ActionKind::backward:
-        return backward(action);
       case ActionKind::backward_input:
         return backward(action);
       case ActionKind::backward_weight:
