@@ -20,8 +20,8 @@ struct Key {
 template <bool kAligned, typename T>
 __global__ void dropout_kernel(T* x, const int32_t* row_ids, int64_t rows, int64_t cols,
                                Key of_steps, uint32_t threshold, float scale) {
-  const uint64_t key = random_bits(of_steps.seed, of_steps.stream,
-                                   static_cast<uint64_t>(int64_t{*of_steps.step}));
+  const uint64_t key =
+      random_bits(of_steps.seed, of_steps.stream, static_cast<uint64_t>(int64_t{*of_steps.step}));
   const int64_t blocks_of_row = (cols + kBlock - 1) / kBlock;
   for (int64_t i = thread_of_grid(); i < rows * blocks_of_row; i += threads_of_grid()) {
     const int64_t row = i / blocks_of_row, block = i % blocks_of_row, c = block * kBlock;
