@@ -192,8 +192,8 @@ void update(const char* name, const Tensor& numbers, std::span<const UpdatePart>
     for (const UpdatePart& part : parts) list.push_back(part_of<Weights>(part));
     for_part_tables(list, kUpdateChunk, [&](const auto& table) {
       launch(device, name, update_kernel<kSize, Weights, std::remove_const_t<decltype(op)>>,
-             {blocks_of(table.num_chunks), kUpdateThreads}, table, op,
-             numbers.data<double>(), scale);
+             {blocks_of(table.num_chunks), kUpdateThreads}, table, op, numbers.data<double>(),
+             scale);
     });
   };
   if (parts.front().rest.defined()) {
