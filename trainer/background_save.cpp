@@ -7,6 +7,7 @@
 
 #include "checkpoint/exchange.h"
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 
 namespace argosy {
 namespace {
@@ -18,7 +19,7 @@ int64_t bytes_of(const TensorPiece& piece) {
 }
 // Aligned for any dtype and for the copy engine.
 int64_t padded_bytes(const TensorPiece& piece) {
-  return (bytes_of(piece) + kLineBytes - 1) / kLineBytes * kLineBytes;
+  return round_up(bytes_of(piece), kLineBytes);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "planner/spec/model_names.h"
 #include "trainer/master_memory.h"
@@ -179,6 +180,13 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
 
 std::vector<TensorPiece> router_pieces(const LayerContext& ctx) {
   return ctx.groups.rank() == 0 ? all_router_pieces(ctx) : std::vector<TensorPiece>{};
+}
+
+std::vector<TensorPiece> checkpoint_pieces(const LayerContext& ctx, const ParameterStore& store,
+                                           const ShardedOptimizer& optimizer) {
+  std::vector<TensorPiece> pieces = owned_pieces(store, optimizer);
+  for (TensorPiece& piece : router_pieces(ctx)) pieces.push_back(std::move(piece));
+  return pieces;
 }
 
 std::vector<TensorPiece> owned_gradients(const ParameterStore& store,

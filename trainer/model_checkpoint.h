@@ -28,6 +28,10 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
 // shares of the step before are of kind "router_shares".
 std::vector<TensorPiece> router_pieces(const LayerContext& ctx);
 
+// All that a checkpoint has of this rank: both of these.
+std::vector<TensorPiece> checkpoint_pieces(const LayerContext& ctx, const ParameterStore& store,
+                                           const ShardedOptimizer& optimizer);
+
 // Reduced gradients ("gradient") that this rank stands for; for tests and replica checks.
 std::vector<TensorPiece> owned_gradients(const ParameterStore& store,
                                          const ReducedGradients& reduced);

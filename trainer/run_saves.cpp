@@ -2,7 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/run_saves.h"
 
-#include <utility>
 #include <vector>
 
 #include "planner/report/units.h"
@@ -28,10 +27,8 @@ void RunSaves::begin(int64_t step) {
   begin_ = Clock::now();
   step_ = step;
   const auto folder = options_.run_dir / "checkpoints";
-  std::vector<TensorPiece> pieces = owned_pieces(trainer_.parameters(), trainer_.optimizer());
-  for (TensorPiece& piece : router_pieces(trainer_.context())) {
-    pieces.push_back(std::move(piece));
-  }
+  const std::vector<TensorPiece> pieces =
+      checkpoint_pieces(trainer_.context(), trainer_.parameters(), trainer_.optimizer());
   Communicator& control = trainer_.groups().control();
   if (device_.device() == Device::cpu) {
     save_checkpoint(control, folder, content(step), pieces);

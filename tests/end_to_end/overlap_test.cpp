@@ -12,17 +12,11 @@
 #include "comm/self/self_communicator.h"
 #include "comm/thread/thread_communicator.h"
 #include "tests/end_to_end/layouts.h"
+#include "tests/end_to_end/runs_support.h"
 #include "trainer/trainer.h"
 
 namespace argosy {
 namespace {
-
-class Counting : public TokenSource {
- public:
-  int64_t num_tokens() const override { return 500; }
-  int32_t token(int64_t index) const override { return static_cast<int32_t>(index * 7 % 59); }
-  int32_t max_token() const override { return 58; }
-};
 
 struct Record {
   std::vector<double> numbers;  // losses, norms, then the evaluation

@@ -11,6 +11,7 @@
 #include "checkpoint/checkpoint.h"
 #include "comm/thread/thread_communicator.h"
 #include "tests/end_to_end/layouts.h"
+#include "tests/end_to_end/runs_support.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/trainer.h"
 
@@ -18,13 +19,6 @@ namespace argosy {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Counting : public TokenSource {
- public:
-  int64_t num_tokens() const override { return 500; }
-  int32_t token(int64_t index) const override { return static_cast<int32_t>(index * 7 % 59); }
-  int32_t max_token() const override { return 58; }
-};
 
 class Folder {
  public:
@@ -44,13 +38,6 @@ Plan mixed_precision(const std::string& name) {
   Plan plan = plan_of(layout);
   plan.precision = Precision::bf16;
   return plan;
-}
-
-void save(Trainer& trainer, const fs::path& folder, int64_t step) {
-  const CheckpointContent content = {step, to_json(trainer.plan()), {}};
-  std::vector<TensorPiece> pieces = owned_pieces(trainer.parameters(), trainer.optimizer());
-  for (const TensorPiece& piece : router_pieces(trainer.context())) pieces.push_back(piece);
-  save_checkpoint(trainer.groups().control(), folder, content, pieces);
 }
 
 // Two steps under `plan`, then a checkpoint.

@@ -7,7 +7,6 @@
 #include "checkpoint/checkpoint.h"
 #include "comm/thread/thread_communicator.h"
 #include "trainer/model_checkpoint.h"
-#include "trainer/trainer.h"
 
 namespace argosy {
 
@@ -24,23 +23,15 @@ int32_t Sentences::token(int64_t index) const {
   return static_cast<int32_t>((sentence * sentence % 13 * (word + 1) + 5 * word) % 59);
 }
 
-namespace {
-
 namespace fs = std::filesystem;
 
-class Counting : public TokenSource {
- public:
-  int64_t num_tokens() const override { return 500; }
-  int32_t token(int64_t index) const override { return static_cast<int32_t>(index * 7 % 59); }
-  int32_t max_token() const override { return 58; }
-};
-
-void save(Trainer& trainer, const fs::path& folder) {
-  const CheckpointContent content = {2, to_json(trainer.plan()), {}};
-  std::vector<TensorPiece> pieces = owned_pieces(trainer.parameters(), trainer.optimizer());
-  for (const TensorPiece& piece : router_pieces(trainer.context())) pieces.push_back(piece);
-  save_checkpoint(trainer.groups().control(), folder, content, pieces);
+void save(Trainer& trainer, const fs::path& checkpoints_dir, int64_t step) {
+  const CheckpointContent content = {step, to_json(trainer.plan()), {}};
+  save_checkpoint(trainer.groups().control(), checkpoints_dir, content,
+                  checkpoint_pieces(trainer.context(), trainer.parameters(), trainer.optimizer()));
 }
+
+namespace {
 
 const TrainerSettings kWithShares = {.optimizer = {}, .aux_loss_scope = AuxLossScope::global};
 
@@ -50,7 +41,7 @@ void train_and_save(const RunOn& run_on, Device kind, const Plan& plan, const fs
     const Counting tokens;
     const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
     for (int64_t step = 1; step <= 2; ++step) trainer.step(tokens, order, step, 0.01);
-    save(trainer, folder);
+    save(trainer, folder, 2);
   });
 }
 
@@ -63,7 +54,7 @@ double load_and_save(const RunOn& run_on, Device kind, Plan plan, const fs::path
     Trainer trainer(device, world, plan, kWithShares);
     restore_checkpoint(trainer.context(), checkpoint_path(from, 2), Restore::resume,
                        trainer.parameters(), &trainer.optimizer());
-    save(trainer, to);
+    save(trainer, to, 2);
     const Counting tokens;
     const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "counting");
     const StepResult result = trainer.step(tokens, order, 3, 0.01);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What runs on a CUDA device are compared by: checkpoints that go to the CPU and back, losses. The
-// device is a GPU (gpu_runs_test.cpp) or an emulated one (cuda_runs_test.cpp).
+// What tests of runs share, and what runs on a CUDA device are compared by: checkpoints that go to
+// the CPU and back, losses. The device is a GPU (gpu_runs_test.cpp) or an emulated one
+// (cuda_runs_test.cpp).
 #pragma once
 
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "planner/spec/plan.h"
 #include "trainer/data/dataset.h"
 #include "trainer/device/device_context.h"
+#include "trainer/trainer.h"
 
 namespace argosy {
 
@@ -23,6 +25,14 @@ using RunOn = std::function<void(Device kind, int64_t num_ranks,
 // On the CPU, ranks as threads.
 void run_on_cpus(int64_t num_ranks, const std::function<void(Communicator&, DeviceContext&)>& body);
 
+// Ids below 59, of no meaning.
+class Counting : public TokenSource {
+ public:
+  int64_t num_tokens() const override { return 500; }
+  int32_t token(int64_t index) const override { return static_cast<int32_t>(index * 7 % 59); }
+  int32_t max_token() const override { return 58; }
+};
+
 // Four words of a grammar with a few rules: there is something to learn. Ids below 59.
 class Sentences : public TokenSource {
  public:
@@ -30,6 +40,9 @@ class Sentences : public TokenSource {
   int32_t token(int64_t index) const override;
   int32_t max_token() const override { return 58; }
 };
+
+// Collective. What a trainer has after `step`, as a checkpoint below `checkpoints_dir`.
+void save(Trainer& trainer, const std::filesystem::path& checkpoints_dir, int64_t step);
 
 // AdamW, two micro-batches of four sequences for all ranks together.
 Plan plan_for_losses(const ModelSpec& model, const Mesh& mesh, Precision precision,

@@ -5,34 +5,14 @@
 // no other, and what no capture allows spoils it.
 #include "tests/support/cuda_emulation/graphs.h"
 
-#include <gtest/gtest.h>
-
-#include "tests/support/cuda_emulation/streams.h"
+#include "tests/support/cuda_emulation/two_streams.h"
 
 namespace argosy::cuda_emulation {
 namespace {
 
-struct Captures : testing::Test {
-  Captures() {
-    cudaSetDevice(0);
-    cudaStreamCreateWithPriority(&compute, cudaStreamNonBlocking, 0);
-    cudaStreamCreateWithPriority(&other, cudaStreamNonBlocking, 0);
-    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-  }
+struct Captures : TwoStreams {
   ~Captures() override {
     if (exec != nullptr) cudaGraphExecDestroy(exec);
-    cudaDeviceSynchronize();
-    cudaEventDestroy(event);
-    cudaStreamDestroy(other);
-    cudaStreamDestroy(compute);
-    reset_devices();
-  }
-  void put(cudaStream_t stream, int number) {
-    ASSERT_EQ(enqueue(stream, [this, number] { order.push_back(number); }), cudaSuccess);
-  }
-  void wait(cudaStream_t waits, cudaStream_t for_stream) {
-    cudaEventRecord(event, for_stream);
-    EXPECT_EQ(cudaStreamWaitEvent(waits, event, 0), cudaSuccess);
   }
   void begin() {
     ASSERT_EQ(cudaStreamBeginCapture(compute, cudaStreamCaptureModeThreadLocal), cudaSuccess);
@@ -63,10 +43,7 @@ struct Captures : testing::Test {
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
     return order;
   }
-  cudaStream_t compute = nullptr, other = nullptr;
-  cudaEvent_t event = nullptr;
   cudaGraphExec_t exec = nullptr;
-  std::vector<int> order;
   int num_nodes = 0;
 };
 

@@ -2,36 +2,15 @@
 // Copyright 2026 The Argosy Authors
 //
 // Work of a stream that nothing waits for is seen too early or too late.
-#include "tests/support/cuda_emulation/streams.h"
+#include "tests/support/cuda_emulation/two_streams.h"
 
-#include <gtest/gtest.h>
-
+#include <algorithm>
 #include <thread>
 
 namespace argosy::cuda_emulation {
 namespace {
 
-struct TwoStreams : testing::Test {
-  TwoStreams() {
-    cudaSetDevice(0);
-    cudaStreamCreateWithPriority(&compute, cudaStreamNonBlocking, 0);
-    cudaStreamCreateWithPriority(&other, cudaStreamNonBlocking, 0);
-    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-  }
-  ~TwoStreams() override {
-    cudaDeviceSynchronize();
-    cudaEventDestroy(event);
-    cudaStreamDestroy(other);
-    cudaStreamDestroy(compute);
-    reset_devices();
-  }
-  void put(cudaStream_t stream, int number) {
-    ASSERT_EQ(enqueue(stream, [this, number] { order.push_back(number); }), cudaSuccess);
-  }
-  void wait(cudaStream_t waits, cudaStream_t for_stream) {
-    cudaEventRecord(event, for_stream);
-    cudaStreamWaitEvent(waits, event, 0);
-  }
+struct StreamOrder : TwoStreams {
   std::vector<int> order_after(Timing timing, bool other_waits, bool compute_waits) {
     set_timing(timing);
     order.clear();
@@ -48,19 +27,16 @@ struct TwoStreams : testing::Test {
     cudaEventDestroy(end);
     return order;
   }
-  cudaStream_t compute = nullptr, other = nullptr;
-  cudaEvent_t event = nullptr;
-  std::vector<int> order;
 };
 
-TEST_F(TwoStreams, WhatIsOrderedIsInOrder) {
+TEST_F(StreamOrder, WhatIsOrderedIsInOrder) {
   for (const Timing timing :
        {Timing::early, Timing::late, Timing::compute_late, Timing::others_late, Timing::seeded}) {
     EXPECT_EQ(order_after(timing, true, true), (std::vector<int>{1, 2, 3}));
   }
 }
 
-TEST_F(TwoStreams, AMissingWaitShows) {
+TEST_F(StreamOrder, AMissingWaitShows) {
   EXPECT_EQ(order_after(Timing::compute_late, false, true), (std::vector<int>{2, 1, 3}));
   cudaDeviceSynchronize();
   EXPECT_EQ(order_after(Timing::others_late, true, false), (std::vector<int>{1, 3}));
@@ -68,7 +44,7 @@ TEST_F(TwoStreams, AMissingWaitShows) {
   EXPECT_EQ(order, (std::vector<int>{1, 3, 2}));
 }
 
-TEST_F(TwoStreams, SeedsDiffer) {
+TEST_F(StreamOrder, SeedsDiffer) {
   std::vector<std::vector<int>> orders;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     set_timing(Timing::seeded, seed);
@@ -84,7 +60,7 @@ TEST_F(TwoStreams, SeedsDiffer) {
 }
 
 // Each rank's part begins when its stream has come to it.
-TEST_F(TwoStreams, AMeetingWaitsForAll) {
+TEST_F(StreamOrder, AMeetingWaitsForAll) {
   set_timing(Timing::late);
   int met_at = 0;
   const auto meeting = std::make_shared<Meeting>(2);
@@ -101,7 +77,7 @@ TEST_F(TwoStreams, AMeetingWaitsForAll) {
   EXPECT_EQ(met_at, 2);
 }
 
-TEST_F(TwoStreams, AFailureSticksToItsDevice) {
+TEST_F(StreamOrder, AFailureSticksToItsDevice) {
   set_timing(Timing::late);
   fail_later(0, 1, cudaErrorIllegalAddress);
   put(compute, 1);
@@ -118,7 +94,7 @@ TEST_F(TwoStreams, AFailureSticksToItsDevice) {
 }
 
 // The host would stand still while pageable memory is copied.
-TEST_F(TwoStreams, CopiesOfTheHostArePinned) {
+TEST_F(StreamOrder, CopiesOfTheHostArePinned) {
   void* device = nullptr;
   ASSERT_EQ(cudaMalloc(&device, 16), cudaSuccess);
   int pageable[4] = {};
