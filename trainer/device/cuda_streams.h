@@ -61,6 +61,7 @@ class CudaClock : public DeviceClock {
   void skip_to(int64_t stamp) override;
   // Whether the queues are being captured: stamps are then those of the graph's launches.
   void set_capturing(bool capturing) { is_capturing_ = capturing; }
+  bool is_capturing() const { return is_capturing_; }
 
  private:
   const CudaQueue& compute_;
@@ -81,11 +82,8 @@ class CudaStreamSet : public DeviceStreams {
     while_waiting_ = std::move(action);
   }
   DeviceClock* clock() override { return &clock_; }
-  bool is_capturing() const override { return is_capturing_; }
-  void set_capturing(bool capturing) {
-    is_capturing_ = capturing;
-    clock_.set_capturing(capturing);
-  }
+  bool is_capturing() const override { return clock_.is_capturing(); }
+  void set_capturing(bool capturing) { clock_.set_capturing(capturing); }
   void push_range(const std::string& name) override;  // NVTX
   void pop_range() override;
   void wait(const DeviceMark& mark) const;
@@ -96,7 +94,6 @@ class CudaStreamSet : public DeviceStreams {
   std::string device_id_;
   CudaQueue compute_;
   CudaClock clock_;
-  bool is_capturing_ = false;
   std::function<void()> while_waiting_;
 };
 

@@ -47,28 +47,30 @@ void renew_copies(const LayerContext& ctx, const Parameter& weight) {
   weight.copies_are_old = false;
 }
 
-}  // namespace
-
-ops::Fp8Matrix in_8_bits(const LayerContext& ctx, const Parameter& weight) {
-  if (weight.in_8_bits.defined()) {
+// The copy that the parameter keeps, or one for this product alone.
+ops::Fp8Matrix copy_of(const LayerContext& ctx, const Parameter& weight, bool turned) {
+  const ops::Fp8Matrix& kept = turned ? weight.turned_in_8_bits : weight.in_8_bits;
+  if (kept.defined()) {
     renew_copies(ctx, weight);
-    return weight.in_8_bits;
+    return kept;
   }
-  ops::Fp8Matrix lent = ops::empty_fp8(ctx.device, weight.value.dim(0), weight.value.dim(1),
-                                       ops::Fp8Format::e4m3, MemoryCategory::workspace);
-  ops::quantize(ctx.device, weight.value, lent, ops::Fp8Matrix{});
+  const Tensor& value = weight.value;
+  const ops::Fp8Matrix none;
+  ops::Fp8Matrix lent =
+      ops::empty_fp8(ctx.device, value.dim(turned ? 1 : 0), value.dim(turned ? 0 : 1),
+                     ops::Fp8Format::e4m3, MemoryCategory::workspace);
+  ops::quantize(ctx.device, value, turned ? none : lent, turned ? lent : none);
   return lent;
 }
 
+}  // namespace
+
+ops::Fp8Matrix in_8_bits(const LayerContext& ctx, const Parameter& weight) {
+  return copy_of(ctx, weight, false);
+}
+
 ops::Fp8Matrix turned_in_8_bits(const LayerContext& ctx, const Parameter& weight) {
-  if (weight.turned_in_8_bits.defined()) {
-    renew_copies(ctx, weight);
-    return weight.turned_in_8_bits;
-  }
-  ops::Fp8Matrix lent = ops::empty_fp8(ctx.device, weight.value.dim(1), weight.value.dim(0),
-                                       ops::Fp8Format::e4m3, MemoryCategory::workspace);
-  ops::quantize(ctx.device, weight.value, {}, lent);
-  return lent;
+  return copy_of(ctx, weight, true);
 }
 
 }  // namespace argosy

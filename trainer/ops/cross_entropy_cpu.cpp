@@ -58,10 +58,6 @@ int64_t place_of(int32_t target, int64_t first_id, int64_t vocab) {
   return target >= 0 && place >= 0 && place < vocab ? place : -1;
 }
 
-}  // namespace
-
-namespace {
-
 // The maximum of a row of logits, and the sum of e^(x - maximum).
 template <typename S>
 struct RowSum {

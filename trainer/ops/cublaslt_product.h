@@ -30,10 +30,6 @@ enum class Epilogue {
   bias_gradient   // bias = sums over the k rows of a as it is stored (k,m); c = product
 };
 
-// A size that follows from the data: the algorithm is the one of the next larger size of a few, so
-// that not each step asks for new ones.
-enum class Ragged { none, m, k };
-
 struct LibraryProduct {
   Product sizes;  // m, n, k > 0
   MatrixOperand a, b;
@@ -44,6 +40,8 @@ struct LibraryProduct {
   Epilogue epilogue = Epilogue::none;
   void* bias = nullptr;  // (n) of the result's type; bias_gradient writes (m)
   void* aux = nullptr;   // (m,n) of the result's type
+  // The algorithm is then the one of the next larger size of a few, so that not each step asks for
+  // new ones.
   Ragged ragged = Ragged::none;
 };
 

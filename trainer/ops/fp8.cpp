@@ -42,7 +42,7 @@ Tensor scale_in(DeviceContext& ctx, MemoryCategory category) {
 }
 
 void multiply(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b, const Tensor& out,
-              const MatmulOptions& options, detail::Fp8Ragged ragged) {
+              const MatmulOptions& options, detail::Ragged ragged) {
   check_rank("the output", out, 2);
   check_matrix("the first operand", a, out.dim(0), a.cols());
   check_matrix("the second operand", b, out.dim(1), a.cols());
@@ -106,7 +106,7 @@ void quantize(DeviceContext& ctx, const Tensor& x, const Fp8Matrix& plain,
 
 void matmul_fp8(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b, const Tensor& out,
                 const MatmulOptions& options) {
-  multiply(ctx, a, b, out, options, detail::Fp8Ragged::none);
+  multiply(ctx, a, b, out, options, detail::Ragged::none);
   ctx.matmul_flops += 2 * out.size() * a.cols();
 }
 
@@ -117,8 +117,7 @@ void grouped_matmul_fp8(DeviceContext& ctx, const Fp8Matrix& a, const std::vecto
   int64_t begin = 0;
   for (size_t g = 0; g < rows.size(); ++g) {
     const int64_t end = begin + rows[g];
-    multiply(ctx, rows_of(a, begin, end), b[g], out.rows(begin, end), options,
-             detail::Fp8Ragged::rows);
+    multiply(ctx, rows_of(a, begin, end), b[g], out.rows(begin, end), options, detail::Ragged::m);
     begin = end;
   }
   CHECK(begin == out.dim(0), "the output has ", out.dim(0), " rows, its groups ", begin);
@@ -131,7 +130,7 @@ void grouped_matmul_fp8_tn(DeviceContext& ctx, const Fp8Groups& a, const Fp8Grou
         a.rows.size(), " and ", b.rows.size());
   for (size_t g = 0; g < out.size(); ++g) {
     if (a.rows[g] > 0) {
-      multiply(ctx, a.turned[g], b.turned[g], out[g], options, detail::Fp8Ragged::sum);
+      multiply(ctx, a.turned[g], b.turned[g], out[g], options, detail::Ragged::k);
     } else if (!options.accumulate) {
       fill_zero(ctx, out[g]);
     }

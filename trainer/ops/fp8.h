@@ -76,11 +76,9 @@ template <Device D>
 void require_fp8(DeviceContext& ctx);
 template <Device D>
 void quantize(DeviceContext& ctx, const Tensor& x, const Fp8Matrix& plain, const Fp8Groups& turned);
-// Which of the sizes changes from call to call.
-enum class Fp8Ragged { none, rows, sum };
 template <Device D>
 void matmul_fp8(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b, const Tensor& out,
-                const MatmulOptions& options, Fp8Ragged ragged);
+                const MatmulOptions& options, Ragged ragged);
 }  // namespace detail
 
 }  // namespace argosy::ops

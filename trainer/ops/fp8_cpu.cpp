@@ -22,7 +22,7 @@ void quantize<Device::cpu>(DeviceContext&, const Tensor&, const Fp8Matrix&, cons
 }
 template <>
 void matmul_fp8<Device::cpu>(DeviceContext&, const Fp8Matrix&, const Fp8Matrix&, const Tensor&,
-                             const MatmulOptions&, Fp8Ragged) {
+                             const MatmulOptions&, Ragged) {
   refuse();
 }
 

@@ -174,7 +174,7 @@ void quantize<Device::cuda>(DeviceContext& ctx, const Tensor& x, const Fp8Matrix
 
 template <>
 void matmul_fp8<Device::cuda>(DeviceContext& ctx, const Fp8Matrix& a, const Fp8Matrix& b,
-                              const Tensor& out, const MatmulOptions& options, Fp8Ragged ragged) {
+                              const Tensor& out, const MatmulOptions& options, Ragged ragged) {
   const LibraryProduct product{
       .sizes = {.transpose_b = true, .m = out.dim(0), .n = out.dim(1), .k = a.cols()},
       .a = operand_of(a),
@@ -183,9 +183,7 @@ void matmul_fp8<Device::cuda>(DeviceContext& ctx, const Fp8Matrix& a, const Fp8M
       .result = matrix_type(out.dtype()),
       .alpha = options.alpha,
       .accumulate = options.accumulate,
-      .ragged = ragged == Fp8Ragged::rows  ? Ragged::m
-                : ragged == Fp8Ragged::sum ? Ragged::k
-                                           : Ragged::none};
+      .ragged = ragged};
   run_product_with_bias(ctx, product, options.bias, out);
 }
 

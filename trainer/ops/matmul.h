@@ -57,6 +57,8 @@ struct Product {
   bool transpose_a = false, transpose_b = false;
   int64_t m = 0, n = 0, k = 0;
 };
+// Which of the sizes follows from the data, so that it changes from call to call.
+enum class Ragged { none, m, k };
 template <Device D>
 void matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
             const Tensor& c, const MatmulOptions& options);

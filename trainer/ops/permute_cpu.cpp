@@ -144,10 +144,6 @@ void sum_rows(const Choices<T>& choices, int64_t num_cols, T* to) {
   }
 }
 
-}  // namespace
-
-namespace {
-
 // Asks for a piece of the rows of `many` that belong to slots [begin, end) and were kept.
 template <bool kIsWritten>
 void prefetch_kept(const Tensor& many, const Tensor& position, int64_t begin, int64_t end,
