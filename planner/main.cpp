@@ -26,8 +26,6 @@ namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
 
-constexpr size_t kTextColumns = 100;
-
 Questions questions_of(const PlanOptions& options, int num_threads) {
   Questions questions;
   questions.explain = options.explain;
@@ -68,13 +66,12 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
 }
 
 // The best plan in another framework's words alone, so that it can go into a file.
-void print_export(const PlanOptions& options, const SearchResult& result) {
+void print_export(ExportFormat format, const SearchResult& result) {
   if (result.plans.empty()) {
     std::cerr << "No plan fits: nothing to export.\n";
     return;
   }
-  std::cout << export_plan(result.plans.front(),
-                           export_format_from_string(options.export_to, "--export"));
+  std::cout << export_plan(result.plans.front(), format);
 }
 
 // plan.json -> plan.phase_2.json
@@ -150,8 +147,8 @@ int run(const PlanOptions& options) {
     if (!note.empty()) std::cerr << "warning: " << note << "\n";
   }
   const Answers answers = answer(questions, request.job, request.fixed, result);
-  if (!options.export_to.empty()) {
-    print_export(options, result);
+  if (format) {
+    print_export(*format, result);
   } else if (options.json) {
     auto sections = answers_json(questions, request.job, result, answers);
     sections.emplace_back("corrections", corrections_json(request.corrections));

@@ -2,13 +2,13 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/options.h"
 
-#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cmath>
 #include <sstream>
 #include <string_view>
 
 #include "planner/calibrate/calibrate.h"
+#include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
@@ -20,7 +20,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr unsigned kHelpColumns = 100;
+constexpr unsigned kHelpColumns = kTextColumns;
 
 constexpr int64_t kMost = INT32_MAX;  // of what has no bound of its own
 
@@ -65,14 +65,11 @@ po::typed_value<std::string>* word(std::string& target, const char* name) {
 // One of the words that `name` lists, as "time|cost".
 po::typed_value<std::string>* choice(std::string& target, const char* option, const char* name) {
   return word(target, name)->notifier([option, name](const std::string& text) {
-    std::string valid = name;
-    std::replace(valid.begin(), valid.end(), '|', ' ');
-    std::istringstream words(valid);
-    for (std::string one; words >> one;) {
+    std::istringstream words{std::string(name)};
+    std::string valid;
+    for (std::string one; std::getline(words, one, '|');) {
       if (one == text) return;
-    }
-    for (size_t at = valid.find(' '); at != std::string::npos; at = valid.find(' ', at + 2)) {
-      valid.replace(at, 1, ", ");
+      valid += concat(valid.empty() ? "" : ", ", one);
     }
     throw ConfigError(concat("--", option, ": '", text, "'; valid: ", valid));
   });

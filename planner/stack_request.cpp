@@ -65,7 +65,6 @@ void choose_stack(const PlanOptions& options, Job& job) {
 }
 
 void print_stacks() {
-  constexpr size_t kTextColumns = 100;
   std::cout << kOwnStack << ": the trainer of this project; every cluster of CPUs\n";
   for (const StackProfile& stack : read_stacks(configs_folder() / "stacks")) {
     std::string text = concat(stack.name, ": ", stack.source);

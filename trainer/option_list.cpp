@@ -4,13 +4,15 @@
 
 #include <boost/program_options/value_semantic.hpp>
 
+#include "planner/report/text_table.h"
+
 namespace argosy {
 
 namespace {
 
 namespace po = boost::program_options;
 
-constexpr unsigned kHelpColumns = 100;
+constexpr unsigned kHelpColumns = kTextColumns;
 
 po::typed_value<std::string>* text() {
   return po::value<std::string>();

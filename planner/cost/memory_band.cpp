@@ -41,10 +41,6 @@ double normal_quantile(double probability) {
 
 }  // namespace
 
-bool has_memory_band(const ClusterSpec& cluster) {
-  return cluster.device == Device::cuda && cluster.accelerator.context_bytes > 0;
-}
-
 int64_t communicator_bytes(const Job& job, const Mesh& mesh) {
   int64_t num_groups = 0;
   for (Axis axis : {Axis::tp, Axis::cp, Axis::dp_cp, Axis::pp, Axis::etp, Axis::ep, Axis::edp,
@@ -54,10 +50,6 @@ int64_t communicator_bytes(const Job& job, const Mesh& mesh) {
     if (degree(mesh, axis) > 1) ++num_groups;
   }
   return num_groups * job.cluster.collectives.channels * kNcclChannelBytes;
-}
-
-int64_t unreserved_bytes(const Accelerator& accelerator) {
-  return accelerator.memory_bytes - accelerator.reserved_bytes;
 }
 
 double fits_probability(const Job& job, const Candidate& candidate, const TensorBytes& tensors) {

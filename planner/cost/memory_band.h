@@ -32,8 +32,6 @@ inline constexpr double kExpertLoadDeviation = 0.30;
 inline constexpr int64_t kNcclChannelBytes =
     (int64_t{4} << 20) + int64_t{640} * 120 * 8 * 8 + int64_t{512} * 8 * 8 * 16;
 
-bool has_memory_band(const ClusterSpec& cluster);
-
 // Buffers of the communicators of the mesh's groups with more than one rank.
 int64_t communicator_bytes(const Job& job, const Mesh& mesh);
 
@@ -44,9 +42,6 @@ struct TensorBytes {
 
 // Probability that they fit. Without a band 0 or 1.
 double fits_probability(const Job& job, const Candidate& candidate, const TensorBytes& tensors);
-
-// What reserved_bytes leaves of a device to tensors.
-int64_t unreserved_bytes(const Accelerator& accelerator);
 
 // Most bytes of tensors, of which so many are routed, that fit with job.fit_probability; where that
 // is 0, unreserved_bytes().

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/cost/totals.h"
+
 namespace argosy {
 
 namespace {
 
-constexpr double kSecondsPerHour = 3600.0, kSecondsPerDay = 86400.0;
+constexpr double kSecondsPerHour = 3600.0;
 constexpr double kSpareConfidence = 0.99;
 constexpr double kLowestGoodput = 0.01;  // a cluster that fails faster than it restarts
 

@@ -12,9 +12,6 @@ namespace argosy {
 
 namespace {
 
-constexpr const char* kAnyStack = "any";  // what nothing else is known of
-constexpr const char* kOtherAccelerators = "other";
-
 double read_share(JsonObject& object, const std::string& key, double fallback) {
   const double share = object.number(key, fallback);
   if (share < 0 || share > 1) object.fail(key, "expected a share between 0 and 1");
@@ -93,25 +90,29 @@ void read_unstated(JsonObject object, StackProfile& stack) {
   object.reject_unknown_keys();
 }
 
-}  // namespace
-
 StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors) {
   StackNumbers result;
   for (const auto number : kStackNumbers) result.*number = numbers.*number * factors.*number;
   return result;
 }
 
+}  // namespace
+
+StackNumbers numbers_on(const std::string& accelerator, const StackFit& own, const StackFit& any) {
+  const auto fitted = own.accelerators.find(accelerator);
+  if (fitted != own.accelerators.end()) return fitted->second;
+  const auto known = any.accelerators.find(accelerator);
+  return product(
+      known != any.accelerators.end() ? known->second : any.accelerators.at(kOtherAccelerators),
+      own.of_any);
+}
+
 StackNumbers numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
                         const std::string& accelerator) {
-  const auto own = stack.accelerators.find(accelerator);
-  if (own != stack.accelerators.end()) return own->second;
   const auto any = std::find_if(stacks.begin(), stacks.end(),
                                 [](const StackProfile& s) { return s.name == kAnyStack; });
   CHECK(any != stacks.end(), "read_stacks() requires ", kAnyStack);
-  const auto known = any->accelerators.find(accelerator);
-  return product(
-      known != any->accelerators.end() ? known->second : any->accelerators.at(kOtherAccelerators),
-      stack.of_any);
+  return numbers_on(accelerator, stack, *any);
 }
 
 StackProfile read_stack(const std::filesystem::path& path) {

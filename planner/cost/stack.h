@@ -33,7 +33,6 @@ inline constexpr std::array<double StackNumbers::*, kNumStackNumbers> kStackNumb
     &StackNumbers::matmul_share, &StackNumbers::attention_share,
     &StackNumbers::memory_share, &StackNumbers::link_share,
     &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
-StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors);
 // Rates as the cluster's file has them; its op_overhead_s is what an op costs.
 inline constexpr StackNumbers kOwnNumbers{1, 1, 1, 1, 1, 0};
 inline constexpr StackNumbers kNoFactors{1, 1, 1, 1, 1, 1};
@@ -96,7 +95,19 @@ struct Stack {
   bool keeps_memory = false;  // as it keeps tensors: stack_memory(); false: the trainer's ledger
 };
 
-struct StackProfile {
+// What a profile's numbers are: on accelerators that they were fitted on, by name, and of all
+// others multiples of those of the profile "any".
+struct StackFit {
+  std::map<std::string, StackNumbers> accelerators;
+  StackNumbers of_any = kNoFactors;
+};
+inline constexpr const char* kAnyStack = "any";  // what nothing else is known of
+inline constexpr const char* kOtherAccelerators = "other";
+// The numbers for an accelerator: own ones, or those of `any` for it or for "other" ones, times
+// of_any.
+StackNumbers numbers_on(const std::string& accelerator, const StackFit& own, const StackFit& any);
+
+struct StackProfile : StackFit {
   std::string name, source;
   std::vector<StackRule> runs;
   StackFacts facts;
@@ -112,12 +123,9 @@ struct StackProfile {
   bool reads_memory_after_update = false;
 
   std::vector<std::string> default_for;  // accelerators that are planned with it unless told
-  std::map<std::string, StackNumbers> accelerators;  // by the accelerator's name
-  StackNumbers of_any = kNoFactors;  // of all others: multiples of the numbers of "any"
 };
 
-// The profile's numbers for an accelerator; of one that is not listed those of the profile "any",
-// or what that says of "other" ones, times of_any.
+// numbers_on() with the profile "any" of these.
 StackNumbers numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,
                         const std::string& accelerator);
 

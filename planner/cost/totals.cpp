@@ -10,7 +10,6 @@ namespace argosy {
 namespace {
 
 constexpr double kSecondsPerHour = 3600.0;
-constexpr double kSecondsPerDay = 86400.0;
 
 double step_kwh(const Job& job, const StepUse& use) {
   return facility_kwh(job.cluster,

@@ -14,15 +14,13 @@ namespace argosy {
 
 namespace {
 
-constexpr size_t kColumns = 100;
-
 std::string what_if_text(const Questions& questions, const SearchResult& before,
                          const SearchResult& after) {
   std::string text = "what if ";
   for (const MachineChange& change : questions.what_if) {
     text += concat(&change == &questions.what_if.front() ? "" : ", ", change.key, "=", change.text);
   }
-  if (after.plans.empty()) return wrap(text + ": no plan fits", kColumns, "    ");
+  if (after.plans.empty()) return wrap(text + ": no plan fits", kTextColumns, "    ");
   const Prediction& a = after.plans.front().predicted;
   text += concat(": ", format_seconds(a.step_s), " a step");
   if (!before.plans.empty()) {
@@ -30,7 +28,8 @@ std::string what_if_text(const Questions& questions, const SearchResult& before,
     text += concat(" instead of ", format_seconds(b.step_s), " (",
                    format_signed_percent(a.step_s / b.step_s - 1), ")");
   }
-  return wrap(text, kColumns, "    ") + plan_table(after.plans) + totals_text(after.plans.front());
+  return wrap(text, kTextColumns, "    ") + plan_table(after.plans) +
+         totals_text(after.plans.front());
 }
 
 std::string regrets_text(const std::vector<double>& regrets) {
@@ -38,7 +37,7 @@ std::string regrets_text(const std::vector<double>& regrets) {
   for (size_t i = 0; i < regrets.size(); ++i) {
     text += concat(i == 0 ? " " : ", ", "#", i + 1, " ", format_percent(regrets[i]));
   }
-  return wrap(text, kColumns, "    ");
+  return wrap(text, kTextColumns, "    ");
 }
 
 std::vector<std::string> size_row(const Plan& plan, const std::string& note) {
@@ -77,7 +76,7 @@ std::string phases_text(const std::vector<PlannedPhase>& phases) {
                                     format_grouped(phase.global_batch), format_count(phase.tokens)};
     if (!plan) {
       row.insert(row.end(), {"none", "-", "-", "-", "-", "-"});
-      reasons += wrap(concat("phase ", i + 1, ": no plan: ", reason), kColumns, "    ");
+      reasons += wrap(concat("phase ", i + 1, ": no plan: ", reason), kTextColumns, "    ");
     } else {
       const Prediction& p = plan->predicted;
       const Mesh& m = plan->mesh;
@@ -116,7 +115,7 @@ std::string deadline_text(const Job& job, const SearchResult& result, double day
       text += concat("; or ", format_fixed(more, 1), " times the devices, ", format_count(devices),
                      ", at the efficiency of the best plan here");
     }
-    return wrap(text, kColumns, "    ");
+    return wrap(text, kTextColumns, "    ");
   }
   TextTable table = labelled_table({"devices", "days", "USD", "t CO2e", "MFU", "plan"});
   table.align[5] = Align::left;

@@ -13,8 +13,6 @@ namespace argosy {
 
 namespace {
 
-constexpr double kSecondsPerDay = 86400.0;
-
 std::string stack_text(const Stack& stack) {
   if (stack.facts.is_own) return concat(stack.name, ": argosy-train's own ops, one by one");
   const StackNumbers& n = stack.numbers;

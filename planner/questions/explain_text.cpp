@@ -15,7 +15,6 @@ namespace argosy {
 
 namespace {
 
-constexpr size_t kColumns = 100;
 constexpr size_t kMostChanges = 14;
 constexpr double kWorthFixing = 0.001;  // of a step
 
@@ -123,7 +122,7 @@ std::string bytes_text(const Job& job, const Plan& plan) {
 std::string changes_text(const std::vector<ChangeEffect>& changes) {
   std::string text = "one decision changed, fastest first:\n";
   for (size_t i = 0; i < std::min(kMostChanges, changes.size()); ++i) {
-    text += wrap("  " + change_text(changes[i]), kColumns, "    ");
+    text += wrap("  " + change_text(changes[i]), kTextColumns, "    ");
   }
   return text;
 }
@@ -140,7 +139,7 @@ std::string rivals_text(const std::vector<Rival>& rivals) {
     } else {
       line += concat("no plan: ", r.reason);
     }
-    text += wrap(line, kColumns, "    ");
+    text += wrap(line, kTextColumns, "    ");
   }
   return text;
 }
@@ -148,7 +147,7 @@ std::string rivals_text(const std::vector<Rival>& rivals) {
 std::string remedies_text(const std::vector<Remedy>& remedies) {
   std::string text = "what one change alone would do:\n";
   for (const Remedy& r : remedies) {
-    text += wrap(concat("  ", r.decision, ": ", r.reason), kColumns, "    ");
+    text += wrap(concat("  ", r.decision, ": ", r.reason), kTextColumns, "    ");
   }
   return text;
 }
@@ -156,7 +155,7 @@ std::string remedies_text(const std::vector<Remedy>& remedies) {
 std::string basis_text(const Job& job, const std::string& corrections) {
   std::string text = "what the figures rest on:\n";
   for (const std::vector<std::string>& row : basis_table(job, corrections).rows) {
-    text += wrap(concat(row[0], ": ", row[1]), kColumns, "    ");
+    text += wrap(concat(row[0], ": ", row[1]), kTextColumns, "    ");
   }
   return text;
 }

@@ -41,7 +41,7 @@ TextTable parts_table(const Plan& plan, const ReportPlan& detail) {
   return table;
 }
 
-TextTable memory_table(const Plan& plan, const Accelerator& accelerator) {
+TextTable memory_table(const Plan& plan, const ClusterSpec& cluster) {
   TextTable table;
   table.header = {"category", "bytes", "share"};
   table.align = {Align::left, Align::right, Align::right};
@@ -52,17 +52,16 @@ TextTable memory_table(const Plan& plan, const Accelerator& accelerator) {
         {std::string(to_string(static_cast<MemoryCategory>(i))), format_bytes(bytes),
          format_percent(static_cast<double>(bytes) / static_cast<double>(p.peak_bytes))});
   }
-  const int64_t reserved = accelerator.reserved_bytes;
-  table.rows.push_back(
-      {"free", format_bytes(accelerator.memory_bytes - reserved - p.peak_bytes), "-"});
-  table.rows.push_back({"reserved", format_bytes(reserved), "-"});
-  if (accelerator.context_bytes > 0) {  // else it is yes or no
+  const Accelerator& device = cluster.accelerator;
+  table.rows.push_back({"free", format_bytes(unreserved_bytes(device) - p.peak_bytes), "-"});
+  table.rows.push_back({"reserved", format_bytes(device.reserved_bytes), "-"});
+  if (has_memory_band(cluster)) {
     table.rows.push_back({"fits with", probability_text(p.fits_probability), "-"});
   }
   return table;
 }
 
-std::string plan_panel(const Plan& plan, const ReportPlan& detail, const Accelerator& accelerator) {
+std::string plan_panel(const Plan& plan, const ReportPlan& detail, const ClusterSpec& cluster) {
   std::string html = headline(plan);
   std::vector<std::pair<std::string, std::string>> colours;
   for (size_t i = 0; i < detail.parts.size(); ++i) {
@@ -70,7 +69,7 @@ std::string plan_panel(const Plan& plan, const ReportPlan& detail, const Acceler
   }
   html += "<h3>Where the time goes</h3>\n" + shares_svg(detail.parts) + html_legend(colours);
   html += html_table(parts_table(plan, detail));
-  html += "<h3>Where the memory goes</h3>\n" + html_table(memory_table(plan, accelerator));
+  html += "<h3>Where the memory goes</h3>\n" + html_table(memory_table(plan, cluster));
   html += "<h3>The step, simulated</h3>\n" + timeline_svg(detail.step, detail.step.step_s);
   return html + html_legend({"forward", "backward", "wait", "reduce", "optimizer"});
 }
@@ -79,7 +78,7 @@ std::string plan_panels(const PlanReport& report) {
   std::vector<std::pair<std::string, std::string>> panels;
   for (size_t i = 0; i < std::min(report.plans.size(), report.details.size()); ++i) {
     panels.emplace_back(concat("plan ", i + 1),
-                        plan_panel(report.plans[i], report.details[i], report.cluster.accelerator));
+                        plan_panel(report.plans[i], report.details[i], report.cluster));
   }
   return html_panels("plan", panels);
 }

@@ -12,8 +12,6 @@ namespace argosy {
 
 namespace {
 
-constexpr size_t kColumns = 100;
-
 // Interleaved 1F1B says how many stages a rank has.
 std::string schedule_word(const Plan& plan) {
   return plan.schedule == ScheduleKind::interleaved ? concat("1f1b x", plan.virtual_stages)
@@ -190,7 +188,7 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
              format_grouped(plan.global_batch), " sequences of ", format_grouped(plan.seq_len),
              " = ", format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
              plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack);
-  return wrap(text, kColumns, "    ") + wrap(work, kColumns, "    ");
+  return wrap(text, kTextColumns, "    ") + wrap(work, kTextColumns, "    ");
 }
 
 std::string probability_text(double probability) {
@@ -221,7 +219,7 @@ std::string plan_table(const std::vector<Plan>& plans) {
   std::string text = to_text(table);
   // What follows from other columns, or matters least; --json and the page have it all.
   for (const char* name : {"bubble", "SP", "tok/s", "L/st", "mbs"}) {
-    if (text.substr(0, text.find('\n')).size() <= kColumns) break;
+    if (text.substr(0, text.find('\n')).size() <= kTextColumns) break;
     remove_column(table, name);
     text = to_text(table);
   }
@@ -244,7 +242,7 @@ std::string offload_text(const std::vector<Plan>& plans) {
   return wrap(concat("+host: the optimizer's state is in the host's memory, ",
                      format_bytes(found->predicted.host_bytes), " for each device of plan ",
                      found - plans.begin() + 1, "; planned, not trained by argosy-train"),
-              kColumns, "    ");
+              kTextColumns, "    ");
 }
 
 std::string totals_text(const Plan& plan) {
@@ -261,7 +259,7 @@ std::string totals_text(const Plan& plan) {
         concat("; a checkpoint every ", format_fixed(p.checkpoint_interval_s / 60, 0), " minutes, ",
                p.spare_nodes, p.spare_nodes == 1 ? " spare node" : " spare nodes");
   }
-  return wrap(text, kColumns, "    ");
+  return wrap(text, kTextColumns, "    ");
 }
 
 std::string search_text(const SearchSummary& summary) {
@@ -276,7 +274,7 @@ std::string rejections_text(const SearchSummary& summary) {
   for (const Rejection& rejection : summary.rejected) {
     text += wrap(concat(format_grouped(rejection.count), " x ", rejection.reason,
                         "; nearest: ", rejection.nearest),
-                 kColumns, "    ");
+                 kTextColumns, "    ");
   }
   return text;
 }
@@ -292,7 +290,7 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
   if (p.fits_probability < 1) {
     text += concat("; fits with ", probability_text(p.fits_probability));
   }
-  text = wrap(text, kColumns, "    ");
+  text = wrap(text, kTextColumns, "    ");
   TextTable table;
   table.header = {"stage", "layers", "forward", "backward", "send", "reduce", "update"};
   table.align.assign(table.header.size(), Align::right);
@@ -309,7 +307,7 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
                             format_fixed(p.tflops_per_device, 1), " TFLOP/s a device; MFU ",
                             format_percent(p.mfu), " (", format_percent(p.mfu_palm),
                             " with full attention), HFU ", format_percent(p.hfu)),
-                     kColumns, "    ");
+                     kTextColumns, "    ");
 }
 
 }  // namespace argosy

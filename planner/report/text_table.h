@@ -4,10 +4,13 @@
 // Columns of text, aligned. ASCII only.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace argosy {
+
+inline constexpr size_t kTextColumns = 100;  // that no line of text exceeds where words allow it
 
 enum class Align { left, right };
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace argosy {
 
@@ -29,8 +31,6 @@ constexpr double kBiasWeight = 0.3;
 constexpr size_t kMostRunsShared = 60, kMostRunsOwn = 360;
 // A single run does not make numbers of its own: those of all stacks stand for them.
 constexpr size_t kLeastRuns = 2;
-constexpr const char* kAny = "any";
-constexpr const char* kOther = "other";
 
 struct FitRun {
   PreparedRun* run;
@@ -168,7 +168,7 @@ using RunsByName = std::map<std::string, std::map<std::string, FitRuns>>;
 // [accelerator]; what hosts take is not the accelerator's: left at its default.
 std::map<std::string, StackNumbers> fit_accelerators(const RunsByName& by_accelerator) {
   static const StackNumbers kStart;
-  std::map<std::string, StackNumbers> all = {{kOther, kStart}};
+  std::map<std::string, StackNumbers> all = {{kOtherAccelerators, kStart}};
   for (const auto& [accelerator, stacks] : by_accelerator) {
     FitRuns runs;
     for (const auto& [stack, own] : stacks) {
@@ -180,46 +180,41 @@ std::map<std::string, StackNumbers> fit_accelerators(const RunsByName& by_accele
   return all;
 }
 
-struct StackFit {
-  std::map<std::string, StackNumbers> numbers;  // by accelerator, and kOfAny
+struct FoundFit {
+  StackFit fit;
   double loss = 0;
 };
 
 // What all accelerators of a stack share, and what each deviates from it.
-StackFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& accelerators,
-                   const std::map<std::string, StackNumbers>& any, size_t unfitted) {
+FoundFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& accelerators,
+                   const StackFit& any, size_t unfitted) {
   const Found shared = fit_shared(all, unfitted);
-  StackFit fit;
-  fit.loss = shared.loss;
-  fit.numbers[kOfAny] = numbers_at(kNoFactors, shared.values);
-  if (accelerators.size() > 1) fit.loss = 0;
+  FoundFit found;
+  found.loss = shared.loss;
+  found.fit.of_any = numbers_at(kNoFactors, shared.values);
+  if (accelerators.size() > 1) found.loss = 0;
   for (const auto& [accelerator, runs] : accelerators) {
-    const StackNumbers prior = numbers_at(any.at(accelerator), shared.values);
-    fit.numbers[accelerator] = prior;
+    const StackNumbers prior = numbers_at(any.accelerators.at(accelerator), shared.values);
+    StackNumbers& numbers = found.fit.accelerators[accelerator];
+    numbers = prior;
     if (accelerators.size() == 1) continue;
     FitRuns own = runs;
     for (FitRun& run : own) run.prior = &prior;
-    Found found = search_from(Values{}, own, kOwnPull, unfitted);
-    improve_by(kLink, kLinkStart, own, kOwnPull, unfitted, found);
-    fit.numbers[accelerator] = numbers_at(prior, found.values);
-    fit.loss += found.loss;
+    Found best = search_from(Values{}, own, kOwnPull, unfitted);
+    improve_by(kLink, kLinkStart, own, kOwnPull, unfitted, best);
+    numbers = numbers_at(prior, best.values);
+    found.loss += best.loss;
   }
-  return fit;
+  return found;
 }
 
 }  // namespace
 
 StackNumbers numbers_for(const Numbers& numbers, const PreparedRun& run) {
-  const std::string accelerator = accelerator_of(run);
-  const auto& any = numbers.at(kAny);
-  const auto known = any.find(accelerator);
-  const StackNumbers& usual = known != any.end() ? known->second : any.at(kOther);
-  const auto stack = numbers.find(run.stack->name);
-  if (stack == numbers.end()) return usual;
-  const auto own = stack->second.find(accelerator);
-  if (own != stack->second.end()) return own->second;
-  const auto factors = stack->second.find(kOfAny);
-  return factors != stack->second.end() ? product(usual, factors->second) : usual;
+  static const StackFit kNothing;
+  const auto own = numbers.find(run.stack->name);
+  return numbers_on(accelerator_of(run), own != numbers.end() ? own->second : kNothing,
+                    numbers.at(kAnyStack));
 }
 
 Numbers fit_any(const Runs& runs) {
@@ -227,7 +222,7 @@ Numbers fit_any(const Runs& runs) {
   for (PreparedRun* run : runs) {
     by_accelerator[accelerator_of(*run)][run->stack->name].push_back({run, nullptr});
   }
-  return {{kAny, fit_accelerators(by_accelerator)}};
+  return {{kAnyStack, {fit_accelerators(by_accelerator)}}};
 }
 
 Numbers fit_stacks(const Runs& runs) {
@@ -240,24 +235,22 @@ Numbers fit_stacks(const Runs& runs, const Numbers& known) {
     by_stack[run->stack->name][accelerator_of(*run)].push_back({run, nullptr});
   }
   Numbers fitted = known;
-  const std::map<std::string, StackNumbers>& any = known.at(kAny);
+  const StackFit& any = known.at(kAnyStack);
   for (auto& [stack, accelerators] : by_stack) {
-    if (stack == kAny) continue;
+    if (stack == kAnyStack) continue;
     FitRuns all;
     for (auto& [accelerator, own] : accelerators) {
       own = thinned(own, kMostRunsOwn);
-      for (FitRun& fit : own) fit.prior = &any.at(accelerator);
+      for (FitRun& fit : own) fit.prior = &any.accelerators.at(accelerator);
       all.insert(all.end(), own.begin(), own.end());
     }
     if (all.size() < kLeastRuns) continue;
-    double least = 0;
+    std::optional<FoundFit> best;
     for (const size_t unfitted : left_out(all)) {
-      const StackFit fit = fit_stack(all, accelerators, any, unfitted);
-      if (fitted[stack].empty() || fit.loss < least) {
-        fitted[stack] = fit.numbers;
-        least = fit.loss;
-      }
+      FoundFit found = fit_stack(all, accelerators, any, unfitted);
+      if (!best || found.loss < best->loss) best = std::move(found);
     }
+    fitted[stack] = std::move(best->fit);
   }
   return fitted;
 }

@@ -15,9 +15,7 @@
 namespace argosy {
 
 using Runs = std::vector<PreparedRun*>;
-using Numbers = std::map<std::string, std::map<std::string, StackNumbers>>;  // stack, accelerator
-// In place of an accelerator: factors of the numbers of "any" on accelerators without own ones.
-inline constexpr const char* kOfAny = "of_any";
+using Numbers = std::map<std::string, StackFit>;  // by stack
 
 // Numbers for every accelerator of the runs: those of "any".
 Numbers fit_any(const Runs& runs);

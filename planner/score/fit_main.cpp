@@ -51,15 +51,12 @@ void write_numbers(const std::string& configs, const std::vector<StackProfile>& 
     const std::string path = configs + "/stacks/" + stack.name + ".json";
     Json json = parse_json(read_text_file(path), path);
     json["accelerators"] = Json::object();
-    json.erase(kOfAny);
+    json.erase("of_any");
     if (const auto own = fitted.find(stack.name); own != fitted.end()) {
-      for (const auto& [name, numbers] : own->second) {
-        if (name == kOfAny) {
-          json[kOfAny] = numbers_json(numbers, kNoFactors);
-        } else {
-          json["accelerators"][name] = numbers_json(numbers, StackNumbers{});
-        }
+      for (const auto& [name, numbers] : own->second.accelerators) {
+        json["accelerators"][name] = numbers_json(numbers, StackNumbers{});
       }
+      if (stack.name != kAnyStack) json["of_any"] = numbers_json(own->second.of_any, kNoFactors);
     }
     write_text_file(path, json.dump(2) + "\n");
   }

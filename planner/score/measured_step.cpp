@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <regex>
 
+#include "planner/cost/totals.h"
 #include "planner/score/run_setup.h"
 #include "planner/spec/work.h"
 
@@ -13,7 +14,6 @@ namespace argosy {
 namespace {
 
 constexpr double kTera = 1e12;
-constexpr double kSecondsPerDay = 86400;
 
 // Narayanan et al. (arXiv:2104.04473, equation 3): four passes, all pairs of tokens.
 double narayanan_flops(const Plan& plan) {

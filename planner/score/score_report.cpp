@@ -12,8 +12,6 @@ namespace argosy {
 
 namespace {
 
-constexpr size_t kColumns = 100;
-
 std::string signed_percent(double fraction) {
   return (fraction < 0 ? "" : "+") + format_percent(fraction);
 }
@@ -99,7 +97,7 @@ std::string score_text(const Score& score) {
   }
   if (!ids.empty()) text += "\nNot represented:\n";
   for (const auto& [reason, names] : ids)
-    text += wrap(concat(reason, ":", names), kColumns, "    ");
+    text += wrap(concat(reason, ":", names), kTextColumns, "    ");
   return text;
 }
 

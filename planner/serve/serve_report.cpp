@@ -13,8 +13,6 @@ namespace argosy {
 
 namespace {
 
-constexpr size_t kColumns = 100;
-
 // Bytes of a whole deployment in decimal units, as data sheets have them.
 std::string decimal_bytes(double bytes) {
   if (bytes >= 1e12) return format_fixed(bytes / 1e12, 2) + " TB";
@@ -31,11 +29,11 @@ std::string heading(const ServeJob& job) {
   return wrap(concat(job.model.name, ": ", format_count(parameters), " parameters | ",
                      job.cluster.name, ": ", format_grouped(job.cluster.num_devices), " x ",
                      job.cluster.accelerator.name),
-              kColumns, "    ") +
+              kTextColumns, "    ") +
          wrap(concat("serve, weights ", job.weights.name, ", cache ", job.cache.name, ", ",
                      format_grouped(job.context_tokens), " tokens of context, prompts of ",
                      format_grouped(job.prompt_tokens), rate),
-              kColumns, "    ");
+              kTextColumns, "    ");
 }
 
 std::string devices_text(int64_t devices) {
@@ -52,7 +50,7 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
           format_grouped(std::max<int64_t>(1, job.users)), job.users > 1 ? " users" : " user",
           " (multi-query: ", decimal_bytes(r.multi_query_cache_bytes),
           "); smallest replica: ", r.devices_needed > 0 ? devices_text(r.devices_needed) : "none"),
-      kColumns, "    ");
+      kTextColumns, "    ");
   text += wrap(
       concat("bandwidth limit: ", devices_text(job.cluster.num_devices),
              job.cluster.num_devices == 1 ? " streams" : " stream", " what one user's token reads ",
@@ -60,7 +58,7 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
              r.is_beyond_bandwidth ? concat("; the ", format_fixed(job.tokens_per_s_per_user, 1),
                                             " asked for are infeasible whatever the split")
                                    : ""),
-      kColumns, "    ");
+      kTextColumns, "    ");
   if (r.largest_parameters > 0) {
     text += concat("largest model of this shape that fits and reaches ",
                    format_fixed(job.tokens_per_s_per_user, 1),
@@ -112,8 +110,8 @@ Json plan_json(const ServePlan& p) {
 std::string serve_text(const ServeJob& job, const ServeResult& result) {
   std::string text = heading(job) + "\n";
   if (result.plans.empty()) {
-    text +=
-        wrap("No split is feasible; nearest: " + nearest_text(result.nearest), kColumns, "    ");
+    text += wrap("No split is feasible; nearest: " + nearest_text(result.nearest), kTextColumns,
+                 "    ");
   } else {
     const ServePlan& best = result.plans.front();
     text += plan_rows(result) + "\n";
@@ -123,7 +121,7 @@ std::string serve_text(const ServeJob& job, const ServeResult& result) {
                format_seconds(best.cache_s), " + communication ",
                format_seconds(best.communication_s), " + small ops ",
                format_seconds(best.token_s - best.weight_s - best.cache_s - best.communication_s)),
-        kColumns, "    ");
+        kTextColumns, "    ");
   }
   text += facts(job, result);
   return text + concat(format_grouped(result.candidates),

@@ -228,6 +228,14 @@ const EfficiencyCurve& Accelerator::matmul_curve(Precision precision) const {
   return own->empty() ? matmul_efficiency : *own;
 }
 
+int64_t unreserved_bytes(const Accelerator& accelerator) {
+  return accelerator.memory_bytes - accelerator.reserved_bytes;
+}
+
+bool has_memory_band(const ClusterSpec& cluster) {
+  return cluster.device == Device::cuda && cluster.accelerator.context_bytes > 0;
+}
+
 double reached_bytes_per_s(const LinkTier& tier) {
   return tier.bytes_per_s * tier.efficiency / tier.oversubscription;
 }

@@ -125,6 +125,12 @@ struct ClusterSpec {
   double hardware_life_years = 5;        // over which it is spread
 };
 
+// What reserved_bytes leaves of a device to tensors.
+int64_t unreserved_bytes(const Accelerator& accelerator);
+// Whether the file tells what else a device's memory holds: then a plan fits with a probability
+// (planner/cost/memory_band.h), else it fits or it does not.
+bool has_memory_band(const ClusterSpec& cluster);
+
 struct ClusterReading {
   ClusterSpec cluster;
   std::vector<std::string> warnings;
