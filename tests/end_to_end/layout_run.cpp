@@ -98,6 +98,7 @@ LayoutRecord run_layout(Communicator& world, DeviceContext& device, const Plan& 
     record.z_losses.push_back(result.z_loss);
     record.ledger = result.ledger;
     record.timeline = result.timeline;
+    record.num_targets = result.num_targets;
     record.dropped_share = mean(result.router.dropped_share);
   }
   const std::vector<TensorSpec>& tensors = trainer.parameters().tensors();

@@ -28,6 +28,7 @@ struct LayoutRecord {
   GlobalTensors parameters;  // after the last step, with what routers remember
   Ledger ledger;             // measured in the last step, this rank
   Timeline timeline;         // of the last step, this rank
+  int64_t num_targets = 0;   // of the last step, of all ranks
   double dropped_share = 0;  // of the choices of the last step
 };
 
