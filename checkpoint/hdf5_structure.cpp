@@ -4,7 +4,9 @@
 
 #include <hdf5.h>
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "planner/spec/check.h"
@@ -31,9 +33,17 @@ class QuietHdf5 {
   void* data_ = nullptr;
 };
 
-// H5Ewalk2 visits the innermost call last when walking downward: that one knows the cause.
+// H5Ewalk2 visits the innermost call last when walking downward: that one knows the cause. Where
+// the system refused, its words are enough; HDF5 puts a clock, addresses and a line break around
+// them.
 herr_t keep_description(unsigned, const H5E_error2_t* error, void* text) {
-  *static_cast<std::string*>(text) = error->desc != nullptr ? error->desc : "";
+  std::string description = error->desc != nullptr ? error->desc : "";
+  constexpr std::string_view kBegin = "error message = '";
+  if (const size_t begin = description.find(kBegin); begin != std::string::npos) {
+    description.erase(0, begin + kBegin.size());
+    description.resize(std::min(description.find('\''), description.size()));
+  }
+  *static_cast<std::string*>(text) = description;
   return 0;
 }
 

@@ -65,7 +65,12 @@ int64_t resume_step(const TrainOptions& options, std::vector<std::string>* skipp
   const std::vector<int64_t> steps =
       fs::is_directory(folder) ? list_checkpoints(folder) : std::vector<int64_t>{};
   if (options.resume == "auto") {
-    return steps.empty() ? 0 : newest_valid_checkpoint(folder, skipped).value_or(0);
+    if (steps.empty()) return 0;
+    if (const auto newest = newest_valid_checkpoint(folder, skipped)) return *newest;
+    throw ConfigError(concat("--resume auto: none of the ", steps.size(), " checkpoints in ",
+                             folder.string(), " is whole (", skipped->front(),
+                             "), and a start from the first step would drop what the run has ",
+                             "written; valid: another --run-dir"));
   }
   const int64_t step = std::stoll(options.resume);
   if (std::find(steps.begin(), steps.end(), step) == steps.end()) {
@@ -93,22 +98,59 @@ void check_resumable(const Manifest& stored, const Plan& plan) {
   }
 }
 
+// Sample N of a run is what the plan's batch and sequence length make it, of the file that is read.
+std::vector<std::string> changes_of_samples(const Manifest& stored, const Plan& plan,
+                                            const TrainOptions& options) {
+  std::vector<std::string> changes;
+  const Json then = Json::parse(stored.plan_json, nullptr, /*allow_exceptions=*/false);
+  const auto of_plan = [&](const char* key, int64_t now) {
+    const bool is_known = then.is_object() && then.contains(key) && then[key].is_number_integer();
+    return is_known ? then[key].get<int64_t>() : now;
+  };
+  const int64_t batch = of_plan("global_batch", plan.global_batch);
+  const int64_t seq_len = of_plan("seq_len", plan.seq_len);
+  if (batch != plan.global_batch || seq_len != plan.seq_len) {
+    changes.push_back(concat("--resume: the checkpoint's run has read ", stored.step * batch,
+                             " samples of ", seq_len, " tokens, this plan goes on behind ",
+                             stored.step * plan.global_batch, " of ", plan.seq_len,
+                             ": some are left out or read twice"));
+  }
+  const auto data = stored.state.find("data");
+  if (data != stored.state.end() && data->second != options.data.string()) {
+    changes.push_back(concat("--data: ", options.data.string(), ", the checkpoint's run read ",
+                             data->second, ": this file is begun at sample ",
+                             stored.step * plan.global_batch + 1));
+  }
+  return changes;
+}
+
 bool holds_adapters(const Manifest& stored) {
   return std::any_of(stored.tensors.begin(), stored.tensors.end(), [](const StoredTensor& tensor) {
     return tensor.name.find(".lora_") != std::string::npos;
   });
 }
 
+// The newest checkpoint before `step`; 0: there is none.
+int64_t step_before(const fs::path& checkpoints_dir, int64_t step) {
+  int64_t before = 0;
+  for (const int64_t other : list_checkpoints(checkpoints_dir)) {
+    if (other < step) before = other;
+  }
+  return before;
+}
+
 StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   StartPoint start;
-  start.step = resume_step(options, &start.skipped);
+  std::vector<std::string> skipped;
+  start.step = resume_step(options, &skipped);
   if (start.step > 0) {
     start.checkpoint = checkpoint_path(options.run_dir / "checkpoints", start.step);
   } else if (!options.init.empty()) {
     start.restore = Restore::base;
-    start.checkpoint =
-        naming("--init", [&] { return resolve_checkpoint(options.init, &start.skipped); });
+    start.checkpoint = naming("--init", [&] { return resolve_checkpoint(options.init, &skipped); });
   }
+  for (const std::string& name : skipped)
+    start.warnings.push_back("damaged checkpoint passed over: " + name);
   if (start.checkpoint.empty()) return start;
   const Manifest stored = read_manifest(start.checkpoint);
   naming(start.step > 0 ? "--resume" : "--init", [&] {
@@ -116,8 +158,12 @@ StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   });
   if (start.step > 0) {
     check_resumable(stored, plan);
-  } else {
-    start.leaves_adapters = holds_adapters(stored);
+    for (std::string& change : changes_of_samples(stored, plan, options))
+      start.warnings.push_back(std::move(change));
+    start.older_step = step_before(options.run_dir / "checkpoints", start.step);
+  } else if (holds_adapters(stored)) {
+    start.warnings.emplace_back(
+        "--init: adapters in the checkpoint are left out, its base weights taken");
   }
   return start;
 }

@@ -52,8 +52,8 @@ struct StartPoint {
   int64_t step = 0;                  // of the checkpoint that is resumed; 0: a fresh start
   std::filesystem::path checkpoint;  // empty: initial values
   Restore restore = Restore::resume;
-  std::vector<std::string> skipped;  // damaged checkpoints that were passed over; on rank 0
-  bool leaves_adapters = false;      // --init of a LoRA job's checkpoint; on rank 0
+  int64_t older_step = 0;  // of the checkpoint before the resumed one; 0: none; on rank 0
+  std::vector<std::string> warnings;  // what the user may not have meant; on rank 0
 };
 
 // Collective. Follows --resume and --init, the same on all ranks. Throws ConfigError when there is

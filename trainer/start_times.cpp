@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <optional>
@@ -44,7 +45,10 @@ StartTimes::StartTimes() {
   const std::optional<double> own_s = process_start_s("self");
   const std::optional<double> parent_s = process_start_s(std::to_string(getppid()));
   if (!own_s) return;
-  if (parent_s) phases_.emplace_back("mpirun", *own_s - *parent_s);
+  // Set by Open MPI for each rank that mpirun starts; without it the parent is a shell, as old as
+  // the user's session.
+  const bool is_under_mpirun = std::getenv("OMPI_COMM_WORLD_RANK") != nullptr;
+  if (parent_s && is_under_mpirun) phases_.emplace_back("mpirun", *own_s - *parent_s);
   phases_.emplace_back("load", now_s - *own_s);
 }
 

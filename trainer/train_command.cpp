@@ -93,11 +93,12 @@ class TrainingRun {
   }
 
   void prepare() {
-    for (const std::string& name : start_.skipped)
-      say("damaged checkpoint passed over: " + name, Emphasis::warning);
-    if (start_.leaves_adapters)
-      say("--init: adapters in the checkpoint are left out, its base weights taken",
+    for (const std::string& warning : start_.warnings) say(warning, Emphasis::warning);
+    if (options_.lr.warmup_steps > options_.steps) {
+      say(concat("--warmup: ", options_.lr.warmup_steps, " steps of ", options_.steps,
+                 ": the run ends before --lr is reached"),
           Emphasis::warning);
+    }
     if (plan().task == Task::lora && start_.checkpoint.empty())
       say("LoRA on initial values: --init names no weights", Emphasis::warning);
     const int cpu_threads = device_.device() == Device::cpu ? ops::num_threads() : 0;
@@ -174,8 +175,9 @@ class TrainingRun {
                options_.policy.allow_tf32 ? ", fp32 as TF32" : ""));
     say(concat("attend   ", ops::attention_description(device_.device())));
     say(concat("peak     ", format_fixed(rate / 1e9, 1), " GFLOP/s in ",
-               to_string(compute_dtype(plan().precision)), " by ", world_.size(),
-               " ranks at once: the MFU denominator"));
+               to_string(compute_dtype(plan().precision)), " by ",
+               world_.size() == 1 ? "1 rank" : concat(world_.size(), " ranks at once"),
+               ": the MFU denominator"));
     if (is_root()) {
       run_dir_->write_machine({.device = options_.device,
                                .cpu = cpu_model(),
@@ -203,8 +205,14 @@ class TrainingRun {
     heartbeat_.act("loading");
     if (start_.checkpoint.empty()) return;
     const Clock::time_point begin = Clock::now();
-    restore_checkpoint(trainer_->context(), start_.checkpoint, start_.restore,
-                       trainer_->parameters(), &trainer_->optimizer());
+    try {
+      restore_checkpoint(trainer_->context(), start_.checkpoint, start_.restore,
+                         trainer_->parameters(), &trainer_->optimizer());
+    } catch (const Error& error) {
+      if (start_.older_step == 0) throw;
+      throw Error(concat(error.what(), "; --resume ", start_.older_step,
+                         " goes on from the checkpoint before it"));
+    }
     say(concat(start_.step > 0 ? "resumed  " : "weights  ", start_.checkpoint.string(), " in ",
                format_seconds(seconds_since(begin))),
         Emphasis::strong);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "trainer/device/host_copy.h"
@@ -17,6 +18,11 @@
 namespace argosy {
 
 namespace {
+
+// The sign of a NaN means nothing, and "-nan" reads like a number below zero.
+double without_sign_of_nan(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
+}
 
 std::vector<Stage> make_stages(const LayerContext& ctx, const ParameterStore& store) {
   std::vector<Stage> stages;
@@ -118,7 +124,8 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   fill_objective(totals, targets_of_mean(totals.num_targets), &result);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
     throw Error(
-        concat("step ", step, ": loss ", result.loss, ", gradient norm ", result.grad_norm,
+        concat("step ", step, ": loss ", without_sign_of_nan(result.loss), ", gradient norm ",
+               without_sign_of_nan(result.grad_norm),
                ": not finite; nothing was updated. A lower --lr or longer --warmup may help"));
   }
   update_router_state(device_, totals.choices,

@@ -149,6 +149,7 @@ std::string save_on_full_disk(const fs::path& dir) {
   if (message.find("No space left on device") == std::string::npos) {
     return "unexpected: '" + message + "'";
   }
+  if (message.find('\n') != std::string::npos) return "more than a line: '" + message + "'";
   if (count_entries(dir) != 1) return "something of step 2 is left";
   return sample::load_and_compare(checkpoint_path(dir, 1), Cut::cols, 2, 1);
 }

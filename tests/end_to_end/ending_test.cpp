@@ -132,6 +132,7 @@ TEST_F(Ending, FailureIsToldOnceAndWritten) {
       shell(launch("plan.json", "run", 20, "--lr 1e30 --clip 0 --checkpoint-every 0"));
   EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
   EXPECT_TRUE(contains(result.err, "not finite")) << result.err;
+  EXPECT_FALSE(contains(result.err, "-nan")) << result.err;
   EXPECT_EQ(result.err.find("argosy-train: "), result.err.rfind("argosy-train: ")) << result.err;
   EXPECT_EQ(status("run", "state"), "\"failed\"");
   EXPECT_EQ(status("run", "exit_code"), "1");

@@ -9,6 +9,7 @@
 
 #include "checkpoint/manifest.h"
 #include "planner/spec/check.h"
+#include "planner/spec/json.h"
 #include "tests/end_to_end/programs.h"
 
 namespace argosy {
@@ -121,6 +122,7 @@ TEST_F(Resume, NamesDamage) {
   EXPECT_EQ(flipped.exit_code, kExitFailure);
   EXPECT_TRUE(contains(flipped.err, newest + "shard_00000.h5")) << flipped.err;
   EXPECT_TRUE(contains(flipped.err, weights->name)) << flipped.err;
+  EXPECT_TRUE(contains(flipped.err, "--resume 2 goes on from")) << flipped.err;
   EXPECT_EQ(status("run", "state"), "\"failed\"");
   EXPECT_EQ(status("run", "exit_code"), "1");
   EXPECT_EQ(status("run", "step"), "4");
@@ -133,6 +135,38 @@ TEST_F(Resume, NamesDamage) {
   EXPECT_TRUE(contains(cut.out, "resumed  run/checkpoints/step_00000002")) << cut.out;
   EXPECT_EQ(metrics("run").size(), 6U);
   EXPECT_EQ(status("run", "state"), "\"done\"");
+}
+
+// A start from the first step would drop the metrics of a run of days.
+TEST_F(Resume, DoesNotStartAgainWhenEveryCheckpointIsDamaged) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  const std::string train = "argosy-train --plan plan.json --data text.txt --run-dir run ";
+  succeed(train + "--steps 2");
+  fs::resize_file(path("run/checkpoints/step_00000002/shard_00000.h5"), 4096);
+  const ProgramResult result = shell(train + "--steps 3 --resume auto");
+  EXPECT_EQ(result.exit_code, kExitUserError) << result.out;
+  EXPECT_TRUE(contains(result.err, "none of the 1 checkpoints")) << result.err;
+  EXPECT_TRUE(contains(result.err, "shard_00000.h5")) << result.err;
+  EXPECT_EQ(metrics("run").size(), 2U);
+}
+
+TEST_F(Resume, SaysWhenSamplesAreOthers) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  Json other = Json::parse(read("plan.json"));
+  other["global_batch"] = 16;
+  write("other.json", other.dump(1));
+  const std::string train = "argosy-train --run-dir run ";
+  succeed(train + "--plan plan.json --data text.txt --steps 2");
+  const std::string same =
+      succeed(train + "--plan plan.json --data text.txt --steps 3 --resume 2").out;
+  EXPECT_FALSE(contains(same, "--resume:")) << same;
+  EXPECT_FALSE(contains(same, "--data:")) << same;
+  succeed("cp text.txt new.txt");
+  const std::string changed =
+      succeed(train + "--plan other.json --data new.txt --steps 4 --resume 3").out;
+  EXPECT_TRUE(contains(changed, "has read 24 samples of 16 tokens")) << changed;
+  EXPECT_TRUE(contains(changed, "behind 48 of 16")) << changed;
+  EXPECT_TRUE(contains(changed, "--data: new.txt, the checkpoint's run read text.txt")) << changed;
 }
 
 }  // namespace

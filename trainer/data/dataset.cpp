@@ -12,10 +12,12 @@ namespace {
 std::unique_ptr<TokenSource> open_by_format(const std::filesystem::path& path, int64_t vocab_size) {
   const std::string extension = path.extension().string();
   const bool is_text = extension == ".txt" || extension == ".jsonl";
+  if (!is_text && has_index(path)) return open_indexed(path);
   if (!is_text && (extension == ".bin" || has_bin_magic(path))) return open_bin(path);
   if (!is_text) {
-    throw ConfigError(concat("data file ", path, ": unknown format; known are llm.c's .bin, raw ",
-                             ".txt and .jsonl with `text` or `prompt` and `completion`"));
+    throw ConfigError(concat("data file ", path, ": unknown format; known are llm.c's .bin, ",
+                             "Megatron-LM's .bin with .idx, raw .txt and .jsonl with `text` or "
+                             "`prompt` and `completion`"));
   }
   if (vocab_size < kByteVocabulary) {
     throw ConfigError(concat(

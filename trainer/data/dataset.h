@@ -36,7 +36,8 @@ std::vector<int32_t> encode_bytes(std::string_view text);
 // Specials and ids beyond them have no bytes and are left out.
 std::string decode_bytes(const std::vector<int32_t>& tokens);
 
-// By the file's content and name: llm.c .bin (magic 20240520 u16, 20240801 u32), .txt raw text
+// By the file's content and name: llm.c .bin (magic 20240520 u16, 20240801 u32), Megatron-LM's .bin
+// beside its .idx (either may be named), .txt raw text
 // (bytes), .jsonl with `text` or `prompt` + `completion` (loss on the completion and the end of
 // text alone). Throws ConfigError: missing or empty file, unknown format, a token
 // >= vocab_size (naming both), vocabulary below 258 for text.

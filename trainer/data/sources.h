@@ -19,6 +19,12 @@ std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path);
 std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path);
 bool has_bin_magic(const std::filesystem::path& path);
 
+// Megatron-LM's PREFIX.bin and PREFIX.idx; `path` is either of them. Sequences follow each other as
+// they lie in the .bin, which the index must cover.
+std::unique_ptr<TokenSource> open_indexed(const std::filesystem::path& path);
+// Whether a readable index stands beside it (or is it).
+bool has_index(const std::filesystem::path& path);
+
 // JSON objects, one a line, with `text`, or `prompt` and `completion`; errors name the line.
 std::unique_ptr<TokenSource> open_jsonl(const std::filesystem::path& path);
 

@@ -9,7 +9,7 @@
 
 #include "planner/spec/check.h"
 #include "trainer/data/dataset.h"
-#include "trainer/data/mapped_file.h"
+#include "trainer/data/mapped_tokens.h"
 #include "trainer/data/sources.h"
 
 namespace argosy {
@@ -24,29 +24,6 @@ struct BinFormat {
   size_t token_bytes;
 };
 constexpr std::array<BinFormat, 2> kBinFormats = {{{20240520, 1, 2}, {20240801, 7, 4}}};
-
-// The mapped array of `Token` behind the first `offset_bytes` of a file.
-template <typename Token>
-class MappedTokens : public TokenSource {
- public:
-  MappedTokens(std::unique_ptr<MappedFile> file, size_t offset_bytes)
-      : file_(std::move(file)),
-        tokens_(reinterpret_cast<const Token*>(file_->bytes().data() + offset_bytes)),
-        num_tokens_(static_cast<int64_t>((file_->bytes().size() - offset_bytes) / sizeof(Token))) {
-    const Token largest = *std::max_element(tokens_, tokens_ + num_tokens_);
-    max_token_ = static_cast<int32_t>(std::min<uint64_t>(largest, INT32_MAX));
-  }
-
-  int64_t num_tokens() const override { return num_tokens_; }
-  int32_t token(int64_t index) const override { return static_cast<int32_t>(tokens_[index]); }
-  int32_t max_token() const override { return max_token_; }
-
- private:
-  std::unique_ptr<MappedFile> file_;
-  const Token* tokens_;  // (num_tokens), inside file_
-  int64_t num_tokens_;
-  int32_t max_token_ = 0;
-};
 
 // Magic, version and number of tokens; zeros if the file is too short for them.
 std::array<int32_t, 3> header_of(const MappedFile& file) {
@@ -76,7 +53,8 @@ std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path) {
                                    [m = magic](const BinFormat& f) { return f.magic == m; });
   if (format == kBinFormats.end()) {
     throw ConfigError(concat("data file ", path, ": magic is ", magic, "; llm.c token files begin ",
-                             "with 20240520 (16-bit tokens) or 20240801 (32-bit tokens)"));
+                             "with 20240520 (16-bit tokens) or 20240801 (32-bit tokens), and no ",
+                             ".idx as Megatron-LM's stands beside it"));
   }
   if (version != format->version) {
     throw ConfigError(concat("data file ", path, ": version is ", version, ", magic ", magic,

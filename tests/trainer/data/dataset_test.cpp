@@ -101,6 +101,56 @@ TEST_F(DatasetTest, BinOf16And32Bits) {
   EXPECT_EQ(tokens_of(*open_tokens(unnamed, 6)), (std::vector<int32_t>{5}));
 }
 
+// As Megatron-LM's preprocess_data.py writes them.
+template <typename Number>
+void append(std::string& bytes, Number number) {
+  bytes.append(reinterpret_cast<const char*>(&number), sizeof(number));
+}
+
+std::string megatron_index(uint8_t type, const std::vector<int32_t>& lengths, int64_t token_bytes) {
+  std::string bytes("MMIDIDX\0\0", 9);
+  append<uint64_t>(bytes, 1);
+  append<uint8_t>(bytes, type);
+  append<uint64_t>(bytes, lengths.size());
+  append<uint64_t>(bytes, lengths.size() + 1);
+  for (const int32_t length : lengths) append<int32_t>(bytes, length);
+  int64_t offset_bytes = 0;
+  for (const int32_t length : lengths) {
+    append<int64_t>(bytes, offset_bytes);
+    offset_bytes += length * token_bytes;
+  }
+  for (size_t i = 0; i <= lengths.size(); ++i) append<int64_t>(bytes, static_cast<int64_t>(i));
+  return bytes;
+}
+
+TEST_F(DatasetTest, MegatronsTokensAndIndex) {
+  std::string narrow, wide;
+  for (const int token : {7, 65535, 0}) append<uint16_t>(narrow, static_cast<uint16_t>(token));
+  for (const int token : {7, 128255, 1}) append<int32_t>(wide, token);
+  const auto path16 = write("n.bin", narrow), path32 = write("w.bin", wide);
+  write("n.idx", megatron_index(8, {2, 1}, 2));
+  const auto index32 = write("w.idx", megatron_index(4, {1, 0, 2}, 4));
+  EXPECT_EQ(tokens_of(*open_tokens(path16, 65536)), (std::vector<int32_t>{7, 65535, 0}));
+  EXPECT_EQ(tokens_of(*open_tokens(path32, 128256)), (std::vector<int32_t>{7, 128255, 1}));
+  EXPECT_EQ(tokens_of(*open_tokens(index32, 128256)), (std::vector<int32_t>{7, 128255, 1}));
+
+  const auto expect_mistake = [&](const std::string& index, const std::vector<std::string>& parts) {
+    write("n.idx", index);
+    expect_contains(config_error([&] { open_tokens(path16, 65536); }), parts);
+  };
+  expect_mistake(megatron_index(8, {2, 2}, 2), {"n.bin", "6 bytes", "n.idx", "4 tokens"});
+  expect_mistake(megatron_index(5, {2, 1}, 8), {"n.idx", "token type 5", "uint16"});
+  expect_mistake(megatron_index(8, {-1}, 2), {"n.idx", "sequence 0 has -1 tokens"});
+  expect_mistake(megatron_index(8, {2, 1}, 2).substr(0, 40), {"n.idx", "40 bytes", "2 sequences"});
+  expect_mistake("nothing", {"n.idx", "MMIDIDX"});
+  write("n.idx", megatron_index(8, {2, 1}, 2));
+  expect_contains(config_error([&] { open_tokens(path16, 65535); }), {"token 65535"});
+  append<int32_t>(wide, -1);
+  write("w.bin", wide);
+  write("w.idx", megatron_index(4, {4}, 4));
+  expect_contains(config_error([&] { open_tokens(path32, 128256); }), {"w.bin", "vocab_size"});
+}
+
 TEST_F(DatasetTest, JsonlTrainsOnCompletionsAlone) {
   const auto path = write("a.jsonl",
                           "{\"prompt\": \"2+2\", \"completion\": \"=4\", \"id\": 9}\r\n"
