@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "checkpoint/commands.h"
+#include "checkpoint/hf/export.h"
 #include "planner/spec/check.h"
 
 namespace {
@@ -19,9 +20,14 @@ constexpr const char* kUsage =
     "  verify DIR            reads every byte and checks every CRC; exit 0 when whole, else 1\n"
     "  hash DIR              a hash of each tensor's bits, the same for every layout\n"
     "  diff DIR OTHER        tensors that differ; exit 0 when all are equal, else 1\n"
-    "  export-hf, export-adapter, merge   DIR OUT: not supported yet\n\n"
+    "  export-hf DIR OUT     a folder of Hugging Face: config.json, model.safetensors\n"
+    "  export-adapter DIR OUT  of a LoRA job: a folder of PEFT, to be loaded on the base model\n"
+    "  merge DIR OUT         of a LoRA job: as export-hf, adapters added to the weights\n\n"
     "DIR is a checkpoint (step_N), a folder of checkpoints or a run folder: of these the newest\n"
     "checkpoint is taken.\n";
+
+constexpr std::pair<const char*, Export> kExports[] = {
+    {"export-hf", Export::model}, {"export-adapter", Export::adapter}, {"merge", Export::merged}};
 
 struct CommandLine {
   std::string command;
@@ -94,11 +100,15 @@ int run(const CommandLine& line) {
     require_paths(line, 2);
     return compare_checkpoints(find(line.paths[0]), find(line.paths[1]), line.filter, std::cout);
   }
-  for (const char* later : {"export-hf", "export-adapter", "merge"}) {
-    if (line.command == later) throw ConfigError(concat(later, ": not supported yet"));
+  for (const auto& [command, what] : kExports) {
+    if (line.command != command) continue;
+    require_paths(line, 2);
+    std::cout << export_checkpoint(find(line.paths[0]), what, line.paths[1]) << "\n";
+    return kExitDone;
   }
   throw ConfigError(concat(line.command.empty() ? "no command" : "'" + line.command + "'",
-                           ": valid commands are inspect, verify, hash, diff"));
+                           ": valid commands are inspect, verify, hash, diff, export-hf, ",
+                           "export-adapter, merge"));
 }
 
 }  // namespace

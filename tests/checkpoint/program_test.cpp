@@ -125,8 +125,8 @@ TEST_F(Program, MistakesAreOneMessageAndExit2) {
       {"diff x", "diff: 1 paths given, 2 are needed"},
       {"hash --kind nothing " + step(3), "no tensors of kind 'nothing'"},
       {"hash --ignore '(' " + step(3), "--ignore: '(' is not a regular expression"},
-      {"export-hf a b", "export-hf: not supported yet"},
-      {"merge a b", "merge: not supported yet"},
+      {"export-hf a", "export-hf: 1 paths given, 2 are needed"},
+      {"merge a b", "a: no such folder"},
   };
   for (const auto& c : cases) {
     const Result result = run(c.arguments);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "checkpoint/hf/hf_tensors.h"
+
+#include <map>
+#include <set>
+
+#include "planner/spec/check.h"
+
+namespace argosy {
+namespace {
+
+using StoredByName = std::map<std::string, const StoredTensor*>;  // by full_name()
+
+StoredByName by_full_name(const Manifest& manifest) {
+  StoredByName stored;
+  for (const StoredTensor& tensor : manifest.tensors) stored[full_name(tensor)] = &tensor;
+  return stored;
+}
+
+const StoredTensor* find(const StoredByName& stored, const std::string& name) {
+  // A trained factor of a bf16 run is exact in its master alone.
+  for (const char* kind : {"master/", "parameter/"}) {
+    if (const auto it = stored.find(kind + name); it != stored.end()) return it->second;
+  }
+  throw Error(concat("the checkpoint has no tensor ", name, " of its own plan's model"));
+}
+
+const StoredTensor* find_parameter(const StoredByName& stored, const std::string& name) {
+  const auto it = stored.find("parameter/" + name);
+  if (it != stored.end()) return it->second;
+  throw Error(concat("the checkpoint has no tensor ", name, " of its own plan's model"));
+}
+
+constexpr std::string_view kFused = ".c_attn.";
+
+// GPT-2's Linears and their biases: "Conv1D", (in, out).
+bool is_conv1d(const ModelSpec& model, const std::string& name) {
+  return model.model_type == "gpt2" &&
+         (name.find(".attn.") != std::string::npos || name.find(".mlp.") != std::string::npos);
+}
+
+// transformer.h.0.attn.c_attn.q.weight is a part of transformer.h.0.attn.c_attn.weight.
+std::string name_there(std::string name) {
+  if (const size_t at = name.find(kFused); at != std::string::npos) {
+    name.erase(at + kFused.size(), 2);
+  }
+  return name;
+}
+
+void add_factors(const StoredByName& stored, const std::string& name, HfPart* part) {
+  constexpr std::string_view kLeaf = ".weight";
+  if (!name.ends_with(kLeaf)) return;
+  const std::string module = name.substr(0, name.size() - kLeaf.size());
+  if (!stored.contains("parameter/" + module + ".lora_A.weight")) return;
+  part->lora_a = find(stored, module + ".lora_A.weight");
+  part->lora_b = find(stored, module + ".lora_B.weight");
+}
+
+void append(const HfPart& part, const std::string& name, std::vector<HfTensor>* tensors) {
+  const StoredTensor& stored = *part.stored;
+  if (!tensors->empty() && tensors->back().header.name == name) {
+    HfTensor& fused = tensors->back();
+    fused.parts.push_back(part);
+    fused.parts.back().first_col = fused.header.shape.back();
+    fused.header.shape.back() += stored.rows;
+    return;
+  }
+  std::vector<int64_t> shape = {stored.rows};
+  if (stored.cols > 1) shape.insert(part.transposed ? shape.begin() : shape.end(), stored.cols);
+  tensors->push_back({{name, stored.dtype, shape}, {part}});
+}
+
+}  // namespace
+
+std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest) {
+  const StoredByName stored = by_full_name(manifest);
+  std::vector<HfTensor> tensors, biases;
+  std::set<std::string> known;
+  for (const TensorSpec& spec : model_tensors(plan.model, plan.lora)) {
+    known.insert(spec.name);
+    if (spec.lora != LoraPart::none) continue;
+    HfPart part{.stored = find_parameter(stored, spec.name),
+                .transposed = is_conv1d(plan.model, spec.name)};
+    add_factors(stored, spec.name, &part);
+    // Weights and biases of q, k and v come in turns.
+    append(part, name_there(spec.name), spec.name.ends_with(".bias") ? &biases : &tensors);
+  }
+  for (const StoredTensor& tensor : manifest.tensors) {  // balancing biases of routers
+    if (tensor.kind == "parameter" && !known.contains(tensor.name))
+      append({.stored = &tensor}, tensor.name, &tensors);
+  }
+  tensors.insert(tensors.end(), biases.begin(), biases.end());
+  return tensors;
+}
+
+std::vector<HfTensor> peft_tensors(const Plan& plan, const Manifest& manifest) {
+  const StoredByName stored = by_full_name(manifest);
+  std::vector<HfTensor> tensors;
+  for (const TensorSpec& spec : model_tensors(plan.model, plan.lora)) {
+    if (spec.lora == LoraPart::none) continue;
+    if (spec.name.find(kFused) != std::string::npos) {
+      throw ConfigError(concat("export-adapter: ", spec.name, ": q, k and v have an adapter each, ",
+                               "PEFT has one of c_attn; valid: merge, or targets without c_attn"));
+    }
+    const StoredTensor* factor = find(stored, spec.name);
+    tensors.push_back({{"base_model.model." + spec.name, DType::fp32, {factor->rows, factor->cols}},
+                       {{.stored = factor}}});
+  }
+  return tensors;
+}
+
+}  // namespace argosy

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What others read of a checkpoint: Hugging Face's names, shapes and values, PEFT's adapters. The
+// file is taken apart here by the format's own description; the values are the checkpoint's.
+#include <cstring>
+#include <map>
+
+#include "checkpoint/checkpoint.h"
+#include "comm/self/self_communicator.h"
+#include "planner/spec/check.h"
+#include "planner/spec/json.h"
+#include "tests/end_to_end/programs.h"
+
+namespace argosy {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Values {
+  std::vector<int64_t> shape;
+  std::vector<float> data;
+};
+using Tensors = std::map<std::string, Values>;
+
+class ExportTest : public ProgramTest {
+ protected:
+  // Tensors of an F32 file: u64 length of the header, JSON header, data without gaps.
+  Tensors read_safetensors(const std::string& name) const {
+    const std::string bytes = read(name);
+    uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof length);
+    EXPECT_EQ(length % 8, 0U);
+    const Json header = Json::parse(bytes.substr(8, length));
+    Tensors tensors;
+    size_t end = 0;
+    for (const auto& [key, entry] : header.items()) {
+      if (key == "__metadata__") continue;
+      EXPECT_EQ(entry["dtype"], "F32") << key;
+      const size_t begin = entry["data_offsets"][0];
+      EXPECT_EQ(begin, end) << key;
+      end = entry["data_offsets"][1];
+      Values& values = tensors[key];
+      values.shape = entry["shape"].get<std::vector<int64_t>>();
+      values.data.resize((end - begin) / sizeof(float));
+      std::memcpy(values.data.data(), bytes.data() + 8 + length + begin, end - begin);
+    }
+    EXPECT_EQ(8 + length + end, bytes.size());
+    return tensors;
+  }
+
+  // A parameter of a run's checkpoint of `step`, row-major.
+  std::vector<float> parameter(const std::string& run, int64_t step, const std::string& name,
+                               int64_t rows, int64_t cols) const {
+    std::vector<float> data(static_cast<size_t>(rows * cols));
+    const auto world = make_self_communicator();
+    load_checkpoint(
+        *world, checkpoint_path(path(run) / "checkpoints", step),
+        {{name, "parameter", rows, cols, DType::fp32, {{0, rows}, {0, cols}}, data.data()}});
+    return data;
+  }
+};
+
+TEST_F(ExportTest, AModelIsHuggingFacesFolder) {
+  make_plan("plan.json", "moe.json", 4, "pp=2,dp=2,ep=2,tp=1,micro_batch=2");
+  succeed(launch("plan.json", "run", 2));
+  succeed("argosy-checkpoint export-hf run hf");
+  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  const Json inspected = Json::parse(succeed("argosy-checkpoint inspect --json run").out);
+  size_t num_parameters = 0;
+  for (const Json& stored : inspected["tensors"]) {
+    if (stored["kind"] != "parameter") continue;
+    ++num_parameters;
+    const std::string name = stored["name"];
+    ASSERT_TRUE(tensors.contains(name)) << name;
+    const int64_t rows = stored["shape"][0], cols = stored["shape"][1];
+    const std::vector<int64_t> shape =
+        cols == 1 ? std::vector<int64_t>{rows} : std::vector<int64_t>{rows, cols};
+    EXPECT_EQ(tensors.at(name).shape, shape) << name;
+    EXPECT_EQ(tensors.at(name).data, parameter("run", 2, name, rows, cols)) << name;
+  }
+  EXPECT_EQ(tensors.size(), num_parameters);
+  EXPECT_EQ(Json::parse(read("hf/config.json"))["torch_dtype"], "float32");
+  // It is a model for the planner again.
+  make_plan("again.json", "hf", 1, "tp=1");
+}
+
+TEST_F(ExportTest, Gpt2IsTransposedAndFused) {
+  write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
+                         "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
+  make_plan("plan.json", "gpt2.json", 1, "tp=1");
+  succeed("argosy-train --plan plan.json --data text.txt --steps 2 --run-dir run");
+  succeed("argosy-checkpoint export-hf run hf");
+  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  const std::string attention = "transformer.h.0.attn.c_attn";
+  const Values& fused = tensors.at(attention + ".weight");
+  ASSERT_EQ(fused.shape, (std::vector<int64_t>{8, 24}));
+  ASSERT_EQ(tensors.at(attention + ".bias").shape, (std::vector<int64_t>{24}));
+  const char* names[] = {".q", ".k", ".v"};
+  for (size_t part = 0; part < 3; ++part) {
+    const auto weight = parameter("run", 2, concat(attention, names[part], ".weight"), 8, 8);
+    const auto bias = parameter("run", 2, concat(attention, names[part], ".bias"), 8, 1);
+    for (size_t out = 0; out < 8; ++out) {
+      for (size_t in = 0; in < 8; ++in) {
+        EXPECT_EQ(fused.data[in * 24 + part * 8 + out], weight[out * 8 + in]);
+      }
+      EXPECT_EQ(tensors.at(attention + ".bias").data[part * 8 + out], bias[out]);
+    }
+  }
+  EXPECT_EQ(tensors.at("transformer.h.0.mlp.c_fc.weight").shape, (std::vector<int64_t>{8, 32}));
+  EXPECT_EQ(tensors.at("transformer.wte.weight").shape, (std::vector<int64_t>{258, 8}));
+}
+
+TEST_F(ExportTest, AdaptersArePeftsAndMergeByItsRule) {
+  make_plan("base.json", "dense.json", 1, "tp=1");
+  make_plan(
+      "lora.json", "dense.json", 2, "tp=2,dp=1,pp=1",
+      "--precision fp32 --task lora --lora-rank 4 --lora-alpha 6 --lora-targets q_proj,down_proj");
+  succeed("argosy-train --plan base.json --data text.txt --steps 1 --run-dir base");
+  succeed(launch("lora.json", "lora", 3, "--init base --lr 1e-2"));
+  succeed("argosy-checkpoint export-hf base hf");
+  succeed("argosy-checkpoint export-adapter lora adapter");
+  succeed("argosy-checkpoint merge lora merged");
+
+  const Json config = Json::parse(read("adapter/adapter_config.json"));
+  EXPECT_EQ(config["peft_type"], "LORA");
+  EXPECT_EQ(config["task_type"], "CAUSAL_LM");
+  EXPECT_EQ(config["r"], 4);
+  EXPECT_EQ(config["lora_alpha"], 6);
+  EXPECT_EQ(config["target_modules"], Json::parse(R"(["q_proj", "down_proj"])"));
+  const Tensors base = read_safetensors("hf/model.safetensors");
+  const Tensors factors = read_safetensors("adapter/adapter_model.safetensors");
+  const Tensors merged = read_safetensors("merged/model.safetensors");
+  ASSERT_EQ(merged.size(), base.size());
+  size_t num_adapted = 0;
+  for (const auto& [name, weight] : base) {
+    const std::string module = "base_model.model." + name.substr(0, name.rfind('.'));
+    const auto a = factors.find(module + ".lora_A.weight"),
+               b = factors.find(module + ".lora_B.weight");
+    if (a == factors.end()) {
+      EXPECT_EQ(merged.at(name).data, weight.data) << name;
+      continue;
+    }
+    ++num_adapted;
+    const auto rows = static_cast<size_t>(weight.shape[0]),
+               cols = static_cast<size_t>(weight.shape[1]);
+    ASSERT_EQ(a->second.shape, (std::vector<int64_t>{4, weight.shape[1]}));
+    ASSERT_EQ(b->second.shape, (std::vector<int64_t>{weight.shape[0], 4}));
+    double largest_change = 0;
+    for (size_t i = 0; i < rows * cols; ++i) {
+      double change = 0;
+      for (size_t r = 0; r < 4; ++r)
+        change += 1.5 * b->second.data[i / cols * 4 + r] * a->second.data[r * cols + i % cols];
+      largest_change = std::max(largest_change, std::abs(change));
+      EXPECT_NEAR(merged.at(name).data[i], weight.data[i] + change, 1e-7) << name;
+    }
+    EXPECT_GT(largest_change, 1e-5) << name;
+  }
+  EXPECT_EQ(2 * num_adapted, factors.size());
+  EXPECT_EQ(num_adapted, 4U);  // two layers
+}
+
+TEST_F(ExportTest, MistakesAreNamedAndLeaveNothing) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  make_plan("lora.json", "dense.json", 1, "tp=1", "--precision fp32 --task lora");
+  succeed("argosy-train --plan plan.json --data text.txt --steps 1 --run-dir run");
+  succeed("argosy-train --plan lora.json --data text.txt --steps 1 --run-dir lora");
+  const auto expect = [&](const std::string& arguments, const std::string& part) {
+    const ProgramResult result = shell("argosy-checkpoint " + arguments);
+    EXPECT_EQ(result.exit_code, kExitUserError) << result.err;
+    EXPECT_TRUE(contains(result.err, part)) << result.err;
+    EXPECT_FALSE(fs::exists(path("exported")));
+  };
+  expect("export-hf run", "2 are needed");
+  expect("merge run exported", "valid: export-hf");
+  expect("export-adapter run exported", "valid: export-hf");
+  expect("export-hf lora exported", "valid: merge");
+  expect("export-hf run lora", "lora: exists");
+  expect("export-hf run none/out", "none/out: cannot be made");
+}
+
+}  // namespace
+}  // namespace argosy
