@@ -240,8 +240,9 @@ fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* skip
   if (fs::exists(path / "config.json")) {
     throw ConfigError(
         concat(path.string(),
-               ": starting from a Hugging Face folder is not supported yet; "
-               "valid: a checkpoint of Argosy (step_N, checkpoints or a run folder)"));
+               ": a folder of Hugging Face; make it a checkpoint first with argosy-checkpoint "
+               "import-hf ",
+               path.string(), " OUT, and give OUT"));
   }
   for (const fs::path& folder : {path, path / "checkpoints"}) {
     if (!fs::is_directory(folder)) continue;

@@ -73,6 +73,19 @@ void append(const HfPart& part, const std::string& name, std::vector<HfTensor>* 
 
 }  // namespace
 
+HfPlace hf_place(const ModelSpec& model, const TensorSpec& spec) {
+  HfPlace place{.name = name_there(spec.name), .shape = {spec.rows}};
+  place.transposed = is_conv1d(model, spec.name);
+  if (place.name != spec.name) {  // q, k or v: in GPT-2 as large as each other
+    const char part = spec.name[spec.name.find(kFused) + kFused.size()];
+    place.first_col = spec.rows * (part == 'q' ? 0 : part == 'k' ? 1 : 2);
+    place.shape = {3 * spec.rows};
+  }
+  if (spec.cols > 1)
+    place.shape.insert(place.transposed ? place.shape.begin() : place.shape.end(), spec.cols);
+  return place;
+}
+
 std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest) {
   const StoredByName stored = by_full_name(manifest);
   std::vector<HfTensor> tensors, biases;

@@ -21,6 +21,15 @@ struct HfPart {
   int64_t first_col = 0;
 };
 
+// Where one of our tensors lies there.
+struct HfPlace {
+  std::string name;
+  std::vector<int64_t> shape;  // of the whole tensor there
+  bool transposed = false;
+  int64_t first_col = 0;
+};
+HfPlace hf_place(const ModelSpec& model, const TensorSpec& spec);
+
 struct HfTensor {
   SafeTensor header;
   std::vector<HfPart> parts;

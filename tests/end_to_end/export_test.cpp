@@ -179,5 +179,95 @@ TEST_F(ExportTest, MistakesAreNamedAndLeaveNothing) {
   expect("export-hf run none/out", "none/out: cannot be made");
 }
 
+// What was exported comes back to the bit, and a LoRA job starts from it.
+TEST_F(ExportTest, AnImportIsTheExportedModel) {
+  write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
+                         "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
+  for (const std::string model : {"dense", "moe", "gpt2"}) {
+    SCOPED_TRACE(model);
+    make_plan(model + "_plan.json", model + ".json", 1, "tp=1", "--precision bf16");
+    succeed(concat("argosy-train --plan ", model, "_plan.json --data text.txt --steps 1 --run-dir ",
+                   model));
+    succeed(concat("argosy-checkpoint export-hf ", model, " ", model, "_hf"));
+    succeed(concat("argosy-checkpoint import-hf ", model, "_hf ", model, "_back"));
+    const ProgramResult diff =
+        succeed(concat("argosy-checkpoint diff --kind parameter ", model, " ", model, "_back"));
+    EXPECT_TRUE(contains(diff.out, " equal to the bit, 0 not")) << diff.out;
+  }
+  make_plan("lora.json", "dense.json", 2, "tp=2,dp=1,pp=1", "--precision fp32 --task lora");
+  const std::string out = succeed(launch("lora.json", "lora", 1, "--init dense_back")).out;
+  EXPECT_TRUE(contains(out, "weights  dense_back/step_00000000")) << out;
+  succeed("argosy-train --init dense_back --generate Once --max-new-tokens 2");
+}
+
+// Written here by the format's description: two files by an index, half precision, a tied head.
+TEST_F(ExportTest, AnImportReadsPartsAndHalves) {
+  write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
+                         "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
+  make_plan("plan.json", "gpt2.json", 1, "tp=1");
+  succeed("argosy-train --plan plan.json --data text.txt --steps 1 --run-dir run");
+  succeed("argosy-checkpoint export-hf run hf");
+  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  fs::create_directory(path("parts"));
+  fs::copy_file(path("hf/config.json"), path("parts/config.json"));
+  Json index = {{"weight_map", Json::object()}};
+  for (const bool halves : {true, false}) {
+    Json header = Json::object();
+    std::string data;
+    for (const auto& [name, values] : tensors) {
+      if ((name == "transformer.ln_f.weight") != halves) continue;
+      const size_t begin = data.size();
+      for (const float value : values.data) {
+        const uint16_t half = 0x3e00;  // 1.5
+        data.append(
+            halves ? reinterpret_cast<const char*>(&half) : reinterpret_cast<const char*>(&value),
+            halves ? 2 : 4);
+      }
+      header[name] = {{"dtype", halves ? "F16" : "F32"},
+                      {"shape", values.shape},
+                      {"data_offsets", {begin, data.size()}}};
+      index["weight_map"][name] = halves ? "a.safetensors" : "b.safetensors";
+    }
+    const std::string text = header.dump();
+    const uint64_t length = text.size();
+    write(halves ? "parts/a.safetensors" : "parts/b.safetensors",
+          std::string(reinterpret_cast<const char*>(&length), 8) + text + data);
+  }
+  write("parts/model.safetensors.index.json", index.dump());
+  succeed("argosy-checkpoint import-hf parts back");
+  const ProgramResult diff = shell("argosy-checkpoint diff --kind parameter run back");
+  EXPECT_TRUE(contains(diff.out, "differs             parameter/transformer.ln_f.weight"));
+  EXPECT_TRUE(contains(diff.out, ", 1 not")) << diff.out;
+  fs::create_directories(path("half/checkpoints"));
+  fs::copy(path("back/step_00000000"), path("half/checkpoints/step_00000000"));
+  for (const float value : parameter("half", 0, "transformer.ln_f.weight", 8, 1))
+    EXPECT_EQ(value, 1.5F);
+
+  const auto expect = [&](const std::vector<std::string>& parts) {
+    const ProgramResult result = shell("argosy-checkpoint import-hf parts never");
+    EXPECT_EQ(result.exit_code, kExitUserError) << result.err;
+    for (const std::string& part : parts)
+      EXPECT_TRUE(contains(result.err, part)) << "no '" << part << "' in " << result.err;
+    EXPECT_FALSE(fs::exists(path("never")));
+  };
+  const std::string whole = read("parts/b.safetensors");
+  write("parts/b.safetensors", whole.substr(0, whole.size() - 4));
+  expect({"b.safetensors", "damaged or was cut"});
+  write("parts/b.safetensors", whole.substr(0, 20));
+  expect({"b.safetensors", "no safetensors file, or cut"});
+  write("parts/b.safetensors", whole);
+  Json config = Json::parse(read("hf/config.json"));
+  config["n_positions"] = 32;
+  write("parts/config.json", config.dump());
+  expect({"transformer.wpe.weight is (16, 8)", "config.json makes it (32, 8)"});
+  config["n_positions"] = 16;
+  config["n_layer"] = 2;
+  write("parts/config.json", config.dump());
+  expect({"no tensor transformer.h.1.ln_1.weight"});
+  index["weight_map"]["transformer.extra"] = "a.safetensors";
+  write("parts/model.safetensors.index.json", index.dump());
+  expect({"transformer.extra is in a.safetensors, and it is not"});
+}
+
 }  // namespace
 }  // namespace argosy

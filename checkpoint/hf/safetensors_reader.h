@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace argosy {
+
+// A tensor of a mapped file, row-major.
+struct FoundTensor {
+  std::string dtype;  // as the file says: "F64", "F32", "F16", "BF16"
+  std::vector<int64_t> shape;
+  const unsigned char* data = nullptr;
+  int64_t bytes = 0;
+  std::shared_ptr<const void> file;  // what keeps `data` mapped
+};
+
+// The tensors of a file by name. Throws ConfigError naming file and tensor for a dtype that no
+// weight has, and where header and data contradict each other: nothing in the file is trusted.
+std::map<std::string, FoundTensor> read_safetensors(const std::filesystem::path& path);
+
+}  // namespace argosy
