@@ -3,8 +3,8 @@
 //
 // Every memory-bound op (memory_ops.h) over so many rows (the first argument, default 32768), or
 // those whose name has the second argument in it. Each op runs against a loop of the same reads and
-// writes, turn by turn: milliseconds, GB/s with each byte counted once, and the share of what the
-// loop reaches. Run it on a quiet machine:
+// writes, turn by turn, each time with caches full of something else: milliseconds, GB/s with each
+// byte counted once, and the share of what the loop reaches. Run it on a quiet machine:
 //   OMP_NUM_THREADS=2 build/bin/memory_ops_bench
 #include "tests/bench/memory_ops.h"
 
@@ -21,27 +21,27 @@ namespace {
 
 using bench::Streams;
 
-constexpr int kTurns = 9;
-constexpr double kTurn_s = 0.02;  // an op shorter than this is repeated
+constexpr int kTurns = 15;
+constexpr int64_t kForeignBytes = int64_t{256} << 20;  // more than any level-3 cache of a few cores
 
 void compare(DeviceContext& ctx, DType dtype, const char* name, const bench::Traffic& traffic,
              const Streams& streams, const std::string& wanted, const std::function<void()>& op) {
   if (std::string(name).find(wanted) == std::string::npos) return;
   bench::Reference reference(ctx, traffic, streams.read, streams.written, streams.updated);
+  // A step leaves nothing of an op's operands in the caches; an op or a loop that runs twice in a
+  // row finds there what it read last, the more of it the smaller its arrays.
+  bench::Reference foreign(ctx, {kForeignBytes, 0, 0}, 1, 0, 0);
+  const auto cold = [&](const std::function<void()>& body) {
+    foreign.run();
+    return bench::seconds_of(body);
+  };
+  const std::function<void()> loop = [&] { reference.run(); };
   op();
-  reference.run();
-  const int repeats =
-      static_cast<int>(std::clamp(kTurn_s / bench::seconds_of([&] { reference.run(); }), 1.0, 1e4));
+  loop();
   std::vector<double> op_s, reference_s;
   for (int turn = 0; turn < kTurns; ++turn) {
-    const auto repeated = [&](const std::function<void()>& body) {
-      return bench::seconds_of([&] {
-               for (int i = 0; i < repeats; ++i) body();
-             }) /
-             repeats;
-    };
-    reference_s.push_back(repeated([&] { reference.run(); }));
-    op_s.push_back(repeated(op));
+    reference_s.push_back(cold(loop));
+    op_s.push_back(cold(op));
   }
   const double seconds = bench::median(op_s), best = bench::median(reference_s);
   const auto bytes = static_cast<double>(traffic.total());
