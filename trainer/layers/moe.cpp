@@ -170,19 +170,19 @@ void Moe::add_shared(const LayerContext& ctx, const Tensor& input, MoeState* sta
 
 Tensor Moe::backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy,
                      const Tensor& input, const MoeState& state) const {
-  const Tensor dweights = ctx.scratch(state.weights.shape(), ctx.statistic());
   Tensor dx = ctx.scratch(input.shape());
-  ops::fill_zero(ctx.device, dx);
   {
+    const Tensor dweights = ctx.scratch(state.weights.shape(), ctx.statistic());
     const Tensor dreturned = ctx.scratch(state.returned.shape());
     ops::combine_rows_backward(ctx.device, dy, state.returned, state.order, state.weights,
                                dreturned, dweights);
+    // Before the experts': its product writes dx, which else had to be cleared first.
+    write_router_backward(ctx, microbatch, dweights, input, state, dx);
     const Tensor dout = send_to_experts(ctx, state.exchange, dreturned, MemoryCategory::workspace);
     const Tensor drows = return_from_experts(
         ctx, state.exchange, run_experts_backward(ctx, dout, state), MemoryCategory::workspace);
     ops::dispatch_rows_backward(ctx.device, drows, state.order, spec_.top_k, dx);
   }
-  add_router_backward(ctx, microbatch, dweights, input, state, dx);
   if (shared_) add_shared_backward(ctx, dy, input, state, dx);
   return dx;
 }
@@ -204,9 +204,9 @@ Tensor Moe::run_experts_backward(const LayerContext& ctx, const Tensor& dout,
   return dx;
 }
 
-void Moe::add_router_backward(const LayerContext& ctx, const Microbatch& microbatch,
-                              const Tensor& dweights, const Tensor& input, const MoeState& state,
-                              const Tensor& dx) const {
+void Moe::write_router_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                                const Tensor& dweights, const Tensor& input, const MoeState& state,
+                                const Tensor& dx) const {
   Tensor dprobs;  // of the auxiliary loss
   if (spec_.aux_loss_coef != 0) {
     dprobs = ctx.scratch(state.probs.shape(), ctx.statistic());
@@ -217,7 +217,7 @@ void Moe::add_router_backward(const LayerContext& ctx, const Microbatch& microba
   const Tensor dlogits = ctx.scratch(state.probs.shape(), ctx.statistic());
   ops::router_backward(ctx.device, rule_, dweights, state.probs, state.experts, state.weights,
                        dprobs, state.sums, spec_.z_loss_coef, microbatch.mask, dlogits);
-  ops::matmul_nn(ctx.device, dlogits, router_->value, dx, {.accumulate = true});
+  ops::matmul_nn(ctx.device, dlogits, router_->value, dx);
   if (router_->grad.defined()) {
     ops::matmul_tn(ctx.device, dlogits, input, router_->grad,
                    {.accumulate = router_->adds_to_grad()});

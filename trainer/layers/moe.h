@@ -66,9 +66,10 @@ class Moe {
                   const Tensor& y) const;
   void add_shared_backward(const LayerContext& ctx, const Tensor& dy, const Tensor& input,
                            const MoeState& state, const Tensor& dx) const;
-  void add_router_backward(const LayerContext& ctx, const Microbatch& microbatch,
-                           const Tensor& dweights, const Tensor& input, const MoeState& state,
-                           const Tensor& dx) const;
+  // dx = the router's share of the input's gradient.
+  void write_router_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                             const Tensor& dweights, const Tensor& input, const MoeState& state,
+                             const Tensor& dx) const;
   int64_t first_row(const LayerContext& ctx,
                     const Tensor& input) const;  // of this rank among the micro-batch's tokens
 

@@ -265,10 +265,12 @@ void weighted_sum(const bfloat16* const* rows, const float* weights, int64_t cou
   });
 }
 
-float scaled_and_dot(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
-                     int64_t size) {
+float scaled_and_dot(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to, int64_t size,
+                     const bfloat16* later_y, bfloat16* later_to) {
   Sums sums;
   for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
+    prefetch(later_y + i);
+    __builtin_prefetch(later_to + i, 1);
     const Pair v = load_mixed(x + i, part);
     sums.chains[chain] = fused(v, load_mixed(y + i, part), sums.chains[chain]);
     store_mixed(to + i, both([=](__m512 a) { return _mm512_mul_ps(all(factor), a); }, v), part);

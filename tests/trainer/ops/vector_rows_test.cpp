@@ -303,7 +303,9 @@ TEST_F(VectorRowsTest, RotationsAndSums) {
     expect(sum, 2 * kBf16, [&](size_t i) { return of(old, i) + 0.75 * of(a, i) - 2 * of(b, i); });
     double dot = 0;
     for (size_t i = 0; i + 1 < a.size(); ++i) dot += of(a, i) * of(b, i);
-    EXPECT_NEAR(rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size), dot, 1e-2);
+    EXPECT_NEAR(
+        rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size, b.data(), y.data()), dot,
+        1e-2);
     expect(y, kBf16, [&](size_t i) { return 0.375 * of(a, i); });
   }
 }
