@@ -126,16 +126,20 @@ std::string text_of(const GraphKey& key) {
                 key.is_backward && !key.is_deterministic ? ", in any order" : "");
 }
 
-std::string build_graph(cudnnContext* handle, const GraphKey& key, BuiltGraph& built) {
-  auto graph = std::make_shared<Graph>();
-  graph->set_io_data_type(fe::DataType_t::BFLOAT16)
+void describe_graph(const GraphKey& key, Graph& graph) {
+  graph.set_io_data_type(fe::DataType_t::BFLOAT16)
       .set_intermediate_data_type(fe::DataType_t::FLOAT)
       .set_compute_data_type(fe::DataType_t::FLOAT);
   if (key.is_backward) {
-    add_backward(*graph, key);
+    add_backward(graph, key);
   } else {
-    add_forward(*graph, key);
+    add_forward(graph, key);
   }
+}
+
+std::string build_graph(cudnnContext* handle, const GraphKey& key, BuiltGraph& built) {
+  auto graph = std::make_shared<Graph>();
+  describe_graph(key, *graph);
   fe::error_t status = graph->build(handle, {fe::HeurMode_t::A});
   if (status.is_bad()) return status.get_message();
   fe::error_t sized = graph->get_workspace_size(built.workspace_bytes);

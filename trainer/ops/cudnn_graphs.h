@@ -50,6 +50,9 @@ struct BuiltGraph {
   std::shared_ptr<cudnn_frontend::graph::Graph> graph;  // null: the library refused
   int64_t workspace_bytes = 0;
 };
+// Puts the operations into an empty graph. Apart from its building, so that a test can build it for
+// a GPU that is not there.
+void describe_graph(const GraphKey& key, cudnn_frontend::graph::Graph& graph);
 // The library's words where it refused; empty: built.
 std::string build_graph(cudnnContext* handle, const GraphKey& key, BuiltGraph& built);
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Attention's graphs are put before cuDNN as on an H200, without one: since 9.8 the library takes a
+// device's properties as text, asks its heuristics and tells which of its kernels fit. What it does
+// not do here is to load the kernel that it would compile. Where there is no driver the toolkit's
+// stub stands for it.
+#include <cudnn_frontend.h>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "trainer/ops/cudnn_graphs.h"
+
+namespace argosy::ops::detail {
+namespace {
+
+namespace fe = cudnn_frontend;
+
+// The keys are those whose absence cuDNN 9.19 complains about; the values are an H200's, from
+// NVIDIA's tables of compute capability 9.0 and nvidia-smi.
+constexpr const char* kH200 = R"({
+  "deviceName": "NVIDIA H200", "deviceVer": 900, "driverVer": 13000, "cudaDeviceId": 0,
+  "multiProcessorCount": 132, "warpSize": 32, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000,
+  "totalGlobalMem": 150754820096, "l2CacheSize": 62914560, "regsPerBlock": 65536,
+  "maxRegistersPerSM": 65536, "maxSharedMemoryPerBlock": 49152,
+  "maxSharedMemoryPerBlockOptin": 232448, "reservedSharedMemoryPerBlock": 1024,
+  "maxThreadsPerBlock": 1024, "maxThreadsPerSM": 2048, "maxCtasPerSM": 32,
+  "maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64],
+  "pciDeviceId": 0, "isTccDriver": 0, "supportCoopLaunch": 1})";
+constexpr int32_t kHopper = 90;
+
+// cuDNN opens the driver's library by name, and finds what this process has opened before.
+bool open_driver() {
+  return dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL) != nullptr ||
+         dlopen(ARGOSY_CUDA_STUB, RTLD_NOW | RTLD_GLOBAL) != nullptr;
+}
+
+// The library's words where it has no kernel; empty: it has one.
+std::string refusal(const GraphKey& key) {
+  const std::string text = kH200;
+  auto properties = std::make_shared<fe::DeviceProperties>();
+  fe::error_t status = properties->deserialize({text.begin(), text.end()});
+  if (status.is_bad()) return "properties: " + status.get_message();
+  fe::graph::Graph graph;
+  graph.set_device_properties(properties).set_sm_version(kHopper);
+  describe_graph(key, graph);
+  status = graph.validate();
+  if (status.is_good()) status = graph.build_operation_graph();
+  if (status.is_good()) status = graph.create_execution_plans({fe::HeurMode_t::A});
+  if (status.is_good()) status = graph.check_support();
+  return status.is_good() ? "" : "refused: " + status.get_message();
+}
+
+struct Case {
+  int64_t batch, seq_len, num_heads, num_kv_heads, head_dim, window, documents;
+};
+
+GraphKey key_of(const Case& c, bool is_backward, bool is_deterministic) {
+  return {is_backward, c.batch,  c.seq_len, c.num_heads, c.num_kv_heads,
+          c.head_dim,  c.window, 0.125,     c.documents, is_deterministic};
+}
+
+class CudnnGraphs : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(open_driver()) << dlerror(); }
+};
+
+TEST_F(CudnnGraphs, AnH200HasKernelsForWhatModelsAsk) {
+  const std::vector<Case> cases = {
+      {16, 1024, 12, 12, 64, 0, 0},     // GPT-2 124M
+      {8, 1024, 25, 25, 64, 0, 0},      // GPT-2 1.5B
+      {4, 4096, 32, 8, 64, 0, 0},       // llama-1b
+      {2, 4096, 32, 8, 128, 0, 0},      // llama-3.1-8b
+      {2, 4096, 32, 8, 128, 1024, 0},   // a sliding window
+      {8, 256, 8, 2, 32, 64, 0},        // the demo's experts
+      {8, 256, 8, 2, 32, 64, 32},       // the same, documents
+      {2, 4096, 32, 8, 128, 0, 16},     // documents
+      {2, 4096, 32, 8, 128, 1024, 16},  // documents, a window
+      {2, 4096, 12, 12, 64, 0, 1},      // one document
+      {2, 1000, 12, 4, 80, 0, 0},       // no round length
+      {1, 37, 3, 1, 24, 0, 0},          // nothing round
+      {1, 256, 8, 2, 256, 0, 0},        // the widest head
+  };
+  for (const Case& c : cases) {
+    for (const bool is_backward : {false, true}) {
+      for (const bool is_deterministic : {true, false}) {
+        if (!is_backward && !is_deterministic) continue;
+        const GraphKey key = key_of(c, is_backward, is_deterministic);
+        EXPECT_EQ(refusal(key), "") << text_of(key);
+      }
+    }
+  }
+}
+
+// It would say so: a head that is no multiple of 8 columns, and a sequence of one.
+TEST_F(CudnnGraphs, RefusalsAreSeen) {
+  EXPECT_NE(refusal(key_of({2, 256, 4, 4, 20, 0, 0}, false, true)), "");
+  EXPECT_NE(refusal(key_of({1, 1, 2, 2, 16, 0, 0}, true, true)), "");
+}
+
+}  // namespace
+}  // namespace argosy::ops::detail
