@@ -8,7 +8,9 @@
 #                              be carried along (under 64 MB): no minute of a GPU goes into compiling
 #   tests/gpu.sh --dry-run     all that needs no GPU: syntax, plans of each part, the models that PyTorch is given
 # Each part has its own time limit; one that is late is stopped, and what is not begun in time is not begun. A part that
-# fails is a line of the table, with the last lines of its log below; logs lie in build/gpu-run/ (or $OUT). Exit code 1 if one failed.
+# fails is a line of the table, with the last lines of its log below. Exit code 1 if one failed. What there is so far is
+# always in build/gpu-run (or $GPU_RUN): results.md and the parts' logs; where OUT names a folder (of a machine that is lent, say), results.md
+# and one archive of the logs are put there too, after each part.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source launch/packages.sh
@@ -16,7 +18,9 @@ source launch/packages.sh
 self=$PWD/tests/gpu.sh
 export GPU_PACK=${GPU_PACK:-$PWD/build/gpu-pack}
 pack=$GPU_PACK
-out=${OUT:-$PWD/build/gpu-run}
+export GPU_RUN=${GPU_RUN:-$PWD/build/gpu-run}
+out=$GPU_RUN
+gpu="no GPU was asked"
 peer_python=${PEER_PYTHON:-python3}
 rows=()
 notes=()
@@ -26,6 +30,14 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_
 export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp
 
 add_row() { rows+=("| $1 | $2 |"); }
+
+# What is known so far, so that a run that is stopped has not been for nothing.
+publish() {
+  print_table >"$out/results.md"
+  [[ -n ${OUT:-} ]] || return 0
+  cp "$out/results.md" "$OUT/results.md"
+  (cd "$out" && find . -maxdepth 1 \( -name '*.log' -o -name '*.md' -o -name measured.json \) -print0 | tar -czf "$OUT/logs.tar.gz" --null -T -)
+}
 
 # Programs: of the pack if there is one, else built here.
 use_programs() {
@@ -37,6 +49,7 @@ use_programs() {
 part() {
   local limit=$1 name=$2 left=$((limit_s - SECONDS)) start=$SECONDS code=0
   shift 2
+  publish
   log=$out/${name//[^a-zA-Z0-9]/_}.log
   if ((left < 10)); then
     add_row "$name" "NOT RUN: the time is over"
@@ -188,6 +201,23 @@ part_layouts() {
   ((${#bad[@]} == 0))
 }
 
+# The ops' tests, a suite a process and four at a time: after a fault of the GPU every later call of a process fails.
+part_ops() {
+  local suites suite bad=()
+  mapfile -t suites < <("$tests/cuda_ops_test" --gtest_list_tests | sed -n 's/^\([A-Z][A-Za-z0-9/]*\)\..*/\1/p')
+  ((${#suites[@]} > 0)) || { echo "$tests/cuda_ops_test lists no tests"; return 1; }
+  printf '%s\n' "${suites[@]}" | OMP_NUM_THREADS=4 xargs -P 4 -I SUITE bash -c \
+    'timeout -k 2 60 "$1" --gtest_filter="$2.*" >"$3/ops-${2//\//-}.log" 2>&1; echo "$?" >"$3/ops-${2//\//-}.code"' bash "$tests/cuda_ops_test" SUITE "$out"
+  for suite in "${suites[@]//\//-}"; do
+    [[ $(cat "$out/ops-$suite.code") == 0 ]] && continue
+    bad+=("$suite")
+    echo "== $suite: exit code $(cat "$out/ops-$suite.code")"
+    grep -hE '^\[  FAILED|Failure|failed|terminate|what' "$out/ops-$suite.log" | head -8 | cut -c1-300
+  done
+  echo "$(cat "$out"/ops-*.log | grep -cE '^\[       OK') tests of ${#suites[@]} suites passed${bad[*]:+; suites that failed: ${bad[*]}}"
+  ((${#bad[@]} == 0))
+}
+
 # ranks_of_nccl RANKS FILTER
 ranks_of_nccl() {
   "$mpirun" --bind-to none -np "$1" "$tests/comm_nccl_test" --gtest_filter="$2" --gtest_brief=1
@@ -215,14 +245,18 @@ last_line() { grep -vE '^ *$' "$log" | tail -1 | cut -c1-200; }
 # --- modes ---
 
 run_all() {
-  local smi gpu architecture model ranks
+  local smi architecture model ranks
   if ! smi=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>&1); then
     echo "tests/gpu.sh: no GPU here: ${smi:-nvidia-smi is not installed}" >&2
     exit 1
   fi
   gpu=$(head -1 <<<"$smi")
   architecture=$(sed 's/.*, *//; s/\.//' <<<"$gpu")
+  rm -rf "$out"
   mkdir -p "$out"
+  # Before the bundle's libraries come on the path: is it there, and does it see the GPU?
+  "$peer_python" -c 'import torch; assert torch.cuda.is_available()' >"$out/torch.log" 2>&1 || compare_options=(--no-torch)
+  # shellcheck source=/dev/null
   [[ -e $pack/bundle/activate ]] && source "$pack/bundle/activate"
   # Programs of another machine may lack a library here; then they are built.
   if [[ -x $pack/bin/argosy-train ]] && ! "$pack/bin/argosy-train" --help >"$out/pack.log" 2>&1; then
@@ -233,14 +267,14 @@ run_all() {
   use_programs
   if [[ $bin != "$pack/bin" ]]; then
     find_nvcc >/dev/null || exit 1
-    part 400 "build" "$self" --part build "$architecture" || { print_table "$gpu"; exit 1; }
+    part 400 "build" "$self" --part build "$architecture" || { publish; print_table; exit 1; }
     add_row "build" "$part_s s for sm_$architecture on $(nproc) cores"
   fi
   mpirun=$(command -v mpirun) && export mpirun
 
   local start_s=$SECONDS
   part 15 "device" "$tests/cuda_device_test" --gtest_brief=1 && add_row "the device's clock, copies beside ops, CPUs near it" "passed: $(last_line)"
-  part 75 "ops against the CPU" "$tests/cuda_ops_test" --gtest_brief=1 && add_row "ops against the CPU" "passed in $part_s s: $(last_line)"
+  part 75 "ops against the CPU" "$self" --part ops && add_row "ops against the CPU" "$(last_line), $part_s s"
   for model in demo-dense demo-moe; do
     part 60 "$model, 20 steps" "$self" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
   done
@@ -268,23 +302,26 @@ run_all() {
   compare 150 llama-8b-lora
   compare 70 llama-1b-fp8
   add_row "all parts" "$((SECONDS - start_s)) s of GPU time"
-  print_table "$gpu"
+  publish
+  print_table
   exit "$failed"
 }
 
 # compare SECONDS WORK: Argosy beside PyTorch; each prints a line of one table.
 compare() {
-  local limit=$1 work=$2 options=()
-  "$peer_python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null || options=(--no-torch)
+  local limit=$1 work=$2
   part "$limit" "PyTorch, $work" tests/bench/compare_torch_gpu.py --works "$work" --bin "$bin" --python "$peer_python" \
-    --work-dir "$out/compare" --limit "$((limit - 5))" "${options[@]}" && comparisons+=("$log")
+    --work-dir "$out/compare" --limit "$((limit - 5))" "${compare_options[@]}"
+  # Also of a comparison that failed: what it has measured before.
+  if grep -qE '^\| ' <(grep -v '^| work' "$log"); then comparisons+=("$log"); fi
 }
 
 tables=()
 comparisons=()
+compare_options=()
 print_table() {
   echo
-  echo "| $(date -u +%F), $1, $(git rev-parse --short HEAD 2>/dev/null || echo 'commit unknown') | |"
+  echo "| $(date -u +%F), $gpu, $(cat "$pack/commit" 2>/dev/null || git describe --always --dirty 2>/dev/null || echo 'commit unknown') | |"
   echo "|---|---|"
   printf '%s\n' "${rows[@]}"
   if ((${#comparisons[@]} > 0)); then
@@ -314,9 +351,11 @@ make_pack() {
   cp build/gpu/tests/{cuda_ops_test,cuda_device_test,comm_nccl_test} "$pack/tests/"
   strip "$pack"/bin/* "$pack"/tests/*
   launch/bundle.sh "$pack/bundle" --runtime
-  size_mb=$(du -sm "$pack" | cut -f1)
-  ((size_mb < 64)) || { echo "tests/gpu.sh: the pack has $size_mb MB, which is more than 64" >&2; exit 1; }
-  echo "tests/gpu.sh: $size_mb MB in build/gpu-pack, $((SECONDS - start)) s"
+  git describe --always --dirty >"$pack/commit"
+  # With the files of the repository: both are carried.
+  size_mb=$(($(du -sm --apparent-size "$pack" | cut -f1) + $(git ls-files -z | du -cm --apparent-size --files0-from=- | tail -1 | cut -f1)))
+  ((size_mb < 64)) || { echo "tests/gpu.sh: pack and repository have $size_mb MB, which is more than 64" >&2; exit 1; }
+  echo "tests/gpu.sh: $size_mb MB with the repository's files; build/gpu-pack, $((SECONDS - start)) s"
 }
 
 dry_run() {
