@@ -19,6 +19,9 @@ constexpr int64_t kMostWorkspaceBytes = int64_t{32} << 20;
 constexpr int64_t kMostAlignmentBytes = 256;  // that a kernel asks for
 constexpr int64_t kAuxColumns = 8;            // the library's rule for rows of an aux matrix
 constexpr int64_t kAuxAlignmentBytes = 16;
+// Nowhere stated: kernels read a bias 16 bytes at a time and fault where it begins elsewhere, and
+// the suggestions cannot be asked for less (Marian's prod.cpp found it on an A100).
+constexpr int64_t kBiasAlignmentBytes = 16;
 
 cudaDataType type_of(MatrixType type) {
   switch (type) {
@@ -133,7 +136,7 @@ void choose_algorithm(cublasLtContext* handle, const ProductKey& key, PreparedPr
                        (key.epilogue != Epilogue::none && status == CUBLAS_STATUS_INVALID_VALUE);
   if (refuses) return;
   check_cublas(status, "cublasLtMatmulAlgoGetHeuristic");
-  if (count == 0) return;
+  if (count == 0 || suggestion.state != CUBLAS_STATUS_SUCCESS) return;
   product.algorithm = suggestion.algo;
   product.workspace_bytes = static_cast<int64_t>(suggestion.workspaceSize);
 }
@@ -187,7 +190,8 @@ ProductKey key_of(const LibraryProduct& p, bool allow_tf32) {
                               alignment(p.bias), alignment(p.aux)}};
 }
 
-bool takes_aux(const LibraryProduct& p) {
+bool takes_epilogue(const LibraryProduct& p) {
+  if (p.bias != nullptr && alignment_bytes(p.bias) < kBiasAlignmentBytes) return false;
   if (!has_aux(p.epilogue)) return true;
   return p.sizes.n % kAuxColumns == 0 && alignment_bytes(p.aux) >= kAuxAlignmentBytes;
 }

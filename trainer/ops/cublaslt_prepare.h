@@ -65,7 +65,8 @@ Layouts layouts_of(const ProductKey& key, const Product& p);
 PreparedProduct prepare(cublasLtContext* handle, const ProductKey& key, const LibraryProduct& p);
 // Pointers are a part of the description: to be set before each product.
 void set_pointers(const LibraryProduct& p, const Desc& desc);
-// False where rules forbid the product that the library states and its suggestions do not know of.
-bool takes_aux(const LibraryProduct& p);
+// False where rules forbid the product that its suggestions do not know of: of an aux matrix, which
+// the library states, and of a bias.
+bool takes_epilogue(const LibraryProduct& p);
 
 }  // namespace argosy::ops::detail

@@ -51,7 +51,7 @@ MatrixType matrix_type(DType dtype) {
 }
 
 bool run_product(DeviceContext& ctx, const LibraryProduct& p) {
-  if (!takes_aux(p)) return false;
+  if (!takes_epilogue(p)) return false;
   CudaDevice& device = cuda_of(ctx);
   const ProductKey key = key_of(p, device.state<CudaMatmulPolicy>().allow_tf32);
   PreparedProduct& prepared = device.state<ProductCache>().find(device, key, p);

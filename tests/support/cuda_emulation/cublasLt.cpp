@@ -14,6 +14,9 @@ namespace {
 using argosy::bfloat16;
 
 constexpr size_t kWorkspaceBytes = 4096;  // to be asked for, and passed
+// What the library's manual asks of a workspace, and what its kernels were seen to ask of a bias:
+// a vector that is not so aligned ends in a fault ("misaligned address") on a GPU.
+constexpr uint32_t kWorkspaceAlignmentBytes = 256, kBiasAlignmentBytes = 16;
 
 std::atomic<bool> epilogues_are_refused = false;
 
@@ -82,13 +85,15 @@ bool fits_8_bits(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a,
 // matrix of whole 8 elements, 16 bytes aligned.
 bool types_fit(const EmulatedMatmulDesc& desc, const EmulatedMatrixLayout& a,
                const EmulatedMatrixLayout& b, const EmulatedMatrixLayout& d) {
-  if (epilogues_are_refused && desc.epilogue != CUBLASLT_EPILOGUE_DEFAULT) return false;
-  if (has_bias(desc) && desc.bias_type != d.type) return false;
+  // In 8 bits a bias is bf16, whatever the result is.
+  const cudaDataType bias_type = is_8_bit(a) ? CUDA_R_16BF : d.type;
+  if (has_bias(desc) && desc.bias_type != bias_type) return false;
   if (has_aux(desc) && (desc.aux_stride % 8 != 0 || desc.aux_stride < d.rows ||
                         reinterpret_cast<uintptr_t>(desc.aux) % 16 != 0 || desc.aux == nullptr)) {
     return false;
   }
   if (is_8_bit(a) && is_8_bit(b)) return fits_8_bits(desc, a, b) && !is_8_bit(d);
+  if (is_8_bit(a) != is_8_bit(b)) return false;
   return a.type == b.type && (a.type == CUDA_R_16BF || d.type == CUDA_R_32F);
 }
 
@@ -212,6 +217,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   // Sums in place would depend on who comes first, those in the output's type on its precision.
   const bool is_in_order = preference->reductions == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
   *found = is_in_order && types_fit(*desc, *a, *b, *d) ? 1 : 0;
+  // The other way of saying no: an answer whose state says that nothing else in it is valid.
+  const bool is_refused = epilogues_are_refused && desc->epilogue != CUBLASLT_EPILOGUE_DEFAULT;
+  results->state = is_refused ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
   std::copy_n(preference->alignment_bytes, 4, results->algo.alignment_bytes);
   results->workspaceSize = kWorkspaceBytes;
   return *found == 1 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
@@ -229,7 +237,13 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
   const void* pointers[] = {a, b, c, d};
   for (int i = 0; i < 4; ++i) {
     if (!is_aligned(pointers[i], algorithm->alignment_bytes[i])) return CUBLAS_STATUS_INVALID_VALUE;
+    if (is_8_bit(*a_layout) && !is_aligned(pointers[i], 16)) return CUBLAS_STATUS_INVALID_VALUE;
   }
+  if (!is_aligned(workspace, kWorkspaceAlignmentBytes)) return CUBLAS_STATUS_INVALID_VALUE;
+  if (epilogues_are_refused && desc->epilogue != CUBLASLT_EPILOGUE_DEFAULT)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (has_bias(*desc) && !is_aligned(desc->bias, kBiasAlignmentBytes))
+    return CUBLAS_STATUS_EXECUTION_FAILED;
   if ((a_turns ? a_layout->cols : a_layout->rows) != rows ||
       (b_turns ? b_layout->rows : b_layout->cols) != cols ||
       (b_turns ? b_layout->cols : b_layout->rows) != inner || workspace_bytes < kWorkspaceBytes ||

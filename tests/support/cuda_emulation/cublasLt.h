@@ -70,6 +70,7 @@ struct cublasLtMatmulAlgo_t {
 struct cublasLtMatmulHeuristicResult_t {
   cublasLtMatmulAlgo_t algo;
   size_t workspaceSize;
+  cublasStatus_t state;  // the rest is valid where this is SUCCESS
 };
 using cublasLtHandle_t = struct cublasLtContext*;
 using cublasLtMatmulDesc_t = EmulatedMatmulDesc*;
