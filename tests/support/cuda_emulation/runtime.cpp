@@ -92,6 +92,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid argument";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorInvalidPitchValue:
+      return "invalid pitch argument";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
     case cudaErrorInvalidDevice:
@@ -320,9 +322,10 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   return device.error;
 }
 
-cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
-                              size_t width, size_t height, cudaMemcpyKind kind,
-                              cudaStream_t stream) {
+namespace {
+
+cudaError_t copy_rectangle(void* to, size_t to_pitch, const void* from, size_t from_pitch,
+                           size_t width, size_t height, cudaMemcpyKind kind, cudaStream_t stream) {
   if (width == 0 || height == 0) return cudaSuccess;
   if (kind != cudaMemcpyDeviceToDevice && stream != nullptr) {
     const std::scoped_lock lock(devices().mutex);
@@ -338,9 +341,20 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
     }
   });
 }
+}  // namespace
+
+// Rows may not overlap, even if there is but one, nor be further apart than a device says.
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch,
+                              size_t width, size_t height, cudaMemcpyKind kind,
+                              cudaStream_t stream) {
+  constexpr size_t kMostPitchBytes = 0x7fffffff;  // cudaDeviceProp::memPitch of all devices so far
+  if (std::min(to_pitch, from_pitch) < width || std::max(to_pitch, from_pitch) > kMostPitchBytes)
+    return cudaErrorInvalidPitchValue;
+  return copy_rectangle(to, to_pitch, from, from_pitch, width, height, kind, stream);
+}
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-  return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
+  return copy_rectangle(to, bytes, from, bytes, bytes, 1, kind, stream);
 }
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;

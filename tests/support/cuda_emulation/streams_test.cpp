@@ -109,5 +109,20 @@ TEST_F(StreamOrder, CopiesOfTheHostArePinned) {
   EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
 }
 
+// CUDA says so of a single row too, whose distance to the next one means nothing.
+TEST_F(StreamOrder, RowsOfACopyAreNotCloserThanTheyAreWide) {
+  void *device = nullptr, *pinned = nullptr;
+  ASSERT_EQ(cudaMalloc(&device, 16), cudaSuccess);
+  ASSERT_EQ(cudaHostAlloc(&pinned, 16, cudaHostAllocDefault), cudaSuccess);
+  const auto copy = [&](size_t pitch) {
+    return cudaMemcpy2DAsync(device, pitch, pinned, 8, 8, 1, cudaMemcpyHostToDevice, compute);
+  };
+  EXPECT_EQ(copy(7), cudaErrorInvalidPitchValue);
+  EXPECT_EQ(copy(8), cudaSuccess);
+  EXPECT_EQ(copy(size_t{1} << 31), cudaErrorInvalidPitchValue);
+  EXPECT_EQ(cudaFree(device), cudaSuccess);
+  EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
+}
+
 }  // namespace
 }  // namespace argosy::cuda_emulation
