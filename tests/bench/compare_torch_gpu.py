@@ -32,6 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEER = pathlib.Path(__file__).with_name("torch_gpu_step.py")
 DATA_TOKENS = 1 << 20
 STEPS, WARMUP_STEPS = 13, 3
+RUN_SHARE = 0.4  # of the time that is left: the most that one run of a work may take
 GRAPH_WARMUP_STEPS = 4  # three op by op, and the one before which a step is captured
 LORA_RANK, LORA_ALPHA = 16, 16.0
 
@@ -80,15 +81,18 @@ class Deadline:
         return self.end - time.monotonic()
 
 
-def run(command, log, deadline, environment=None):
-    """Standard output of a program; its last words if it fails or is late."""
+def run(command, log, deadline, environment=None, takes_part=False):
+    """Standard output of a program; its last words if it fails or is late. takes_part: what a late one has printed will do."""
     if deadline.left() < 5:
         raise CannotRun("the time is over")
     with open(log, "w") as errors:
         try:
             result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=errors, text=True,
                                     timeout=deadline.left(), env={**os.environ, **(environment or {})})
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
+            part = late.stdout.decode() if isinstance(late.stdout, bytes) else late.stdout or ""  # bytes, whatever was asked
+            if takes_part and part.endswith("\n"):
+                return part
             raise CannotRun(f"the time was over; {log}")
     if result.returncode == 0:
         return result.stdout
@@ -161,7 +165,8 @@ def measure_argosy(work, deadline, problems):
     best = None
     for batch in work.facts["batches"]:
         try:
-            metrics, start_s = argosy_steps(work, batch, STEPS, deadline)
+            # One that hangs leaves time for the others and for the peer.
+            metrics, start_s = argosy_steps(work, batch, STEPS, Deadline(RUN_SHARE * deadline.left()))
         except CannotRun as error:
             problems.append(f"{work.name}: Argosy, micro-batch {batch}: {error}")
             continue
@@ -199,7 +204,7 @@ def measure_torch(work, deadline, *options):
     if work.facts.get("lora"):
         targets = json.loads(work.plan(work.facts["batches"][0], deadline).read_text())["lora"]["targets"]
         command += ["--lora", ",".join([str(LORA_RANK), str(LORA_ALPHA), *targets])]
-    return json.loads(run(command, work.folder / "torch.log", deadline).splitlines()[-1])
+    return json.loads(run(command, work.folder / "torch.log", deadline, takes_part=True).splitlines()[-1])
 
 
 def row(work, own, peer, start, graphs):
@@ -208,8 +213,8 @@ def row(work, own, peer, start, graphs):
     def goal(value, wanted, text):
         return f"{text} ({'reached' if value >= wanted else 'MISSED'}, >= {wanted:g})"
     cells = [f"{work.name}, T={work.seq_len}", f"{own['tokens_per_s']:,.0f} (mb {own['micro_batch']})"]
-    cells.append(f"{peer['tokens_per_s']:,.0f} (mb {peer['micro_batch']})" if peer else "-")
-    cells.append(goal(ratio, facts["ratio"], f"{ratio:.2f}") if peer else f"- (>= {facts['ratio']})" if "ratio" in facts else "-")
+    cells.append(f"{peer['tokens_per_s']:,.0f} (mb {peer['micro_batch']}{'' if peer['is_compiled'] else ', eager'})" if peer else "-")
+    cells.append(goal(ratio, facts["ratio"], f"{ratio:.2f}") if peer and peer["is_compiled"] else f"- (>= {facts['ratio']})" if "ratio" in facts else "-")
     cells.append(f"{graphs:.3f}" if graphs else "-")
     mfu = own["mfu"]
     cells.append(goal(mfu, facts["mfu"], f"{mfu:.3f}") if "mfu" in facts else f"{mfu:.3f}")
@@ -225,6 +230,7 @@ def row(work, own, peer, start, graphs):
 
 def compare(work, deadline, problems, has_torch):
     own = measure_argosy(work, deadline, problems)
+    graphs = measure_graphs(work, own, deadline, problems)  # seconds: before the peer, which may take all that is left
     peer = start = None
     if has_torch and "ratio" in work.facts:
         try:
@@ -233,11 +239,13 @@ def compare(work, deadline, problems, has_torch):
             if abs(peer["loss"] - own["loss"]) > 0.05 * own["loss"]:
                 problems.append(f"{work.name}: losses differ: {own['loss']:.3f} and PyTorch's {peer['loss']:.3f}")
             problems += [f"{work.name}: PyTorch, {problem}" for problem in peer["problems"]]
+            if not peer["is_compiled"]:
+                problems.append(f"{work.name}: PyTorch was not compiled in time: its figure is that of eager steps")
             if "start" in work.facts:
                 start = measure_torch(work, deadline, "--start")
         except CannotRun as error:
             problems.append(f"{work.name}: PyTorch: {error}")
-    return row(work, own, peer, start, measure_graphs(work, own, deadline, problems))
+    return row(work, own, peer, start, graphs)
 
 
 HEADER = ["work", "Argosy tokens/s", "PyTorch tokens/s", "ratio", "with CUDA graphs", "MFU", "peak GiB, both", "process start to first step"]

@@ -195,19 +195,24 @@ def tune(job, batches, problems):
 
 
 def measure(job, args):
+    """Compiled, unless --eager; the eager figures are printed before, for whoever has no time to wait for the compiler."""
     problems = []
     batch, rates = tune(job, args.batches, problems)
-    if args.eager:
-        seconds, loss = median_step(job, batch, args.steps)
-    else:
+
+    def result(is_compiled, tokens_per_s, loss):
+        found = {"version": torch.__version__, "parameters": sum(p.numel() for p in job.model.parameters()),
+                 "micro_batch": batch, "tokens_per_s": tokens_per_s, "loss": loss, "is_compiled": is_compiled,
+                 "eager_tokens_per_s": rates, "problems": problems}
+        if job.device == "cuda":
+            found["memory_bytes"] = torch.cuda.max_memory_allocated()
+        return found
+
+    if not args.eager:
+        _, loss = job.step(job.tokens(batch))
+        print(json.dumps(result(False, rates[batch], loss)), flush=True)
         job.compile()
-        seconds, loss = median_step(job, batch, args.steps)
-    result = {"version": torch.__version__, "parameters": sum(p.numel() for p in job.model.parameters()),
-              "micro_batch": batch, "tokens_per_s": batch * job.length / seconds, "step_s": seconds, "loss": loss,
-              "eager_tokens_per_s": rates, "problems": problems}
-    if job.device == "cuda":
-        result["memory_bytes"] = torch.cuda.max_memory_allocated()
-    return result
+    seconds, loss = median_step(job, batch, args.steps)
+    return result(not args.eager, batch * job.length / seconds, loss)
 
 
 def first_step(job, args):
