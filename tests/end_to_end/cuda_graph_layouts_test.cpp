@@ -5,6 +5,7 @@
 // that can be captured.
 #include "tests/end_to_end/graph_steps.h"
 #include "tests/support/cuda_emulation/graphs.h"
+#include "tests/support/cuda_emulation/nccl.h"
 #include "tests/support/cuda_emulation/streams.h"
 
 namespace argosy {
@@ -46,6 +47,7 @@ TEST_P(CudaGraphLayouts, EqualThoseWithoutToTheBit) {
     EXPECT_EQ(facts.after_step, kStepsBeforeGraphs);
     EXPECT_GT(facts.num_nodes, 50);
   }
+  EXPECT_EQ(cuda_emulation::num_outlived_by_graphs(), 0);
 }
 
 constexpr auto kLate = Timing::late, kComputeLate = Timing::compute_late,

@@ -13,6 +13,7 @@
 #include "tests/support/cuda_emulation/gpu_ranks.h"
 #include "tests/support/cuda_emulation/nccl.h"
 #include "tests/support/cuda_emulation/streams.h"
+#include "trainer/device/device_graph.h"
 
 namespace argosy {
 namespace {
@@ -219,6 +220,26 @@ TEST(NcclEmulated, HostMemoryGoesByTheHosts) {
     EXPECT_EQ(values[2], 2.0);
     EXPECT_EQ(num_nccl_communicators(), 0);
   });
+}
+
+// A group that ends before a graph with its calls would wait for ever: the stand-in counts such.
+TEST(NcclEmulated, AGraphThatOutlivesItsGroupIsSeen) {
+  for (const bool outlives : {false, true}) {
+    const int before = cuda_emulation::num_outlived_by_graphs();
+    cuda_emulation::run_on_gpus(2, [&](Communicator& world, DeviceContext& device) {
+      const Tensor x = device.zeros({8}, DType::fp32, MemoryCategory::buffers);
+      std::unique_ptr<Communicator> group = world.split(0, world.rank());
+      const auto reduce = [&] {
+        group->all_reduce({x.raw(), x.size(), x.dtype(), Device::cuda}, ReduceOp::sum);
+      };
+      reduce();
+      std::unique_ptr<DeviceGraph> graph = device.backend().graphs()->capture(reduce);
+      if (!outlives) graph.reset();
+      group.reset();
+    });
+    EXPECT_EQ(cuda_emulation::num_outlived_by_graphs() - before, outlives ? 2 : 0);
+  }
+  cuda_emulation::reset_devices();
 }
 
 }  // namespace

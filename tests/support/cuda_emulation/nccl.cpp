@@ -51,7 +51,7 @@ struct World {
   std::mutex mutex;
   int64_t last_id = 0;
   std::map<int64_t, std::shared_ptr<Group>> groups;
-  int broken_size = 0, broken_rank = -1, num_communicators = 0;
+  int broken_size = 0, broken_rank = -1, num_communicators = 0, num_outlived = 0;
 };
 World& world() {
   static World one;
@@ -85,6 +85,7 @@ struct ncclComm {
   std::vector<Batch> waiting;  // at most one
   std::vector<std::weak_ptr<argosy::cuda_emulation::Task>> tasks;
   int late_answers = 0;
+  std::shared_ptr<int> graphs = std::make_shared<int>();  // graphs with its calls hold it too
 };
 
 namespace {
@@ -131,7 +132,9 @@ ncclResult_t submit(Batch batch) {
     comm->late_answers = kLateAnswers;
     const cudaStream_t stream = batch.stream;
     const cudaError_t error = argosy::cuda_emulation::capture_call(
-        stream, [batch = std::move(batch)](cudaStream_t on) { return put_joins(batch, on); });
+        stream, [batch = std::move(batch), graphs = comm->graphs](cudaStream_t on) {
+          return put_joins(batch, on);
+        });
     return error == cudaSuccess ? ncclInProgress : ncclUnhandledCudaError;
   }
   if (!comm->waiting.empty()) return ncclInvalidUsage;
@@ -281,6 +284,10 @@ int num_nccl_communicators() {
   const std::scoped_lock lock(world().mutex);
   return world().num_communicators;
 }
+int num_outlived_by_graphs() {
+  const std::scoped_lock lock(world().mutex);
+  return world().num_outlived;
+}
 
 }  // namespace argosy::cuda_emulation
 
@@ -342,6 +349,8 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
 }
 ncclResult_t ncclCommFinalize(ncclComm_t comm) {
   const std::scoped_lock lock(world().mutex);
+  // NCCL waits until all graphs with its calls are gone: for ever, if this thread holds them.
+  if (comm->graphs.use_count() > 1) ++world().num_outlived;
   comm->late_answers = kLateAnswers;
   return ncclInProgress;
 }

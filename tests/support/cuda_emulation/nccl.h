@@ -65,5 +65,7 @@ namespace argosy::cuda_emulation {
 // to all; size 0: none do.
 void break_nccl(int size, int rank = -1);
 int num_nccl_communicators();  // that were neither destroyed nor aborted
+// That were to end while a graph with calls of theirs was there, ever: NCCL waits for its end.
+int num_outlived_by_graphs();
 
 }  // namespace argosy::cuda_emulation
