@@ -107,10 +107,12 @@ demo_plan() {
 one_rank="tp=1,pp=1,dp=1,cp=1,ep=1,etp=1,zero=0,micro_batch=8,recompute=none,schedule=1f1b"
 
 # demo_run PLAN RUN_DIR STEPS OPTIONS...
+# The learning rate is one at which bf16 stays within 0.15% of fp32 on the CPU (dense, 20 steps; 2.5% at 3e-4, 4.6% at 1e-3:
+# single steps whose gradient's norm jumps), so that a larger difference is the GPU's.
 demo_run() {
   local plan=$1 dir=$2 steps=$3
   shift 3
-  "$bin/argosy-train" --plan "$plan" --data "$out/demo/text.txt" --steps "$steps" --run-dir "$dir" --lr 1e-3 "$@"
+  "$bin/argosy-train" --plan "$plan" --data "$out/demo/text.txt" --steps "$steps" --run-dir "$dir" --lr 1e-4 "$@"
 }
 
 # Losses of both runs, step by step: largest relative difference, an error beyond LIMIT. Limit 0: equal to the bit, and norms.
