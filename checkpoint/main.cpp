@@ -7,7 +7,6 @@
 
 #include "checkpoint/commands.h"
 #include "checkpoint/hf/export.h"
-#include "checkpoint/hf/import.h"
 #include "planner/spec/check.h"
 
 namespace {
@@ -22,7 +21,6 @@ constexpr const char* kUsage =
     "  hash DIR              a hash of each tensor's bits, the same for every layout\n"
     "  diff DIR OTHER        tensors that differ; exit 0 when all are equal, else 1\n"
     "  export-hf DIR OUT     a folder of Hugging Face: config.json, model.safetensors\n"
-    "  import-hf FOLDER OUT  a folder of Hugging Face as a checkpoint, for argosy-train --init\n"
     "  export-adapter DIR OUT  of a LoRA job: a folder of PEFT, to be loaded on the base model\n"
     "  merge DIR OUT         of a LoRA job: as export-hf, adapters added to the weights\n\n"
     "DIR is a checkpoint (step_N), a folder of checkpoints or a run folder: of these the newest\n"
@@ -102,24 +100,15 @@ int run(const CommandLine& line) {
     require_paths(line, 2);
     return compare_checkpoints(find(line.paths[0]), find(line.paths[1]), line.filter, std::cout);
   }
-  if (line.command == "import-hf") {
-    require_paths(line, 2);
-    std::vector<std::string> warnings;
-    const std::string done = import_model(line.paths[0], line.paths[1], &warnings);
-    for (const std::string& warning : warnings) std::cerr << "warning: " << warning << "\n";
-    std::cout << done << "\n";
-    return kExitDone;
-  }
   for (const auto& [command, what] : kExports) {
     if (line.command != command) continue;
     require_paths(line, 2);
     std::cout << export_checkpoint(find(line.paths[0]), what, line.paths[1]) << "\n";
     return kExitDone;
   }
-  throw ConfigError(
-      concat(line.command.empty() ? "no command" : "'" + line.command + "'",
-             ": valid commands are inspect, verify, hash, diff, import-hf, export-hf, ",
-             "export-adapter, merge"));
+  throw ConfigError(concat(line.command.empty() ? "no command" : "'" + line.command + "'",
+                           ": valid commands are inspect, verify, hash, diff, export-hf, ",
+                           "export-adapter, merge"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "checkpoint/hf/model_folder.h"
 #include "planner/spec/model_names.h"
 #include "trainer/master_memory.h"
 
@@ -223,20 +224,39 @@ void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& ten
   if (what == Restore::resume) check_same_trainable(stored, tensors, checkpoint_dir);
 }
 
-Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
-                            Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
+namespace {
+
+// All values of this rank; a name of `masters` from its master.
+std::vector<TensorPiece> value_pieces(const ParameterStore& store, Restore what,
+                                      const std::set<std::string>& masters) {
+  std::vector<TensorPiece> pieces;
+  for (const LocalTensor& local : store.layout().tensors) {
+    const TensorSpec& spec = store.spec_of(local);
+    if (what == Restore::base && spec.lora != LoraPart::none) continue;
+    append_values(store, local, masters.contains(spec.name) ? "master" : "parameter",
+                  local.elements(), &pieces);
+  }
+  return pieces;
+}
+
+}  // namespace
+
+void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
+                        Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
   CHECK(what != Restore::resume || optimizer != nullptr);
+  if (what == Restore::base && is_hf_folder(checkpoint_dir)) {
+    load_hf_model(ctx.groups.control(), checkpoint_dir, ctx.plan.model,
+                  value_pieces(store, what, {}));
+    if (optimizer != nullptr) optimizer->reset_master(ctx);
+    return;
+  }
   const Manifest stored = read_manifest(checkpoint_dir);
   check_same_model(stored, store.tensors(), what, checkpoint_dir);
   const std::set<std::string> masters = names_of_kind(stored, "master");
   const bool wants_wide = ctx.compute() != DType::bf16;
-  std::vector<TensorPiece> pieces;
-  for (const LocalTensor& local : store.layout().tensors) {
-    if (what == Restore::base && store.spec_of(local).lora != LoraPart::none) continue;
-    // What was frozen in the checkpoint's own run has no master.
-    const bool from_master = wants_wide && masters.contains(store.spec_of(local).name);
-    append_values(store, local, from_master ? "master" : "parameter", local.elements(), &pieces);
-  }
+  // What was frozen in the checkpoint's own run has no master.
+  std::vector<TensorPiece> pieces =
+      value_pieces(store, what, wants_wide ? masters : std::set<std::string>{});
   if (what == Restore::resume) {
     for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {
       const bool missing_master = state.kind == "master" && masters.empty();
@@ -248,9 +268,8 @@ Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path
     }
   }
   append_stored_router_pieces(ctx, stored, what, &pieces);
-  Manifest manifest = load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
+  load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
   if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx);
-  return manifest;
 }
 
 }  // namespace argosy

@@ -48,8 +48,9 @@ void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& ten
                       const std::filesystem::path& checkpoint_dir);
 
 // Collective. `optimizer` may be null unless it is a resume. Loads from any layout and precision;
-// parameters prefer stored master weights when they are wider. Returns the manifest.
-Manifest restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
-                            Restore what, ParameterStore& store, ShardedOptimizer* optimizer);
+// parameters prefer stored master weights when they are wider. For `base`, a folder of Hugging Face
+// will do.
+void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
+                        Restore what, ParameterStore& store, ShardedOptimizer* optimizer);
 
 }  // namespace argosy

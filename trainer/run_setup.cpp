@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/exchange.h"
+#include "checkpoint/hf/model_folder.h"
 #include "planner/report/units.h"
 #include "planner/spec/cpu_scratch.h"
+#include "planner/spec/files.h"
 #include "planner/spec/json.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/work.h"
@@ -139,12 +142,39 @@ int64_t step_before(const fs::path& checkpoints_dir, int64_t step) {
   return before;
 }
 
+// Tensors of equal shapes may be of another network: "rope_theta is 10000.0 there, ...".
+std::vector<std::string> changes_of_config(const fs::path& folder, const Plan& plan) {
+  const std::set<std::string> unread = {"_name_or_path", "torch_dtype",          "dtype",
+                                        "architectures", "transformers_version", "use_cache"};
+  const std::string where = (folder / "config.json").string();
+  const Json theirs = parse_json(read_text_file(where), where);
+  const Json ours = parse_json(plan.model.config_json, "the model of the plan");
+  std::vector<std::string> changes;
+  for (const auto& [key, value] : ours.items()) {
+    if (unread.contains(key) || !theirs.contains(key) || theirs[key] == value) continue;
+    changes.push_back(concat("--init: ", key, " is ", theirs[key].dump(), " in ", where, ", ",
+                             value.dump(), " in the plan"));
+  }
+  return changes;
+}
+
+StartPoint start_of_hf_folder(const fs::path& folder, const Plan& plan) {
+  return naming("--init", [&] {
+    HfModel(folder, plan.model);  // looks at names and shapes
+    return StartPoint{.checkpoint = folder,
+                      .restore = Restore::base,
+                      .warnings = changes_of_config(folder, plan)};
+  });
+}
+
 StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   StartPoint start;
   std::vector<std::string> skipped;
   start.step = resume_step(options, &skipped);
   if (start.step > 0) {
     start.checkpoint = checkpoint_path(options.run_dir / "checkpoints", start.step);
+  } else if (is_hf_folder(options.init)) {
+    return start_of_hf_folder(options.init, plan);
   } else if (!options.init.empty()) {
     start.restore = Restore::base;
     start.checkpoint = naming("--init", [&] { return resolve_checkpoint(options.init, &skipped); });
@@ -237,12 +267,11 @@ StartPoint find_start(Communicator& world, const TrainOptions& options, const Pl
 
 fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* skipped) {
   if (fs::exists(path / "manifest.json")) return path;
-  if (fs::exists(path / "config.json")) {
-    throw ConfigError(
-        concat(path.string(),
-               ": a folder of Hugging Face; make it a checkpoint first with argosy-checkpoint "
-               "import-hf ",
-               path.string(), " OUT, and give OUT"));
+  if (is_hf_folder(path)) {
+    throw ConfigError(concat(path.string(),
+                             ": a folder of Hugging Face; training starts from it (--init), here "
+                             "a checkpoint of Argosy is needed (step_N, checkpoints or a run "
+                             "folder)"));
   }
   for (const fs::path& folder : {path, path / "checkpoints"}) {
     if (!fs::is_directory(folder)) continue;

@@ -343,9 +343,10 @@ class TrainingRun {
     const int64_t batches = std::min((samples + size - 1) / size, options_.eval_steps);
     const double loss =
         trainer_->evaluate(*inputs_.evaluation.source, *inputs_.evaluation.order, batches);
-    const std::string text = concat("held-out loss ", format_fixed(loss, 4), ", perplexity ",
-                                    format_fixed(std::exp(loss), 3), ", ", batches, batches == 1 ? " batch in " : " batches in ",
-                                    format_seconds(seconds_since(begin)));
+    const std::string text =
+        concat("held-out loss ", format_fixed(loss, 4), ", perplexity ",
+               format_fixed(std::exp(loss), 3), ", ", batches,
+               batches == 1 ? " batch in " : " batches in ", format_seconds(seconds_since(begin)));
     say(concat("eval ", step, "/", options_.steps, " | ", text), Emphasis::strong);
     if (is_root()) run_dir_->append_event(step, "evaluation", text);
     return loss;

@@ -4,6 +4,7 @@
 // Which stored tensors make which tensor of Hugging Face. For .cpp files of this folder.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "checkpoint/hf/safetensors.h"

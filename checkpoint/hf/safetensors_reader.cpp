@@ -50,12 +50,6 @@ std::shared_ptr<const Mapping> map_file(const std::filesystem::path& path) {
           }};
 }
 
-int64_t element_bytes(const std::string& dtype) {
-  if (dtype == "F64") return 8;
-  if (dtype == "F32") return 4;
-  return dtype == "F16" || dtype == "BF16" ? 2 : 0;
-}
-
 // Elements of a shape; -1 where it is none.
 int64_t count_elements(const std::vector<int64_t>& shape) {
   int64_t elements = 1;
@@ -66,6 +60,12 @@ int64_t count_elements(const std::vector<int64_t>& shape) {
 }
 
 }  // namespace
+
+int64_t FoundTensor::element_bytes() const {
+  if (dtype == "F64") return 8;
+  if (dtype == "F32") return 4;
+  return dtype == "F16" || dtype == "BF16" ? 2 : 0;
+}
 
 std::map<std::string, FoundTensor> read_safetensors(const std::filesystem::path& path) {
   const std::shared_ptr<const Mapping> file = map_file(path);
@@ -95,7 +95,7 @@ std::map<std::string, FoundTensor> read_safetensors(const std::filesystem::path&
     } catch (const Json::exception& error) {
       fail(concat(name, ": ", error.what()));
     }
-    const int64_t each = element_bytes(tensor.dtype), elements = count_elements(tensor.shape);
+    const int64_t each = tensor.element_bytes(), elements = count_elements(tensor.shape);
     if (each == 0)
       fail(concat(name, ": dtype ", tensor.dtype, " is not supported; valid: F64, F32, BF16, F16"));
     if (begin < 0 || end < begin || end > num_data_bytes || elements < 0 ||

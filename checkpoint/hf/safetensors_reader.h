@@ -17,6 +17,8 @@ struct FoundTensor {
   const unsigned char* data = nullptr;
   int64_t bytes = 0;
   std::shared_ptr<const void> file;  // what keeps `data` mapped
+
+  int64_t element_bytes() const;
 };
 
 // The tensors of a file by name. Throws ConfigError naming file and tensor for a dtype that no

@@ -5,6 +5,7 @@
 // file is taken apart here by the format's own description; the values are the checkpoint's.
 #include <cstring>
 #include <map>
+#include <tuple>
 
 #include "checkpoint/checkpoint.h"
 #include "comm/self/self_communicator.h"
@@ -179,8 +180,8 @@ TEST_F(ExportTest, MistakesAreNamedAndLeaveNothing) {
   expect("export-hf run none/out", "none/out: cannot be made");
 }
 
-// What was exported comes back to the bit, and a LoRA job starts from it.
-TEST_F(ExportTest, AnImportIsTheExportedModel) {
+// What was exported comes back to the bit on any layout, and a LoRA job starts from it.
+TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
   write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
                          "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
   for (const std::string model : {"dense", "moe", "gpt2"}) {
@@ -189,19 +190,27 @@ TEST_F(ExportTest, AnImportIsTheExportedModel) {
     succeed(concat("argosy-train --plan ", model, "_plan.json --data text.txt --steps 1 --run-dir ",
                    model));
     succeed(concat("argosy-checkpoint export-hf ", model, " ", model, "_hf"));
-    succeed(concat("argosy-checkpoint import-hf ", model, "_hf ", model, "_back"));
+    const std::string layout = model == "gpt2" ? "tp=2" : "pp=2,tp=1,dp=1";
+    make_plan(model + "_on_two.json", model + ".json", 2, layout, "--precision bf16");
+    succeed(
+        launch(model + "_on_two.json", model + "_back", 1, concat("--init ", model, "_hf --lr 0")));
     const ProgramResult diff =
         succeed(concat("argosy-checkpoint diff --kind parameter ", model, " ", model, "_back"));
     EXPECT_TRUE(contains(diff.out, " equal to the bit, 0 not")) << diff.out;
   }
   make_plan("lora.json", "dense.json", 2, "tp=2,dp=1,pp=1", "--precision fp32 --task lora");
-  const std::string out = succeed(launch("lora.json", "lora", 1, "--init dense_back")).out;
-  EXPECT_TRUE(contains(out, "weights  dense_back/step_00000000")) << out;
-  succeed("argosy-train --init dense_back --generate Once --max-new-tokens 2");
+  const std::string out = succeed(launch("lora.json", "lora", 1, "--init dense_hf")).out;
+  EXPECT_TRUE(contains(out, "weights  dense_hf")) << out;
+  Json config = Json::parse(read("dense_hf/config.json"));
+  config["initializer_range"] = 0.5;
+  write("dense_hf/config.json", config.dump());
+  const ProgramResult changed = succeed(launch("lora.json", "changed", 1, "--init dense_hf"));
+  EXPECT_TRUE(contains(changed.out + changed.err, "--init: initializer_range is 0.5 in dense_hf/config"))
+      << changed.out << changed.err;
 }
 
 // Written here by the format's description: two files by an index, half precision, a tied head.
-TEST_F(ExportTest, AnImportReadsPartsAndHalves) {
+TEST_F(ExportTest, TrainingStartsFromPartsAndHalves) {
   write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
                          "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
   make_plan("plan.json", "gpt2.json", 1, "tp=1");
@@ -234,17 +243,16 @@ TEST_F(ExportTest, AnImportReadsPartsAndHalves) {
           std::string(reinterpret_cast<const char*>(&length), 8) + text + data);
   }
   write("parts/model.safetensors.index.json", index.dump());
-  succeed("argosy-checkpoint import-hf parts back");
+  const std::string start = "argosy-train --data text.txt --steps 1 --lr 0 --init parts --plan ";
+  succeed(start + "plan.json --run-dir back");
   const ProgramResult diff = shell("argosy-checkpoint diff --kind parameter run back");
   EXPECT_TRUE(contains(diff.out, "differs             parameter/transformer.ln_f.weight"));
   EXPECT_TRUE(contains(diff.out, ", 1 not")) << diff.out;
-  fs::create_directories(path("half/checkpoints"));
-  fs::copy(path("back/step_00000000"), path("half/checkpoints/step_00000000"));
-  for (const float value : parameter("half", 0, "transformer.ln_f.weight", 8, 1))
+  for (const float value : parameter("back", 1, "transformer.ln_f.weight", 8, 1))
     EXPECT_EQ(value, 1.5F);
 
-  const auto expect = [&](const std::vector<std::string>& parts) {
-    const ProgramResult result = shell("argosy-checkpoint import-hf parts never");
+  const auto expect = [&](const std::string& plan, const std::vector<std::string>& parts) {
+    const ProgramResult result = shell(concat(start, plan, " --run-dir never"));
     EXPECT_EQ(result.exit_code, kExitUserError) << result.err;
     for (const std::string& part : parts)
       EXPECT_TRUE(contains(result.err, part)) << "no '" << part << "' in " << result.err;
@@ -252,21 +260,22 @@ TEST_F(ExportTest, AnImportReadsPartsAndHalves) {
   };
   const std::string whole = read("parts/b.safetensors");
   write("parts/b.safetensors", whole.substr(0, whole.size() - 4));
-  expect({"b.safetensors", "damaged or was cut"});
+  expect("plan.json", {"--init", "b.safetensors", "damaged or was cut"});
   write("parts/b.safetensors", whole.substr(0, 20));
-  expect({"b.safetensors", "no safetensors file, or cut"});
+  expect("plan.json", {"--init", "b.safetensors", "no safetensors file, or cut"});
   write("parts/b.safetensors", whole);
-  Json config = Json::parse(read("hf/config.json"));
-  config["n_positions"] = 32;
-  write("parts/config.json", config.dump());
-  expect({"transformer.wpe.weight is (16, 8)", "config.json makes it (32, 8)"});
-  config["n_positions"] = 16;
-  config["n_layer"] = 2;
-  write("parts/config.json", config.dump());
-  expect({"no tensor transformer.h.1.ln_1.weight"});
+  for (const auto& [key, value, message] : std::vector<std::tuple<const char*, int, const char*>>{
+           {"n_positions", 32, "transformer.wpe.weight is (16, 8), the model has (32, 8)"},
+           {"n_layer", 2, "no tensor transformer.h.1.ln_1.weight"}}) {
+    Json other = Json::parse(read("gpt2.json"));
+    other[key] = value;
+    write("other.json", other.dump());
+    make_plan("other_plan.json", "other.json", 1, "tp=1");
+    expect("other_plan.json", {"--init", message});
+  }
   index["weight_map"]["transformer.extra"] = "a.safetensors";
   write("parts/model.safetensors.index.json", index.dump());
-  expect({"transformer.extra is in a.safetensors, and it is not"});
+  expect("plan.json", {"transformer.extra is in a.safetensors, and it is not"});
 }
 
 }  // namespace

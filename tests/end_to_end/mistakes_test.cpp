@@ -210,7 +210,7 @@ TEST_F(Mistakes, OfRunFoldersAndCheckpoints) {
   fs::create_directory(path("hf"));
   write("hf/config.json", "{}");
   expect("--plan plan.json --run-dir new --init hf",
-         {"--init", "hf", "argosy-checkpoint import-hf hf OUT"});
+         {"--init", "hf", "neither model.safetensors nor"});
   expect("--plan plan.json --run-dir new --init none", {"--init", "none", "no checkpoint here"});
   make_plan("lora.json", "dense.json", 1, "tp=1", "--precision fp32 --task lora");
   succeed("argosy-train --plan lora.json --data text.txt --steps 1 --run-dir lora");
