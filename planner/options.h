@@ -113,6 +113,9 @@ void run_calibration(const PlanOptions& options);
 // --learn: corrections of a cluster from past runs, written beside its file and printed.
 void run_learning(const PlanOptions& options);
 
+// Those of adapters with another task, for all tasks alike. Throws ConfigError.
+void refuse_lora_options(const PlanOptions& options);
+
 // The same for --task serve.
 ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings);
 

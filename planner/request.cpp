@@ -28,19 +28,15 @@ Objective objective_from_string(const std::string& text) {
   throw ConfigError(concat("--objective: '", text, "'; valid: time, cost, carbon"));
 }
 
+template <typename Value>
+void refuse(bool is_given, const char* option, const Value& value, const char* task) {
+  if (!is_given) return;
+  throw ConfigError(concat(option, ": ", value, "; valid: only with --task ", task));
+}
+
 // What would be passed over without a word.
-void refuse_other_tasks(const PlanOptions& o) {
+void refuse_serve_options(const PlanOptions& o) {
   const PlanOptions usual;
-  const auto refuse = [](bool is_given, const char* option, const auto& value, const char* task) {
-    if (!is_given) return;
-    throw ConfigError(concat(option, ": ", value, "; valid: only with --task ", task));
-  };
-  if (o.task != "lora") {
-    refuse(o.base_bits != usual.base_bits, "--base-bits", o.base_bits, "lora");
-    refuse(o.lora_rank > 0, "--lora-rank", o.lora_rank, "lora");
-    refuse(o.lora_alpha > 0, "--lora-alpha", o.lora_alpha, "lora");
-    refuse(o.lora_targets != usual.lora_targets, "--lora-targets", o.lora_targets, "lora");
-  }
   refuse(o.users > 0, "--users", o.users, "serve");
   refuse(o.context > 0, "--context", o.context, "serve");
   refuse(o.prompt > 0, "--prompt", o.prompt, "serve");
@@ -81,6 +77,15 @@ void require_precision(const Job& job) {
 }
 
 }  // namespace
+
+void refuse_lora_options(const PlanOptions& o) {
+  if (o.task == "lora") return;
+  const PlanOptions usual;
+  refuse(o.base_bits != usual.base_bits, "--base-bits", o.base_bits, "lora");
+  refuse(o.lora_rank > 0, "--lora-rank", o.lora_rank, "lora");
+  refuse(o.lora_alpha > 0, "--lora-alpha", o.lora_alpha, "lora");
+  refuse(o.lora_targets != usual.lora_targets, "--lora-targets", o.lora_targets, "lora");
+}
 
 ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings) {
   ModelReading reading = read_model(find_config("model", name, "models"));
@@ -210,7 +215,8 @@ void require_folders(const PlanOptions& o) {
 }
 
 Request make_request(const PlanOptions& given) {
-  refuse_other_tasks(given);
+  refuse_lora_options(given);
+  refuse_serve_options(given);
   Request request;
   Job& job = request.job;
   if (!has_import(given)) find_config("model", given.model, "models");

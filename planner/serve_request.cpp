@@ -39,10 +39,6 @@ void refuse_training_options(const PlanOptions& o) {
       {o.tokens > 0, "--tokens"},
       {o.global_batch > 0, "--global-batch"},
       {o.seq_len > 0, "--seq-len"},
-      {o.lora_rank > 0, "--lora-rank"},
-      {o.lora_alpha > 0, "--lora-alpha"},
-      {o.lora_targets != usual.lora_targets, "--lora-targets"},
-      {o.base_bits != usual.base_bits, "--base-bits"},
       {o.moe_imbalance > 1, "--moe-imbalance"},
       {o.sample_tokens > 0, "--sample-tokens"},
       {o.document_tokens > 0, "--document-tokens"},
@@ -80,6 +76,7 @@ void refuse_training_options(const PlanOptions& o) {
 }  // namespace
 
 ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings) {
+  refuse_lora_options(options);
   refuse_training_options(options);
   ServeJob job;
   ModelReading model = read_model(find_config("model", options.model, "models"));

@@ -166,7 +166,7 @@ class Importer {
     read_parallelism();
     read_recompute();
     if (num_layers_ > 0) {
-      const MegatronModel model = read_megatron_model(flags_, num_layers_, run_.seq_len);
+      const MegatronModel model = read_megatron_model(flags_, num_layers_, run_.seq_len, tp_);
       run_.model_json = model.config_json;
       if (model.capacity_factor > 0) {
         run_.fix += concat(",moe_capacity_factor=", model.capacity_factor);
@@ -194,7 +194,8 @@ class Importer {
   }
 
   void read_parallelism() {
-    const int64_t tp = flags_.count("--tensor-model-parallel-size", 1);
+    tp_ = flags_.count("--tensor-model-parallel-size", 1);
+    const int64_t tp = tp_;
     pp_ = flags_.count("--pipeline-model-parallel-size", 1);
     const int64_t cp = flags_.count("--context-parallel-size", 1);
     if (num_devices_ % (tp * pp_ * cp) != 0) {
@@ -334,7 +335,7 @@ class Importer {
   }
 
   MegatronFlags flags_;
-  int64_t num_devices_, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
+  int64_t num_devices_, tp_ = 1, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
   int64_t num_stages_ = 1;             // virtual ones included
   std::vector<int64_t> stage_layers_;  // empty: the model is not among the flags
   PeerRun run_;

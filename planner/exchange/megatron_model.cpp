@@ -10,10 +10,13 @@ namespace argosy {
 
 namespace {
 
+constexpr int64_t kVocabUnit = 128;  // Megatron's default of --make-vocab-size-divisible-by
+constexpr int64_t kMostVocabUnit = 1'000'000;  // no product overflows
+
 class ModelReader {
  public:
-  ModelReader(MegatronFlags& flags, int64_t num_layers, int64_t seq_len)
-      : flags_(flags), num_layers_(num_layers), seq_len_(seq_len) {}
+  ModelReader(MegatronFlags& flags, int64_t num_layers, int64_t seq_len, int64_t tp)
+      : flags_(flags), num_layers_(num_layers), seq_len_(seq_len), tp_(tp) {}
 
   MegatronModel read() {
     Json config = Json::object();
@@ -41,9 +44,13 @@ class ModelReader {
   }
 
  private:
+  // As Megatron pads it (_vocab_size_with_padding): so many rows on each of the tp ranks.
   int64_t vocab_size() {
-    const int64_t unit = flags_.count("--make-vocab-size-divisible-by", 1);
-    return round_up(flags_.required("--vocab-size"), unit);
+    const char* const flag = "--make-vocab-size-divisible-by";
+    const int64_t unit = flags_.count(flag, kVocabUnit);
+    if (unit > kMostVocabUnit)
+      refuse_flag(concat(flag, " ", unit), concat("at most ", kMostVocabUnit));
+    return round_up(flags_.required("--vocab-size"), unit * tp_);
   }
 
   double norm_epsilon() { return flags_.number("--norm-epsilon", 1e-5); }
@@ -128,14 +135,15 @@ class ModelReader {
   }
 
   MegatronFlags& flags_;
-  int64_t num_layers_, seq_len_;
+  int64_t num_layers_, seq_len_, tp_;
   MegatronModel model_;
 };
 
 }  // namespace
 
-MegatronModel read_megatron_model(MegatronFlags& flags, int64_t num_layers, int64_t seq_len) {
-  return ModelReader(flags, num_layers, seq_len).read();
+MegatronModel read_megatron_model(MegatronFlags& flags, int64_t num_layers, int64_t seq_len,
+                                  int64_t tp) {
+  return ModelReader(flags, num_layers, seq_len, tp).read();
 }
 
 }  // namespace argosy

@@ -17,7 +17,8 @@ struct MegatronModel {
 };
 
 // Blocks of llama's kind (RMSNorm, RoPE, SwiGLU, no biases; with experts Mixtral's) or GPT-2's.
-// Throws ConfigError naming the flags of others.
-MegatronModel read_megatron_model(MegatronFlags& flags, int64_t num_layers, int64_t seq_len);
+// The vocabulary is padded for `tp` ranks. Throws ConfigError naming the flags of others.
+MegatronModel read_megatron_model(MegatronFlags& flags, int64_t num_layers, int64_t seq_len,
+                                  int64_t tp);
 
 }  // namespace argosy

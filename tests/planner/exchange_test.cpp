@@ -10,6 +10,7 @@
 #include "planner/exchange/megatron_import.h"
 #include "planner/exchange/megatron_words.h"
 #include "planner/spec/check.h"
+#include "planner/spec/integers.h"
 #include "tests/planner/exchange_jobs.h"
 
 namespace argosy {
@@ -21,7 +22,8 @@ bool has_line(const std::string& text, const std::string& line) {
   return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
 }
 
-// Every decision and every count of the model come back, and so does the predicted step.
+// Every decision and every count of the model come back, and so does the predicted step. Megatron
+// runs no vocabulary that tp does not divide: it adds rows.
 TEST(Megatron, ThereAndBackAgain) {
   const struct {
     const char *model, *fix;
@@ -48,7 +50,10 @@ TEST(Megatron, ThereAndBackAgain) {
        512},
       {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
   for (const auto& c : kCases) {
-    const Plan plan = plan_of(c.model, c.devices, c.fix);
+    const auto pad = [&c](Job& job) {
+      job.model.vocab_size = round_up(job.model.vocab_size, parse_fixed(c.fix).tp.value());
+    };
+    const Plan plan = plan_of(c.model, c.devices, c.fix, pad);
     const PeerRun run = import_megatron(megatron_flags(plan), c.devices);
     expect_same(plan_of_peer(job_of(c.model, c.devices), run), plan, run.fix);
     const ModelSpec read = parse_model(run.model_json, "imported", "flags").model;
@@ -172,8 +177,27 @@ TEST(Megatron, ReadsAScript) {
   EXPECT_EQ(run.precision, "bf16");
   EXPECT_EQ(run.warnings.size(), 2u);  // fp16, overlap
   const ModelSpec model = parse_model(run.model_json, "x", "x").model;
-  EXPECT_EQ(model.vocab_size, 50304);
+  EXPECT_EQ(model.vocab_size, 51200);  // a multiple of 128 x tp
   EXPECT_NEAR(static_cast<double>(count_parameters(model).total), 175e9, 1e9);
+}
+
+// _vocab_size_with_padding of Megatron-LM: a multiple of make_vocab_size_divisible_by x tp, the
+// former 128 unless a flag says otherwise.
+TEST(Megatron, PadsTheVocabularyAsMegatronDoes) {
+  const std::string base =
+      "--num-layers 24 --hidden-size 1024 --num-attention-heads 16 --seq-length 1024 "
+      "--max-position-embeddings 1024 --micro-batch-size 1 --vocab-size 50257 ";
+  const auto vocab = [&](const std::string& flags) {
+    return parse_model(import_megatron(base + flags, 8).model_json, "x", "x").model.vocab_size;
+  };
+  EXPECT_EQ(vocab(""), 50304);
+  EXPECT_EQ(vocab("--tensor-model-parallel-size 4"), 50688);
+  EXPECT_EQ(vocab("--tensor-model-parallel-size 4 --make-vocab-size-divisible-by 64"), 50432);
+  EXPECT_EQ(vocab("--make-vocab-size-divisible-by 1"), 50257);
+  EXPECT_NE(error_of([&] {
+              vocab("--make-vocab-size-divisible-by 9000000000000000000");
+            }).find("valid: at most 1000000"),
+            std::string::npos);
 }
 
 TEST(Megatron, MistakesNameTheFlag) {

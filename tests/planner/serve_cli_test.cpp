@@ -82,7 +82,7 @@ TEST(ServeCli, MistakesNameTheOption) {
   expect_plan_mistake(serve + "--fix offload=optimizer", "offload");
   expect_plan_mistake(serve + "--offload auto", "--offload: not with --task serve");
   expect_plan_mistake(serve + "--document-tokens 512", "--document-tokens: not with");
-  expect_plan_mistake(serve + "--base-bits 4", "--base-bits");
+  expect_plan_mistake(serve + "--base-bits 4", "--base-bits: 4; valid: only with --task lora");
   expect_plan_mistake(serve + "--precision fp8", "--precision: not with --task serve");
   expect_plan_mistake(serve + "--stack nemo-2025", "--stack: not with --task serve");
   expect_plan_mistake(serve + "--objective cost", "--objective: not with --task serve");
