@@ -106,8 +106,18 @@ int serve(const PlanOptions& options) {
   std::vector<std::string> warnings;
   const ServeJob job = make_serve_job(options, warnings);
   for (const std::string& warning : warnings) std::cerr << "warning: " << warning << "\n";
+  std::optional<ServeWhatIf> what_if;
+  if (!options.what_if.empty()) {
+    ServeJob changed = job;
+    const std::vector<MachineChange> changes = parse_machine_changes(options.what_if);
+    changed.cluster = with_changes(job.cluster, changes);
+    what_if = ServeWhatIf{.changes = {}, .result = search_serve(changed, options.top)};
+    for (const MachineChange& change : changes)
+      what_if->changes.emplace_back(change.key, change.text);
+  }
   const ServeResult result = search_serve(job, options.top);
-  std::cout << (options.json ? serve_json(job, result) : serve_text(job, result));
+  const ServeWhatIf* asked = what_if ? &*what_if : nullptr;
+  std::cout << (options.json ? serve_json(job, result, asked) : serve_text(job, result, asked));
   return result.plans.empty() ? kExitNoPlan : kExitDone;
 }
 

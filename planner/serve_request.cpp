@@ -50,7 +50,6 @@ void refuse_training_options(const PlanOptions& o) {
       {o.fit_probability > 0, "--fit-probability"},
       {o.corrections != usual.corrections, "--corrections"},
       {o.explain, "--explain"},
-      {!o.what_if.empty(), "--what-if"},
       {o.sensitivity, "--sensitivity"},
       {o.pareto, "--pareto"},
       {!o.deadline.empty(), "--deadline"},
@@ -68,8 +67,8 @@ void refuse_training_options(const PlanOptions& o) {
     if (!is_given) continue;
     throw ConfigError(concat(option,
                              ": not with --task serve; valid: --devices, --users, --context, "
-                             "--prompt, --tokens-per-user, --weights, --cache, --fix, --top, "
-                             "--json"));
+                             "--prompt, --tokens-per-user, --weights, --cache, --fix, "
+                             "--what-if, --top, --json"));
   }
 }
 

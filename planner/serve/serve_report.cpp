@@ -88,6 +88,30 @@ std::string nearest_text(const ServePlan& p) {
   return concat("tp=", p.tp, " pp=", p.pp, " users=", p.users, ": ", p.shortage);
 }
 
+// "what if hbm_bw=2x: 61.0 tokens/s per user instead of 33.1 (+84.3%), ..." and the table.
+std::string what_if_text(const ServeResult& before, const ServeWhatIf& what_if) {
+  std::string text = "what if ";
+  for (const auto& [key, value] : what_if.changes) {
+    text += concat(&key == &what_if.changes.front().first ? "" : ", ", key, "=", value);
+  }
+  const ServeResult& after = what_if.result;
+  if (after.plans.empty()) {
+    return wrap(concat(text, ": no split is feasible; nearest: ", nearest_text(after.nearest)),
+                kTextColumns, "    ");
+  }
+  const ServePlan& a = after.plans.front();
+  text += concat(": ", format_fixed(a.tokens_per_s_per_user, 1), " tokens/s per user for ",
+                 format_fixed(a.usd_per_million_tokens, 2), " USD per million tokens");
+  if (!before.plans.empty()) {
+    const ServePlan& b = before.plans.front();
+    text +=
+        concat(" instead of ", format_fixed(b.tokens_per_s_per_user, 1), " for ",
+               format_fixed(b.usd_per_million_tokens, 2), " (",
+               format_signed_percent(a.usd_per_million_tokens / b.usd_per_million_tokens - 1), ")");
+  }
+  return wrap(text, kTextColumns, "    ") + plan_rows(after);
+}
+
 Json plan_json(const ServePlan& p) {
   return {{"tp", p.tp},
           {"pp", p.pp},
@@ -105,9 +129,21 @@ Json plan_json(const ServePlan& p) {
            {{"peak", p.peak_bytes}, {"weights", p.weight_bytes}, {"cache", p.cache_bytes}}}};
 }
 
+Json plans_json(const ServeResult& result) {
+  Json plans = Json::array();
+  for (const ServePlan& plan : result.plans) plans.push_back(plan_json(plan));
+  return plans;
+}
+
+Json what_if_json(const ServeWhatIf& what_if) {
+  Json changes = Json::object();
+  for (const auto& [key, value] : what_if.changes) changes[key] = value;
+  return {{"changes", changes}, {"plans", plans_json(what_if.result)}};
+}
+
 }  // namespace
 
-std::string serve_text(const ServeJob& job, const ServeResult& result) {
+std::string serve_text(const ServeJob& job, const ServeResult& result, const ServeWhatIf* what_if) {
   std::string text = heading(job) + "\n";
   if (result.plans.empty()) {
     text += wrap("No split is feasible; nearest: " + nearest_text(result.nearest), kTextColumns,
@@ -124,13 +160,14 @@ std::string serve_text(const ServeJob& job, const ServeResult& result) {
         kTextColumns, "    ");
   }
   text += facts(job, result);
-  return text + concat(format_grouped(result.candidates),
-                       " splits: ", format_grouped(result.num_too_large), " do not fit, ",
-                       format_grouped(result.num_too_slow), " are too slow\n");
+  text +=
+      concat(format_grouped(result.candidates), " splits: ", format_grouped(result.num_too_large),
+             " do not fit, ", format_grouped(result.num_too_slow), " are too slow\n");
+  return what_if == nullptr ? text : text + "\n" + what_if_text(result, *what_if);
 }
 
-std::string serve_json(const ServeJob& job, const ServeResult& result) {
-  Json json = {{"plans", Json::array()},
+std::string serve_json(const ServeJob& job, const ServeResult& result, const ServeWhatIf* what_if) {
+  Json json = {{"plans", plans_json(result)},
                {"serve",
                 {{"parameters", count_parameters(job.model).total},
                  {"weights", job.weights.name},
@@ -150,7 +187,7 @@ std::string serve_json(const ServeJob& job, const ServeResult& result) {
                  {"largest_parameters", result.largest_parameters}}},
                {"search", {{"candidates", result.candidates}}},
                {"rejected", Json::array()}};
-  for (const ServePlan& plan : result.plans) json["plans"].push_back(plan_json(plan));
+  if (what_if != nullptr) json["what_if"] = what_if_json(*what_if);
   const auto reject = [&](const char* reason, int64_t count) {
     if (count == 0) return;
     const bool is_nearest = result.nearest.shortage.starts_with(reason);

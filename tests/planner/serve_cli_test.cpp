@@ -86,8 +86,32 @@ TEST(ServeCli, MistakesNameTheOption) {
   expect_plan_mistake(serve + "--precision fp8", "--precision: not with --task serve");
   expect_plan_mistake(serve + "--stack nemo-2025", "--stack: not with --task serve");
   expect_plan_mistake(serve + "--objective cost", "--objective: not with --task serve");
-  expect_plan_mistake(serve + "--what-if hbm_bw=2x", "--what-if: not with --task serve");
+  expect_plan_mistake(serve + "--what-if speed=2x", "--what-if: unknown key 'speed'");
+  expect_plan_mistake(serve + "--sensitivity", "--sensitivity: not with --task serve");
   expect_plan_mistake("--task serve --model gpt2-124m --cluster h200-8 --context 4096", "1024");
+}
+
+// What is bound by memory takes half as long with twice the bandwidth; half the price is half the
+// price.
+TEST(ServeCli, ChangedMachines) {
+  const std::string job = "--model llama-65b --cluster h200-8 --users 1 --fix tp=1,pp=1 ";
+  const Json answer = serve(job + "--what-if hbm_bw=2x");
+  EXPECT_EQ(answer["what_if"]["changes"]["hbm_bw"], "2x");
+  const Json before = answer["plans"][0], after = answer["what_if"]["plans"][0];
+  EXPECT_EQ(before, serve(job)["plans"][0]);
+  const double share = after["weight_s"].get<double>() / before["weight_s"].get<double>();
+  EXPECT_GE(share, 0.5);
+  EXPECT_LT(share, 0.55);  // what ops take besides stays
+  EXPECT_GT(after["tokens_per_s_per_user"].get<double>(),
+            1.8 * before["tokens_per_s_per_user"].get<double>());
+  const Json cheaper = serve(job + "--what-if price=0.5x");
+  EXPECT_NEAR(cheaper["what_if"]["plans"][0]["usd_per_million_tokens"].get<double>(),
+              before["usd_per_million_tokens"].get<double>() / 2, 1e-9);
+  const PlanOutput text = run_plan("--task serve " + job + "--what-if price=0.5x");
+  EXPECT_NE(text.out.find("what if price=0.5x: "), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("(-50.0%)"), std::string::npos) << text.out;
+  const Json too_small = serve(job + "--what-if hbm=100GB");
+  EXPECT_TRUE(too_small["what_if"]["plans"].empty());
 }
 
 TEST(ServeCli, FixedDegreesAreKept) {
