@@ -160,7 +160,7 @@ std::vector<std::string> changes_of_config(const fs::path& folder, const Plan& p
 
 StartPoint start_of_hf_folder(const fs::path& folder, const Plan& plan) {
   return naming("--init", [&] {
-    HfModel(folder, plan.model);  // looks at names and shapes
+    [[maybe_unused]] const HfModel weights(folder, plan.model);  // looks at names and shapes
     return StartPoint{.checkpoint = folder,
                       .restore = Restore::base,
                       .warnings = changes_of_config(folder, plan)};
