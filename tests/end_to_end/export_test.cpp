@@ -205,7 +205,8 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
   config["initializer_range"] = 0.5;
   write("dense_hf/config.json", config.dump());
   const ProgramResult changed = succeed(launch("lora.json", "changed", 1, "--init dense_hf"));
-  EXPECT_TRUE(contains(changed.out + changed.err, "--init: initializer_range is 0.5 in dense_hf/config"))
+  EXPECT_TRUE(
+      contains(changed.out + changed.err, "--init: initializer_range is 0.5 in dense_hf/config"))
       << changed.out << changed.err;
 }
 
