@@ -51,7 +51,9 @@ po::options_description run_options() {
   add("deterministic", text("on"),
       "a second run gives the same bits; off: on a GPU attention's gradient may add in any order");
   add("seed", whole(), "of weights and sample order, instead of the plan's");
-  add("init", text(), "checkpoint whose weights to start from: step_N, checkpoints or run folder");
+  add("init", text(),
+      "weights to start from: a folder of Hugging Face (config.json, model.safetensors), or of a "
+      "checkpoint (step_N, checkpoints or run folder)");
   add("resume", text("none"), "none, auto (newest whole checkpoint) or a step");
   return group;
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "checkpoint/convert.h"
+#include "checkpoint/copy_common.h"
 #include "checkpoint/file_io.h"
 #include "checkpoint/hf/hf_tensors.h"
 #include "checkpoint/shard_reader.h"
@@ -26,18 +27,14 @@ constexpr int64_t kLargestFileBytes = 5'000'000'000;
 // The whole tensor as rows, in `dtype`.
 std::vector<unsigned char> read_whole(ShardReader& reader, const StoredTensor& tensor,
                                       DType dtype) {
-  const int64_t element_bytes = size_in_bytes(dtype);
-  std::vector<unsigned char> whole(static_cast<size_t>(tensor.rows * tensor.cols * element_bytes));
+  std::vector<unsigned char> whole(
+      static_cast<size_t>(tensor.rows * tensor.cols * size_in_bytes(dtype)));
+  const TensorPiece piece = {tensor.name, tensor.kind, tensor.rows,
+                             tensor.cols, dtype,       {{0, tensor.rows}, {0, tensor.cols}},
+                             whole.data()};
   for (const Extent& extent : tensor.extents) {
     reader.read(tensor, extent, [&](const Box& part, const unsigned char* data) {
-      const int64_t width = part.cols.size();
-      for (int64_t row = part.rows.begin; row < part.rows.end; ++row) {
-        const unsigned char* from =
-            data + (row - part.rows.begin) * width * size_in_bytes(tensor.dtype);
-        convert_elements(tensor.dtype, from, dtype,
-                         whole.data() + (row * tensor.cols + part.cols.begin) * element_bytes,
-                         width);
-      }
+      copy_common(part, data, tensor.dtype, piece);
     });
   }
   return whole;
@@ -76,7 +73,7 @@ void put_transposed(const std::vector<unsigned char>& rows_bytes, const HfPart& 
   const int64_t rows = part.stored->rows, cols = part.stored->cols;
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t col = 0; col < cols; ++col) {
-      std::memcpy(whole->data() + (col * width + part.first_col + row) * element_bytes,
+      std::memcpy(whole->data() + (col * width + part.place.first_col + row) * element_bytes,
                   rows_bytes.data() + (row * cols + col) * element_bytes,
                   static_cast<size_t>(element_bytes));
     }
@@ -89,7 +86,7 @@ std::vector<unsigned char> bytes_of(ShardReader& reader, const HfTensor& tensor,
     return part.lora_a != nullptr ? read_merged(reader, part, scale, dtype)
                                   : read_whole(reader, *part.stored, dtype);
   };
-  if (!tensor.parts.front().transposed) return read(tensor.parts.front());
+  if (!tensor.parts.front().place.transposed) return read(tensor.parts.front());
   std::vector<unsigned char> whole(static_cast<size_t>(tensor.header.size_bytes()));
   for (const HfPart& part : tensor.parts) {
     put_transposed(read(part), part, tensor.header.shape.back(), size_in_bytes(dtype), &whole);
@@ -218,7 +215,9 @@ std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const
     } else {
       write_model(folder, reader, plan, tensors);
     }
+    sync_directory(folder);
     fs::rename(folder, out);
+    sync_directory(fs::absolute(out).parent_path());
   } catch (...) {
     fs::remove_all(folder, code);
     throw;

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "checkpoint/hf/hf_tensors.h"
 
+#include <initializer_list>
 #include <map>
 #include <set>
 
@@ -18,18 +19,17 @@ StoredByName by_full_name(const Manifest& manifest) {
   return stored;
 }
 
-const StoredTensor* find(const StoredByName& stored, const std::string& name) {
-  // A trained factor of a bf16 run is exact in its master alone.
-  for (const char* kind : {"master/", "parameter/"}) {
-    if (const auto it = stored.find(kind + name); it != stored.end()) return it->second;
+const StoredTensor* find(const StoredByName& stored, const std::string& name,
+                         std::initializer_list<const char*> kinds) {
+  for (const char* kind : kinds) {
+    if (const auto it = stored.find(concat(kind, "/", name)); it != stored.end()) return it->second;
   }
   throw Error(concat("the checkpoint has no tensor ", name, " of its own plan's model"));
 }
 
-const StoredTensor* find_parameter(const StoredByName& stored, const std::string& name) {
-  const auto it = stored.find("parameter/" + name);
-  if (it != stored.end()) return it->second;
-  throw Error(concat("the checkpoint has no tensor ", name, " of its own plan's model"));
+// A trained factor of a bf16 run is exact in its master alone.
+const StoredTensor* find_factor(const StoredByName& stored, const std::string& name) {
+  return find(stored, name, {"master", "parameter"});
 }
 
 constexpr std::string_view kFused = ".c_attn.";
@@ -53,22 +53,15 @@ void add_factors(const StoredByName& stored, const std::string& name, HfPart* pa
   if (!name.ends_with(kLeaf)) return;
   const std::string module = name.substr(0, name.size() - kLeaf.size());
   if (!stored.contains("parameter/" + module + ".lora_A.weight")) return;
-  part->lora_a = find(stored, module + ".lora_A.weight");
-  part->lora_b = find(stored, module + ".lora_B.weight");
+  part->lora_a = find_factor(stored, module + ".lora_A.weight");
+  part->lora_b = find_factor(stored, module + ".lora_B.weight");
 }
 
-void append(const HfPart& part, const std::string& name, std::vector<HfTensor>* tensors) {
-  const StoredTensor& stored = *part.stored;
-  if (!tensors->empty() && tensors->back().header.name == name) {
-    HfTensor& fused = tensors->back();
-    fused.parts.push_back(part);
-    fused.parts.back().first_col = fused.header.shape.back();
-    fused.header.shape.back() += stored.rows;
-    return;
-  }
-  std::vector<int64_t> shape = {stored.rows};
-  if (stored.cols > 1) shape.insert(part.transposed ? shape.begin() : shape.end(), stored.cols);
-  tensors->push_back({{name, stored.dtype, shape}, {part}});
+void append(const HfPart& part, std::vector<HfTensor>* tensors) {
+  const HfPlace& place = part.place;
+  if (tensors->empty() || tensors->back().header.name != place.name)
+    tensors->push_back({{place.name, part.stored->dtype, place.shape}, {}});
+  tensors->back().parts.push_back(part);
 }
 
 }  // namespace
@@ -93,15 +86,15 @@ std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest) {
   for (const TensorSpec& spec : model_tensors(plan.model, plan.lora)) {
     known.insert(spec.name);
     if (spec.lora != LoraPart::none) continue;
-    HfPart part{.stored = find_parameter(stored, spec.name),
-                .transposed = is_conv1d(plan.model, spec.name)};
+    HfPart part{.stored = find(stored, spec.name, {"parameter"}),
+                .place = hf_place(plan.model, spec)};
     add_factors(stored, spec.name, &part);
     // Weights and biases of q, k and v come in turns.
-    append(part, name_there(spec.name), spec.name.ends_with(".bias") ? &biases : &tensors);
+    append(part, spec.name.ends_with(".bias") ? &biases : &tensors);
   }
   for (const StoredTensor& tensor : manifest.tensors) {  // balancing biases of routers
     if (tensor.kind == "parameter" && !known.contains(tensor.name))
-      append({.stored = &tensor}, tensor.name, &tensors);
+      append({.stored = &tensor, .place = {.name = tensor.name, .shape = {tensor.rows}}}, &tensors);
   }
   tensors.insert(tensors.end(), biases.begin(), biases.end());
   return tensors;
@@ -116,7 +109,7 @@ std::vector<HfTensor> peft_tensors(const Plan& plan, const Manifest& manifest) {
       throw ConfigError(concat("export-adapter: ", spec.name, ": q, k and v have an adapter each, ",
                                "PEFT has one of c_attn; valid: merge, or targets without c_attn"));
     }
-    const StoredTensor* factor = find(stored, spec.name);
+    const StoredTensor* factor = find_factor(stored, spec.name);
     tensors.push_back({{"base_model.model." + spec.name, DType::fp32, {factor->rows, factor->cols}},
                        {{.stored = factor}}});
   }

@@ -13,16 +13,8 @@
 
 namespace argosy {
 
-// A stored tensor's place: as it is, or transposed with its first output in column `first_col`.
-struct HfPart {
-  const StoredTensor* stored = nullptr;
-  const StoredTensor* lora_a = nullptr;  // (r, cols), of a Linear with an adapter
-  const StoredTensor* lora_b = nullptr;  // (rows, r)
-  bool transposed = false;
-  int64_t first_col = 0;
-};
-
-// Where one of our tensors lies there.
+// Where one of our tensors lies there: as it is, or transposed with its first output in column
+// `first_col`.
 struct HfPlace {
   std::string name;
   std::vector<int64_t> shape;  // of the whole tensor there
@@ -30,6 +22,14 @@ struct HfPlace {
   int64_t first_col = 0;
 };
 HfPlace hf_place(const ModelSpec& model, const TensorSpec& spec);
+
+// A stored tensor of which one there is made, or a part of it.
+struct HfPart {
+  const StoredTensor* stored = nullptr;
+  const StoredTensor* lora_a = nullptr;  // (r, cols), of a Linear with an adapter
+  const StoredTensor* lora_b = nullptr;  // (rows, r)
+  HfPlace place = {};
+};
 
 struct HfTensor {
   SafeTensor header;

@@ -15,7 +15,6 @@ struct FoundTensor {
   std::string dtype;  // as the file says: "F64", "F32", "F16", "BF16"
   std::vector<int64_t> shape;
   const unsigned char* data = nullptr;
-  int64_t bytes = 0;
   std::shared_ptr<const void> file;  // what keeps `data` mapped
 
   int64_t element_bytes() const;

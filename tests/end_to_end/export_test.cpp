@@ -50,6 +50,21 @@ class ExportTest : public ProgramTest {
     return tensors;
   }
 
+  void write_gpt2() const {
+    write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
+                           "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
+  }
+
+  // The folder "hf" of the run "run", plan.json, of so many steps.
+  Tensors export_gpt2(int num_steps) const {
+    write_gpt2();
+    make_plan("plan.json", "gpt2.json", 1, "tp=1");
+    succeed(
+        concat("argosy-train --plan plan.json --data text.txt --run-dir run --steps ", num_steps));
+    succeed("argosy-checkpoint export-hf run hf");
+    return read_safetensors("hf/model.safetensors");
+  }
+
   // A parameter of a run's checkpoint of `step`, row-major.
   std::vector<float> parameter(const std::string& run, int64_t step, const std::string& name,
                                int64_t rows, int64_t cols) const {
@@ -87,12 +102,7 @@ TEST_F(ExportTest, AModelIsHuggingFacesFolder) {
 }
 
 TEST_F(ExportTest, Gpt2IsTransposedAndFused) {
-  write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
-                         "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
-  make_plan("plan.json", "gpt2.json", 1, "tp=1");
-  succeed("argosy-train --plan plan.json --data text.txt --steps 2 --run-dir run");
-  succeed("argosy-checkpoint export-hf run hf");
-  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  const Tensors tensors = export_gpt2(2);
   const std::string attention = "transformer.h.0.attn.c_attn";
   const Values& fused = tensors.at(attention + ".weight");
   ASSERT_EQ(fused.shape, (std::vector<int64_t>{8, 24}));
@@ -182,8 +192,7 @@ TEST_F(ExportTest, MistakesAreNamedAndLeaveNothing) {
 
 // What was exported comes back to the bit on any layout, and a LoRA job starts from it.
 TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
-  write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
-                         "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
+  write_gpt2();
   for (const std::string model : {"dense", "moe", "gpt2"}) {
     SCOPED_TRACE(model);
     make_plan(model + "_plan.json", model + ".json", 1, "tp=1", "--precision bf16");
@@ -212,12 +221,7 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
 
 // Written here by the format's description: two files by an index, half precision, a tied head.
 TEST_F(ExportTest, TrainingStartsFromPartsAndHalves) {
-  write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
-                         "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
-  make_plan("plan.json", "gpt2.json", 1, "tp=1");
-  succeed("argosy-train --plan plan.json --data text.txt --steps 1 --run-dir run");
-  succeed("argosy-checkpoint export-hf run hf");
-  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  const Tensors tensors = export_gpt2(1);
   fs::create_directory(path("parts"));
   fs::copy_file(path("hf/config.json"), path("parts/config.json"));
   Json index = {{"weight_map", Json::object()}};

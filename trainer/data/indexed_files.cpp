@@ -27,7 +27,7 @@ std::filesystem::path with_extension(std::filesystem::path path, const char* ext
 }
 
 template <typename Number>
-Number number_at(const MappedFile& file, size_t offset) {
+Number number_at(const DataFile& file, size_t offset) {
   Number number{};
   std::memcpy(&number, file.bytes().data() + offset, sizeof(number));
   return number;
@@ -40,7 +40,7 @@ struct Index {
 };
 
 Index read_index(const std::filesystem::path& path) {
-  const MappedFile file(path);
+  const DataFile file(path);
   const auto fail = [&](const std::string& what) {
     throw ConfigError(concat("data file ", path, ": ", what));
   };
@@ -82,7 +82,7 @@ std::unique_ptr<TokenSource> open_indexed(const std::filesystem::path& path) {
   const std::filesystem::path index_path = with_extension(path, ".idx");
   const std::filesystem::path tokens_path = with_extension(path, ".bin");
   const Index index = read_index(index_path);
-  auto file = std::make_unique<MappedFile>(tokens_path);
+  auto file = std::make_unique<DataFile>(tokens_path);
   const auto token_bytes =
       static_cast<int64_t>(index.type == kUint16 ? sizeof(uint16_t) : sizeof(int32_t));
   const auto size_bytes = static_cast<int64_t>(file->bytes().size());

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "planner/spec/check.h"
-#include "trainer/data/mapped_file.h"
+#include "trainer/data/data_file.h"
 #include "trainer/data/sources.h"
 
 namespace argosy {
@@ -68,7 +68,7 @@ void append_document(const json& object, const std::string& where, JsonlTokens& 
 }  // namespace
 
 std::unique_ptr<TokenSource> open_jsonl(const std::filesystem::path& path) {
-  const MappedFile file(path);
+  const DataFile file(path);
   std::string_view rest(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   auto stream = std::make_unique<JsonlTokens>();
   for (int64_t line_number = 1; !rest.empty(); ++line_number) {

@@ -7,8 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "trainer/data/data_file.h"
 #include "trainer/data/dataset.h"
-#include "trainer/data/mapped_file.h"
 
 namespace argosy {
 
@@ -16,7 +16,7 @@ namespace argosy {
 template <typename Token>
 class MappedTokens : public TokenSource {
  public:
-  MappedTokens(std::unique_ptr<MappedFile> file, size_t offset_bytes)
+  MappedTokens(std::unique_ptr<DataFile> file, size_t offset_bytes)
       : file_(std::move(file)),
         tokens_(reinterpret_cast<const Token*>(file_->bytes().data() + offset_bytes)),
         num_tokens_(static_cast<int64_t>((file_->bytes().size() - offset_bytes) / sizeof(Token))) {
@@ -29,7 +29,7 @@ class MappedTokens : public TokenSource {
   int32_t max_token() const override { return max_token_; }
 
  private:
-  std::unique_ptr<MappedFile> file_;
+  std::unique_ptr<DataFile> file_;
   const Token* tokens_;  // (num_tokens), inside file_
   int64_t num_tokens_;
   int32_t max_token_ = 0;

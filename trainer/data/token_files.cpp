@@ -26,7 +26,7 @@ struct BinFormat {
 constexpr std::array<BinFormat, 2> kBinFormats = {{{20240520, 1, 2}, {20240801, 7, 4}}};
 
 // Magic, version and number of tokens; zeros if the file is too short for them.
-std::array<int32_t, 3> header_of(const MappedFile& file) {
+std::array<int32_t, 3> header_of(const DataFile& file) {
   std::array<int32_t, 3> header = {};
   if (file.bytes().size() >= sizeof(header)) {
     std::memcpy(header.data(), file.bytes().data(), sizeof(header));
@@ -37,17 +37,17 @@ std::array<int32_t, 3> header_of(const MappedFile& file) {
 }  // namespace
 
 std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path) {
-  return std::make_unique<MappedTokens<uint8_t>>(std::make_unique<MappedFile>(path), 0);
+  return std::make_unique<MappedTokens<uint8_t>>(std::make_unique<DataFile>(path), 0);
 }
 
 bool has_bin_magic(const std::filesystem::path& path) {
-  const int32_t magic = header_of(MappedFile(path))[0];
+  const int32_t magic = header_of(DataFile(path))[0];
   return std::any_of(kBinFormats.begin(), kBinFormats.end(),
                      [magic](const BinFormat& format) { return format.magic == magic; });
 }
 
 std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path) {
-  auto file = std::make_unique<MappedFile>(path);
+  auto file = std::make_unique<DataFile>(path);
   const auto [magic, version, num_tokens] = header_of(*file);
   const auto format = std::find_if(kBinFormats.begin(), kBinFormats.end(),
                                    [m = magic](const BinFormat& f) { return f.magic == m; });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-#include "trainer/data/mapped_file.h"
+#include "planner/spec/mapped_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -32,25 +32,25 @@ struct Descriptor {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::filesystem::path& path) {
+MappedFile::MappedFile(const std::filesystem::path& path, std::string_view kind,
+                       std::string_view remedy) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) {
-    throw ConfigError(concat("data file ", path, ": cannot be read: ", reason()));
+    throw ConfigError(concat(kind, " ", path, ": cannot be read: ", reason()));
   }
   struct stat info = {};
   if (::fstat(file.fd, &info) != 0) {
-    throw Error(concat("fstat of data file ", path, " failed: ", reason()));
+    throw Error(concat("fstat of ", kind, " ", path, " failed: ", reason()));
   }
   if (!S_ISREG(info.st_mode)) {
-    throw ConfigError(concat("data file ", path, ": not a regular file; give one file of tokens ",
-                             "or text (.bin, .txt, .jsonl)"));
+    throw ConfigError(concat(kind, " ", path, ": not a regular file; ", remedy));
   }
-  if (info.st_size == 0) throw ConfigError(concat("data file ", path, ": is empty"));
+  if (info.st_size == 0) throw ConfigError(concat(kind, " ", path, ": is empty"));
   size_bytes_ = static_cast<size_t>(info.st_size);
   void* address = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (address == MAP_FAILED) {
     throw Error(
-        concat("mmap of data file ", path, " (", size_bytes_, " bytes) failed: ", reason()));
+        concat("mmap of ", kind, " ", path, " (", size_bytes_, " bytes) failed: ", reason()));
   }
   data_ = static_cast<const std::byte*>(address);
 }

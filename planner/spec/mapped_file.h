@@ -8,13 +8,15 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string_view>
 
 namespace argosy {
 
 class MappedFile {
  public:
-  // Throws ConfigError if `path` is missing, not a regular file, unreadable or empty.
-  explicit MappedFile(const std::filesystem::path& path);
+  // Throws ConfigError if `path` is missing, not a regular file, unreadable or empty, naming it as
+  // `kind`, "data file"; `remedy` says what would be a file where it is none.
+  MappedFile(const std::filesystem::path& path, std::string_view kind, std::string_view remedy);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
