@@ -12,7 +12,7 @@
 #include "trainer/layers/stage.h"
 #include "trainer/microbatches.h"
 #include "trainer/model_checkpoint.h"
-#include "trainer/run_setup.h"
+#include "trainer/start_point.h"
 #include "trainer/verify.h"
 
 namespace argosy {

@@ -2,10 +2,13 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/model_checkpoint.h"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <utility>
 
+#include "checkpoint/exchange.h"
+#include "checkpoint/hf/adapter_folder.h"
 #include "checkpoint/hf/model_folder.h"
 #include "planner/spec/model_names.h"
 #include "trainer/master_memory.h"
@@ -226,6 +229,12 @@ void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& ten
 
 namespace {
 
+// Each rank reads what it wants of mapped files; all throw if one does.
+void fill_together(const LayerContext& ctx, const std::vector<TensorPiece>& pieces,
+                   const std::function<HfSources()>& find_sources) {
+  throw_if_failed(agree(ctx.groups.control(), attempt([&] { fill(find_sources(), pieces); })));
+}
+
 // All values of this rank; a name of `masters` from its master.
 std::vector<TensorPiece> value_pieces(const ParameterStore& store, Restore what,
                                       const std::set<std::string>& masters) {
@@ -245,8 +254,8 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
                         Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
   CHECK(what != Restore::resume || optimizer != nullptr);
   if (what == Restore::base && is_hf_folder(checkpoint_dir)) {
-    load_hf_model(ctx.groups.control(), checkpoint_dir, ctx.plan.model,
-                  value_pieces(store, what, {}));
+    fill_together(ctx, value_pieces(store, what, {}),
+                  [&] { return find_hf_model(checkpoint_dir, ctx.plan.model); });
     if (optimizer != nullptr) optimizer->reset_master(ctx);
     return;
   }
@@ -270,6 +279,23 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
   append_stored_router_pieces(ctx, stored, what, &pieces);
   load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
   if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx);
+}
+
+void restore_adapter(const LayerContext& ctx, const std::filesystem::path& adapter_dir,
+                     ParameterStore& store, const ShardedOptimizer& optimizer) {
+  std::vector<TensorPiece> pieces;
+  const auto states = optimizer.state();
+  for (const LocalTensor& local : store.layout().tensors) {
+    if (store.spec_of(local).lora == LoraPart::none) continue;
+    append_values(store, local, "parameter", local.elements(), &pieces);
+    for (const ShardedOptimizer::StateTensor& state : states) {
+      if (state.kind == "master" && state.domain == local.domain) {
+        append_state(store, local, state.kind, state, store.layout().bucket_of(local).shard,
+                     &pieces);
+      }
+    }
+  }
+  fill_together(ctx, pieces, [&] { return find_peft_adapter(adapter_dir, ctx.plan); });
 }
 
 }  // namespace argosy

@@ -53,4 +53,9 @@ void check_same_model(const Manifest& stored, const std::vector<TensorSpec>& ten
 void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& checkpoint_dir,
                         Restore what, ParameterStore& store, ShardedOptimizer* optimizer);
 
+// Collective. LoRA factors of PEFT's folder of an adapter, into parameters and their masters, of
+// which nothing is rounded off.
+void restore_adapter(const LayerContext& ctx, const std::filesystem::path& adapter_dir,
+                     ParameterStore& store, const ShardedOptimizer& optimizer);
+
 }  // namespace argosy

@@ -54,6 +54,9 @@ po::options_description run_options() {
   add("init", text(),
       "weights to start from: a folder of Hugging Face (config.json, model.safetensors), or of a "
       "checkpoint (step_N, checkpoints or run folder)");
+  add("init-adapter", text(),
+      "with a LoRA plan: factors to start from, a folder of PEFT (adapter_config.json, "
+      "adapter_model.safetensors)");
   add("resume", text("none"), "none, auto (newest whole checkpoint) or a step");
   return group;
 }

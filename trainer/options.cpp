@@ -237,6 +237,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   options.data = read.path("data");
   options.run_dir = read.path("run-dir");
   options.init = read.path("init");
+  options.init_adapter = read.path("init-adapter");
   options.eval_data = read.path("eval-data");
   options.measure_out = read.path("measure");
   read_plan_options(read, &options);

@@ -26,7 +26,7 @@ struct TrainOptions {
   TrainMode mode = TrainMode::train;
   std::string help;  // text of --help
 
-  std::filesystem::path plan, data, run_dir, init, eval_data, measure_out;
+  std::filesystem::path plan, data, run_dir, init, init_adapter, eval_data, measure_out;
   double measure_s = 30;
   int64_t steps = 0;
   Device device = Device::cpu;
@@ -63,6 +63,16 @@ struct TrainOptions {
 
   std::string resolved;  // "key = value" lines that --config reads back
 };
+
+// Whatever `action` finds wrong with the value of an option says which option it was.
+template <typename Action>
+auto naming(const char* option, const Action& action) {
+  try {
+    return action();
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(option, ": ", error.what()));
+  }
+}
 
 // Throws ConfigError naming the option, its value and what would be valid.
 TrainOptions parse_train_options(int argc, const char* const* argv);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What a run needs before its first step: the plan as it will run, the data, the starting point.
-// Everything here is decided alike on every rank; the user's mistakes become one ConfigError on all
-// of them.
+// What a run needs before its first step: the plan as it will run, the data, and the words that
+// describe both. Everything here is decided alike on every rank; the user's mistakes become one
+// ConfigError on all of them.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +15,6 @@
 #include "planner/spec/plan.h"
 #include "trainer/data/dataset.h"
 #include "trainer/layers/context.h"
-#include "trainer/model_checkpoint.h"
 #include "trainer/options.h"
 #include "trainer/trainer.h"
 
@@ -40,26 +38,6 @@ struct RunInputs {
 
 // Collective. Reads the plan and opens the data on every rank.
 RunInputs open_inputs(Communicator& world, const TrainOptions& options);
-
-// The checkpoint folder that a path means: step_N itself, or the newest whole one in a checkpoints
-// or run folder. Throws ConfigError saying what was looked for; damaged checkpoints that were
-// passed over are named in *skipped.
-std::filesystem::path resolve_checkpoint(const std::filesystem::path& path,
-                                         std::vector<std::string>* skipped);
-
-// Where a run starts: a checkpoint, or initial values where there is none.
-struct StartPoint {
-  int64_t step = 0;                  // of the checkpoint that is resumed; 0: a fresh start
-  std::filesystem::path checkpoint;  // empty: initial values
-  Restore restore = Restore::resume;
-  int64_t older_step = 0;  // of the checkpoint before the resumed one; 0: none; on rank 0
-  std::vector<std::string> warnings;  // what the user may not have meant; on rank 0
-};
-
-// Collective. Follows --resume and --init, the same on all ranks. Throws ConfigError when there is
-// no such checkpoint, or when it is of another model, optimizer or seed: before anything is
-// written.
-StartPoint find_start(Communicator& world, const TrainOptions& options, const Plan& plan);
 
 // Collective. Runs `action` on rank 0; what it throws there is thrown on all ranks.
 void on_root(Communicator& world, const std::function<void()>& action);

@@ -29,6 +29,7 @@
 #include "trainer/run_report.h"
 #include "trainer/run_saves.h"
 #include "trainer/run_setup.h"
+#include "trainer/start_point.h"
 #include "trainer/trainer.h"
 #include "trainer/watchdog.h"
 
@@ -203,19 +204,16 @@ class TrainingRun {
 
   void restore() {
     heartbeat_.act("loading");
-    if (start_.checkpoint.empty()) return;
+    if (start_.checkpoint.empty() && start_.adapter.empty()) return;
     const Clock::time_point begin = Clock::now();
     try {
-      restore_checkpoint(trainer_->context(), start_.checkpoint, start_.restore,
-                         trainer_->parameters(), &trainer_->optimizer());
+      restore_start(trainer_->context(), start_, trainer_->parameters(), trainer_->optimizer());
     } catch (const Error& error) {
       if (start_.older_step == 0) throw;
       throw Error(concat(error.what(), "; --resume ", start_.older_step,
                          " goes on from the checkpoint before it"));
     }
-    say(concat(start_.step > 0 ? "resumed  " : "weights  ", start_.checkpoint.string(), " in ",
-               format_seconds(seconds_since(begin))),
-        Emphasis::strong);
+    say(concat(describe(start_), " in ", format_seconds(seconds_since(begin))), Emphasis::strong);
   }
 
   int train() {

@@ -11,6 +11,7 @@
 #include "comm/self/self_communicator.h"
 #include "trainer/model_checkpoint.h"
 #include "trainer/run_setup.h"
+#include "trainer/start_point.h"
 #include "trainer/trainer.h"
 #include "trainer/verify.h"
 
@@ -103,9 +104,7 @@ class Verification {
   }
 
   void restore(Trainer& trainer) const {
-    if (start_.checkpoint.empty()) return;
-    restore_checkpoint(trainer.context(), start_.checkpoint, start_.restore, trainer.parameters(),
-                       &trainer.optimizer());
+    restore_start(trainer.context(), start_, trainer.parameters(), trainer.optimizer());
   }
 
   void verify_step(int64_t step, int64_t number_of_step) {

@@ -79,6 +79,15 @@ HfPlace hf_place(const ModelSpec& model, const TensorSpec& spec) {
   return place;
 }
 
+HfPlace peft_place(const TensorSpec& spec) {
+  if (spec.name.find(kFused) != std::string::npos) {
+    throw ConfigError(concat(spec.name,
+                             ": q, k and v have an adapter each, PEFT has one of c_attn; ",
+                             "valid: argosy-checkpoint merge, or targets without c_attn"));
+  }
+  return {.name = "base_model.model." + spec.name, .shape = {spec.rows, spec.cols}};
+}
+
 std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest) {
   const StoredByName stored = by_full_name(manifest);
   std::vector<HfTensor> tensors, biases;
@@ -105,13 +114,9 @@ std::vector<HfTensor> peft_tensors(const Plan& plan, const Manifest& manifest) {
   std::vector<HfTensor> tensors;
   for (const TensorSpec& spec : model_tensors(plan.model, plan.lora)) {
     if (spec.lora == LoraPart::none) continue;
-    if (spec.name.find(kFused) != std::string::npos) {
-      throw ConfigError(concat("export-adapter: ", spec.name, ": q, k and v have an adapter each, ",
-                               "PEFT has one of c_attn; valid: merge, or targets without c_attn"));
-    }
     const StoredTensor* factor = find_factor(stored, spec.name);
-    tensors.push_back({{"base_model.model." + spec.name, DType::fp32, {factor->rows, factor->cols}},
-                       {{.stored = factor}}});
+    const HfPlace place = peft_place(spec);
+    tensors.push_back({{place.name, DType::fp32, place.shape}, {{.stored = factor}}});
   }
   return tensors;
 }

@@ -23,6 +23,10 @@ struct HfPlace {
 };
 HfPlace hf_place(const ModelSpec& model, const TensorSpec& spec);
 
+// The same of a factor of an adapter in PEFT's file. Throws ConfigError where PEFT has no tensor
+// like it: q, k and v of GPT-2 have an adapter each here, one of c_attn there.
+HfPlace peft_place(const TensorSpec& spec);
+
 // A stored tensor of which one there is made, or a part of it.
 struct HfPart {
   const StoredTensor* stored = nullptr;
@@ -40,8 +44,7 @@ struct HfTensor {
 // transposed there, and q, k and v one c_attn (model.h).
 std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest);
 
-// The factors of a LoRA job with PEFT's names, masters where there are any. Throws ConfigError
-// where PEFT has no tensor like them.
+// The factors of a LoRA job with PEFT's names, masters where there are any. Throws as peft_place.
 std::vector<HfTensor> peft_tensors(const Plan& plan, const Manifest& manifest);
 
 }  // namespace argosy

@@ -219,6 +219,77 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
       << changed.out << changed.err;
 }
 
+// A bf16 job's factors and their fp32 masters come back to the bit on another layout.
+TEST_F(ExportTest, AnAdapterIsTakenUpAgain) {
+  const std::string lora = "--precision bf16 --task lora --lora-rank 4 --lora-alpha 6";
+  make_plan("base.json", "moe.json", 1, "tp=1", "--precision bf16");
+  make_plan("lora.json", "moe.json", 2, "tp=2,dp=1,pp=1", lora);
+  make_plan("other.json", "moe.json", 2, "tp=1,dp=2,pp=1,zero=1", lora);
+  succeed("argosy-train --plan base.json --data text.txt --steps 1 --run-dir base");
+  succeed(launch("lora.json", "lora", 3, "--init base --lr 1e-2"));
+  succeed("argosy-checkpoint export-adapter lora adapter");
+  succeed("argosy-checkpoint export-hf base hf");
+  for (const std::string init : {"base", "hf"}) {
+    SCOPED_TRACE(init);
+    const std::string run = "again_" + init, exported = "adapter_" + init;
+    const std::string out =
+        succeed(
+            launch("other.json", run, 1, concat("--init ", init, " --init-adapter adapter --lr 0")))
+            .out;
+    EXPECT_TRUE(contains(out, concat("weights  ", init))) << out;
+    EXPECT_TRUE(contains(out, ", adapter adapter in ")) << out;
+    succeed(concat("argosy-checkpoint export-adapter ", run, " ", exported));
+    EXPECT_EQ(read(exported + "/adapter_model.safetensors"),
+              read("adapter/adapter_model.safetensors"));
+    const ProgramResult diff =
+        succeed(concat("argosy-checkpoint diff --kind parameter lora ", run));
+    EXPECT_TRUE(contains(diff.out, " equal to the bit, 0 not")) << diff.out;
+  }
+  succeed(
+      "argosy-launch --plan other.json -- --data text.txt --verify 1 --init base "
+      "--init-adapter adapter");
+}
+
+TEST_F(ExportTest, AnAdapterThatIsNotThePlansIsNamed) {
+  make_plan("base.json", "dense.json", 1, "tp=1");
+  const auto make_lora = [&](const std::string& name, const std::string& options) {
+    make_plan(name, "dense.json", 1, "tp=1", "--precision fp32 --task lora " + options);
+  };
+  make_lora("lora.json", "--lora-rank 4 --lora-targets q_proj,v_proj");
+  make_lora("rank.json", "--lora-rank 8 --lora-targets q_proj,v_proj");
+  make_lora("more.json", "--lora-rank 4 --lora-targets q_proj,k_proj,v_proj");
+  make_lora("less.json", "--lora-rank 4 --lora-targets q_proj");
+  succeed("argosy-train --plan lora.json --data text.txt --steps 1 --run-dir lora");
+  succeed("argosy-checkpoint export-adapter lora adapter");
+  const auto expect = [&](const std::string& plan, const std::string& part) {
+    const ProgramResult result = shell(
+        concat("argosy-train --data text.txt --steps 1 --run-dir never --init-adapter adapter "
+               "--plan ",
+               plan));
+    EXPECT_EQ(result.exit_code, kExitUserError) << result.err;
+    EXPECT_TRUE(contains(result.err, "--init-adapter: ")) << result.err;
+    EXPECT_TRUE(contains(result.err, part)) << result.err;
+    EXPECT_FALSE(fs::exists(path("never")));
+  };
+  expect("base.json", "the plan's task is pretrain");
+  expect("rank.json", "adapter/adapter_config.json: r is 4; valid: 8, as in the plan");
+  expect("more.json", "k_proj.lora_A.weight of the plan's adapters");
+  expect("less.json", "v_proj.lora_A.weight, which the plan's adapters have not");
+  const Json config = Json::parse(read("adapter/adapter_config.json"));
+  for (const auto& [key, value] : {std::pair<const char*, Json>{"use_dora", true},
+                                   {"bias", "all"},
+                                   {"rank_pattern", {{"q_proj", 2}}},
+                                   {"modules_to_save", {"lm_head"}}}) {
+    Json changed = config;
+    changed[key] = value;
+    write("adapter/adapter_config.json", changed.dump());
+    expect("lora.json", concat(key, " is ", value.dump(), ": not supported"));
+  }
+  write("adapter/adapter_config.json", config.dump());
+  fs::remove(path("adapter/adapter_model.safetensors"));
+  expect("lora.json", "adapter_model.safetensors");
+}
+
 // Written here by the format's description: two files by an index, half precision, a tied head.
 TEST_F(ExportTest, TrainingStartsFromPartsAndHalves) {
   const Tensors tensors = export_gpt2(1);
