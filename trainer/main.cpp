@@ -158,6 +158,7 @@ argosy::TrainOptions read_options(argosy::Communicator& world, int argc, char** 
 
 int main(int argc, char** argv) {
   argosy::StartTimes start_times;
+  argosy::prepare_cuda_environment();
   argosy::MpiEnvironment mpi(argc, argv);
   start_times.lap("MPI");
   const std::unique_ptr<argosy::Communicator> world = mpi.world();

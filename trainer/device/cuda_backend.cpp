@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 
 #include "planner/spec/check.h"
 #include "trainer/device/cuda_check.h"
@@ -182,6 +183,10 @@ class CudaBackend : public DeviceBackend {
 };
 
 }  // namespace
+
+void prepare_cuda_environment() {
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", /*overwrite=*/0);  // as many as there can be
+}
 
 int count_cuda_devices() {
   int count = 0;

@@ -62,6 +62,9 @@ class DeviceBackend {
 };
 
 std::unique_ptr<DeviceBackend> make_cpu_backend();
+// Before the first call of CUDA: what its driver reads from the environment (README.md, "One work
+// queue a stream"). Whoever has set a variable keeps his choice.
+void prepare_cuda_environment();
 // Devices that this process sees. Throws Error where there are none, as make_cuda_backend does.
 int count_cuda_devices();
 // "0000:18:00.0" of the device `index`.

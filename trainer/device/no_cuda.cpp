@@ -14,6 +14,8 @@ namespace {
 
 }  // namespace
 
+void prepare_cuda_environment() {}
+
 int count_cuda_devices() {
   fail();
 }

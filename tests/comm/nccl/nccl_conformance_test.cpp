@@ -25,6 +25,7 @@ int num_gpus(std::string* reason) {
 class NcclConformance : public testing::TestWithParam<ConformanceCheck> {};
 TEST_P(NcclConformance, Holds) {
   std::string reason;
+  prepare_cuda_environment();
   const int gpus = num_gpus(&reason);
   if (gpus == 0) GTEST_SKIP() << reason;
   Communicator& hosts = mpi_test_world();

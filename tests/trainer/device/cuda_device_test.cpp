@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -33,6 +34,15 @@ class CudaDeviceTest : public ::testing::Test {
   DeviceStreams& streams() { return *device->backend().streams(); }
   std::unique_ptr<DeviceContext> device;
 };
+
+TEST(CudaEnvironment, StreamsGetQueuesUnlessTheUserChose) {
+  unsetenv("CUDA_DEVICE_MAX_CONNECTIONS");
+  prepare_cuda_environment();
+  EXPECT_STREQ(getenv("CUDA_DEVICE_MAX_CONNECTIONS"), "32");
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "8", 1);
+  prepare_cuda_environment();
+  EXPECT_STREQ(getenv("CUDA_DEVICE_MAX_CONNECTIONS"), "8");
+}
 
 // Clearing 256 MiB takes at least 20 us on any GPU (13 TB/s), and less than a second.
 TEST_F(CudaDeviceTest, StampsAreInOrderAndTellTheWork) {
