@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "launch/words.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -67,24 +68,10 @@ std::string host_of_each_rank(const MpirunJob& job) {
   return list;
 }
 
-// The trainer's own --plan, where the user wrote one, must be ours.
 void append_trainer(const MpirunJob& job, std::vector<std::string>& words) {
-  words.push_back(job.trainer);
-  bool has_plan = false;
-  const auto& arguments = job.trainer_arguments;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    constexpr std::string_view kPlanIs = "--plan=";
-    const bool is_word = arguments[i] == "--plan" && i + 1 < arguments.size();
-    if (!is_word && !arguments[i].starts_with(kPlanIs)) continue;
-    const std::string plan = is_word ? arguments[i + 1] : arguments[i].substr(kPlanIs.size());
-    if (plan != job.plan) {
-      throw ConfigError(concat("--plan: the launcher was given ", job.plan, ", the trainer ", plan,
-                               "; give it once, before --"));
-    }
-    has_plan = true;
-  }
-  if (!has_plan) words.insert(words.end(), {"--plan", job.plan});
-  words.insert(words.end(), arguments.begin(), arguments.end());
+  const std::vector<std::string> trainer =
+      trainer_words(job.trainer, job.plan, job.trainer_arguments);
+  words.insert(words.end(), trainer.begin(), trainer.end());
 }
 
 // A rank waits for its slowest thread, and all ranks for the slowest rank: small cores are left out
@@ -121,22 +108,13 @@ int64_t threads_of_rank(const MpirunJob& job, int64_t num_cores) {
   return threads;
 }
 
-// True if the trainer's arguments have `name value` or `name=value`; without a value, `name` alone.
-bool has_argument(const MpirunJob& job, std::string_view name, std::string_view value = {}) {
-  const auto& words = job.trainer_arguments;
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (value.empty() ? words[i] == name : words[i] == concat(name, "=", value)) return true;
-    if (words[i] == name && i + 1 < words.size() && words[i + 1] == value) return true;
-  }
-  return false;
-}
-
 bool uses_gpus(const MpirunJob& job) {
-  return has_argument(job, "--device", "cuda");
+  return has_argument(job.trainer_arguments, "--device", "cuda");
 }
 
 void check_gpus(const MpirunJob& job) {
-  if (!job.hosts.empty() || !job.gpus || has_argument(job, "--share-gpus")) return;
+  if (!job.hosts.empty() || !job.gpus || has_argument(job.trainer_arguments, "--share-gpus"))
+    return;
   const auto num_gpus = static_cast<int64_t>(job.gpus->size());
   if (num_gpus >= job.num_ranks) return;
   throw ConfigError(concat("--plan ", job.plan, ": needs ", job.num_ranks,
@@ -264,20 +242,12 @@ Command mpirun_command(const MpirunJob& job) {
 }
 
 std::string to_shell(const Command& command) {
-  const auto quote = [](const std::string& word) {
-    constexpr std::string_view kSafe =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-    if (!word.empty() && word.find_first_not_of(kSafe) == std::string::npos) return word;
-    std::string quoted = "'";
-    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return quoted + "'";
-  };
   std::string line;
-  for (const auto& [name, value] : command.defaults) line += name + "=" + quote(value) + " ";
+  for (const auto& [name, value] : command.defaults) line += name + "=" + shell_word(value) + " ";
   for (const auto& [name, value] : command.environment)
-    line += concat(name, "=", quote(value), " ");
+    line += concat(name, "=", shell_word(value), " ");
   for (size_t i = 0; i < command.words.size(); ++i) {
-    line += (i == 0 ? "" : " ") + quote(command.words[i]);
+    line += (i == 0 ? "" : " ") + shell_word(command.words[i]);
   }
   return line;
 }

@@ -123,7 +123,13 @@ TEST_F(LaunchTest, MistakesOfTheUser) {
   expect_user_error("--plan " + (folder_ / "none.json").string(), {"none.json"});
   expect_user_error("--plan " + write("bad.json", "{\"format\": "), {"bad.json", "not valid JSON"});
   expect_user_error(plan + " --hostfile /nonexistent/hosts", {"/nonexistent/hosts"});
-  expect_user_error(plan + " --scheduler slurm", {"slurm", "not supported yet"});
+  expect_user_error(plan + " --scheduler slurm", {"--ranks-per-node is missing"});
+  const std::string slurm = plan + " --scheduler slurm --ranks-per-node 4 --threads-per-rank 1 ";
+  expect_user_error(slurm + "--sbatch --time=1", {"--sbatch"});
+  expect_user_error(slurm + "--sbatch -t1", {"--sbatch", "valid: an option without dashes"});
+  expect_user_error(slurm + "--hostfile hosts", {"--hostfile", "nodelist="});
+  expect_user_error(slurm + "--ranks-per-node 0", {"--ranks-per-node"});
+  expect_user_error(plan + " --ranks-per-node 4", {"--ranks-per-node", "--scheduler slurm"});
   expect_user_error(plan + " --scheduler kubernetes", {"kubernetes", "not supported yet"});
   expect_user_error(plan + " --scheduler pbs", {"'pbs'", "mpirun"});
   expect_user_error(plan + " --max-restarts 3", {"--max-restarts 3", "not supported yet"});
@@ -139,9 +145,32 @@ TEST_F(LaunchTest, HelpNamesTheOptions) {
   const Outcome outcome = shell(kProgram + " --help");
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* option :
-       {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts"}) {
+       {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts", "--ranks-per-node"}) {
     EXPECT_NE(outcome.output.find(option), std::string::npos) << option;
   }
+}
+
+// With a stand-in for sbatch: it reads the very script that --dry-run prints.
+TEST_F(LaunchTest, SubmitsTheScript) {
+  const std::string script = (folder_ / "script").string();
+  const std::string sbatch = write("sbatch", "#!/bin/sh\ncat > " + script + "\nexit 3\n");
+  std::filesystem::permissions(sbatch, std::filesystem::perms::owner_all);
+  const std::string arguments = " --plan " + plan_path() +
+                                " --scheduler slurm --ranks-per-node 4 --threads-per-rank 1 "
+                                "--sbatch partition=cpu -- --steps 1";
+  const Outcome dry = shell(kProgram + " --dry-run" + arguments);
+  EXPECT_EQ(dry.exit_code, 0) << dry.output;
+  EXPECT_NE(dry.output.find("#SBATCH --partition=cpu\n"), std::string::npos) << dry.output;
+  const std::string launcher = (folder_ / "argosy-launch").string();
+  std::filesystem::copy_file(kProgram, launcher);
+  std::filesystem::permissions(write("argosy-train", "#!/bin/sh\n"),
+                               std::filesystem::perms::owner_all);
+  const Outcome outcome = shell("PATH=" + folder_.string() + ":$PATH " + launcher + arguments);
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.output;
+  std::ifstream submitted(script);
+  const std::string text{std::istreambuf_iterator<char>(submitted), {}};
+  EXPECT_EQ(text.substr(0, text.find("srun")), dry.output.substr(0, dry.output.find("srun")));
+  EXPECT_NE(text.find(" --steps 1 --resume \"$resume\"\n"), std::string::npos) << text;
 }
 
 // With stand-ins for mpirun and argosy-train: what is started sees no job around it, and its exit

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "launch/slurm.h"
+
+#include <algorithm>
+
+#include "launch/words.h"
+#include "planner/spec/check.h"
+#include "planner/spec/host.h"
+
+namespace argosy {
+namespace {
+
+constexpr int kWarningS = 300;  // enough for a checkpoint of a large model
+
+void check(const SlurmJob& job, int64_t num_ranks) {
+  if (job.ranks_per_node == 0) {
+    throw ConfigError(
+        "--scheduler slurm: --ranks-per-node is missing: the devices of a node, as 8");
+  }
+  if (job.threads_per_rank == 0) {
+    throw ConfigError(
+        "--scheduler slurm: --threads-per-rank is missing: the cores that each rank gets");
+  }
+  if (num_ranks > job.ranks_per_node && num_ranks % job.ranks_per_node != 0) {
+    throw ConfigError(concat("--ranks-per-node: ", job.ranks_per_node, " does not divide the ",
+                             num_ranks, " ranks of --plan ", job.plan));
+  }
+  if (num_ranks > job.ranks_per_node && job.mesh.order != RankOrder::tp_cp_dp_pp) {
+    throw ConfigError(concat("--plan ", job.plan, ": order ", to_string(job.mesh.order),
+                             " on several nodes; valid with --scheduler slurm: a plan with --fix "
+                             "order=tp-cp-dp-pp"));
+  }
+}
+
+// The words without --resume, which the script decides.
+std::vector<std::string> without_resume(const std::vector<std::string>& arguments,
+                                        std::string* resume) {
+  std::vector<std::string> rest;
+  constexpr std::string_view kResumeIs = "--resume=";
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--resume" && i + 1 < arguments.size()) {
+      *resume = arguments[++i];
+    } else if (arguments[i].starts_with(kResumeIs)) {
+      *resume = arguments[i].substr(kResumeIs.size());
+    } else {
+      rest.push_back(arguments[i]);
+    }
+  }
+  return rest;
+}
+
+std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks_of_node) {
+  std::vector<std::string> options = {concat("job-name=", job.name),
+                                      concat("nodes=", nodes),
+                                      concat("ntasks-per-node=", ranks_of_node),
+                                      concat("cpus-per-task=", job.threads_per_rank),
+                                      "hint=nomultithread",
+                                      concat("signal=USR1@", kWarningS),
+                                      "requeue",
+                                      "open-mode=append"};
+  if (has_argument(job.trainer_arguments, "--device", "cuda"))
+    options.push_back(concat("gpus-per-node=", ranks_of_node));
+  options.insert(options.end(), job.sbatch.begin(), job.sbatch.end());
+  std::string text;
+  for (const std::string& option : options) text += concat("#SBATCH --", option, "\n");
+  return text;
+}
+
+}  // namespace
+
+std::string slurm_script(const SlurmJob& job) {
+  const int64_t num_ranks = job.mesh.world_size();
+  check(job, num_ranks);
+  const int64_t ranks_of_node = std::min(job.ranks_per_node, num_ranks);
+  std::string resume = "none";
+  const std::vector<std::string> arguments = without_resume(job.trainer_arguments, &resume);
+  std::string trainer;
+  for (const std::string& word : trainer_words(job.trainer, job.plan, arguments))
+    trainer += shell_word(word) + " ";
+  return concat("#!/bin/bash\n", directives(job, num_ranks / ranks_of_node, ranks_of_node),
+                "export OMP_NUM_THREADS=", job.threads_per_rank, " CUDA_DEVICE_ORDER=PCI_BUS_ID\n",
+                "restarts=${SLURM_RESTART_COUNT:-0}\nresume=", shell_word(resume),
+                "\nif ((restarts > 0)); then resume=auto; fi\n",
+                "srun --mpi=pmix --cpus-per-task=", job.threads_per_rank,
+                " --cpu-bind=cores --kill-on-bad-exit=1 \\\n  ", trainer, "--resume \"$resume\"\n",
+                "code=$?\n# ", kExitRequeue, ": stopped by a signal, and saved. ", kExitUserError,
+                ": a mistake, which another start would not mend.\n", "if ((code == ", kExitRequeue,
+                " || (code != 0 && code != ", kExitUserError, " && restarts < ", job.max_restarts,
+                "))); then\n  scontrol requeue \"$SLURM_JOB_ID\"\nfi\nexit \"$code\"\n");
+}
+
+}  // namespace argosy
