@@ -65,6 +65,24 @@ struct RankDevice {
   std::vector<NcclTransfers*> transfers;
 };
 
+// Calls that NCCL takes as one. A group that an error leaves open would swallow what comes next.
+class CallGroup {
+ public:
+  explicit CallGroup(int rank) { check_nccl(ncclGroupStart(), "ncclGroupStart", rank); }
+  ~CallGroup() {
+    if (is_open_) (void)ncclGroupEnd();
+  }
+  CallGroup(const CallGroup&) = delete;
+  CallGroup& operator=(const CallGroup&) = delete;
+  ncclResult_t end() {
+    is_open_ = false;
+    return ncclGroupEnd();
+  }
+
+ private:
+  bool is_open_ = true;
+};
+
 // A call on its queue. Others' transfers move on whenever this rank looks.
 class QueuedState : public Request::State {
  public:
@@ -201,9 +219,9 @@ template <typename Call>
 Request NcclCommunicator::enqueue_group(const char* name, const Call& call) {
   return enqueue(name, [&](ncclComm_t comm, cudaStream_t stream) {
     const int rank = device_->rank.world_rank();
-    check_nccl(ncclGroupStart(), "ncclGroupStart", rank);
+    CallGroup group(rank);
     call([&](ncclResult_t code) { check_nccl(code, name, rank, comm); }, comm, stream);
-    return ncclGroupEnd();
+    return group.end();
   });
 }
 

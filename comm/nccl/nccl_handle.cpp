@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <exception>
+#include <thread>
 
 #include "comm/nccl/nccl_check.h"
 #include "planner/spec/check.h"
@@ -25,8 +26,19 @@ void NcclRank::check() {
   }
 }
 
+// NCCL tells a communicator's kernels to end and then waits for threads of its own, which may wait
+// for the device, on which kernels of another communicator wait for a rank that is gone (NCCL issue
+// 1013). So all are told at once, each by a thread.
 void NcclRank::abort_all() noexcept {
-  for (NcclHandle* handle : handles_) handle->abort();
+  std::vector<std::thread> threads;
+  for (NcclHandle* handle : handles_) {
+    try {
+      threads.emplace_back([handle] { handle->abort(); });
+    } catch (const std::exception&) {  // no thread, no memory: one after the other then
+      handle->abort();
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 NcclHandle::NcclHandle(NcclRank& rank, const ncclUniqueId& id, int size, int member, double limit_s,
@@ -40,20 +52,22 @@ NcclHandle::NcclHandle(NcclRank& rank, const ncclUniqueId& id, int size, int mem
 }
 
 NcclHandle::~NcclHandle() {
+  // While an exception unwinds, the other ranks may never come: finalizing would wait for them, and
+  // so might aborting one alone.
+  if (std::uncaught_exceptions() > 0) rank_.abort_all();
   rank_.remove(this);
   if (comm_ == nullptr) return;
-  // While an exception unwinds, the other ranks may never come: finalizing would wait for them.
-  if (!ready_ || std::uncaught_exceptions() > 0) {
+  if (!ready_) {
     abort();
     return;
   }
   const Clock::time_point begin = Clock::now();
-  bool done = ncclCommFinalize(comm_) != ncclInProgress;
-  while (!done && seconds_since(begin) < kFinalizeLimitS) {
-    done = state() != ncclInProgress;
+  ncclResult_t code = ncclCommFinalize(comm_);
+  while (code == ncclInProgress && seconds_since(begin) < kFinalizeLimitS) {
     sched_yield();
+    code = state();
   }
-  if (done) {
+  if (code == ncclSuccess) {
     (void)ncclCommDestroy(comm_);
   } else {
     abort();

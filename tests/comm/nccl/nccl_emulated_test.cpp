@@ -199,6 +199,41 @@ TEST(NcclEmulated, AnErrorOfARemoteRankEndsAWait) {
   EXPECT_EQ(num_nccl_communicators(), 0);
 }
 
+// Calls of two groups wait for a rank that has failed: to end one waits for the device, which the
+// other's keep, until both are told.
+TEST(NcclEmulated, AllGroupsAreAbortedAtOnce) {
+  const int before = cuda_emulation::num_stuck_aborts();
+  for (const bool fails_by_itself : {false, true}) {
+    const std::string message = message_of([&] {
+      cuda_emulation::run_on_gpus(2, [&](Communicator& world, DeviceContext& device) {
+        const Tensor x = device.zeros({8}, DType::fp32, MemoryCategory::buffers);
+        const Buffer buffer{x.raw(), x.size(), x.dtype(), x.device()};
+        const std::unique_ptr<Communicator> other = world.split(0, world.rank());
+        world.all_reduce(buffer);
+        other->all_reduce(buffer);
+        device.synchronize();
+        if (world.rank() == 1) {  // does not come to the second calls
+          std::this_thread::sleep_for(std::chrono::milliseconds(100));
+          return cuda_emulation::break_nccl(2);
+        }
+        Request first = world.start_all_reduce(buffer, ReduceOp::sum);
+        Request second = other->start_all_reduce(buffer, ReduceOp::sum);
+        if (fails_by_itself) throw Error("an op failed");
+        first.wait();
+        second.wait();
+        device.synchronize();
+      });
+    });
+    cuda_emulation::break_nccl(0);
+    EXPECT_NE(message.find(fails_by_itself ? "an op failed" : "NCCL's group of 2 failed"),
+              std::string::npos)
+        << message;
+    EXPECT_EQ(num_nccl_communicators(), 0);
+    cuda_emulation::reset_devices();
+  }
+  EXPECT_EQ(cuda_emulation::num_stuck_aborts() - before, 0);
+}
+
 TEST(NcclEmulated, TwoRanksOnOneGpuAreRefusedUnlessAskedFor) {
   const auto run = [](const NcclOptions& options) {
     return message_of([&] {

@@ -67,5 +67,7 @@ void break_nccl(int size, int rank = -1);
 int num_nccl_communicators();  // that were neither destroyed nor aborted
 // That were to end while a graph with calls of theirs was there, ever: NCCL waits for its end.
 int num_outlived_by_graphs();
+// Aborts, ever, that would have waited for ever: for calls of another communicator on the device.
+int num_stuck_aborts();
 
 }  // namespace argosy::cuda_emulation
