@@ -121,14 +121,15 @@ __global__ void cross_entropy_finish_kernel(T* logits, const int32_t* targets, i
   if (!with_gradient) return;
   T* x = logits + row * vocab;
   const int64_t head = head_of(x, vocab), wide = head + (vocab - head) / kPack<T> * kPack<T>;
+  const float highest = maximum[row], scale = 1 / sums[row];
+  const int64_t place = place_of(target, first_id, vocab);
   // A masked row: exp(-infinity) and a factor of 0 would keep what is not a number.
   const auto finish = [&]<int kSize>(int64_t i) {
     if (target < 0) {
       const float zeros[kSize] = {};
       store(x + i, zeros);
     } else {
-      const int64_t place = place_of(target, first_id, vocab);
-      logits_to_gradient<kSize>(x + i, place < 0 ? -1 : place - i, maximum[row], 1 / sums[row]);
+      logits_to_gradient<kSize>(x + i, place < 0 ? -1 : place - i, highest, scale);
     }
   };
   for (int64_t i = threadIdx.x; i < head; i += kRowThreads) finish.template operator()<1>(i);

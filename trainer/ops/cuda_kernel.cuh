@@ -48,6 +48,57 @@ __device__ inline bfloat16 from_float<bfloat16>(float value) {
 template <typename T>
 inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
+// kSize elements of T as they lie in memory: whole 16 bytes or fewer elements, in registers until
+// they are computed with. So a thread has many loads on their way and few registers in use.
+template <typename T, int kSize>
+struct Raw {
+  T values[kSize];
+};
+template <>
+struct Raw<float, 4> {
+  uint4 words;
+};
+template <>
+struct Raw<bfloat16, 8> {
+  uint4 words;
+};
+template <>
+struct Raw<bfloat16, 4> {
+  uint2 words;
+};
+template <int kSize, typename T>
+__device__ Raw<T, kSize> load_raw(const T* from) {
+  if constexpr (sizeof(Raw<T, kSize>) >= sizeof(uint2)) {
+    return *reinterpret_cast<const Raw<T, kSize>*>(from);
+  } else {
+    Raw<T, kSize> raw;
+#pragma unroll
+    for (int i = 0; i < kSize; ++i) raw.values[i] = from[i];
+    return raw;
+  }
+}
+
+__device__ inline void unpack_pair(unsigned pair, float& low, float& high) {
+  low = __uint_as_float(pair << 16);
+  high = __uint_as_float(pair & 0xffff0000u);
+}
+template <typename T, int kSize>
+__device__ void unpack(const Raw<T, kSize>& raw, float (&values)[kSize]) {
+#pragma unroll
+  for (int i = 0; i < kSize; ++i) values[i] = to_float(raw.values[i]);
+}
+__device__ inline void unpack(const Raw<float, 4>& raw, float (&values)[4]) {
+  values[0] = __uint_as_float(raw.words.x), values[1] = __uint_as_float(raw.words.y);
+  values[2] = __uint_as_float(raw.words.z), values[3] = __uint_as_float(raw.words.w);
+}
+__device__ inline void unpack(const Raw<bfloat16, 8>& raw, float (&values)[8]) {
+  unpack_pair(raw.words.x, values[0], values[1]), unpack_pair(raw.words.y, values[2], values[3]);
+  unpack_pair(raw.words.z, values[4], values[5]), unpack_pair(raw.words.w, values[6], values[7]);
+}
+__device__ inline void unpack(const Raw<bfloat16, 4>& raw, float (&values)[4]) {
+  unpack_pair(raw.words.x, values[0], values[1]), unpack_pair(raw.words.y, values[2], values[3]);
+}
+
 // values = the kSize elements at `from`, which is aligned to their bytes or to 16.
 template <int kSize>
 __device__ void load(const float* from, float (&values)[kSize]) {
@@ -64,21 +115,8 @@ __device__ void load(const float* from, float (&values)[kSize]) {
 }
 template <int kSize>
 __device__ void load(const bfloat16* from, float (&values)[kSize]) {
-  if constexpr (kSize % 8 == 0) {
-#pragma unroll
-    for (int i = 0; i < kSize; i += 8) {
-      const uint4 eight = *reinterpret_cast<const uint4*>(from + i);
-      const unsigned pairs[4] = {eight.x, eight.y, eight.z, eight.w};
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        values[i + 2 * j] = __uint_as_float(pairs[j] << 16);
-        values[i + 2 * j + 1] = __uint_as_float(pairs[j] & 0xffff0000u);
-      }
-    }
-  } else {
-#pragma unroll
-    for (int i = 0; i < kSize; ++i) values[i] = to_float(from[i]);
-  }
+  static_assert(kSize <= 8);
+  unpack(load_raw<kSize>(from), values);
 }
 
 __device__ inline unsigned bf16_pair(float low, float high) {

@@ -82,23 +82,33 @@ struct ToSlots {
 };
 
 // to[t] = (kAdd ? to[t] : 0) + the sum over kept choices j, in order, of weight[t,j] * rows[...].
-// A block has a token.
+// A warp has a token; a lane reads the rows of several choices before it adds the first.
 template <bool kAdd, int kSize, typename T>
-__global__ void sum_choices_kernel(const T* rows, const int32_t* position, const float* weights,
-                                   int64_t num_tokens, int64_t k, int64_t num_kept, int64_t cols,
-                                   T* to) {
-  for (int64_t token = blockIdx.x; token < num_tokens; token += gridDim.x) {
-    for (int64_t c = threadIdx.x * kSize; c < cols; c += kRowThreads * kSize) {
+__global__ void __launch_bounds__(kRowThreads)
+    sum_choices_kernel(const T* __restrict__ rows, const int32_t* __restrict__ position,
+                       const float* __restrict__ weights, int64_t num_tokens, int64_t k,
+                       int64_t num_kept, int64_t cols, T* __restrict__ to) {
+  for (int64_t token = first_row_of_warp(); token < num_tokens; token += row_warps_of_grid()) {
+    for (int64_t c = lane_of_thread() * kSize; c < cols; c += kWarp * kSize) {
       float sum[kSize] = {};
-#pragma unroll 4
-      for (int64_t j = 0; j < k; ++j) {
-        const int64_t row = position[token * k + j];
-        if (row >= num_kept) continue;
-        const float weight = weights == nullptr ? 1.0f : weights[token * k + j];
-        float values[kSize];
-        load(rows + row * cols + c, values);
+      for (int64_t begin = token * k; begin < (token + 1) * k; begin += kRowLoads) {
+        Raw<T, kSize> raw[kRowLoads] = {};
+        bool is_kept[kRowLoads];
 #pragma unroll
-        for (int i = 0; i < kSize; ++i) sum[i] += weight * values[i];
+        for (int j = 0; j < kRowLoads; ++j) {
+          const int64_t row = begin + j < (token + 1) * k ? position[begin + j] : num_kept;
+          is_kept[j] = row < num_kept;
+          if (is_kept[j]) raw[j] = load_raw<kSize>(rows + row * cols + c);
+        }
+#pragma unroll
+        for (int j = 0; j < kRowLoads; ++j) {
+          if (!is_kept[j]) continue;
+          const float weight = weights == nullptr ? 1.0f : weights[begin + j];
+          float values[kSize];
+          unpack(raw[j], values);
+#pragma unroll
+          for (int i = 0; i < kSize; ++i) sum[i] += weight * values[i];
+        }
       }
       if constexpr (kAdd) {
         float old[kSize];
@@ -118,8 +128,8 @@ void sum_choices(const char* name, const Tensor& rows, const Tensor& position, c
   dispatch_cuda(to.dtype(), [&]<typename T>() {
     const auto run = [&]<int kSize>() {
       launch(device, name, sum_choices_kernel<kAdd, kSize, T>,
-             {striding_blocks(device, to.dim(0), kRowThreads), kRowThreads}, rows.data<T>(),
-             position.data<int32_t>(), weights, to.dim(0), k, rows.dim(0), to.dim(1), to.data<T>());
+             {row_blocks(device, to.dim(0)), kRowThreads}, rows.data<T>(), position.data<int32_t>(),
+             weights, to.dim(0), k, rows.dim(0), to.dim(1), to.data<T>());
     };
     if (are_aligned(rows.raw(), to.raw()) && to.dim(1) % kPack<T> == 0) {
       run.template operator()<kPack<T>>();
@@ -129,32 +139,21 @@ void sum_choices(const char* name, const Tensor& rows, const Tensor& position, c
   });
 }
 
-// A block has a slot of a token.
+// A warp has a slot of a token.
 template <int kSize, typename T>
-__global__ void combine_backward_kernel(const T* dy, const T* rows, const int32_t* position,
-                                        const float* weights, int64_t num_slots, int64_t k,
-                                        int64_t num_kept, int64_t cols, T* drows, float* dweights) {
-  for (int64_t slot = blockIdx.x; slot < num_slots; slot += gridDim.x) {
+__global__ void __launch_bounds__(kRowThreads)
+    combine_backward_kernel(const T* __restrict__ dy, const T* __restrict__ rows,
+                            const int32_t* __restrict__ position, const float* __restrict__ weights,
+                            int64_t num_slots, int64_t k, int64_t num_kept, int64_t cols,
+                            T* __restrict__ drows, float* __restrict__ dweights) {
+  for (int64_t slot = first_row_of_warp(); slot < num_slots; slot += row_warps_of_grid()) {
     const int64_t row = position[slot];
-    if (row >= num_kept) {
-      if (threadIdx.x == 0) dweights[slot] = 0;
-      continue;
-    }
-    const float weight = weights[slot];
     float dot = 0;
-    for (int64_t c = threadIdx.x * kSize; c < cols; c += kRowThreads * kSize) {
-      float grad[kSize], values[kSize];
-      load(dy + slot / k * cols + c, grad);
-      load(rows + row * cols + c, values);
-#pragma unroll
-      for (int i = 0; i < kSize; ++i) {
-        dot += grad[i] * values[i];
-        grad[i] *= weight;
-      }
-      store(drows + row * cols + c, grad);
+    if (row < num_kept) {
+      dot = scale_and_dot_row<kSize>(dy + slot / k * cols, rows + row * cols, weights[slot], cols,
+                                     drows + row * cols);
     }
-    dot = block_sum(dot, shared_memory<float>());
-    if (threadIdx.x == 0) dweights[slot] = dot;
+    if (lane_of_thread() == 0) dweights[slot] = dot;
   }
 }
 
@@ -250,10 +249,9 @@ void detail::combine_rows_backward<Device::cuda>(const Tensor& dy, const Tensor&
   dispatch_cuda(dy.dtype(), [&]<typename T>() {
     const auto run = [&]<int kSize>() {
       launch(device, "combine_rows_backward", combine_backward_kernel<kSize, T>,
-             {striding_blocks(device, slots, kRowThreads), kRowThreads,
-              kWarp * static_cast<int64_t>(sizeof(float))},
-             dy.data<T>(), rows.data<T>(), position.data<int32_t>(), weights.data<float>(), slots,
-             weights.dim(1), rows.dim(0), cols, drows.data<T>(), dweights.data<float>());
+             {row_blocks(device, slots), kRowThreads}, dy.data<T>(), rows.data<T>(),
+             position.data<int32_t>(), weights.data<float>(), slots, weights.dim(1), rows.dim(0),
+             cols, drows.data<T>(), dweights.data<float>());
     };
     if (are_aligned(dy.raw(), rows.raw(), drows.raw()) && cols % kPack<T> == 0) {
       run.template operator()<kPack<T>>();

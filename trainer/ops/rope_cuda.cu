@@ -7,32 +7,32 @@
 namespace argosy::ops::detail {
 namespace {
 
-// One row a block of the grid's stride; a thread turns kSize pairs at a time.
+// A thread turns kSize pairs of a head. What it turns by follows from its row's position: by then
+// the pairs are on their way.
 template <int kSize, typename T>
-__global__ void rope_kernel(T* x, int64_t rows, int64_t num_heads, const int32_t* positions,
-                            const float* cos, const float* sin, int64_t num_positions,
-                            float direction, int64_t half) {
+__global__ void rope_kernel(T* x, int64_t packs, int64_t num_heads,
+                            const int32_t* __restrict__ positions, const float* __restrict__ cos,
+                            const float* __restrict__ sin, int64_t num_positions, float direction,
+                            int64_t half) {
   const int64_t packs_of_head = half / kSize;
-  for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
-    const int64_t position = positions[row];
+  for (int64_t i = thread_of_grid(); i < packs; i += threads_of_grid()) {
+    const int64_t head = i / packs_of_head, column = i % packs_of_head * kSize;
+    T* first = x + head * 2 * half + column;
+    float a[kSize], b[kSize], cosine[kSize], sine[kSize];
+    load(first, a);
+    load(first + half, b);
+    const int64_t position = positions[head / num_heads];
     require(position >= 0 && position < num_positions);
-    for (int64_t i = threadIdx.x; i < num_heads * packs_of_head; i += blockDim.x) {
-      const int64_t head = i / packs_of_head, column = i % packs_of_head * kSize;
-      T* first = x + (row * num_heads + head) * 2 * half + column;
-      float a[kSize], b[kSize], cosine[kSize], sine[kSize];
-      load(first, a);
-      load(first + half, b);
-      load(cos + position * half + column, cosine);
-      load(sin + position * half + column, sine);
+    load(cos + position * half + column, cosine);
+    load(sin + position * half + column, sine);
 #pragma unroll
-      for (int j = 0; j < kSize; ++j) {
-        const float turned = a[j] * cosine[j] - b[j] * direction * sine[j];
-        b[j] = b[j] * cosine[j] + a[j] * direction * sine[j];
-        a[j] = turned;
-      }
-      store(first, a);
-      store(first + half, b);
+    for (int j = 0; j < kSize; ++j) {
+      const float turned = a[j] * cosine[j] - b[j] * direction * sine[j];
+      b[j] = b[j] * cosine[j] + a[j] * direction * sine[j];
+      a[j] = turned;
     }
+    store(first, a);
+    store(first + half, b);
   }
 }
 
@@ -60,11 +60,12 @@ void rope<Device::cuda>(const Tensor& x, int64_t num_heads, const Tensor& positi
   const int64_t rows = x.dim(0), half = table.cos.dim(1);
   dispatch_cuda(x.dtype(), [&]<typename T>() {
     const auto run = [&]<int kSize>() {
-      constexpr int kThreads = 128;  // a row of 16 heads of 128 has as many pairs of packs
+      constexpr int kThreads = 256;
+      const int64_t packs = rows * num_heads * (half / kSize);
       launch(device, "rope", rope_kernel<kSize, T>,
-             {striding_blocks(device, rows, kThreads), kThreads}, x.data<T>(), rows, num_heads,
-             positions.data<int32_t>(), table.cos.data<float>(), table.sin.data<float>(),
-             table.cos.dim(0), inverse ? -1.0f : 1.0f, half);
+             {striding_blocks(device, ceil_div(packs, kThreads), kThreads), kThreads}, x.data<T>(),
+             packs, num_heads, positions.data<int32_t>(), table.cos.data<float>(),
+             table.sin.data<float>(), table.cos.dim(0), inverse ? -1.0f : 1.0f, half);
     };
     if (are_aligned(x.raw(), table.cos.raw(), table.sin.raw()) && half % kPack<T> == 0) {
       run.template operator()<kPack<T>>();

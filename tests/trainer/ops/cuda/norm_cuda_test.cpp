@@ -14,10 +14,12 @@ constexpr double kEps = 1e-5;
 struct Case {
   int64_t rows, cols, offset;
 };
-// A warp a row, a block a row, several packs a thread; one element at a time and 16 bytes.
-constexpr Case kCases[] = {{0, 16, 0},   {1, 1, 0},    {3, 8, 0},    {37, 31, 0},  {19, 128, 0},
-                           {37, 128, 1}, {3, 776, 0},  {2, 1003, 0}, {2, 4104, 0}, {1, 9016, 0},
-                           {300, 64, 0}, {2, 2081, 1}, {1, 40008, 0}};
+// A warp a row with 1 to 4 packs a lane, a block a row with one or several a thread, more rows than
+// are there at once; one element at a time and 16 bytes.
+constexpr Case kCases[] = {{0, 16, 0},   {1, 1, 0},    {3, 8, 0},    {37, 31, 0},
+                           {19, 128, 0}, {37, 128, 1}, {5, 264, 0},  {5, 768, 0},
+                           {3, 776, 0},  {2, 1003, 0}, {2, 1032, 0}, {2, 4104, 0},
+                           {1, 9016, 0}, {300, 64, 0}, {2, 2081, 1}, {1, 40008, 0}};
 
 class NormCuda : public CudaOpTest {};
 
@@ -151,17 +153,18 @@ TEST_F(NormCuda, LayerNormBackward) {
   }
 }
 
-// A group of threads has several rows.
-TEST_F(NormCuda, MoreRowsThanGroups) {
-  const int64_t rows = 515, cols = 264;
-  const Twin &dy = operand({rows, cols}, DType::bf16), &x = operand({rows, cols}, DType::bf16),
-             &gain = operand({cols}, DType::bf16), &mean = operand({rows}, DType::fp32),
-             &inv = operand({rows}, DType::fp32), &dx = result({rows, cols}, DType::bf16),
-             &dgain = added_to({cols}, DType::fp32), &dbias = added_to({cols}, DType::fp32);
-  expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-    ops::layer_norm_backward(ctx, of(dy), of(x), of(gain), of(mean), of(inv), of(dx), of(dgain),
-                             of(dbias), false);
-  });
+// A warp has several rows, or a block.
+TEST_F(NormCuda, MoreRowsThanAreThereAtOnce) {
+  for (const auto& [rows, cols] : {std::pair<int64_t, int64_t>{2100, 264}, {140, 8200}}) {
+    const Twin &dy = operand({rows, cols}, DType::bf16), &x = operand({rows, cols}, DType::bf16),
+               &gain = operand({cols}, DType::bf16), &mean = operand({rows}, DType::fp32),
+               &inv = operand({rows}, DType::fp32), &dx = result({rows, cols}, DType::bf16),
+               &dgain = added_to({cols}, DType::fp32), &dbias = added_to({cols}, DType::fp32);
+    expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+      ops::layer_norm_backward(ctx, of(dy), of(x), of(gain), of(mean), of(inv), of(dx), of(dgain),
+                               of(dbias), false);
+    });
+  }
 }
 
 TEST_F(NormCuda, GradientInPlace) {
