@@ -78,36 +78,44 @@ template <bool kIsE5m2>
 __global__ void round_kernel(const __grid_constant__ PartTable<RowsPart> table, int64_t cols,
                              const float* scale) {
   constexpr int kWordsOfRow = kTile / kWord, kRowsAtOnce = kThreads / kWordsOfRow;
+  constexpr int kRounds = kTile / kRowsAtOnce;
   unsigned char* tile = shared_memory<unsigned char>();  // (kTile, kTurnedRow): row, col
   const PartChunk chunk = chunk_of_block(table, kTile);
   const RowsPart& part = table.parts[chunk.part];
   const int64_t first_row = chunk.begin, first_col = int64_t{blockIdx.y} * kTile;
   const int word = static_cast<int>(threadIdx.x) % kWordsOfRow,
             line = static_cast<int>(threadIdx.x) / kWordsOfRow;
-  const float divisor = *scale;
-  for (int i = line; i < kTile; i += kRowsAtOnce) {
-    const int64_t row = first_row + i, col = first_col + kWord * word;
-    if (row >= part.size || col >= cols) continue;
-    unsigned four = 0;
-    if (row < part.rows) {
-      float values[kWord];
-      load(part.x + row * cols + col, values);
+  const int64_t col = first_col + kWord * word;
+  Raw<bfloat16, kWord> raw[kRounds] = {};
 #pragma unroll
-      for (int j = 0; j < kWord; ++j) four |= in_8_bits<kIsE5m2>(values[j] / divisor) << (8 * j);
-      if (part.plain != nullptr) part.plain[(row * cols + col) / kWord] = four;
-    }
+  for (int round = 0; round < kRounds; ++round) {
+    const int64_t row = first_row + line + round * kRowsAtOnce;
+    if (row < part.rows && col < cols) raw[round] = load_raw<kWord>(part.x + row * cols + col);
+  }
+  const float divisor = *scale;
+#pragma unroll
+  for (int round = 0; round < kRounds; ++round) {
+    const int i = line + round * kRowsAtOnce;
+    const int64_t row = first_row + i;
+    float values[kWord];
+    unpack(raw[round], values);  // zeros behind the rows, as the transpose has them
+    unsigned four = 0;
+#pragma unroll
+    for (int j = 0; j < kWord; ++j) four |= in_8_bits<kIsE5m2>(values[j] / divisor) << (8 * j);
+    if (part.plain != nullptr && row < part.rows && col < cols)
+      part.plain[(row * cols + col) / kWord] = four;
     *reinterpret_cast<unsigned*>(tile + i * kTurnedRow + kWord * word) = four;
   }
   if (part.turned == nullptr) return;
   __syncthreads();
   for (int i = line; i < kTile; i += kRowsAtOnce) {
-    const int64_t row = first_row + kWord * word, col = first_col + i;
-    if (row >= part.size || col >= cols) continue;
+    const int64_t row = first_row + kWord * word, turned_row = first_col + i;
+    if (row >= part.size || turned_row >= cols) continue;
     unsigned four = 0;
 #pragma unroll
     for (int j = 0; j < kWord; ++j)
       four |= static_cast<unsigned>(tile[(kWord * word + j) * kTurnedRow + i]) << (8 * j);
-    part.turned[(col * part.size + row) / kWord] = four;
+    part.turned[(turned_row * part.size + row) / kWord] = four;
   }
 }
 

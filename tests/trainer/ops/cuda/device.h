@@ -19,6 +19,11 @@ struct CudaUnderTest {
 };
 CudaUnderTest open_cuda();
 
+// Relative error that a product of 8 bits into fp32 may have where operands are exact. The
+// emulation adds in fp32. Hopper's tensor cores keep about 14 bits of a sum of 32 products
+// (DeepSeek-V3, arXiv 2412.19437, section 3.3.2): a few times 2^-14.
+double tolerance_of_fp8_sums();
+
 // Calls `body` several times; what it computes must not depend on the call. On a GPU that is two
 // runs, on the emulation each has another order of threads and blocks.
 void repeat_in_orders(const std::function<void()>& body);

@@ -12,6 +12,10 @@ CudaUnderTest open_cuda() {
   return {std::make_unique<DeviceContext>(Device::cuda, cuda_emulation::make_backend()), ""};
 }
 
+double tolerance_of_fp8_sums() {
+  return 1e-5;
+}
+
 void repeat_in_orders(const std::function<void()>& body) {
   using cuda_emulation::Order;
   for (const Order order : {Order::ascending, Order::descending, Order::shuffled}) {

@@ -13,6 +13,10 @@ CudaUnderTest open_cuda() {
   }
 }
 
+double tolerance_of_fp8_sums() {
+  return 1e-3;
+}
+
 void repeat_in_orders(const std::function<void()>& body) {
   for (int run = 0; run < 2; ++run) body();
 }

@@ -124,8 +124,8 @@ TEST_F(Fp8GroupsCuda, ProductsOfExperts) {
         dw_expected.push_back(at(before, o, in, i) + sum);
       }
     }
-    EXPECT_LE(relative_error(on_host(dw[g]), dw_expected), 1e-5) << g;
-    EXPECT_LE(relative_error(on_host(dw_set[g]), dw_set_expected), 1e-5) << g;
+    EXPECT_LE(relative_error(on_host(dw[g]), dw_expected), tolerance_of_fp8_sums()) << g;
+    EXPECT_LE(relative_error(on_host(dw_set[g]), dw_set_expected), tolerance_of_fp8_sums()) << g;
   }
   EXPECT_LE(relative_error(on_host(y), y_expected), 5e-3);
   EXPECT_LE(relative_error(on_host(dx), dx_expected), 5e-3);
