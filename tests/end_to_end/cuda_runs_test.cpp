@@ -136,7 +136,7 @@ TEST_F(CudaRuns, TwentyStepsInBf16EqualFp32OnTheCpu) {
   const auto within_a_hundredth = [](const char* config, const Mesh& mesh) {
     const ModelSpec model = small_model(config);
     expect_losses_within_a_hundredth(run_on, plan_for_losses(model, {}, Precision::fp32, 16),
-                                     plan_for_losses(model, mesh, Precision::bf16, 16));
+                                     plan_for_losses(model, mesh, Precision::bf16, 16), 3e-3);
   };
   within_a_hundredth(R"({"model_type": "llama", "vocab_size": 61, "hidden_size": 32,
       "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,

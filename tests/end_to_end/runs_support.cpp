@@ -101,14 +101,14 @@ Plan plan_for_losses(const ModelSpec& model, const Mesh& mesh, Precision precisi
   return plan;
 }
 
-std::vector<double> losses_of(const RunOn& run_on, Device kind, const Plan& plan) {
+std::vector<double> losses_of(const RunOn& run_on, Device kind, const Plan& plan, double lr) {
   std::vector<double> losses;
   run_on(kind, plan.mesh.world_size(), [&](Communicator& world, DeviceContext& device) {
     Trainer trainer(device, world, plan, {.optimizer = {}});
     const Sentences tokens;
     const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "sentences");
     for (int64_t step = 1; step <= 20; ++step) {
-      const double loss = trainer.step(tokens, order, step, 3e-3).loss;
+      const double loss = trainer.step(tokens, order, step, lr).loss;
       if (world.rank() == 0) losses.push_back(loss);
     }
   });
@@ -116,9 +116,9 @@ std::vector<double> losses_of(const RunOn& run_on, Device kind, const Plan& plan
 }
 
 void expect_losses_within_a_hundredth(const RunOn& run_on, const Plan& on_cpu,
-                                      const Plan& on_device) {
-  const std::vector<double> expected = losses_of(run_on, Device::cpu, on_cpu),
-                            actual = losses_of(run_on, Device::cuda, on_device);
+                                      const Plan& on_device, double lr) {
+  const std::vector<double> expected = losses_of(run_on, Device::cpu, on_cpu, lr),
+                            actual = losses_of(run_on, Device::cuda, on_device, lr);
   EXPECT_LT(expected.back(), 0.9 * expected.front()) << "nothing was learnt";
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_NEAR(actual[i], expected[i], 0.01 * expected[i]) << "step " << i + 1;

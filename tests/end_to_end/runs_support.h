@@ -47,11 +47,11 @@ void save(Trainer& trainer, const std::filesystem::path& checkpoints_dir, int64_
 // AdamW, two micro-batches of four sequences for all ranks together.
 Plan plan_for_losses(const ModelSpec& model, const Mesh& mesh, Precision precision,
                      int64_t seq_len);
-// Of 20 steps.
-std::vector<double> losses_of(const RunOn& run_on, Device kind, const Plan& plan);
+// Of 20 steps at a constant learning rate.
+std::vector<double> losses_of(const RunOn& run_on, Device kind, const Plan& plan, double lr);
 // 20 steps of `on_device` on CUDA against those of `on_cpu`: within 1%, and something was learnt.
 void expect_losses_within_a_hundredth(const RunOn& run_on, const Plan& on_cpu,
-                                      const Plan& on_device);
+                                      const Plan& on_device, double lr);
 
 // Two steps on one kind of device are saved; the other kind, under its own plan, and the first load
 // them: they save the same bytes, and their next losses agree to 1%. Either kind is the first once.
