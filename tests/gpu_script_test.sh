@@ -40,9 +40,10 @@ program pack/bin/gpu_ops_bench <<<'printf "| op | GB/s |\n| copy | 4300 |\n"'
 program pack/tests/cuda_device_test <<<'echo "[  PASSED  ] 3 tests."'
 program pack/tests/comm_nccl_test <<<'exit 1'
 program pack/tests/cuda_ops_test <<'PROGRAM'
-[[ $1 == --gtest_list_tests ]] && { printf 'Running main()\nNormCuda.\n  A\n  B\nFp8Cuda.\n  C\nSizes/RowsCuda.\n  D/0\n'; exit; }
+[[ $1 == --gtest_list_tests ]] && { printf 'Running main()\nNormCuda.\n  A\n  B\nFp8Cuda.\n  C\nAttentionCuda.\n  E\n  F\nSizes/RowsCuda.\n  D/0  # of a parameter\n'; exit; }
 case "$*" in
   *NormCuda*) printf '[       OK ] NormCuda.A\n[       OK ] NormCuda.B\n' ;;
+  *AttentionCuda.E*) echo '[       OK ] AttentionCuda.E' ;;
   *RowsCuda*) echo '[       OK ] Sizes/RowsCuda.D/0' ;;
   *) echo 'a fault of the device'; kill -SEGV $$ ;;
 esac
@@ -61,7 +62,7 @@ has() {
 }
 has ', NVIDIA H200, 580.1, 9.0, 0123abc |'
 has '| ops against the CPU | FAILED, exit code 1'
-has '3 tests of 3 suites passed; suites that failed: Fp8Cuda'
+has '4 tests of 5 suites passed; suites that failed: Fp8Cuda AttentionCuda.F'
 has 'demo-dense, 20 steps, bf16, GPU twice and against the CPU'\''s fp32 | 2 steps equal to the bit; 0.00% at most'
 has '| demo-moe, 20 steps | FAILED, exit code'
 has '| copy | 4300 |'

@@ -198,13 +198,19 @@ def measure_graphs(work, own, deadline, problems):
     return ratio
 
 
+def peer_environment():
+    """Without the libraries that Argosy's programs brought along, where gpu.sh says what there was before."""
+    path = os.environ.get("PEER_LIBRARY_PATH")
+    return {} if path is None else {"LD_LIBRARY_PATH": path}
+
+
 def measure_torch(work, deadline, *options):
     command = [work.args.python, PEER, "--config", work.config, "--seq-len", work.seq_len, "--batches",
                ",".join(str(b) for b in work.facts["batches"]), *options]
     if work.facts.get("lora"):
         targets = json.loads(work.plan(work.facts["batches"][0], deadline).read_text())["lora"]["targets"]
         command += ["--lora", ",".join([str(LORA_RANK), str(LORA_ALPHA), *targets])]
-    return json.loads(run(command, work.folder / "torch.log", deadline, takes_part=True).splitlines()[-1])
+    return json.loads(run(command, work.folder / "torch.log", deadline, peer_environment(), takes_part=True).splitlines()[-1])
 
 
 def row(work, own, peer, start, graphs):
