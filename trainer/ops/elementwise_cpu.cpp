@@ -113,13 +113,12 @@ void detail::bias_backward<Device::cpu>(DeviceContext&, const Tensor& dy, const 
     std::vector<A> partials(static_cast<size_t>(num_blocks * num_cols));  // (blocks,C)
     for_blocks(num_rows, kRowsPerBlock, num_cols, [&](int64_t begin, int64_t end) {
       A* sums = partials.data() + begin / kRowsPerBlock * num_cols;
+      if (const VectorRows* vectors = vector_rows_of<T>()) {
+        return vectors->sum_rows(bf16(from + begin * num_cols), end - begin,
+                                 reinterpret_cast<float*>(sums), num_cols);
+      }
       int64_t row = begin;
       for (; row + 4 <= end; row += 4) {  // so that sums are loaded and stored once for four rows
-        if (const VectorRows* vectors = vector_rows_of<T>()) {
-          vectors->add_four_rows(bf16(from + row * num_cols), reinterpret_cast<float*>(sums),
-                                 num_cols);
-          continue;
-        }
         const T *r0 = from + row * num_cols, *r1 = r0 + num_cols, *r2 = r1 + num_cols;
         const T* r3 = r2 + num_cols;
 #pragma omp simd

@@ -96,9 +96,8 @@ void combine_rows_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& r
   check_tensor("weights", weights, {dy.dim(0), weights.dim(1)}, statistic_of(dy.dtype()));
   check_tensor("drows", drows, rows.shape(), rows.dtype());
   check_tensor("dweights", dweights, weights.shape(), weights.dtype());
-  const Tensor position = positions_of(ctx, order);
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::combine_rows_backward<D>(dy, rows, position, weights, drows, dweights);
+    detail::combine_rows_backward<D>(ctx, dy, rows, order, weights, drows, dweights);
   });
 }
 

@@ -72,8 +72,9 @@ template <Device device>
 void combine_rows(const Tensor& rows, const Tensor& position, const Tensor& weights,
                   const Tensor& y);
 template <Device device>
-void combine_rows_backward(const Tensor& dy, const Tensor& rows, const Tensor& position,
-                           const Tensor& weights, const Tensor& drows, const Tensor& dweights);
+void combine_rows_backward(DeviceContext& ctx, const Tensor& dy, const Tensor& rows,
+                           const Tensor& order, const Tensor& weights, const Tensor& drows,
+                           const Tensor& dweights);
 template <Device device>
 void permute_rows(DeviceContext& ctx, const Tensor& x, const std::vector<int32_t>& index,
                   const Tensor& y);

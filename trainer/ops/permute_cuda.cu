@@ -241,10 +241,13 @@ void detail::combine_rows<Device::cuda>(const Tensor& rows, const Tensor& positi
 }
 
 template <>
-void detail::combine_rows_backward<Device::cuda>(const Tensor& dy, const Tensor& rows,
-                                                 const Tensor& position, const Tensor& weights,
-                                                 const Tensor& drows, const Tensor& dweights) {
+void detail::combine_rows_backward<Device::cuda>(DeviceContext& ctx, const Tensor& dy,
+                                                 const Tensor& rows, const Tensor& order,
+                                                 const Tensor& weights, const Tensor& drows,
+                                                 const Tensor& dweights) {
   const CudaDevice& device = cuda_of(dy);
+  const Tensor position = ctx.empty(order.shape(), DType::int32, MemoryCategory::workspace);
+  invert_into(order, position);
   const int64_t cols = dy.dim(1), slots = position.size();
   dispatch_cuda(dy.dtype(), [&]<typename T>() {
     const auto run = [&]<int kSize>() {

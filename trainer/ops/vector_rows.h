@@ -49,15 +49,16 @@ struct VectorRows {
   void (*rotate)(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
                  int64_t half);
   void (*add)(const bfloat16* x, bfloat16* y, int64_t size);  // y += x
-  // sums (size) += (row 0 + row 1) + (row 2 + row 3), rows of `size` one behind the other.
-  void (*add_four_rows)(const bfloat16* rows, float* sums, int64_t size);
+  // sums (size) = the sum of `count` > 0 rows of `size`, one behind the other, in their order.
+  void (*sum_rows)(const bfloat16* rows, int64_t count, float* sums, int64_t size);
   // to = sum over j of weights[j] rows[j], plus what was there if `add`.
   void (*weighted_sum)(const bfloat16* const* rows, const float* weights, int64_t count, bool add,
                        bfloat16* to, int64_t size);
-  // to = factor * x; returns the sum of x * y. Asks meanwhile for as many elements that y and `to`
-  // of a later call will be.
+  // to = factor * x; returns the sum of x * y. Asks meanwhile for as many elements that x, y and
+  // `to` of a later call will be.
   float (*scaled_and_dot)(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
-                          int64_t size, const bfloat16* later_y, bfloat16* later_to);
+                          int64_t size, const bfloat16* later_x, const bfloat16* later_y,
+                          bfloat16* later_to);
   // Sum of squares of (rows, cols), cols <= 32, rows `stride` elements apart.
   float (*tile_squares)(const float* x, int64_t rows, int64_t cols, int64_t stride);
   // The softmax of a row of logits: their maximum, sum of exp(x - top) with their maximum beside it

@@ -239,14 +239,29 @@ void add(const bfloat16* x, bfloat16* y, int64_t size) {
   });
 }
 
-void add_four_rows(const bfloat16* rows, float* sums, int64_t size) {
-  for_steps(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
-    const bfloat16* at = rows + i;
-    for (int64_t row = 4; row < 8; ++row) prefetch(at + row * size);
-    const Pair upper = plus(load(at, part), load(at + size, part));
-    const Pair lower = plus(load(at + 2 * size, part), load(at + 3 * size, part));
-    store(sums + i, plus(load(sums + i, part), plus(upper, lower)), part);
-  });
+// Memory is read in its order, and the sums, which stay in the cache, are kept as load_mixed()
+// gives them. Rows are asked for beyond what the CPU does by itself: without that 1 thread took 11%
+// longer.
+void sum_rows(const bfloat16* rows, int64_t count, float* sums, int64_t size) {
+  constexpr int64_t kAhead = 4096;  // 8 KiB
+  const int64_t whole = size / kStep * kStep;
+  const Part rest = {low_bits(size - whole)};
+  const auto add_row = [&](const bfloat16* row, auto old, auto old_rest) [[gnu::always_inline]] {
+    for (int64_t i = 0; i < whole; i += kStep) {
+      prefetch(row + i + kAhead);
+      store(sums + i, old(load_mixed(row + i, Whole{}), i), Whole{});
+    }
+    if (whole < size) store(sums + whole, old_rest(unmixed(load_mixed(row + whole, rest))), rest);
+  };
+  add_row(
+      rows, [](Pair v, int64_t) { return v; }, [](Pair v) { return v; });
+  for (int64_t row = 1; row < count; ++row) {
+    add_row(
+        rows + row * size, [=](Pair v, int64_t i) { return plus(load(sums + i, Whole{}), v); },
+        [=](Pair v) { return plus(load(sums + whole, rest), v); });
+  }
+  for (int64_t i = 0; i < whole; i += kStep)
+    store(sums + i, unmixed(load(sums + i, Whole{})), Whole{});
 }
 
 void weighted_sum(const bfloat16* const* rows, const float* weights, int64_t count, bool add_old,
@@ -266,9 +281,10 @@ void weighted_sum(const bfloat16* const* rows, const float* weights, int64_t cou
 }
 
 float scaled_and_dot(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to, int64_t size,
-                     const bfloat16* later_y, bfloat16* later_to) {
+                     const bfloat16* later_x, const bfloat16* later_y, bfloat16* later_to) {
   Sums sums;
   for_chains(size, [&](int64_t i, auto part, int chain) [[gnu::always_inline]] {
+    prefetch(later_x + i);
     prefetch(later_y + i);
     __builtin_prefetch(later_to + i, 1);
     const Pair v = load_mixed(x + i, part);
@@ -379,7 +395,7 @@ const VectorRows& avx512_vector_rows() {
                                        sum_of_squares, moments,
                                        normalize,      normalize_backward,
                                        rotate,         add,
-                                       add_four_rows,  weighted_sum,
+                                       sum_rows,       weighted_sum,
                                        scaled_and_dot, tile_squares,
                                        maximum,        exp_sum,
                                        exp_to<float>,  exp_to<bfloat16>};

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/embedding.h"
 
+#include <map>
 #include <utility>
 
 #include "tests/trainer/ops/op_fixture.h"
@@ -55,6 +56,43 @@ TEST_F(Embedding, BackwardAddsAndDoesNotDependOnThreads) {
     EXPECT_NE(values_of(dtable)[0], 0.25);
     return values_of(dtable);
   });
+}
+
+// Ids of several digits, some of which other ranks have: each sum in the order of its rows, to the
+// bit.
+TEST_F(Embedding, BackwardAddsTheRowsOfAnIdInTheirOrder) {
+  const int64_t rows = 1500, cols = 33, vocab = 70000, first = 1000;
+  Values tokens(static_cast<size_t>(rows));
+  for (size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] =
+        i % 3 == 0 ? 65536.0 + static_cast<double>(i % 7) : static_cast<double>(i * 9973 % 72000);
+  for (const DType dtype : {DType::fp32, DType::bf16}) {
+    const Tensor dy = random({rows, cols}, dtype, 3), id = ids({rows}, tokens);
+    const Values addends = values_of(dy);
+    std::map<std::pair<int64_t, size_t>, float> expected;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const int64_t row = static_cast<int64_t>(tokens[i]) - first;
+      if (row < 0 || row >= vocab) continue;
+      for (size_t c = 0; c < static_cast<size_t>(cols); ++c) {
+        float& sum = expected.try_emplace({row, c}, 0.25f).first->second;
+        sum += static_cast<float>(addends[i * static_cast<size_t>(cols) + c]);
+      }
+    }
+    expect_same_on_any_threads([&] {
+      const Tensor dtable = filled(ctx, {vocab, cols}, DType::fp32, 0.25);
+      embedding_backward(ctx, dy, id, first, dtable);
+      const auto* sums = dtable.data<float>();
+      int64_t changed = 0;
+      for (int64_t i = 0; i < dtable.size(); ++i) changed += sums[i] != 0.25f ? 1 : 0;
+      EXPECT_LE(changed, static_cast<int64_t>(expected.size()));
+      Values result;
+      for (const auto& [at, sum] : expected) {
+        result.push_back(sums[at.first * cols + static_cast<int64_t>(at.second)]);
+        EXPECT_EQ(result.back(), sum);
+      }
+      return result;
+    });
+  }
 }
 
 TEST_F(Embedding, PositionsAreLookedUpAndGiveTheirGradient) {

@@ -121,6 +121,43 @@ TEST_F(Permute, AllTokensToOneExpertOverManyColumns) {
   });
 }
 
+// More tokens than a block of the kernel, some choices not kept.
+TEST_F(Permute, CombineBackwardOfManyTokens) {
+  const int64_t tokens = 700, width = 700, k = 3;
+  Values experts(static_cast<size_t>(tokens * k));
+  for (size_t slot = 0; slot < experts.size(); ++slot)
+    experts[slot] = static_cast<double>((slot * slot + slot / 7) % 6) - 1;
+  for (const DType dtype : {DType::fp32, DType::bf16}) {
+    const Tensor order = poisoned({tokens * k}, DType::int32);
+    const auto counts = sort_by_expert(ctx, ids({tokens, k}, experts), 5, order);
+    const int64_t kept = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+    ASSERT_LT(kept, tokens * k);
+    const Tensor dy = random({tokens, width}, dtype, 1), rows = random({kept, width}, dtype, 2);
+    const Tensor weights = random({tokens, k}, DType::fp32, 3);
+    expect_same_on_any_threads([&] {
+      const Tensor drows = poisoned(rows.shape(), dtype);
+      const Tensor dweights = poisoned(weights.shape(), DType::fp32);
+      combine_rows_backward(ctx, dy, rows, order, weights, drows, dweights);
+      const Values grad = values_of(dy), row = values_of(rows), weight = values_of(weights);
+      const Values slots = values_of(order);
+      Values expected_rows, expected_weights(experts.size(), 0.0);
+      for (size_t i = 0; i < static_cast<size_t>(kept); ++i) {
+        const auto slot = static_cast<size_t>(slots[i]);
+        for (size_t c = 0; c < static_cast<size_t>(width); ++c) {
+          const double g = grad[slot / static_cast<size_t>(k) * static_cast<size_t>(width) + c];
+          expected_rows.push_back(weight[slot] * g);
+          expected_weights[slot] += g * row[i * static_cast<size_t>(width) + c];
+        }
+      }
+      expect_near(values_of(drows), expected_rows, tolerance_of(dtype));
+      expect_near(values_of(dweights), expected_weights, 1e-3);
+      Values result = values_of(drows), dots = values_of(dweights);
+      result.insert(result.end(), dots.begin(), dots.end());
+      return result;
+    });
+  }
+}
+
 TEST_F(Permute, PermutationAndItsInverse) {
   const std::vector<int32_t> index = {2, 0, 1};
   const Tensor x = make({3, 2}, DType::bf16, {0, 1, 2, 3, 4, 5}), y = poisoned({3, 2}, DType::bf16);

@@ -289,12 +289,15 @@ TEST_F(VectorRowsTest, RotationsAndSums) {
       four.insert(four.end(), one.begin(), one.end() - 1);
     }
     Floats totals = cos;
-    rows().add_four_rows(four.data(), totals.data(), size);
-    expect(totals, kFp32, [&](size_t i) {
-      const auto stride = static_cast<size_t>(size);
-      return static_cast<double>(cos[i]) + of(four, i) + of(four, stride + i) +
-             of(four, 2 * stride + i) + of(four, 3 * stride + i);
-    });
+    for (const size_t count : {1, 4}) {
+      rows().sum_rows(four.data(), static_cast<int64_t>(count), totals.data(), size);
+      expect(totals, kFp32, [&](size_t i) {
+        double sum = 0;
+        for (size_t row = 0; row < count; ++row)
+          sum += of(four, row * static_cast<size_t>(size) + i);
+        return sum;
+      });
+    }
     const bfloat16* operands[] = {a.data(), b.data(), a.data()};
     const float weights[] = {0.5f, -2.0f, 0.25f};
     Halves sum = halves(size, 5);
@@ -303,9 +306,9 @@ TEST_F(VectorRowsTest, RotationsAndSums) {
     expect(sum, 2 * kBf16, [&](size_t i) { return of(old, i) + 0.75 * of(a, i) - 2 * of(b, i); });
     double dot = 0;
     for (size_t i = 0; i + 1 < a.size(); ++i) dot += of(a, i) * of(b, i);
-    EXPECT_NEAR(
-        rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size, b.data(), y.data()), dot,
-        1e-2);
+    EXPECT_NEAR(rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size, a.data(),
+                                      b.data(), y.data()),
+                dot, 1e-2);
     expect(y, kBf16, [&](size_t i) { return 0.375 * of(a, i); });
   }
 }
