@@ -17,7 +17,6 @@
 #include "planner/report/text_table.h"
 #include "planner/report/trace.h"
 #include "planner/report/units.h"
-#include "planner/serve/serve_report.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/schedule.h"
@@ -102,25 +101,6 @@ void write_files(const PlanOptions& options, const Questions& questions, const J
   }
 }
 
-int serve(const PlanOptions& options) {
-  std::vector<std::string> warnings;
-  const ServeJob job = make_serve_job(options, warnings);
-  for (const std::string& warning : warnings) std::cerr << "warning: " << warning << "\n";
-  std::optional<ServeWhatIf> what_if;
-  if (!options.what_if.empty()) {
-    ServeJob changed = job;
-    const std::vector<MachineChange> changes = parse_machine_changes(options.what_if);
-    changed.cluster = with_changes(job.cluster, changes);
-    what_if = ServeWhatIf{.changes = {}, .result = search_serve(changed, options.top)};
-    for (const MachineChange& change : changes)
-      what_if->changes.emplace_back(change.key, change.text);
-  }
-  const ServeResult result = search_serve(job, options.top);
-  const ServeWhatIf* asked = what_if ? &*what_if : nullptr;
-  std::cout << (options.json ? serve_json(job, result, asked) : serve_text(job, result, asked));
-  return result.plans.empty() ? kExitNoPlan : kExitDone;
-}
-
 int run(const PlanOptions& options) {
   require_folders(options);
   if (!options.score.empty()) {
@@ -139,7 +119,7 @@ int run(const PlanOptions& options) {
     print_stacks();
     return kExitDone;
   }
-  if (options.task == "serve") return serve(options);
+  if (options.task == "serve") return run_serve(options) ? kExitDone : kExitNoPlan;
   std::optional<ExportFormat> format;
   if (!options.export_to.empty()) {
     format = export_format_from_string(options.export_to, "--export");

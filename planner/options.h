@@ -119,4 +119,7 @@ void refuse_lora_options(const PlanOptions& options);
 // The same for --task serve.
 ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& warnings);
 
+// --task serve: searches and prints. False: no split is feasible.
+bool run_serve(const PlanOptions& options);
+
 }  // namespace argosy

@@ -50,7 +50,6 @@ void refuse_training_options(const PlanOptions& o) {
       {o.fit_probability > 0, "--fit-probability"},
       {o.corrections != usual.corrections, "--corrections"},
       {o.explain, "--explain"},
-      {o.sensitivity, "--sensitivity"},
       {o.pareto, "--pareto"},
       {!o.deadline.empty(), "--deadline"},
       {!o.phases.empty(), "--phases"},
@@ -68,7 +67,7 @@ void refuse_training_options(const PlanOptions& o) {
     throw ConfigError(concat(option,
                              ": not with --task serve; valid: --devices, --users, --context, "
                              "--prompt, --tokens-per-user, --weights, --cache, --fix, "
-                             "--what-if, --top, --json"));
+                             "--what-if, --sensitivity, --top, --json"));
   }
 }
 

@@ -20,7 +20,7 @@ ALLOWED = {
     "planner/exchange": ["planner/spec"],
     "planner/questions": ["planner/spec", "planner/report", "planner/cost"],
     "planner/calibrate": ["planner/spec", "planner/report", "planner/cost", "planner/questions"],
-    "planner/serve": ["planner/spec", "planner/report", "planner/cost"],
+    "planner/serve": ["planner/spec", "planner/report", "planner/cost", "planner/questions"],
     "planner/score": ["planner/spec", "planner/report", "planner/cost"],
     "planner": ["planner/spec", "planner/report", "planner/cost", "planner/score", "planner/serve", "planner/questions",
                 "planner/exchange", "planner/calibrate"],

@@ -14,6 +14,7 @@
 #include "planner/questions/price.h"
 #include "planner/questions/remedies.h"
 #include "planner/questions/rivals.h"
+#include "planner/questions/sensitivity.h"
 #include "planner/questions/sizes.h"
 #include "planner/questions/step_parts.h"
 #include "planner/questions/what_if.h"

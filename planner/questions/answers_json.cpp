@@ -44,20 +44,8 @@ Json explain_json(const Answers& answers) {
 }
 
 Json what_if_json(const Questions& questions, const SearchResult& result) {
-  Json changes = Json::object();
-  for (const MachineChange& change : questions.what_if) changes[change.key] = change.text;
-  return {{"changes", changes}, {"plans", plans_array(result.plans)}};
-}
-
-Json sensitivity_json(const std::vector<Sensitivity>& rows) {
-  Json array = Json::array();
-  for (const Sensitivity& row : rows) {
-    array.push_back({{"property", row.key},
-                     {"half", row.half},
-                     {"twice", row.twice},
-                     {"best_at_twice", row.best_at_twice}});
-  }
-  return array;
+  return {{"changes", parse_json(changes_json(questions.what_if), "changes")},
+          {"plans", plans_array(result.plans)}};
 }
 
 Json pareto_json(const std::vector<ParetoPoint>& points) {
@@ -119,7 +107,9 @@ std::vector<std::pair<std::string, std::string>> answers_json(const Questions& q
     add("explain", {{"remedies", remedies}});
   }
   if (answers.what_if) add("what_if", what_if_json(questions, *answers.what_if));
-  if (questions.sensitivity) add("sensitivity", sensitivity_json(answers.sensitivity));
+  if (questions.sensitivity) {
+    sections.emplace_back("sensitivity", sensitivity_json(answers.sensitivity));
+  }
   if (questions.robust) add("worst_regrets", Json(answers.regrets));
   if (questions.pareto) add("pareto", pareto_json(answers.pareto));
   if (!answers.phases.empty()) add("phases", phases_json(answers.phases));

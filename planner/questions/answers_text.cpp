@@ -14,12 +14,11 @@ namespace argosy {
 
 namespace {
 
+constexpr const char* kBestAtTwice = "doubled, best plan for it";
+
 std::string what_if_text(const Questions& questions, const SearchResult& before,
                          const SearchResult& after) {
-  std::string text = "what if ";
-  for (const MachineChange& change : questions.what_if) {
-    text += concat(&change == &questions.what_if.front() ? "" : ", ", change.key, "=", change.text);
-  }
+  std::string text = what_if_phrase(questions.what_if);
   if (after.plans.empty()) return wrap(text + ": no plan fits", kTextColumns, "    ");
   const Prediction& a = after.plans.front().predicted;
   text += concat(": ", format_seconds(a.step_s), " a step");
@@ -64,6 +63,16 @@ std::string pareto_text(const std::vector<ParetoPoint>& points) {
          to_text(table);
 }
 
+// A long ramp: its beginning and its end.
+void elide_middle(TextTable& table) {
+  constexpr size_t kMostRows = 24, kAtAnEnd = 4;
+  auto& rows = table.rows;
+  if (rows.size() <= kMostRows) return;
+  rows.erase(rows.begin() + kAtAnEnd + 1, rows.end() - kAtAnEnd);
+  rows[kAtAnEnd].assign(table.header.size(), "");
+  rows[kAtAnEnd].front() = "...";
+}
+
 std::string phases_text(const std::vector<PlannedPhase>& phases) {
   TextTable table = labelled_table(
       {"phase", "seq", "batch", "tokens", "plan", "step", "MFU", "days", "USD", "t CO2e"});
@@ -90,6 +99,7 @@ std::string phases_text(const std::vector<PlannedPhase>& phases) {
     }
     table.rows.push_back(row);
   }
+  elide_middle(table);
   table.rows.push_back({"all", "", "", "", "", "", "", format_fixed(days, 1), format_count(usd),
                         format_count(tonnes)});
   return "phases, each with its best plan; checkpoints pass from layout to layout:\n" +
@@ -125,16 +135,6 @@ std::string deadline_text(const Job& job, const SearchResult& result, double day
                 to_text(table));
 }
 
-TextTable sensitivity_table(const std::vector<Sensitivity>& rows) {
-  TextTable table = labelled_table({"property", "halved", "doubled", "doubled, best plan for it"});
-  for (const Sensitivity& row : rows) {
-    table.rows.push_back(
-        {row.key, row.half == 0 && row.key == "hbm" ? "-" : format_signed_percent(row.half),
-         format_signed_percent(row.twice), format_signed_percent(row.best_at_twice)});
-  }
-  return table;
-}
-
 }  // namespace
 
 std::string answers_text(const Questions& questions, const Job& job, const SearchResult& result,
@@ -154,7 +154,7 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
   if (answers.what_if) add(what_if_text(questions, result, *answers.what_if));
   if (!answers.sensitivity.empty()) {
     add("time of a step when a property of the machines changes:\n" +
-        to_text(sensitivity_table(answers.sensitivity)));
+        to_text(sensitivity_table(answers.sensitivity, kBestAtTwice)));
   }
   if (questions.pareto) add(pareto_text(answers.pareto));
   if (!answers.phases.empty()) add(phases_text(answers.phases));
@@ -182,7 +182,8 @@ PlanReport report_of(const Questions& questions, const Job& job, const SearchRes
   add("One decision of the best plan changed", changes_table(answers.changes));
   add("Why others lose: the best plan with each other value of a decision",
       rivals_table(answers.rivals));
-  add("What properties of the machines are worth", sensitivity_table(answers.sensitivity));
+  add("What properties of the machines are worth",
+      sensitivity_table(answers.sensitivity, kBestAtTwice));
   add("What the figures rest on", basis_table(job, questions.corrections));
   return report;
 }

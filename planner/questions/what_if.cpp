@@ -8,10 +8,9 @@
 #include <functional>
 #include <set>
 
-#include "planner/cost/search.h"
-#include "planner/questions/price.h"
 #include "planner/questions/quantity.h"
 #include "planner/spec/check.h"
+#include "planner/spec/json.h"
 
 namespace argosy {
 
@@ -161,17 +160,6 @@ MachineChange parse_change(const std::string& item) {
   return change;
 }
 
-double step_seconds(const Job& job, const Plan& plan) {
-  LayerCostCache cache(job);
-  return price(job, candidate_of(plan), cache).plan.predicted.step_s;
-}
-
-Job changed_job(const Job& job, const std::string& key, double factor) {
-  Job changed = job;
-  changed.cluster = with_changes(job.cluster, {{key, "", factor, true}});
-  return changed;
-}
-
 bool acts_on(const ClusterSpec& cluster, const Property& property) {
   const std::string_view key = property.key;
   const Links links = key.starts_with("island_")  ? Links::island
@@ -210,48 +198,26 @@ ClusterSpec with_changes(ClusterSpec cluster, const std::vector<MachineChange>& 
   return cluster;
 }
 
-std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const Plan& plan,
-                                       int num_threads) {
-  const double step_s = plan.predicted.step_s;
-  std::vector<Sensitivity> rows;
-  for (const Property& property : kProperties) {
-    if (!acts_on(job.cluster, property)) continue;
-    Sensitivity row;
-    row.key = property.key;
-    const Job twice = changed_job(job, row.key, 2);
-    row.twice = step_seconds(twice, plan) / step_s - 1;
-    // Half the memory does not slow the plan down: it may no longer fit.
-    if (row.key != "hbm")
-      row.half = step_seconds(changed_job(job, row.key, 0.5), plan) / step_s - 1;
-    const SearchResult best = search(twice, fixed, 1, num_threads);
-    if (!best.plans.empty()) row.best_at_twice = best.plans.front().predicted.step_s / step_s - 1;
-    rows.push_back(row);
+std::string what_if_phrase(const std::vector<MachineChange>& changes) {
+  std::string text;
+  for (const MachineChange& change : changes) {
+    text += concat(text.empty() ? "what if " : ", ", change.key, "=", change.text);
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Sensitivity& a, const Sensitivity& b) {
-    return std::abs(a.best_at_twice) > std::abs(b.best_at_twice);
-  });
-  return rows;
+  return text;
 }
 
-std::vector<double> worst_regrets(const Job& job, const std::vector<Plan>& plans, double error) {
-  std::vector<Job> worlds = {job};
+std::string changes_json(const std::vector<MachineChange>& changes) {
+  Json json = Json::object();
+  for (const MachineChange& change : changes) json[change.key] = change.text;
+  return json.dump();
+}
+
+std::vector<std::string> time_properties(const ClusterSpec& cluster) {
+  std::vector<std::string> keys;
   for (const Property& property : kProperties) {
-    if (!acts_on(job.cluster, property) || std::string_view(property.key) == "hbm") continue;
-    for (double factor : {1 - error, 1 + error}) {
-      worlds.push_back(changed_job(job, property.key, factor));
-    }
+    if (acts_on(cluster, property)) keys.emplace_back(property.key);
   }
-  std::vector<double> regrets(plans.size(), 0.0);
-  for (const Job& world : worlds) {
-    std::vector<double> steps_s;
-    steps_s.reserve(plans.size());
-    for (const Plan& plan : plans) steps_s.push_back(step_seconds(world, plan));
-    const double best_s = *std::min_element(steps_s.begin(), steps_s.end());
-    for (size_t i = 0; i < plans.size(); ++i) {
-      regrets[i] = std::max(regrets[i], steps_s[i] / best_s - 1);
-    }
-  }
-  return regrets;
+  return keys;
 }
 
 }  // namespace argosy

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "planner/questions/sensitivity.h"
 #include "planner/serve/decode_model.h"
 #include "planner/spec/cluster.h"
 #include "planner/spec/model.h"
@@ -77,5 +78,9 @@ ServePlan serve_plan(const ServeJob& job, const DecodeModel& model, int64_t tp, 
 // All splits of up to the cluster's devices. Throws ConfigError if tp or pp are given and cannot
 // be.
 ServeResult search_serve(const ServeJob& job, int64_t top);
+
+// What properties of the machines are worth to a plan: the seconds of a device that a generated
+// token takes, which is its price.
+std::vector<Sensitivity> serve_sensitivities(const ServeJob& job, const ServePlan& plan);
 
 }  // namespace argosy

@@ -89,12 +89,9 @@ std::string nearest_text(const ServePlan& p) {
 }
 
 // "what if hbm_bw=2x: 61.0 tokens/s per user instead of 33.1 (+84.3%), ..." and the table.
-std::string what_if_text(const ServeResult& before, const ServeWhatIf& what_if) {
-  std::string text = "what if ";
-  for (const auto& [key, value] : what_if.changes) {
-    text += concat(&key == &what_if.changes.front().first ? "" : ", ", key, "=", value);
-  }
-  const ServeResult& after = what_if.result;
+std::string what_if_text(const ServeResult& before, const ServeAnswers& answers) {
+  std::string text = what_if_phrase(answers.changes);
+  const ServeResult& after = *answers.what_if;
   if (after.plans.empty()) {
     return wrap(concat(text, ": no split is feasible; nearest: ", nearest_text(after.nearest)),
                 kTextColumns, "    ");
@@ -135,15 +132,15 @@ Json plans_json(const ServeResult& result) {
   return plans;
 }
 
-Json what_if_json(const ServeWhatIf& what_if) {
-  Json changes = Json::object();
-  for (const auto& [key, value] : what_if.changes) changes[key] = value;
-  return {{"changes", changes}, {"plans", plans_json(what_if.result)}};
+Json what_if_json(const ServeAnswers& answers) {
+  return {{"changes", parse_json(changes_json(answers.changes), "changes")},
+          {"plans", plans_json(*answers.what_if)}};
 }
 
 }  // namespace
 
-std::string serve_text(const ServeJob& job, const ServeResult& result, const ServeWhatIf* what_if) {
+std::string serve_text(const ServeJob& job, const ServeResult& result,
+                       const ServeAnswers& answers) {
   std::string text = heading(job) + "\n";
   if (result.plans.empty()) {
     text += wrap("No split is feasible; nearest: " + nearest_text(result.nearest), kTextColumns,
@@ -163,10 +160,17 @@ std::string serve_text(const ServeJob& job, const ServeResult& result, const Ser
   text +=
       concat(format_grouped(result.candidates), " splits: ", format_grouped(result.num_too_large),
              " do not fit, ", format_grouped(result.num_too_slow), " are too slow\n");
-  return what_if == nullptr ? text : text + "\n" + what_if_text(result, *what_if);
+  if (answers.what_if) text += "\n" + what_if_text(result, answers);
+  if (!answers.sensitivity.empty()) {
+    text +=
+        "\ndevice time of a token, and so its price, when a property of the machines changes:\n" +
+        to_text(sensitivity_table(answers.sensitivity, "doubled, best split for it"));
+  }
+  return text;
 }
 
-std::string serve_json(const ServeJob& job, const ServeResult& result, const ServeWhatIf* what_if) {
+std::string serve_json(const ServeJob& job, const ServeResult& result,
+                       const ServeAnswers& answers) {
   Json json = {{"plans", plans_json(result)},
                {"serve",
                 {{"parameters", count_parameters(job.model).total},
@@ -187,7 +191,10 @@ std::string serve_json(const ServeJob& job, const ServeResult& result, const Ser
                  {"largest_parameters", result.largest_parameters}}},
                {"search", {{"candidates", result.candidates}}},
                {"rejected", Json::array()}};
-  if (what_if != nullptr) json["what_if"] = what_if_json(*what_if);
+  if (answers.what_if) json["what_if"] = what_if_json(answers);
+  if (!answers.sensitivity.empty()) {
+    json["sensitivity"] = parse_json(sensitivity_json(answers.sensitivity), "sensitivity");
+  }
   const auto reject = [&](const char* reason, int64_t count) {
     if (count == 0) return;
     const bool is_nearest = result.nearest.shortage.starts_with(reason);

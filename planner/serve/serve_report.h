@@ -4,23 +4,27 @@
 // Serving plans as text for a terminal of 100 columns, and as JSON for programs.
 #pragma once
 
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "planner/questions/sensitivity.h"
+#include "planner/questions/what_if.h"
 #include "planner/serve/serve.h"
 
 namespace argosy {
 
-// The same question of changed machines; below, null where it was not asked.
-struct ServeWhatIf {
-  std::vector<std::pair<std::string, std::string>> changes;  // key and value as written
-  ServeResult result;
+// What else was asked.
+struct ServeAnswers {
+  std::vector<MachineChange> changes;    // of the machines, for:
+  std::optional<ServeResult> what_if;    // none: not asked
+  std::vector<Sensitivity> sensitivity;  // serve_sensitivities(); empty: not asked, or no plan
 };
 
-std::string serve_text(const ServeJob& job, const ServeResult& result, const ServeWhatIf* what_if);
+std::string serve_text(const ServeJob& job, const ServeResult& result, const ServeAnswers& answers);
 
-// {"plans": [...], "serve": {facts}, "search": {...}, "rejected": [...]}.
-std::string serve_json(const ServeJob& job, const ServeResult& result, const ServeWhatIf* what_if);
+// {"plans": [...], "serve": {facts}, "search": {...}, "rejected": [...]}, and "what_if" and
+// "sensitivity" where they were asked.
+std::string serve_json(const ServeJob& job, const ServeResult& result, const ServeAnswers& answers);
 
 }  // namespace argosy

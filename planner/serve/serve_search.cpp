@@ -173,4 +173,23 @@ ServeResult search_serve(const ServeJob& job, int64_t top) {
   return result;
 }
 
+std::vector<Sensitivity> serve_sensitivities(const ServeJob& job, const ServePlan& plan) {
+  const DecodeModel model = decode_model(job.model);
+  const auto on = [&job](const ClusterSpec& cluster) {
+    ServeJob other = job;
+    other.cluster = cluster;
+    return other;
+  };
+  SecondsOn seconds_on;
+  seconds_on.of_plan = [&](const ClusterSpec& cluster) {
+    return 1 / serve_plan(on(cluster), model, plan.tp, plan.pp, plan.users).tokens_per_s_per_device;
+  };
+  seconds_on.of_best = [&](const ClusterSpec& cluster, double) -> std::optional<double> {
+    const ServeResult best = search_serve(on(cluster), 1);
+    if (best.plans.empty()) return std::nullopt;
+    return 1 / best.plans.front().tokens_per_s_per_device;
+  };
+  return sensitivities(job.cluster, seconds_on);
+}
+
 }  // namespace argosy

@@ -87,7 +87,6 @@ TEST(ServeCli, MistakesNameTheOption) {
   expect_plan_mistake(serve + "--stack nemo-2025", "--stack: not with --task serve");
   expect_plan_mistake(serve + "--objective cost", "--objective: not with --task serve");
   expect_plan_mistake(serve + "--what-if speed=2x", "--what-if: unknown key 'speed'");
-  expect_plan_mistake(serve + "--sensitivity", "--sensitivity: not with --task serve");
   expect_plan_mistake("--task serve --model gpt2-124m --cluster h200-8 --context 4096", "1024");
 }
 
@@ -112,6 +111,39 @@ TEST(ServeCli, ChangedMachines) {
   EXPECT_NE(text.out.find("(-50.0%)"), std::string::npos) << text.out;
   const Json too_small = serve(job + "--what-if hbm=100GB");
   EXPECT_TRUE(too_small["what_if"]["plans"].empty());
+}
+
+// One user on one device waits for memory: its bandwidth is worth most. The price of a token is
+// that of the device's time.
+TEST(ServeCli, Sensitivity) {
+  const std::string job = "--model llama-65b --cluster h200-8 --users 1 --fix tp=1,pp=1 ";
+  const Json answer = serve(job + "--sensitivity");
+  const Json rows = answer["sensitivity"];
+  ASSERT_FALSE(rows.empty());
+  EXPECT_EQ(rows[0]["property"], "hbm_bw");
+  EXPECT_LT(rows[0]["twice"], -0.4);
+  EXPECT_GT(rows[0]["half"], 0.8);
+  const Json now = answer["plans"][0];
+  for (const Json& row : rows) {
+    const std::string key = row["property"];
+    const Json there = serve(job + "--what-if " + key + "=2x")["what_if"]["plans"][0];
+    EXPECT_NEAR(there["usd_per_million_tokens"].get<double>() /
+                        now["usd_per_million_tokens"].get<double>() -
+                    1,
+                row["best_at_twice"].get<double>(), 1e-9)
+        << key;
+    EXPECT_NEAR(there["token_s"].get<double>() / now["token_s"].get<double>() - 1,
+                row["twice"].get<double>(), 1e-9)
+        << key;
+  }
+  const PlanOutput text = run_plan("--task serve " + job + "--sensitivity");
+  EXPECT_NE(text.out.find("doubled, best split for it"), std::string::npos) << text.out;
+  // More memory takes more users, who share the weights.
+  for (const Json& row : serve("--model llama-65b --cluster h200-8 --sensitivity")["sensitivity"]) {
+    if (row["property"] == "hbm") {
+      EXPECT_LT(row["best_at_twice"], 0);
+    }
+  }
 }
 
 TEST(ServeCli, FixedDegreesAreKept) {
