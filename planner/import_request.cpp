@@ -10,6 +10,7 @@
 #include "planner/exchange/import.h"
 #include "planner/exchange/megatron_import.h"
 #include "planner/options.h"
+#include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 
@@ -43,7 +44,7 @@ Setup read_setup(const PlanOptions& options) {
 PeerRun read_peer(const Setup& setup, int64_t num_devices, const ModelSpec* model) {
   switch (setup.format) {
     case PeerFormat::megatron:
-      return import_megatron(setup.text, num_devices);
+      return import_megatron(setup.text, num_devices, model);
     case PeerFormat::deepspeed:
       return import_deepspeed(setup.text, setup.where, num_devices);
     case PeerFormat::torchtitan:
@@ -82,6 +83,26 @@ void require_size(const Setup& setup, const PeerRun& peer) {
   }
 }
 
+// A ramp of the batch as --phases has it, the run's own batch last.
+std::string phases_of(const Setup& setup, const PeerRun& peer, double tokens) {
+  std::string phases;
+  const auto add = [&](double phase_tokens, int64_t batch) {
+    phases += concat(phases.empty() ? "" : ",", peer.seq_len, ":", format_fixed(phase_tokens, 0),
+                     ":", batch);
+  };
+  double left = tokens;
+  for (const RampStep& step : peer.ramp) {
+    add(step.tokens, step.global_batch);
+    left -= step.tokens;
+  }
+  if (tokens > 0 && left <= 0) {
+    throw ConfigError(concat("--tokens: ", tokens, " end before the ramp of ", setup.option,
+                             "; valid: more than ", tokens - left));
+  }
+  if (left > 0) add(left, peer.global_batch);
+  return phases;
+}
+
 }  // namespace
 
 bool has_import(const PlanOptions& options) {
@@ -101,6 +122,14 @@ ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
   options.optimizer = peer.optimizer;
   options.fix = peer.fix;
   if (peer.global_batch > 0) options.global_batch = peer.global_batch;
+  if (!(options.tokens > 0)) options.tokens = peer.tokens;
+  if (!peer.ramp.empty()) {
+    if (!options.phases.empty()) {
+      throw ConfigError(
+          concat("--phases: ", setup.option, " has a ramp of the batch; valid: without --phases"));
+    }
+    options.phases = phases_of(setup, peer, options.tokens);
+  }
   if (peer.seq_len > 0) {
     options.seq_len = peer.seq_len;
   } else if (options.seq_len == 0) {

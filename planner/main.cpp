@@ -25,7 +25,7 @@ namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
 
-Questions questions_of(const PlanOptions& options, int num_threads) {
+Questions questions_of(const PlanOptions& options, const Request& request, int num_threads) {
   Questions questions;
   questions.explain = options.explain;
   questions.sensitivity = options.sensitivity;
@@ -34,7 +34,7 @@ Questions questions_of(const PlanOptions& options, int num_threads) {
   questions.report = !options.report.empty();
   if (!options.what_if.empty()) questions.what_if = parse_machine_changes(options.what_if);
   if (!options.deadline.empty()) questions.deadline_days = days_from_string(options.deadline);
-  if (!options.phases.empty()) questions.phases = parse_phases(options.phases);
+  if (!request.phases.empty()) questions.phases = parse_phases(request.phases);
   questions.num_threads = num_threads;
   return questions;
 }
@@ -128,7 +128,7 @@ int run(const PlanOptions& options) {
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
                                           : static_cast<int>(std::thread::hardware_concurrency());
-  Questions questions = questions_of(options, threads);
+  Questions questions = questions_of(options, request, threads);
   questions.corrections = corrections_note(request.corrections, request.job.cluster.name);
   SearchResult result = search(request.job, request.fixed, options.top, threads,
                                options.near_ties ? Rows::best : Rows::distinct);

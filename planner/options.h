@@ -68,6 +68,7 @@ CommandLine parse_command_line(int argc, const char* const* argv);
 struct Request {
   Job job;
   Fixed fixed;
+  std::string phases;  // of --phases, or an imported ramp of the batch
   std::vector<std::string> warnings;
   AppliedCorrections corrections;  // those that job.cluster has
 };

@@ -230,6 +230,7 @@ Request make_request(const PlanOptions& given) {
   job.precision = precision_from_string(options.precision, "--precision");
   job.objective = objective_from_string(options.objective);
   job.tokens = options.tokens;
+  request.phases = options.phases;
   job.seed = options.seed;
   job.fit_probability = options.fit_probability;
   if (job.fit_probability > 0 && !has_memory_band(job.cluster)) {

@@ -14,10 +14,18 @@
 
 namespace argosy {
 
+// Of a ramp of the batch.
+struct RampStep {
+  int64_t global_batch = 0;  // sequences
+  double tokens = 0;
+};
+
 struct PeerRun {
   std::string model_json;    // config.json of the model; "" if the setup does not describe one
   std::string model_config;  // a name in configs/models that the setup means; "" if it names none
   int64_t seq_len = 0, global_batch = 0;  // 0: the setup does not say it
+  double tokens = 0;                      // of the whole run; 0: the setup does not say it
+  std::vector<RampStep> ramp;             // before the batch is global_batch
   std::string precision = "fp32", optimizer = "adamw";
   std::string fix;  // what the setup decides, as for --fix
   std::vector<std::string> warnings;

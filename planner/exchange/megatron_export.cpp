@@ -86,8 +86,6 @@ void refuse(const Plan& plan) {
                         (rope.type == "yarn" && plan.model.has_latent_attention());
   refuse.when(!has_rope, "rope_type=", rope.type,
               " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
-  refuse.when(plan.model.moe.shared_gate,
-              "the gate of the shared expert has no flag; valid: models without one");
   refuse.when(!plan.model.windowed_layers.empty() && !window_skip(plan.model),
               "layer_types: layers with a window in no fixed turn have no flag; valid: every n-th "
               "layer without one");
@@ -147,6 +145,7 @@ void add_experts(const Plan& plan, Flags& flags) {
   flags.add("--moe-ffn-hidden-size", moe.ffn_size);
   if (moe.shared_ffn_size > 0) {
     flags.add("--moe-shared-expert-intermediate-size", moe.shared_ffn_size);
+    flags.add_if(moe.shared_gate, "--moe-shared-expert-gate");
   }
   const auto& is_moe = plan.model.layer_is_moe;
   if (std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end()) {

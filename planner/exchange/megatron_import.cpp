@@ -5,9 +5,9 @@
 #include "planner/exchange/megatron_import.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "planner/exchange/megatron_model.h"
+#include "planner/exchange/megatron_stages.h"
 #include "planner/exchange/megatron_words.h"
 #include "planner/spec/check.h"
 
@@ -16,158 +16,32 @@ namespace argosy {
 namespace {
 
 constexpr const char* kOption = "--import-megatron: ";
-
-// Flags that change neither what is computed nor what is kept, by their beginnings.
-constexpr const char* kIgnored[] = {"--lr",
-                                    "--min-lr",
-                                    "--train-",
-                                    "--data-path",
-                                    "--data-cache",
-                                    "--data-args",
-                                    "--tokenizer",
-                                    "--vocab-file",
-                                    "--merge-file",
-                                    "--split",
-                                    "--log-",
-                                    "--save",
-                                    "--load",
-                                    "--eval-",
-                                    "--exit-",
-                                    "--tensorboard",
-                                    "--wandb",
-                                    "--weight-decay",
-                                    "--adam-",
-                                    "--clip-grad",
-                                    "--init-method-std",
-                                    "--seed",
-                                    "--num-workers",
-                                    "--distributed-",
-                                    "--timing-",
-                                    "--mock-data",
-                                    "--no-load",
-                                    "--no-save",
-                                    "--ckpt-",
-                                    "--dist-ckpt",
-                                    "--auto-detect",
-                                    "--override-opt",
-                                    "--use-checkpoint",
-                                    "--use-mcore",
-                                    "--no-create-attention",
-                                    "--dataloader-type",
-                                    "--reset-",
-                                    "--eod-",
-                                    "--start-weight",
-                                    "--end-weight",
-                                    "--manual-gc",
-                                    "--sgd-momentum",
-                                    "--use-dist-ckpt",
-                                    "--async-save",
-                                    "--nccl-communicator",
-                                    "--attention-softmax-in-fp32",
-                                    "--accumulate-allreduce",
-                                    "--profile",
-                                    "--enable-experimental",
-                                    "--moe-aux-loss-coeff",
-                                    "--moe-z-loss-coeff",
-                                    "--moe-router-load-balancing",
-                                    "--moe-router-dtype",
-                                    "--moe-router-topk-scaling",
-                                    "--moe-router-enable-expert-bias",
-                                    "--moe-router-bias",
-                                    "--moe-router-score-function",
-                                    "--moe-router-pre-softmax",
-                                    "--moe-per-layer-logging",
-                                    "--decoupled-lr",
-                                    "--loss-scale",
-                                    "--initial-loss-scale",
-                                    "--min-loss-scale",
-                                    "--hysteresis",
-                                    "--no-bias"};
-
-// Flags of speed that our model of cost does not tell apart: said, not refused.
-constexpr const char* kNotModelled[] = {"--overlap-",
-                                        "--tp-comm-overlap",
-                                        "--use-flash-attn",
-                                        "--transformer-impl",
-                                        "--attention-backend",
-                                        "--no-gradient-accumulation",
-                                        "--gradient-accumulation-fusion",
-                                        "--no-masked-softmax",
-                                        "--no-rope-fusion",
-                                        "--cross-entropy-",
-                                        "--moe-grouped-gemm",
-                                        "--moe-token-dispatcher",
-                                        "--moe-permute-fusion",
-                                        "--moe-pad-expert",
-                                        "--moe-enable-deepep",
-                                        "--moe-router-force",
-                                        "--enable-cuda-graph",
-                                        "--cuda-graph",
-                                        "--external-cuda-graph",
-                                        "--ddp-",
-                                        "--use-precision-aware",
-                                        "--empty-unused",
-                                        "--align-",
-                                        "--defer-embedding",
-                                        "--no-async-tensor",
-                                        "--use-ring-exchange",
-                                        "--main-grads-dtype",
-                                        "--main-params-dtype",
-                                        "--exp-avg",
-                                        "--te-rng",
-                                        "--apply-layernorm-1p",
-                                        "--deterministic"};
-
-template <typename List>
-bool begins_with_any(const std::string& flag, const List& beginnings) {
-  return std::any_of(std::begin(beginnings), std::end(beginnings),
-                     [&flag](const char* beginning) { return flag.starts_with(beginning); });
-}
-
-constexpr int64_t kMostLayers = 1'000'000;  // of a stage: no sum overflows
-
-// "Et*3|tt|t*3L": of each stage; modules for multi-token prediction (m) are the model's. Empty: it
-// is not of this form.
-std::vector<int64_t> layers_of_layout(std::string_view layout) {
-  if (!layout.starts_with('E') || !layout.ends_with('L')) return {};
-  layout = layout.substr(1, layout.size() - 2);
-  while (layout.ends_with('m')) layout.remove_suffix(1);
-  std::vector<int64_t> layers = {0};
-  while (!layout.empty()) {
-    const char letter = layout.front();
-    layout.remove_prefix(1);
-    if (letter == '|') {
-      layers.push_back(0);
-      continue;
-    }
-    if (letter != 't') return {};
-    int64_t count = 1;
-    if (layout.starts_with('*')) {
-      const char* const end = layout.data() + layout.size();
-      const auto [rest, error] = std::from_chars(layout.data() + 1, end, count);
-      if (error != std::errc() || count < 1 || count > kMostLayers) return {};
-      layout = std::string_view(rest, static_cast<size_t>(end - rest));
-    }
-    layers.back() += count;
-  }
-  const bool has_empty = std::find(layers.begin(), layers.end(), 0) != layers.end();
-  return has_empty ? std::vector<int64_t>{} : layers;
-}
+constexpr int64_t kMostLayers = 100'000;  // as of a config.json
+constexpr int64_t kMostRampSteps = 1000;  // each has a plan
 
 class Importer {
  public:
-  Importer(std::string_view text, int64_t num_devices)
-      : flags_(shell_words(text, kOption)), num_devices_(num_devices) {
-    if (flags_.has("--num-layers")) num_layers_ = flags_.required("--num-layers");
+  Importer(std::string_view text, int64_t num_devices, const ModelSpec* model)
+      : flags_(shell_words(text, kOption)),
+        num_devices_(num_devices),
+        has_experts_(flags_.has("--num-experts") || (model != nullptr && model->has_moe())) {
+    if (!flags_.has("--num-layers")) return;
+    num_layers_ = flags_.required("--num-layers");
+    if (num_layers_ > kMostLayers) {
+      refuse_flag(concat("--num-layers ", num_layers_), concat("at most ", kMostLayers));
+    }
   }
 
   PeerRun run() {
     read_batch();
     read_parallelism();
+    read_length();
     read_recompute();
+    read_offload();
     if (num_layers_ > 0) {
       const MegatronModel model = read_megatron_model(flags_, num_layers_, run_.seq_len, tp_);
       run_.model_json = model.config_json;
+      for (const std::string& warning : model.warnings) warn(warning);
       if (model.capacity_factor > 0) {
         run_.fix += concat(",moe_capacity_factor=", model.capacity_factor);
       }
@@ -181,16 +55,33 @@ class Importer {
     run_.seq_len = flags_.required("--seq-length");
     micro_batch_ = flags_.required("--micro-batch-size");
     add_fix(run_, "micro_batch", micro_batch_);
-    if (flags_.has("--rampup-batch-size"))
-      refuse_flag("--rampup-batch-size", "the final batch alone");
-    if (flags_.has("--fp8-format") || flags_.has("--fp8")) refuse_flag("fp8", "--bf16");
-    const bool is_half = flags_.take("--fp16");
-    if (is_half) run_.warnings.push_back("--fp16 is priced as bf16");
-    run_.precision = flags_.take("--bf16") || is_half ? "bf16" : "fp32";
+    read_precision();
     const std::string optimizer = flags_.text("--optimizer", "adam");
     if (optimizer != "adam" && optimizer != "sgd")
       refuse_flag("--optimizer " + optimizer, "adam, sgd");
     run_.optimizer = optimizer == "adam" ? "adamw" : "sgd";
+  }
+
+  void read_precision() {
+    const bool is_half = flags_.take("--fp16"), is_16_bit = flags_.take("--bf16") || is_half;
+    if (is_half) warn("--fp16 is priced as bf16");
+    run_.precision = is_16_bit ? "bf16" : "fp32";
+    if (flags_.has("--fp4-format")) refuse_flag("--fp4-format", "--fp8-format");
+    const std::string format = flags_.text("--fp8-format", "");
+    const std::string recipe = flags_.text("--fp8-recipe", "delayed");
+    if (format.empty()) return;
+    if (format != "hybrid" && format != "e4m3") {
+      refuse_flag("--fp8-format " + format, "hybrid, e4m3");
+    }
+    if (!is_16_bit) refuse_flag("--fp8-format without --bf16", "with it");
+    const bool is_of_blocks = recipe == "blockwise" || recipe == "mxfp8";
+    if (!is_of_blocks && recipe != "delayed" && recipe != "tensorwise") {
+      refuse_flag("--fp8-recipe " + recipe, "delayed, tensorwise, blockwise, mxfp8");
+    }
+    if (is_of_blocks) {
+      warn(concat("--fp8-recipe ", recipe, " is priced as a scale a tensor"));
+    }
+    run_.precision = "fp8";
   }
 
   void read_parallelism() {
@@ -198,16 +89,17 @@ class Importer {
     const int64_t tp = tp_;
     pp_ = flags_.count("--pipeline-model-parallel-size", 1);
     const int64_t cp = flags_.count("--context-parallel-size", 1);
-    if (num_devices_ % (tp * pp_ * cp) != 0) {
-      throw ConfigError(concat(kOption, "tp*pp*cp=", tp * pp_ * cp, " does not divide the ",
-                               num_devices_, " devices; valid: another --devices"));
+    const int64_t copy = product_of({tp, pp_, cp});
+    if (num_devices_ % copy != 0) {
+      throw ConfigError(concat(kOption, "tp*pp*cp=", copy, " does not divide the ", num_devices_,
+                               " devices; valid: another --devices"));
     }
-    const int64_t dp = num_devices_ / (tp * pp_ * cp);
+    const int64_t dp = dp_ = num_devices_ / copy;
     add_fix(run_, "tp", tp);
     add_fix(run_, "pp", pp_);
     add_fix(run_, "cp", cp);
     add_fix(run_, "dp", dp);
-    run_.global_batch = flags_.count("--global-batch-size", micro_batch_ * dp);
+    run_.global_batch = flags_.count("--global-batch-size", product_of({micro_batch_, dp}));
     add_fix(run_, "sequence_parallel", flags_.take("--sequence-parallel") ? 1 : 0);
     if (flags_.take("--use-tp-pp-dp-mapping")) add_fix(run_, "order", "tp-cp-pp-dp");
     const std::string kind = flags_.text("--cp-comm-type", "p2p");
@@ -215,8 +107,7 @@ class Importer {
     if (cp > 1) add_fix(run_, "cp_kind", kind == "p2p" ? "ring" : "ulysses");
     // Megatron's own defaults; a dense model has neither.
     const int64_t ep = flags_.count("--expert-model-parallel-size", 1);
-    const int64_t etp =
-        flags_.count("--expert-tensor-parallel-size", flags_.has("--num-experts") ? tp : 1);
+    const int64_t etp = flags_.count("--expert-tensor-parallel-size", has_experts_ ? tp : 1);
     add_fix(run_, "ep", ep);
     add_fix(run_, "etp", etp);
     const int zero = read_zero();
@@ -228,6 +119,66 @@ class Importer {
     }
     if (zero > 0) add_fix(run_, "zero_shard", instances > 1 ? dp * cp / instances : 0);
     read_schedule();
+  }
+
+  // Tokens of the run, and of each step of a ramp of the batch.
+  void read_length() {
+    const auto seq_len = static_cast<double>(run_.seq_len);
+    const bool says_samples = flags_.has("--train-samples"),
+               says_steps = flags_.has("--train-iters");
+    const auto samples = static_cast<double>(flags_.count("--train-samples", 1));
+    double steps = static_cast<double>(flags_.count("--train-iters", 1));
+    double ramp_samples = 0;
+    for (const auto& [batch, step_samples] : read_ramp()) {
+      run_.ramp.push_back({batch, step_samples * seq_len});
+      ramp_samples += step_samples;
+      steps -= step_samples / static_cast<double>(batch);
+    }
+    if (says_samples) run_.tokens = samples * seq_len;
+    if (says_steps && !says_samples) {
+      run_.tokens =
+          (ramp_samples + std::max(0.0, steps) * static_cast<double>(run_.global_batch)) * seq_len;
+    }
+    if (run_.tokens > 0 && ramp_samples * seq_len >= run_.tokens) {
+      refuse_flag("--rampup-batch-size beyond --train-samples or --train-iters",
+                  "a run that is longer than its ramp");
+    }
+  }
+
+  // --rampup-batch-size START INCREMENT SAMPLES: batches with their samples, as Megatron deals
+  // them.
+  std::vector<std::pair<int64_t, double>> read_ramp() {
+    const char* const flag = "--rampup-batch-size";
+    const std::vector<int64_t> values = flags_.counts(flag);
+    if (values.empty()) return {};
+    if (values.size() != 3) refuse_flag(flag, "START INCREMENT SAMPLES, three numbers");
+    const int64_t start = values[0], increment = values[1];
+    const int64_t unit = product_of({micro_batch_, dp_}), rest = run_.global_batch - start;
+    if (rest <= 0 || rest % increment != 0 || start % unit != 0 || increment % unit != 0 ||
+        rest / increment > kMostRampSteps) {
+      refuse_flag(
+          concat(flag, " ", start, " ", increment, " ", values[2], " up to ", run_.global_batch),
+          concat("at most ", kMostRampSteps,
+                 " equal increments up to --global-batch-size, all multiples of dp*micro-"
+                 "batch = ",
+                 unit));
+    }
+    const int64_t num_steps = rest / increment;
+    std::vector<std::pair<int64_t, double>> ramp;
+    for (int64_t i = 0; i < num_steps; ++i) {
+      ramp.emplace_back(start + i * increment,
+                        static_cast<double>(values[2]) / static_cast<double>(num_steps));
+    }
+    return ramp;
+  }
+
+  void read_offload() {
+    const double fraction = flags_.number("--optimizer-offload-fraction", 1.0);
+    if (!flags_.take("--optimizer-cpu-offload")) return;
+    if (fraction != 1) {
+      refuse_flag(concat("--optimizer-offload-fraction ", fraction), "1, or no offload");
+    }
+    add_fix(run_, "offload", "optimizer");
   }
 
   int read_zero() {
@@ -244,50 +195,14 @@ class Importer {
                 "no_shard, optim, optim_grads, optim_grads_params");
   }
 
-  // Equal ones, unless a layout names them; empty where neither the model's layers are flags.
-  std::vector<int64_t> layers_of_stages(int64_t num_stages) {
-    const char* const flag = "--pipeline-model-parallel-layout";
-    if (flags_.has(flag)) {
-      const std::string layout = flags_.text(flag, "");
-      std::vector<int64_t> layers = layers_of_layout(layout);
-      if (layers.empty() || static_cast<int64_t>(layers.size()) % pp_ != 0) {
-        refuse_flag(concat(flag, " ", layout),
-                    "\"Et*N|...|t*NL\" with a multiple of the pipeline's ranks of stages");
-      }
-      return layers;
-    }
-    if (num_layers_ == 0) return {};
-    if (num_layers_ % num_stages != 0) {
-      refuse_flag(concat("--num-layers ", num_layers_, " on ", num_stages, " stages"),
-                  concat("a number of stages that divides the layers, or ", flag));
-    }
-    return std::vector<int64_t>(static_cast<size_t>(num_stages), num_layers_ / num_stages);
-  }
-
   void read_schedule() {
-    for (const char* flag :
-         {"--decoder-first-pipeline-num-layers", "--decoder-last-pipeline-num-layers",
-          "--account-for-embedding-in-pipeline-split", "--account-for-loss-in-pipeline-split"}) {
-      if (flags_.has(flag)) refuse_flag(flag, "--pipeline-model-parallel-layout");
-    }
-    int64_t virtual_stages = flags_.count("--num-virtual-stages-per-pipeline-rank", 1);
-    if (flags_.has("--num-layers-per-virtual-pipeline-stage")) {
-      const int64_t per_stage = flags_.count("--num-layers-per-virtual-pipeline-stage", 1);
-      if (num_layers_ == 0) refuse_flag("--num-layers-per-virtual-pipeline-stage", "--num-layers");
-      const int64_t layers = num_layers_;
-      if (layers % (pp_ * per_stage) != 0) {
-        refuse_flag(concat("--num-layers-per-virtual-pipeline-stage ", per_stage),
-                    "a divisor of the layers of a pipeline rank");
-      }
-      virtual_stages = layers / (pp_ * per_stage);
-    }
-    std::vector<int64_t> layers = layers_of_stages(pp_ * virtual_stages);
-    if (!layers.empty()) virtual_stages = static_cast<int64_t>(layers.size()) / pp_;
+    MegatronStages stages = read_megatron_stages(flags_, num_layers_, pp_);
+    const int64_t virtual_stages = stages.virtual_stages;
     add_fix(run_, "schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
     if (virtual_stages > 1) add_fix(run_, "virtual_stages", virtual_stages);
-    if (layers.size() > 1) add_fix(run_, "layers", joined(layers));
+    if (stages.layers.size() > 1) add_fix(run_, "layers", joined(stages.layers));
     num_stages_ = pp_ * virtual_stages;
-    stage_layers_ = std::move(layers);
+    stage_layers_ = std::move(stages.layers);
   }
 
   void read_recompute() {
@@ -296,8 +211,12 @@ class Importer {
         flags_.text("--recompute-granularity", is_short ? "selective" : "none");
     const std::string method = flags_.text("--recompute-method", "uniform");
     const int64_t layers = flags_.count("--recompute-num-layers", 1);
-    if (flags_.has("--recompute-modules"))
-      refuse_flag("--recompute-modules", "core_attn, the default");
+    const std::vector<std::string> modules = flags_.words("--recompute-modules");
+    for (const std::string& module : modules) {
+      if (module != "core_attn") {
+        refuse_flag("--recompute-modules " + module, "core_attn, the default");
+      }
+    }
     if (granularity == "full" && method == "block") {
       read_recompute_of_stages(layers);
       return;
@@ -325,17 +244,19 @@ class Importer {
   // What is left is of no weight, not told apart, or a mistake.
   void read_rest() {
     for (const std::string& flag : flags_.left()) {
-      if (begins_with_any(flag, kIgnored)) continue;
-      if (begins_with_any(flag, kNotModelled)) {
-        run_.warnings.push_back(concat("--import-megatron: ", flag, " is not modelled"));
-        continue;
-      }
+      const FlagWeight weight = weight_of(flag);
+      if (weight == FlagWeight::not_modelled) warn(flag + " is not modelled");
+      if (weight != FlagWeight::unknown) continue;
       refuse_flag(flag, "flags of the model (or --model), parallelism, batch and recomputation");
     }
   }
 
+  void warn(const std::string& what) { run_.warnings.push_back(kOption + what); }
+
   MegatronFlags flags_;
-  int64_t num_devices_, tp_ = 1, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
+  int64_t num_devices_;
+  bool has_experts_;
+  int64_t dp_ = 1, tp_ = 1, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
   int64_t num_stages_ = 1;             // virtual ones included
   std::vector<int64_t> stage_layers_;  // empty: the model is not among the flags
   PeerRun run_;
@@ -343,8 +264,8 @@ class Importer {
 
 }  // namespace
 
-PeerRun import_megatron(std::string_view text, int64_t num_devices) {
-  return Importer(text, num_devices).run();
+PeerRun import_megatron(std::string_view text, int64_t num_devices, const ModelSpec* model) {
+  return Importer(text, num_devices, model).run();
 }
 
 }  // namespace argosy

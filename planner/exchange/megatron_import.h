@@ -13,7 +13,9 @@ namespace argosy {
 
 // `text`: flags, or a script that calls pretrain_gpt.py with them (comments, quotes and
 // continued lines are understood, shell variables are not). `num_devices`: of the run; data
-// parallelism follows. Throws ConfigError naming the flag that cannot be priced.
-PeerRun import_megatron(std::string_view text, int64_t num_devices);
+// parallelism follows. `model`: the caller's, null if the flags must describe one. Throws
+// ConfigError naming the flag that cannot be priced.
+PeerRun import_megatron(std::string_view text, int64_t num_devices,
+                        const ModelSpec* model = nullptr);
 
 }  // namespace argosy

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/exchange/megatron_model.h"
 
+#include "planner/exchange/megatron_experts.h"
 #include "planner/spec/check.h"
 #include "planner/spec/integers.h"
 #include "planner/spec/json.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int64_t kVocabUnit = 128;  // Megatron's default of --make-vocab-size-divisible-by
 constexpr int64_t kMostVocabUnit = 1'000'000;  // no product overflows
+constexpr const char* kConfig = "--model CONFIG and no flags of the model";
 
 class ModelReader {
  public:
@@ -26,8 +28,6 @@ class ModelReader {
         flags_.text("--position-embedding-type",
                     flags_.take("--use-rotary-position-embeddings") ? "rope" : "learned_absolute");
     const bool is_bias_off = flags_.take("--disable-bias-linear");
-    if (flags_.has("--multi-latent-attention"))
-      refuse_flag("--multi-latent-attention", "--model CONFIG");
     if (is_llama && norm == "RMSNorm" && position == "rope" && is_bias_off) {
       read_llama(config);
     } else if (!is_llama && norm == "LayerNorm" && position == "learned_absolute" && !is_bias_off) {
@@ -46,6 +46,10 @@ class ModelReader {
  private:
   // As Megatron pads it (_vocab_size_with_padding): so many rows on each of the tp ranks.
   int64_t vocab_size() {
+    if (flags_.has("--padded-vocab-size")) {
+      flags_.take("--vocab-size");
+      return flags_.required("--padded-vocab-size");
+    }
     const char* const flag = "--make-vocab-size-divisible-by";
     const int64_t unit = flags_.count(flag, kVocabUnit);
     if (unit > kMostVocabUnit)
@@ -79,53 +83,150 @@ class ModelReader {
   }
 
   void read_llama(Json& config) {
-    const int64_t heads = flags_.required("--num-attention-heads"),
-                  hidden = flags_.required("--hidden-size");
-    const bool is_grouped = flags_.take("--group-query-attention");
-    const bool has_experts = flags_.has("--num-experts");
-    const bool qkv_bias = flags_.take("--add-qkv-bias"), qk_norm = flags_.take("--qk-layernorm");
-    if (has_experts && (qkv_bias || qk_norm)) {
-      refuse_flag("--num-experts with --add-qkv-bias or --qk-layernorm", "--model CONFIG");
-    }
-    if (qkv_bias && qk_norm) refuse_flag("--add-qkv-bias with --qk-layernorm", "--model CONFIG");
+    const int64_t hidden = flags_.required("--hidden-size");
     // Megatron's default width is 4 h, or two thirds of it for gated blocks.
     const int64_t ffn = flags_.count("--ffn-hidden-size", (4 * hidden * 2 / 3) / 64 * 64);
-    config = {{"model_type", has_experts ? "mixtral"
-                             : qkv_bias  ? "qwen2"
-                             : qk_norm   ? "qwen3"
-                                         : "llama"},
-              {"vocab_size", vocab_size()},
+    const MegatronExperts experts = read_megatron_experts(flags_, num_layers_, ffn);
+    const bool is_latent = flags_.take("--multi-latent-attention");
+    model_.capacity_factor = experts.capacity_factor;
+    config = {{"vocab_size", vocab_size()},
               {"hidden_size", hidden},
               {"intermediate_size", ffn},
               {"num_hidden_layers", num_layers_},
-              {"num_attention_heads", heads},
-              {"num_key_value_heads", is_grouped ? flags_.count("--num-query-groups", 1) : heads},
-              {"head_dim", flags_.count("--kv-channels", hidden / heads)},
+              {"num_attention_heads", flags_.required("--num-attention-heads")},
               {"hidden_act", "silu"},
               {"max_position_embeddings", flags_.count("--max-position-embeddings", seq_len_)},
-              {"tie_word_embeddings", !flags_.take("--untie-embeddings-and-output-weights")}};
-    config["rope_theta"] = flags_.number("--rotary-base", 10000.0);
-    config["rms_norm_eps"] = norm_epsilon();
-    if (flags_.has("--window-size")) refuse_flag("--window-size", "--model CONFIG");
-    if (has_experts) read_experts(config, ffn);
-    for (const char* flag : {"--use-rope-scaling", "--rotary-seq-len-interpolation-factor",
-                             "--rope-scaling-factor", "--rotary-percent", "--num-query-groups"}) {
-      flags_.take(flag);  // other angles, the same work
+              {"tie_word_embeddings", !flags_.take("--untie-embeddings-and-output-weights")},
+              {"rope_theta", flags_.number("--rotary-base", 10000.0)},
+              {"rms_norm_eps", norm_epsilon()}};
+    is_latent ? read_latent_attention(experts, config) : read_attention(experts, config);
+    if (experts.num_experts > 0) add_choice(experts, config);
+    add_window(config);
+    for (const char* flag :
+         {"--use-rope-scaling", "--rotary-seq-len-interpolation-factor", "--rope-scaling-factor",
+          "--rotary-percent", "--group-query-attention", "--num-query-groups", "--rope-type",
+          "--rotary-scaling-factor", "--mscale", "--mscale-all-dim"}) {
+      flags_.take(flag);  // other angles, the same work; latent attention has no groups
     }
     ignore_dropout();
   }
 
-  void read_experts(Json& config, int64_t ffn) {
-    for (const char* flag :
-         {"--moe-shared-expert-intermediate-size", "--moe-layer-freq", "--mtp-num-layers"}) {
-      if (flags_.has(flag)) refuse_flag(flag, "--model CONFIG and no flags of the model");
+  // Keys and values of heads, and the type of model whose blocks are built so.
+  void read_attention(const MegatronExperts& experts, Json& config) {
+    const int64_t heads = config["num_attention_heads"], hidden = config["hidden_size"];
+    const bool is_grouped = flags_.take("--group-query-attention");
+    const bool qkv_bias = flags_.take("--add-qkv-bias"), qk_norm = flags_.take("--qk-layernorm");
+    if (qkv_bias && qk_norm) refuse_flag("--add-qkv-bias with --qk-layernorm", kConfig);
+    if (flags_.has("--mtp-num-layers")) {
+      refuse_flag("--mtp-num-layers without --multi-latent-attention", kConfig);
     }
-    config["num_local_experts"] = flags_.count("--num-experts", 1);
-    config["num_experts_per_tok"] = flags_.count("--moe-router-topk", 2);
-    config["intermediate_size"] = flags_.count("--moe-ffn-hidden-size", ffn);
-    flags_.take("--moe-router-num-groups");
-    flags_.take("--moe-router-group-topk");
-    model_.capacity_factor = flags_.number("--moe-expert-capacity-factor", 0);
+    config["num_key_value_heads"] = is_grouped ? flags_.count("--num-query-groups", 1) : heads;
+    config["head_dim"] = flags_.count("--kv-channels", hidden / heads);
+    if (experts.num_experts == 0) {
+      config["model_type"] = qkv_bias ? "qwen2" : qk_norm ? "qwen3" : "llama";
+      return;
+    }
+    const bool has_shared = experts.shared_ffn_size > 0;
+    if (qkv_bias) {
+      if (!has_shared || !experts.has_shared_gate) {
+        refuse_flag("--num-experts and --add-qkv-bias",
+                    "with --moe-shared-expert-intermediate-size and --moe-shared-expert-gate "
+                    "(Qwen2-MoE), or --model CONFIG and no flags of the model");
+      }
+      config["shared_expert_intermediate_size"] = experts.shared_ffn_size;
+    } else if (has_shared) {
+      refuse_flag("--moe-shared-expert-intermediate-size",
+                  "with --multi-latent-attention (DeepSeek), with --add-qkv-bias and "
+                  "--moe-shared-expert-gate (Qwen2-MoE), or --model CONFIG and no flags of the "
+                  "model");
+    } else if (!qk_norm && experts.num_dense_layers() > 0) {
+      refuse_flag("--moe-layer-freq with dense layers",
+                  "with --multi-latent-attention (DeepSeek), --qk-layernorm (Qwen3-MoE), or "
+                  "--model CONFIG and no flags of the model");
+    }
+    config["model_type"] = qkv_bias ? "qwen2_moe" : qk_norm ? "qwen3_moe" : "mixtral";
+    qkv_bias || qk_norm ? add_qwen_experts(experts, config) : add_mixtral_experts(experts, config);
+  }
+
+  void add_mixtral_experts(const MegatronExperts& experts, Json& config) {
+    config["num_local_experts"] = experts.num_experts;
+    config["intermediate_size"] = experts.ffn_size;
+  }
+
+  void add_qwen_experts(const MegatronExperts& experts, Json& config) {
+    config["num_experts"] = experts.num_experts;
+    config["moe_intermediate_size"] = experts.ffn_size;
+    config["mlp_only_layers"] = Json::array();
+    for (size_t layer = 0; layer < experts.layer_is_moe.size(); ++layer) {
+      if (!experts.layer_is_moe[layer]) config["mlp_only_layers"].push_back(layer);
+    }
+  }
+
+  // DeepSeek's blocks; without experts all layers are dense ones.
+  void read_latent_attention(const MegatronExperts& experts, Json& config) {
+    if (flags_.take("--add-qkv-bias")) {
+      refuse_flag("--add-qkv-bias with --multi-latent-attention", "without it");
+    }
+    flags_.take("--qk-layernorm");  // norms of the small vectors: they are always priced
+    flags_.take("--kv-channels");   // of no meaning here
+    config["model_type"] = "deepseek_v3";
+    if (flags_.has("--q-lora-rank")) config["q_lora_rank"] = flags_.count("--q-lora-rank", 1);
+    // Megatron's defaults.
+    config["kv_lora_rank"] = flags_.count("--kv-lora-rank", 32);
+    config["qk_nope_head_dim"] = flags_.count("--qk-head-dim", 128);
+    config["qk_rope_head_dim"] = flags_.count("--qk-pos-emb-head-dim", 64);
+    config["v_head_dim"] = flags_.count("--v-head-dim", 128);
+    if (flags_.has("--mtp-num-layers")) {
+      config["num_nextn_predict_layers"] = flags_.count("--mtp-num-layers", 1);
+    }
+    const bool is_dense = experts.num_experts == 0;
+    config["n_routed_experts"] = is_dense ? 1 : experts.num_experts;
+    config["moe_intermediate_size"] =
+        is_dense ? int64_t{config["intermediate_size"]} : experts.ffn_size;
+    config["num_experts_per_tok"] = 1;
+    config["first_k_dense_replace"] = is_dense ? num_layers_ : experts.num_dense_layers();
+    if (is_dense) return;
+    if (!experts.is_dense_first()) {
+      refuse_flag("--moe-layer-freq with --multi-latent-attention",
+                  "a list whose dense layers come first, as ([0]*3+[1]*58)");
+    }
+    if (experts.has_shared_gate) {
+      refuse_flag("--moe-shared-expert-gate with --multi-latent-attention", "without it");
+    }
+    if (experts.shared_ffn_size % experts.ffn_size != 0) {
+      refuse_flag(concat("--moe-shared-expert-intermediate-size ", experts.shared_ffn_size),
+                  concat("a multiple of --moe-ffn-hidden-size ", experts.ffn_size));
+    }
+    config["n_shared_experts"] = experts.shared_ffn_size / experts.ffn_size;
+    if (!experts.is_sigmoid) {
+      model_.warnings.emplace_back("--moe-router-score-function softmax is priced as sigmoid");
+    }
+  }
+
+  // How experts are chosen.
+  void add_choice(const MegatronExperts& experts, Json& config) {
+    const bool is_latent = config["model_type"] == "deepseek_v3";
+    config["num_experts_per_tok"] = experts.top_k;
+    config["scoring_func"] = is_latent || experts.is_sigmoid ? "sigmoid" : "softmax";
+    config["norm_topk_prob"] = experts.rescales_weights;
+    if (experts.num_groups > 1) {
+      config["n_group"] = experts.num_groups;
+      config["topk_group"] = experts.top_groups;
+    }
+    if (experts.routed_scaling != 1) config["routed_scaling_factor"] = experts.routed_scaling;
+  }
+
+  void add_window(Json& config) {
+    const MegatronWindow window = read_megatron_window(flags_, num_layers_);
+    if (window.keys == 0) return;
+    config["sliding_window"] = window.keys;
+    if (config["model_type"].get<std::string>().starts_with("qwen")) {
+      config["use_sliding_window"] = true;
+    }
+    config["layer_types"] = Json::array();
+    for (const bool has_it : window.layer_has_it) {
+      config["layer_types"].push_back(has_it ? "sliding_attention" : "full_attention");
+    }
   }
 
   void ignore_dropout() {

@@ -111,9 +111,9 @@ std::string MegatronFlags::text(const std::string& flag, const std::string& fall
   return value;
 }
 
-double MegatronFlags::number(const std::string& flag, double fallback) {
-  if (!has(flag)) return fallback;
-  const std::string value = text(flag, "");
+namespace {
+
+double number_of(const std::string& flag, const std::string& value) {
   double result = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
   if (error != std::errc() || end != value.data() + value.size()) {
@@ -122,17 +122,42 @@ double MegatronFlags::number(const std::string& flag, double fallback) {
   return result;
 }
 
-int64_t MegatronFlags::count(const std::string& flag, int64_t fallback) {
-  const double value = number(flag, static_cast<double>(fallback));
+int64_t count_of(const std::string& flag, double value) {
   if (!(value >= 1 && value < 1e15) || value != std::floor(value)) {
     throw ConfigError(concat(kOption, flag, " ", value, "; valid: a whole number of at least 1"));
   }
   return static_cast<int64_t>(value);
 }
 
+}  // namespace
+
+double MegatronFlags::number(const std::string& flag, double fallback) {
+  return has(flag) ? number_of(flag, text(flag, "")) : fallback;
+}
+
+int64_t MegatronFlags::count(const std::string& flag, int64_t fallback) {
+  return count_of(flag, number(flag, static_cast<double>(fallback)));
+}
+
+std::vector<int64_t> MegatronFlags::counts(const std::string& flag) {
+  std::vector<int64_t> counts;
+  for (const std::string& word : words(flag)) {
+    counts.push_back(count_of(flag, number_of(flag, word)));
+  }
+  return counts;
+}
+
 int64_t MegatronFlags::required(const std::string& flag) {
   if (!has(flag)) throw ConfigError(concat(kOption, flag, " is missing; valid: a number"));
   return count(flag, 1);
+}
+
+std::vector<std::string> MegatronFlags::words(const std::string& flag) {
+  const auto found = flags_.find(flag);
+  if (found == flags_.end()) return {};
+  std::vector<std::string> values = std::move(found->second);
+  flags_.erase(found);
+  return values;
 }
 
 std::vector<std::string> MegatronFlags::left() const {

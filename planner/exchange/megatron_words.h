@@ -30,11 +30,21 @@ class MegatronFlags {
   double number(const std::string& flag, double fallback);
   int64_t count(const std::string& flag, int64_t fallback);  // at least 1
   int64_t required(const std::string& flag);                 // a count
+  std::vector<std::string> words(const std::string& flag);   // all of its values; empty: not there
+  std::vector<int64_t> counts(const std::string& flag);      // the same, each at least 1
   std::vector<std::string> left() const;
 
  private:
   std::map<std::string, std::vector<std::string>> flags_;
 };
+
+// What a flag weighs that no reader takes.
+enum class FlagWeight {
+  none,          // it changes neither what is computed nor what is kept
+  not_modelled,  // it acts on speed or bytes, and our model of cost does not tell it apart
+  unknown        // or of weight: it must not be passed over
+};
+FlagWeight weight_of(const std::string& flag);
 
 // Throws ConfigError "--import-megatron: WHAT cannot be priced; valid: VALID".
 [[noreturn]] void refuse_flag(const std::string& what, const std::string& valid);

@@ -105,6 +105,37 @@ TEST(ExchangeCli, ImportMistakesAreOneMessage) {
       "with --seq-len");
 }
 
+// (2048 - 64) / 64 = 31 increments, then the batch itself until the samples are used up.
+TEST(ExchangeCli, ARampOfTheBatchIsARunInPhases) {
+  const std::string job =
+      "--model llama-2-7b --cluster a100-2048 --devices 64 --import-megatron '--seq-length 4096 "
+      "--micro-batch-size 1 --bf16 --tensor-model-parallel-size 4 --sequence-parallel "
+      "--use-distributed-optimizer --global-batch-size 2048 --rampup-batch-size 64 64 3100000 ";
+  const PlanOutput output = run_plan(job + "--train-samples 10000000' --json");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const Json phases = Json::parse(output.out)["phases"];
+  ASSERT_EQ(phases.size(), 32u);
+  double tokens = 0, longest_s = 0;
+  for (const Json& phase : phases) {
+    tokens += phase["tokens"].get<double>();
+    const double step_s = phase["plan"]["predicted"]["step_s"];
+    EXPECT_GT(step_s, longest_s);  // a larger batch
+    longest_s = step_s;
+  }
+  EXPECT_EQ(tokens, 1e7 * 4096);
+  EXPECT_EQ(phases[0]["global_batch"], 64);
+  EXPECT_EQ(phases[0]["tokens"], 1e5 * 4096);
+  EXPECT_EQ(phases[31]["global_batch"], 2048);
+  const std::string text = run_plan(job + "--train-samples 10000000'").out;
+  EXPECT_NE(text.find("\n...\n"), std::string::npos) << text;
+  const Json open = Json::parse(run_plan(job + "' --tokens 20B --json").out)["phases"];
+  EXPECT_EQ(open.size(), 32u);
+  EXPECT_NEAR(open[31]["tokens"].get<double>(), 20e9 - 3.1e6 * 4096, 1);
+  EXPECT_EQ(Json::parse(run_plan(job + "' --json").out)["phases"].size(), 31u);
+  expect_plan_mistake(job + "' --tokens 1B", "--tokens: ");
+  expect_plan_mistake(job + "' --phases 4k:1B", "--phases: --import-megatron");
+}
+
 // The best plan of all shards the optimizer alone or has an uneven pipeline; each format gets the
 // best that it can say, and standard error what was in the way and what it costs.
 TEST(ExchangeCli, ExportsTheBestThatCanBeSaid) {
