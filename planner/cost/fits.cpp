@@ -45,12 +45,16 @@ size_t Fits::shape_of(const StageLayers& layers) {
   return shapes_.size() - 1;
 }
 
-Fits::Split Fits::make_split(const Candidate& open, bool any_rank) {
+std::vector<StageLayers> Fits::stages_of(const Candidate& open) const {
   Candidate candidate = open;
   candidate.layer_recompute =
       ruled_recompute(settler_.rule().recompute, candidate.layers_per_stage);
+  return stage_layers(job_.model, candidate);
+}
+
+Fits::Split Fits::make_split(const Candidate& open, bool any_rank) {
   Split split;
-  split.stages = stage_layers(job_.model, candidate);
+  split.stages = stages_of(open);
   split.state_bytes.resize(4 * point_.zeros.size());
   for (size_t stage = 0; stage < split.stages.size(); ++stage) {
     const bool is_same = stage > 0 && split.stages[stage] == split.stages[stage - 1];

@@ -32,7 +32,9 @@ class Fits {
   // outlive the questions about it.
   void look_at(const Candidate& open, size_t split, const LayerCosts& costs);
 
-  // Of the candidate that is looked at, recomputation as far as it is fixed.
+  // Of a candidate, recomputation as far as it is fixed.
+  std::vector<StageLayers> stages_of(const Candidate& open) const;
+  // The same of the candidate that is looked at.
   const std::vector<StageLayers>& stages() const { return split_->stages; }
 
   // Bytes that are missing at least with the mesh's choice `zero`; 0: it fits.

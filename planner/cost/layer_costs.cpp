@@ -215,19 +215,34 @@ void add_recomputed(const Job& job, Candidate candidate, LayerCosts& costs) {
 
 }  // namespace
 
+LayerCostCache::CostKey LayerCostCache::key_of(const Candidate& c) {
+  return {c.mesh.tp,           c.mesh.cp, c.mesh.ep,   c.mesh.etp,           c.micro_batch,
+          c.sequence_parallel, c.cp_kind, c.recompute, c.moe_capacity_factor};
+}
+
 const LayerCosts& LayerCostCache::costs(const Candidate& c) {
-  const CostKey key{c.mesh.tp,  c.mesh.cp,     c.mesh.ep,
-                    c.mesh.etp, c.micro_batch, c.sequence_parallel,
-                    c.cp_kind,  c.recompute,   c.moe_capacity_factor};
+  const CostKey key = key_of(c);
   const std::lock_guard lock(mutex_);
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
-  LayerCosts costs = cost_layers(job_, c, layer_works(job_, c));
+  const auto plain = plain_costs_.find(key);
+  LayerCosts costs =
+      plain != plain_costs_.end() ? plain->second : cost_layers(job_, c, layer_works(job_, c));
   if (c.recompute == Recompute::none) add_recomputed(job_, c, costs);
   return costs_.emplace(key, std::move(costs)).first->second;
 }
 
+const LayerCosts& LayerCostCache::plain_costs(const Candidate& c) {
+  const CostKey key = key_of(c);
+  const std::lock_guard lock(mutex_);
+  if (const auto found = costs_.find(key); found != costs_.end()) return found->second;
+  const auto found = plain_costs_.find(key);
+  if (found != plain_costs_.end()) return found->second;
+  return plain_costs_.emplace(key, cost_layers(job_, c, layer_works(job_, c))).first->second;
+}
+
 const ElementTable& LayerCostCache::elements(const Candidate& c) {
+  if (same_network_ != nullptr) return same_network_->elements(c);
   const ElementKey key{c.mesh.tp, c.mesh.ep, c.mesh.etp, c.sequence_parallel};
   const std::lock_guard lock(mutex_);
   const auto found = elements_.find(key);

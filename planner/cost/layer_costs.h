@@ -103,8 +103,14 @@ ElementTable count_elements(const Job& job, const Candidate& candidate);
 class LayerCostCache {
  public:
   explicit LayerCostCache(const Job& job) : job_(job) {}
+  // Of the same network on other machines, which hold the same elements: asked of `same_network`,
+  // which must outlive this.
+  LayerCostCache(const Job& job, LayerCostCache& same_network)
+      : job_(job), same_network_(&same_network) {}
 
   const LayerCosts& costs(const Candidate& candidate);
+  // The same without blocks that are computed again although Candidate::recompute says none.
+  const LayerCosts& plain_costs(const Candidate& candidate);
   const ElementTable& elements(const Candidate& candidate);
 
  private:
@@ -113,9 +119,12 @@ class LayerCostCache {
                              Recompute, double>;
   using ElementKey = std::tuple<int64_t, int64_t, int64_t, bool>;  // tp ep etp sp
 
+  static CostKey key_of(const Candidate& candidate);
+
   const Job& job_;
+  LayerCostCache* same_network_ = nullptr;
   std::mutex mutex_;
-  std::map<CostKey, LayerCosts> costs_;  // nodes stay where they are
+  std::map<CostKey, LayerCosts> costs_, plain_costs_;  // nodes stay where they are
   std::map<ElementKey, ElementTable> elements_;
 };
 

@@ -3,6 +3,7 @@
 #include "planner/cost/mesh_search.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "planner/cost/fits.h"
 #include "planner/cost/step_bound.h"
@@ -23,13 +24,13 @@ constexpr const char* kTooManyStages = "more pipeline stages than layers";
 class MeshSearch {
  public:
   MeshSearch(const Job& job, const SearchSpace& space, const MeshPoint& point, Settler& settler,
-             std::atomic<int64_t>& nearest_bytes)
+             MeshLimits& limits)
       : job_(job),
         point_(point),
         schedules_(space.schedules_of(point)),
         settler_(settler),
         fits_(job, point, settler),
-        nearest_bytes_(nearest_bytes) {
+        limits_(limits) {
     open_.mesh = point.mesh;
     open_.sequence_parallel = point.sequence_parallel;
     open_.cp_kind = point.cp_kind;
@@ -64,10 +65,14 @@ class MeshSearch {
 
   // The micro-batch of open_.
   void examine() {
-    const LayerCosts& costs = settler_.cache().costs(open_);
+    const bool is_ruled = settler_.rule().recompute.kind.has_value();
+    // Where most is left out, what it would take to compute again is not asked.
+    LayerCostCache& cache = settler_.cache();
+    const LayerCosts& costs =
+        is_limited() && !is_ruled ? cache.plain_costs(open_) : cache.costs(open_);
     if (!placements_) placements_ = place_all(point_.mesh, job_);
-    const LayerTimes times = layer_times(job_, open_, settler_.cache().elements(open_), costs,
-                                         *placements_, settler_.rule().recompute.kind.has_value());
+    const LayerTimes times =
+        layer_times(job_, open_, settler_.cache().elements(open_), costs, *placements_, is_ruled);
     const LayerBalance balance(job_.model, times);
     std::map<int64_t, size_t> splits;  // by the number of stages
     for (const ScheduleChoice& choice : schedules_) {
@@ -83,9 +88,11 @@ class MeshSearch {
         split->second = number_of(ruled ? *ruled : balance.layers(open_.num_stages()));
       }
       open_.layers_per_stage = result_.splits[split->second];
-      examine_schedule(costs, times, split->second);
+      examine_schedule(times, split->second);
     }
   }
+
+  bool is_limited() const { return std::isfinite(limits_.most_value); }
 
   // Micro-batches of other sizes mostly have the same split.
   size_t number_of(std::vector<int64_t> layers) {
@@ -108,10 +115,11 @@ class MeshSearch {
     return point_.mesh.pp == 1 && is_gpipe && schedules_.size() > 1 ? kOneStage : nullptr;
   }
 
-  void examine_schedule(const LayerCosts& costs, const LayerTimes& times, size_t split) {
+  void examine_schedule(const LayerTimes& times, size_t split) {
+    if (is_limited() && bound(stages_of(split), times) > limits_.most_value) return;
     Group group;
     group.first_zero = result_.zeros.size();
-    fits_.look_at(open_, split, costs);
+    fits_.look_at(open_, split, settler_.cache().costs(open_));
     int64_t num_idle = 0, num_split = 0;
     for (size_t zero = 0; zero < point_.zeros.size(); ++zero) {
       if (is_idle(point_.zeros[zero])) {
@@ -128,15 +136,22 @@ class MeshSearch {
     if (num_split > 0) reject(kSplitBackward, num_split);
     group.end_zero = result_.zeros.size();
     if (group.first_zero == group.end_zero) return;
-    group.bound = bound(times);
+    group.bound = bound(fits_.stages(), times);
     group.micro_batch = open_.micro_batch;
     group.schedule = {open_.schedule, open_.virtual_stages};
     group.split = split;
     result_.groups.push_back(group);
   }
 
-  double bound(const LayerTimes& times) const {
-    const std::vector<StageTime> stages = add_layers(fits_.stages(), times);
+  // Those of open_; many splits are left out before their memory is looked at.
+  const std::vector<StageLayers>& stages_of(size_t split) {
+    if (stages_.size() <= split) stages_.resize(split + 1);
+    if (stages_[split].empty()) stages_[split] = fits_.stages_of(open_);
+    return stages_[split];
+  }
+
+  double bound(const std::vector<StageLayers>& layers, const LayerTimes& times) const {
+    const std::vector<StageTime> stages = add_layers(layers, times);
     const int64_t m = num_microbatches(job_, open_);
     const double step_s = step_bound_s(stages, open_.schedule, m, open_.virtual_stages);
     return objective_value(job_, step_use(stages, m, point_.mesh.pp, step_s));
@@ -153,16 +168,16 @@ class MeshSearch {
   void note_shortage(size_t zero, int64_t at_least_bytes) {
     Missed& missed = result_.missed[kOutOfMemory];
     ++missed.count;
-    if (at_least_bytes >= missed.missing_bytes || at_least_bytes > nearest_bytes_) return;
+    if (at_least_bytes >= missed.missing_bytes || at_least_bytes > limits_.nearest_bytes) return;
     const int64_t missing_bytes = fits_.settled_missing_bytes(zero);
     if (missing_bytes >= missed.missing_bytes) return;
     missed.missing_bytes = missing_bytes;
     missed.too_large = open_;
     missed.too_large->zero_stage = point_.zeros[zero].stage;
     missed.too_large->mesh.zero_shard = point_.zeros[zero].shard;
-    int64_t nearest = nearest_bytes_;
+    int64_t nearest = limits_.nearest_bytes;
     while (missing_bytes < nearest &&
-           !nearest_bytes_.compare_exchange_weak(nearest, missing_bytes)) {
+           !limits_.nearest_bytes.compare_exchange_weak(nearest, missing_bytes)) {
     }
   }
 
@@ -171,10 +186,11 @@ class MeshSearch {
   const std::vector<ScheduleChoice>& schedules_;
   Settler& settler_;
   Fits fits_;
-  std::atomic<int64_t>& nearest_bytes_;
+  MeshLimits& limits_;
   Candidate open_;
   std::optional<Placements> placements_;
   std::map<size_t, std::vector<size_t>> numbers_;  // of splits, by their number of stages
+  std::vector<std::vector<StageLayers>> stages_;   // [splits], where they were asked for
   MeshResult result_;
 };
 
@@ -192,8 +208,8 @@ Candidate MeshResult::candidate(const Group& group, size_t zero) const {
 }
 
 MeshResult search_mesh(const Job& job, const SearchSpace& space, const MeshPoint& point,
-                       Settler& settler, std::atomic<int64_t>& nearest_bytes) {
-  return MeshSearch(job, space, point, settler, nearest_bytes).run();
+                       Settler& settler, MeshLimits& limits) {
+  return MeshSearch(job, space, point, settler, limits).run();
 }
 
 }  // namespace argosy

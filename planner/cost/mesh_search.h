@@ -50,9 +50,18 @@ struct MeshResult {
   Candidate candidate(const Group& group, size_t zero) const;
 };
 
-// May be called by several threads with one settler and one `nearest_bytes`: the fewest bytes that
-// a point misses on any mesh so far. Of what misses more a mesh does not say what is nearest.
+// What is not worth looking at.
+struct MeshLimits {
+  // The fewest bytes that a point misses on any mesh so far: of what misses more a mesh does not
+  // say what is nearest.
+  std::atomic<int64_t> nearest_bytes{std::numeric_limits<int64_t>::max()};
+  // Of the objective: groups whose bound is above it are left out before anything is asked about
+  // their memory, and are counted nowhere.
+  double most_value = std::numeric_limits<double>::infinity();
+};
+
+// May be called by several threads with one settler and the same limits.
 MeshResult search_mesh(const Job& job, const SearchSpace& space, const MeshPoint& point,
-                       Settler& settler, std::atomic<int64_t>& nearest_bytes);
+                       Settler& settler, MeshLimits& limits);
 
 }  // namespace argosy

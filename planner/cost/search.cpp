@@ -34,15 +34,14 @@ float rounded(double value) {
 
 // One result per mesh, in the order of the space.
 std::vector<MeshResult> search_meshes(const Job& job, const SearchSpace& space, Settler& settler,
-                                      int num_threads) {
+                                      int num_threads, MeshLimits& limits) {
   std::vector<MeshResult> results(space.meshes.size());
-  std::vector<std::exception_ptr> errors(static_cast<size_t>(num_threads));
+  std::vector<std::exception_ptr> errors(static_cast<size_t>(std::max(1, num_threads)));
   std::atomic<size_t> next{0};
-  std::atomic<int64_t> nearest_bytes{std::numeric_limits<int64_t>::max()};
   const auto work = [&](size_t thread) {
     try {
       for (size_t i = next++; i < results.size(); i = next++) {
-        results[i] = search_mesh(job, space, space.meshes[i], settler, nearest_bytes);
+        results[i] = search_mesh(job, space, space.meshes[i], settler, limits);
       }
     } catch (...) {
       errors[thread] = std::current_exception();
@@ -291,13 +290,18 @@ void fill(Found more, size_t top, Found& found) {
 }  // namespace
 
 SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads, Rows rows) {
+  LayerCostCache cache(job);
+  return search(job, fixed, top, num_threads, rows, cache);
+}
+
+SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads, Rows rows,
+                    LayerCostCache& cache) {
   const Clock::time_point start = Clock::now();
   check_fixed(job, fixed);
-  LayerCostCache cache(job);
   Settler settler(job, settle_rule(fixed), cache);
   const SearchSpace space = search_space(job, fixed);
-  const std::vector<MeshResult> results =
-      search_meshes(job, space, settler, std::max(1, num_threads));
+  MeshLimits limits;
+  const std::vector<MeshResult> results = search_meshes(job, space, settler, num_threads, limits);
   SearchResult result;
   result.summary.candidates = space.num_points();
   result.summary.rejected = merge_missed(job, results, settler);
@@ -313,6 +317,25 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
   result.summary.evaluated = static_cast<int64_t>(found.evaluated.size());
   result.summary.seconds = seconds_since(start);
   return result;
+}
+
+std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most, int num_threads,
+                              LayerCostCache& cache) {
+  check_fixed(job, fixed);
+  Settler settler(job, settle_rule(fixed), cache);
+  // Bounds and values that differ by rounding alone are equal: nothing that may be as good as the
+  // limit is left out.
+  constexpr double kRounding = 1e-6;
+  MeshLimits limits;
+  limits.most_value = at_most * (1 + kRounding);
+  const std::vector<MeshResult> results =
+      search_meshes(job, search_space(job, fixed), settler, num_threads, limits);
+  const Found found = find(job, results, 1, Rows::best, settler);
+  if (found.plans.empty() || found.plans.front().value > rounded(limits.most_value)) {
+    return std::nullopt;
+  }
+  const Costed& best = found.plans.front();
+  return predict(job, best.candidate, best.memory, best.times);
 }
 
 }  // namespace argosy

@@ -6,6 +6,7 @@
 // or costed in full. The result does not depend on the number of threads.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "planner/cost/evaluate.h"
@@ -29,5 +30,15 @@ enum class Rows {
 // Up to `top` plans, the best of all first. Throws ConfigError if `fixed` contradicts the job.
 SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads,
                     Rows rows = Rows::best);
+// The same with what other searches of this job have costed, and for them: `cache` is of `job`.
+SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_threads, Rows rows,
+                    LayerCostCache& cache);
+
+// The best plan alone, if its objective (objective_value) is `at_most`: that of search(), found
+// many times faster the closer the limit is, because what is worse by its lower bound is dismissed
+// before anything is asked about its memory. None: no plan is as good. Throws ConfigError as
+// search() does.
+std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most, int num_threads,
+                              LayerCostCache& cache);
 
 }  // namespace argosy

@@ -9,7 +9,9 @@
 
 #include "planner/cost/search.h"
 #include "planner/cost/search_space.h"
+#include "planner/cost/totals.h"
 #include "planner/questions/decisions.h"
+#include "planner/questions/price.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 
@@ -194,35 +196,61 @@ std::string reason_of(const Prediction& rival, const Prediction& best) {
   return text.empty() ? "equal within 0.5%; memory or order decided" : text;
 }
 
-Rival judge(const Job& job, const Alternative& alternative, const Plan& best, int num_threads) {
-  Rival rival;
-  rival.decision = alternative.decision;
-  try {
-    const SearchResult found = search(job, alternative.fixed, 1, num_threads);
-    if (!found.plans.empty()) {
-      rival.fits = true;
-      const Plan& plan = found.plans.front();
-      rival.slower = plan.predicted.step_s / best.predicted.step_s - 1;
-      rival.reason = reason_of(plan.predicted, best.predicted);
-      rival.others = other_decisions(alternative.decision, plan, best);
-    } else {
-      rival.reason = why_no_plan(found.summary);
-    }
-  } catch (const ConfigError& error) {
-    rival.reason = error.what();
+// Searches beside one that is known: most rivals are little worse, and are found before all that
+// is worse still is looked at.
+class Judge {
+ public:
+  Judge(const Job& job, const Plan& best, int num_threads)
+      : job_(job), best_(best), num_threads_(num_threads), cache_(job) {
+    best_value_ = objective_value(job, price(job, candidate_of(best), cache_).use);
   }
-  return rival;
-}
+
+  Rival judge(const Alternative& alternative) {
+    Rival rival;
+    rival.decision = alternative.decision;
+    try {
+      if (const std::optional<Plan> plan = best_of(alternative.fixed, rival)) {
+        rival.fits = true;
+        rival.slower = plan->predicted.step_s / best_.predicted.step_s - 1;
+        rival.reason = reason_of(plan->predicted, best_.predicted);
+        rival.others = other_decisions(alternative.decision, *plan, best_);
+      }
+    } catch (const ConfigError& error) {
+      rival.reason = error.what();
+    }
+    return rival;
+  }
+
+ private:
+  // None: rival.reason says why.
+  std::optional<Plan> best_of(const Fixed& fixed, Rival& rival) {
+    for (const double worse : {1.1, 2.0}) {
+      std::optional<Plan> plan = best_plan(job_, fixed, worse * best_value_, num_threads_, cache_);
+      if (plan) return plan;
+    }
+    SearchResult found = search(job_, fixed, 1, num_threads_, Rows::best, cache_);
+    if (!found.plans.empty()) return std::move(found.plans.front());
+    rival.reason = why_no_plan(found.summary);
+    return std::nullopt;
+  }
+
+  const Job& job_;
+  const Plan& best_;
+  int num_threads_;
+  LayerCostCache cache_;
+  double best_value_ = 0;
+};
 
 }  // namespace
 
 std::vector<Rival> rivals(const Job& job, const Fixed& fixed, const Plan& best, int num_threads) {
   std::vector<Rival> judged;
+  Judge judge(job, best, num_threads);
   Fixed open;
   open.tries_offload = fixed.tries_offload;
-  if (fixed != open) judged.push_back(judge(job, {kWithoutFix, open}, best, num_threads));
+  if (fixed != open) judged.push_back(judge.judge({kWithoutFix, open}));
   for (const Alternative& alternative : Alternatives(job, fixed, best).all()) {
-    judged.push_back(judge(job, alternative, best, num_threads));
+    judged.push_back(judge.judge(alternative));
   }
   return judged;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "planner/cost/search.h"
+#include "planner/cost/totals.h"
 #include "planner/questions/price.h"
 #include "planner/questions/what_if.h"
 #include "planner/report/units.h"
@@ -17,11 +18,6 @@ namespace {
 
 // Of memory half as much does not slow a plan down: it may no longer fit.
 constexpr const char* kMemory = "hbm";
-
-double step_seconds(const Job& job, const Plan& plan) {
-  LayerCostCache cache(job);
-  return price(job, candidate_of(plan), cache).plan.predicted.step_s;
-}
 
 ClusterSpec changed(const ClusterSpec& cluster, const std::string& key, double factor) {
   return with_changes(cluster, {{key, "", factor, true}});
@@ -42,10 +38,9 @@ std::vector<Sensitivity> sensitivities(const ClusterSpec& cluster, const Seconds
     Sensitivity row;
     row.key = key;
     const ClusterSpec twice = changed(cluster, key, 2);
-    const double twice_s = seconds_on.of_plan(twice);
-    row.twice = twice_s / now_s - 1;
+    row.twice = seconds_on.of_plan(twice) / now_s - 1;
     if (key != kMemory) row.half = seconds_on.of_plan(changed(cluster, key, 0.5)) / now_s - 1;
-    row.best_at_twice = seconds_on.of_best(twice, twice_s).value_or(twice_s) / now_s - 1;
+    row.best_at_twice = seconds_on.of_best(twice) / now_s - 1;
     rows.push_back(std::move(row));
   }
   std::stable_sort(rows.begin(), rows.end(), [](const Sensitivity& a, const Sensitivity& b) {
@@ -56,14 +51,21 @@ std::vector<Sensitivity> sensitivities(const ClusterSpec& cluster, const Seconds
 
 std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const Plan& plan,
                                        int num_threads) {
+  LayerCostCache network(job);  // whose elements are the same on all machines
   SecondsOn seconds_on;
   seconds_on.of_plan = [&](const ClusterSpec& cluster) {
-    return step_seconds(on_cluster(job, cluster), plan);
+    const Job there = on_cluster(job, cluster);
+    LayerCostCache cache(there, network);
+    return price(there, candidate_of(plan), cache).plan.predicted.step_s;
   };
-  seconds_on.of_best = [&](const ClusterSpec& cluster, double) -> std::optional<double> {
-    const SearchResult best = search(on_cluster(job, cluster), fixed, 1, num_threads);
-    if (best.plans.empty()) return std::nullopt;
-    return best.plans.front().predicted.step_s;
+  // The plan at hand fits there too: none that is worse has to be looked at.
+  seconds_on.of_best = [&](const ClusterSpec& cluster) {
+    const Job there = on_cluster(job, cluster);
+    LayerCostCache cache(there, network);
+    const Priced here = price(there, candidate_of(plan), cache);
+    const std::optional<Plan> best =
+        best_plan(there, fixed, objective_value(there, here.use), num_threads, cache);
+    return best ? best->predicted.step_s : here.plan.predicted.step_s;
   };
   return sensitivities(job.cluster, seconds_on);
 }
@@ -97,11 +99,15 @@ std::vector<double> worst_regrets(const Job& job, const std::vector<Plan>& plans
       worlds.push_back(on_cluster(job, changed(job.cluster, key, factor)));
     }
   }
+  LayerCostCache network(job);
   std::vector<double> regrets(plans.size(), 0.0);
   for (const Job& world : worlds) {
+    LayerCostCache cache(world, network);
     std::vector<double> steps_s;
     steps_s.reserve(plans.size());
-    for (const Plan& plan : plans) steps_s.push_back(step_seconds(world, plan));
+    for (const Plan& plan : plans) {
+      steps_s.push_back(price(world, candidate_of(plan), cache).plan.predicted.step_s);
+    }
     const double best_s = *std::min_element(steps_s.begin(), steps_s.end());
     for (size_t i = 0; i < plans.size(); ++i) {
       regrets[i] = std::max(regrets[i], steps_s[i] / best_s - 1);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,7 @@ struct Sensitivity {
 // The seconds that a question is about, on other machines.
 struct SecondsOn {
   std::function<double(const ClusterSpec&)> of_plan;  // the plan at hand
-  // The best plan there, which is no slower than the plan at hand: `at_most_s` is that one's.
-  std::function<std::optional<double>(const ClusterSpec&, double at_most_s)> of_best;
+  std::function<double(const ClusterSpec&)> of_best;  // the best plan there
 };
 
 // Properties that act on time, most valuable first.

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "planner/cost/search.h"
+#include "planner/cost/totals.h"
 #include "planner/questions/answers.h"
 #include "planner/spec/check.h"
 #include "tests/planner/small_jobs.h"
@@ -103,6 +105,74 @@ TEST(Rivals, NoneOfTheSpaceIsFaster) {
 }
 
 // Schedules are compared on pipelines as long as the best plan's; what else differs is said.
+// What is left out by the limit is worse: the plan is that of the full search, decision by
+// decision.
+TEST(BestPlan, IsThatOfTheSearch) {
+  for (const SmallModel model : {SmallModel::llama, SmallModel::moe, SmallModel::tied_gpt2}) {
+    for (const Objective objective : {Objective::time, Objective::carbon}) {
+      for (const char* fix : {"", "tp=2", "pp=4", "zero=3", "recompute=full", "micro_batch=2",
+                              "schedule=zb-h1", "recompute=selective,recompute_layers=2"}) {
+        Job job = job_of(model, kTightBytes);
+        job.objective = objective;
+        const Fixed fixed = parse_fixed(fix);
+        const SearchResult found = search(job, fixed, 1, 1);
+        LayerCostCache cache(job);
+        const auto best = [&](double at_most) { return best_plan(job, fixed, at_most, 2, cache); };
+        if (found.plans.empty()) {
+          EXPECT_FALSE(best(std::numeric_limits<double>::infinity())) << fix;
+          continue;
+        }
+        const Plan& plan = found.plans.front();
+        const double value = objective_value(job, price(job, candidate_of(plan), cache).use);
+        for (const double slack : {1.0, 1.001, 1.3, 10.0}) {
+          const std::optional<Plan> other = best(slack * value);
+          ASSERT_TRUE(other) << fix << " " << slack;
+          EXPECT_EQ(to_json(*other), to_json(plan)) << fix << " " << slack;
+        }
+        EXPECT_FALSE(best(0.999 * value)) << fix;
+      }
+    }
+  }
+}
+
+// Each rival and each row is that of a full search.
+TEST(Rivals, AreThoseOfFullSearches) {
+  for (const SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    const Job job = job_of(model, kTightBytes);
+    const Plan best = best_of(job);
+    int num_compared = 0;
+    for (const Rival& rival : rivals(job, Fixed{}, best, 1)) {
+      if (rival.decision.starts_with("schedule") || rival.decision.starts_with("virtual") ||
+          rival.decision.starts_with("zero_shard") || rival.decision.starts_with("sequence")) {
+        continue;  // on the best plan's pipeline
+      }
+      const SearchResult found = search(job, parse_fixed(rival.decision), 1, 1);
+      ASSERT_EQ(rival.fits, !found.plans.empty()) << rival.decision;
+      if (!rival.fits) continue;
+      EXPECT_EQ(rival.slower, found.plans.front().predicted.step_s / best.predicted.step_s - 1)
+          << rival.decision;
+      ++num_compared;
+    }
+    EXPECT_GT(num_compared, 8);
+  }
+}
+
+TEST(Sensitivity, BestPlansAreThoseOfFullSearches) {
+  for (const SmallModel model : {SmallModel::llama, SmallModel::moe}) {
+    for (const Objective objective : {Objective::time, Objective::carbon}) {
+      Job job = job_of(model, kTightBytes);
+      job.objective = objective;
+      const Plan plan = best_of(job);
+      for (const Sensitivity& row : sensitivities(job, Fixed{}, plan, 1)) {
+        Job there = job;
+        there.cluster = with_changes(job.cluster, parse_machine_changes(row.key + "=2x"));
+        const double best_s = search(there, Fixed{}, 1, 1).plans.front().predicted.step_s;
+        EXPECT_EQ(row.best_at_twice, best_s / plan.predicted.step_s - 1) << row.key;
+      }
+    }
+  }
+}
+
 TEST(Rivals, SayWhatComesAlong) {
   const Job job = job_of(SmallModel::llama);
   for (const char* fixed : {"pp=1", "pp=2,tp=2"}) {
