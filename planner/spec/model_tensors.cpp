@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // Every tensor of the network, in its order, and the counts that follow.
+#include <algorithm>
 #include <cmath>
 
 #include "planner/spec/check.h"
@@ -220,18 +221,43 @@ std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lo
   return list.take();
 }
 
+namespace {
+
+// One layer with experts, one without, as far as the model has them; the kind of its last layer at
+// the end, because modules behind it are as it is.
+ModelSpec one_layer_of_each_kind(const ModelSpec& model) {
+  ModelSpec small = model;
+  const auto& kinds = model.layer_is_moe;
+  if (kinds.empty()) return small;
+  const bool last = kinds.back();
+  const bool has_both = std::find(kinds.begin(), kinds.end(), !last) != kinds.end();
+  small.layer_is_moe = has_both ? std::vector<bool>{!last, last} : std::vector<bool>{last};
+  small.num_layers = static_cast<int64_t>(small.layer_is_moe.size());
+  return small;
+}
+
+}  // namespace
+
+// Layers of a kind have tensors of the same sizes: those of one layer, as often as it is there.
 ParameterCount count_parameters(const ModelSpec& model, const LoraSpec& lora) {
+  const ModelSpec small = one_layer_of_each_kind(model);
+  const auto num_alike = [&](int layer) -> int64_t {
+    if (layer < 0 || layer >= small.num_layers) return 1;
+    return std::count(model.layer_is_moe.begin(), model.layer_is_moe.end(),
+                      small.layer_is_moe[static_cast<size_t>(layer)]);
+  };
   ParameterCount count;
   int64_t experts = 0;
-  for (const TensorSpec& tensor : model_tensors(model, lora)) {
-    count.total += tensor.size();
-    if (tensor.layer > model.num_layers) {
-      count.mtp += tensor.size();
+  for (const TensorSpec& tensor : model_tensors(small, lora)) {
+    const int64_t size = tensor.size() * num_alike(tensor.layer);
+    count.total += size;
+    if (tensor.layer > small.num_layers) {
+      count.mtp += size;
     } else if (tensor.is_expert()) {
-      experts += tensor.size();
+      experts += size;
     }
-    if (tensor.trainable) count.trainable += tensor.size();
-    if (tensor.layer < 0) count.embedding += tensor.size();
+    if (tensor.trainable) count.trainable += size;
+    if (tensor.layer < 0) count.embedding += size;
   }
   count.active = count.total - count.mtp;
   // All experts are of one size, so the share is exact.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -84,6 +85,34 @@ TEST(Tensors, NamesAreUniqueAndLayersAscend) {
     }
     EXPECT_EQ(seen.contains("lm_head.weight"), !model.tied_head);
   }
+}
+
+// Of every model in configs, with adapters and without.
+TEST(Tensors, CountsAreTheirSums) {
+  int num_models = 0;
+  const std::string folder = std::string(ARGOSY_SOURCE_DIR) + "/configs/models";
+  for (const auto& file : std::filesystem::directory_iterator(folder)) {
+    const ModelSpec model = read_model(file.path()).model;
+    for (const LoraSpec& adapters : {LoraSpec{}, lora({"all-linear"})}) {
+      ParameterCount sum;
+      for (const TensorSpec& tensor : model_tensors(model, adapters)) {
+        sum.total += tensor.size();
+        if (tensor.trainable) sum.trainable += tensor.size();
+        if (tensor.layer > model.num_layers) sum.mtp += tensor.size();
+        if (tensor.layer < 0) sum.embedding += tensor.size();
+        const bool is_idle = tensor.is_expert() && tensor.expert >= model.moe.top_k;
+        if (tensor.layer <= model.num_layers && !is_idle) sum.active += tensor.size();
+      }
+      const ParameterCount count = count_parameters(model, adapters);
+      EXPECT_EQ(count.total, sum.total) << file.path();
+      EXPECT_EQ(count.active, sum.active) << file.path();
+      EXPECT_EQ(count.trainable, sum.trainable) << file.path();
+      EXPECT_EQ(count.mtp, sum.mtp) << file.path();
+      EXPECT_EQ(count.embedding, sum.embedding) << file.path();
+    }
+    ++num_models;
+  }
+  EXPECT_GT(num_models, 20);
 }
 
 TEST(Tensors, InitialisationAndDecay) {
