@@ -35,6 +35,10 @@ Setup read_setup(const PlanOptions& options) {
   std::error_code error;
   const bool is_file = std::filesystem::exists(given, error);
   const bool is_text = !is_file && given.find("--") != std::string::npos;
+  if (!is_file && !is_text) {
+    throw ConfigError(concat(setup.option, ": there is no file '", given,
+                             "'; valid: a file, or flags as --num-layers 32"));
+  }
   setup.text = is_text ? given : read_text_file(given);
   setup.where = is_text ? setup.option : concat(setup.option, ": ", given);
   if (!is_named) setup.format = peer_format(setup.text, setup.where);

@@ -130,7 +130,18 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
       "price and search as this framework runs and keeps memory (configs/stacks); default: the "
       "trainer's memory, and time of the best founded profile of the accelerator, where one says "
       "so, else of argosy, the trainer");
-  add("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of the run");
+  // Boost reads -1 as a large unsigned number.
+  add("seed",
+      po::value<int64_t>()
+          ->value_name("N")
+          ->default_value(static_cast<int64_t>(o.seed))
+          ->notifier([&o](int64_t seed) {
+            if (seed < 0) {
+              throw ConfigError(concat("--seed: ", seed, "; valid: a whole number of at least 0"));
+            }
+            o.seed = static_cast<uint64_t>(seed);
+          }),
+      "seed of the run");
   all.add(job);
 }
 
@@ -195,7 +206,9 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
       "where each millisecond and byte of the best plan goes, what one other decision would "
       "change, "
       "why the others lose");
-  add("what-if", word(o.what_if, "LIST"),
+  add("what-if", word(o.what_if, "LIST")->notifier([](const std::string& text) {
+    if (text.empty()) throw ConfigError("--what-if: ''; valid: key=value,... as inter_bw=2x");
+  }),
       "the best plan on other machines, as inter_bw=2x,hbm=141GB,price=-10%; keys: flops "
       "(400TFLOP/s), hbm, hbm_bw, intra_bw, inter_bw (50GB/s or 400Gb/s), island_bw (of the tiers "
       "above), intra_latency, inter_latency, island_latency (5us), op_overhead, price (USD a "
@@ -210,7 +223,9 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
       "the smallest part of the cluster that is done in time (with --tokens); units d, h, w");
   add("phases", word(o.phases, "LIST"),
       "a run in phases, as 8k:12e12,32k:800B:64: sequence length, tokens, and sequences a step "
-      "(default: as many tokens as a step has); each with its best plan, --out writes them all");
+      "(default: as many tokens as a step has); a ramp of the batch: "
+      "8k:50B:128,8k:50B:256,8k:2T:512; "
+      "each with its best plan, which --out plan.json writes to plan.phase_1.json and so on");
   add("robust", po::bool_switch(&o.robust),
       "of the plans shown, first the one that loses least if rates are off by 10%");
   all.add(questions);

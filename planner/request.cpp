@@ -118,7 +118,8 @@ void apply_corrections(const PlanOptions& options, Request& request) {
   if (!job.stack.facts.is_own) {  // the trainer's runs say nothing of other frameworks
     if (options.corrections == "auto" || options.corrections == "none") return;
     throw ConfigError(concat("--corrections: ", options.corrections, " with --stack ",
-                             job.stack.name, "; valid: with the trainer's own"));
+                             job.stack.name, "; valid: with --stack ", kOwnStack,
+                             ", whose runs they are of"));
   }
   const std::filesystem::path file = find_config("cluster", options.cluster, "clusters");
   request.corrections = find_corrections(read_cluster(file).cluster, file, job.precision,

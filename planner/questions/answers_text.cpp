@@ -26,6 +26,10 @@ std::string what_if_text(const Questions& questions, const SearchResult& before,
     const Prediction& b = before.plans.front().predicted;
     text += concat(" instead of ", format_seconds(b.step_s), " (",
                    format_signed_percent(a.step_s / b.step_s - 1), ")");
+    if (b.cost_usd > 0) {
+      text += concat(", ", format_count(a.cost_usd), " USD instead of ", format_count(b.cost_usd),
+                     " (", format_signed_percent(a.cost_usd / b.cost_usd - 1), ")");
+    }
   }
   return wrap(text, kTextColumns, "    ") + plan_table(after.plans) +
          totals_text(after.plans.front());

@@ -193,7 +193,7 @@ ClusterSpec with_changes(ClusterSpec cluster, const std::vector<MachineChange>& 
   const Accelerator& a = cluster.accelerator;
   if (a.memory_bytes <= a.reserved_bytes) {
     throw ConfigError(concat("--what-if: hbm: ", a.memory_bytes, " bytes, of which ",
-                             a.reserved_bytes, " are reserved; valid: more"));
+                             a.reserved_bytes, " are reserved; valid: more, as 141GB"));
   }
   return cluster;
 }

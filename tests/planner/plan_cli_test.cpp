@@ -210,6 +210,11 @@ TEST(PlanCli, MistakesAreOneMessage) {
                  "--lora-targets: lora: target 'nothing'");
   expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
   expect_mistake(kSmall + "--fix speed=9", "speed");
+  expect_mistake(kSmall + "--seed -1", "--seed: -1; valid: a whole number of at least 0");
+  expect_mistake(kSmall + "--what-if ''", "--what-if: ''; valid: key=value");
+  expect_mistake("--model llama-65b --cluster h100-8 --corrections x.json",
+                 "with --stack nemo-2025; valid: with --stack argosy");
+  expect_mistake("--cluster h100-8 --import ds.jsn", "--import: there is no file 'ds.jsn'");
   expect_mistake("--score no_such_runs.csv", "--score: there is no file");
   expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
   expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "2048");

@@ -54,6 +54,15 @@ TEST(QuestionsCli, AnswersAsText) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }
 
+// A price changes no second: what it changes is said.
+TEST(QuestionsCli, WhatIfSaysTheMoney) {
+  const std::string text = run_plan(kLlama + "--top 1 --what-if price=0.5x").out;
+  EXPECT_NE(text.find("what if price=0.5x: "), std::string::npos) << text;
+  EXPECT_NE(text.find("(+0.0%)"), std::string::npos) << text;
+  EXPECT_NE(text.find("USD instead of "), std::string::npos) << text;
+  EXPECT_NE(text.find("(-50.0%)"), std::string::npos) << text;
+}
+
 TEST(QuestionsCli, PhasesHavePlansOfTheirOwn) {
   const std::string out = scratch_path("plan.json");
   const PlanOutput output = run_plan(
