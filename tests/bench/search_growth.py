@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEVICES = [8, 64, 512, 1024, 3072, 8192, 24960, 49152, 100000]
+DEVICES = [8, 64, 512, 1024, 3072, 8192, 24960, 49152, 98304, 100000, 100800]
 SEARCHES = [("gpt3-175b", "a100-25k"), ("gpt4-moe", "a100-25k"), ("gpt3-175b", "h100-8192"), ("gpt4-moe", "h100-8192")]
 
 
