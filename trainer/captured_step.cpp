@@ -5,24 +5,14 @@
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/clock.h"
+#include "planner/spec/graphs.h"
 #include "trainer/trainer.h"
 
 namespace argosy {
 
 std::string obstacle_to_graphs(const Plan& plan, const LayerSettings& layers, Device device) {
   if (device != Device::cuda) return concat("the device is ", to_string(device));
-  if (plan.model.has_moe()) {
-    return "experts: how many tokens each has is read by the host, which gives the sizes of "
-           "their products";
-  }
-  if (plan.mesh.pp > 1) {
-    return concat("pp=", plan.mesh.pp,
-                  ": the hosts of neighbour stages agree on each transfer while the step runs");
-  }
-  if (plan.mesh.cp > 1 && plan.cp_kind == ContextParallel::ring) {
-    return concat("cp=", plan.mesh.cp,
-                  " with ring attention: the hosts agree on each transfer while the step runs");
-  }
+  if (std::string obstacle = obstacle_to_graphs(plan); !obstacle.empty()) return obstacle;
   if (layers.document_mask) {
     return "--document-mask: how many documents a micro-batch has is an argument of kernels";
   }

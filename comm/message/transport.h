@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "comm/message/event.h"
+#include "planner/spec/windows.h"
 
 namespace argosy {
 
@@ -57,13 +58,13 @@ struct Limits {
   // Up to this size an all_reduce is one exchange of whole buffers: one latency instead of two.
   // Calls up to this size have slots of their own in a window, so that they never wait for a large
   // one.
-  int64_t small_all_reduce_bytes = int64_t{16} << 10;
+  int64_t small_all_reduce_bytes = kSmallCallBytes;
   // Longer messages are cut, since MPI counts in int.
   int64_t message_bytes = int64_t{1} << 30;
   // What a rank puts into the window of its node for one round of a large call: one rank copies it
   // in and the others read it while it is in the cache. From 128 KiB on the speed is the same. 0:
   // no window, messages everywhere.
-  int64_t window_slot_bytes = int64_t{256} << 10;
+  int64_t window_slot_bytes = kLargeSlotBytes;
 };
 
 }  // namespace argosy

@@ -124,7 +124,7 @@ MpiHost::~MpiHost() {
 }
 
 Node open_mpi_node(const std::shared_ptr<const MpiHost>& host, const Limits& limits) {
-  const WindowLayout layout(limits);
+  const WindowLayout layout = layout_of(limits);
   const int64_t place_bytes = layout.place_bytes();
   // The first rank of the host decides: its rank names the node.
   const int64_t room = free_shared_bytes() / kShare / host->size() / place_bytes;

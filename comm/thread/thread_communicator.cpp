@@ -137,7 +137,7 @@ void run_on_threads(int size, const std::function<void(Communicator& world)>& bo
   CHECK(size >= 1, size, " ranks");
   const auto job = std::make_shared<ThreadJob>();
   const bool has_window = size > 1 && limits.window_slot_bytes > 0;
-  const WindowLayout layout(limits);
+  const WindowLayout layout = layout_of(limits);
   const auto segments =
       has_window ? allocate_segments(size, kThreadPlaces * layout.place_bytes()) : nullptr;
   std::mutex first_mutex;

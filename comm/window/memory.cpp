@@ -7,34 +7,8 @@
 #include <utility>
 
 #include "planner/spec/check.h"
-#include "planner/spec/integers.h"
 
 namespace argosy {
-namespace {
-
-constexpr int64_t kLine =
-    64;  // bytes of a cache line: what one rank writes shares none with others
-
-}  // namespace
-
-WindowLayout::WindowLayout(const Limits& limits)
-    : small_slot_bytes(round_up(std::max(limits.small_all_reduce_bytes, kLine), kLine)),
-      large_slot_bytes(round_up(limits.window_slot_bytes, kLine)) {}
-
-int64_t WindowLayout::slot_offset(int lane, uint64_t round) const {
-  constexpr int64_t depth = kLaneDepth;
-  const auto in_lane = static_cast<int64_t>(round % kLaneDepth);
-  const int64_t small = kSmallLanes * depth * small_slot_bytes;
-  const int64_t before = lane < kSmallLanes
-                             ? lane * depth * small_slot_bytes
-                             : small + (lane - kSmallLanes) * depth * large_slot_bytes;
-  return static_cast<int64_t>(sizeof(PlaceControl)) + before + in_lane * slot_bytes(lane);
-}
-
-int64_t WindowLayout::place_bytes() const {
-  return round_up(slot_offset(kWindowLanes - 1, kLaneDepth - 1) + large_slot_bytes,
-                  kWindowPageBytes);
-}
 
 WindowMemory::WindowMemory(Source source, const WindowLayout& layout)
     : source_(std::move(source)), layout_(layout), own_(static_cast<size_t>(source_.num_places)) {

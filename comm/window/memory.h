@@ -14,15 +14,9 @@
 #include <vector>
 
 #include "comm/message/transport.h"
+#include "planner/spec/windows.h"
 
 namespace argosy {
-
-inline constexpr int kSmallLanes = 4;  // calls of one group that may be under way side by side
-inline constexpr int kLargeLanes = 2;
-inline constexpr int kWindowLanes = kSmallLanes + kLargeLanes;
-inline constexpr int kLaneDepth = 2;  // one slot is read while the next is written
-// A multiple of what any part of a place is aligned to, and a divisor of the system's pages.
-inline constexpr int64_t kWindowPageBytes = 4096;
 
 // What a rank tells its peers about one lane; it alone writes here. Counts of rounds since the
 // group was made.
@@ -38,16 +32,12 @@ struct PlaceControl {
   LaneControl lanes[kWindowLanes];
 };
 
-// Sizes of a place: control, then kLaneDepth slots of each lane.
-struct WindowLayout {
-  int64_t small_slot_bytes = 0, large_slot_bytes = 0;
-  explicit WindowLayout(const Limits& limits);
-  int64_t slot_bytes(int lane) const {
-    return lane < kSmallLanes ? small_slot_bytes : large_slot_bytes;
-  }
-  int64_t slot_offset(int lane, uint64_t round) const;
-  int64_t place_bytes() const;
-};
+static_assert(sizeof(PlaceControl) == kWindowControlBytes);
+
+// Of calls that are cut as `limits` say.
+inline WindowLayout layout_of(const Limits& limits) {
+  return {limits.small_all_reduce_bytes, limits.window_slot_bytes};
+}
 
 // A place of some rank. Generations count the groups that a place has served.
 struct WindowPlace {

@@ -15,6 +15,7 @@ struct StepUse {
   double step_s = 0;
   double compute_s = 0;        // busy
   double communication_s = 0;  // communicating, nothing else beside
+  double message_s = 0;        // of that, between stages of a pipeline
 };
 
 // Joule of one device over a step: busy, communicating and idle power, the building's overhead

@@ -57,6 +57,7 @@ StackFacts read_facts(JsonObject& object) {
   facts.overlaps_parameters = object.boolean("overlaps_parameters", true);
   facts.calls_per_layer = object.positive_integer("calls_per_layer", 1);
   facts.overlaps_pipeline = object.boolean("overlaps_pipeline", true);
+  facts.is_slowed_by_traffic = object.boolean("is_slowed_by_traffic", false);
   facts.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
   facts.expert_overlap = read_share(object, "expert_overlap", 0.0);
   facts.dispatches_once = object.boolean("dispatches_once", false);

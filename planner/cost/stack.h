@@ -33,7 +33,8 @@ inline constexpr std::array<double StackNumbers::*, kNumStackNumbers> kStackNumb
     &StackNumbers::matmul_share, &StackNumbers::attention_share,
     &StackNumbers::memory_share, &StackNumbers::link_share,
     &StackNumbers::host_op_s,    &StackNumbers::low_precision_share};
-// Rates as the cluster's file has them; its op_overhead_s is what an op costs.
+// Rates as the cluster's file has them; its op_overhead_s is what an op costs, its host_launch_s
+// the host's.
 inline constexpr StackNumbers kOwnNumbers{1, 1, 1, 1, 1, 0};
 inline constexpr StackNumbers kNoFactors{1, 1, 1, 1, 1, 1};
 
@@ -55,13 +56,17 @@ struct StackFacts {
   bool overlaps_parameters = false;  // ZeRO's gathers beside compute
   int64_t calls_per_layer = 1;       // of ZeRO 2 and 3: collectives in which a layer's tensors go
   bool overlaps_pipeline = true;     // messages between stages beside compute
-  double tensor_overlap = 0;         // hidden share of tensor-parallel traffic over NVLink
-  double expert_overlap = 0;         // hidden share of expert-parallel traffic
+  // Traffic of layers and between stages takes multiprocessors from the compute that it runs beside
+  // (taken_share() of traffic.h). False where the numbers were fitted without it: they hold it.
+  bool is_slowed_by_traffic = true;
+  double tensor_overlap = 0;  // hidden share of tensor-parallel traffic over NVLink
+  double expert_overlap = 0;  // hidden share of expert-parallel traffic
   // A token crosses to a node once, however many of its experts are there (DeepEP, HybridEP).
   bool dispatches_once = false;
   bool balances_stages = false;  // layers that do not divide: the split whose longest is shortest
-  bool captures_steps = false;   // CUDA graphs of whole passes: nothing waits for the host
-  int64_t gradient_bytes = 0;    // of an element on the wire; 0: as the precision says
+  // CUDA graphs of whole passes: nothing waits for the host. The trainer does so if it is asked to.
+  bool captures_steps = false;
+  int64_t gradient_bytes = 0;  // of an element on the wire; 0: as the precision says
 
   // Memory. Bytes of an element's accumulated gradient, of its optimizer state and of copies that
   // only the update makes; of a logit (copies in 16 and 32 bits, gradients); of an element of the

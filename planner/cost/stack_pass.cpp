@@ -174,6 +174,7 @@ PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recomput
     }
     add_op(job, seen, op, backward, vocab, ops);
   }
+  if (job.stack.facts.is_own) ops.num_launches = static_cast<double>(pass.num_launches);
   return ops;
 }
 

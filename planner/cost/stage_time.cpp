@@ -133,18 +133,32 @@ void time_step_pass(const Job& job, const Pass& pass, const Placements& placemen
                    job.stack.numbers.memory_share;
 }
 
-// Between stages: beside compute, or at the end of the passes.
-void add_messages(double activation_s, double gradient_s, bool overlaps, StageTime& time) {
+// Seconds of one micro-batch's messages, activations and gradients: those that a stage sends and
+// those that arrive.
+struct Messages {
+  double activation_s = 0, gradient_s = 0;
+  double activation_in_s = 0, gradient_in_s = 0;
+};
+
+// Between stages: at the end of the passes, or beside compute, which is slower for `taken` of their
+// seconds (taken_share()), on both sides.
+void add_messages(const Messages& messages, bool overlaps, double taken, StageTime& time) {
   StageDurations& d = time.durations;
+  double forward_s = messages.activation_s, backward_s = messages.gradient_s;
   if (overlaps) {
-    d.send_activation_s = activation_s;
-    d.send_gradient_s = gradient_s;
-    return;
+    d.send_activation_s = messages.activation_s;
+    d.send_gradient_s = messages.gradient_s;
+    const auto lost_s = [taken](double message_s, double pass_s) {
+      return taken * std::min(message_s, pass_s / (1 - taken));
+    };
+    forward_s = lost_s(messages.activation_s + messages.activation_in_s, d.forward_s);
+    backward_s = lost_s(messages.gradient_s + messages.gradient_in_s, d.backward_input_s);
   }
-  d.forward_s += activation_s;
-  d.backward_s += gradient_s;
-  d.backward_input_s += gradient_s;
-  time.communication_s += activation_s + gradient_s;
+  d.forward_s += forward_s;
+  d.backward_s += backward_s;
+  d.backward_input_s += backward_s;
+  time.message_s += forward_s + backward_s;
+  time.communication_s += forward_s + backward_s;
 }
 
 // Everything in it.
@@ -152,7 +166,7 @@ void scale(StageTime& time, double factor) {
   StageDurations& d = time.durations;
   for (double* seconds : {&d.forward_s, &d.backward_s, &d.backward_input_s, &d.backward_weight_s,
                           &d.send_activation_s, &d.send_gradient_s, &d.reduce_s, &d.optimizer_s,
-                          &time.communication_s, &time.step_communication_s}) {
+                          &time.communication_s, &time.message_s, &time.step_communication_s}) {
     *seconds *= factor;
   }
 }
@@ -202,9 +216,18 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
     time.durations.optimizer_s += offload_seconds(job, candidate, buckets);
     times.push_back(time);
   }
+  const double taken = taken_share(job, Axis::pp, placements[static_cast<size_t>(Axis::pp)]);
   for (size_t stage = 0; stage <= last; ++stage) {
-    add_messages(stage < last ? send_s(stage, stage + 1) : 0,
-                 stage > 0 ? send_s(stage, stage - 1) : 0, facts.overlaps_pipeline, times[stage]);
+    Messages messages;
+    if (stage < last) {
+      messages.activation_s = send_s(stage, stage + 1);
+      messages.gradient_in_s = send_s(stage + 1, stage);
+    }
+    if (stage > 0) {
+      messages.gradient_s = send_s(stage, stage - 1);
+      messages.activation_in_s = send_s(stage - 1, stage);
+    }
+    add_messages(messages, facts.overlaps_pipeline, taken, times[stage]);
     if (straggler != 1) scale(times[stage], straggler);
   }
   return times;
@@ -231,13 +254,14 @@ std::array<StageTime, kNumLayerKinds> passes_of_kinds(const Job& job, const Cand
 StepUse step_use(const std::vector<StageTime>& times, int64_t num_microbatches, int64_t num_ranks,
                  double step_s) {
   const double m = static_cast<double>(num_microbatches), ranks = static_cast<double>(num_ranks);
-  double busy_s = 0, communication_s = 0;
+  double busy_s = 0, communication_s = 0, message_s = 0;
   for (const StageTime& time : times) {
     const StageDurations& d = time.durations;
     busy_s += m * (d.forward_s + d.backward_s) + d.reduce_s + d.optimizer_s;
     communication_s += m * time.communication_s + time.step_communication_s;
+    message_s += m * time.message_s;
   }
-  return {step_s, (busy_s - communication_s) / ranks, communication_s / ranks};
+  return {step_s, (busy_s - communication_s) / ranks, communication_s / ranks, message_s / ranks};
 }
 
 }  // namespace argosy

@@ -23,12 +23,13 @@ double straggler_factor(const Job& job);
 struct StageTime {
   StageDurations durations;
   double communication_s = 0;       // of one micro-batch, forward and backward: within `durations`
+  double message_s = 0;             // of that, what messages between stages take
   double step_communication_s = 0;  // within reduce_s and optimizer_s
 };
 
 // [stages] As the job's stack runs them: what it hides of the traffic of gradients and parameters
-// is not in reduce_s and optimizer_s but for what it takes from the compute beside it, and a pass
-// is not faster than the host launches it.
+// is not in reduce_s and optimizer_s but for what it takes from the compute beside it, messages
+// beside a pass slow it, and a pass is not faster than the host launches it.
 std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
                                    const std::vector<StageLayers>& stages,
                                    const ElementTable& elements, const LayerCosts& costs,

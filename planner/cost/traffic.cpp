@@ -14,6 +14,11 @@ namespace {
 // Compute and traffic that run side by side take memory bandwidth and multiprocessors from each
 // other: the shorter one slows the longer by this share (Galvatron measures 1.1 to 1.3 for both).
 constexpr double kContention = 0.15;
+// Multiprocessors of kernels that move data. NCCL has one block a channel, for messages to a peer
+// behind the network two channels (NCCL_NCHANNELS_PER_NET_PEER). DeepEP's dispatch and combine take
+// 20 (arXiv:2412.19437 section 3.2.2). Calculon's shares for A100, 0.15 over NVLink and 0.02 over
+// InfiniBand, are of the same size: 12 of 108 and 2 of 108.
+constexpr double kChannelsOfNetPeer = 2, kDispatchMultiprocessors = 20;
 // Until all ranks of a group have started the kernel of a collective of another framework: an
 // estimate.
 constexpr double kCollectiveStartS = 15e-6;
@@ -63,6 +68,17 @@ double beside(double compute_s, double traffic_s, bool overlaps) {
   return std::max(compute_s, traffic_s) + kContention * std::min(compute_s, traffic_s);
 }
 
+double taken_share(const Job& job, Axis axis, const GroupPlacement& placement) {
+  const auto all = static_cast<double>(job.cluster.accelerator.num_multiprocessors);
+  if (all == 0 || placement.size <= 1 || !job.stack.facts.is_slowed_by_traffic) return 0;
+  const bool is_inside = is_in_first_tier(placement);
+  const CollectiveSettings& nccl = job.cluster.collectives;
+  if (axis == Axis::ep && job.stack.facts.dispatches_once) return kDispatchMultiprocessors / all;
+  if (is_inside) return static_cast<double>(nccl.channels) / all;
+  const bool is_to_peer = axis == Axis::pp || axis == Axis::cp;
+  return (is_to_peer ? kChannelsOfNetPeer : static_cast<double>(nccl.network_channels)) / all;
+}
+
 Placements place_all(const Mesh& mesh, const Job& job) {
   Placements placements;
   for (int axis = 0; axis < kNumAxes; ++axis) {
@@ -105,23 +121,34 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, cons
                                                      : seconds[static_cast<size_t>(work.axis)]) +=
         static_cast<double>(work.count) * one_s;
   }
+  // Of t seconds beside c of compute, which becomes as much slower as is taken, the step is spared
+  // (1 - taken) t, and c at most.
+  const auto spared_s = [&](Axis axis, double traffic_s, double compute_s) {
+    const double taken = taken_share(job, axis, placements[static_cast<size_t>(axis)]);
+    return std::min((1 - taken) * traffic_s, compute_s);
+  };
   double products_s = hiding.products_s;  // both axes travel beside the same products
   for (const Axis axis : {Axis::tp, Axis::etp}) {
     double& exposed_s = seconds[static_cast<size_t>(axis)];
     if (!is_in_first_tier(placements[static_cast<size_t>(axis)])) continue;
-    const double hidden_s = std::min(facts.tensor_overlap * exposed_s, products_s);
+    const double hidden_s = spared_s(axis, facts.tensor_overlap * exposed_s, products_s);
     exposed_s -= hidden_s;
     products_s -= hidden_s;
   }
   double& expert_s = seconds[static_cast<size_t>(Axis::ep)];
-  expert_s -= std::min(facts.expert_overlap * expert_s, hiding.ops_s);
-  seconds[static_cast<size_t>(Axis::cp)] += std::max(0.0, ring_s - hiding.ring_s);
+  expert_s -= spared_s(Axis::ep, facts.expert_overlap * expert_s, hiding.ops_s);
+  seconds[static_cast<size_t>(Axis::cp)] += ring_s - spared_s(Axis::cp, ring_s, hiding.ring_s);
   return seconds;
+}
+
+double host_op_seconds(const Job& job) {
+  return job.stack.facts.is_own ? job.cluster.accelerator.host_launch_s
+                                : job.stack.numbers.host_op_s;
 }
 
 double host_wait_s(const Job& job, double busy_s, double num_launches,
                    const std::vector<CollectiveWork>& collectives, const Placements& placements) {
-  const double host_op_s = job.stack.numbers.host_op_s;
+  const double host_op_s = host_op_seconds(job);
   if (host_op_s <= 0 || job.stack.facts.captures_steps) return 0;
   for (const CollectiveWork& work : collectives) {
     if (placements[static_cast<size_t>(work.axis)].size <= 1) continue;

@@ -19,10 +19,15 @@ namespace argosy {
 using Placements = std::array<GroupPlacement, kNumAxes>;
 Placements place_all(const Mesh& mesh, const Job& job);
 
-// Seconds of a layer's collectives that no compute hides, by axis. Messages of the ring over cp
-// travel while attention works on the keys that came before; a receive takes no time besides its
-// send. The job's stack hides its share of tp, where NVLink joins the group, and of ep, as far as
-// there is compute beside it (`hiding`).
+// Of a device's multiprocessors, what the kernels of traffic over this axis hold while it runs;
+// pp: of messages between stages. 0 for devices that have none, and for stacks whose numbers hold
+// it. Compute that traffic of t seconds runs beside takes taken_share() * t longer.
+double taken_share(const Job& job, Axis axis, const GroupPlacement& placement);
+
+// Seconds of a layer's collectives that no compute hides, by axis, and what compute loses to those
+// that it hides. Messages of the ring over cp travel while attention works on the keys that came
+// before; a receive takes no time besides its send. The job's stack hides its share of tp, where
+// NVLink joins the group, and of ep, as far as there is compute beside it (`hiding`).
 using AxisSeconds = std::array<double, kNumAxes>;
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
                             const Placements& placements, const Job& job);
@@ -44,6 +49,9 @@ class KnownLinks {
 };
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
                             const Placements& placements, const Job& job, KnownLinks& known);
+
+// Of the job's stack, for each kernel, product and collective that the host starts; 0: no floor.
+double host_op_seconds(const Job& job);
 
 // Seconds that a pass of `busy_s`, exposed traffic included, waits for the host to launch it.
 double host_wait_s(const Job& job, double busy_s, double num_launches,

@@ -147,7 +147,7 @@ std::string answers_text(const Questions& questions, const Job& job, const Searc
   const auto add = [&text](const std::string& part) { text += "\n" + part; };
   if (!answers.step.empty()) {
     const Plan& best = result.plans.front();
-    add(step_text(best, answers.step));
+    add(step_text(best, answers.step) + host_text(job, best, answers.step));
     add(bytes_text(job, best));
     add(changes_text(answers.changes));
     add(rivals_text(answers.rivals));

@@ -4,6 +4,7 @@
 
 #include "planner/cost/memory_band.h"
 #include "planner/cost/reliability.h"
+#include "planner/cost/stage_time.h"
 #include "planner/cost/totals.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/units.h"
@@ -13,16 +14,19 @@ namespace argosy {
 
 namespace {
 
-std::string stack_text(const Stack& stack) {
-  if (stack.facts.is_own) return concat(stack.name, ": argosy-train's own ops, one by one");
+std::string stack_text(const Job& job) {
+  const Stack& stack = job.stack;
   const StackNumbers& n = stack.numbers;
-  std::string text = concat("stack ", stack.name, ": ", format_fixed(n.matmul_share, 2),
-                            " of the products' curve, ", format_fixed(n.attention_share, 2),
-                            " of attention's, ", format_fixed(n.memory_share, 2), " of memory's, ",
-                            format_fixed(n.link_share, 2), " of the links'");
-  if (n.host_op_s > 0) {
-    text += concat("; the host takes ", format_seconds(n.host_op_s), " an op");
+  std::string text = concat(stack.name, ": argosy-train's own ops, one by one");
+  if (!stack.facts.is_own)
+    text = concat("stack ", stack.name, ": ", format_fixed(n.matmul_share, 2),
+                  " of the products' curve, ", format_fixed(n.attention_share, 2),
+                  " of attention's, ", format_fixed(n.memory_share, 2), " of memory's, ",
+                  format_fixed(n.link_share, 2), " of the links'");
+  if (host_op_seconds(job) > 0 && !stack.facts.captures_steps) {
+    text += concat("; the host takes ", format_seconds(host_op_seconds(job)), " an op");
   }
+  if (stack.facts.captures_steps) text += "; CUDA graphs: nothing waits for the host";
   return text;
 }
 
@@ -52,10 +56,19 @@ std::string power_text(const ClusterSpec& cluster) {
 std::string failures_text(const Job& job) {
   const Reliability r = reliability(job.cluster, checkpoint_bytes(job));
   if (r.mtbf_s <= 0) return "none: the file of the cluster has no device_mtbf_hours";
-  return concat("one every ", format_days(r.mtbf_s / kSecondsPerDay),
-                "; a checkpoint stalls the step ", format_seconds(r.checkpoint.stall_s),
-                " and is written in ", format_seconds(r.checkpoint.write_s), ", a restart takes ",
-                format_seconds(r.checkpoint.restart_s));
+  return concat(
+      "one every ", format_days(r.mtbf_s / kSecondsPerDay), "; a checkpoint stalls the step ",
+      format_seconds(r.checkpoint.stall_s), " and is written in ",
+      format_seconds(r.checkpoint.write_s), ", a restart takes ",
+      format_seconds(r.checkpoint.restart_s),
+      "; the best interval after Young and Daly: ", format_seconds(r.checkpoint_interval_s));
+}
+
+std::string straggler_text(const Job& job) {
+  const double factor = straggler_factor(job);
+  if (factor == 1) return "none: one node";
+  return concat("a step waits for the slowest node: ", format_signed_percent(factor - 1),
+                " time, in all of its seconds");
 }
 
 }  // namespace
@@ -65,7 +78,7 @@ TextTable basis_table(const Job& job, const std::string& corrections) {
   TextTable table;
   table.header = {"figure", "rests on"};
   table.align = {Align::left, Align::left};
-  table.rows.push_back({"seconds", stack_text(job.stack)});
+  table.rows.push_back({"seconds", stack_text(job)});
   table.rows.push_back(
       {"corrections", corrections.empty() ? "none: no past runs were learned from" : corrections});
   table.rows.push_back({"memory", memory_text(job)});
@@ -77,6 +90,7 @@ TextTable basis_table(const Job& job, const std::string& corrections) {
                                " USD a device and hour, PUE ", format_fixed(cluster.pue, 2), ", ",
                                format_fixed(cluster.carbon_kg_per_kwh, 3), " kg CO2e a kWh")});
   table.rows.push_back({"power", power_text(cluster)});
+  table.rows.push_back({"stragglers", straggler_text(job)});
   table.rows.push_back({"failures", failures_text(job)});
   return table;
 }

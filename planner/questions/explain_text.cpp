@@ -6,10 +6,12 @@
 #include <string_view>
 
 #include "planner/cost/memory_band.h"
+#include "planner/cost/traffic.h"
 #include "planner/questions/basis.h"
 #include "planner/report/plan_text.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/graphs.h"
 
 namespace argosy {
 
@@ -88,6 +90,23 @@ std::string step_text(const Plan& plan, const std::vector<StepPart>& parts) {
   }
   table.rows.push_back({"step", format_seconds(plan.predicted.step_s), format_percent(1)});
   return to_text(table);
+}
+
+std::string host_text(const Job& job, const Plan& plan, const std::vector<StepPart>& parts) {
+  const auto found = std::find_if(parts.begin(), parts.end(), [](const StepPart& part) {
+    return std::string_view(part.name) == kHostPart;
+  });
+  if (found == parts.end()) return "";
+  std::string text = concat("the GPU waits for the host, which launches an op in ",
+                            format_seconds(host_op_seconds(job)), ": longer micro-batches hide it");
+  if (!job.stack.keeps_memory) {  // the plan is argosy-train's
+    const std::string obstacle = obstacle_to_graphs(plan);
+    text += obstacle.empty()
+                ? concat("; argosy-train --cuda-graphs auto launches steps whole: ",
+                         format_signed_percent(-found->seconds / plan.predicted.step_s), " time")
+                : concat("; CUDA graphs cannot: ", obstacle);
+  }
+  return wrap(text, kTextColumns, "    ");
 }
 
 std::string bytes_text(const Job& job, const Plan& plan) {

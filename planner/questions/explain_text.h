@@ -17,6 +17,8 @@
 namespace argosy {
 
 std::string step_text(const Plan& plan, const std::vector<StepPart>& parts);
+// What a step that waits for the host's launches could do about it; "" where none does.
+std::string host_text(const Job& job, const Plan& plan, const std::vector<StepPart>& parts);
 std::string bytes_text(const Job& job, const Plan& plan);
 std::string changes_text(const std::vector<ChangeEffect>& changes);
 std::string rivals_text(const std::vector<Rival>& rivals);

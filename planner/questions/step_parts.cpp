@@ -65,7 +65,7 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
   std::vector<StepPart> parts = {{"matrix products", sum.ops[0] / ranks},
                                  {"attention", sum.ops[1] / ranks},
                                  {"memory-bound ops", sum.ops[2] / ranks}};
-  if (sum.host_s > 0) parts.push_back({"waiting for the host", sum.host_s / ranks});
+  if (sum.host_s > 0) parts.push_back({kHostPart, sum.host_s / ranks});
   double update_s = use.compute_s, step_communication_s = use.communication_s;
   for (const StepPart& part : parts) update_s -= part.seconds;
   parts.push_back({"optimizer update", update_s});
@@ -75,6 +75,10 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
     parts.push_back(
         {concat(to_string(static_cast<Axis>(axis)), " collectives of layers"), seconds});
     step_communication_s -= seconds;
+  }
+  if (use.message_s > 0) {
+    parts.push_back({"messages between stages", use.message_s});
+    step_communication_s -= use.message_s;
   }
   parts.push_back({"gradients and parameters", step_communication_s});
   parts.push_back({"waiting in the pipeline", use.step_s - use.compute_s - use.communication_s});

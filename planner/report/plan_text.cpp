@@ -7,6 +7,7 @@
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/windows.h"
 
 namespace argosy {
 
@@ -143,6 +144,12 @@ void remove_column(TextTable& table, const std::string& name) {
 std::string category_text(const Prediction& p, MemoryCategory category) {
   return concat(to_string(category), " ",
                 format_bytes(p.memory_bytes[static_cast<size_t>(category)]));
+}
+
+// Windows of MPI: GPUs communicate by NCCL, whose buffers are in the probability of fitting.
+int64_t shared_bytes(const Plan& plan, const ClusterSpec& cluster) {
+  if (cluster.device != Device::cpu) return 0;
+  return window_bytes(plan, 0, std::max<int64_t>(1, cluster.devices_per_node));
 }
 
 bool same_stage(const Plan& plan, size_t a, size_t b) {
@@ -286,6 +293,10 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
                             format_bytes(cluster.accelerator.reserved_bytes), " reserved) =");
   for (int i = 0; i < kNumMemoryCategories; ++i) {
     text += concat(i == 0 ? " " : " + ", category_text(p, static_cast<MemoryCategory>(i)));
+  }
+  if (const int64_t bytes = shared_bytes(plan, cluster); bytes > 0) {
+    text += concat("; of what is reserved, ", format_bytes(bytes),
+                   " are a window of the node's memory through which its ranks communicate");
   }
   if (p.fits_probability < 1) {
     text += concat("; fits with ", probability_text(p.fits_probability));

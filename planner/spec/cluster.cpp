@@ -71,6 +71,7 @@ Accelerator read_accelerator(JsonObject object) {
   }
   a.memory_bytes_per_s = object.positive_number("memory_bytes_per_s");
   a.op_overhead_s = read_non_negative(object, "op_overhead_s", 0);
+  a.host_launch_s = read_non_negative(object, "host_launch_s", 0);
   a.num_multiprocessors = object.integer("num_multiprocessors", 0);
   if (a.num_multiprocessors < 0) object.fail("num_multiprocessors", "must be at least 0");
   a.matmul_efficiency = read_curve(object, "matmul_efficiency");

@@ -36,8 +36,11 @@ struct Accelerator {
   // Of the rates that peaks and efficiency curves give: what tensor cores keep through steps of
   // seconds, when power and heat hold the clocks down. Curves come from short benchmarks.
   double sustained_share = 1;
-  double memory_bytes_per_s = 0;      // streaming bandwidth
-  double op_overhead_s = 0;           // launch or call cost of one op that nothing hides
+  double memory_bytes_per_s = 0;  // streaming bandwidth
+  double op_overhead_s = 0;       // launch or call cost of one op that nothing hides
+  // Of a GPU: what the host takes to put one kernel, product or collective on a queue, beside what
+  // runs there. Steps of the trainer are not faster than it; 0: no such floor.
+  double host_launch_s = 0;
   int64_t num_multiprocessors = 0;    // of a GPU: products run as waves of tiles; 0: not one
   EfficiencyCurve matmul_efficiency;  // by FLOPs of one product
   // The same where a precision has its own; empty: matmul_efficiency.

@@ -36,6 +36,7 @@ Json accelerator_json(const Accelerator& a) {
                {"context_bytes", a.context_bytes},
                {"memory_bytes_per_s", a.memory_bytes_per_s},
                {"op_overhead_s", a.op_overhead_s},
+               {"host_launch_s", a.host_launch_s},
                {"num_multiprocessors", a.num_multiprocessors},
                {"matmul_efficiency", curve_json(a.matmul_efficiency)},
                {"attention_efficiency", curve_json(a.attention_efficiency)},

@@ -32,6 +32,7 @@ ClusterSpec corrected(ClusterSpec cluster, const Corrections& c) {
   slow_down(a.attention_efficiency, c.attention * c.rest);
   slow_down(a.memory_efficiency, c.memory * c.rest);
   a.op_overhead_s *= c.rest;
+  a.host_launch_s *= c.rest;
   for (double& factor : cluster.collective_factors) factor *= c.rest;
   const auto multiply = [&](CollectiveKind kind, double factor) {
     cluster.collective_factors[static_cast<size_t>(kind)] *= factor;

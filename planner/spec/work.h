@@ -77,6 +77,10 @@ struct CollectiveWork {
 struct Pass {
   std::vector<OpWork> ops;
   std::vector<CollectiveWork> collectives;
+  // What the trainer's host puts on a GPU's queue: kernels, products, copies; collectives are not
+  // in it. In 16 bits, with cuDNN's attention: casts to 8 bits are not counted. Experts that are
+  // small enough for the host to matter are multiplied by one kernel.
+  int64_t num_launches = 0;
 };
 
 struct LayerWork {

@@ -11,15 +11,20 @@ namespace argosy {
 
 namespace {
 
+// Launches of position ops on q, and on k.
+struct PositionLaunches {
+  int64_t norm = 1, rope = 1;
+};
+
 // RoPE and the norms of q and k: each reads and writes both. A norm over all heads sums squares of
 // both over tp.
-void add_position_ops(Pass& pass, const RankShape& shape) {
+void add_position_ops(Pass& pass, const RankShape& shape, PositionLaunches launches = {}) {
   const int64_t bytes = 2 * (query_bytes(shape) + key_bytes(shape));
-  if (shape.model.qk_norm) add_memory(pass, bytes);
+  if (shape.model.qk_norm) add_memory(pass, bytes, 2 * launches.norm);
   if (shape.model.qk_norm && shape.model.qk_norm_is_whole) {
     add_collective(pass, CollectiveKind::all_reduce, Axis::tp, qk_statistic_bytes(shape), shape.tp);
   }
-  if (shape.model.position == PositionKind::rope) add_memory(pass, bytes);
+  if (shape.model.position == PositionKind::rope) add_memory(pass, bytes, 2 * launches.rope);
 }
 
 // Over cp (trainer/layers/context_attention.h): the ring's messages to the next rank and from the
@@ -34,6 +39,7 @@ void add_hops(Pass& pass, const RankShape& shape, int64_t key_bytes, int64_t val
 }
 
 void add_head_exchanges(Pass& pass, const RankShape& shape, int64_t num_queries, int64_t num_keys) {
+  if (shape.cp > 1) pass.num_launches += 2 * (num_queries + num_keys);  // before and behind each
   for (int64_t i = 0; i < num_queries; ++i) {
     add_collective(pass, CollectiveKind::all_to_all, Axis::cp, query_bytes(shape), shape.cp);
   }
@@ -44,7 +50,8 @@ void add_head_exchanges(Pass& pass, const RankShape& shape, int64_t num_queries,
 
 // forward: q k^T and p v, 4 D FLOPs a pair and head (values of another size: 2 D + 2 Dv). Backward:
 // dv, dp, dq, dk, twice as many; that a fused kernel computes p again is not counted. The ring
-// shares the pairs of a head, an exchange of heads the heads.
+// shares the pairs of a head, an exchange of heads the heads. Launches: cuDNN's kernel and the turn
+// of its statistics, backward three kernels and the turn.
 void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   OpWork op;
   op.kind = OpKind::attention;
@@ -53,6 +60,7 @@ void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   op.bytes = (is_backward ? 2 : 1) * (query_bytes(shape) + attention_output_bytes(shape) +
                                       key_bytes(shape) + value_bytes(shape));
   pass.ops.push_back(op);
+  pass.num_launches += is_backward ? 4 : 2;
 }
 
 // The softmax over all keys of the sequences.
@@ -76,6 +84,18 @@ void add_attend_backward(Pass& pass, const RankShape& shape) {
   }
 }
 
+// The norm behind it adds it. A bias behind the sum over tp is an op of its own.
+void add_residual(Pass& pass, const RankShape& shape, bool has_bias) {
+  add_memory(pass, 3 * shape.split_bytes(), has_bias ? 1 : 0);
+}
+
+// A gradient of the bias of a Linear comes with its weight's, and is added by a launch more; of one
+// that is added behind a sum over tp, by two kernels over rows.
+constexpr int64_t kBiasGradientLaunches = 1, kAddedBiasGradientLaunches = 2;
+int64_t bias_gradient_launches(const RankShape& shape, bool has_bias, int64_t launches) {
+  return has_bias && !shape.is_frozen ? launches : 0;
+}
+
 void add_attention_forward(Pass& pass, const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
   add_memory(pass, 2 * shape.split_bytes());  // norm
@@ -86,16 +106,20 @@ void add_attention_forward(Pass& pass, const RankShape& shape) {
   add_attend(pass, shape);
   add_forward(pass, attention.o);
   add_tp_reduce(pass, shape);
-  add_memory(pass, 3 * shape.split_bytes());  // residual
+  add_residual(pass, shape, shape.model.attention_output_bias);
 }
 
 void add_attention_backward(Pass& pass, const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
+  pass.num_launches +=
+      bias_gradient_launches(shape, shape.model.attention_output_bias, kAddedBiasGradientLaunches) +
+      bias_gradient_launches(shape, shape.model.qkv_bias, 3 * kBiasGradientLaunches);
   add_tp_gather(pass, shape);  // dy
   add_backward(pass, attention.o);
-  add_position_ops(pass, shape);  // forward again: q and k are kept as they came from the products
+  // Forward again: q and k are kept as they came from the products, where norms follow.
+  add_position_ops(pass, shape, {.rope = shape.model.qk_norm ? 1 : 0});
   add_attend_backward(pass, shape);
-  add_position_ops(pass, shape);
+  add_position_ops(pass, shape, {.norm = shape.is_frozen ? 1 : 2});
   if (std::any_of(attention.in.begin(), attention.in.end(),
                   [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
     add_memory(pass, 2 * shape.split_bytes());  // the normed input, computed again
@@ -103,7 +127,8 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
   }
   for (const LinearWork& l : attention.in) add_backward(pass, l);
   add_attention_input_reduce(pass, shape, attention);  // dx
-  add_memory(pass, 4 * shape.split_bytes());  // norm backward: x, dy, residual gradient, dx
+  // Norm backward: x, dy, residual gradient, dx.
+  add_memory(pass, 4 * shape.split_bytes(), norm_backward_launches(shape));
 }
 
 int64_t attention_saved_bytes(const RankShape& shape) {
@@ -183,6 +208,11 @@ int64_t wide_bytes(const RankShape& shape, const MlpWork& mlp) {
   return shape.tokens * mlp.width * shape.element_bytes;
 }
 
+// GELU and its gradient, in the products around it; with adapters a product is a sum of two.
+bool fuses_activation(const MlpWork& mlp) {
+  return mlp.in.size() == 1 && mlp.in.front().lora_rank == 0 && mlp.down.lora_rank == 0;
+}
+
 }  // namespace
 
 Pass block_recomputed_attention(const RankShape& shape) {
@@ -209,7 +239,8 @@ void add_mlp_forward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
   const auto num_inputs = static_cast<int64_t>(mlp.in.size());
   add_tp_gather(pass, shape);
   for (const LinearWork& l : mlp.in) add_forward(pass, l);
-  add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp));  // activation
+  // The activation: GELU is written by the product before it, unless an adapter is added first.
+  add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp), fuses_activation(mlp) ? 0 : 1);
   add_forward(pass, mlp.down);
   add_tp_reduce(pass, shape);
 }
@@ -221,7 +252,8 @@ void add_mlp_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
     add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp));  // the activation again
   }
   add_backward(pass, mlp.down);
-  add_memory(pass, (2 * num_inputs + 1) * wide_bytes(shape, mlp));  // activation backward
+  add_memory(pass, (2 * num_inputs + 1) * wide_bytes(shape, mlp),
+             fuses_activation(mlp) ? 0 : 1);  // activation backward
   if (std::any_of(mlp.in.begin(), mlp.in.end(),
                   [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
     add_memory(pass, 2 * shape.split_bytes());  // the normed input again
@@ -256,7 +288,7 @@ Pass block_forward(const RankShape& shape, bool is_moe) {
   } else {
     add_mlp_forward(pass, shape, dense_mlp(shape));
   }
-  add_memory(pass, 3 * shape.split_bytes());  // residual
+  add_residual(pass, shape, !is_moe && shape.model.mlp_bias);
   return pass;
 }
 
@@ -266,8 +298,10 @@ Pass block_backward(const RankShape& shape, bool is_moe) {
     add_moe_backward(pass, shape);
   } else {
     add_mlp_backward(pass, shape, dense_mlp(shape));
+    pass.num_launches += bias_gradient_launches(shape, shape.model.mlp_bias,
+                                                kBiasGradientLaunches + kAddedBiasGradientLaunches);
   }
-  add_memory(pass, 4 * shape.split_bytes());  // norm backward
+  add_memory(pass, 4 * shape.split_bytes(), norm_backward_launches(shape));
   add_attention_backward(pass, shape);
   return pass;
 }

@@ -21,7 +21,12 @@ Pass embedding_backward(const RankShape& shape) {
   Pass pass;
   if (shape.is_frozen) return pass;
   add_tp_gather(pass, shape);  // dy
-  add_memory(pass, 3 * shape.full_bytes());
+  // Rows of a token are added one after the other, once tokens are sorted.
+  int64_t launches = sort_launches(shape.vocab) + 1;
+  if (shape.model.position == PositionKind::learned) {
+    launches += sort_launches(shape.model.max_positions) + 1;
+  }
+  add_memory(pass, 3 * shape.full_bytes(), launches);
   return pass;
 }
 
@@ -37,6 +42,8 @@ void add_head_chunk(Pass& pass, const RankShape& shape, int64_t rows, int64_t co
   cross_entropy.bytes = 4 * rows * shape.vocab * z;  // maximum; sum; gradient read and written
   cross_entropy.count = count;
   pass.ops.push_back(cross_entropy);
+  // Sums and gradient; two to add up the losses; of all ranks, a copy and sums scaled anew.
+  pass.num_launches += count * (shape.tp > 1 ? 6 : 4);
   if (shape.tp > 1) {  // maximum; sum of exponentials and the target's logit in one call
     pass.collectives.push_back({CollectiveKind::all_reduce, Axis::tp, rows * z, count});
     pass.collectives.push_back({CollectiveKind::all_reduce, Axis::tp, 2 * rows * z, count});
@@ -61,7 +68,7 @@ Pass head_forward(const RankShape& shape) {
 
 Pass head_backward(const RankShape& shape) {
   Pass pass;
-  add_memory(pass, 4 * shape.split_bytes());  // norm backward
+  add_memory(pass, 4 * shape.split_bytes(), norm_backward_launches(shape));
   return pass;
 }
 

@@ -37,6 +37,16 @@ LinearWork shared_gate(const RankShape& shape) {
   return linear(shape, TensorRole::shared_expert_gate, shape.split_tokens, shape.hidden, 1);
 }
 
+// Rows in another order: the order turned round, or brought from the host, and the rows.
+constexpr int64_t kPermuteLaunches = 2;
+constexpr int64_t kRouterGradientLaunches = 2;  // auxiliary loss; logits
+
+// Choices; how often each expert was chosen and its probabilities; both losses and the counts for
+// the report; the order of rows: counts cleared, counted, sorted and brought to the host.
+int64_t routing_launches(const RankShape& shape) {
+  return 1 + 2 + 3 + 3 + sort_launches(shape.experts);
+}
+
 int64_t num_picks(const RankShape& shape) {  // s * k rows leave this rank
   return shape.split_tokens * shape.top_k;
 }
@@ -61,14 +71,14 @@ void add_dispatch(Pass& pass, const RankShape& shape) {
   add_collective(pass, CollectiveKind::all_to_all, Axis::ep, exchanged_bytes(shape), shape.ep);
   add_collective(pass, CollectiveKind::all_gather, Axis::etp, expert_input_bytes(shape), shape.etp);
   if (shape.ep * shape.etp > 1) {
-    add_memory(pass, 2 * expert_input_bytes(shape));  // by source -> by expert
+    add_memory(pass, 2 * expert_input_bytes(shape), kPermuteLaunches);  // by source -> by expert
   }
 }
 
 // The way back: slices give partial sums.
 void add_return(Pass& pass, const RankShape& shape) {
   if (shape.ep * shape.etp > 1) {
-    add_memory(pass, 2 * expert_input_bytes(shape));  // by expert -> by source
+    add_memory(pass, 2 * expert_input_bytes(shape), kPermuteLaunches);  // by expert -> by source
   }
   add_collective(pass, CollectiveKind::reduce_scatter, Axis::etp, expert_input_bytes(shape),
                  shape.etp);
@@ -91,33 +101,39 @@ void add_experts_backward(Pass& pass, const RankShape& shape) {
 void add_moe_forward(Pass& pass, const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
   add_forward(pass, router(shape));
-  add_memory(pass, 2 * probability_bytes(shape));                 // softmax, top-k
-  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // rows in expert order
+  add_memory(pass, 2 * probability_bytes(shape), routing_launches(shape));  // softmax, top-k
+  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),
+             kPermuteLaunches);  // rows in expert order
   add_dispatch(pass, shape);
   add_forward(pass, experts.gate);
   add_forward(pass, experts.up);
   add_memory(pass, 3 * expert_width_bytes(shape));  // activation
   add_forward(pass, experts.down);
   add_return(pass, shape);
-  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // weighted sum of k rows
+  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),
+             kPermuteLaunches);  // weighted sum of k rows
   if (shape.shared_ffn == 0) return;
   add_mlp_forward(pass, shape, shared_mlp(shape));
   if (shape.model.moe.shared_gate) add_forward(pass, shared_gate(shape));
-  add_memory(pass, 3 * shape.split_bytes());  // add it
+  add_memory(pass, 3 * shape.split_bytes(), shape.model.moe.shared_gate ? 2 : 1);  // add it
 }
 
 void add_moe_backward(Pass& pass, const RankShape& shape) {
   if (shape.shared_ffn > 0) {
+    pass.num_launches += shape.model.moe.shared_gate ? 2 : 1;  // its gate's gradient; added to dx
     if (shape.model.moe.shared_gate) add_backward(pass, shared_gate(shape));
     add_mlp_backward(pass, shape, shared_mlp(shape));
   }
-  add_memory(pass, 2 * dispatch_bytes(shape) + shape.split_bytes());  // rows' and weights' gradient
+  add_memory(pass, 2 * dispatch_bytes(shape) + shape.split_bytes(),
+             kPermuteLaunches);  // rows' and weights' gradient
   add_dispatch(pass, shape);
   add_experts_backward(pass, shape);
   add_return(pass, shape);
-  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes());  // sum of k rows
-  add_memory(pass, 3 * probability_bytes(shape));                 // softmax, auxiliary and z loss
-  add_memory(pass, 2 * shape.split_bytes());                      // the normed input again
+  add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),
+             kPermuteLaunches);  // sum of k rows
+  add_memory(pass, 3 * probability_bytes(shape),
+             kRouterGradientLaunches);        // softmax, auxiliary and z loss
+  add_memory(pass, 2 * shape.split_bytes());  // the normed input again
   add_backward(pass, router(shape));
 }
 

@@ -3,7 +3,10 @@
 #include "planner/spec/work_shape.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+
+#include "planner/spec/integers.h"
 
 namespace argosy {
 
@@ -132,28 +135,60 @@ void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t e
   op.depth = inner;
   op.is_block_product = is_block_product;
   pass.ops.push_back(op);
+  pass.num_launches += count;
 }
 
-void add_memory(Pass& pass, int64_t bytes) {
+void add_memory(Pass& pass, int64_t bytes, int64_t launches) {
   if (bytes == 0) return;
   OpWork op;
   op.bytes = bytes;
   pass.ops.push_back(op);
+  pass.num_launches += launches;
 }
+
+int64_t norm_backward_launches(const RankShape& shape) {
+  const int64_t num_parameters = shape.model.norm == NormKind::layer ? 2 : 1;
+  return 1 + (shape.is_frozen ? 0 : num_parameters);
+}
+
+int64_t sort_launches(int64_t num_keys) {
+  constexpr int64_t kDigitBits = 8, kLaunchesOfDigit = 3;
+  const auto bits = static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(num_keys)));
+  return kLaunchesOfDigit * std::max<int64_t>(1, ceil_div(bits, kDigitBits));
+}
+
+namespace {
+
+// The products of each group; of the first alone they are launches: one kernel multiplies all
+// experts.
+template <typename AddProducts>
+void for_each_group(Pass& pass, const LinearWork& l, const AddProducts& add_products) {
+  bool is_first = true;
+  for (const RowGroup& group : l.groups) {
+    if (group.rows == 0 || group.count == 0) continue;
+    const int64_t launches = pass.num_launches;
+    add_products(group.rows, group.count);
+    const int64_t of_expert = (pass.num_launches - launches) / group.count;
+    pass.num_launches = launches + (is_first ? of_expert : 0);
+    is_first = false;
+  }
+}
+
+}  // namespace
 
 void add_forward(Pass& pass, const LinearWork& l) {
   add_memory(pass, l.dequantize_bytes());
-  for (const auto& [rows, count] : l.groups) {
+  for_each_group(pass, l, [&](int64_t rows, int64_t count) {
     add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count, l.is_block_product);
     add_matmul(pass, rows, l.lora_rank, l.inputs, l.element_bytes, count);   // u = x A^T
     add_matmul(pass, rows, l.outputs, l.lora_rank, l.element_bytes, count);  // y += scale u B^T
-  }
+  });
 }
 
 void add_backward(Pass& pass, const LinearWork& l) {
   add_memory(pass, l.dequantize_bytes());
   const bool product = l.is_block_product;
-  for (const auto& [rows, count] : l.groups) {
+  for_each_group(pass, l, [&](int64_t rows, int64_t count) {
     add_matmul(pass, rows, l.inputs, l.outputs, l.element_bytes, count, product);  // dx = dy W
     if (l.is_trainable) {
       add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, product);  // dW
@@ -162,22 +197,23 @@ void add_backward(Pass& pass, const LinearWork& l) {
     add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);  // dB = dy^T u
     add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);   // dA = du^T x
     add_matmul(pass, rows, l.inputs, l.lora_rank, l.element_bytes, count);   // dx += du A
-  }
+  });
 }
 
 void add_backward_weight(Pass& pass, const LinearWork& l) {
-  for (const auto& [rows, count] : l.groups) {
+  for_each_group(pass, l, [&](int64_t rows, int64_t count) {
     if (l.is_trainable) {
       add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, l.is_block_product);
     }
     add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);
     add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);
-  }
+  });
 }
 
 void append(Pass& pass, const Pass& more) {
   pass.ops.insert(pass.ops.end(), more.ops.begin(), more.ops.end());
   pass.collectives.insert(pass.collectives.end(), more.collectives.begin(), more.collectives.end());
+  pass.num_launches += more.num_launches;
 }
 
 void add_collective(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, int64_t group_size) {

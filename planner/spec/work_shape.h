@@ -78,9 +78,15 @@ int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears);
 // One of the three products of this rank's experts, expert_rows spread as evenly as they can be.
 LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs, int64_t outputs);
 
+// `launches`: of Pass::num_launches; of products one each.
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
                 int64_t count = 1, bool is_block_product = false);
-void add_memory(Pass& pass, int64_t bytes);
+void add_memory(Pass& pass, int64_t bytes, int64_t launches = 1);
+// Launches for a norm's gradients: the input's, and sums for each parameter that is trained.
+int64_t norm_backward_launches(const RankShape& shape);
+// A stable sort of items with keys below `num_keys` (trainer/ops/sort_cuda.cu): three kernels a
+// digit of 8 bits.
+int64_t sort_launches(int64_t num_keys);
 void add_forward(Pass& pass, const LinearWork& linear);
 void add_backward(Pass& pass, const LinearWork& linear);
 void add_backward_weight(Pass& pass, const LinearWork& linear);  // the part of it that can wait

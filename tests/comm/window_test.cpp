@@ -8,10 +8,12 @@
 #include <string>
 #include <thread>
 
+#include "comm/groups.h"
 #include "comm/thread/thread_communicator.h"
 #include "comm/window/memory.h"
 #include "planner/spec/check.h"
 #include "planner/spec/clock.h"
+#include "planner/spec/windows.h"
 #include "tests/comm/conformance.h"
 #include "tests/comm/conformance_data.h"
 
@@ -62,8 +64,38 @@ TEST(Window, PlacesAreUsedAgain) {
       kept.push_back(std::move(group));
       if (static_cast<int>(kept.size()) > 2 + world.rank()) kept.erase(kept.begin());
     }
-    EXPECT_LT(world.route().window_bytes, 16 * WindowLayout(Limits{}).place_bytes());
+    EXPECT_LT(world.route().window_bytes, 16 * layout_of(Limits{}).place_bytes());
   });
+}
+
+// The bytes that the planner names are those that a rank's groups have taken.
+TEST(Window, BytesArePlanned) {
+  struct Case {
+    Mesh mesh;
+    int64_t num_kv_heads;
+    int64_t places;
+  };
+  for (const Case& c : {Case{{.dp = 2}, 2, 5},           // world twice, dp, dp_cp, edp
+                        Case{{.tp = 2, .dp = 2}, 1, 7},  // and tp, kv_replica
+                        Case{{.tp = 2, .pp = 2, .dp = 2}, 2, 0}, Case{{.dp = 4, .ep = 2}, 2, 0}}) {
+    Plan plan;
+    plan.mesh = c.mesh;
+    plan.model.num_kv_heads = c.num_kv_heads;
+    const int64_t place_bytes = layout_of(Limits{}).place_bytes();
+    if (c.places > 0) {
+      EXPECT_EQ(window_bytes(plan, 0, 8) / place_bytes, c.places) << to_string(c.mesh);
+    }
+    run_on_threads(static_cast<int>(c.mesh.world_size()), [&](Communicator& world) {
+      const ProcessGroups groups(world, c.mesh, c.num_kv_heads, nullptr);
+      EXPECT_EQ(groups.control().route().window_bytes, window_bytes(plan, world.rank(), 8))
+          << to_string(c.mesh) << " rank " << world.rank();
+    });
+  }
+  // Two nodes: tp alone stays inside.
+  Plan plan;
+  plan.mesh = {.tp = 2, .dp = 2};
+  plan.model.num_kv_heads = 2;
+  EXPECT_EQ(window_bytes(plan, 3, 2), layout_of(Limits{}).place_bytes());
 }
 
 // More groups at a time than there are places: the last ones say so and use messages.

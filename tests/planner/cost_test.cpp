@@ -473,6 +473,48 @@ TEST(StageTime, AttentionHidesTheRing) {
   EXPECT_GT(communication_s(1e12), 0);
 }
 
+// On a GPU both hold multiprocessors: the ring of a node 16 channels of NCCL, messages to another
+// node two, of 132.
+TEST(StageTime, MessagesBesideComputeSlowIt) {
+  Job job = small_job(SmallModel::llama, 8, 32);
+  Candidate c;
+  c.mesh.pp = 2;
+  c.mesh.dp = 4;
+  const auto times_with = [&](int64_t num_multiprocessors) {
+    job.cluster.accelerator.num_multiprocessors = num_multiprocessors;
+    LayerCostCache cache(job);
+    return stage_times(job, c, stage_layers(job.model, 2), cache.elements(c), cache.costs(c),
+                       place_all(c.mesh, job));
+  };
+  const StageTime alone = times_with(0)[0], slowed = times_with(132)[0];
+  const double message_s = alone.durations.send_activation_s;
+  ASSERT_GT(message_s, 0);
+  EXPECT_EQ(slowed.durations.send_activation_s, message_s);
+  EXPECT_EQ(alone.message_s, 0);
+  // What goes out in forward comes back in backward; both are 2 / 132 of compute's time.
+  EXPECT_NEAR(slowed.durations.forward_s - alone.durations.forward_s, message_s * 2 / 132, 1e-12);
+  EXPECT_NEAR(slowed.durations.backward_s - alone.durations.backward_s, message_s * 2 / 132, 1e-12);
+  EXPECT_NEAR(slowed.message_s, message_s * 4 / 132, 1e-12);
+  job.stack.facts.is_slowed_by_traffic = false;
+  EXPECT_EQ(times_with(132)[0].durations.forward_s, alone.durations.forward_s);
+
+  job.stack.facts.is_slowed_by_traffic = true;
+  job.seq_len = 16384;
+  c.mesh = {};
+  c.mesh.cp = 2;
+  job.cluster.num_devices = 2;
+  const auto ring_s = [&](int64_t num_multiprocessors) {
+    job.cluster.accelerator.num_multiprocessors = num_multiprocessors;
+    LayerCostCache cache(job);
+    return stage_times(job, c, stage_layers(job.model, 1), cache.elements(c), cache.costs(c),
+                       place_all(c.mesh, job))[0]
+        .communication_s;
+  };
+  EXPECT_EQ(ring_s(0), 0);
+  EXPECT_GT(ring_s(132), 0);
+  EXPECT_NEAR(ring_s(66), 2 * ring_s(132), 1e-12);
+}
+
 TEST(Evaluate, FasterMachinesAreNeverSlower) {
   const Job job = small_job(SmallModel::moe, 8, 16);
   Job faster = job;

@@ -98,6 +98,63 @@ TEST(QuestionsCli, WhereNothingFitsItIsSaid) {
   EXPECT_NE(text.find("deadline: no plan fits"), std::string::npos) << text;
 }
 
+// In one line, as if it had not been wrapped.
+std::string unwrapped(std::string text) {
+  for (size_t end = text.find("\n    "); end != std::string::npos; end = text.find("\n    ")) {
+    text.replace(end, 5, " ");
+  }
+  return text;
+}
+
+// Failures, stragglers, power and the machines' making of a real run are said, and are what the
+// prediction holds.
+TEST(QuestionsCli, FailuresAndPowerAreSaid) {
+  const std::string job = "--model llama-65b --cluster a100-2048 --tokens 1.4e12 --top 1 ";
+  const std::string text = unwrapped(run_plan(job + "--explain").out);
+  for (const char* words :
+       {"at a goodput of", "a checkpoint every", "spare nodes", "the machines' making", "kWh",
+        "failures: one every", "a checkpoint stalls the step", "a restart takes", "Young and Daly",
+        "stragglers: a step waits for the slowest node: +3.2%", "W a device computing",
+        "W communicating", "W waiting", "PUE 1.10", "kg CO2e a kWh", "fits"}) {
+    EXPECT_NE(text.find(words), std::string::npos) << words << "\n" << text;
+  }
+  const Json best = Json::parse(run_plan(job + "--json").out)["plans"][0]["predicted"];
+  EXPECT_LT(best["goodput"], 1);
+  EXPECT_GT(best["goodput"], 0.9);
+  EXPECT_GT(best["spare_nodes"], 0);
+  EXPECT_GT(best["checkpoint_interval_s"], 60);
+  EXPECT_GT(best["embodied_kg"], 0);
+  EXPECT_GT(best["carbon_kg"], best["embodied_kg"]);
+  // A machine that fails ten times as often loses more, and asks for more spares.
+  const Json worse =
+      Json::parse(run_plan(job + "--what-if mtbf=0.1x --json").out)["what_if"]["plans"][0];
+  EXPECT_LT(worse["predicted"]["goodput"], best["goodput"]);
+  EXPECT_GT(worse["predicted"]["spare_nodes"], best["spare_nodes"]);
+  EXPECT_LT(worse["predicted"]["checkpoint_interval_s"], best["checkpoint_interval_s"]);
+}
+
+// A few tokens on a fast GPU: the host launches slower than the GPU works, and graphs help unless a
+// step cannot be captured. Tokens enough, and it is busy.
+TEST(QuestionsCli, AStepThatWaitsForTheHostSaysSo) {
+  const std::string small =
+      "--model gpt2-124m --cluster h100-8 --stack argosy --global-batch 16 --explain "
+      "--fix micro_batch=1,zero=0 ";
+  const std::string text = unwrapped(run_plan(small + "--devices 1 --seq-len 128").out);
+  EXPECT_NE(text.find("waiting for the host"), std::string::npos) << text;
+  EXPECT_NE(text.find("the host takes 5.0 us an op"), std::string::npos) << text;
+  EXPECT_NE(text.find("--cuda-graphs auto launches steps whole: -"), std::string::npos) << text;
+  const std::string stages = unwrapped(
+      run_plan("--model gpt2-124m --cluster h100-8 --stack argosy --global-batch 16 --explain "
+               "--fix micro_batch=1,zero=0,pp=2 --devices 2 --seq-len 128")
+          .out);
+  EXPECT_NE(stages.find("CUDA graphs cannot: pp=2"), std::string::npos) << stages;
+  const std::string busy = run_plan(
+                               "--model llama-3.1-8b --cluster h100-8 --stack argosy "
+                               "--seq-len 8192 --global-batch 64 --explain --top 1")
+                               .out;
+  EXPECT_EQ(busy.find("waiting for the host"), std::string::npos) << busy;
+}
+
 TEST(QuestionsCli, MistakesAreOneMessage) {
   const std::string job = "--model llama-65b --cluster a100-2048 ";
   expect_plan_mistake(job + "--what-if speed=2x", "speed");

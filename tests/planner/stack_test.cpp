@@ -148,6 +148,7 @@ TEST(Stack, TensorTrafficHidesBehindProductsOfANode) {
   Job job = small_job(SmallModel::llama, 16, 16);
   job.cluster = read_cluster(ARGOSY_SOURCE_DIR "/configs/clusters/h100-8192.json").cluster;
   job.stack = other_stacks().front();
+  job.stack.facts.is_slowed_by_traffic = false;
   const std::vector<CollectiveWork> traffic = {
       {CollectiveKind::all_gather, Axis::tp, int64_t{1} << 26, 4}};
   const auto exposed_s = [&](int64_t tp, double overlap, double products_s) {
@@ -162,6 +163,55 @@ TEST(Stack, TensorTrafficHidesBehindProductsOfANode) {
   EXPECT_DOUBLE_EQ(exposed_s(8, 0.7, 0.1 * whole_s), 0.9 * whole_s);
   EXPECT_DOUBLE_EQ(exposed_s(8, 0.7, 0), whole_s);
   EXPECT_DOUBLE_EQ(exposed_s(16, 0.7, 1), exposed_s(16, 0, 1));
+}
+
+// Kernels that move data hold multiprocessors: 16 channels of NCCL over NVLink, 8 between nodes, 20
+// blocks of DeepEP, of 132. What is hidden still costs that share of its time, and no more than
+// compute and traffic one after the other.
+TEST(Stack, HiddenTrafficTakesMultiprocessors) {
+  Job job = small_job(SmallModel::moe, 64, 64);
+  job.cluster = read_cluster(ARGOSY_SOURCE_DIR "/configs/clusters/h100-8192.json").cluster;
+  job.stack = other_stacks().front();
+  job.stack.facts.tensor_overlap = job.stack.facts.expert_overlap = 0.5;
+  const auto exposed_s = [&](Axis axis, const Mesh& mesh, double compute_s) {
+    const CollectiveKind kind =
+        axis == Axis::ep ? CollectiveKind::all_to_all : CollectiveKind::all_gather;
+    const Hiding hiding = {.products_s = compute_s, .ops_s = compute_s};
+    return exposed_seconds({{kind, axis, int64_t{1} << 26, 4}}, hiding, place_all(mesh, job),
+                           job)[static_cast<size_t>(axis)];
+  };
+  struct Case {
+    Axis axis;
+    int64_t size;
+    bool dispatches_once;
+    double taken;
+  };
+  for (const Case& c :
+       {Case{Axis::tp, 8, false, 16.0 / 132}, Case{Axis::ep, 8, false, 16.0 / 132},
+        Case{Axis::ep, 64, false, 8.0 / 132}, Case{Axis::ep, 64, true, 20.0 / 132}}) {
+    SCOPED_TRACE(concat(to_string(c.axis), " ", c.size));
+    Mesh mesh;
+    (c.axis == Axis::tp ? mesh.tp : mesh.dp) = c.size;
+    if (c.axis == Axis::ep) mesh.ep = c.size;
+    job.stack.facts.dispatches_once = c.dispatches_once;
+    const double whole_s = exposed_s(c.axis, mesh, 0);
+    const double hidden_s = 0.5 * whole_s;
+    EXPECT_DOUBLE_EQ(exposed_s(c.axis, mesh, 1), whole_s - hidden_s + c.taken * hidden_s);
+    // Traffic is the longer one: compute that is slowed ends before it.
+    const double short_s = 0.1 * hidden_s;
+    EXPECT_DOUBLE_EQ(short_s + exposed_s(c.axis, mesh, short_s), whole_s);
+    job.stack.facts.is_slowed_by_traffic = false;
+    EXPECT_DOUBLE_EQ(exposed_s(c.axis, mesh, 1), whole_s - hidden_s);
+    job.stack.facts.is_slowed_by_traffic = true;
+  }
+}
+
+// The numbers of profiles were fitted without it; the trainer's are the cluster's.
+TEST(Stack, FittedNumbersHoldWhatTrafficTakes) {
+  for (const StackProfile& stack : read_stacks(kStacks)) {
+    EXPECT_FALSE(stack.facts.is_slowed_by_traffic) << stack.name;
+  }
+  EXPECT_TRUE(Stack{}.facts.is_slowed_by_traffic);
 }
 
 // Two waves for one tile too many, few tiles for many multiprocessors, and never more than all.

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// What planner/spec says the host launches for a layer is what the trainer launches on emulated
+// GPUs. Kernels alone are counted there, products of the library are not; attention is plain.
+#include <gtest/gtest.h>
+
+#include <mutex>
+
+#include "planner/spec/work.h"
+#include "tests/end_to_end/layouts.h"
+#include "tests/support/cuda_emulation/emulation.h"
+#include "tests/support/cuda_emulation/gpu_ranks.h"
+#include "tests/support/cuda_emulation/streams.h"
+#include "trainer/trainer.h"
+
+namespace argosy {
+namespace {
+
+class CountedTokens : public TokenSource {
+ public:
+  explicit CountedTokens(int64_t vocab_size) : vocab_size_(vocab_size) {}
+  int64_t num_tokens() const override { return 1000; }
+  int32_t token(int64_t index) const override {
+    return static_cast<int32_t>(index * 7 % vocab_size_);
+  }
+  bool is_target(int64_t) const override { return true; }
+  int32_t max_token() const override { return static_cast<int32_t>(vocab_size_ - 1); }
+
+ private:
+  int64_t vocab_size_;
+};
+
+Plan plan_with(Layout layout, int64_t num_layers, int64_t num_microbatches) {
+  layout.num_layers = num_layers;
+  Plan plan = plan_of(layout);
+  plan.precision = Precision::fp32;
+  plan.global_batch = num_microbatches * plan.micro_batch * plan.mesh.dp;
+  return plan;
+}
+
+// Kernels of the second step, of all ranks together.
+int64_t kernels_of_step(const Layout& layout, const Plan& plan) {
+  TrainerSettings settings = settings_of(layout);
+  settings.check_replicas_every = 0;
+  int64_t before = 0, after = 0;
+  const auto body = [&](Communicator& world, DeviceContext& device) {
+    Trainer trainer(device, world, plan, settings);
+    const CountedTokens tokens(plan.model.vocab_size);
+    const SampleOrder order(tokens.num_tokens(), plan.seq_len, 7, "counted tokens");
+    trainer.step(tokens, order, 1, 0.01);
+    world.barrier();
+    if (world.rank() == 0) before = cuda_emulation::num_launches();
+    world.barrier();
+    trainer.step(tokens, order, 2, 0.01);
+    world.barrier();
+    if (world.rank() == 0) after = cuda_emulation::num_launches();
+    world.barrier();
+  };
+  cuda_emulation::run_on_gpus(static_cast<int>(plan.mesh.world_size()), body);
+  cuda_emulation::reset_devices();
+  return after - before;
+}
+
+// Kernels that a pass launches there: no products, and of attention one launch less each, that of
+// the statistics that cuDNN wants in another order.
+int64_t kernels_of_pass(const Pass& pass) {
+  int64_t count = pass.num_launches;
+  for (const OpWork& op : pass.ops) count -= op.kind == OpKind::memory ? 0 : op.count;
+  return count;
+}
+
+int64_t kernels_of_layer(const LayerWork& layer) {
+  return kernels_of_pass(layer.forward) + kernels_of_pass(layer.backward);
+}
+
+class CudaLaunches : public testing::TestWithParam<Layout> {};
+
+TEST_P(CudaLaunches, AreThoseOfTheSpec) {
+  const Layout& layout = GetParam();
+  const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
+    return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
+  };
+  // What one more micro-batch launches, of two layers and of three.
+  const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
+  const Plan plan = plan_with(layout, 2, 2);
+  const int64_t ranks = plan.mesh.world_size();
+  const std::vector<LayerWork> works = stage_work(plan, 0);
+  ASSERT_EQ(works.size(), 4u);
+  const int64_t block = kernels_of_layer(works[1]);
+  EXPECT_GT(block, 5);
+  EXPECT_EQ(of_three - of_two, ranks * block);
+  const int64_t copies = plan.mesh.tp > 1 ? 1 : 0;  // in the head; no kernel
+  EXPECT_EQ(of_two - 2 * ranks * block,
+            ranks * (kernels_of_layer(works[0]) + kernels_of_layer(works[3]) - copies));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Layouts, CudaLaunches,
+    testing::Values(
+        Layout{.name = "llama", .model = TinyModel::llama},
+        Layout{.name = "qwen2_tied", .model = TinyModel::qwen2_tied},
+        Layout{.name = "qwen3", .model = TinyModel::qwen3},
+        Layout{.name = "gpt2", .model = TinyModel::gpt2},
+        Layout{.name = "selective", .model = TinyModel::qwen3, .recompute = Recompute::selective},
+        Layout{.name = "full", .model = TinyModel::llama, .recompute = Recompute::full},
+        Layout{.name = "lora", .model = TinyModel::llama, .lora_rank = 2},
+        Layout{.name = "tp2", .model = TinyModel::llama, .mesh = {.tp = 2}},
+        Layout{.name = "ulysses",
+               .model = TinyModel::llama,
+               .mesh = {.cp = 2},
+               .cp_kind = ContextParallel::ulysses}),
+    [](const auto& layout) { return layout.param.name; });
+
+}  // namespace
+}  // namespace argosy
