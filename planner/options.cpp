@@ -211,9 +211,9 @@ void add_question_options(po::options_description& all, PlanOptions& o) {
   }),
       "the best plan on other machines, as inter_bw=2x,hbm=141GB,price=-10%; keys: flops "
       "(400TFLOP/s), hbm, hbm_bw, intra_bw, inter_bw (50GB/s or 400Gb/s), island_bw (of the tiers "
-      "above), intra_latency, inter_latency, island_latency (5us), op_overhead, price (USD a "
-      "device "
-      "and hour), power (700W), pue, carbon (kg a kWh), mtbf (of a device: 50000h), checkpoint, "
+      "above), intra_latency, inter_latency, island_latency (5us), op_overhead, host_launch, "
+      "price (USD a device and hour), power (700W), pue, carbon (kg a kWh), mtbf (of a device: "
+      "50000h), checkpoint, "
       "restart (60s), storage_bw");
   add("sensitivity", po::bool_switch(&o.sensitivity),
       "what half and twice of each property of the machines would do");

@@ -97,6 +97,10 @@ const Property kProperties[] = {
      [](ClusterSpec& c, const Change& f) {
        c.accelerator.op_overhead_s = f(c.accelerator.op_overhead_s);
      }},
+    {"host_launch", Quantity::seconds, true,
+     [](ClusterSpec& c, const Change& f) {
+       c.accelerator.host_launch_s = f(c.accelerator.host_launch_s);
+     }},
     {"price", Quantity::usd_per_hour, false,
      [](ClusterSpec& c, const Change& f) { c.usd_per_device_hour = f(c.usd_per_device_hour); }},
     {"power", Quantity::watts, false,
@@ -162,6 +166,7 @@ MachineChange parse_change(const std::string& item) {
 
 bool acts_on(const ClusterSpec& cluster, const Property& property) {
   const std::string_view key = property.key;
+  if (key == "host_launch" && cluster.accelerator.host_launch_s == 0) return false;
   const Links links = key.starts_with("island_")  ? Links::island
                       : key.starts_with("inter_") ? Links::inter
                                                   : Links::intra;
