@@ -295,8 +295,8 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
     text += concat(i == 0 ? " " : " + ", category_text(p, static_cast<MemoryCategory>(i)));
   }
   if (const int64_t bytes = shared_bytes(plan, cluster); bytes > 0) {
-    text += concat("; of what is reserved, ", format_bytes(bytes),
-                   " are a window of the node's memory through which its ranks communicate");
+    text += concat("; beside it ", format_bytes(bytes),
+                   " are a window of the node's memory, through which its ranks communicate");
   }
   if (p.fits_probability < 1) {
     text += concat("; fits with ", probability_text(p.fits_probability));

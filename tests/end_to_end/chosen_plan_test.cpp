@@ -10,6 +10,7 @@
 #include <set>
 
 #include "comm/thread/thread_communicator.h"
+#include "planner/spec/check.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/plan.h"
 #include "tests/end_to_end/layout_run.h"
@@ -75,6 +76,36 @@ TEST_F(ChosenPlanTest, IsWhatTheTrainerRuns) {
   EXPECT_EQ(measured(MemoryCategory::gradients), most.gradient_bytes);
   EXPECT_EQ(measured(MemoryCategory::optimizer), most.optimizer_bytes);
   EXPECT_EQ(measured(MemoryCategory::activations), most.activation_peak_bytes);
+}
+
+// What stands before `end`, from `begin` on.
+std::string text_between(const std::string& text, const std::string& begin,
+                         const std::string& end) {
+  const size_t last = text.find(end);
+  if (last == std::string::npos) return "no '" + end + "' in: " + text;
+  const size_t first = text.rfind(begin, last) + begin.size();
+  return text.substr(first, last - first);
+}
+
+// Under MPI ranks of a node communicate through a window: the planner names its bytes, and the
+// trainer's groups take them. Rank 0 says what it has.
+TEST_F(ChosenPlanTest, WindowsTakeThePlannedBytes) {
+  for (const char* fix : {"tp=1,pp=1", "tp=2,pp=1", "tp=2,pp=2", "tp=1,pp=4"}) {
+    SCOPED_TRACE(fix);
+    write("deep.json", kDeep);
+    const std::string planned =
+        succeed(concat("argosy-plan --model deep.json --cluster local-cpu --devices 4 --seq-len 16 "
+                       "--global-batch 8 --precision fp32 --out plan.json --top 1 --explain --fix ",
+                       fix))
+            .out;
+    const std::string ran = succeed(launch("plan.json", "run", 1, "--checkpoint-every 0")).out;
+    std::string line = planned;
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    while (line.find("  ") != std::string::npos) line.erase(line.find("  "), 1);
+    EXPECT_EQ(text_between(line, "beside it ", " are a window"),
+              text_between(ran, "(window of ", " a rank)"));
+    succeed("rm -rf run");
+  }
 }
 
 TEST_F(ChosenPlanTest, HasThePredictedLedgerOnEveryRank) {

@@ -95,6 +95,25 @@ TEST_P(CudaLaunches, AreThoseOfTheSpec) {
             ranks * (kernels_of_layer(works[0]) + kernels_of_layer(works[3]) - copies));
 }
 
+// Experts: 4 products of attention, the router's and 3 of all experts, twice as many in backward;
+// counts of rows are cleared and brought to the host without a kernel, rows of other ranks' experts
+// are put in an order that comes from the host.
+TEST(CudaLaunchesOfExperts, AreThoseOfTheSpec) {
+  for (const int64_t ep : {1, 2}) {
+    SCOPED_TRACE(ep);
+    Layout layout{.name = "experts", .model = TinyModel::mixtral};
+    layout.mesh.dp = layout.mesh.ep = ep;
+    const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
+      return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
+    };
+    const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
+    const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
+    const int64_t launches = block.forward.num_launches + block.backward.num_launches;
+    const int64_t products = 3 * (4 + 1 + 3), attention = 2, copies = ep > 1 ? 6 : 2;
+    EXPECT_EQ(of_three - of_two, ep * (launches - products - attention - copies));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Layouts, CudaLaunches,
     testing::Values(
