@@ -48,10 +48,18 @@ void add_head_exchanges(Pass& pass, const RankShape& shape, int64_t num_queries,
   }
 }
 
+// cuDNN's kernel and the turn of its statistics, backward three kernels and the turn. In a ring our
+// own kernels, one and three a block of keys, add to sums in fp32: backward clears dk and dv of
+// each block and adds them up on their way; sums are cleared before and copied out behind.
+int64_t attention_launches(const RankShape& shape, bool is_backward) {
+  const bool is_ring = shape.cp > 1 && shape.cp_kind == ContextParallel::ring;
+  if (!is_ring) return is_backward ? 4 : 2;
+  return is_backward ? (3 + 2) * shape.cp + 2 * (shape.cp - 1) + 1 + 3 : shape.cp + 1;
+}
+
 // forward: q k^T and p v, 4 D FLOPs a pair and head (values of another size: 2 D + 2 Dv). Backward:
 // dv, dp, dq, dk, twice as many; that a fused kernel computes p again is not counted. The ring
-// shares the pairs of a head, an exchange of heads the heads. Launches: cuDNN's kernel and the turn
-// of its statistics, backward three kernels and the turn.
+// shares the pairs of a head, an exchange of heads the heads.
 void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   OpWork op;
   op.kind = OpKind::attention;
@@ -60,7 +68,7 @@ void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   op.bytes = (is_backward ? 2 : 1) * (query_bytes(shape) + attention_output_bytes(shape) +
                                       key_bytes(shape) + value_bytes(shape));
   pass.ops.push_back(op);
-  pass.num_launches += is_backward ? 4 : 2;
+  pass.num_launches += attention_launches(shape, is_backward);
 }
 
 // The softmax over all keys of the sequences.

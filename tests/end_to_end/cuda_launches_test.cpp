@@ -114,6 +114,23 @@ TEST(CudaLaunchesOfExperts, AreThoseOfTheSpec) {
   }
 }
 
+// A ring clears and copies without a kernel, and has no cuDNN.
+TEST(CudaLaunchesOfARing, AreThoseOfTheSpec) {
+  for (const int64_t cp : {2, 4}) {
+    SCOPED_TRACE(cp);
+    Layout layout{.name = "ring", .model = TinyModel::llama};
+    layout.mesh.cp = cp;
+    const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
+      return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
+    };
+    const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
+    const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
+    const int64_t launches = block.forward.num_launches + block.backward.num_launches;
+    const int64_t products = 3 * 7, copies = 1 + 2 * cp + 1 + 3;
+    EXPECT_EQ(of_three - of_two, cp * (launches - products - copies));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Layouts, CudaLaunches,
     testing::Values(
