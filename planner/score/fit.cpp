@@ -225,6 +225,22 @@ Numbers fit_any(const Runs& runs) {
   return {{kAnyStack, {fit_accelerators(by_accelerator)}}};
 }
 
+Numbers fit_any_without(const Runs& held, const Runs& runs, const Numbers& known) {
+  const std::set<PreparedRun*> out(held.begin(), held.end());
+  std::set<std::string> changed;
+  for (const PreparedRun* run : held) changed.insert(accelerator_of(*run));
+  Runs rest;
+  for (PreparedRun* run : runs) {
+    if (changed.count(accelerator_of(*run)) > 0 && out.count(run) == 0) rest.push_back(run);
+  }
+  Numbers numbers = fit_any(rest);
+  std::map<std::string, StackNumbers>& accelerators = numbers.at(kAnyStack).accelerators;
+  for (const auto& [accelerator, of_all] : known.at(kAnyStack).accelerators) {
+    if (changed.count(accelerator) == 0) accelerators[accelerator] = of_all;
+  }
+  return numbers;
+}
+
 Numbers fit_stacks(const Runs& runs) {
   return fit_stacks(runs, fit_any(runs));
 }

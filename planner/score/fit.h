@@ -19,6 +19,9 @@ using Numbers = std::map<std::string, StackFit>;  // by stack
 
 // Numbers for every accelerator of the runs: those of "any".
 Numbers fit_any(const Runs& runs);
+// The same without some of the runs. `known`, of all runs, stands for accelerators that none of
+// them is on.
+Numbers fit_any_without(const Runs& held, const Runs& runs, const Numbers& known);
 
 // Numbers for every stack and accelerator of the runs, and those of "any".
 Numbers fit_stacks(const Runs& runs);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] [--json] [--write[=STACK,...]]
+// argosy-fit-stacks CONFIGS RUNS.csv... [--folds=K] [--models] [--json] [--write[=STACK,...]]
 // [--sustained]: fits the numbers of configs/stacks to tables of published runs, and says how well
 // runs that were left out of the fit are predicted. README.md of this folder tells how.
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -21,7 +22,10 @@ namespace {
 
 using namespace argosy;  // NOLINT: the program is a part of it
 
-const std::string kWrite = "--write";
+const std::string kWrite = "--write", kFolds = "--folds=";
+constexpr const char* kUsage =
+    "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--folds=K]... [--models] [--json] "
+    "[--write[=STACK,...]] [--sustained]";
 
 // Three digits: more would claim more than the runs say.
 double rounded(double value) {
@@ -96,6 +100,26 @@ void print_score(const std::string& what, const Score& score, bool as_json) {
   }
 }
 
+int64_t num_folds(const std::string& flag) {
+  const std::string text = flag.substr(kFolds.size());
+  int64_t folds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), folds);
+  if (error != std::errc{} || end != text.data() + text.size() || folds < 2) {
+    throw ConfigError(concat(kFolds, text, ": expected a whole number of 2 or more"));
+  }
+  return folds;
+}
+
+// Throws ConfigError for a flag that is none.
+void check_flags(const std::set<std::string>& flags) {
+  for (const std::string& flag : flags) {
+    const bool is_known = flag == "--models" || flag == "--json" || flag == "--sustained" ||
+                          flag == kWrite || flag.starts_with(kWrite + "=") ||
+                          flag.starts_with(kFolds);
+    if (!is_known) throw ConfigError(concat("unknown option '", flag, "'\n", kUsage));
+  }
+}
+
 int run(const std::vector<std::string>& paths, const std::set<std::string>& flags) {
   const ScoreFiles files = read_score_files(paths.front());
   std::vector<PreparedRun> prepared =
@@ -112,8 +136,11 @@ int run(const std::vector<std::string>& paths, const std::set<std::string>& flag
   const Numbers fitted = fit_stacks(runs);
   const bool as_json = flags.count("--json") > 0;
   print_score("fitted", summarize(predict_all(runs, fitted)), as_json);
-  if (flags.count("--halves") > 0) {
-    print_score("every other row left out", summarize(leave_halves_out(runs, tell)), as_json);
+  for (const std::string& flag : flags) {
+    if (!flag.starts_with(kFolds)) continue;
+    const int64_t folds = num_folds(flag);
+    print_score(concat("rows left out, in ", folds, " folds"),
+                summarize(leave_folds_out(runs, folds, tell)), as_json);
   }
   if (flags.count("--models") > 0) {
     print_score("models left out, one at a time", summarize(leave_models_out(runs, tell)), as_json);
@@ -139,11 +166,8 @@ int main(int argc, char** argv) {
         paths.push_back(argument);
       }
     }
-    if (paths.size() < 2) {
-      throw ConfigError(
-          "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--halves] [--models] [--json] "
-          "[--write[=STACK,...]] [--sustained]");
-    }
+    if (paths.size() < 2) throw ConfigError(kUsage);
+    check_flags(flags);
     return run(paths, flags);
   } catch (const ConfigError& error) {
     std::cerr << "argosy-fit-stacks: " << error.what() << "\n";

@@ -2,7 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/score/left_out.h"
 
-#include <array>
 #include <iterator>
 #include <map>
 #include <set>
@@ -21,6 +20,17 @@ bool has_step(const PreparedRun& run) {
 void append(std::vector<RunScore> more, std::vector<RunScore>& scores) {
   scores.insert(scores.end(), std::make_move_iterator(more.begin()),
                 std::make_move_iterator(more.end()));
+}
+
+// The runs, and what notes of the same rows tell of other releases.
+Runs with_other_releases(const Runs& some, const Runs& all) {
+  std::set<std::string> rows;
+  for (const PreparedRun* run : some) rows.insert(row_of(run->run));
+  Runs more;
+  for (PreparedRun* run : all) {
+    if (rows.count(row_of(run->run)) > 0) more.push_back(run);
+  }
+  return more;
 }
 
 }  // namespace
@@ -51,17 +61,22 @@ std::vector<RunScore> predict_all(const Runs& runs, const Numbers& numbers) {
   return scores;
 }
 
-std::vector<RunScore> leave_halves_out(const Runs& runs, const Progress& progress) {
-  std::array<Runs, 2> parts;
-  std::map<std::string, size_t> next, next_extra;
-  for (PreparedRun* run : runs) {
-    auto& count = run->is_extra ? next_extra : next;
-    parts[count[run->stack->name]++ % parts.size()].push_back(run);
+std::vector<RunScore> leave_folds_out(const Runs& runs, int64_t num_folds,
+                                      const Progress& progress) {
+  if (num_folds < 2) throw ConfigError(concat("--folds=", num_folds, ": expected 2 or more"));
+  std::map<std::string, int64_t> next;     // [stack]
+  std::map<std::string, int64_t> fold_of;  // [id of the row]
+  for (const PreparedRun* run : runs) {
+    if (!run->is_extra) fold_of[row_of(run->run)] = next[run->stack->name]++ % num_folds;
   }
   std::vector<RunScore> scores;
-  for (size_t held = 0; held < parts.size(); ++held) {
-    append(predict_all(parts[held], fit_stacks(parts[1 - held])), scores);
-    if (progress) progress(concat("half ", held + 1));
+  for (int64_t fold = 0; fold < num_folds; ++fold) {
+    Runs held, others;
+    for (PreparedRun* run : runs) {
+      (fold_of.at(row_of(run->run)) == fold ? held : others).push_back(run);
+    }
+    append(predict_all(held, fit_stacks(others)), scores);
+    if (progress) progress(concat("fold ", fold + 1, " of ", num_folds));
   }
   return scores;
 }
@@ -76,12 +91,13 @@ std::vector<RunScore> leave_models_out(const Runs& runs, const Progress& progres
   std::vector<RunScore> scores;
   for (const auto& [stack, models] : stacks) {
     if (models.size() < 2) continue;
-    for (const auto& [held, own] : models) {
+    for (const auto& [model, own] : models) {
+      const Runs held = with_other_releases(own, runs);
       Runs others;
-      for (const auto& [model, more] : models) {
-        if (model != held) others.insert(others.end(), more.begin(), more.end());
+      for (const auto& [other, more] : models) {
+        if (other != model) others.insert(others.end(), more.begin(), more.end());
       }
-      append(predict_all(own, fit_stacks(others, any)), scores);
+      append(predict_all(own, fit_stacks(others, fit_any_without(held, runs, any))), scores);
     }
     if (progress) progress(concat(stack, ": ", models.size(), " models"));
   }

@@ -6,6 +6,12 @@
 
 namespace argosy {
 
+namespace {
+
+constexpr char kReleaseMark = '@';  // between a row's id and the release
+
+}  // namespace
+
 std::vector<PublishedRun> other_releases(const PublishedRun& run) {
   static const std::regex kList("container [0-9.]+ \\(same config also ([^)]*)\\)");
   static const std::regex kEntry("([0-9.]+): ([0-9]+) tok/s");
@@ -17,7 +23,7 @@ std::vector<PublishedRun> other_releases(const PublishedRun& run) {
        ++entry) {
     PublishedRun other = run;
     const std::string release = (*entry)[1];
-    other.id += "@" + release;
+    other.id += kReleaseMark + release;
     other.notes = std::regex_replace(run.notes, kList, "container " + release);
     other.meas_tokens_per_s_per_gpu = std::stod((*entry)[2]);
     for (std::optional<double>* measured :
@@ -28,6 +34,10 @@ std::vector<PublishedRun> other_releases(const PublishedRun& run) {
     runs.push_back(std::move(other));
   }
   return runs;
+}
+
+std::string row_of(const PublishedRun& run) {
+  return run.id.substr(0, run.id.find(kReleaseMark));
 }
 
 }  // namespace argosy

@@ -5,6 +5,7 @@
 // framework.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "planner/score/published_run.h"
@@ -15,5 +16,8 @@ namespace argosy {
 // and 26.02, in this order: tokens per second and device, nothing else was measured. Their id names
 // the release: "MB-009@26.04".
 std::vector<PublishedRun> other_releases(const PublishedRun& run);
+
+// The id of the row whose notes tell of this run; of a row its own.
+std::string row_of(const PublishedRun& run);
 
 }  // namespace argosy

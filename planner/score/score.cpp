@@ -3,6 +3,7 @@
 #include "planner/score/score.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "planner/cost/stack_memory.h"
@@ -110,10 +111,10 @@ RunScore predict(const PreparedRun& prepared) {
   if (!score.reason.empty()) return score;
   score.stack = prepared.stack->name;
   size_t best = 0;
-  double best_s = 0;
+  double best_s = std::numeric_limits<double>::infinity();
   for (size_t i = 0; i < prepared.configurations.size(); ++i) {
-    const double seconds = step_seconds(prepared.configurations[i]);
-    if (i > 0 && seconds >= best_s) continue;
+    const double seconds = step_seconds(prepared.configurations[i], best_s);
+    if (seconds >= best_s) continue;
     best = i;
     best_s = seconds;
   }

@@ -3,6 +3,7 @@
 #include "planner/score/stack_run.h"
 
 #include "planner/cost/stage_split.h"
+#include "planner/cost/step_bound.h"
 
 namespace argosy {
 
@@ -94,14 +95,17 @@ LayerCosts layer_costs_of(const StackRun& run) {
   return cost_layers(run.job, run.candidate, run.works);
 }
 
-double step_seconds(const StackRun& run) {
+double step_seconds(const StackRun& run, double limit_s) {
+  const std::vector<StageTime> times = stage_times(run.job, run.candidate, run.stages, run.elements,
+                                                   layer_costs_of(run), run.placements);
+  const double least_s = step_bound_s(times, run.candidate.schedule, run.num_microbatches,
+                                      run.candidate.virtual_stages);
+  if (least_s >= limit_s) return least_s;
   std::vector<StageDurations> durations;
-  for (const StageTime& time : stage_times(run.job, run.candidate, run.stages, run.elements,
-                                           layer_costs_of(run), run.placements)) {
-    durations.push_back(time.durations);
-  }
+  durations.reserve(times.size());
+  for (const StageTime& time : times) durations.push_back(time.durations);
   const double seconds = run.short_program.step_s(durations);
-  if (run.num_microbatches <= run.long_microbatches) return seconds;
+  if (run.num_microbatches <= run.short_microbatches) return seconds;
   const double round_s = run.long_program.step_s(durations) - seconds;
   const double rounds = static_cast<double>(run.num_microbatches - run.short_microbatches) /
                         static_cast<double>(run.candidate.mesh.pp);

@@ -5,6 +5,7 @@
 // not depend on them is worked out once, and long schedules are cut short.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "planner/cost/layer_costs.h"
@@ -31,7 +32,8 @@ StackRun make_stack_run(const Job& job, const Candidate& candidate);
 
 LayerCosts layer_costs_of(const StackRun& run);
 
-// Seconds of one optimizer step.
-double step_seconds(const StackRun& run);
+// Seconds of one optimizer step. Of a step that is known to take `limit_s` or more without playing
+// its schedule: a time between that and its own.
+double step_seconds(const StackRun& run, double limit_s = std::numeric_limits<double>::infinity());
 
 }  // namespace argosy
