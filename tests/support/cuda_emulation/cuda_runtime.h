@@ -142,7 +142,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
                             cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t stream);
 template <typename Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel*, cudaFuncAttribute, int) {
+cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute, int bytes) {
+  argosy::cuda_emulation::grant_shared(reinterpret_cast<const void*>(kernel),
+                                       static_cast<size_t>(bytes));
   return cudaSuccess;
 }
 
@@ -160,6 +162,10 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
       {config->blockDim.x, config->blockDim.y, config->blockDim.z},
       config->dynamicSmemBytes};
   if (!argosy::cuda_emulation::is_valid(launch)) return cudaErrorInvalidConfiguration;
+  if (launch.shared_bytes >
+      argosy::cuda_emulation::granted_shared(reinterpret_cast<const void*>(kernel))) {
+    return cudaErrorInvalidValue;
+  }
   return argosy::cuda_emulation::enqueue(
       config->stream, [launch, kernel, values = std::move(values)] {
         argosy::cuda_emulation::run(launch, [&] { std::apply(kernel, values); });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <random>
@@ -26,7 +27,8 @@ namespace {
 constexpr unsigned kWarp = 32;
 constexpr unsigned kMostThreads = 1024;          // of a block, on every device so far
 constexpr size_t kMostSharedBytes = 227 * 1024;  // of a block on compute capability 9.0
-constexpr unsigned kMostGridRows = 65535;        // in y and z
+constexpr size_t kSharedBytesUnasked = 48 * 1024;
+constexpr unsigned kMostGridRows = 65535;  // in y and z
 
 }  // namespace
 }  // namespace argosy::cuda_emulation
@@ -69,6 +71,7 @@ struct Machine {
   unsigned current = 0;  // the thread that runs
   std::string error;     // the rule that a thread broke
   int64_t launches = 0;
+  std::map<const void*, size_t> granted_shared;  // bytes, by kernel
 };
 Machine& machine() {
   static Machine one;
@@ -197,6 +200,17 @@ bool is_valid(const Launch& launch) {
   return grid.x > 0 && grid.y > 0 && grid.z > 0 && grid.y <= kMostGridRows &&
          grid.z <= kMostGridRows && threads > 0 && threads <= kMostThreads &&
          shared_bytes <= kMostSharedBytes;
+}
+
+void grant_shared(const void* kernel, size_t bytes) {
+  const std::scoped_lock lock(machine().mutex);
+  machine().granted_shared[kernel] = bytes;
+}
+
+size_t granted_shared(const void* kernel) {
+  const std::scoped_lock lock(machine().mutex);
+  const auto found = machine().granted_shared.find(kernel);
+  return found == machine().granted_shared.end() ? kSharedBytesUnasked : found->second;
 }
 
 void run(const Launch& launch, const std::function<void()>& thread) {

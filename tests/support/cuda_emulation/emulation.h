@@ -31,6 +31,9 @@ struct Launch {
   size_t shared_bytes = 0;
 };
 bool is_valid(const Launch& launch);  // false: a configuration that no device takes
+// Shared memory of its blocks that a kernel may have: 48 KiB, or what was asked for.
+void grant_shared(const void* kernel, size_t bytes);
+size_t granted_shared(const void* kernel);
 // Runs `thread` once for each thread of the grid. Throws std::logic_error where the kernel breaks a
 // rule of the model.
 void run(const Launch& launch, const std::function<void()>& thread);

@@ -128,6 +128,18 @@ TEST(CudaEmulation, SharedMemoryHasAnEndAndNoPast) {
   for (const float value : x) EXPECT_NE(value, value);  // NaN
 }
 
+TEST(CudaEmulation, MuchSharedMemoryIsAskedFor) {
+  std::vector<float> x(32);
+  cudaLaunchConfig_t config;
+  config.blockDim = dim3(32);
+  config.dynamicSmemBytes = 64 * 1024;
+  EXPECT_EQ(cudaLaunchKernelEx(&config, read_shared, x.data()), cudaErrorInvalidValue);
+  EXPECT_EQ(
+      cudaFuncSetAttribute(read_shared, cudaFuncAttributeMaxDynamicSharedMemorySize, 64 * 1024),
+      cudaSuccess);
+  EXPECT_EQ(cudaLaunchKernelEx(&config, read_shared, x.data()), cudaSuccess);
+}
+
 __global__ void collectives(float* sums, unsigned* ballots) {
   float value = static_cast<float>(threadIdx.x);
   for (int bit = 16; bit > 0; bit /= 2) value += __shfl_xor_sync(0xffffffffu, value, bit);
