@@ -3,7 +3,8 @@
 # Copyright 2026 The Argosy Authors
 #
 # Everything that only a GPU can tell, in one go, the most valuable first; prints one table for tests/gpu_results.md.
-#   tests/gpu.sh [MINUTES]     on a machine with a GPU: builds for it, or takes what --pack left; runs, measures (8)
+#   tests/gpu.sh [MINUTES [PARTS]]  on a machine with a GPU: builds for it, or takes what --pack left; runs, measures (8);
+#                              PARTS: a regular expression of the parts' names, for what a run before had no time for
 #   tests/gpu.sh --pack        on another machine: builds for Hopper and collects programs and libraries in build/gpu-pack, to
 #                              be carried along (under 64 MB): no minute of a GPU goes into compiling
 #   tests/gpu.sh --dry-run     all that needs no GPU: syntax, plans of each part, the models that PyTorch is given
@@ -25,6 +26,7 @@ peer_python=${PEER_PYTHON:-python3}
 rows=()
 notes=()
 failed=0
+only=
 export PYTHONPYCACHEPREFIX=$out/pycache # nothing is written beside the sources
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp
@@ -49,6 +51,7 @@ use_programs() {
 part() {
   local limit=$1 name=$2 left=$((limit_s - SECONDS)) start=$SECONDS code=0
   shift 2
+  [[ -z $only || $name == build || $name =~ $only ]] || { log=/dev/null; return 1; }
   publish
   log=$out/${name//[^a-zA-Z0-9]/_}.log
   if ((left < 10)); then
@@ -424,7 +427,7 @@ case ${1-8} in
     exit 2
     ;;
   *)
-    limit_s=$((60 * ${1:-8}))
+    limit_s=$((60 * ${1:-8})) only=${2-}
     run_all
     ;;
 esac

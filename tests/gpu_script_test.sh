@@ -74,6 +74,12 @@ files=$(find "$work/out" -type f | wc -l)
 ((files == 2)) || fail "$files files in OUT, not results.md and logs.tar.gz"
 tar -tzf "$work/out/logs.tar.gz" | grep -qF ops-Sizes-RowsCuda.log || fail "a log is missing in logs.tar.gz"
 
+# Some of the parts.
+OUT=$work/out GPU_RUN=$work/run GPU_PACK=$work/pack PEER_PYTHON=$work/path/python-without-torch PATH=$work/path:$PATH \
+  tests/gpu.sh 8 'memcheck, ops|device' >"$work/stdout" 2>"$work/stderr" || fail "exit code $? of parts that pass"
+has '| memcheck, ops | clean'
+(($(grep -c '^| ' "$work/out/results.md") == 4)) || fail "not the table's head and three lines"
+
 # Stopped before its time: what came first is there.
 rm -rf "$work/out" "$work/run" && mkdir "$work/out"
 program pack/tests/cuda_ops_test <<<'sleep 15'
