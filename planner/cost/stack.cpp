@@ -3,6 +3,7 @@
 #include "planner/cost/stack.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -86,9 +87,40 @@ void read_unstated(JsonObject object, StackProfile& stack) {
   if (object.has("virtual_stages")) {
     stack.virtual_stages = object.positive_integer("virtual_stages");
   }
+  if (object.has("seq_parallel")) {
+    stack.sequence_parallel = object.boolean("seq_parallel", false);
+  }
   if (object.has("adapter_targets")) stack.adapter_targets = object.texts("adapter_targets");
   stack.spreads_experts = object.boolean("spreads_experts", false);
   object.reject_unknown_keys();
+}
+
+// Boards with one chip, which differ in memory, power and links, that the clusters' files have:
+// what kernels reach of the rates is alike. H800 and A800 are H100 and A100 with fewer links, GB200
+// and GB300 are B200 and B300 beside another host (NVIDIA's data sheets).
+constexpr std::array<std::array<std::string_view, 4>, 5> kBoardsOfChips = {{
+    {"A100-SXM4-80GB", "A100-SXM4-40GB", "A800-SXM4-80GB", "A100-PCIe-80GB"},
+    {"H100-SXM5-80GB", "H800-SXM5-80GB", "H100-SXM5-96GB-HBM2e-500W", "H100-PCIe-80GB"},
+    {"B200", "GB200"},
+    {"B300", "GB300"},
+    {"V100-SXM3-32GB", "V100-SXM2-32GB"},
+}};
+
+using NumbersByName = std::map<std::string, StackNumbers>;
+
+// Those of the accelerator, else those of the first board in the list that has its chip; null where
+// there are none.
+const StackNumbers* numbers_of_chip(const NumbersByName& all, const std::string& accelerator) {
+  if (const auto own = all.find(accelerator); own != all.end()) return &own->second;
+  for (const auto& boards : kBoardsOfChips) {
+    if (std::find(boards.begin(), boards.end(), accelerator) == boards.end()) continue;
+    for (const std::string_view board : boards) {
+      if (const auto other = all.find(std::string(board)); other != all.end()) {
+        return &other->second;
+      }
+    }
+  }
+  return nullptr;
 }
 
 StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors) {
@@ -100,12 +132,9 @@ StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors) {
 }  // namespace
 
 StackNumbers numbers_on(const std::string& accelerator, const StackFit& own, const StackFit& any) {
-  const auto fitted = own.accelerators.find(accelerator);
-  if (fitted != own.accelerators.end()) return fitted->second;
-  const auto known = any.accelerators.find(accelerator);
-  return product(
-      known != any.accelerators.end() ? known->second : any.accelerators.at(kOtherAccelerators),
-      own.of_any);
+  if (const StackNumbers* fitted = numbers_of_chip(own.accelerators, accelerator)) return *fitted;
+  const StackNumbers* known = numbers_of_chip(any.accelerators, accelerator);
+  return product(known != nullptr ? *known : any.accelerators.at(kOtherAccelerators), own.of_any);
 }
 
 StackNumbers numbers_of(const std::vector<StackProfile>& stacks, const StackProfile& stack,

@@ -108,8 +108,8 @@ struct StackFit {
 };
 inline constexpr const char* kAnyStack = "any";  // what nothing else is known of
 inline constexpr const char* kOtherAccelerators = "other";
-// The numbers for an accelerator: own ones, or those of `any` for it or for "other" ones, times
-// of_any.
+// The numbers for an accelerator: own ones; those of another board with its chip; or those of `any`
+// for it, for such a board or for "other" ones, times of_any.
 StackNumbers numbers_on(const std::string& accelerator, const StackFit& own, const StackFit& any);
 
 struct StackProfile : StackFit {
@@ -121,6 +121,7 @@ struct StackProfile : StackFit {
   std::optional<int> zero_stage;
   std::optional<Recompute> recompute;
   std::optional<int64_t> micro_batch, virtual_stages;
+  std::optional<bool> sequence_parallel;  // absent: of mixtures alone; never without tp
   std::vector<std::string> adapter_targets = {"all-linear"};
   bool spreads_experts = false;  // over as many ranks as there are; else ep is 1
 

@@ -86,9 +86,11 @@ std::vector<int64_t> virtual_stages(const PublishedRun& run, const StackProfile&
   if (run.vpp) return {*run.vpp};
   if (stack.virtual_stages) return {*stack.virtual_stages};
   std::vector<int64_t> all;
-  const int64_t layers = *run.layers;
-  for (int64_t v = 1; v <= std::min(kMostTriedVirtualStages, layers / mesh.pp); ++v) {
-    if (layers % (mesh.pp * v) == 0 || v == 1) all.push_back(v);
+  // Embedding and head count as a layer each where the layers divide so (Llama 3 405B: 126).
+  const int64_t layers = *run.layers, slots = layers + 2;
+  for (int64_t v = 1; v <= std::min(kMostTriedVirtualStages, slots / mesh.pp); ++v) {
+    const int64_t num_stages = mesh.pp * v;
+    if (v == 1 || layers % num_stages == 0 || slots % num_stages == 0) all.push_back(v);
   }
   return all.empty() ? std::vector<int64_t>{1} : all;
 }
@@ -115,7 +117,8 @@ void add_candidates(const PublishedRun& run, const StackProfile& stack, RunSetup
   Candidate candidate;
   candidate.mesh = mesh_of(run, stack);
   candidate.sequence_parallel =
-      candidate.mesh.tp > 1 && run.seq_parallel.value_or(run.arch == "moe");
+      candidate.mesh.tp > 1 &&
+      run.seq_parallel.value_or(stack.sequence_parallel.value_or(run.arch == "moe"));
   candidate.layer_recompute = recompute_of_layers(run);
   candidate.zero_stage = static_cast<int>(run.zero_stage.value_or(stack.zero_stage.value_or(1)));
   const int64_t dp = candidate.mesh.dp, batch = setup.job.global_batch;

@@ -145,6 +145,80 @@ TEST(StackRun, SchedulesThatAreCutShortTakeAsLong) {
   EXPECT_GT(compared, 1);
 }
 
+// Sources that no profile names whole fall to the nearest one.
+TEST(StackRules, OtherSourcesOfKnownFrameworks) {
+  const auto stack_of = [](const char* source) {
+    return stack_of_run(files().stacks, source, "", "bf16").name;
+  };
+  EXPECT_EQ(stack_of("Megatron-LM of somebody"), "megatron-2024");
+  EXPECT_EQ(stack_of("Megatron-LM SC21 Table 1"), "megatron-2021");
+  EXPECT_EQ(stack_of("Nemotron-4 340B"), "megatron-2024");
+  EXPECT_EQ(stack_of("Megatron-DeepSpeed blog"), "bigscience");
+  EXPECT_EQ(stack_of("GLM-130B"), "bigscience");
+  EXPECT_EQ(stack_of("DeepSpeed blog"), "zero-3");
+  EXPECT_EQ(stack_of("NeMo 26.01"), "nemo-2025");
+  EXPECT_EQ(stack_of("a framework of its own"), "any");
+}
+
+// A board that nobody has fitted has the numbers of another one with its chip.
+TEST(Stacks, NumbersOfBoardsWithTheSameChip) {
+  StackProfile any, profile;
+  any.name = "any";
+  any.accelerators["other"].matmul_share = 0.5;
+  any.accelerators["A100-SXM4-80GB"].matmul_share = 0.8;
+  profile.name = "profile";
+  profile.accelerators["H100-SXM5-80GB"].matmul_share = 0.7;
+  profile.of_any.matmul_share = 1.5;
+  const std::vector<StackProfile> stacks = {any, profile};
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "H800-SXM5-80GB").matmul_share, 0.7);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "A800-SXM4-80GB").matmul_share, 1.5 * 0.8);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "H200-SXM5-141GB").matmul_share, 1.5 * 0.5);
+  EXPECT_DOUBLE_EQ(numbers_of(stacks, profile, "").matmul_share, 1.5 * 0.5);
+}
+
+// 126 layers on 16 stages: with embedding and head they are 128, so that stages of one slot go
+// round 8 times.
+TEST(RunSetup, EmbeddingAndHeadCountWhereStagesAreVirtual) {
+  PublishedRun run = mixture_run();
+  run.source = "Llama 3 405B";
+  run.arch = "dense";
+  run.gpu = "H100-SXM5-80GB";
+  run.precision = "bf16";
+  run.layers = 126;
+  run.ep.reset();
+  run.dp = 1;
+  run.pp = run.num_gpus = 16;
+  run.global_batch_seqs = 32;
+  run.recompute = "none";
+  const double open_s = step_s(run);
+  run.vpp = 1;
+  EXPECT_LT(open_s, 0.85 * step_s(run));
+}
+
+TEST(RunSetup, SequenceParallelismWhereTheProfileSaysSo) {
+  PublishedRun run = mixture_run();
+  run.arch = "dense";
+  run.gpu = "H100-SXM5-80GB";
+  run.precision = "bf16";
+  run.ep.reset();
+  run.tp = 8;
+  run.dp = 1;
+  const auto is_parallel = [&run](const char* source) {
+    run.source = source;
+    const PreparedRun prepared = prepare(run, files());
+    EXPECT_EQ(prepared.reason, "");
+    return prepared.configurations.front().candidate.sequence_parallel;
+  };
+  EXPECT_TRUE(is_parallel("Nemotron-4"));
+  EXPECT_FALSE(is_parallel("vTrain"));
+  run.seq_parallel = false;
+  EXPECT_FALSE(is_parallel("Nemotron-4"));
+  run.seq_parallel.reset();
+  run.tp = 1;
+  run.dp = 8;
+  EXPECT_FALSE(is_parallel("Nemotron-4"));
+}
+
 TEST(RunSetup, SomeLayersAreComputedAgain) {
   PublishedRun run = mixture_run();
   run.notes = "container 25.11; arch: head_dim 128";
