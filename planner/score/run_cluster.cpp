@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cctype>
+#include <regex>
 
 #include "planner/score/run_setup.h"
 #include "planner/spec/check.h"
@@ -26,20 +27,31 @@ std::string key_of(const std::string& name) {
   return key;
 }
 
-// Exactly this name, else the first that it is the beginning of, or that is the beginning of it;
-// "A100-80GB" stands for the SXM board of that memory.
+// How well an accelerator stands for a name that is the beginning of its own, or that begins with
+// it: boards with NVLink before PCIe, and of these the ones with 80 GB, which are the usual ones.
+int fitness(const std::string& known) {
+  return (known.find("sxm") != std::string::npos ? 2 : 0) + (known.ends_with("80gb") ? 1 : 0);
+}
+
+// Exactly this name, else the fittest that begins alike and, where the name says so, has that
+// memory
+// ("A100-40GB").
 const ClusterSpec& accelerator_named(const std::string& name,
                                      const std::vector<ClusterSpec>& accelerators) {
-  const std::string key = key_of(name);
+  std::smatch match;
+  const bool has_memory = std::regex_match(name, match, std::regex("(.+)[- ]([0-9]+ ?GB)"));
+  const std::string key = key_of(name), chip = has_memory ? key_of(match[1]) : key;
+  const std::string memory = has_memory ? key_of(match[2]) : "";
   const ClusterSpec* similar = nullptr;
   for (const ClusterSpec& cluster : accelerators) {
     const std::string known = key_of(cluster.accelerator.name);
     if (known == key) return cluster;
-    const size_t memory = key.find_last_not_of("0123456789gb");
-    const bool same_begin = known.starts_with(key) || key.starts_with(known);
-    const bool same_chip = known.starts_with(key.substr(0, 4)) && memory != std::string::npos &&
-                           known.find("sxm") != std::string::npos && known.ends_with("80gb");
-    if (same_begin || (similar == nullptr && same_chip && key.size() > 3)) similar = &cluster;
+    const bool begins_alike = key.starts_with(known) ||
+                              (known.starts_with(chip) && known.find(memory) != std::string::npos);
+    if (!begins_alike) continue;
+    if (similar == nullptr || fitness(known) > fitness(key_of(similar->accelerator.name))) {
+      similar = &cluster;
+    }
   }
   if (similar == nullptr) {
     throw ConfigError(concat("accelerator '", name, "' is not in configs/accelerators"));

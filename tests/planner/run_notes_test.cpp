@@ -10,6 +10,7 @@
 
 #include "planner/score/other_releases.h"
 #include "planner/score/score.h"
+#include "planner/spec/check.h"
 #include "planner/spec/files.h"
 
 namespace argosy {
@@ -193,6 +194,30 @@ TEST(RunSetup, EmbeddingAndHeadCountWhereStagesAreVirtual) {
   const double open_s = step_s(run);
   run.vpp = 1;
   EXPECT_LT(open_s, 0.85 * step_s(run));
+}
+
+TEST(RunCluster, NamesOfBoards) {
+  const auto board_of = [](const char* name) {
+    PublishedRun run = mixture_run();
+    run.gpu = name;
+    return cluster_of(run, files().accelerators).accelerator.name;
+  };
+  EXPECT_EQ(board_of("A100"), "A100-SXM4-80GB");
+  EXPECT_EQ(board_of("A100-SXM4"), "A100-SXM4-80GB");
+  EXPECT_EQ(board_of("A100-80GB"), "A100-SXM4-80GB");
+  EXPECT_EQ(board_of("A100 40GB"), "A100-SXM4-40GB");
+  EXPECT_EQ(board_of("A100-PCIe"), "A100-PCIe-80GB");
+  EXPECT_EQ(board_of("H100"), "H100-SXM5-80GB");
+  EXPECT_EQ(board_of("H100-SXM5"), "H100-SXM5-80GB");
+  EXPECT_EQ(board_of("H100-96GB"), "H100-SXM5-96GB-HBM2e-500W");
+  EXPECT_EQ(board_of("A800"), "A800-SXM4-80GB");
+  EXPECT_EQ(board_of("H800"), "H800-SXM5-80GB");
+  EXPECT_EQ(board_of("H200"), "H200-SXM5-141GB");
+  EXPECT_EQ(board_of("GB200-NVL72"), "GB200");
+  EXPECT_EQ(board_of("GB300"), "GB300");
+  EXPECT_EQ(board_of("RTX 4090"), "RTX-4090");
+  EXPECT_EQ(board_of("V100-32GB"), "V100-SXM2-32GB");
+  EXPECT_THROW(board_of("H100-17GB"), ConfigError);
 }
 
 TEST(RunSetup, SequenceParallelismWhereTheProfileSaysSo) {
