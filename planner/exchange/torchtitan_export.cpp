@@ -47,8 +47,10 @@ void refuse(const Plan& plan) {
   refuse.when(plan.task == Task::lora, "task=lora is not there; valid: pretrain");
   refuse.when(plan.optimizer != OptimizerKind::adamw, "optimizer=", to_string(plan.optimizer),
               " is not there; valid: adamw");
-  refuse.when(plan.precision == Precision::fp64 || plan.precision == Precision::fp8,
-              "precision=", to_string(plan.precision), " is not there; valid: bf16, fp32");
+  refuse.when(plan.precision == Precision::fp64, "precision=fp64 is not there; valid: fp8, bf16, ",
+              "fp32");
+  refuse.when(plan.precision == Precision::fp8 && plan.model.has_moe() && mesh.pp > 1,
+              "precision=fp8 with experts and pp=", mesh.pp, " is not there; valid: --fix pp=1");
   refuse.when(plan.offload != Offload::none, "offload=optimizer is not there; valid: offload=none");
   refuse.when(plan.model.num_mtp_modules > 0,
               "num_nextn_predict_layers is not there; valid: a model without it");
@@ -91,6 +93,22 @@ std::string parallelism(const Plan& plan) {
   return toml;
 }
 
+// Of the blocks' Linears and experts: embedding, head and router stay in bf16.
+std::string converters(const Plan& plan) {
+  if (plan.precision != Precision::fp8) return "";
+  const bool has_moe = plan.model.has_moe();
+  return concat("converters = [\"", kFloat8Linears, has_moe ? concat("\", \"", kFloat8Experts) : "",
+                "\"]\n");
+}
+
+std::string converter_options(const Plan& plan) {
+  if (plan.precision != Precision::fp8) return "";
+  const bool has_moe = plan.model.has_moe();
+  return concat("\n[", kFloat8Linears, "]\nfilter_fqns = [\"output\"",
+                has_moe ? ", \"router.gate\"" : "", "]\n",
+                has_moe ? concat("\n[", kFloat8Experts, "]\nfqns = [\"experts\"]\n") : "");
+}
+
 }  // namespace
 
 std::string torchtitan_toml(const Plan& plan) {
@@ -98,15 +116,16 @@ std::string torchtitan_toml(const Plan& plan) {
   const TorchtitanFlavor& flavor = flavor_of(plan.model);
   // With a pipeline all micro-batches of a step are one local batch, else they are accumulated.
   const int64_t local = plan.mesh.pp > 1 ? plan.global_batch / plan.mesh.dp : plan.micro_batch;
-  const char* dtype = plan.precision == Precision::bf16 ? "bfloat16" : "float32";
+  const char* dtype = plan.precision == Precision::fp32 ? "float32" : "bfloat16";
   return concat(
-      "[model]\nname = \"", flavor.name, "\"\nflavor = \"", flavor.flavor,
-      "\"\n\n[optimizer]\nname = \"AdamW\"\n\n[training]\nlocal_batch_size = ", local,
+      "[model]\nname = \"", flavor.name, "\"\nflavor = \"", flavor.flavor, "\"\n", converters(plan),
+      "\n[optimizer]\nname = \"AdamW\"\n\n[training]\nlocal_batch_size = ", local,
       "\nglobal_batch_size = ", plan.global_batch, "\nseq_len = ", plan.seq_len,
       "\nmixed_precision_param = \"", dtype,
       "\"\nmixed_precision_reduce = \"float32\"\nseed = ", plan.seed, "\n\n", parallelism(plan),
       "\n[activation_checkpoint]\nmode = \"", to_string(plan.recompute.front()), "\"\n",
-      plan.recompute.front() == Recompute::selective ? "selective_ac_option = \"op\"\n" : "");
+      plan.recompute.front() == Recompute::selective ? "selective_ac_option = \"op\"\n" : "",
+      converter_options(plan));
 }
 
 }  // namespace argosy

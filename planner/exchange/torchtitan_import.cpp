@@ -4,6 +4,7 @@
 // Keys and defaults as in torchtitan/config/job_config.py, v0.2.
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 #include "planner/exchange/import.h"
 #include "planner/exchange/torchtitan_pipeline.h"
@@ -14,6 +15,8 @@
 namespace argosy {
 
 namespace {
+
+const Json::json_pointer kFloat8Options("/linear/float8");
 
 // Sections that decide something, and those that change neither what is computed nor what is kept.
 constexpr const char* kSections[] = {
@@ -157,9 +160,45 @@ class Importer {
     if (optimizer != "AdamW" && optimizer != "Adam") {
       optimizer_.fail("name", "expected \"AdamW\" or \"Adam\"");
     }
-    if (model_.has("converters") && model_.value("converters") != Json::array() &&
-        model_.value("converters") != Json("")) {
-      model_.fail("converters", "8-bit products cannot be priced; expected []");
+    read_converters();
+  }
+
+  // A list, or words between commas.
+  std::vector<std::string> converters() {
+    if (!model_.has("converters")) return {};
+    if (model_.value("converters").is_array()) return model_.texts("converters");
+    std::vector<std::string> names;
+    std::istringstream words(model_.text("converters"));
+    for (std::string name; std::getline(words, name, ',');) names.push_back(name);
+    return names;
+  }
+
+  // Products in 8 bits: those of the blocks' Linears, and of experts by a converter of their own.
+  void read_converters() {
+    bool has_linears = false, has_experts = false;
+    for (const std::string& name : converters()) {
+      const bool is_experts = name == kFloat8Experts;
+      if (!is_experts && name != kFloat8Linears) {
+        model_.fail("converters", concat("expected [] or of \"", kFloat8Linears, "\", \"",
+                                         kFloat8Experts, "\", found \"", name, "\""));
+      }
+      (is_experts ? has_experts : has_linears) = true;
+    }
+    if (!has_linears && !has_experts) return;
+    if (!has_linears || (facts_.has_moe && !has_experts)) {
+      model_.fail("converters",
+                  concat("expected \"", kFloat8Linears, "\", and \"", kFloat8Experts,
+                         "\" with it where there are experts: a part in 8 bits cannot be priced"));
+    }
+    if (run_.precision != "bf16") {
+      model_.fail("converters", "expected training.mixed_precision_param = \"bfloat16\" with it");
+    }
+    run_.precision = "fp8";
+    const Json linears = root_.has("quantize")
+                             ? root_.value("quantize").value(kFloat8Options, Json::object())
+                             : Json::object();
+    if (linears.value("enable_fsdp_float8_all_gather", false)) {
+      warn("quantize.linear.float8.enable_fsdp_float8_all_gather is not modelled");
     }
   }
 

@@ -15,6 +15,10 @@
 
 namespace argosy {
 
+// Converters of a model to products in 8 bits.
+inline constexpr const char* kFloat8Linears = "quantize.linear.float8";
+inline constexpr const char* kFloat8Experts = "quantize.grouped_mm.float8";
+
 // The shapes behind its names, and the file in configs/models that has them too.
 struct TorchtitanFlavor {
   const char *name, *flavor, *config;

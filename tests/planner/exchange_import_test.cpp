@@ -398,6 +398,28 @@ TEST(TorchtitanImport, AnyModelByItsConfig) {
   expect_in("parallelism.enable_async_tensor_parallel is not modelled", all_of(run.warnings));
 }
 
+TEST(TorchtitanImport, EightBits) {
+  const auto read = [](const std::string& flags) {
+    return import_torchtitan("--model.name=llama3 --model.flavor=8B " + flags, "--import", 64,
+                             nullptr);
+  };
+  const PeerRun run = read("--model.converters=quantize.linear.float8");
+  EXPECT_EQ(run.precision, "fp8");
+  EXPECT_TRUE(run.warnings.empty() || all_of(run.warnings).find("float8") == std::string::npos);
+  expect_in("enable_fsdp_float8_all_gather",
+            all_of(read("--model.converters=quantize.linear.float8 "
+                        "--quantize.linear.float8.enable_fsdp_float8_all_gather")
+                       .warnings));
+  const ModelSpec experts = job_of("qwen3-30b-a3b", 64).model;
+  const std::string linears = "[model]\nconverters = [\"quantize.linear.float8\"";
+  expect_error("quantize.grouped_mm.float8",
+               [&] { import_torchtitan(linears + "]\n", "x.toml", 64, &experts); });
+  EXPECT_EQ(
+      import_torchtitan(linears + ", \"quantize.grouped_mm.float8\"]\n", "x.toml", 64, &experts)
+          .precision,
+      "fp8");
+}
+
 TEST(TorchtitanImport, MistakesAreNamed) {
   const auto expect = [](const std::string& flags, const std::string& named) {
     expect_error(named, [&] {
@@ -435,7 +457,10 @@ TEST(TorchtitanImport, MistakesAreNamed) {
   expect("--training.enable_cpu_offload", "training.enable_cpu_offload");
   expect("--training.mixed_precision_param=float16", "mixed_precision_param");
   expect("--optimizer.name=Muon", "optimizer.name");
-  expect("--model.converters=quantize.linear.float8", "model.converters");
+  expect("--model.converters=quantize.linear.mx", "found \"quantize.linear.mx\"");
+  expect("--model.converters=quantize.grouped_mm.float8", "a part in 8 bits cannot be priced");
+  expect("--model.converters=quantize.linear.float8 --training.mixed_precision_param=float32",
+         "bfloat16");
   expect("--training.batch_size=8", "training.batch_size is not known");
   expect(p + "expert_degree=8", "parallelism.expert_degree is not known");
   expect("--training.seq_len=8k", "training.seq_len");
