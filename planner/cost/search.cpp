@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <exception>
 #include <limits>
 #include <map>
@@ -336,6 +337,15 @@ std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most
   }
   const Costed& best = found.plans.front();
   return predict(job, best.candidate, best.memory, best.times);
+}
+
+std::optional<Plan> best_plan_near(const Job& job, const Fixed& fixed, double guess,
+                                   int num_threads, LayerCostCache& cache) {
+  for (const double worse : {1.1, 2.0, std::numeric_limits<double>::infinity()}) {
+    std::optional<Plan> plan = best_plan(job, fixed, worse * guess, num_threads, cache);
+    if (plan || std::isinf(worse * guess)) return plan;
+  }
+  return std::nullopt;
 }
 
 }  // namespace argosy

@@ -224,12 +224,9 @@ class Judge {
  private:
   // None: rival.reason says why.
   std::optional<Plan> best_of(const Fixed& fixed, Rival& rival) {
-    for (const double worse : {1.1, 2.0}) {
-      std::optional<Plan> plan = best_plan(job_, fixed, worse * best_value_, num_threads_, cache_);
-      if (plan) return plan;
-    }
-    SearchResult found = search(job_, fixed, 1, num_threads_, Rows::best, cache_);
-    if (!found.plans.empty()) return std::move(found.plans.front());
+    std::optional<Plan> plan = best_plan_near(job_, fixed, best_value_, num_threads_, cache_);
+    if (plan) return plan;
+    const SearchResult found = search(job_, fixed, 1, num_threads_, Rows::best, cache_);
     rival.reason = why_no_plan(found.summary);
     return std::nullopt;
   }

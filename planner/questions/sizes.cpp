@@ -5,29 +5,60 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 
 #include "planner/cost/compute.h"
+#include "planner/cost/reliability.h"
 #include "planner/cost/search.h"
+#include "planner/cost/totals.h"
+#include "planner/questions/price.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
 
 namespace {
 
-// The best plan on a part of the cluster; none: nothing fits, or the fixed decisions do not divide.
-std::optional<Plan> best_on(const Job& job, const Fixed& fixed, int64_t devices,
-                            Objective objective, int num_threads) {
-  Job part = job;
-  part.cluster = with_devices(job.cluster, devices);
-  part.objective = objective;
+// A part of the cluster, and what is costed there.
+struct Part {
+  Part(const Job& whole, int64_t devices, LayerCostCache& network)
+      : job(on_part(whole, devices)), cache(job, network) {}
+  Part(const Part&) = delete;
+  Part& operator=(const Part&) = delete;
+
+  static Job on_part(Job job, int64_t devices) {
+    job.cluster = with_devices(job.cluster, devices);
+    job.objective = Objective::time;
+    return job;
+  }
+
+  Job job;
+  LayerCostCache cache;
+};
+
+// The fastest plan on a part, whose step may take `guess_s`; none: nothing fits, or the fixed
+// decisions do not divide.
+std::optional<Plan> fastest_on(Part& part, const Fixed& fixed, double guess_s, int num_threads) {
   try {
-    SearchResult found = search(part, fixed, 1, num_threads);
-    if (found.plans.empty()) return std::nullopt;
-    return std::move(found.plans.front());
+    return best_plan_near(part.job, fixed, guess_s, num_threads, part.cache);
   } catch (const ConfigError&) {
     return std::nullopt;
   }
+}
+
+// The plan of least carbon where the fastest is known: none that emits more is looked at.
+Plan cleanest_on(Part& part, const Fixed& fixed, const Plan& fastest, int num_threads) {
+  part.job.objective = Objective::carbon;
+  const StepUse use = price(part.job, candidate_of(fastest), part.cache).use;
+  std::optional<Plan> plan =
+      best_plan(part.job, fixed, objective_value(part.job, use), num_threads, part.cache);
+  return plan ? *std::move(plan) : fastest;
+}
+
+// The longest step with which a run on this part is done in time.
+double most_step_s(const Job& job, double days) {
+  const double steps = job.tokens / static_cast<double>(job.global_batch * job.seq_len);
+  return days * kSecondsPerDay * reliability(job.cluster, checkpoint_bytes(job)).goodput / steps;
 }
 
 bool is_better_or_equal(const Prediction& a, const Prediction& b) {
@@ -79,14 +110,20 @@ std::vector<ParetoPoint> pareto_points(const Job& job, const Fixed& fixed, int n
   constexpr double kFractions[] = {1, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0625, 0.03125};
   std::vector<ParetoPoint> points;
   int64_t last = 0;
+  LayerCostCache network(job);  // whose elements are the same on all parts
+  double device_seconds = std::numeric_limits<double>::infinity();  // of a step
   for (double fraction : kFractions) {
     const int64_t devices = part_of(job.cluster, fraction);
     if (devices == 0 || devices == last) continue;
     last = devices;
-    for (Objective objective : {Objective::time, Objective::carbon}) {
-      std::optional<Plan> plan = best_on(job, fixed, devices, objective, num_threads);
-      if (plan) points.push_back({std::move(*plan), true});
-    }
+    Part part(job, devices, network);
+    const auto count = static_cast<double>(devices);
+    std::optional<Plan> plan = fastest_on(part, fixed, device_seconds / count, num_threads);
+    if (!plan) continue;
+    device_seconds = plan->predicted.step_s * count;
+    Plan cleanest = cleanest_on(part, fixed, *plan, num_threads);
+    points.push_back({*std::move(plan), true});
+    points.push_back({std::move(cleanest), true});
   }
   for (ParetoPoint& point : points) {
     point.is_on_front = std::none_of(points.begin(), points.end(), [&](const ParetoPoint& other) {
@@ -137,14 +174,25 @@ double mfu_limit(const Job& job) {
   return std::min(1.0, a.sustained_share * std::max(products, attention));
 }
 
+// The fastest plan on a part, if it is done in time.
+std::optional<Plan> in_time_on(Part&& part, const Fixed& fixed, double days, int num_threads) {
+  try {
+    std::optional<Plan> plan =
+        best_plan(part.job, fixed, most_step_s(part.job, days), num_threads, part.cache);
+    if (plan && plan->predicted.days <= days) return plan;
+  } catch (const ConfigError&) {  // the fixed decisions do not divide
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double days,
                                      int num_threads) {
-  const auto on = [&](int64_t devices) {
-    return best_on(job, fixed, devices, Objective::time, num_threads);
-  };
-  std::optional<Plan> whole = on(job.num_devices());
+  LayerCostCache network(job);
+  Part all(job, job.num_devices(), network);
+  std::optional<Plan> whole =
+      fastest_on(all, fixed, std::numeric_limits<double>::infinity(), num_threads);
   double fewest = 0;  // devices, at the limit of the MFU
   if (whole) {
     const Prediction& p = whole->predicted;
@@ -155,8 +203,8 @@ std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double 
   // One after the other: more devices are not always faster, some counts do not split at all.
   for (const int64_t devices : device_counts(job.cluster)) {
     if (static_cast<double>(devices) < fewest || devices == job.num_devices()) continue;
-    std::optional<Plan> part = on(devices);
-    if (part && part->predicted.days <= days) return part;
+    std::optional<Plan> plan = in_time_on(Part(job, devices, network), fixed, days, num_threads);
+    if (plan) return plan;
   }
   return whole;
 }

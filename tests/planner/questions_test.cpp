@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "planner/cost/compute.h"
 #include "planner/cost/search.h"
 #include "planner/cost/totals.h"
 #include "planner/questions/answers.h"
@@ -315,6 +316,27 @@ TEST(Pareto, FrontIsWhatNothingDominates) {
     EXPECT_EQ(a.is_on_front, !is_dominated);
   }
   EXPECT_TRUE(points.front().is_on_front);
+}
+
+// On each part the fastest plan of a full search, and the one that emits least.
+TEST(Pareto, PlansAreThoseOfFullSearches) {
+  const Job job = job_of(SmallModel::moe, kTightBytes);
+  const std::vector<ParetoPoint> points = pareto_points(job, Fixed{}, 1);
+  std::set<int64_t> devices;
+  for (const ParetoPoint& point : points) devices.insert(point.plan.mesh.world_size());
+  EXPECT_GT(devices.size(), 2u);
+  for (const int64_t count : devices) {
+    for (const Objective objective : {Objective::time, Objective::carbon}) {
+      Job part = job;
+      part.cluster = with_devices(job.cluster, count);
+      part.objective = objective;
+      const Plan best = search(part, Fixed{}, 1, 1).plans.at(0);
+      EXPECT_TRUE(std::any_of(
+          points.begin(), points.end(),
+          [&](const ParetoPoint& point) { return to_json(point.plan) == to_json(best); }))
+          << count << " devices";
+    }
+  }
 }
 
 TEST(Deadline, TheSmallestPartThatIsInTime) {
