@@ -34,7 +34,7 @@ TEST(QuestionsCli, AnswersAsJson) {
   EXPECT_LT(json["what_if"]["plans"][0]["predicted"]["step_s"], step_s);
   EXPECT_LT(json["what_if"]["plans"][0]["predicted"]["cost_usd"],
             json["plans"][0]["predicted"]["cost_usd"]);
-  EXPECT_EQ(json["sensitivity"].size(), 8u);
+  EXPECT_EQ(json["sensitivity"].size(), 9u);
   EXPECT_EQ(json["worst_regrets"].size(), json["plans"].size());
   EXPECT_GT(json["pareto"].size(), 4u);
   EXPECT_LT(json["deadline"]["devices"], 2048);
