@@ -43,12 +43,17 @@ double normal_quantile(double probability) {
 
 int64_t communicator_bytes(const Job& job, const Mesh& mesh) {
   int64_t num_groups = 0;
-  for (Axis axis : {Axis::tp, Axis::cp, Axis::dp_cp, Axis::pp, Axis::etp, Axis::ep, Axis::edp,
-                    Axis::zero_shard, Axis::zero_replica, Axis::world}) {
-    const bool is_of_experts = axis == Axis::etp || axis == Axis::ep || axis == Axis::edp;
-    if (is_of_experts && !job.model.has_moe()) continue;
+  for (Axis axis : {Axis::tp, Axis::cp, Axis::dp_cp, Axis::pp, Axis::zero_shard, Axis::zero_replica,
+                    Axis::world}) {
     if (degree(mesh, axis) > 1) ++num_groups;
   }
+  for (Axis axis :
+       {Axis::etp, Axis::ep, Axis::edp, Axis::expert_zero_shard, Axis::expert_zero_replica}) {
+    if (job.model.has_moe() && degree(mesh, axis) > 1) ++num_groups;
+  }
+  // Copies of key/value heads, and those of a tied table, sum their gradients.
+  if (mesh.tp > job.model.num_kv_heads && job.model.num_kv_heads > 0) ++num_groups;
+  if (job.model.needs_embedding_at_end() && degree(mesh, Axis::embedding) > 1) ++num_groups;
   return num_groups * job.cluster.collectives.channels * kNcclChannelBytes;
 }
 

@@ -32,7 +32,8 @@ inline constexpr double kExpertLoadDeviation = 0.30;
 inline constexpr int64_t kNcclChannelBytes =
     (int64_t{4} << 20) + int64_t{640} * 120 * 8 * 8 + int64_t{512} * 8 * 8 * 16;
 
-// Buffers of the communicators of the mesh's groups with more than one rank.
+// Buffers of the communicators of the mesh's groups with more than one rank, on the rank that is in
+// most of them: NCCL makes one with a group's first call.
 int64_t communicator_bytes(const Job& job, const Mesh& mesh);
 
 // Tensors of the fullest rank, and of them the rows of experts that routing decides.

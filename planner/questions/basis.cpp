@@ -18,11 +18,12 @@ std::string stack_text(const Job& job) {
   const Stack& stack = job.stack;
   const StackNumbers& n = stack.numbers;
   std::string text = concat(stack.name, ": argosy-train's own ops, one by one");
-  if (!stack.facts.is_own)
+  if (!stack.facts.is_own) {
     text = concat("stack ", stack.name, ": ", format_fixed(n.matmul_share, 2),
                   " of the products' curve, ", format_fixed(n.attention_share, 2),
                   " of attention's, ", format_fixed(n.memory_share, 2), " of memory's, ",
                   format_fixed(n.link_share, 2), " of the links'");
+  }
   if (host_op_seconds(job) > 0 && !stack.facts.captures_steps) {
     text += concat("; the host takes ", format_seconds(host_op_seconds(job)), " an op");
   }

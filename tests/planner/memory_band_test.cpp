@@ -123,6 +123,30 @@ TEST(MemoryBand, BuffersOfCommunicators) {
   EXPECT_EQ(communicator_bytes(job, mesh), 3 * 16 * 9'633'792);
 }
 
+// Groups that only some models have: copies of a key/value head, of a tied table, shards of
+// experts.
+TEST(MemoryBand, CommunicatorsThatFollowTheModel) {
+  const int64_t one = 16 * 9'633'792;
+  Job job = small_job(SmallModel::llama, 16, 16);  // 4 key/value heads, a head of its own
+  Mesh mesh;
+  mesh.tp = 4;
+  EXPECT_EQ(communicator_bytes(job, mesh), 2 * one);  // tp, world
+  mesh.tp = 12;
+  EXPECT_EQ(communicator_bytes(job, mesh), 3 * one);
+  mesh = {};
+  mesh.pp = 2;
+  EXPECT_EQ(communicator_bytes(job, mesh), 2 * one);  // pp, world
+  job = small_job(SmallModel::tied_gpt2, 16, 16);
+  EXPECT_EQ(communicator_bytes(job, mesh), 3 * one);
+  job = small_job(SmallModel::moe, 16, 16);
+  mesh = {};
+  mesh.dp = 8;
+  mesh.ep = 2;
+  EXPECT_EQ(communicator_bytes(job, mesh), 4 * one);  // dp, ep, edp, world
+  mesh.zero_shard = 4;
+  EXPECT_EQ(communicator_bytes(job, mesh), 8 * one);  // shards and their copies, of experts too
+}
+
 TEST(MemoryBand, WithoutContextBytesThereIsNone) {
   Job job = lone_job();
   job.cluster.accelerator.context_bytes = 0;
