@@ -45,7 +45,7 @@ struct StackRule {
 };
 
 // How a framework runs a step. The defaults are Argosy's own trainer: every op and every collective
-// as planner/spec lists it, one after the other.
+// as planner/spec lists it, one after the other but for what stage_time.cpp says of `is_own`.
 struct StackFacts {
   bool is_own = true;                // false: another framework; the facts below and stack_pass.h
   bool runs_own_kernels = true;      // each op by itself, as planner/spec lists it

@@ -110,24 +110,79 @@ StageTime time_stage(const StageLayers& layers, const KindTimes& kinds) {
   return time;
 }
 
+// Collectives of a step pass: seconds of all, and of one of them.
+struct StepTraffic {
+  double reduce_s = 0, sum_s = 0, gather_s = 0;
+  double one_reduce_s = 0, one_gather_s = 0;
+};
+
+// Sums over what is no data-parallel axis wait for the reductions over it; other frameworks' are
+// not told apart.
+StepTraffic step_traffic(const Job& job, const Candidate& candidate, const Pass& pass,
+                         const Placements& placements) {
+  StepTraffic t;
+  const Axis data[] = {shard_axis(candidate.mesh, Domain::dense),
+                       shard_axis(candidate.mesh, Domain::expert)};
+  for (const CollectiveWork& work : pass.collectives) {
+    const double one_s = link_seconds(job, work.kind, work.bytes, work.axis, placements);
+    const double seconds = static_cast<double>(work.count) * one_s;
+    const bool is_over_data = work.axis == data[0] || work.axis == data[1];
+    if (work.kind == CollectiveKind::all_gather) {
+      t.gather_s += seconds;
+      t.one_gather_s = std::max(t.one_gather_s, one_s);
+    } else if (is_over_data || !job.stack.facts.is_own) {
+      t.reduce_s += seconds;
+      t.one_reduce_s = std::max(t.one_reduce_s, one_s);
+    } else {
+      t.sum_s += seconds;
+    }
+  }
+  return t;
+}
+
+// What traffic adds to the compute that it runs beside.
+double added_s(double traffic_s, double compute_s) {
+  return beside(compute_s, traffic_s, true) - compute_s;
+}
+
+// The trainer's: on a GPU buckets are reduced beside the backward pass of the layers that follow,
+// with ZeRO 2 and 3 in every micro-batch, and with ZeRO 3 gathered a layer ahead; the last one and
+// the first one have nothing beside them. Other gathers follow the update. Cores of a CPU move the
+// bytes themselves: nothing is hidden there.
+void add_own_traffic(const Job& job, const Candidate& candidate, const StepTraffic& t,
+                     StageDurations& d) {
+  d.reduce_s += t.sum_s;
+  if (job.cluster.device != Device::cuda) {
+    d.reduce_s += t.reduce_s;
+    d.optimizer_s += t.gather_s;
+    return;
+  }
+  const double m = static_cast<double>(num_microbatches(job, candidate));
+  double backward_s = (candidate.zero_stage >= 2 ? m : 1) * d.backward_s;
+  if (candidate.zero_stage >= 3) {
+    const double passes_s = m * (d.forward_s + d.backward_s);
+    d.optimizer_s += std::max(added_s(t.gather_s, passes_s), t.one_gather_s);
+    backward_s = std::max(0.0, backward_s - t.gather_s / 2);  // half of the gathers are there too
+  } else {
+    d.optimizer_s += t.gather_s;
+  }
+  d.reduce_s += std::max(added_s(t.reduce_s, backward_s), t.one_reduce_s);
+}
+
 // Gathering the updated parameters belongs to the optimizer, all other collectives to the
 // reduction of gradients. What a stack hides runs beside the last backward pass, or beside the
 // first forward pass of the next step.
-void time_step_pass(const Job& job, const Pass& pass, const Placements& placements,
-                    StageTime& time) {
-  double gather_s = 0, reduce_s = 0;
-  for (const CollectiveWork& work : pass.collectives) {
-    const double seconds = static_cast<double>(work.count) *
-                           link_seconds(job, work.kind, work.bytes, work.axis, placements);
-    (work.kind == CollectiveKind::all_gather ? gather_s : reduce_s) += seconds;
-  }
+void time_step_pass(const Job& job, const Candidate& candidate, const Pass& pass,
+                    const Placements& placements, StageTime& time) {
   StageDurations& d = time.durations;
   const StackFacts& facts = job.stack.facts;
-  const auto exposed = [](double traffic_s, double compute_s, bool overlaps) {
-    return overlaps ? beside(compute_s, traffic_s, true) - compute_s : traffic_s;
-  };
-  d.reduce_s += exposed(reduce_s, d.backward_s, facts.overlaps_gradients);
-  d.optimizer_s += exposed(gather_s, d.forward_s, facts.overlaps_parameters);
+  const StepTraffic t = step_traffic(job, candidate, pass, placements);
+  if (facts.is_own) {
+    add_own_traffic(job, candidate, t, d);
+  } else {
+    d.reduce_s += facts.overlaps_gradients ? added_s(t.reduce_s, d.backward_s) : t.reduce_s;
+    d.optimizer_s += facts.overlaps_parameters ? added_s(t.gather_s, d.forward_s) : t.gather_s;
+  }
   time.step_communication_s += d.reduce_s + d.optimizer_s;
   d.optimizer_s += compute_seconds(pass, job.cluster.accelerator, job.precision) /
                    job.stack.numbers.memory_share;
@@ -212,7 +267,7 @@ std::vector<StageTime> stage_times(const Job& job, const Candidate& candidate,
     StageTime time = time_stage(stages[stage], kinds);
     const std::vector<StageBucket> buckets =
         stage_buckets(stages[stage], elements, is_tied && stage > 0, is_tied);
-    time_step_pass(job, step_pass(job, candidate, buckets), placements, time);
+    time_step_pass(job, candidate, step_pass(job, candidate, buckets), placements, time);
     time.durations.optimizer_s += offload_seconds(job, candidate, buckets);
     times.push_back(time);
   }

@@ -515,6 +515,49 @@ TEST(StageTime, MessagesBesideComputeSlowIt) {
   EXPECT_NEAR(ring_s(66), 2 * ring_s(132), 1e-12);
 }
 
+// The trainer reduces a layer's gradients beside the backward pass of those that follow, and with
+// ZeRO 3 gathers weights a layer ahead: on GPUs, which copy beside compute. The last bucket waits,
+// and what is hidden slows what it runs beside.
+TEST(StageTime, GpusHideGradientsBehindBackward) {
+  Job job = small_job(SmallModel::llama, 4, 16);
+  Candidate c;
+  c.mesh.dp = 4;
+  const auto times = [&] {
+    LayerCostCache cache(job);
+    return stage_times(job, c, stage_layers(job.model, 1), cache.elements(c), cache.costs(c),
+                       place_all(c.mesh, job))[0]
+        .durations;
+  };
+  const auto traffic_s = [&] {
+    const StageDurations d = times();
+    return d.reduce_s + d.optimizer_s;
+  };
+  for (const int zero : {0, 1, 2, 3}) {
+    SCOPED_TRACE(zero);
+    c.zero_stage = zero;
+    job.cluster.device = Device::cpu;
+    const StageDurations cpu = times();
+    job.cluster.device = Device::cuda;
+    const StageDurations gpu = times();
+    EXPECT_EQ(gpu.backward_s, cpu.backward_s);
+    EXPECT_LT(gpu.reduce_s, cpu.reduce_s);
+    EXPECT_GE(gpu.reduce_s, 0.15 * std::min(cpu.reduce_s, gpu.backward_s));
+    if (zero < 3) {
+      EXPECT_EQ(gpu.optimizer_s, cpu.optimizer_s);
+    } else {
+      EXPECT_LT(gpu.optimizer_s, cpu.optimizer_s);
+    }
+    // Links that are far too slow: compute hides no more than there is of it.
+    std::vector<LinkTier> tiers = job.cluster.tiers;
+    for (LinkTier& tier : job.cluster.tiers) tier.bytes_per_s /= 1e4;
+    const double gpu_s = traffic_s();
+    job.cluster.device = Device::cpu;
+    EXPECT_GT(gpu_s, 0.9 * traffic_s());
+    EXPECT_LT(gpu_s, traffic_s());
+    job.cluster.tiers = tiers;
+  }
+}
+
 TEST(Evaluate, FasterMachinesAreNeverSlower) {
   const Job job = small_job(SmallModel::moe, 8, 16);
   Job faster = job;

