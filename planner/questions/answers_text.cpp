@@ -77,37 +77,52 @@ void elide_middle(TextTable& table) {
   rows[kAtAnEnd].front() = "...";
 }
 
-std::string phases_text(const std::vector<PlannedPhase>& phases) {
+std::vector<std::string> phase_row(size_t number, const PlannedPhase& part) {
+  const Phase& phase = part.phase;
+  std::vector<std::string> row = {std::to_string(number), format_grouped(phase.seq_len),
+                                  format_grouped(phase.global_batch), format_count(phase.tokens)};
+  if (!part.plan) {
+    row.insert(row.end(), {"none", "-", "-", "-", "-", "-"});
+    return row;
+  }
+  const Prediction& p = part.plan->predicted;
+  const Mesh& m = part.plan->mesh;
+  row.insert(row.end(),
+             {concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep),
+              format_seconds(p.step_s), format_percent(p.mfu), format_fixed(p.days, 1),
+              format_count(p.cost_usd), format_count(p.carbon_kg / 1000)});
+  return row;
+}
+
+// A row each, and their sum.
+TextTable phases_table(const std::vector<PlannedPhase>& phases) {
   TextTable table = labelled_table(
       {"phase", "seq", "batch", "tokens", "plan", "step", "MFU", "days", "USD", "t CO2e"});
   table.align[4] = Align::left;
   double days = 0, usd = 0, tonnes = 0;
-  std::string reasons;
-  for (size_t i = 0; i < phases.size(); ++i) {
-    const auto& [phase, plan, reason] = phases[i];
-    std::vector<std::string> row = {std::to_string(i + 1), format_grouped(phase.seq_len),
-                                    format_grouped(phase.global_batch), format_count(phase.tokens)};
-    if (!plan) {
-      row.insert(row.end(), {"none", "-", "-", "-", "-", "-"});
-      reasons += wrap(concat("phase ", i + 1, ": no plan: ", reason), kTextColumns, "    ");
-    } else {
-      const Prediction& p = plan->predicted;
-      const Mesh& m = plan->mesh;
-      row.insert(row.end(),
-                 {concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep),
-                  format_seconds(p.step_s), format_percent(p.mfu), format_fixed(p.days, 1),
-                  format_count(p.cost_usd), format_count(p.carbon_kg / 1000)});
-      days += p.days;
-      usd += p.cost_usd;
-      tonnes += p.carbon_kg / 1000;
-    }
-    table.rows.push_back(row);
+  for (const PlannedPhase& part : phases) {
+    table.rows.push_back(phase_row(table.rows.size() + 1, part));
+    if (!part.plan) continue;
+    days += part.plan->predicted.days;
+    usd += part.plan->predicted.cost_usd;
+    tonnes += part.plan->predicted.carbon_kg / 1000;
   }
   elide_middle(table);
-  table.rows.push_back({"all", "", "", "", "", "", "", format_fixed(days, 1), format_count(usd),
-                        format_count(tonnes)});
+  if (!phases.empty()) {
+    table.rows.push_back({"all", "", "", "", "", "", "", format_fixed(days, 1), format_count(usd),
+                          format_count(tonnes)});
+  }
+  return table;
+}
+
+std::string phases_text(const std::vector<PlannedPhase>& phases) {
+  std::string reasons;
+  for (size_t i = 0; i < phases.size(); ++i) {
+    if (phases[i].plan) continue;
+    reasons += wrap(concat("phase ", i + 1, ": no plan: ", phases[i].reason), kTextColumns, "    ");
+  }
   return "phases, each with its best plan; checkpoints pass from layout to layout:\n" +
-         to_text(table) + reasons;
+         to_text(phases_table(phases)) + reasons;
 }
 
 std::string deadline_text(const Job& job, const SearchResult& result, double days,
@@ -183,6 +198,7 @@ PlanReport report_of(const Questions& questions, const Job& job, const SearchRes
   const auto add = [&report](const char* title, const TextTable& table) {
     if (!table.rows.empty()) report.tables.emplace_back(title, table);
   };
+  add("Phases of the run, each with its best plan", phases_table(answers.phases));
   add("One decision of the best plan changed", changes_table(answers.changes));
   add("Why others lose: the best plan with each other value of a decision",
       rivals_table(answers.rivals));

@@ -175,7 +175,7 @@ double mfu_limit(const Job& job) {
 }
 
 // The fastest plan on a part, if it is done in time.
-std::optional<Plan> in_time_on(Part&& part, const Fixed& fixed, double days, int num_threads) {
+std::optional<Plan> in_time_on(Part& part, const Fixed& fixed, double days, int num_threads) {
   try {
     std::optional<Plan> plan =
         best_plan(part.job, fixed, most_step_s(part.job, days), num_threads, part.cache);
@@ -203,7 +203,8 @@ std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double 
   // One after the other: more devices are not always faster, some counts do not split at all.
   for (const int64_t devices : device_counts(job.cluster)) {
     if (static_cast<double>(devices) < fewest || devices == job.num_devices()) continue;
-    std::optional<Plan> plan = in_time_on(Part(job, devices, network), fixed, days, num_threads);
+    Part part(job, devices, network);
+    std::optional<Plan> plan = in_time_on(part, fixed, days, num_threads);
     if (plan) return plan;
   }
   return whole;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "planner/spec/files.h"
 #include "planner/spec/plan.h"
 #include "tests/planner/plan_program.h"
 
@@ -64,11 +65,11 @@ TEST(QuestionsCli, WhatIfSaysTheMoney) {
 }
 
 TEST(QuestionsCli, PhasesHavePlansOfTheirOwn) {
-  const std::string out = scratch_path("plan.json");
+  const std::string out = scratch_path("plan.json"), page = scratch_path("page.html");
   const PlanOutput output = run_plan(
       "--model llama-3.1-8b --cluster a100-2048 --devices 256 --seq-len 8192 --global-batch 512 "
       "--phases 8k:14e12,128k:0.1T --json --out " +
-      out);
+      out + " --report " + page);
   ASSERT_EQ(output.exit_code, 0) << output.err;
   const Json phases = Json::parse(output.out)["phases"];
   ASSERT_EQ(phases.size(), 2u);
@@ -76,6 +77,7 @@ TEST(QuestionsCli, PhasesHavePlansOfTheirOwn) {
   EXPECT_GT(phases[1]["plan"]["mesh"]["cp"], 1);  // 32 sequences for 256 devices
   EXPECT_EQ(read_plan(scratch_path("plan.phase_1.json")).seq_len, 8192);
   EXPECT_EQ(read_plan(scratch_path("plan.phase_2.json")).seq_len, 131072);
+  EXPECT_NE(read_text_file(page).find("Phases of the run"), std::string::npos);
 }
 
 TEST(QuestionsCli, TooSlowIsSaid) {
