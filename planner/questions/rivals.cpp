@@ -224,9 +224,13 @@ class Judge {
  private:
   // None: rival.reason says why.
   std::optional<Plan> best_of(const Fixed& fixed, Rival& rival) {
-    std::optional<Plan> plan = best_plan_near(job_, fixed, best_value_, num_threads_, cache_);
-    if (plan) return plan;
-    const SearchResult found = search(job_, fixed, 1, num_threads_, Rows::best, cache_);
+    for (const double worse : kNearGuess) {
+      std::optional<Plan> plan = best_plan(job_, fixed, worse * best_value_, num_threads_, cache_);
+      if (plan) return plan;
+    }
+    // Everywhere; a full search says why nothing fits.
+    SearchResult found = search(job_, fixed, 1, num_threads_, Rows::best, cache_);
+    if (!found.plans.empty()) return std::move(found.plans.front());
     rival.reason = why_no_plan(found.summary);
     return std::nullopt;
   }
