@@ -105,10 +105,10 @@ int run(const argosy::TrainOptions& options, argosy::Communicator& world,
     if (world.rank() == 0) std::cout << options.help;
     return argosy::kExitDone;
   }
-  argosy::prepare_nccl_environment(world.rank(), options.share_gpus);
   const std::unique_ptr<argosy::DeviceContext> device = open_device(options, world, mpi);
   argosy::DeviceStreams* streams = device->backend().streams();
   if (streams == nullptr) return run_on(options, *device, world, mpi, start_times);
+  argosy::prepare_nccl_environment(world.rank(), options.share_gpus);
   const std::unique_ptr<argosy::Communicator> gpus = argosy::make_nccl_communicator(
       world.split(0, world.rank()), *streams, {.share_devices = options.share_gpus});
   start_times.lap("GPU");

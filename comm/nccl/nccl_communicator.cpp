@@ -355,12 +355,9 @@ void check_own_devices(Communicator& hosts, DeviceStreams& streams) {
 // switches that add are chosen by size and may change. NCCL_HOSTID: NCCL 2.28 refuses two ranks on
 // one device of a host, by a hash of this name; with other names they talk over the loopback.
 // NCCL_MULTI_RANK_GPU_ENABLE: the same permission from NCCL 2.30 on.
-// CUDA_DEVICE_MAX_CONNECTIONS: streams share 8 hardware queues by default, and what waits in one
-// for another rank holds up all behind it, of other streams too; a rank of a pipeline has more.
 void prepare_nccl_environment(int world_rank, bool share_devices) {
   constexpr int kKeepExisting = 0;
   setenv("NCCL_ALGO", "Ring", kKeepExisting);
-  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", kKeepExisting);  // as many as there are
   if (!share_devices) return;
   setenv("NCCL_HOSTID", concat("argosy-rank-", world_rank).c_str(), kKeepExisting);
   setenv("NCCL_MULTI_RANK_GPU_ENABLE", "1", kKeepExisting);

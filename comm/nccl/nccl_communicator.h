@@ -19,10 +19,9 @@ struct NcclOptions {
   bool share_devices = false;
 };
 
-// Before the first call of CUDA and NCCL: what they read from the environment. Whoever has set a
-// variable keeps his choice. One algorithm for all sizes, so that sums do not depend on what NCCL
-// measures; a hardware queue for each stream; and, where devices are shared, an identity for each
-// rank.
+// Before the first call of NCCL: what it reads from the environment. Whoever has set a variable
+// keeps his choice. One algorithm for all sizes, so that sums do not depend on what it measures;
+// and, where devices are shared, an identity for each rank.
 void prepare_nccl_environment(int world_rank, bool share_devices);
 
 // Collective. `streams` must outlive it and all groups split from it. Throws ConfigError when two
