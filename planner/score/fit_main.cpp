@@ -117,6 +117,7 @@ void check_flags(const std::set<std::string>& flags) {
                           flag == kWrite || flag.starts_with(kWrite + "=") ||
                           flag.starts_with(kFolds);
     if (!is_known) throw ConfigError(concat("unknown option '", flag, "'\n", kUsage));
+    if (flag.starts_with(kFolds)) num_folds(flag);
   }
 }
 
