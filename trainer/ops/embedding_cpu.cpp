@@ -25,12 +25,12 @@ void detail::embedding_forward<Device::cpu>(const Tensor& ids, const Tensor& tab
     const int64_t row = i < ids.size() ? id[i] - first_id : -1;
     return row >= 0 && row < num_ids ? from + row * row_bytes : nullptr;
   };
-  const int64_t ahead = rows_ahead(row_bytes);
+  const auto [ahead, piece_bytes] = copies_ahead(row_bytes);
   for_rows(ids.size(), table.dim(1), [&](int64_t i) {
     const char *row = row_of(i), *later = row_of(i + ahead);
     char* target = to + i * row_bytes;
     if (row == nullptr) std::memset(target, 0, static_cast<size_t>(row_bytes));
-    for_pieces(row_bytes, kLineBytes, [&](Range piece) {
+    for_pieces(row_bytes, piece_bytes, [&](Range piece) {
       if (later != nullptr) prefetch_row(later, piece);
       if (row != nullptr) copy_piece(row, target, piece);
     });
@@ -79,13 +79,15 @@ SortedRows sort_by_target(DeviceContext& ctx, int64_t num_rows, int64_t num_targ
 template <typename T, typename S>
 void add_row(const T* from, S* to, int64_t size, const T* later_from, const S* later_to) {
   constexpr int64_t kStep = 32;
-  for (int64_t begin = 0; begin < size; begin += kStep) {
-    const int64_t end = std::min(begin + kStep, size);
+  int64_t begin = 0;
+  for (; begin + kStep <= size; begin += kStep) {
     prefetch_row(later_from + begin, {0, kStep * int64_t{sizeof(T)}});
     prefetch_row<true>(later_to + begin, {0, kStep * int64_t{sizeof(S)}});
 #pragma omp simd
-    for (int64_t c = begin; c < end; ++c) to[c] += static_cast<S>(from[c]);
+    for (int64_t c = 0; c < kStep; ++c) to[begin + c] += static_cast<S>(from[begin + c]);
   }
+#pragma omp simd
+  for (int64_t c = begin; c < size; ++c) to[c] += static_cast<S>(from[c]);
 }
 
 // dtable[target_of(i)] += dy[i] for each i that has a target. A row of the table has an owner, who
