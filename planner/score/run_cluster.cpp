@@ -70,6 +70,7 @@ std::vector<ClusterSpec> read_accelerators(const std::filesystem::path& folder) 
   if (files.empty()) throw ConfigError(concat(folder.string(), ": no accelerators (*.json)"));
   std::sort(files.begin(), files.end());
   std::vector<ClusterSpec> all;
+  all.reserve(files.size());
   for (const auto& file : files) all.push_back(read_cluster(file).cluster);
   return all;
 }

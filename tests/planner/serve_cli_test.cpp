@@ -139,8 +139,8 @@ TEST(ServeCli, Sensitivity) {
   const PlanOutput text = run_plan("--task serve " + job + "--sensitivity");
   EXPECT_NE(text.out.find("doubled, best split for it"), std::string::npos) << text.out;
   // More memory takes more users, who share the weights.
-  const Json answer = serve("--model llama-65b --cluster h200-8 --sensitivity");
-  for (const Json& row : answer["sensitivity"]) {
+  const Json memory = serve("--model llama-65b --cluster h200-8 --sensitivity");
+  for (const Json& row : memory["sensitivity"]) {
     if (row["property"] == "hbm") {
       EXPECT_LT(row["best_at_twice"], 0);
     }
