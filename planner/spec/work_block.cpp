@@ -168,7 +168,7 @@ int64_t attention_workspace_bytes(const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
   std::vector<LinearWork> linears = attention.in;
   linears.push_back(attention.o);
-  const int64_t adapters = 2 * 4 * shape.tokens * shape.lora.rank * shape.element_bytes;
+  const int64_t adapters = shape.tokens * shape.lora.rank * shape.element_bytes * 2 * 4;
   return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 3 * query_bytes(shape) +
          4 * key_bytes(shape) + attention_result_bytes(shape) + exchange_workspace_bytes(shape) +
          adapters + dequantized_workspace_bytes(linears);
@@ -280,7 +280,7 @@ int64_t mlp_saved_bytes(const RankShape& shape, const MlpWork& mlp) {
 // In backward, at most: dy, normed input, dx (n, H) and their (s, H) parts; the activation and its
 // gradient, the gradients of gate and up; the u and du of the adapters.
 int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp) {
-  const int64_t adapters = 2 * 3 * shape.tokens * shape.lora.rank * shape.element_bytes;
+  const int64_t adapters = shape.tokens * shape.lora.rank * shape.element_bytes * 2 * 3;
   std::vector<LinearWork> linears = mlp.in;
   linears.push_back(mlp.down);
   return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 4 * wide_bytes(shape, mlp) + adapters +

@@ -185,7 +185,7 @@ void add_moe_backward_weight(Pass& pass, const RankShape& shape) {
 // the gradients of gate and up, adapters, the router's gradients; or the shared expert alone.
 int64_t moe_workspace_bytes(const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
-  const int64_t adapters = 2 * 3 * shape.expert_rows * shape.lora.rank * shape.element_bytes;
+  const int64_t adapters = shape.expert_rows * shape.lora.rank * shape.element_bytes * 2 * 3;
   const int64_t routed = 3 * dispatch_bytes(shape) + 3 * expert_input_bytes(shape) +
                          4 * expert_width_bytes(shape) + 3 * probability_bytes(shape) +
                          4 * shape.split_bytes() + adapters +

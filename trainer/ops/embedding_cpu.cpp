@@ -25,12 +25,12 @@ void detail::embedding_forward<Device::cpu>(const Tensor& ids, const Tensor& tab
     const int64_t row = i < ids.size() ? id[i] - first_id : -1;
     return row >= 0 && row < num_ids ? from + row * row_bytes : nullptr;
   };
-  const auto [ahead, piece_bytes] = copies_ahead(row_bytes);
+  const CopiesAhead copies = copies_ahead(row_bytes);
   for_rows(ids.size(), table.dim(1), [&](int64_t i) {
-    const char *row = row_of(i), *later = row_of(i + ahead);
+    const char *row = row_of(i), *later = row_of(i + copies.rows);
     char* target = to + i * row_bytes;
     if (row == nullptr) std::memset(target, 0, static_cast<size_t>(row_bytes));
-    for_pieces(row_bytes, piece_bytes, [&](Range piece) {
+    for_pieces(row_bytes, copies.piece_bytes, [&](Range piece) {
       if (later != nullptr) prefetch_row(later, piece);
       if (row != nullptr) copy_piece(row, target, piece);
     });

@@ -219,11 +219,11 @@ template <>
 void detail::dispatch_rows<Device::cpu>(const Tensor& x, const Tensor& position, int64_t k,
                                         const Tensor& y) {
   const int64_t row_bytes = x.dim(1) * size_in_bytes(x.dtype());
-  const auto [ahead, piece_bytes] = copies_ahead(row_bytes);
+  const CopiesAhead copies = copies_ahead(row_bytes);
   for_rows(x.dim(0), x.dim(1) * k, [&](int64_t t) {
     const char* from = static_cast<const char*>(x.raw()) + t * row_bytes;
-    for_pieces(row_bytes, piece_bytes, [&](Range piece) {
-      prefetch_token<true>(y, position, t + ahead, k, piece);
+    for_pieces(row_bytes, copies.piece_bytes, [&](Range piece) {
+      prefetch_token<true>(y, position, t + copies.rows, k, piece);
       for (int64_t j = 0; j < k; ++j) {
         const int64_t row = position.data<int32_t>()[t * k + j];
         if (row >= y.dim(0)) continue;  // not kept
