@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "planner/report/timeline_kind.h"
+#include "tests/end_to_end/counted_tokens.h"
 #include "tests/end_to_end/layouts.h"
 #include "tests/support/cuda_emulation/gpu_ranks.h"
 #include "tests/support/cuda_emulation/streams.h"
@@ -18,20 +19,6 @@ namespace argosy {
 namespace {
 
 using cuda_emulation::HostWaits;
-
-class CountedTokens : public TokenSource {
- public:
-  explicit CountedTokens(int64_t vocab_size) : vocab_size_(vocab_size) {}
-  int64_t num_tokens() const override { return 1000; }
-  int32_t token(int64_t index) const override {
-    return static_cast<int32_t>(index * 7 % vocab_size_);
-  }
-  bool is_target(int64_t) const override { return true; }
-  int32_t max_token() const override { return static_cast<int32_t>(vocab_size_ - 1); }
-
- private:
-  int64_t vocab_size_;
-};
 
 class CudaSteps : public testing::Test {
  protected:
