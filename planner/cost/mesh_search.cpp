@@ -116,7 +116,8 @@ class MeshSearch {
   }
 
   void examine_schedule(const LayerTimes& times, size_t split) {
-    if (is_limited() && bound(stages_of(split), times) > limits_.most_value) return;
+    const double value = is_limited() ? bound(stages_of(split), times) : 0;
+    if (value > limits_.most_value) return;
     Group group;
     group.first_zero = result_.zeros.size();
     fits_.look_at(open_, split, settler_.cache().costs(open_));
@@ -136,7 +137,7 @@ class MeshSearch {
     if (num_split > 0) reject(kSplitBackward, num_split);
     group.end_zero = result_.zeros.size();
     if (group.first_zero == group.end_zero) return;
-    group.bound = bound(fits_.stages(), times);
+    group.bound = is_limited() ? value : bound(fits_.stages(), times);
     group.micro_batch = open_.micro_batch;
     group.schedule = {open_.schedule, open_.virtual_stages};
     group.split = split;

@@ -341,12 +341,12 @@ std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most
 
 std::optional<Plan> best_plan_near(const Job& job, const Fixed& fixed, double guess,
                                    int num_threads, LayerCostCache& cache) {
-  for (const double worse : kNearGuess) {
-    if (std::isinf(guess)) break;
+  if (std::isinf(guess)) return std::nullopt;
+  for (const double worse : {1.1, 2.0}) {
     std::optional<Plan> plan = best_plan(job, fixed, worse * guess, num_threads, cache);
     if (plan) return plan;
   }
-  return best_plan(job, fixed, std::numeric_limits<double>::infinity(), num_threads, cache);
+  return std::nullopt;
 }
 
 }  // namespace argosy

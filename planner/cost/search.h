@@ -41,10 +41,8 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
 std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most, int num_threads,
                               LayerCostCache& cache);
 
-// How far above a guess of the objective a best plan is looked for first.
-inline constexpr double kNearGuess[] = {1.1, 2.0};
-// The best plan, looked for up to so far above `guess`, then everywhere: the nearer the guess, the
-// sooner it is found. None: no plan fits.
+// The best plan, if its objective is not far above `guess`: the nearer it is, the sooner it is
+// found. None: no plan is so good, or the guess is infinite.
 std::optional<Plan> best_plan_near(const Job& job, const Fixed& fixed, double guess,
                                    int num_threads, LayerCostCache& cache);
 

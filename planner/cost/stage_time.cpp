@@ -203,11 +203,10 @@ void add_messages(const Messages& messages, bool overlaps, double taken, StageTi
   if (overlaps) {
     d.send_activation_s = messages.activation_s;
     d.send_gradient_s = messages.gradient_s;
-    const auto lost_s = [taken](double message_s, double pass_s) {
-      return taken * std::min(message_s, pass_s / (1 - taken));
-    };
-    forward_s = lost_s(messages.activation_s + messages.activation_in_s, d.forward_s);
-    backward_s = lost_s(messages.gradient_s + messages.gradient_in_s, d.backward_input_s);
+    forward_s =
+        taken * overlap_s(messages.activation_s + messages.activation_in_s, d.forward_s, taken);
+    backward_s =
+        taken * overlap_s(messages.gradient_s + messages.gradient_in_s, d.backward_input_s, taken);
   }
   d.forward_s += forward_s;
   d.backward_s += backward_s;

@@ -26,6 +26,10 @@ double checkpoint_bytes(const Job& job) {
   return elements * static_cast<double>(checkpoint_bytes_per_element(plan));
 }
 
+double paid_steps(const Job& job, double goodput) {
+  return job.tokens / static_cast<double>(job.global_batch * job.seq_len) / goodput;
+}
+
 void predict_totals(const Job& job, const StepUse& use, Prediction& predicted) {
   const ClusterSpec& cluster = job.cluster;
   const Reliability operation = reliability(cluster, checkpoint_bytes(job));
@@ -33,14 +37,12 @@ void predict_totals(const Job& job, const StepUse& use, Prediction& predicted) {
   predicted.checkpoint_interval_s = operation.checkpoint_interval_s;
   predicted.spare_nodes = operation.spare_nodes;
   if (job.tokens <= 0) return;
-  const double steps = job.tokens / static_cast<double>(job.global_batch * job.seq_len);
   const double devices = static_cast<double>(job.num_devices());
-  // Lost steps are done again, and machines wait for a restart.
-  const double paid_steps = steps / operation.goodput;
-  const double run_s = paid_steps * use.step_s;
+  const double steps = paid_steps(job, operation.goodput);
+  const double run_s = steps * use.step_s;
   predicted.days = run_s / kSecondsPerDay;
   predicted.cost_usd = run_s / kSecondsPerHour * devices * cluster.usd_per_device_hour;
-  predicted.energy_kwh = paid_steps * step_kwh(job, use);
+  predicted.energy_kwh = steps * step_kwh(job, use);
   predicted.embodied_kg = embodied_kg(cluster, devices, run_s);
   predicted.carbon_kg = predicted.energy_kwh * cluster.carbon_kg_per_kwh + predicted.embodied_kg;
 }

@@ -79,6 +79,10 @@ double taken_share(const Job& job, Axis axis, const GroupPlacement& placement) {
   return (is_to_peer ? kChannelsOfNetPeer : static_cast<double>(nccl.network_channels)) / all;
 }
 
+double overlap_s(double traffic_s, double compute_s, double taken) {
+  return std::min(traffic_s, compute_s / (1 - taken));
+}
+
 Placements place_all(const Mesh& mesh, const Job& job) {
   Placements placements;
   for (int axis = 0; axis < kNumAxes; ++axis) {
@@ -121,11 +125,9 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, cons
                                                      : seconds[static_cast<size_t>(work.axis)]) +=
         static_cast<double>(work.count) * one_s;
   }
-  // Of t seconds beside c of compute, which becomes as much slower as is taken, the step is spared
-  // (1 - taken) t, and c at most.
   const auto spared_s = [&](Axis axis, double traffic_s, double compute_s) {
     const double taken = taken_share(job, axis, placements[static_cast<size_t>(axis)]);
-    return std::min((1 - taken) * traffic_s, compute_s);
+    return (1 - taken) * overlap_s(traffic_s, compute_s, taken);
   };
   double products_s = hiding.products_s;  // both axes travel beside the same products
   for (const Axis axis : {Axis::tp, Axis::etp}) {

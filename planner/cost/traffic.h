@@ -24,6 +24,11 @@ Placements place_all(const Mesh& mesh, const Job& job);
 // it. Compute that traffic of t seconds runs beside takes taken_share() * t longer.
 double taken_share(const Job& job, Axis axis, const GroupPlacement& placement);
 
+// Seconds that traffic and compute go on beside each other, where each of them costs compute
+// `taken` seconds: until the traffic ends, or the compute, which then takes
+// compute_s / (1 - taken). The step is spared (1 - taken) of them.
+double overlap_s(double traffic_s, double compute_s, double taken);
+
 // Seconds of a layer's collectives that no compute hides, by axis, and what compute loses to those
 // that it hides. Messages of the ring over cp travel while attention works on the keys that came
 // before; a receive takes no time besides its send. The job's stack hides its share of tp, where

@@ -224,10 +224,8 @@ class Judge {
  private:
   // None: rival.reason says why.
   std::optional<Plan> best_of(const Fixed& fixed, Rival& rival) {
-    for (const double worse : kNearGuess) {
-      std::optional<Plan> plan = best_plan(job_, fixed, worse * best_value_, num_threads_, cache_);
-      if (plan) return plan;
-    }
+    std::optional<Plan> plan = best_plan_near(job_, fixed, best_value_, num_threads_, cache_);
+    if (plan) return plan;
     // Everywhere; a full search says why nothing fits.
     SearchResult found = search(job_, fixed, 1, num_threads_, Rows::best, cache_);
     if (!found.plans.empty()) return std::move(found.plans.front());

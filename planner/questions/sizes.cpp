@@ -40,7 +40,10 @@ struct Part {
 // decisions do not divide.
 std::optional<Plan> fastest_on(Part& part, const Fixed& fixed, double guess_s, int num_threads) {
   try {
-    return best_plan_near(part.job, fixed, guess_s, num_threads, part.cache);
+    std::optional<Plan> plan = best_plan_near(part.job, fixed, guess_s, num_threads, part.cache);
+    if (plan) return plan;
+    constexpr double kAnyTime = std::numeric_limits<double>::infinity();
+    return best_plan(part.job, fixed, kAnyTime, num_threads, part.cache);
   } catch (const ConfigError&) {
     return std::nullopt;
   }
@@ -57,8 +60,8 @@ Plan cleanest_on(Part& part, const Fixed& fixed, const Plan& fastest, int num_th
 
 // The longest step with which a run on this part is done in time.
 double most_step_s(const Job& job, double days) {
-  const double steps = job.tokens / static_cast<double>(job.global_batch * job.seq_len);
-  return days * kSecondsPerDay * reliability(job.cluster, checkpoint_bytes(job)).goodput / steps;
+  const double goodput = reliability(job.cluster, checkpoint_bytes(job)).goodput;
+  return days * kSecondsPerDay / paid_steps(job, goodput);
 }
 
 bool is_better_or_equal(const Prediction& a, const Prediction& b) {

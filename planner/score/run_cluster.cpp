@@ -33,9 +33,8 @@ int fitness(const std::string& known) {
   return (known.find("sxm") != std::string::npos ? 2 : 0) + (known.ends_with("80gb") ? 1 : 0);
 }
 
-// Exactly this name, else the fittest that begins alike and, where the name says so, has that
-// memory
-// ("A100-40GB").
+// Exactly this name, else the fittest that begins alike and has the memory that the name says, if
+// it says one ("A100-40GB").
 const ClusterSpec& accelerator_named(const std::string& name,
                                      const std::vector<ClusterSpec>& accelerators) {
   std::smatch match;

@@ -245,6 +245,10 @@ TEST_F(ExportTest, AnAdapterIsTakenUpAgain) {
         succeed(concat("argosy-checkpoint diff --kind parameter lora ", run));
     EXPECT_TRUE(contains(diff.out, " equal to the bit, 0 not")) << diff.out;
   }
+  const std::string resumed =
+      succeed(launch("other.json", "again_hf", 2, "--init-adapter adapter --resume auto")).out;
+  EXPECT_TRUE(contains(resumed, "resumed  again_hf")) << resumed;
+  EXPECT_FALSE(contains(resumed, "adapter adapter")) << "the checkpoint's own go on: " << resumed;
   succeed(
       "argosy-launch --plan other.json -- --data text.txt --verify 1 --init base "
       "--init-adapter adapter");
