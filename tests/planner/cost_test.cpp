@@ -13,6 +13,7 @@
 #include "planner/cost/search_space.h"
 #include "planner/cost/settle.h"
 #include "planner/cost/step_bound.h"
+#include "planner/cost/step_pass.h"
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
 #include "planner/spec/cpu_scratch.h"
@@ -556,6 +557,33 @@ TEST(StageTime, GpusHideGradientsBehindBackward) {
     EXPECT_LT(gpu_s, traffic_s());
     job.cluster.tiers = tiers;
   }
+}
+
+// However long the backward pass is.
+TEST(StageTime, TheLastBucketOfGradientsHasNothingBesideIt) {
+  Job job = small_job(SmallModel::llama, 4, 16);
+  job.model.vocab_size = 20000;  // so that one bucket is a large part
+  job.cluster.accelerator.bf16_flops_per_s /= 1e9;
+  for (LinkTier& tier : job.cluster.tiers) tier.bytes_per_s /= 1e4;  // no latency to speak of
+  Candidate c;
+  c.mesh.dp = 4;
+  const std::vector<StageLayers> layers = stage_layers(job.model, 1);
+  const auto reduce_s = [&](Device device) {
+    job.cluster.device = device;
+    LayerCostCache cache(job);
+    return stage_times(job, c, layers, cache.elements(c), cache.costs(c), place_all(c.mesh, job))[0]
+        .durations.reduce_s;
+  };
+  LayerCostCache cache(job);
+  const Pass pass =
+      step_pass(job, c, stage_buckets(layers[0], cache.elements(c), /*is_copy=*/false, false));
+  double largest_bytes = 0, all_bytes = 0;
+  for (const CollectiveWork& work : pass.collectives) {
+    largest_bytes = std::max(largest_bytes, static_cast<double>(work.bytes));
+    all_bytes += static_cast<double>(work.bytes * work.count);
+  }
+  ASSERT_GT(largest_bytes / all_bytes, 0.3);
+  EXPECT_NEAR(reduce_s(Device::cuda) / reduce_s(Device::cpu), largest_bytes / all_bytes, 0.01);
 }
 
 TEST(Evaluate, FasterMachinesAreNeverSlower) {
