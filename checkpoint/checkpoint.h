@@ -16,6 +16,7 @@
 
 #include "checkpoint/manifest.h"
 #include "comm/communicator.h"
+#include "planner/spec/checkpoint_names.h"  // part of this interface
 #include "planner/spec/layout.h"
 
 namespace argosy {
@@ -51,9 +52,6 @@ struct CheckpointContent {
   std::string plan_json;
   std::map<std::string, std::string> state;
 };
-
-// checkpoints_dir/step_00000100
-std::filesystem::path checkpoint_path(const std::filesystem::path& checkpoints_dir, int64_t step);
 
 // A save that goes on beside other work. Begun and finished by all ranks together, written by each
 // for itself; until finish() there is no new checkpoint. One that is destroyed before leaves
@@ -92,9 +90,6 @@ void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoin
 // naming both). CRCs of all extents read are checked. Collective; all ranks throw if one does.
 Manifest load_checkpoint(Communicator& world, const std::filesystem::path& checkpoint_dir,
                          const std::vector<TensorPiece>& pieces);
-
-// Committed checkpoints in a folder, ascending by step; temporary folders are not among them.
-std::vector<int64_t> list_checkpoints(const std::filesystem::path& checkpoints_dir);
 
 // Newest step whose manifest and shard sizes are whole, skipping damaged ones (each named in
 // *skipped).

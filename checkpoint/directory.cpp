@@ -15,17 +15,14 @@
 #include <random>
 #include <vector>
 
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/file_io.h"
 #include "planner/spec/check.h"
+#include "planner/spec/checkpoint_names.h"
 
 namespace argosy {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kStepPrefix = "step_";
-constexpr size_t kStepDigits = 8;  // at least; zeros in front
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -38,21 +35,11 @@ std::string unique_suffix() {
   return concat(host_name(), "-", ::getpid(), "-", std::hex, random());
 }
 
-std::optional<int64_t> step_of_name(std::string_view name) {
-  if (!name.starts_with(kStepPrefix)) return std::nullopt;
-  name.remove_prefix(kStepPrefix.size());
-  int64_t step = 0;
-  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), step);
-  const bool whole = code == std::errc{} && end == name.data() + name.size();
-  if (!whole || name.size() < kStepDigits || name[0] == '-') return std::nullopt;
-  return step;
-}
-
 // The final name of "step_N.tmp-HOST-PID-RANDOM" when HOST is this one and PID is dead. `marker`:
 // ".tmp-" or ".old-".
 std::optional<std::string> final_name_if_dead(const std::string& name, std::string_view marker) {
   const size_t at = name.find(marker);
-  if (at == std::string::npos || !step_of_name(name.substr(0, at))) return std::nullopt;
+  if (at == std::string::npos || !step_of_checkpoint_name(name.substr(0, at))) return std::nullopt;
   const size_t random_dash = name.rfind('-');
   const size_t pid_dash = name.rfind('-', random_dash - 1);
   const size_t host_begin = at + marker.size();
@@ -78,24 +65,6 @@ bool exchange(const fs::path& a, const fs::path& b) {
 }
 
 }  // namespace
-
-fs::path checkpoint_path(const fs::path& checkpoints_dir, int64_t step) {
-  CHECK(step >= 0, "step ", step);
-  std::string digits = std::to_string(step);
-  if (digits.size() < kStepDigits) digits.insert(0, kStepDigits - digits.size(), '0');
-  return checkpoints_dir / concat(kStepPrefix, digits);
-}
-
-std::vector<int64_t> list_checkpoints(const fs::path& checkpoints_dir) {
-  std::vector<int64_t> steps;
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(checkpoints_dir, code)) {
-    const auto step = step_of_name(entry.path().filename().string());
-    if (step && entry.is_directory(code)) steps.push_back(*step);
-  }
-  std::sort(steps.begin(), steps.end());
-  return steps;
-}
 
 TemporaryFolder::TemporaryFolder(const fs::path& checkpoints_dir, int64_t step)
     : final_(checkpoint_path(checkpoints_dir, step)), suffix_(unique_suffix()) {

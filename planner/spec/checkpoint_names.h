@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Where the checkpoints of a run lie: what writes, reads and counts them agrees on the names.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace argosy {
+
+// checkpoints_dir/step_00000100
+std::filesystem::path checkpoint_path(const std::filesystem::path& checkpoints_dir, int64_t step);
+
+// The step of a committed checkpoint's name; nothing for any other.
+std::optional<int64_t> step_of_checkpoint_name(std::string_view name);
+
+// Committed checkpoints in a folder, ascending by step; temporary folders are not among them. Empty
+// where there is no such folder.
+std::vector<int64_t> list_checkpoints(const std::filesystem::path& checkpoints_dir);
+
+}  // namespace argosy
