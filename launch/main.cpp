@@ -13,9 +13,14 @@
 
 #include "launch/gpus.h"
 #include "launch/hostfile.h"
+#include "launch/job_process.h"
+#include "launch/kubernetes.h"
 #include "launch/mpirun.h"
 #include "launch/options.h"
+#include "launch/restart.h"
 #include "launch/slurm.h"
+#include "launch/supervisor.h"
+#include "launch/words.h"
 #include "planner/spec/check.h"
 #include "planner/spec/host.h"
 #include "planner/spec/plan.h"
@@ -25,6 +30,12 @@ namespace {
 
 std::string trainer_path() {
   return (program_folder() / "argosy-train").string();
+}
+
+void require_trainer() {
+  if (::access(trainer_path().c_str(), X_OK) == 0) return;
+  throw Error(concat(trainer_path(), ": ", std::generic_category().message(errno),
+                     "; argosy-train is expected beside argosy-launch"));
 }
 
 void leave_running_job() {
@@ -43,12 +54,11 @@ void leave_running_job() {
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
-  throw Error(concat("cannot start ", words[0], ": ", std::generic_category().message(errno),
-                     "; is it installed (Debian: ", package, ") and in PATH?"));
+  throw_cannot_start(words[0], package, errno);
 }
 
-// Replaces this process: signals reach mpirun, and its exit code is ours.
-[[noreturn]] void execute(const Command& command) {
+// What mpirun and its ranks are to see of the environment.
+void prepare_environment(const Command& command) {
   leave_running_job();
   for (const auto& [name, value] : command.environment) {
     ::setenv(name.c_str(), value.c_str(), /*overwrite=*/1);
@@ -56,18 +66,18 @@ void leave_running_job() {
   for (const auto& [name, value] : command.defaults) {
     ::setenv(name.c_str(), value.c_str(), /*overwrite=*/0);
   }
-  replace_by(command.words, "openmpi-bin");
 }
 
-// Replaces this process by sbatch, which reads the script from its standard input.
-[[noreturn]] void submit(const std::string& script) {
+// Replaces this process by `words`, which read the text from their standard input.
+[[noreturn]] void submit(const std::string& text, const std::vector<std::string>& words,
+                         const char* package) {
   std::FILE* const file = std::tmpfile();
-  if (file == nullptr || std::fputs(script.c_str(), file) < 0 || std::fflush(file) != 0 ||
+  if (file == nullptr || std::fputs(text.c_str(), file) < 0 || std::fflush(file) != 0 ||
       ::lseek(::fileno(file), 0, SEEK_SET) != 0 || ::dup2(::fileno(file), STDIN_FILENO) < 0) {
     throw Error(
-        concat("cannot hand the script to sbatch: ", std::generic_category().message(errno)));
+        concat("cannot hand the job to ", words[0], ": ", std::generic_category().message(errno)));
   }
-  replace_by({"sbatch"}, "slurm-client");
+  replace_by(words, package);
 }
 
 MpirunJob mpirun_job(const LaunchOptions& options, const Plan& plan) {
@@ -83,6 +93,7 @@ MpirunJob mpirun_job(const LaunchOptions& options, const Plan& plan) {
     job.gpus = visible_gpus(*job.gpus, visible);
   }
   job.threads_per_rank = options.threads_per_rank;
+  job.binds_ranks = options.binds_ranks;
   job.as_root = is_root();
   job.trainer = trainer_path();
   job.trainer_arguments = options.trainer_arguments;
@@ -101,6 +112,60 @@ SlurmJob slurm_job(const LaunchOptions& options, const Plan& plan) {
           .trainer_arguments = options.trainer_arguments};
 }
 
+KubernetesJob kubernetes_job(const LaunchOptions& options) {
+  return {.name = options.job_name,
+          .name_space = options.name_space,
+          .image = options.image,
+          .claims = options.claims,
+          .memory = options.memory,
+          .ranks_per_node = options.ranks_per_node,
+          .threads_per_rank = options.threads_per_rank,
+          .max_restarts = options.max_restarts,
+          .plan_path = options.plan,
+          .trainer_arguments = options.trainer_arguments};
+}
+
+int run_batch(const LaunchOptions& options, const Plan& plan) {
+  const bool is_slurm = options.scheduler == Scheduler::slurm;
+  const std::string text = is_slurm ? slurm_script(slurm_job(options, plan))
+                                    : kubernetes_manifest(kubernetes_job(options), plan);
+  if (options.dry_run) {
+    std::cout << text;
+    return kExitDone;
+  }
+  if (!is_slurm) submit(text, {"kubectl", "apply", "-f", "-"}, "kubernetes-client");
+  require_trainer();
+  submit(text, {"sbatch"}, "slurm-client");
+}
+
+int run_mpirun(const LaunchOptions& options, const Plan& plan) {
+  MpirunJob job = mpirun_job(options, plan);
+  const Command command = mpirun_command(job);
+  const bool is_supervised = options.max_restarts > 0;
+  const std::filesystem::path run_dir =
+      is_supervised ? restartable_run_dir(options.trainer_arguments, options.max_restarts) : "";
+  if (options.dry_run) {
+    std::cout << to_shell(command) << '\n';
+    if (is_supervised)
+      std::cout << "# where it fails: the same with --resume auto, at most " << options.max_restarts
+                << " times without a new checkpoint\n";
+    return kExitDone;
+  }
+  require_trainer();
+  prepare_environment(command);
+  // Signals reach mpirun, and its exit code is ours.
+  if (!is_supervised) replace_by(command.words, "openmpi-bin");
+  job.trainer_arguments = without_option(options.trainer_arguments, "resume");
+  job.trainer_arguments.insert(job.trainer_arguments.end(), {"--resume", "auto"});
+  return supervise({.first = command.words,
+                    .again = mpirun_command(job).words,
+                    .run_dir = run_dir,
+                    .max_restarts = options.max_restarts,
+                    .say = [](const std::string& line) {
+                      std::cerr << "argosy-launch: " << line << std::endl;
+                    }});
+}
+
 int run(const std::vector<std::string>& arguments) {
   const LaunchOptions options = parse_options(arguments);
   if (options.help) {
@@ -108,19 +173,8 @@ int run(const std::vector<std::string>& arguments) {
     return kExitDone;
   }
   const Plan plan = read_plan(options.plan);
-  const bool is_batch = options.scheduler == Scheduler::slurm;
-  const std::string script = is_batch ? slurm_script(slurm_job(options, plan)) : "";
-  const Command command = is_batch ? Command{} : mpirun_command(mpirun_job(options, plan));
-  if (options.dry_run) {
-    std::cout << (is_batch ? script : to_shell(command) + "\n");
-    return kExitDone;
-  }
-  if (::access(trainer_path().c_str(), X_OK) != 0) {
-    throw Error(concat(trainer_path(), ": ", std::generic_category().message(errno),
-                       "; argosy-train is expected beside argosy-launch"));
-  }
-  if (is_batch) submit(script);
-  execute(command);
+  return options.scheduler == Scheduler::mpirun ? run_mpirun(options, plan)
+                                                : run_batch(options, plan);
 }
 
 }  // namespace

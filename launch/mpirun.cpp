@@ -98,6 +98,7 @@ bool leaves_cores_out(const MpirunJob& job, int64_t num_cores) {
 
 int64_t threads_of_rank(const MpirunJob& job, int64_t num_cores) {
   const int64_t ranks_here = ranks_per_host(job), threads = job.threads_per_rank;
+  if (!job.binds_ranks) return threads;
   if (threads == 0) return std::max<int64_t>(1, num_cores / ranks_here);
   if (threads > 1 && ranks_here * threads > num_cores) {
     throw ConfigError(concat("--threads-per-rank: ", threads, " threads of ", ranks_here,
@@ -154,7 +155,7 @@ std::vector<std::vector<Core>> cores_in_order(const MpirunJob& job, const std::v
 // few for its ranks.
 std::vector<std::vector<Core>> cores_near_gpus(const MpirunJob& job,
                                                const std::vector<Core>& cores) {
-  if (!job.hosts.empty() || !job.gpus || job.gpus->empty()) return {};
+  if (!job.binds_ranks || !job.hosts.empty() || !job.gpus || job.gpus->empty()) return {};
   const auto gpu_of = [&](int64_t rank) -> const Gpu& {
     return (*job.gpus)[static_cast<size_t>(rank) % job.gpus->size()];
   };
@@ -194,20 +195,23 @@ void append_places(const MpirunJob& job, bool is_bound, int64_t threads,
   if (!job.hostfile.empty()) words.insert(words.end(), {"--hostfile", job.hostfile});
   if (is_bound) {
     words.insert(words.end(), {"--map-by", concat("slot:PE=", threads), "--bind-to", "core"});
-  } else {
-    words.insert(words.end(), {"--oversubscribe", "--bind-to", "none"});
+    return;
   }
+  if (job.binds_ranks || job.hosts.empty()) words.emplace_back("--oversubscribe");
+  words.insert(words.end(), {"--bind-to", "none"});
 }
 
 }  // namespace
 
 Command mpirun_command(const MpirunJob& job) {
   CHECK(job.num_ranks >= 1, job.num_ranks, " ranks");
+  CHECK(job.binds_ranks || job.threads_per_rank > 0, "unbound ranks without threads");
   check_places(job);
   const std::vector<Core> cores = cores_to_use(job);
   const auto num_cores = static_cast<int64_t>(cores.size());
   const int64_t threads = threads_of_rank(job, num_cores);
-  const bool is_bound = !uses_gpus(job) && ranks_per_host(job) * threads <= num_cores;
+  const bool is_bound =
+      job.binds_ranks && !uses_gpus(job) && ranks_per_host(job) * threads <= num_cores;
   Command command;
   if (job.as_root) {
     command.environment = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
@@ -269,6 +273,12 @@ bool belongs_to_running_job(std::string_view variable) {
                                     "OMPI_MCA_initial_wdir",
                                     "OMPI_MCA_mpi_oversubscribe",
                                     "OMPI_MCA_shmem_RUNTIME_QUERY_hint"};
+  // How the MPI operator of Kubernetes tells mpirun of the pods.
+  constexpr std::array kOfOperator = {"OMPI_MCA_orte_keep_fqdn_hostnames",
+                                      "OMPI_MCA_orte_default_hostfile",
+                                      "OMPI_MCA_orte_set_default_slots"};
+  if (std::find(kOfOperator.begin(), kOfOperator.end(), variable) != kOfOperator.end())
+    return false;
   return std::any_of(kPrefixes.begin(), kPrefixes.end(),
                      [&](std::string_view prefix) { return variable.starts_with(prefix); });
 }

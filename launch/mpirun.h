@@ -28,6 +28,7 @@ struct MpirunJob {
   Cores cores;                           // of this machine; other hosts are taken to be like it
   std::optional<std::vector<Gpu>> gpus;  // that ranks of this machine see; nothing: not known
   int64_t threads_per_rank = 0;          // 0: cores / ranks
+  bool binds_ranks = true;               // or cores are not counted, and threads_per_rank is said
   bool as_root = false;                  // Open MPI wants to be told
   std::string trainer;                   // path of argosy-train
   std::vector<std::string> trainer_arguments;
@@ -57,6 +58,10 @@ inline constexpr int64_t kMaxRanksPerCore = 16;
 // ConfigError where there are fewer GPUs than ranks and no `--share-gpus`. On other hosts, whose
 // GPUs nobody knows here, ranks are not bound: the trainer keeps each to the CPUs near its GPU.
 //
+// Without binds_ranks ranks use as many threads as was said, on the cores that the system gives
+// them: a container has a part of its machine, and mpirun would bind those of two containers to the
+// same cores.
+//
 // On several hosts an order of ranks other than tp-cp-dp-pp is a host for each rank (Open MPI's
 // sequential mapper); it binds one core a rank, so that ranks with more threads are not bound.
 Command mpirun_command(const MpirunJob& job);
@@ -66,7 +71,7 @@ std::string to_shell(const Command& command);
 
 // True for what mpirun sets in the environment of its ranks. An mpirun started by a rank, or by a
 // shell inside a job, must not see these: it would take itself for a part of that job. Options that
-// a user sets (OMPI_MCA_btl ...) are not among them.
+// a user sets (OMPI_MCA_btl ...) are not among them, nor those of Kubernetes' MPI operator.
 bool belongs_to_running_job(std::string_view variable);
 
 }  // namespace argosy

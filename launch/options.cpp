@@ -14,20 +14,40 @@ namespace {
 
 namespace po = boost::program_options;
 
+po::typed_value<std::string>* text() {
+  return po::value<std::string>();
+}
+po::typed_value<std::vector<std::string>>* texts() {
+  return po::value<std::vector<std::string>>();
+}
+
 po::options_description description() {
   po::options_description options("Options");
   auto add = options.add_options();
-  add("plan", po::value<std::string>(), "plan.json, as argosy-plan wrote it");
-  add("hostfile", po::value<std::string>(), "machines, a line each: name slots=N");
+  add("plan", text(), "plan.json, as argosy-plan wrote it");
+  add("hostfile", text(), "machines, a line each: name slots=N");
   add("threads-per-rank", po::value<int64_t>(),
       "cores and OpenMP threads of a rank; else the cores of the machine / its ranks");
-  add("scheduler", po::value<std::string>()->default_value("mpirun"),
-      "mpirun: starts the ranks; slurm: submits a batch job that does");
-  add("ranks-per-node", po::value<int64_t>(), "with slurm: devices of a node");
-  add("sbatch", po::value<std::vector<std::string>>(),
-      "with slurm: an option of sbatch, as partition=gpu or time=24:00:00; can be repeated");
+  add("bind-to", text()->default_value("auto"),
+      "auto: to cores of their own where there are enough; none: the cores of the hosts are not "
+      "counted and ranks not bound, as in containers; "
+      "with --threads-per-rank");
+  add("scheduler", text()->default_value("mpirun"),
+      "mpirun: starts the ranks; slurm: submits a batch job that does; kubernetes: applies an "
+      "MPIJob");
   add("max-restarts", po::value<int>()->default_value(0),
-      "with slurm: how often a job that failed goes on from its newest checkpoint");
+      "how often a job that failed goes on from its newest checkpoint: with mpirun and kubernetes "
+      "in a row without a new checkpoint, with slurm in all");
+  add("ranks-per-node", po::value<int64_t>(),
+      "with slurm: devices of a node; kubernetes: of a pod");
+  add("sbatch", texts(),
+      "with slurm: an option of sbatch, as partition=gpu or time=24:00:00; can be repeated");
+  add("image", text(), "with kubernetes: the container image of all pods");
+  add("claim", texts(),
+      "with kubernetes: a volume as NAME:/path/in/pods, for data and run folder; can be repeated");
+  add("job-name", text(), "with kubernetes: else argosy- and the model's");
+  add("namespace", text(), "with kubernetes: else that of kubectl's context");
+  add("memory", text(), "with kubernetes: of a worker's pod, as 512Gi");
   add("dry-run", po::bool_switch(), "print the command or the script instead of running it");
   add("help,h", "this text");
   return options;
@@ -37,10 +57,8 @@ Scheduler scheduler_of(const po::variables_map& values) {
   const auto& scheduler = values["scheduler"].as<std::string>();
   if (scheduler == "mpirun") return Scheduler::mpirun;
   if (scheduler == "slurm") return Scheduler::slurm;
-  if (scheduler == "kubernetes") {
-    throw ConfigError("--scheduler kubernetes: not supported yet; valid: mpirun, slurm");
-  }
-  throw ConfigError(concat("--scheduler: '", scheduler, "'; valid: mpirun, slurm"));
+  if (scheduler == "kubernetes") return Scheduler::kubernetes;
+  throw ConfigError(concat("--scheduler: '", scheduler, "'; valid: mpirun, slurm, kubernetes"));
 }
 
 int64_t count(const po::variables_map& values, const char* key) {
@@ -50,31 +68,76 @@ int64_t count(const po::variables_map& values, const char* key) {
   return value;
 }
 
+// Empty where it is not given.
+std::string text_of(const po::variables_map& values, const char* key) {
+  return values.contains(key) ? values[key].as<std::string>() : "";
+}
+std::vector<std::string> texts_of(const po::variables_map& values, const char* key) {
+  return values.contains(key) ? values[key].as<std::vector<std::string>>()
+                              : std::vector<std::string>{};
+}
+
+// Options that only some schedulers have. Where Slurm or Kubernetes chooses the nodes, a hostfile
+// has nothing to say.
+void check_options_of_scheduler(const po::variables_map& values, Scheduler scheduler) {
+  struct Owned {
+    const char* option;
+    std::vector<Scheduler> schedulers;
+    const char* valid;
+  };
+  using enum Scheduler;
+  const std::vector<Owned> owned = {
+      {"hostfile", {mpirun}, "only with --scheduler mpirun; Slurm takes --sbatch nodelist=..."},
+      {"bind-to", {mpirun}, "only with --scheduler mpirun"},
+      {"ranks-per-node", {slurm, kubernetes}, "only with --scheduler slurm or kubernetes"},
+      {"sbatch", {slurm}, "only with --scheduler slurm"},
+      {"image", {kubernetes}, "only with --scheduler kubernetes"},
+      {"claim", {kubernetes}, "only with --scheduler kubernetes"},
+      {"job-name",
+       {kubernetes},
+       "only with --scheduler kubernetes; Slurm takes --sbatch job-name=..."},
+      {"namespace", {kubernetes}, "only with --scheduler kubernetes"},
+      {"memory", {kubernetes}, "only with --scheduler kubernetes; Slurm takes --sbatch mem=..."}};
+  for (const Owned& one : owned) {
+    const bool is_given = values.contains(one.option) && !values[one.option].defaulted();
+    const bool is_valid =
+        std::find(one.schedulers.begin(), one.schedulers.end(), scheduler) != one.schedulers.end();
+    if (is_given && !is_valid) throw ConfigError(concat("--", one.option, ": ", one.valid));
+  }
+}
+
 void read_scheduler(const po::variables_map& values, LaunchOptions* options) {
   options->scheduler = scheduler_of(values);
+  check_options_of_scheduler(values, options->scheduler);
   options->ranks_per_node = count(values, "ranks-per-node");
   options->max_restarts = values["max-restarts"].as<int>();
   if (options->max_restarts < 0) {
     throw ConfigError(concat("--max-restarts: ", options->max_restarts, " must not be negative"));
   }
-  if (values.contains("sbatch")) options->sbatch = values["sbatch"].as<std::vector<std::string>>();
+  options->sbatch = texts_of(values, "sbatch");
   for (const std::string& option : options->sbatch) {
     if (option.empty() || option[0] == '-' || option.find('\n') != std::string::npos) {
       throw ConfigError(
           concat("--sbatch: '", option, "'; valid: an option without dashes, as time=24:00:00"));
     }
   }
-  if (options->scheduler == Scheduler::slurm) {
-    if (options->hostfile.empty()) return;
-    throw ConfigError("--hostfile: Slurm chooses the nodes; valid: --sbatch nodelist=...");
-  }
-  if (options->max_restarts > 0) {
-    throw ConfigError(concat("--max-restarts ", options->max_restarts,
-                             ": not supported yet with mpirun; start again with --resume auto "
-                             "behind --"));
-  }
-  for (const char* key : {"ranks-per-node", "sbatch"}) {
-    if (values.contains(key)) throw ConfigError(concat("--", key, ": only with --scheduler slurm"));
+  options->image = text_of(values, "image");
+  options->claims = texts_of(values, "claim");
+  options->job_name = text_of(values, "job-name");
+  options->name_space = text_of(values, "namespace");
+  options->memory = text_of(values, "memory");
+}
+
+void read_binding(const po::variables_map& values, LaunchOptions* options) {
+  options->threads_per_rank = count(values, "threads-per-rank");
+  const auto& bind_to = values["bind-to"].as<std::string>();
+  if (bind_to != "auto" && bind_to != "none")
+    throw ConfigError(concat("--bind-to: '", bind_to, "'; valid: auto, none"));
+  options->binds_ranks = bind_to == "auto";
+  if (!options->binds_ranks && options->threads_per_rank == 0) {
+    throw ConfigError(
+        "--bind-to none: cores are not counted, so that nobody knows how many a rank has; valid: "
+        "with --threads-per-rank N");
   }
 }
 
@@ -109,8 +172,8 @@ LaunchOptions parse_options(const std::vector<std::string>& arguments) {
     throw ConfigError("--plan is missing: the plan.json that `argosy-plan --out` writes");
   }
   options.plan = values["plan"].as<std::string>();
-  if (values.contains("hostfile")) options.hostfile = values["hostfile"].as<std::string>();
-  options.threads_per_rank = count(values, "threads-per-rank");
+  options.hostfile = text_of(values, "hostfile");
+  read_binding(values, &options);
   read_scheduler(values, &options);
   options.dry_run = values["dry-run"].as<bool>();
   if (separator != arguments.end()) {

@@ -47,7 +47,8 @@ ensure_cudnn_frontend() {
   return $code
 }
 
-check_packages=(clang-format-14 clang-tidy-14 python3 git chromium)  # chromium: the test that clicks a report
+# chromium: the test that clicks a report; python3-yaml: the one that reads a manifest
+check_packages=(clang-format-14 clang-tidy-14 python3 python3-yaml git chromium)
 
 # Prints those of its arguments that are not installed.
 missing_packages() {

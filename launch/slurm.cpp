@@ -33,23 +33,6 @@ void check(const SlurmJob& job, int64_t num_ranks) {
   }
 }
 
-// The words without --resume, which the script decides.
-std::vector<std::string> without_resume(const std::vector<std::string>& arguments,
-                                        std::string* resume) {
-  std::vector<std::string> rest;
-  constexpr std::string_view kResumeIs = "--resume=";
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--resume" && i + 1 < arguments.size()) {
-      *resume = arguments[++i];
-    } else if (arguments[i].starts_with(kResumeIs)) {
-      *resume = arguments[i].substr(kResumeIs.size());
-    } else {
-      rest.push_back(arguments[i]);
-    }
-  }
-  return rest;
-}
-
 std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks_of_node) {
   std::vector<std::string> options = {concat("job-name=", job.name),
                                       concat("nodes=", nodes),
@@ -73,10 +56,10 @@ std::string slurm_script(const SlurmJob& job) {
   const int64_t num_ranks = job.mesh.world_size();
   check(job, num_ranks);
   const int64_t ranks_of_node = std::min(job.ranks_per_node, num_ranks);
-  std::string resume = "none";
-  const std::vector<std::string> arguments = without_resume(job.trainer_arguments, &resume);
-  std::string trainer;
-  for (const std::string& word : trainer_words(job.trainer, job.plan, arguments))
+  const std::string resume = trainer_option(job.trainer_arguments, "resume").value_or("none");
+  std::string trainer;  // without --resume, which the script decides
+  for (const std::string& word :
+       trainer_words(job.trainer, job.plan, without_option(job.trainer_arguments, "resume")))
     trainer += shell_word(word) + " ";
   return concat("#!/bin/bash\n", directives(job, num_ranks / ranks_of_node, ranks_of_node),
                 "export OMP_NUM_THREADS=", job.threads_per_rank, " CUDA_DEVICE_ORDER=PCI_BUS_ID\n",

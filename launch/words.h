@@ -4,6 +4,7 @@
 // Words of a command line: how a shell wants them, and those of argosy-train.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,15 @@ std::string shell_word(const std::string& word);
 // True if the arguments have `name value` or `name=value`; without a value, `name` alone.
 bool has_argument(const std::vector<std::string>& arguments, std::string_view name,
                   std::string_view value = {});
+
+// What the trainer will read as the value of --NAME: from its arguments, else from the --config
+// file among them, whose mistakes are left for the trainer to tell. Nothing where neither has it.
+std::optional<std::string> trainer_option(const std::vector<std::string>& arguments,
+                                          const std::string& name);
+
+// The arguments without --NAME and its value.
+std::vector<std::string> without_option(const std::vector<std::string>& arguments,
+                                        const std::string& name);
 
 // argosy-train by the plan. Throws ConfigError where the user's own --plan is not the launcher's.
 std::vector<std::string> trainer_words(const std::string& trainer, const std::string& plan,

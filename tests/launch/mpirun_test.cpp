@@ -60,6 +60,27 @@ TEST(Mpirun, ThreadsOfARankCanBeChosen) {
       "4");
 }
 
+// A launcher in a container has fewer cores than the hosts, or others.
+TEST(Mpirun, CoresAreNotCountedWhereNothingIsBound) {
+  MpirunJob job = job_of(4, 1);
+  job.hostfile = "hosts";
+  job.hosts = {{"a", 2}, {"b", 2}};
+  job.threads_per_rank = 12;
+  job.binds_ranks = false;
+  EXPECT_EQ(line_of(job),
+            "mpirun -np 4 --hostfile hosts --bind-to none -x OMP_NUM_THREADS=12 "
+            "/opt/argosy-train --plan plan.json --steps 5");
+  job.hosts.clear();
+  job.hostfile.clear();
+  EXPECT_NE(line_of(job).find(" -np 4 --oversubscribe --bind-to none -x OMP_NUM_THREADS=12 "),
+            std::string::npos)
+      << line_of(job);
+  job.trainer_arguments = {"--device", "cuda"};
+  job.gpus.emplace();
+  for (int gpu = 0; gpu < 4; ++gpu) job.gpus->push_back({"", {0}});
+  EXPECT_EQ(line_of(job).find("taskset"), std::string::npos) << line_of(job);
+}
+
 // mpirun -np 1 would bind to core 0, which belongs to somebody else.
 TEST(Mpirun, AnAffinityMaskIsKept) {
   MpirunJob job = job_of(2, 0);
@@ -247,7 +268,9 @@ TEST(Mpirun, VariablesOfARunningJobAreKnown) {
                            "OMPI_MCA_orte_hnp_uri", "OMPI_UNIVERSE_SIZE"}) {
     EXPECT_TRUE(belongs_to_running_job(name)) << name;
   }
-  for (const char* name : {"OMPI_MCA_btl", "OMPI_ALLOW_RUN_AS_ROOT", "PATH", "OMP_NUM_THREADS"}) {
+  for (const char* name : {"OMPI_MCA_btl", "OMPI_ALLOW_RUN_AS_ROOT", "PATH", "OMP_NUM_THREADS",
+                           "OMPI_MCA_orte_keep_fqdn_hostnames", "OMPI_MCA_orte_default_hostfile",
+                           "OMPI_MCA_orte_set_default_slots"}) {
     EXPECT_FALSE(belongs_to_running_job(name)) << name;
   }
 }

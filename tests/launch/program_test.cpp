@@ -66,6 +66,11 @@ class LaunchTest : public testing::Test {
     return (folder_ / name).string();
   }
 
+  void make_program(const std::string& name, const std::string& script) const {
+    std::filesystem::permissions(write(name, "#!/bin/sh\n" + script + "\n"),
+                                 std::filesystem::perms::owner_all);
+  }
+
   // Ends with exit code 2 and one line that holds `parts`.
   void expect_user_error(const std::string& arguments, const std::vector<std::string>& parts) {
     SCOPED_TRACE(arguments);
@@ -128,11 +133,24 @@ TEST_F(LaunchTest, MistakesOfTheUser) {
   expect_user_error(slurm + "--sbatch --time=1", {"--sbatch"});
   expect_user_error(slurm + "--sbatch -t1", {"--sbatch", "valid: an option without dashes"});
   expect_user_error(slurm + "--hostfile hosts", {"--hostfile", "nodelist="});
+  expect_user_error(slurm + "--image a", {"--image", "--scheduler kubernetes"});
   expect_user_error(slurm + "--ranks-per-node 0", {"--ranks-per-node"});
   expect_user_error(plan + " --ranks-per-node 4", {"--ranks-per-node", "--scheduler slurm"});
-  expect_user_error(plan + " --scheduler kubernetes", {"kubernetes", "not supported yet"});
+  expect_user_error(plan + " --sbatch a=b", {"--sbatch", "--scheduler slurm"});
+  expect_user_error(plan + " --scheduler kubernetes", {"--ranks-per-node is missing"});
+  const std::string kubernetes =
+      plan + " --scheduler kubernetes --ranks-per-node 4 --threads-per-rank 1 ";
+  expect_user_error(kubernetes, {"--image is missing"});
+  expect_user_error(kubernetes + "--image a", {"--claim is missing"});
+  expect_user_error(kubernetes + "--image a --claim b:/c --job-name D", {"--job-name: 'D'"});
+  expect_user_error(kubernetes + "--hostfile hosts", {"--hostfile", "--scheduler mpirun"});
+  expect_user_error(kubernetes + "--bind-to none", {"--bind-to", "--scheduler mpirun"});
+  expect_user_error(plan + " --bind-to none", {"--bind-to none", "--threads-per-rank N"});
+  expect_user_error(plan + " --bind-to socket", {"'socket'", "valid: auto, none"});
   expect_user_error(plan + " --scheduler pbs", {"'pbs'", "mpirun"});
-  expect_user_error(plan + " --max-restarts 3", {"--max-restarts 3", "not supported yet"});
+  expect_user_error(plan + " --max-restarts 3", {"--max-restarts 3", "valid: --run-dir DIR"});
+  expect_user_error(plan + " --dry-run --max-restarts 3 -- --run-dir a",
+                    {"--max-restarts 3", "valid: --checkpoint-every STEPS"});
   expect_user_error(plan + " --max-restarts -1", {"--max-restarts"});
   expect_user_error(plan + " --max-restarts many", {"--max-restarts"});
   expect_user_error(plan + " --nodes 3", {"--nodes"});
@@ -145,7 +163,8 @@ TEST_F(LaunchTest, HelpNamesTheOptions) {
   const Outcome outcome = shell(kProgram + " --help");
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* option :
-       {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts", "--ranks-per-node"}) {
+       {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts", "--ranks-per-node",
+        "--bind-to", "--image", "--claim", "--job-name", "--namespace", "--memory"}) {
     EXPECT_NE(outcome.output.find(option), std::string::npos) << option;
   }
 }
@@ -171,6 +190,86 @@ TEST_F(LaunchTest, SubmitsTheScript) {
   const std::string text{std::istreambuf_iterator<char>(submitted), {}};
   EXPECT_EQ(text.substr(0, text.find("srun")), dry.output.substr(0, dry.output.find("srun")));
   EXPECT_NE(text.find(" --steps 1 --resume \"$resume\"\n"), std::string::npos) << text;
+}
+
+// With a stand-in for kubectl. What it gets is YAML, and its launcher's words are understood.
+TEST_F(LaunchTest, AppliesTheManifest) {
+  const std::string manifest = (folder_ / "manifest").string();
+  make_program("kubectl", "echo \"$@\"\ncat > " + manifest + "\nexit 4");
+  const std::string arguments = " --plan " + plan_path() +
+                                " --scheduler kubernetes --ranks-per-node 4 --threads-per-rank 1 "
+                                "--image a:1 --claim runs:/runs -- --run-dir /runs/a --steps 1 "
+                                "--data '/runs/its \"data\": #1, \\.txt'";
+  const Outcome outcome = shell("PATH=" + folder_.string() + ":$PATH " + kProgram + arguments);
+  EXPECT_EQ(outcome.exit_code, 4) << outcome.output;
+  EXPECT_EQ(outcome.output, "apply -f -\n");
+  EXPECT_EQ(shell("cat " + manifest).output, shell(kProgram + " --dry-run" + arguments).output);
+  if (shell("python3 -c 'import yaml'").exit_code != 0) GTEST_SKIP() << "no python3-yaml";
+  const std::string script = write("read.py", R"(import json, shlex, sys, yaml
+plan_map, job = yaml.safe_load_all(open(sys.argv[1]))
+assert json.loads(plan_map["data"]["plan.json"]) == json.load(open(sys.argv[2])), "another plan"
+words = job["spec"]["mpiReplicaSpecs"]["Launcher"]["template"]["spec"]["containers"][0]["args"]
+assert words[words.index("--data") + 1] == '/runs/its "data": #1, \\.txt', words
+words[words.index("--plan") + 1] = sys.argv[2]
+words[words.index("--hostfile") + 1] = sys.argv[3]
+print(shlex.join(words))
+)");
+  const std::string hosts = write("hosts", "argosy-worker-0.argosy.default.svc slots=4\n");
+  const Outcome words =
+      shell("python3 " + script + " " + manifest + " " + plan_path() + " " + hosts);
+  ASSERT_EQ(words.exit_code, 0) << words.output;
+  const Outcome dry =
+      shell(kProgram + " --dry-run " + words.output.substr(0, words.output.size() - 1));
+  EXPECT_EQ(dry.exit_code, 0) << dry.output;
+  EXPECT_NE(dry.output.find("mpirun -np 4 --hostfile " + hosts + " --bind-to none -x "),
+            std::string::npos)
+      << dry.output;
+}
+
+// With a stand-in for mpirun, which has no ranks that begin: it is waited for, and starts as
+// before.
+TEST_F(LaunchTest, StartsAgainWhatHasNotBegunAsItWas) {
+  make_program("argosy-train", "");
+  make_program("mpirun", "echo \"$@\" >> " + (folder_ / "starts").string() + "\n[ $(wc -l < " +
+                             (folder_ / "starts").string() + ") = 2 ]");
+  const std::string launcher = (folder_ / "argosy-launch").string();
+  std::filesystem::copy_file(kProgram, launcher);
+  const std::string run_dir = (folder_ / "run").string();
+  const Outcome outcome =
+      shell("PATH=" + folder_.string() + ":$PATH " + launcher + " --plan " + plan_path() +
+            " --max-restarts 1 -- --resume none --run-dir " + run_dir + " --checkpoint-every 5");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_EQ(outcome.output,
+            "argosy-launch: attempt 1 failed with exit code 1; attempt 2 starts as the first "
+            "(restart 1 of 1, in 5 s: no rank had begun)\n");
+  const Outcome starts = shell("sort " + (folder_ / "starts").string() + " | uniq -c | wc -l");
+  EXPECT_EQ(starts.output, "1\n") << shell("cat " + (folder_ / "starts").string()).output;
+}
+
+TEST_F(LaunchTest, DryRunSaysWhatARestartWouldBe) {
+  const Outcome outcome =
+      shell(kProgram + " --dry-run --max-restarts 2 --plan " + plan_path() + " -- --run-dir " +
+            (folder_ / "run").string() + " --checkpoint-every 5");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_TRUE(outcome.output.ends_with(
+      " --checkpoint-every 5\n# where it fails: the same with --resume auto, at most 2 times "
+      "without a new checkpoint\n"))
+      << outcome.output;
+}
+
+TEST_F(LaunchTest, SaysWhatIsNotInstalled) {
+  make_program("argosy-train", "");
+  const std::string launcher = (folder_ / "argosy-launch").string();
+  std::filesystem::copy_file(kProgram, launcher);
+  const std::string command = "PATH=/nonexistent " + launcher + " --plan " + plan_path();
+  for (const std::string& arguments :
+       {std::string(" --max-restarts 2 -- --run-dir a --checkpoint-every 5"), std::string("")}) {
+    const Outcome outcome = shell(command + arguments);
+    EXPECT_EQ(outcome.exit_code, kExitFailure);
+    EXPECT_EQ(outcome.output,
+              "argosy-launch: cannot start mpirun: No such file or directory; is it installed "
+              "(Debian: openmpi-bin) and in PATH?\n");
+  }
 }
 
 // With stand-ins for mpirun and argosy-train: what is started sees no job around it, and its exit
