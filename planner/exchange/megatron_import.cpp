@@ -9,6 +9,7 @@
 #include "planner/exchange/megatron_model.h"
 #include "planner/exchange/megatron_stages.h"
 #include "planner/exchange/megatron_words.h"
+#include "planner/exchange/shell_script.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -21,8 +22,9 @@ constexpr int64_t kMostRampSteps = 1000;  // each has a plan
 
 class Importer {
  public:
-  Importer(std::string_view text, int64_t num_devices, const ModelSpec* model)
-      : flags_(shell_words(text, kOption)),
+  Importer(const ShellCommand& command, int64_t num_devices, const ModelSpec* model)
+      : flags_(command.words),
+        assumed_empty_(command.assumed_empty),
         num_devices_(num_devices),
         has_experts_(flags_.has("--num-experts") || (model != nullptr && model->has_moe())) {
     if (!flags_.has("--num-layers")) return;
@@ -243,6 +245,14 @@ class Importer {
 
   // What is left is of no weight, not told apart, or a mistake.
   void read_rest() {
+    std::string unset;
+    for (const std::string& name : assumed_empty_) {
+      unset += concat(unset.empty() ? "" : ", ", "$", name);
+    }
+    for (const std::string& name : flags_.passed_over()) {
+      unset += concat(unset.empty() ? "" : ", ", name);
+    }
+    if (!unset.empty()) warn(concat("not set by the script, taken as empty: ", unset));
     for (const std::string& flag : flags_.left()) {
       const FlagWeight weight = weight_of(flag);
       if (weight == FlagWeight::not_modelled) warn(flag + " is not modelled");
@@ -254,6 +264,7 @@ class Importer {
   void warn(const std::string& what) { run_.warnings.push_back(kOption + what); }
 
   MegatronFlags flags_;
+  std::vector<std::string> assumed_empty_;  // variables
   int64_t num_devices_;
   bool has_experts_;
   int64_t dp_ = 1, tp_ = 1, pp_ = 1, num_layers_ = 0, micro_batch_ = 1;
@@ -265,7 +276,7 @@ class Importer {
 }  // namespace
 
 PeerRun import_megatron(std::string_view text, int64_t num_devices, const ModelSpec* model) {
-  return Importer(text, num_devices, model).run();
+  return Importer(read_shell_command(text, kOption), num_devices, model).run();
 }
 
 }  // namespace argosy

@@ -15,79 +15,34 @@ namespace {
 
 constexpr const char* kOption = "--import-megatron: ";
 
-class Reader {
- public:
-  Reader(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
-
-  std::vector<std::string> words() {
-    while (at_ < text_.size()) step();
-    if (quote_ != 0) throw ConfigError(concat(where_, "a quote is not closed; valid: '...'"));
-    end_word();
-    return std::move(words_);
-  }
-
- private:
-  void step() {
-    const char c = text_[at_++];
-    if (quote_ != 0) {
-      if (c == quote_) {
-        quote_ = 0;
-      } else {
-        word_ += c;
-      }
-    } else if (c == '\'' || c == '"') {
-      quote_ = c;
-      is_word_ = true;
-    } else if (c == '\\') {
-      if (at_ < text_.size() && text_[at_] != '\n') word_ += text_[at_];
-      ++at_;
-    } else if (c == '#' && word_.empty()) {
-      while (at_ < text_.size() && text_[at_] != '\n') ++at_;
-    } else if (std::isspace(static_cast<unsigned char>(c)) != 0) {
-      end_word();
-    } else {
-      word_ += c;
-    }
-  }
-
-  void end_word() {
-    if (word_.find('$') != std::string::npos) {
-      throw ConfigError(concat(where_, "'", word_, "'; valid: values instead of variables"));
-    }
-    if (!word_.empty() || is_word_) words_.push_back(word_);
-    word_.clear();
-    is_word_ = false;
-  }
-
-  std::string_view text_;
-  std::string where_;
-  size_t at_ = 0;
-  char quote_ = 0;
-  bool is_word_ = false;
-  std::string word_;
-  std::vector<std::string> words_;
-};
-
 bool is_flag(const std::string& word) {
   return word.starts_with("--") && word.size() > 2;
 }
 
-}  // namespace
-
-std::vector<std::string> shell_words(std::string_view text, const std::string& where) {
-  std::vector<std::string> words = Reader(text, where).words();
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (!words[i].ends_with(".py")) continue;
-    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1);
-    break;
-  }
-  return words;
+// Whole: it may stand for any number of words.
+bool is_variable(const std::string& word) {
+  return word.size() > 1 && word[0] == '$' &&
+         word.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@*",
+                                1) == std::string::npos;
 }
+
+void require_known(const std::string& flag, const std::string& value) {
+  const size_t at = value.find('$');
+  if (at == std::string::npos) return;
+  throw ConfigError(concat(kOption, flag, " ", value,
+                           ": the script does not set it; valid: a value instead of the variable"));
+}
+
+}  // namespace
 
 MegatronFlags::MegatronFlags(const std::vector<std::string>& words) {
   std::vector<std::string>* values = nullptr;
   for (const std::string& word : words) {
     if (!is_flag(word)) {
+      if (is_variable(word) && (values == nullptr || !values->empty())) {
+        passed_over_.push_back(word);
+        continue;
+      }
       if (values == nullptr) {
         throw ConfigError(
             concat(kOption, "'", word, "'; valid: flags as --num-layers 32, or a file with them"));
@@ -102,12 +57,23 @@ MegatronFlags::MegatronFlags(const std::vector<std::string>& words) {
   }
 }
 
+bool MegatronFlags::take(const std::string& flag) {
+  const auto found = flags_.find(flag);
+  if (found == flags_.end()) return false;
+  for (const std::string& word : found->second) {
+    if (is_variable(word)) passed_over_.push_back(word);
+  }
+  flags_.erase(found);
+  return true;
+}
+
 std::string MegatronFlags::text(const std::string& flag, const std::string& fallback) {
   const auto found = flags_.find(flag);
   if (found == flags_.end()) return fallback;
   if (found->second.size() != 1) throw ConfigError(concat(kOption, flag, "; valid: one value"));
   std::string value = std::move(found->second.front());
   flags_.erase(found);
+  require_known(flag, value);
   return value;
 }
 
@@ -157,6 +123,7 @@ std::vector<std::string> MegatronFlags::words(const std::string& flag) {
   if (found == flags_.end()) return {};
   std::vector<std::string> values = std::move(found->second);
   flags_.erase(found);
+  for (const std::string& value : values) require_known(flag, value);
   return values;
 }
 

@@ -12,20 +12,16 @@
 
 namespace argosy {
 
-// Words of a shell command: quotes, comments and continued lines understood. What stands before a
-// Python program's name is dropped. Throws ConfigError for variables and open quotes; its message
-// begins with `where`.
-std::vector<std::string> shell_words(std::string_view text, const std::string& where);
-
 // Flags with their values: "--flag value value", "--flag=value"; the last of a repeated flag
 // counts. Whoever reads a flag takes it out, so that what nobody knows is left over. Every error is
-// a ConfigError naming the flag.
+// a ConfigError naming the flag. A value may be a variable that its script does not set ("$SAVE"),
+// which is an error where the value is read; more of them than a flag has values are passed over.
 class MegatronFlags {
  public:
   explicit MegatronFlags(const std::vector<std::string>& words);
 
   bool has(const std::string& flag) const { return flags_.contains(flag); }
-  bool take(const std::string& flag) { return flags_.erase(flag) > 0; }  // was it there?
+  bool take(const std::string& flag);  // was it there?
   std::string text(const std::string& flag, const std::string& fallback);
   double number(const std::string& flag, double fallback);
   int64_t count(const std::string& flag, int64_t fallback);  // at least 1
@@ -33,9 +29,11 @@ class MegatronFlags {
   std::vector<std::string> words(const std::string& flag);   // all of its values; empty: not there
   std::vector<int64_t> counts(const std::string& flag);      // the same, each at least 1
   std::vector<std::string> left() const;
+  const std::vector<std::string>& passed_over() const { return passed_over_; }  // variables
 
  private:
   std::map<std::string, std::vector<std::string>> flags_;
+  std::vector<std::string> passed_over_;
 };
 
 // What a flag weighs that no reader takes.

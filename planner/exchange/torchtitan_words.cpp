@@ -6,7 +6,7 @@
 #include <cctype>
 #include <vector>
 
-#include "planner/exchange/megatron_words.h"
+#include "planner/exchange/shell_script.h"
 #include "planner/exchange/toml.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -82,6 +82,8 @@ std::vector<Setting> settings_of(const std::vector<std::string>& words, const st
         throw ConfigError(
             concat(where, ": ", word, "; valid: torchtitan's flags as --training.seq_len=4096"));
       }
+      // More arguments of the script, which nobody gives.
+      if (word.starts_with('$') && !settings.back().values.empty()) continue;
       settings.back().values.push_back(word);
     }
   }
@@ -166,7 +168,8 @@ bool has_torchtitan_flag(std::string_view text) {
 
 std::string read_torchtitan_setup(std::string_view text, const std::string& where) {
   if (!has_torchtitan_flag(text) || where.ends_with(".toml")) return json_of_toml(text, where);
-  const std::vector<Setting> settings = settings_of(shell_words(text, where + ": "), where);
+  const std::vector<Setting> settings =
+      settings_of(read_shell_command(text, where + ": ").words, where);
   Json root = Json::object();
   for (const Setting& setting : settings) {
     if (path_of(setting.flag) != std::vector<std::string>{"job", "config_file"}) continue;
