@@ -42,6 +42,14 @@ std::vector<bool> read_pattern(MegatronFlags& flags, const char* flag, int64_t n
 
 }  // namespace
 
+std::string taken(MegatronFlags& flags, std::initializer_list<const char*> names) {
+  std::string list;
+  for (const char* name : names) {
+    if (flags.take(name)) list += concat(list.empty() ? "" : ", ", name);
+  }
+  return list;
+}
+
 int64_t MegatronExperts::num_dense_layers() const {
   return std::count(layer_is_moe.begin(), layer_is_moe.end(), false);
 }
@@ -52,7 +60,14 @@ bool MegatronExperts::is_dense_first() const {
 
 MegatronExperts read_megatron_experts(MegatronFlags& flags, int64_t num_layers, int64_t ffn_size) {
   MegatronExperts experts;
-  if (!flags.has("--num-experts")) return experts;
+  if (!flags.has("--num-experts")) {
+    experts.idle_flags =
+        taken(flags, {"--moe-router-topk", "--moe-ffn-hidden-size",
+                      "--moe-shared-expert-intermediate-size", "--moe-shared-expert-gate",
+                      "--moe-router-num-groups", "--moe-router-group-topk",
+                      "--moe-expert-capacity-factor", "--moe-layer-freq"});
+    return experts;
+  }
   experts.num_experts = flags.count("--num-experts", 1);
   experts.top_k = flags.count("--moe-router-topk", experts.top_k);
   experts.ffn_size = flags.count("--moe-ffn-hidden-size", ffn_size);
@@ -78,7 +93,10 @@ MegatronExperts read_megatron_experts(MegatronFlags& flags, int64_t num_layers, 
 MegatronWindow read_megatron_window(MegatronFlags& flags, int64_t num_layers) {
   MegatronWindow window;
   const char* const flag = "--window-size";
-  if (!flags.has(flag)) return window;
+  if (!flags.has(flag)) {
+    flags.take("--window-attn-skip-freq");
+    return window;
+  }
   std::string text = flags.text(flag, "");
   std::erase_if(text, [](char c) { return c == ' ' || c == '(' || c == ')'; });
   const size_t comma = text.find(',');

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
+#include <string>
 #include <vector>
 
 #include "planner/exchange/megatron_words.h"
@@ -21,6 +23,7 @@ struct MegatronExperts {
   int64_t num_groups = 1, top_groups = 1;
   double routed_scaling = 1, capacity_factor = 0;
   std::vector<bool> layer_is_moe;  // [num_layers]
+  std::string idle_flags;          // of a dense model: flags of experts, without influence
 
   int64_t num_dense_layers() const;
   // The dense layers are the first ones.
@@ -29,6 +32,9 @@ struct MegatronExperts {
 
 // `ffn_size` of the dense MLP. Throws ConfigError naming the flag.
 MegatronExperts read_megatron_experts(MegatronFlags& flags, int64_t num_layers, int64_t ffn_size);
+
+// Takes those flags that are there, whatever they say, and lists them: "--a, --b".
+std::string taken(MegatronFlags& flags, std::initializer_list<const char*> names);
 
 struct MegatronWindow {
   int64_t keys = 0;                // that a query sees, itself included; 0: all before it

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "planner/exchange/megatron_length.h"
 #include "planner/exchange/megatron_model.h"
 #include "planner/exchange/megatron_stages.h"
 #include "planner/exchange/megatron_words.h"
@@ -18,7 +19,6 @@ namespace {
 
 constexpr const char* kOption = "--import-megatron: ";
 constexpr int64_t kMostLayers = 100'000;  // as of a config.json
-constexpr int64_t kMostRampSteps = 1000;  // each has a plan
 
 class Importer {
  public:
@@ -37,7 +37,7 @@ class Importer {
   PeerRun run() {
     read_batch();
     read_parallelism();
-    read_length();
+    read_megatron_length(flags_, product_of({micro_batch_, dp_}), run_);
     read_recompute();
     read_offload();
     if (num_layers_ > 0) {
@@ -49,6 +49,7 @@ class Importer {
       }
     }
     read_rest();
+    name_unset_variables();
     return std::move(run_);
   }
 
@@ -101,7 +102,6 @@ class Importer {
     add_fix(run_, "pp", pp_);
     add_fix(run_, "cp", cp);
     add_fix(run_, "dp", dp);
-    run_.global_batch = flags_.count("--global-batch-size", product_of({micro_batch_, dp}));
     add_fix(run_, "sequence_parallel", flags_.take("--sequence-parallel") ? 1 : 0);
     if (flags_.take("--use-tp-pp-dp-mapping")) add_fix(run_, "order", "tp-cp-pp-dp");
     const std::string kind = flags_.text("--cp-comm-type", "p2p");
@@ -123,62 +123,12 @@ class Importer {
     read_schedule();
   }
 
-  // Tokens of the run, and of each step of a ramp of the batch.
-  void read_length() {
-    const auto seq_len = static_cast<double>(run_.seq_len);
-    const bool says_samples = flags_.has("--train-samples"),
-               says_steps = flags_.has("--train-iters");
-    const auto samples = static_cast<double>(flags_.count("--train-samples", 1));
-    double steps = static_cast<double>(flags_.count("--train-iters", 1));
-    double ramp_samples = 0;
-    for (const auto& [batch, step_samples] : read_ramp()) {
-      run_.ramp.push_back({batch, step_samples * seq_len});
-      ramp_samples += step_samples;
-      steps -= step_samples / static_cast<double>(batch);
-    }
-    if (says_samples) run_.tokens = samples * seq_len;
-    if (says_steps && !says_samples) {
-      run_.tokens =
-          (ramp_samples + std::max(0.0, steps) * static_cast<double>(run_.global_batch)) * seq_len;
-    }
-    if (run_.tokens > 0 && ramp_samples * seq_len >= run_.tokens) {
-      refuse_flag("--rampup-batch-size beyond --train-samples or --train-iters",
-                  "a run that is longer than its ramp");
-    }
-  }
-
-  // --rampup-batch-size START INCREMENT SAMPLES: batches with their samples, as Megatron deals
-  // them.
-  std::vector<std::pair<int64_t, double>> read_ramp() {
-    const char* const flag = "--rampup-batch-size";
-    const std::vector<int64_t> values = flags_.counts(flag);
-    if (values.empty()) return {};
-    if (values.size() != 3) refuse_flag(flag, "START INCREMENT SAMPLES, three numbers");
-    const int64_t start = values[0], increment = values[1];
-    const int64_t unit = product_of({micro_batch_, dp_}), rest = run_.global_batch - start;
-    if (rest <= 0 || rest % increment != 0 || start % unit != 0 || increment % unit != 0 ||
-        rest / increment > kMostRampSteps) {
-      refuse_flag(
-          concat(flag, " ", start, " ", increment, " ", values[2], " up to ", run_.global_batch),
-          concat("at most ", kMostRampSteps,
-                 " equal increments up to --global-batch-size, all multiples of dp*micro-"
-                 "batch = ",
-                 unit));
-    }
-    const int64_t num_steps = rest / increment;
-    std::vector<std::pair<int64_t, double>> ramp;
-    for (int64_t i = 0; i < num_steps; ++i) {
-      ramp.emplace_back(start + i * increment,
-                        static_cast<double>(values[2]) / static_cast<double>(num_steps));
-    }
-    return ramp;
-  }
-
   void read_offload() {
     const double fraction = flags_.number("--optimizer-offload-fraction", 1.0);
-    if (!flags_.take("--optimizer-cpu-offload")) return;
+    if (!flags_.take("--optimizer-cpu-offload") || fraction == 0) return;
     if (fraction != 1) {
-      refuse_flag(concat("--optimizer-offload-fraction ", fraction), "1, or no offload");
+      refuse_flag(concat("--optimizer-offload-fraction ", fraction, ", a part of the state,"),
+                  "1 (all of it in the host's memory) or 0 (none)");
     }
     add_fix(run_, "offload", "optimizer");
   }
@@ -188,7 +138,12 @@ class Importer {
     const bool is_fsdp = flags_.take("--use-megatron-fsdp") || flags_.take("--use-custom-fsdp");
     const std::string shards = flags_.text("--data-parallel-sharding-strategy",
                                            is_fsdp ? "optim_grads_params" : "no_shard");
-    if (flags_.take("--use-torch-fsdp2")) return 3;
+    const bool keeps_weights = flags_.take("--torch-fsdp2-no-reshard-after-forward");
+    if (flags_.take("--use-torch-fsdp2")) return keeps_weights ? 2 : 3;
+    const std::string outer = flags_.text("--outer-dp-sharding-strategy", "no_shard");
+    if (is_fsdp && outer != "no_shard") {
+      refuse_flag("--outer-dp-sharding-strategy " + outer, "no_shard");
+    }
     if (!is_fsdp || shards == "no_shard") return is_distributed ? 1 : 0;
     if (shards == "optim") return 1;
     if (shards == "optim_grads") return 2;
@@ -203,6 +158,12 @@ class Importer {
     add_fix(run_, "schedule", virtual_stages > 1 ? "interleaved" : "1f1b");
     if (virtual_stages > 1) add_fix(run_, "virtual_stages", virtual_stages);
     if (stages.layers.size() > 1) add_fix(run_, "layers", joined(stages.layers));
+    const char* const group_flag = "--microbatch-group-size-per-virtual-pipeline-stage";
+    const int64_t group = flags_.count(group_flag, pp_);
+    if (virtual_stages > 1 && group != pp_) {
+      refuse_flag(concat(group_flag, " ", group),
+                  concat(pp_, ", the stages of the pipeline, which is the default"));
+    }
     num_stages_ = pp_ * virtual_stages;
     stage_layers_ = std::move(stages.layers);
   }
@@ -214,9 +175,13 @@ class Importer {
     const std::string method = flags_.text("--recompute-method", "uniform");
     const int64_t layers = flags_.count("--recompute-num-layers", 1);
     const std::vector<std::string> modules = flags_.words("--recompute-modules");
+    if (granularity != "none" && granularity != "selective" && granularity != "full") {
+      refuse_flag("--recompute-granularity " + granularity, "selective, full");
+    }
     for (const std::string& module : modules) {
-      if (module != "core_attn") {
-        refuse_flag("--recompute-modules " + module, "core_attn, the default");
+      if (granularity == "selective" && module != "core_attn") {
+        refuse_flag("--recompute-modules " + module + ", a part of a layer other than the scores,",
+                    "core_attn (the default), or --recompute-granularity full");
       }
     }
     if (granularity == "full" && method == "block") {
@@ -243,8 +208,7 @@ class Importer {
     if (!is_all) add_fix(run_, "recompute_layers", layers * num_stages_);
   }
 
-  // What is left is of no weight, not told apart, or a mistake.
-  void read_rest() {
+  void name_unset_variables() {
     std::string unset;
     for (const std::string& name : assumed_empty_) {
       unset += concat(unset.empty() ? "" : ", ", "$", name);
@@ -253,12 +217,21 @@ class Importer {
       unset += concat(unset.empty() ? "" : ", ", name);
     }
     if (!unset.empty()) warn(concat("not set by the script, taken as empty: ", unset));
+  }
+
+  // What is left is of no weight, not told apart, or a mistake.
+  void read_rest() {
+    std::string unknown;
     for (const std::string& flag : flags_.left()) {
       const FlagWeight weight = weight_of(flag);
       if (weight == FlagWeight::not_modelled) warn(flag + " is not modelled");
-      if (weight != FlagWeight::unknown) continue;
-      refuse_flag(flag, "flags of the model (or --model), parallelism, batch and recomputation");
+      if (weight == FlagWeight::refused) refuse_known_flag(flag);
+      if (weight == FlagWeight::unknown) unknown += concat(unknown.empty() ? "" : ", ", flag);
     }
+    if (unknown.empty()) return;
+    throw ConfigError(concat(kOption, unknown,
+                             ": not known, or a flag of the model without --num-layers; valid: "
+                             "without what changes neither model, layout, batch nor memory"));
   }
 
   void warn(const std::string& what) { run_.warnings.push_back(kOption + what); }

@@ -3,16 +3,14 @@
 #include "planner/exchange/megatron_model.h"
 
 #include "planner/exchange/megatron_experts.h"
+#include "planner/exchange/megatron_vocabulary.h"
 #include "planner/spec/check.h"
-#include "planner/spec/integers.h"
 #include "planner/spec/json.h"
 
 namespace argosy {
 
 namespace {
 
-constexpr int64_t kVocabUnit = 128;  // Megatron's default of --make-vocab-size-divisible-by
-constexpr int64_t kMostVocabUnit = 1'000'000;  // no product overflows
 constexpr const char* kConfig = "--model CONFIG and no flags of the model";
 
 class ModelReader {
@@ -44,26 +42,13 @@ class ModelReader {
   }
 
  private:
-  // As Megatron pads it (_vocab_size_with_padding): so many rows on each of the tp ranks.
-  int64_t vocab_size() {
-    if (flags_.has("--padded-vocab-size")) {
-      flags_.take("--vocab-size");
-      return flags_.required("--padded-vocab-size");
-    }
-    const char* const flag = "--make-vocab-size-divisible-by";
-    const int64_t unit = flags_.count(flag, kVocabUnit);
-    if (unit > kMostVocabUnit)
-      refuse_flag(concat(flag, " ", unit), concat("at most ", kMostVocabUnit));
-    return round_up(flags_.required("--vocab-size"), unit * tp_);
-  }
-
   double norm_epsilon() { return flags_.number("--norm-epsilon", 1e-5); }
 
   void read_gpt2(Json& config) {
     if (flags_.has("--num-experts"))
       refuse_flag("--num-experts with GPT-2's blocks", "llama's flags");
-    if (flags_.take("--untie-embeddings-and-output-weights")) {
-      refuse_flag("--untie-embeddings-and-output-weights with GPT-2's blocks", "tied ones");
+    if (flags_.has("--no-position-embedding")) {
+      refuse_flag("--no-position-embedding with learned_absolute", "without it");
     }
     const int64_t hidden = flags_.required("--hidden-size");
     const int64_t heads = flags_.required("--num-attention-heads");
@@ -71,13 +56,14 @@ class ModelReader {
       refuse_flag("--kv-channels with GPT-2's blocks", "hidden size over heads");
     }
     config = {{"model_type", "gpt2"},
-              {"vocab_size", vocab_size()},
+              {"vocab_size", read_megatron_vocabulary(flags_, tp_, model_.warnings)},
               {"n_positions", flags_.count("--max-position-embeddings", seq_len_)},
               {"n_embd", hidden},
               {"n_layer", num_layers_},
               {"n_head", heads},
               {"n_inner", flags_.count("--ffn-hidden-size", 4 * hidden)},
               {"activation_function", "gelu_new"},
+              {"tie_word_embeddings", !flags_.take("--untie-embeddings-and-output-weights")},
               {"layer_norm_epsilon", norm_epsilon()}};
     ignore_dropout();
   }
@@ -87,9 +73,15 @@ class ModelReader {
     // Megatron's default width is 4 h, or two thirds of it for gated blocks.
     const int64_t ffn = flags_.count("--ffn-hidden-size", (4 * hidden * 2 / 3) / 64 * 64);
     const MegatronExperts experts = read_megatron_experts(flags_, num_layers_, ffn);
+    warn_of_idle(experts.idle_flags, "--num-experts");
     const bool is_latent = flags_.take("--multi-latent-attention");
+    if (!is_latent) {
+      warn_of_idle(taken(flags_, {"--q-lora-rank", "--kv-lora-rank", "--qk-head-dim",
+                                  "--qk-pos-emb-head-dim", "--v-head-dim"}),
+                   "--multi-latent-attention");
+    }
     model_.capacity_factor = experts.capacity_factor;
-    config = {{"vocab_size", vocab_size()},
+    config = {{"vocab_size", read_megatron_vocabulary(flags_, tp_, model_.warnings)},
               {"hidden_size", hidden},
               {"intermediate_size", ffn},
               {"num_hidden_layers", num_layers_},
@@ -105,10 +97,15 @@ class ModelReader {
     for (const char* flag :
          {"--use-rope-scaling", "--rotary-seq-len-interpolation-factor", "--rope-scaling-factor",
           "--rotary-percent", "--group-query-attention", "--num-query-groups", "--rope-type",
-          "--rotary-scaling-factor", "--mscale", "--mscale-all-dim"}) {
+          "--rotary-scaling-factor", "--mscale", "--mscale-all-dim", "--no-position-embedding"}) {
       flags_.take(flag);  // other angles, the same work; latent attention has no groups
     }
     ignore_dropout();
+  }
+
+  void warn_of_idle(const std::string& flags, const char* without) {
+    if (flags.empty()) return;
+    model_.warnings.push_back(concat(flags, ": without influence, as there is no ", without));
   }
 
   // Keys and values of heads, and the type of model whose blocks are built so.

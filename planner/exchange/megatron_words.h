@@ -40,9 +40,13 @@ class MegatronFlags {
 enum class FlagWeight {
   none,          // it changes neither what is computed nor what is kept
   not_modelled,  // it acts on speed or bytes, and our model of cost does not tell it apart
-  unknown        // or of weight: it must not be passed over
+  refused,       // it decides what cannot be priced
+  unknown        // it must not be passed over
 };
 FlagWeight weight_of(const std::string& flag);
+
+// Throws ConfigError for a refused one, with the reason and what would do.
+void refuse_known_flag(const std::string& flag);
 
 // Throws ConfigError "--import-megatron: WHAT cannot be priced; valid: VALID".
 [[noreturn]] void refuse_flag(const std::string& what, const std::string& valid);

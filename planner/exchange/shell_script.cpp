@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include "planner/exchange/shell_commands.h"
 #include "planner/exchange/shell_conditions.h"
 #include "planner/exchange/shell_tokens.h"
 #include "planner/exchange/shell_variables.h"
@@ -18,37 +19,10 @@ namespace argosy {
 namespace {
 
 constexpr int kMostDepth = 16;  // of texts and functions in one another
-constexpr const char* kPrinted =
-    "the flags alone, as the script prints them where 'torchrun' is 'echo'";
-
-bool is_flag(const std::string& word) {
-  return word.starts_with("--") && word.size() > 2;
-}
-
-// How many flags stand behind the name of a Python program, and where they begin.
-std::pair<size_t, size_t> program_flags(const std::vector<std::string>& words) {
-  const auto count_behind = [&words](size_t begin) {
-    return static_cast<size_t>(
-        std::count_if(words.begin() + static_cast<std::ptrdiff_t>(begin), words.end(), is_flag));
-  };
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (words[i].ends_with(".py")) return {count_behind(i + 1), i + 1};
-  }
-  for (size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] == "-m") return {count_behind(i + 2), i + 2};
-  }
-  return {0, 0};
-}
-
-// A command in a text, as bash -c has it.
-bool is_script_text(const std::string& word) {
-  const size_t at = word.find(".py");
-  return at != std::string::npos && word.find_first_of(" \n", at) != std::string::npos;
-}
 
 class Interpreter {
  public:
-  explicit Interpreter(std::string where) : where_(std::move(where)) {}
+  explicit Interpreter(const std::string& where) : where_(where), commands_(where) {}
 
   void run(std::string_view text) {
     if (++depth_ > kMostDepth) throw ConfigError(concat(where_, "texts in texts; valid: fewer"));
@@ -64,14 +38,7 @@ class Interpreter {
     --depth_;
   }
 
-  ShellCommand command() && {
-    ShellCommand command;
-    for (const std::string& word : words_) command.words.push_back(shown(word));
-    std::sort(assumed_empty_.begin(), assumed_empty_.end());
-    const auto end = std::unique(assumed_empty_.begin(), assumed_empty_.end());
-    command.assumed_empty.assign(assumed_empty_.begin(), end);
-    return command;
-  }
+  ShellCommand command() const { return {commands_.program_words(), commands_.assumed_empty()}; }
 
  private:
   enum class Will { run, ask, skip };  // ask: behind a condition that cannot be decided
@@ -106,7 +73,7 @@ class Interpreter {
   }
   [[noreturn]] void fail(const std::string& what) const {
     const int64_t line = is_at_end() ? (tokens_.empty() ? 1 : tokens_.back().line) : token().line;
-    throw ConfigError(concat(where_, "line ", line, ": ", what, "; valid: ", kPrinted));
+    throw ConfigError(concat(where_, "line ", line, ": ", what, "; valid: ", kShellRemedy));
   }
   void require(std::string_view word) {
     if (!take(word)) fail(concat("'", word, "' is missing"));
@@ -206,8 +173,7 @@ class Interpreter {
 
   Truth case_statement() {
     if (is_at_end()) fail("case of nothing");
-    const std::string value = without_unset(variables_.text(token().text),
-                                            will_ == Will::skip ? nullptr : &assumed_empty_);
+    const std::string value = will_ == Will::skip ? "" : commands_.asked(token().text);
     ++at_;
     skip_newlines();
     require("in");
@@ -217,7 +183,7 @@ class Interpreter {
       Truth matches = Truth::no;
       for (; !is_at_end() && !is_at({")"}); ++at_) {
         if (token().kind != ShellToken::Kind::word) continue;  // |
-        matches = either(matches, truth_of_pattern(value, token().text, variables_));
+        matches = either(matches, truth_of_pattern(value, token().text, commands_.variables()));
       }
       require(")");
       list_if(both(opposite(before), matches), {"esac"});
@@ -234,7 +200,7 @@ class Interpreter {
     require(end);
     was_test_ = true;
     if (will_ == Will::skip) return Truth::unknown;
-    return truth_of_test(tokens, variables_, assumed_empty_);
+    return commands_.test(tokens);
   }
 
   bool is_function_head() const {
@@ -282,7 +248,8 @@ class Interpreter {
   bool goes_on() {
     size_t next = at_;
     while (next < tokens_.size() && tokens_[next].kind == ShellToken::Kind::newline) ++next;
-    if (next == at_ || next == tokens_.size() || !is_flag(tokens_[next].text)) return false;
+    if (next == at_ || next == tokens_.size() || !tokens_[next].text.starts_with("--"))
+      return false;
     at_ = next;
     return true;
   }
@@ -305,89 +272,11 @@ class Interpreter {
     }
     if (words.empty() && body.empty()) ++at_;  // an operator where none can be
     was_test_ = !words.empty() && words.front().is_word("test");
-    return will_ == Will::skip ? Truth::yes : execute(words, body);
-  }
-
-  Truth execute(std::span<const ShellToken> words, const std::string& body) {
-    const auto is_word = [&](std::initializer_list<std::string_view> names) {
-      return !words.empty() && std::any_of(names.begin(), names.end(), [&](std::string_view name) {
-        return words.front().is_word(name);
-      });
-    };
-    if (is_word({"export", "declare", "local", "readonly", "typeset"})) {
-      for (const ShellToken& word : words.subspan(1)) assign(word);
-      return Truth::yes;
-    }
-    size_t first = 0;
-    while (first < words.size() && assignment_prefix(words[first].text) > 0) ++first;
-    if (first == words.size()) {
-      for (const ShellToken& word : words) assign(word);
-    }
-    words = words.subspan(first);
-    if (is_word({"unset"})) {
-      for (const ShellToken& word : words.subspan(1)) variables_.unset(word.text);
-      return Truth::yes;
-    }
-    if (is_word({"test"})) return truth_of_test(words.subspan(1), variables_, assumed_empty_);
-    if (is_word({"true", ":"})) return Truth::yes;
-    if (is_word({"false"})) return Truth::no;
-    std::vector<std::string> fields;
-    for (const ShellToken& word : words) {
-      for (std::string& field : variables_.fields(word.text)) fields.push_back(std::move(field));
-    }
-    return start(fields, body);
-  }
-
-  void assign(const ShellToken& word) {
-    const size_t length = assignment_prefix(word.text);
-    if (length == 0) return;
-    const bool appends = word.text[length - 2] == '+';
-    const std::string name = word.text.substr(0, length - (appends ? 2 : 1));
-    const bool is_array = word.kind == ShellToken::Kind::array;
-    if (will_ == Will::ask) {
-      fail(concat(name, " hangs on a condition that only the shell can decide"));
-    }
-    std::vector<std::string> values;
-    if (is_array) {
-      for (const std::string& item : word.items) {
-        for (std::string& field : variables_.fields(item)) values.push_back(std::move(field));
-      }
-    } else {
-      values = {variables_.text(std::string_view(word.text).substr(length))};
-    }
-    if (appends) {
-      variables_.append(name, values, is_array);
-    } else {
-      variables_.set(name, std::move(values));
-    }
-  }
-
-  // A command with its words; nothing is started.
-  Truth start(const std::vector<std::string>& fields, const std::string& body) {
-    if (!fields.empty() && functions_.contains(fields.front())) return call(fields.front());
-    const auto [num_flags, begin] = program_flags(fields);
-    if (num_flags > 0) {
-      if (will_ == Will::ask) {
-        fail("the command hangs on a condition that only the shell can decide");
-      }
-      if (num_flags >= most_flags_) {
-        most_flags_ = num_flags;
-        words_.assign(fields.begin() + static_cast<std::ptrdiff_t>(begin), fields.end());
-      }
-    } else if (most_flags_ == 0 && std::any_of(fields.begin(), fields.end(), is_flag)) {
-      words_ = fields;  // a program of another kind, unless there is a better one
-    }
-    for (const std::string& field : fields) {
-      if (num_flags == 0 && is_script_text(field)) run(shown(field));
-    }
-    if (is_script_text(body)) run(shown(variables_.document(body)));
-    return fields.empty() ? Truth::yes : status_of(fields.front());
-  }
-  static Truth status_of(const std::string& program) {
-    for (const char* sure : {"echo", "printf", "mkdir", "cd", "set", "source", ".", "exit"}) {
-      if (program == sure) return Truth::yes;
-    }
-    return Truth::unknown;
+    if (will_ == Will::skip) return Truth::yes;
+    const ShellOutcome outcome = commands_.execute(words, body, will_ == Will::run);
+    if (functions_.contains(outcome.program)) return call(outcome.program);
+    for (const std::string& script : outcome.scripts) run(script);
+    return outcome.truth;
   }
 
   std::string where_;
@@ -396,10 +285,8 @@ class Interpreter {
   int depth_ = 0;
   Will will_ = Will::run;
   bool was_test_ = false;  // the last statement, not a program
-  ShellVariables variables_;
+  ShellCommands commands_;
   std::map<std::string, std::vector<ShellToken>> functions_;
-  std::vector<std::string> words_, assumed_empty_;
-  size_t most_flags_ = 0;
 };
 
 bool begins_with_flag(std::string_view text, const std::string& where) {
@@ -423,7 +310,7 @@ ShellCommand read_shell_command(std::string_view text, const std::string& where)
   }
   Interpreter interpreter(where);
   interpreter.run(text);
-  ShellCommand command = std::move(interpreter).command();
+  ShellCommand command = interpreter.command();
   if (command.words.empty()) {
     throw ConfigError(concat(where,
                              "no command in it starts a Python program with flags; valid: a script "

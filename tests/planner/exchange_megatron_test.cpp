@@ -182,6 +182,77 @@ TEST(MegatronFlags, OffloadAndModules) {
   EXPECT_TRUE(decides(run, "recompute=selective")) << run.fix;
 }
 
+// The same ramp as --step-batch-size-schedule has it: whole sequences, the last batch is the run's.
+TEST(MegatronFlags, ScheduleOfTheBatch) {
+  const PeerRun run = import_megatron(
+      kBlocks + "--step-batch-size-schedule '0:64 2.4B:256 4.8B:1024' --train-samples 5000000", 64);
+  ASSERT_EQ(run.ramp.size(), 2u);
+  EXPECT_EQ(run.ramp[0].global_batch, 64);
+  EXPECT_EQ(run.ramp[1].global_batch, 256);
+  EXPECT_EQ(run.ramp[0].tokens, 585937.0 * 4096);  // 2.4e9 / 4096 = 585937.5
+  EXPECT_EQ(run.ramp[1].tokens, (1171875.0 - 585937.0) * 4096);
+  EXPECT_EQ(run.global_batch, 1024);
+  EXPECT_EQ(run.tokens, 5e6 * 4096);
+  const std::string last = "--step-batch-size-schedule 0:64,1M:128 --global-batch-size 128";
+  EXPECT_EQ(import_megatron(kBlocks + last, 64).global_batch, 128);
+  for (const char* wrong : {"0:64 1M", "1M:64", "0:64 0:128", "0:64 1M:100", "0:64 1X:128", "''",
+                            "0:0", "':'", "64", "0:64 1M:-128", "0:64 1e30T:128"}) {
+    expect_error(concat("--step-batch-size-schedule '", wrong, "'"), "--step-batch-size-schedule");
+  }
+  expect_error("--step-batch-size-schedule '0:64 1M:128' --global-batch-size 64",
+               "its last batch, 128");
+}
+
+TEST(MegatronFlags, Vocabulary) {
+  const std::string bare = kBatch +
+                           "--num-layers 4 --hidden-size 512 --num-attention-heads 8 "
+                           "--tensor-model-parallel-size 2 ";
+  const auto vocabulary = [&bare](const std::string& flags) {
+    return parse_model(import_megatron(bare + flags, 8).model_json, "m", "flags").model.vocab_size;
+  };
+  EXPECT_EQ(vocabulary("--vocab-size 1000"), 1024);
+  EXPECT_EQ(vocabulary("--vocab-size 1000 --no-pad-vocab-size"), 1000);
+  EXPECT_EQ(vocabulary("--vocab-size 1 --padded-vocab-size 999"), 999);
+  EXPECT_EQ(vocabulary("--vocab-file a.json --merge-file b.txt"), 50432);  // 50257 to 256
+  EXPECT_EQ(vocabulary("--tokenizer-type Llama2Tokenizer"), 32000);
+  const auto error = [&bare](const std::string& flags) {
+    return error_of([&] { import_megatron(bare + flags, 8); });
+  };
+  EXPECT_NE(error("--tokenizer-type HuggingFaceTokenizer").find("--vocab-size N"),
+            std::string::npos);
+  EXPECT_NE(error("--tokenizer-type $T").find("--tokenizer-type $T"), std::string::npos);
+}
+
+TEST(MegatronFlags, WithoutInfluence) {
+  const PeerRun run = import_megatron(
+      kBlocks +
+          "--use-mcore-models --no-position-embedding --window-attn-skip-freq 4 --mock-data "
+          "--no-mmap-bin-files --tiktoken-pattern v2 --decoupled-min-lr 1e-5 --rope-type rope "
+          "--optimizer-cpu-offload --optimizer-offload-fraction 0 --recompute-modules moe_act "
+          "--outer-dp-sharding-strategy optim --inference-max-requests 8 --muon-momentum 0.9 "
+          "--microbatch-group-size-per-virtual-pipeline-stage 3 --moe-router-dtype fp32",
+      64);
+  EXPECT_TRUE(run.warnings.empty()) << run.warnings.front();
+  EXPECT_TRUE(decides(run, "recompute=none")) << run.fix;
+  EXPECT_FALSE(decides(run, "offload=optimizer")) << run.fix;
+  const PeerRun idle = import_megatron(
+      kBlocks + "--moe-router-topk 4 --moe-ffn-hidden-size 512 --kv-lora-rank 64", 64);
+  ASSERT_EQ(idle.warnings.size(), 2u);
+  EXPECT_NE(idle.warnings[0].find("--moe-router-topk, --moe-ffn-hidden-size: without influence, as "
+                                  "there is no --num-experts"),
+            std::string::npos)
+      << idle.warnings[0];
+  EXPECT_EQ(import_megatron(kBlocks + "--no-rope-fusion --fsdp-double-buffer", 64).warnings.size(),
+            2u);
+}
+
+TEST(MegatronFlags, ShardsOfTorch) {
+  EXPECT_TRUE(decides(import_megatron(kBlocks + "--use-torch-fsdp2", 64), "zero=3"));
+  EXPECT_TRUE(decides(
+      import_megatron(kBlocks + "--use-torch-fsdp2 --torch-fsdp2-no-reshard-after-forward", 64),
+      "zero=2"));
+}
+
 // Megatron cuts experts as it cuts the rest, whoever says that there are some.
 TEST(MegatronFlags, ExpertsOfTheCallersModel) {
   const std::string flags = kBatch + "--tensor-model-parallel-size 2 --sequence-parallel";
@@ -215,6 +286,20 @@ TEST(MegatronFlags, MistakesNameTheFlag) {
                "dense layers come first");
   expect_error("--multi-latent-attention " + kExperts + "--moe-shared-expert-intermediate-size 100",
                "a multiple of --moe-ffn-hidden-size 1408");
+  expect_error("--no-such-flag 1 --nor-this", "--no-such-flag, --nor-this: not known");
+  expect_error("--mamba-num-heads 8", "layers of a kind");
+  expect_error("--squared-relu", "layers of a kind");
+  expect_error("--cpu-offloading-num-layers 4", "activations in the host's memory");
+  expect_error("--hierarchical-context-parallel-sizes 2 4", "--cp-comm-type");
+  expect_error("--deepspeed --zero-stage 1", "ds_config.json");
+  expect_error("--checkpoint-activations", "before 2022");
+  expect_error("--recompute-granularity block", "--recompute-granularity block");
+  expect_error("--use-megatron-fsdp --outer-dp-sharding-strategy optim",
+               "--outer-dp-sharding-strategy optim");
+  expect_error(
+      "--pipeline-model-parallel-size 4 --num-virtual-stages-per-pipeline-rank 2 "
+      "--microbatch-group-size-per-virtual-pipeline-stage 8",
+      "4, the stages of the pipeline");
   expect_error("--window-size 128", "--window-size 128");
   expect_error("--window-size 128,128", "--window-size 128,128");
   expect_error("--window-size 128,0 --window-attn-skip-freq [1,0]", "--window-attn-skip-freq");
