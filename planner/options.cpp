@@ -8,11 +8,10 @@
 #include <string_view>
 
 #include "planner/calibrate/calibrate.h"
+#include "planner/command_line.h"
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
-#include "planner/spec/config_text.h"
-#include "planner/spec/files.h"
 
 namespace argosy {
 
@@ -170,8 +169,10 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   add("objective", word(o.objective, "time|cost|carbon")->default_value(o.objective),
       "what the best plan has least of");
   add("import", word(o.import_from, "FILE|FLAGS"),
-      "price a setup for another framework: Megatron-LM's flags or a script with them, DeepSpeed's "
-      "ds_config.json, torchtitan's train.toml or flags (--training.seq_len=4096); known by the "
+      "price a setup for another framework: Megatron-LM's flags or the script with them (read, "
+      "never "
+      "run), DeepSpeed's ds_config.json, torchtitan's train.toml or flags "
+      "(--training.seq_len=4096); known by the "
       "extension, else by the text. Sets batch, precision and --fix, and the model where the setup "
       "describes it; what it leaves open is --model, --seq-len, --global-batch and searched");
   add("import-megatron", word(o.import_megatron, "FLAGS|FILE"), "the same, of Megatron-LM alone");
@@ -280,31 +281,6 @@ void add_output_options(po::options_description& all, PlanOptions& o) {
   all.add(output);
 }
 
-// Boost's words for a value of the wrong type name neither the option's form nor what is valid.
-std::string explain(const po::error& error) {
-  if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
-    return concat(invalid->what(), "; valid: a number");
-  }
-  return concat(error.what(), "; valid options: argosy-plan --help");
-}
-
-void read_config_file(const std::string& path, const po::options_description& options,
-                      po::variables_map& values) {
-  po::parsed_options parsed(&options);
-  for (const ConfigOption& option :
-       parse_config_text(read_text_file(path), concat("--config: ", path))) {
-    po::option& parsed_option = parsed.options.emplace_back();
-    parsed_option.string_key = option.key;
-    parsed_option.value = {option.value};
-    parsed_option.original_tokens = {option.key};  // for messages
-  }
-  try {
-    po::store(parsed, values);
-  } catch (const po::error& error) {
-    throw ConfigError(concat("--config: ", path, ": ", explain(error)));
-  }
-}
-
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
@@ -323,12 +299,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   all.add_options()("help", "this text");
   try {
     po::variables_map values;
-    // Abbreviations would change their meaning when options are added.
-    const int style =
-        po::command_line_style::default_style ^ po::command_line_style::allow_guessing;
-    const po::positional_options_description none;
-    po::store(po::command_line_parser(argc, argv).options(all).style(style).positional(none).run(),
-              values);
+    store_command_line(all, argc, argv, values);
     if (values.count("help") > 0) {
       line.help = concat(
           all, "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
@@ -339,7 +310,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     }
     po::notify(values);
   } catch (const po::error& error) {
-    throw ConfigError(explain(error));
+    throw ConfigError(explain(error, all));
+  }
+  for (std::string* list : {&line.options.fix, &line.options.what_if, &line.options.phases}) {
+    std::erase(*list, ' ');  // "tp=8, pp=4" is what people write
   }
   return line;
 }

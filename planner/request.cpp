@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // From options to a job: files are read, defaults filled, contradictions refused.
+#include <unistd.h>
+
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -209,7 +211,14 @@ void require_folders(const PlanOptions& o) {
     if (file.empty()) continue;
     const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
     std::error_code error;
-    if (std::filesystem::is_directory(folder, error)) continue;
+    if (std::filesystem::is_directory(file, error)) {
+      throw ConfigError(concat(option, ": ", file, ": is a folder; valid: a file in it"));
+    }
+    if (std::filesystem::is_directory(folder, error)) {
+      if (access(folder.c_str(), W_OK) == 0) continue;
+      throw ConfigError(concat(option, ": ", file, ": folder ", folder.string(),
+                               " cannot be written to; valid: a file in a folder of yours"));
+    }
     throw ConfigError(concat(option, ": ", file, ": there is no folder ", folder.string(),
                              "; valid: a file in a folder that exists"));
   }

@@ -95,6 +95,11 @@ ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& wa
   }
   job.prompt_tokens =
       options.prompt > 0 ? options.prompt : std::max<int64_t>(1, job.context_tokens / 4);
+  if (job.prompt_tokens > job.context_tokens) {
+    throw ConfigError(concat("--prompt: ", job.prompt_tokens, ", but the cache holds ",
+                             job.context_tokens, " tokens of a sequence; valid: 1 to ",
+                             job.context_tokens, ", or a larger --context"));
+  }
   job.tokens_per_s_per_user = options.tokens_per_user;
   fix_degrees(options, job);
   return job;

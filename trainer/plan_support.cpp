@@ -21,6 +21,8 @@ void require_trainable_model(const ModelSpec& model) {
   };
   refuse(model.has_latent_attention(), "latent attention (kv_lora_rank)",
          "models without kv_lora_rank");
+  refuse(model.model_type == "glm4_moe", "heads that turn in part (partial_rotary_factor)",
+         "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2");
   refuse(model.num_mtp_modules > 0, "multi-token prediction (num_nextn_predict_layers)",
          "num_nextn_predict_layers 0");
   refuse(model.attention_sinks, "attention sinks, and experts with biases",

@@ -73,7 +73,7 @@ MegatronExperts read_megatron_experts(MegatronFlags& flags, int64_t num_layers, 
   experts.ffn_size = flags.count("--moe-ffn-hidden-size", ffn_size);
   const char* const shared = "--moe-shared-expert-intermediate-size";
   if (flags.has(shared)) experts.shared_ffn_size = flags.count(shared, 1);
-  experts.has_shared_gate = flags.take("--moe-shared-expert-gate");
+  experts.has_shared_gate = flags.take("--moe-shared-expert-gate") && experts.shared_ffn_size > 0;
   experts.rescales_weights = !flags.take("--moe-router-pre-softmax");
   const std::string score = flags.text("--moe-router-score-function", "softmax");
   if (score != "softmax" && score != "sigmoid") {

@@ -221,13 +221,16 @@ class Importer {
 
   // What is left is of no weight, not told apart, or a mistake.
   void read_rest() {
-    std::string unknown;
+    std::string unknown, not_modelled;
     for (const std::string& flag : flags_.left()) {
       const FlagWeight weight = weight_of(flag);
-      if (weight == FlagWeight::not_modelled) warn(flag + " is not modelled");
+      if (weight == FlagWeight::not_modelled) {
+        not_modelled += concat(not_modelled.empty() ? "" : ", ", flag);
+      }
       if (weight == FlagWeight::refused) refuse_known_flag(flag);
       if (weight == FlagWeight::unknown) unknown += concat(unknown.empty() ? "" : ", ", flag);
     }
+    if (!not_modelled.empty()) warn("not modelled: " + not_modelled);
     if (unknown.empty()) return;
     throw ConfigError(concat(kOption, unknown,
                              ": not known, or a flag of the model without --num-layers; valid: "

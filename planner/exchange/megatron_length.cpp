@@ -98,7 +98,9 @@ class LengthReader {
   std::vector<RampPart> read_schedule(bool says_batch) {
     const char* const flag = "--step-batch-size-schedule";
     if (!flags_.has(flag)) return {};
-    const std::string text = flags_.text(flag, "");
+    std::string text;  // one word in quotes, or what a shell makes of it without
+    for (const std::string& word : flags_.words(flag))
+      text += concat(text.empty() ? "" : " ", word);
     const std::vector<BatchFrom> schedule = batch_schedule(text);
     if (!is_valid(schedule)) {
       refuse_flag(concat(flag, " ", text),

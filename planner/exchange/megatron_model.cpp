@@ -11,8 +11,6 @@ namespace argosy {
 
 namespace {
 
-constexpr const char* kConfig = "--model CONFIG and no flags of the model";
-
 class ModelReader {
  public:
   ModelReader(MegatronFlags& flags, int64_t num_layers, int64_t seq_len, int64_t tp)
@@ -113,36 +111,32 @@ class ModelReader {
     const int64_t heads = config["num_attention_heads"], hidden = config["hidden_size"];
     const bool is_grouped = flags_.take("--group-query-attention");
     const bool qkv_bias = flags_.take("--add-qkv-bias"), qk_norm = flags_.take("--qk-layernorm");
-    if (qkv_bias && qk_norm) refuse_flag("--add-qkv-bias with --qk-layernorm", kConfig);
-    if (flags_.has("--mtp-num-layers")) {
-      refuse_flag("--mtp-num-layers without --multi-latent-attention", kConfig);
-    }
     config["num_key_value_heads"] = is_grouped ? flags_.count("--num-query-groups", 1) : heads;
     config["head_dim"] = flags_.count("--kv-channels", hidden / heads);
-    if (experts.num_experts == 0) {
-      config["model_type"] = qkv_bias ? "qwen2" : qk_norm ? "qwen3" : "llama";
-      return;
-    }
-    const bool has_shared = experts.shared_ffn_size > 0;
-    if (qkv_bias) {
-      if (!has_shared || !experts.has_shared_gate) {
-        refuse_flag("--num-experts and --add-qkv-bias",
-                    "with --moe-shared-expert-intermediate-size and --moe-shared-expert-gate "
-                    "(Qwen2-MoE), or --model CONFIG and no flags of the model");
-      }
+    const bool has_experts = experts.num_experts > 0, has_shared = experts.shared_ffn_size > 0;
+    const bool is_qwen2_moe = has_experts && qkv_bias && !qk_norm && has_shared &&
+                              experts.has_shared_gate && !flags_.has("--mtp-num-layers");
+    const bool is_like_glm = flags_.has("--mtp-num-layers") || (qkv_bias && qk_norm) ||
+                             (has_experts && (has_shared || qkv_bias)) ||
+                             (!qk_norm && has_experts && experts.num_dense_layers() > 0);
+    if (is_qwen2_moe) {
+      config["model_type"] = "qwen2_moe";
       config["shared_expert_intermediate_size"] = experts.shared_ffn_size;
-    } else if (has_shared) {
-      refuse_flag("--moe-shared-expert-intermediate-size",
-                  "with --multi-latent-attention (DeepSeek), with --add-qkv-bias and "
-                  "--moe-shared-expert-gate (Qwen2-MoE), or --model CONFIG and no flags of the "
-                  "model");
-    } else if (!qk_norm && experts.num_dense_layers() > 0) {
-      refuse_flag("--moe-layer-freq with dense layers",
-                  "with --multi-latent-attention (DeepSeek), --qk-layernorm (Qwen3-MoE), or "
-                  "--model CONFIG and no flags of the model");
+      add_qwen_experts(experts, config);
+    } else if (is_like_glm) {
+      config["model_type"] = "glm4_moe";
+      config["attention_bias"] = qkv_bias;
+      config["use_qk_norm"] = qk_norm;
+      add_deepseek_experts(experts, config);
+    } else if (!has_experts) {
+      config["model_type"] = qkv_bias ? "qwen2" : qk_norm ? "qwen3" : "llama";
+    } else if (qk_norm) {
+      config["model_type"] = "qwen3_moe";
+      add_qwen_experts(experts, config);
+    } else {
+      config["model_type"] = "mixtral";
+      add_mixtral_experts(experts, config);
     }
-    config["model_type"] = qkv_bias ? "qwen2_moe" : qk_norm ? "qwen3_moe" : "mixtral";
-    qkv_bias || qk_norm ? add_qwen_experts(experts, config) : add_mixtral_experts(experts, config);
   }
 
   void add_mixtral_experts(const MegatronExperts& experts, Json& config) {
@@ -173,6 +167,12 @@ class ModelReader {
     config["qk_nope_head_dim"] = flags_.count("--qk-head-dim", 128);
     config["qk_rope_head_dim"] = flags_.count("--qk-pos-emb-head-dim", 64);
     config["v_head_dim"] = flags_.count("--v-head-dim", 128);
+    add_deepseek_experts(experts, config);
+  }
+
+  // Dense layers first, shared experts without a gate, modules for multi-token prediction; without
+  // experts all layers are dense ones.
+  void add_deepseek_experts(const MegatronExperts& experts, Json& config) {
     if (flags_.has("--mtp-num-layers")) {
       config["num_nextn_predict_layers"] = flags_.count("--mtp-num-layers", 1);
     }
@@ -184,11 +184,13 @@ class ModelReader {
     config["first_k_dense_replace"] = is_dense ? num_layers_ : experts.num_dense_layers();
     if (is_dense) return;
     if (!experts.is_dense_first()) {
-      refuse_flag("--moe-layer-freq with --multi-latent-attention",
-                  "a list whose dense layers come first, as ([0]*3+[1]*58)");
+      refuse_flag("--moe-layer-freq with dense layers behind experts",
+                  "a list whose dense layers come first, as ([0]*3+[1]*58), or --qk-layernorm "
+                  "without shared experts (Qwen3-MoE)");
     }
     if (experts.has_shared_gate) {
-      refuse_flag("--moe-shared-expert-gate with --multi-latent-attention", "without it");
+      refuse_flag("--moe-shared-expert-gate in blocks of another kind than Qwen2-MoE's",
+                  "without it, or with --add-qkv-bias and all layers with experts");
     }
     if (experts.shared_ffn_size % experts.ffn_size != 0) {
       refuse_flag(concat("--moe-shared-expert-intermediate-size ", experts.shared_ffn_size),
@@ -202,10 +204,14 @@ class ModelReader {
 
   // How experts are chosen.
   void add_choice(const MegatronExperts& experts, Json& config) {
-    const bool is_latent = config["model_type"] == "deepseek_v3";
+    const std::string type = config["model_type"];
+    const bool is_like_deepseek = type == "deepseek_v3" || type == "glm4_moe";
     config["num_experts_per_tok"] = experts.top_k;
-    config["scoring_func"] = is_latent || experts.is_sigmoid ? "sigmoid" : "softmax";
-    config["norm_topk_prob"] = experts.rescales_weights;
+    config["scoring_func"] = is_like_deepseek || experts.is_sigmoid ? "sigmoid" : "softmax";
+    // Mixtral's weights always sum to one, whatever is said.
+    if (type != "mixtral" || experts.is_sigmoid) {
+      config["norm_topk_prob"] = experts.rescales_weights;
+    }
     if (experts.num_groups > 1) {
       config["n_group"] = experts.num_groups;
       config["topk_group"] = experts.top_groups;

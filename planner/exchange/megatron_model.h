@@ -19,8 +19,8 @@ struct MegatronModel {
 };
 
 // Blocks of llama's kind (RMSNorm, RoPE, SwiGLU, no biases; with experts Mixtral's or Qwen's; with
-// latent attention DeepSeek's) or GPT-2's, windows of attention included. The vocabulary is padded
-// for `tp` ranks. Throws ConfigError naming the flags of others.
+// latent attention DeepSeek's, with its experts alone GLM's) or GPT-2's, windows of attention
+// included. The vocabulary is padded for `tp` ranks. Throws ConfigError naming the flags of others.
 MegatronModel read_megatron_model(MegatronFlags& flags, int64_t num_layers, int64_t seq_len,
                                   int64_t tp);
 

@@ -17,6 +17,11 @@ bool is_flag(const std::string& word) {
   return word.starts_with("--") && word.size() > 2;
 }
 
+// --training.seq_len=4096: torchtitan's, whatever starts it.
+bool is_setting(const std::string& word) {
+  return is_flag(word) && word.substr(0, word.find('=')).find('.') != std::string::npos;
+}
+
 // Flags behind the name of a Python program, and where its arguments begin.
 struct ProgramFlags {
   size_t count = 0, begin = 0;
@@ -90,8 +95,8 @@ ShellOutcome ShellCommands::execute(std::span<const ShellToken> words,
   for (const std::string& field : fields) {
     if (is_script_text(field)) outcome.scripts.push_back(shown(field));
   }
-  if (is_script_text(here_document)) {
-    outcome.scripts.push_back(shown(variables_.document(here_document)));
+  if (std::string text = shown(variables_.document(here_document)); is_script_text(text)) {
+    outcome.scripts.push_back(std::move(text));
   }
   return outcome;
 }
@@ -122,7 +127,7 @@ void ShellCommands::note_program(const std::vector<std::string>& fields, int64_t
   if (flags.count > 0 && flags.count >= most_flags_) {
     most_flags_ = flags.count;
     words_.assign(fields.begin() + static_cast<std::ptrdiff_t>(flags.begin), fields.end());
-  } else if (most_flags_ == 0 && std::any_of(fields.begin(), fields.end(), is_flag)) {
+  } else if (most_flags_ == 0 && std::any_of(fields.begin(), fields.end(), is_setting)) {
     words_ = fields;
   }
 }

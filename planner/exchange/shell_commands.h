@@ -34,7 +34,7 @@ class ShellCommands {
   const ShellVariables& variables() const { return variables_; }
 
   // Of the Python program with the most flags so far, shown(); if there is none, the last command
-  // with flags.
+  // with a flag as --training.seq_len=4096.
   std::vector<std::string> program_words() const;
   std::vector<std::string> assumed_empty() const;  // in order, each once
 

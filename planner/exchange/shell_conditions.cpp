@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <optional>
+#include <string_view>
 
 namespace argosy {
 
@@ -17,8 +19,25 @@ std::optional<int64_t> whole_number(const std::string& text) {
   return value;
 }
 
-bool has_glob(const std::string& raw) {
-  return raw.find_first_of("*?[") != std::string::npos && raw.find_first_of("'\"") != 0;
+// A pattern with * for any letters, as *7b*; ? and [...] are not followed.
+bool matches(std::string_view value, std::string_view pattern) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return value == pattern;
+  if (!value.starts_with(pattern.substr(0, star))) return false;
+  for (size_t at = star; at <= value.size(); ++at) {
+    if (matches(value.substr(at), pattern.substr(star + 1))) return true;
+  }
+  return false;
+}
+
+// `raw` with its quotes, `text` what it says: a quoted pattern is a text.
+Truth truth_of_match(const std::string& value, const std::string& raw, const std::string& text) {
+  const bool is_quoted = raw.find_first_of("'\"") == 0;
+  constexpr std::ptrdiff_t kMostStars = 4;  // each may stand for any part of the value
+  if (is_quoted || raw.find_first_of("*?[") == std::string::npos) return truth_of(value == text);
+  const bool is_simple = text.find_first_of("?[") == std::string::npos &&
+                         std::count(text.begin(), text.end(), '*') <= kMostStars;
+  return is_simple ? truth_of(matches(value, text)) : Truth::unknown;
 }
 
 Truth compare_numbers(const std::string& left, const std::string& op, const std::string& right) {
@@ -87,8 +106,8 @@ class Test {
     const std::string left = value_of(left_raw), right = value_of(right_raw);
     if (is_unknown(left) || is_unknown(right)) return Truth::unknown;
     if (op == "=" || op == "==" || op == "!=") {
-      if (has_glob(right_raw)) return Truth::unknown;
-      return truth_of((left == right) == (op != "!="));
+      const Truth equal = truth_of_match(left, right_raw, right);
+      return op == "!=" ? opposite(equal) : equal;
     }
     return compare_numbers(left, op, right);
   }
@@ -126,8 +145,8 @@ Truth truth_of_test(std::span<const ShellToken> tokens, const ShellVariables& va
 Truth truth_of_pattern(const std::string& value, const std::string& pattern,
                        const ShellVariables& variables) {
   if (pattern == "*") return Truth::yes;
-  if (is_unknown(value) || has_glob(pattern)) return Truth::unknown;
-  return truth_of(value == without_unset(variables.text(pattern)));
+  if (is_unknown(value)) return Truth::unknown;
+  return truth_of_match(value, pattern, without_unset(variables.text(pattern)));
 }
 
 }  // namespace argosy

@@ -289,18 +289,19 @@ class Interpreter {
   std::map<std::string, std::vector<ShellToken>> functions_;
 };
 
-bool begins_with_flag(std::string_view text, const std::string& where) {
-  const std::vector<ShellToken> tokens = shell_tokens(text, where);
-  const auto first = std::find_if(tokens.begin(), tokens.end(), [](const ShellToken& token) {
-    return token.kind != ShellToken::Kind::newline;
-  });
-  return first == tokens.end() || first->text.starts_with("-");
+// "": there is none.
+std::string first_word(std::string_view text, const std::string& where) {
+  for (const ShellToken& token : shell_tokens(text, where)) {
+    if (token.kind != ShellToken::Kind::newline) return token.text;
+  }
+  return "";
 }
 
 }  // namespace
 
 ShellCommand read_shell_command(std::string_view text, const std::string& where) {
-  if (begins_with_flag(text, where)) {
+  const std::string first = first_word(text, where);
+  if (first.empty() || first.starts_with("-")) {
     ShellCommand command;
     const ShellVariables nothing;
     for (const std::string& raw : raw_words(text, where)) {
@@ -312,9 +313,9 @@ ShellCommand read_shell_command(std::string_view text, const std::string& where)
   interpreter.run(text);
   ShellCommand command = interpreter.command();
   if (command.words.empty()) {
-    throw ConfigError(concat(where,
-                             "no command in it starts a Python program with flags; valid: a script "
-                             "with such a command, or the flags alone"));
+    throw ConfigError(concat(where, "no command from '", first,
+                             "' on starts a Python program with flags; valid: a script with such a "
+                             "command, or the flags alone"));
   }
   return command;
 }

@@ -28,6 +28,15 @@ std::string reason(const std::string& what) {
   return colon == std::string::npos ? what : what.substr(colon + 2);
 }
 
+// What people take over from JavaScript.
+std::string comma_hint(std::string_view text, size_t byte) {
+  if (byte == 0 || byte > text.size() || (text[byte - 1] != '}' && text[byte - 1] != ']'))
+    return "";
+  const size_t before = text.substr(0, byte - 1).find_last_not_of(" \t\r\n");
+  const bool is_comma = before != std::string_view::npos && text[before] == ',';
+  return is_comma ? "; valid: without the comma before the closing bracket" : "";
+}
+
 bool is_integer(const Json& value) {
   if (value.is_number_integer()) {
     return !value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT64_MAX};
@@ -58,7 +67,7 @@ Json parse_json(std::string_view text, const std::string& where) {
                        /*ignore_comments=*/true);
   } catch (const Json::parse_error& error) {
     throw ConfigError(concat(where, ": not valid JSON at ", position(text, error.byte), ": ",
-                             reason(error.what())));
+                             reason(error.what()), comma_hint(text, error.byte)));
   } catch (const Json::exception& error) {  // a number that no double holds
     throw ConfigError(concat(where, ": not valid JSON: ", error.what()));
   }

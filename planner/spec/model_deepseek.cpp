@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // DeepSeek-V3 (arXiv:2412.19437) and models built like it: latent attention, experts that are
-// chosen by sigmoid scores, some dense layers first. For planning; argosy-train refuses it.
+// chosen by sigmoid scores, some dense layers first. GLM-4.5 (arXiv:2508.06471) has its experts and
+// its modules for multi-token prediction. For planning; argosy-train refuses both.
 #include "planner/spec/check.h"
 #include "planner/spec/model_reading.h"
 

@@ -32,6 +32,7 @@ constexpr TypeFacts kTypes[] = {
     {"qwen2_moe", 1e-6, 1e4, 32768, 0, 0, true, false, false},
     {"qwen3_moe", 1e-6, 1e4, 32768, 0, 0, false, true, true},
     {"deepseek_v3", 1e-6, 1e4, 4096, 0, 0, false, true, false},
+    {"glm4_moe", 1e-5, 1e4, 131072, 0, 0, false, true, false},
     {"olmoe", 1e-5, 1e4, 4096, 0, 0, false, true, true},
     {"gpt_oss", 1e-5, 1.5e5, 131072, 64, 128, false, true, false},
 };
@@ -105,13 +106,15 @@ void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type)
   if (model.num_heads % model.num_kv_heads != 0) {
     config.fail("num_key_value_heads", concat("must divide num_attention_heads=", model.num_heads));
   }
-  const bool is_gpt_oss = model.model_type == "gpt_oss";
+  const bool is_gpt_oss = model.model_type == "gpt_oss", is_glm = model.model_type == "glm4_moe";
   const bool bias = type.attention_bias && config.boolean("attention_bias", is_gpt_oss);
   if (!type.attention_bias) expect_flag(config, "attention_bias", type.qkv_bias);
   model.qkv_bias = type.qkv_bias || bias;
-  model.attention_output_bias = bias;
+  model.attention_output_bias = bias && !is_glm;
   if (type.qkv_bias) expect_flag(config, "qkv_bias", true);
-  model.qk_norm = type.qk_norm;
+  model.qk_norm = type.qk_norm || (is_glm && config.boolean("use_qk_norm", false));
+  // A part of each head turns: other angles, the same work.
+  if (is_glm) config.ignore("partial_rotary_factor");
   model.qk_norm_is_whole = model.model_type == "olmoe";
   model.attention_sinks = is_gpt_oss;
   if (config.has("clip_qkv")) config.fail("clip_qkv", "cannot be represented; only null is valid");
@@ -150,10 +153,11 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   expect_word(config, "hidden_act", {"silu", "swish"});
   expect_flag(config, "mlp_bias", false);
   const std::string& name = model.model_type;
-  if (name == "mixtral" || name == "olmoe" || name == "gpt_oss" || name.ends_with("_moe")) {
+  if (is_deepseek || name == "glm4_moe") {
+    read_deepseek_moe(config, model);
+  } else if (name == "mixtral" || name == "olmoe" || name == "gpt_oss" || name.ends_with("_moe")) {
     read_moe(config, model);
   }
-  if (is_deepseek) read_deepseek_moe(config, model);
   const bool any_dense = std::find(model.layer_is_moe.begin(), model.layer_is_moe.end(), false) !=
                          model.layer_is_moe.end();
   if (any_dense) {

@@ -184,7 +184,9 @@ std::string module_path(const ModelSpec& model, TensorRole role) {
   const char* path = model.model_type == "gpt2" ? gpt2_path(weight) : llama_path(weight);
   if (path == nullptr && model.model_type == "gpt_oss") path = gpt_oss_expert_path(weight);
   if (path == nullptr) {
-    path = expert_path(model.model_type == "mixtral", model.model_type == "deepseek_v3", weight);
+    const bool is_like_deepseek =
+        model.model_type == "deepseek_v3" || model.model_type == "glm4_moe";
+    path = expert_path(model.model_type == "mixtral", is_like_deepseek, weight);
   }
   CHECK(path != nullptr, "role ", static_cast<int>(role), " of ", model.model_type);
   return path;

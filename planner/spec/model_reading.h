@@ -20,7 +20,7 @@ bool read_llama_like(JsonObject& config, ModelSpec& model);
 std::vector<std::string> llama_like_types();
 // mixtral, gpt_oss, olmoe, qwen2_moe, qwen3_moe
 void read_moe(JsonObject& config, ModelSpec& model);
-// deepseek_v3: sizes of the model and its heads; the experts' keys.
+// deepseek_v3: sizes of the model and its heads; the experts' keys, which glm4_moe has too.
 void read_latent_attention(JsonObject& config, ModelSpec& model);
 void read_deepseek_moe(JsonObject& config, ModelSpec& model);
 

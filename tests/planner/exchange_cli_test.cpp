@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/plan.h"
 #include "tests/planner/plan_program.h"
@@ -42,6 +43,35 @@ TEST(ExchangeCli, ExportsAloneOnStdoutAndImports) {
       cluster);
   ASSERT_EQ(text.exit_code, 0) << text.err;
   EXPECT_EQ(Json::parse(text.out)["plans"][0]["mesh"]["dp"], 16);
+}
+
+// A script as people keep it, under either option; what it leaves to the environment is said.
+TEST(ExchangeCli, ImportsAScript) {
+  const std::string file = scratch_path("train.sh");
+  write_text_file(file, R"(#!/bin/bash
+TP=${TP:-2}
+SAVE=$1
+MODEL_ARGS=(
+    --num-layers 24 --hidden-size 2048   # the model's sizes
+    --num-attention-heads 16
+    --seq-length 2048 --max-position-embeddings 2048
+    --vocab-file gpt2-vocab.json --merge-file gpt2-merges.txt
+)
+if [ -n "$WANDB" ]; then MODEL_ARGS+=(--wandb-project $WANDB); fi
+torchrun --nproc_per_node 8 pretrain_gpt.py ${MODEL_ARGS[@]} \
+    --tensor-model-parallel-size $TP --save $SAVE \
+    --micro-batch-size 1 --global-batch-size 64 --bf16 --no-rope-fusion
+)");
+  for (const char* option : {"--import ", "--import-megatron "}) {
+    const PlanOutput output =
+        run_plan(concat(option, file, " --cluster a100-2048 --devices 8 --json"));
+    ASSERT_EQ(output.exit_code, 0) << output.err;
+    EXPECT_EQ(Json::parse(output.out)["plans"][0]["mesh"]["tp"], 2);
+    for (const char* said : {"taken as empty: $WANDB", "50257 tokens, as GPT2BPETokenizer has",
+                             "not modelled: --no-rope-fusion"}) {
+      EXPECT_NE(output.err.find(said), std::string::npos) << said << "\n" << output.err;
+    }
+  }
 }
 
 // Of any format: what is exported is imported at the same price.

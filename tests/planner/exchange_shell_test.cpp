@@ -80,6 +80,9 @@ TEST(ShellScript, Conditions) {
             "--x|none");
   EXPECT_EQ(chosen("case $W in bf16|fp16) R=a;; \"fp8\") R=b ;; *) R=c;; esac"), "--x|b");
   EXPECT_EQ(chosen("case \"$1\" in\n 7b)\n R=a\n ;;\n *) R=c\nesac"), "--x|c");
+  EXPECT_EQ(chosen("if [[ $W == *p* && $W != b* && $W == fp* ]]; then R=a; fi"), "--x|a");
+  EXPECT_EQ(chosen("if [[ $W == *p || $W == \"*8\" ]]; then R=a; fi"), "--x|none");
+  EXPECT_EQ(chosen("case $W in *7b*) R=a;; f*8) R=b;; esac"), "--x|b");
   EXPECT_EQ(chosen("while [[ $# -gt 0 ]]; do\n case $1 in --r) R=a; shift;; esac\ndone"),
             "--x|none");
   EXPECT_EQ(chosen("set_it() {\n local R2=1\n R=f\n}\nmkdir -p x || { echo; R=g; }\nset_it"),
@@ -102,9 +105,14 @@ TEST(ShellScript, WhereTheCommandStands) {
       words_of("X=5\nsbatch <<EOF\n#SBATCH --nodes=2\nsrun python t.py --x $X --q \"a b\" \\\n"
                "  --l \\${SLURM_JOB_ID}\nEOF\necho --done"),
       "--x|5|--q|a b|--l|$SLURM_JOB_ID");
+  EXPECT_EQ(
+      words_of("C=\"\ncd m;\npython t.py --x 1\"\nsbatch <<EOF\nsrun bash -x -c \"${C}\" | tee l\n"
+               "EOF\n"),
+      "--x|1");
   EXPECT_EQ(words_of("train() {\n  torchrun t.py --x $1\n}\ntrain 3"), "--x|$1");
   EXPECT_EQ(words_of("torchrun -m torchtitan.train --job.config_file a.toml"),
             "--job.config_file|a.toml");
+  EXPECT_EQ(words_of("mkdir --parents x\ntorchrun titan --a.b 1"), "torchrun|titan|--a.b|1");
   EXPECT_EQ(words_of("python train.py\n  --x 1\n\n  --y 2\nls"), "--x|1|--y|2");
   EXPECT_EQ(words_of("python train.py --x 1 \\\r\n --y 2 \\\r\n"), "--x|1|--y|2");
 }
@@ -130,7 +138,10 @@ TEST(ShellScript, MistakesNameTheLine) {
   expect("python t.py --a \"b", "a quote is not closed");
   expect("python t.py --a ${b", "a bracket is not closed");
   expect("A=(--a\npython t.py --a", "an array is not closed");
-  expect("MODEL=\"--a 1\"\nls", "no command in it starts a Python program");
+  expect("MODEL=\"--a 1\"\nls", "starts a Python program");
+  expect("srun --nodes 4 run", "no command from 'srun' on starts a Python program");
+  expect("if [[ $(uname) == L* ]]; then A=1; fi\npython t.py --a", "line 1: A hangs on");
+  expect("if [[ x == [a-z] ]]; then A=1; fi\npython t.py --a", "line 1: A hangs on");
   expect("f() { f; }\nf\npython t.py --a", "f calls itself");
   std::string flood = "A=0123456789\n";
   for (int i = 0; i < 20; ++i) flood += "A=$A$A\n";

@@ -32,6 +32,11 @@ TEST(Json, CorruptTextNamesFileLineAndColumn) {
   EXPECT_TRUE(cut.starts_with("f.json: not valid JSON at line 3, column ")) << cut;
   const std::string comma = error_of([] { parse_json("{\"a\": 1,}", "f.json"); });
   EXPECT_TRUE(comma.starts_with("f.json: not valid JSON at line 1, column 9")) << comma;
+  EXPECT_TRUE(comma.ends_with("valid: without the comma before the closing bracket")) << comma;
+  const std::string list = error_of([] { parse_json("[1,\n ]", "f.json"); });
+  EXPECT_NE(list.find("without the comma"), std::string::npos) << list;
+  const std::string other = error_of([] { parse_json("{\"a\": }", "f.json"); });
+  EXPECT_EQ(other.find("without the comma"), std::string::npos) << other;
   EXPECT_NE(error_of([] { parse_json("", "f.json"); }).find("line 1"), std::string::npos);
   EXPECT_NE(error_of([] { parse_json("{\"a\": 1e999}", "f.json"); }).find("f.json"),
             std::string::npos);

@@ -140,6 +140,27 @@ TEST(Model, ModuleForMultiTokenPredictionOfDeepSeekV3) {
   for (const std::string& name : names) EXPECT_TRUE(name.starts_with("model.layers.61.")) << name;
 }
 
+// arXiv:2508.06471, table 1: 106B parameters, 12B active; the hub counts the module for multi-token
+// prediction with copies of embedding and head: 110.47B.
+TEST(Model, Glm45AirHasThePublishedSize) {
+  const ModelReading reading = read_model(kModels / "glm-4.5-air.json");
+  EXPECT_TRUE(reading.warnings.empty());
+  const ModelSpec& model = reading.model;
+  const ParameterCount count = count_parameters(model);
+  EXPECT_NEAR(static_cast<double>(count.total - count.mtp), 106.85e9, 0.01e9);
+  EXPECT_NEAR(static_cast<double>(count.active), 12.0e9 + 1.2e9, 0.6e9);  // ours has the embedding
+  EXPECT_NEAR(static_cast<double>(count.total + 2 * count.embedding), 110.47e9, 0.01e9);
+  EXPECT_FALSE(model.layer_is_moe[0]);
+  EXPECT_TRUE(model.layer_is_moe[1]);
+  std::map<std::string, int64_t> sizes;
+  for (const TensorSpec& t : model_tensors(model)) sizes[t.name] = t.size();
+  EXPECT_EQ(sizes.at("model.layers.1.mlp.shared_experts.up_proj.weight"), 1408 * 4096);
+  EXPECT_EQ(sizes.at("model.layers.1.self_attn.q_proj.bias"), 96 * 128);
+  EXPECT_EQ(sizes.count("model.layers.1.self_attn.o_proj.bias"), 0u);
+  EXPECT_EQ(sizes.count("model.layers.1.self_attn.q_norm.weight"), 0u);
+  EXPECT_EQ(sizes.at("model.layers.46.eh_proj.weight"), 2 * 4096 * 4096);
+}
+
 // Names of openai/gpt-oss-20b; the experts' tensors are stacked there (model.h).
 TEST(Model, TensorNamesOfGptOssAndOlmoe) {
   const auto names_of = [](const char* file) {
@@ -396,6 +417,7 @@ TEST(Model, MistakesAreNamed) {
           "v_head_dim": 4, "n_routed_experts": 4, "num_experts_per_tok": 2,
           "moe_intermediate_size": 4, "num_nextn_predict_layers": -1)",
        "num_nextn_predict_layers: expected 0 to 100, found -1"},
+      {"glm4_moe", R"("num_key_value_heads": 2)", "n_routed_experts: expected an integer"},
   };
   for (const auto& each : cases) {
     try {

@@ -50,10 +50,10 @@ std::string write(const std::string& name, const std::string& text) {
 }
 
 // Runs from /, so that configurations must be found relative to the program.
-Result plan(const std::string& arguments) {
+Result plan(const std::string& arguments, const std::string& before = "") {
   const std::string out = scratch("out"), err = scratch("err");
-  const std::string command = "cd / && " ARGOSY_BINARY_DIR "/argosy-plan " + arguments + " > '" +
-                              out + "' 2> '" + err + "'";
+  const std::string command = "cd / && " + before + " " ARGOSY_BINARY_DIR "/argosy-plan " +
+                              arguments + " > '" + out + "' 2> '" + err + "'";
   const int status = std::system(command.c_str());
   Result result;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -195,6 +195,13 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake(kSmall + "--top 0", "--top");
   expect_mistake(kSmall + "--out /no/such/plan.json",
                  "--out: /no/such/plan.json: there is no folder /no/such");
+  expect_mistake(kSmall + "--out " + scratch(""), "is a folder; valid: a file in it");
+  expect_mistake(kSmall + "--report /tmp", "--report: /tmp: is a folder");
+  expect_mistake(kSmall + "--devices 2 tp=2", "'tp=2' belongs to no option");
+  expect_mistake("demo-moe " + kSmall, "'demo-moe' belongs to no option");
+  expect_mistake("--modle demo-moe", "unrecognised option '--modle', meant --model?; valid");
+  expect_mistake(kSmall + "--xyzzy 1", "unrecognised option '--xyzzy'; valid options");
+  expect_mistake("--config " + write("near.cfg", "modle = demo-moe\n"), "'modle', meant --model?");
   expect_mistake(kSmall + "--task dance",
                  "--task: 'dance'; valid: pretrain, finetune, lora, serve");
   expect_mistake(kSmall + "--optimizer lion", "lion");
@@ -225,6 +232,29 @@ TEST(PlanCli, MistakesAreOneMessage) {
                  "m.json");
   expect_mistake("--model demo-moe --cluster " + write("c.json", "{\"device\": \"cpu\"}"),
                  "c.json");
+}
+
+// Root may write everywhere: it becomes somebody else.
+TEST(PlanCli, FoldersOfOthersAreNamedBeforeTheSearch) {
+  const std::string folder = scratch("closed");
+  fs::create_directory(folder);
+  fs::permissions(folder, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |
+                              fs::perms::others_exec);
+  const std::string other = geteuid() == 0 ? "setpriv --reuid=65534 --clear-groups" : "";
+  if (plan("--help", other).exit_code != 0) GTEST_SKIP() << "no other user can run the program";
+  const Result result = plan(kSmall + "--out " + folder + "/plan.json", other);
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  EXPECT_EQ(result.out, "");
+  EXPECT_NE(result.err.find("cannot be written to"), std::string::npos) << result.err;
+}
+
+TEST(PlanCli, ListsMayHaveBlanks) {
+  const Result result =
+      plan(kSmall + "--devices 4 --json --fix 'tp=2, pp = 2' --what-if 'price=2x, hbm=2x'");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json mesh = Json::parse(result.out)["plans"][0]["mesh"];
+  EXPECT_EQ(mesh["tp"], 2);
+  EXPECT_EQ(mesh["pp"], 2);
 }
 
 TEST(PlanCli, NumbersMayHaveUnits) {

@@ -88,6 +88,8 @@ TEST(ServeCli, MistakesNameTheOption) {
   expect_plan_mistake(serve + "--objective cost", "--objective: not with --task serve");
   expect_plan_mistake(serve + "--what-if speed=2x", "--what-if: unknown key 'speed'");
   expect_plan_mistake("--task serve --model gpt2-124m --cluster h200-8 --context 4096", "1024");
+  expect_plan_mistake(serve + "--context 512 --prompt 513",
+                      "--prompt: 513, but the cache holds 512 tokens");
 }
 
 // What is bound by memory takes half as long with twice the bandwidth; half the price is half the

@@ -43,6 +43,8 @@ TEST(PlanSupport, ModelsThatCannotRun) {
           "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 4,
           "moe_intermediate_size": 4, "num_nextn_predict_layers": 1)",
        "deepseek_v3: latent attention"},
+      {R"("model_type": "glm4_moe", "n_routed_experts": 2, "moe_intermediate_size": 4)",
+       "glm4_moe: heads that turn in part"},
   };
   for (const auto& [config, what] : cases) {
     expect_refusal(tiny_plan(tiny_model("tiny", "{" + sizes + experts + config + "}"), {}), what);
