@@ -54,7 +54,8 @@ constexpr std::string_view kIgnored =
     "--moe-router-enable-expert-bias --moe-router-bias --moe-router-pre-softmax "
     "--moe-router-quantile --moe-per-layer-logging --moe-router-score-function "
     "--moe-router-topk-scaling --moe-input-jitter --moe-token-drop-policy --moe-use-upcycling "
-    "--moe-upcycling --moe-routing-trace "
+    "--moe-upcycling --moe-routing-trace --moe-enable-routing-replay --refit-method --wsd-decay "
+    "--allow-ambiguous-pad "
     "--inference- --rl- --grpo- --langrl- --mamba-inference --flash-decode --cache-mla "
     "--decode-only --enable-chunked-prefill --mlp-chunks-for --nccl-all-reduce-for-prefill "
     "--num-speculative --use-legacy-static-engine --max-tokens-to-oom --output-logit";
@@ -94,7 +95,8 @@ constexpr struct {
     {"--mamba- --hybrid-layer --hybrid-override --is-hybrid --linear- --gdp- --dsa- "
      "--experimental-attention --heterogeneous- --enable-mhc --mhc- --spec --moe-latent-size "
      "--attention-output-gate --squared-relu --quick-geglu --openai-gelu --softmax-type "
-     "--glu-linear-offset --activation-func-clamp --kitchen- --relative-attention --mrope-section",
+     "--glu-linear-offset --activation-func-clamp --kitchen- --use-kitchen --relative-attention "
+     "--mrope-section --disable-mamba --disable-dsa --no-dsa",
      "layers of a kind that the flags of no priced model have",
      "blocks of llama's, Mixtral's, Qwen's, DeepSeek's, GLM's or GPT-2's kind, or --model CONFIG "
      "and no flags of the model"},
@@ -113,8 +115,14 @@ constexpr struct {
     {"--moe-layer-recompute --mhc-recompute", "recomputation of parts of a layer",
      "--recompute-granularity selective or full"},
     {"--perform-rl-step --vision- --dino- --bert- --ict- --biencoder --retro- --retriever- --img- "
-     "--encoder- --decoder-seq --mask- --skip-train --freeze-all --logits-",
+     "--encoder- --decoder-seq --decoder-num-layers --mask- --skip-train --freeze-all --logits- "
+     "--block-data --titles-data --evidence-data --embedding-path --indexer- --query-in-block "
+     "--use-one-sent --output-bert --vocab-extra-ids --num-classes --num-channels --classes- "
+     "--patch-dim --swin- --sample-rate --iter-per-epoch",
      "a run that is no training of a decoder alone", "flags of pretrain_gpt.py"},
+    {"--fp4- --fp8-quantizer", "numbers of another format", "--fp8-format"},
+    {"--decrease-batch-size", "a batch that fits the ranks", "--global-batch-size of that size"},
+    {"--moe-expert-rank-capacity", "a capacity of ranks", "--moe-expert-capacity-factor"},
     {"--deepspeed --zero- --ds-", "an engine of its own",
      "DeepSpeed's ds_config.json by --import, with --model and --seq-len"},
     {"--yaml-cfg --te-precision-config", "settings in another file", "the flags that they mean"},

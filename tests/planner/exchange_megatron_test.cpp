@@ -324,6 +324,8 @@ TEST(MegatronFlags, MistakesNameTheFlag) {
   expect_error("--no-such-flag 1 --nor-this", "--no-such-flag, --nor-this: not known");
   expect_error("--mamba-num-heads 8", "layers of a kind");
   expect_error("--squared-relu", "layers of a kind");
+  expect_error("--fp4-recipe nvfp4", "numbers of another format");
+  expect_error("--decrease-batch-size-if-needed", "--global-batch-size of that size");
   expect_error("--cpu-offloading-num-layers 4", "activations in the host's memory");
   expect_error("--hierarchical-context-parallel-sizes 2 4", "--cp-comm-type");
   expect_error("--deepspeed --zero-stage 1", "ds_config.json");
