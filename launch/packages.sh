@@ -47,8 +47,9 @@ ensure_cudnn_frontend() {
   return $code
 }
 
-# chromium: the test that clicks a report; python3-yaml: the one that reads a manifest
-check_packages=(clang-format-14 clang-tidy-14 python3 python3-yaml git chromium)
+# ccache: the CUDA build compiles most of its C++ as the release build did. chromium: the test that clicks a report;
+# python3-yaml: the one that reads a manifest
+check_packages=(clang-format-14 clang-tidy-14 python3 python3-yaml git ccache chromium)
 
 # Prints those of its arguments that are not installed.
 missing_packages() {
