@@ -47,11 +47,14 @@ struct StackRule {
 // How a framework runs a step. The defaults are Argosy's own trainer: every op and every collective
 // as planner/spec lists it, one after the other but for what stage_time.cpp says of `is_own`.
 struct StackFacts {
-  bool is_own = true;                // false: another framework; the facts below and stack_pass.h
-  bool runs_own_kernels = true;      // each op by itself, as planner/spec lists it
-  bool fuses_attention = true;       // false: scores of all pairs go through memory
-  bool pads_vocabulary = true;       // to a multiple of 128 rows on each rank
-  bool fuses_experts = false;        // one grouped product, not one an expert
+  bool is_own = true;            // false: another framework; the facts below and stack_pass.h
+  bool runs_own_kernels = true;  // each op by itself, as planner/spec lists it
+  bool fuses_attention = true;   // false: scores of all pairs go through memory
+  bool pads_vocabulary = true;   // to a multiple of 128 rows on each rank
+  bool fuses_experts = false;    // one grouped product, not one an expert
+  // Of experts with biases (gpt-oss): what adding and summing them and an activation in several
+  // kernels move, in terms of the bytes of a fused activation. 0: fused with it.
+  double expert_bias_passes = 0;
   bool overlaps_gradients = false;   // data-parallel reduction beside the last backward passes
   bool overlaps_parameters = false;  // ZeRO's gathers beside compute
   int64_t calls_per_layer = 1;       // of ZeRO 2 and 3: collectives in which a layer's tensors go

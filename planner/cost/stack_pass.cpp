@@ -116,7 +116,9 @@ void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, b
     return;
   }
   if (op.kind == OpKind::memory) {
-    seconds += op_seconds(op, seen.plain, Precision::bf16);
+    const bool has_biases = op.is_expert_activation && job.model.moe.has_biases;
+    const double passes = has_biases ? 1 + facts.expert_bias_passes : 1;
+    seconds += passes * op_seconds(op, seen.plain, Precision::bf16);
     return;
   }
   seconds += product_seconds(op, seen.products);

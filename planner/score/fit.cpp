@@ -28,7 +28,7 @@ constexpr double kAcceleratorPull = 3.0, kStackPull = 0.3, kOwnPull = 0.6;
 constexpr std::array<double, kNumStackNumbers> kPulls = {1, 1, 1, 0.25, 0.1, 1};
 constexpr double kBiasWeight = 0.3;
 // No stack has more runs than this in what all share, and in its own fit on an accelerator.
-constexpr size_t kMostRunsShared = 60, kMostRunsOwn = 360;
+constexpr size_t kMostRunsShared = 10, kMostRunsOwn = 360;
 // A single run does not make numbers of its own: those of all stacks stand for them.
 constexpr size_t kLeastRuns = 2;
 
@@ -73,23 +73,24 @@ struct Found {
   size_t unfitted = 0;  // the number that stays its prior
 };
 
-// Directions of the search: each number by itself, and pairs that trade against each other.
+// Directions of the search: each number by itself, and all pairs, which trade against each other.
 struct Direction {
   size_t up, down;  // equal: one number, upwards or downwards
 };
-constexpr std::array<Direction, 10> kDirections = {{{0, 0},
-                                                    {1, 1},
-                                                    {2, 2},
-                                                    {3, 3},
-                                                    {4, 4},
-                                                    {5, 5},
-                                                    {kMatmul, kMemory},
-                                                    {kMatmul, kAttention},
-                                                    {kMemory, kLink},
-                                                    {kMatmul, kLowPrecision}}};
+
+std::vector<Direction> all_directions() {
+  std::vector<Direction> directions;
+  directions.reserve(kNumStackNumbers * (kNumStackNumbers + 1) / 2);
+  for (size_t up = 0; up < kNumStackNumbers; ++up) directions.push_back({up, up});
+  for (size_t up = 0; up < kNumStackNumbers; ++up) {
+    for (size_t down = up + 1; down < kNumStackNumbers; ++down) directions.push_back({up, down});
+  }
+  return directions;
+}
 
 // From wide steps to narrow ones, as long as one of them helps.
 Found search_from(const Values& start, const FitRuns& runs, double pull, size_t unfitted) {
+  static const std::vector<Direction> kDirections = all_directions();
   Found best{start, loss(runs, start, pull), unfitted};
   for (double step = kFirstStep; step >= kLastStep;) {
     bool improved = false;

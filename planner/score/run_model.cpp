@@ -28,6 +28,11 @@ void set_experts(const PublishedRun& run, ModelSpec& model) {
   model.moe.num_experts = required(run.experts, "experts");
   model.moe.top_k = required(run.top_k, "top_k");
   model.moe.ffn_size = required(run.expert_ffn_hidden, "expert_ffn_hidden");
+  if (run.model_name.starts_with("GPT-OSS")) {
+    model.model_type = "gpt_oss";
+    model.moe.has_biases = model.attention_sinks = true;
+    model.qkv_bias = model.attention_output_bias = true;
+  }
   model.moe.shared_ffn_size = run.shared_experts.value_or(0) * model.moe.ffn_size;
   int64_t num_dense = number_in_notes(run, "first", 0);
   if (run.notes_have("first layer dense")) num_dense = 1;

@@ -64,6 +64,7 @@ struct OpWork {
   int64_t rows = 0, cols = 0, depth = 0;  // of a product (rows, depth) x (depth, cols); else 0
   double tile_share = 0;          // what tiles leave of the peak: of the cost model; 0: not asked
   bool is_block_product = false;  // with a weight that may be multiplied in 8 bits
+  bool is_expert_activation = false;  // or its gradient
   bool is_of_logits = false;  // of a chunk of the head: frameworks that keep logits have one chunk
 };
 

@@ -92,6 +92,7 @@ void add_experts_backward(Pass& pass, const RankShape& shape) {
   }
   add_backward(pass, experts.down);
   add_memory(pass, 5 * expert_width_bytes(shape));  // activation backward
+  pass.ops.back().is_expert_activation = true;
   add_backward(pass, experts.gate);
   add_backward(pass, experts.up);
 }
@@ -108,6 +109,7 @@ void add_moe_forward(Pass& pass, const RankShape& shape) {
   add_forward(pass, experts.gate);
   add_forward(pass, experts.up);
   add_memory(pass, 3 * expert_width_bytes(shape));  // activation
+  pass.ops.back().is_expert_activation = true;
   add_forward(pass, experts.down);
   add_return(pass, shape);
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),

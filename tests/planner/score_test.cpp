@@ -233,18 +233,18 @@ TEST(Score, PublishedRunsStayPredicted) {
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.rows.size(), 620u);
   EXPECT_GE(score.total.errors.n, 598);
-  EXPECT_LT(score.total.errors.mape, 0.048);
-  EXPECT_LT(score.total.errors.median, 0.027);
+  EXPECT_LT(score.total.errors.mape, 0.044);
+  EXPECT_LT(score.total.errors.median, 0.025);
   EXPECT_LT(std::abs(score.total.errors.bias), 0.01);
   EXPECT_GT(score.total.tau, 0.83);
-  EXPECT_LT(score.total.mean_regret, 0.03);
+  EXPECT_LT(score.total.mean_regret, 0.02);
   EXPECT_LT(score.lora.errors.mape, 0.045);
   EXPECT_LT(score.lora.memory.mape, 0.028);
   const std::map<std::string, double> most = {
-      {"SC21T1", 0.012}, {"SC21T2", 0.04}, {"KOR", 0.02},   {"MEG20", 0.012}, {"SIM", 0.027},
-      {"VTR", 0.055},    {"DGXC", 0.03},   {"MPT", 0.044},  {"ILM", 0.05},    {"QWEN", 0.045},
-      {"TT", 0.045},     {"MPF", 0.062},   {"BSCI", 0.065}, {"MSCALE", 0.03}, {"MB", 0.08},
-      {"MBC", 0.125},    {"NEMO", 0.08},   {"AM", 0.04}};
+      {"SC21T1", 0.012}, {"SC21T2", 0.04}, {"KOR", 0.02},  {"MEG20", 0.012}, {"SIM", 0.027},
+      {"VTR", 0.055},    {"DGXC", 0.03},   {"MPT", 0.04},  {"ILM", 0.05},    {"QWEN", 0.045},
+      {"TT", 0.045},     {"MPF", 0.062},   {"BSCI", 0.04}, {"MSCALE", 0.03}, {"MB", 0.075},
+      {"MBC", 0.035},    {"NEMO", 0.08},   {"AM", 0.04}};
   for (const auto& [source, mape] : most) {
     EXPECT_LT(score.groups.at(source).errors.mape, mape) << source;
   }
@@ -364,6 +364,33 @@ TEST(Stacks, CopiesOfATokenCrossToANodeOnce) {
     return predict(prepared_on(16, "Megatron-Bridge skills", notes)).predicted_step_s;
   };
   EXPECT_GT(skills_s("EP overlap off"), 1.05 * skills_s("EP overlap on"));
+}
+
+// gpt-oss is known by its name. Biases and an activation in several kernels cost those experts time
+// where a framework runs them so, and no others.
+TEST(Stacks, ExpertsWithBiasesTakeMorePasses) {
+  const auto slowdown = [](const char* model_name, const char* container) {
+    PublishedRun run = small_run();
+    run.model_name = model_name;
+    run.arch = "moe";
+    run.experts = 64;
+    run.top_k = 8;
+    run.expert_ffn_hidden = 1024;
+    run.shared_experts = 0;
+    run.swiglu = true;
+    run.micro_batch = 4;
+    run.recompute = "none";
+    run.source = "Megatron-Bridge";
+    run.notes = container;
+    PreparedRun prepared = prepare(run, files());
+    EXPECT_EQ(prepared.reason, "");
+    const double as_run_s = predict(prepared).predicted_step_s;
+    prepared.configurations.front().job.stack.facts.expert_bias_passes = 0;
+    return as_run_s / predict(prepared).predicted_step_s;
+  };
+  EXPECT_GT(slowdown("GPT-OSS-20B", "container 25.11"), 1.1);
+  EXPECT_EQ(slowdown("Qwen3-30B-A3B", "container 25.11"), 1);
+  EXPECT_EQ(slowdown("GPT-OSS-20B", "container 25.09"), 1);
 }
 
 // Two settings: in one the pick is the fastest, in the other it loses a tenth. A row alone is no
