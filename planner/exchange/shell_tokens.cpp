@@ -93,9 +93,7 @@ class Lexer {
         at_ += 3;
       } else if (rest[0] == '#') {
         at_ = std::min(text_.find('\n', at_), text_.size());
-      } else if (rest[0] == '\n' && (skips_lines || !is_script_)) {
-        ++at_;
-      } else if (is_blank(rest[0])) {
+      } else if (is_blank(rest[0]) || (rest[0] == '\n' && (skips_lines || !is_script_))) {
         ++at_;
       } else {
         return;
