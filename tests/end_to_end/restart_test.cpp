@@ -24,7 +24,7 @@ int64_t lines_of_launcher(const ProgramResult& result) {
 
 class Restart : public ProgramTest {
  protected:
-  static constexpr int64_t kSteps = 120;
+  static constexpr int64_t kSteps = 90;
 
   void make_two_rank_plan() const { make_plan("plan.json", "moe.json", 2, "dp=2,ep=2,tp=1,pp=1"); }
 
@@ -73,9 +73,9 @@ TEST_F(Restart, AJobWhoseRanksAreKilledIsTheJobWhoseRanksAreNot) {
   make_two_rank_plan();
   const std::string options = "--checkpoint-every 5 --lr-schedule cosine --warmup 30";
   const ProgramResult result = run_and(
-      "steps 10; kill -KILL $(a_rank)\n"
-      "steps 40; kill -KILL $(a_rank)\n"
-      "steps 70; kill -SEGV $(a_rank)",
+      "steps 8; kill -KILL $(a_rank)\n"
+      "steps 25; kill -KILL $(a_rank)\n"
+      "steps 45; kill -SEGV $(a_rank)",
       1, kSteps, options);
   EXPECT_EQ(result.exit_code, kExitDone) << result.out << result.err;
   EXPECT_EQ(lines_of_launcher(result), 3) << result.err;
