@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "planner/spec/check.h"
+#include "planner/spec/command_line.h"
 
 namespace argosy {
 
@@ -142,22 +143,11 @@ void read_binding(const po::variables_map& values, LaunchOptions* options) {
 }
 
 po::variables_map parse(const std::vector<std::string>& arguments) {
-  po::variables_map values;
   try {
-    // An empty positional list: a stray word is an error, not an argument that gets lost.
-    const po::positional_options_description no_positions;
-    po::store(
-        po::command_line_parser(arguments)
-            .options(description())
-            .positional(no_positions)
-            .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-            .run(),
-        values);
-  } catch (const po::error& error) {
-    throw ConfigError(
-        concat(error.what(), "; arguments of the trainer stand behind --, see --help"));
+    return read_options(description(), arguments, "argosy-launch");
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(error.what(), "; arguments of the trainer stand behind --"));
   }
-  return values;
 }
 
 }  // namespace

@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "planner/calibrate/calibrate.h"
-#include "planner/command_line.h"
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/command_line.h"
 
 namespace argosy {
 
@@ -297,20 +297,11 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   all.add_options()("config", po::value(&config)->value_name("FILE"),
                     "options as key = value lines; the command line wins");
   all.add_options()("help", "this text");
-  try {
-    po::variables_map values;
-    store_command_line(all, argc, argv, values);
-    if (values.count("help") > 0) {
-      line.help = concat(
-          all, "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
-      return line;
-    }
-    if (values.count("config") > 0) {
-      read_config_file(values["config"].as<std::string>(), all, values);
-    }
-    po::notify(values);
-  } catch (const po::error& error) {
-    throw ConfigError(explain(error, all));
+  const po::variables_map values = read_options(all, {argv + 1, argv + argc}, "argosy-plan");
+  if (values.count("help") > 0) {
+    line.help =
+        concat(all, "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
+    return line;
   }
   for (std::string* list : {&line.options.fix, &line.options.what_if, &line.options.phases}) {
     std::erase(*list, ' ');  // "tp=8, pp=4" is what people write

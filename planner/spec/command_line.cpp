@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "planner/spec/command_line.h"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <numeric>
+#include <string_view>
+#include <typeinfo>
+#include <utility>
+
+#include "planner/spec/check.h"
+#include "planner/spec/config_text.h"
+#include "planner/spec/files.h"
+
+namespace argosy {
+
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kStrayWord = "word without an option";
+
+// Insertions, removals and exchanges of letters that make one word of the other.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, diagonal + 1, changed});
+    }
+  }
+  return row.back();
+}
+
+// ", meant --model?" where an option is that near, else nothing.
+std::string nearest_option(const std::string& given, const po::options_description& options) {
+  constexpr size_t kFarthest = 2;
+  const std::string name = given.substr(std::min(given.find_first_not_of('-'), given.size()));
+  size_t nearest = kFarthest + 1;
+  std::string found;
+  for (const auto& option : options.options()) {
+    const size_t distance = edit_distance(name, option->long_name());
+    if (distance >= nearest) continue;
+    nearest = distance;
+    found = option->long_name();
+  }
+  return found.empty() ? "" : concat(", meant --", found, "?");
+}
+
+// What an option takes, by the type of its value.
+std::string valid_values(std::string name, const po::options_description& options) {
+  name.erase(0, name.find_first_not_of('-'));
+  const po::option_description* option = options.find_nothrow(name, /*approx=*/false);
+  const auto* typed = option == nullptr
+                          ? nullptr
+                          : dynamic_cast<const po::typed_value_base*>(option->semantic().get());
+  const auto is = [typed](const std::type_info& type) {
+    return typed != nullptr && typed->value_type() == type;
+  };
+  if (is(typeid(bool))) return "true or false";
+  const bool is_whole = is(typeid(int)) || is(typeid(int64_t)) || is(typeid(uint64_t));
+  return is_whole ? "a whole number" : "a number";
+}
+
+// Boost's own words name option and value; what would be valid comes from us.
+std::string explain(const po::error& error, const po::options_description& options,
+                    const std::string& program) {
+  if (const auto* invalid = dynamic_cast<const po::validation_error*>(&error)) {
+    return concat(invalid->what(), "; valid: ", valid_values(invalid->get_option_name(), options));
+  }
+  const auto* unknown = dynamic_cast<const po::unknown_option*>(&error);
+  const std::string near =
+      unknown == nullptr ? "" : nearest_option(unknown->get_option_name(), options);
+  return concat(error.what(), near, "; valid options: ", program, " --help");
+}
+
+void store_words(const po::options_description& options, const std::vector<std::string>& words,
+                 po::variables_map& values) {
+  po::options_description with_stray = options;
+  with_stray.add_options()(kStrayWord, po::value<std::vector<std::string>>());
+  po::positional_options_description positions;
+  positions.add(kStrayWord, -1);
+  // Abbreviations would change their meaning when options are added.
+  const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+  po::store(
+      po::command_line_parser(words).options(with_stray).style(style).positional(positions).run(),
+      values);
+  if (values.count(kStrayWord) == 0) return;
+  const std::string& word = values[kStrayWord].as<std::vector<std::string>>().front();
+  throw ConfigError(concat("'", word,
+                           "' belongs to no option; valid: --option value, and lists "
+                           "without blanks or in quotes"));
+}
+
+void store_config_file(const po::options_description& options, const std::string& path,
+                       const std::string& program, po::variables_map& values) {
+  std::string text;
+  try {
+    text = read_text_file(path);
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat("--config: ", error.what(), "; valid: a file of lines ",
+                             "'option = value', as run.cfg of a run folder"));
+  }
+  po::parsed_options parsed(&options);
+  for (const ConfigOption& option : parse_config_text(text, concat("--config ", path))) {
+    po::option& parsed_option = parsed.options.emplace_back();
+    parsed_option.string_key = option.key;
+    parsed_option.value = {option.value};
+    parsed_option.original_tokens = {option.key};  // for messages
+  }
+  try {
+    po::store(parsed, values);
+  } catch (const po::error& error) {
+    throw ConfigError(concat("--config ", path, ": ", explain(error, options, program)));
+  }
+}
+
+}  // namespace
+
+po::variables_map read_options(const po::options_description& options,
+                               const std::vector<std::string>& words, const std::string& program) {
+  po::variables_map values;
+  try {
+    store_words(options, words, values);
+    if (values.count("config") > 0) {
+      store_config_file(options, values["config"].as<std::string>(), program, values);
+    }
+    po::notify(values);
+  } catch (const po::error& error) {
+    throw ConfigError(explain(error, options, program));
+  }
+  return values;
+}
+
+}  // namespace argosy
