@@ -61,7 +61,7 @@ TEST(LeftOut, ModelsThatAFitHasNotSeen) {
 TEST(LeftOut, MeasurementsOfHeldRunsAreNotSeen) {
   std::vector<PreparedRun> prepared = rows_of({"KOR"});
   const Runs runs = pointers(prepared);
-  const std::vector<RunScore> models = leave_models_out(runs), folds = leave_folds_out(runs, 5);
+  const std::vector<RunScore> models = leave_models_out(runs), folds = leave_folds_out(runs, 2);
   for (PreparedRun* run : runs) {
     if (run->run.id == "KOR-009") run->measured_s.front() *= 1.5;  // the first of its model
     if (run->run.id == "KOR-010") run->measured_s.front() *= 1.5;
@@ -74,7 +74,7 @@ TEST(LeftOut, MeasurementsOfHeldRunsAreNotSeen) {
   for (PreparedRun* run : runs) {
     if (run->run.id == "KOR-010") run->measured_s.front() /= 1.5;
   }
-  const std::vector<RunScore> more_folds = leave_folds_out(runs, 5);
+  const std::vector<RunScore> more_folds = leave_folds_out(runs, 2);
   EXPECT_DOUBLE_EQ(predicted_s(more_folds, "KOR-009"), predicted_s(folds, "KOR-009"));
   EXPECT_NE(predicted_s(more_folds, "KOR-010"), predicted_s(folds, "KOR-010"));
 }
@@ -84,8 +84,8 @@ TEST(LeftOut, OtherReleasesAreLeftOutWithTheirRow) {
   std::vector<PreparedRun> prepared = rows_of({"MB"});
   Runs runs;
   for (PreparedRun& run : prepared) {
-    const std::string& gpu = run.run.gpu;
-    if (gpu == "B300" || gpu == "GB300") runs.push_back(&run);
+    const bool is_dense = run.run.arch == "dense";
+    if (is_dense && run.run.gpu == "GB300") runs.push_back(&run);
   }
   const auto extra =
       std::find_if(runs.begin(), runs.end(), [](const PreparedRun* run) { return run->is_extra; });
@@ -100,7 +100,7 @@ TEST(LeftOut, OtherReleasesAreLeftOutWithTheirRow) {
 }
 
 TEST(LeftOut, FoldsCoverEachRowOnce) {
-  std::vector<PreparedRun> prepared = rows_of({"SC21T1", "SC21T2", "KOR", "MEG20"});
+  std::vector<PreparedRun> prepared = rows_of({"SC21T1", "KOR"});
   const Runs runs = pointers(prepared);
   for (const int64_t num_folds : {2, 3}) {
     std::set<std::string> ids;
