@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "launch/batch.h"
 #include "launch/kubernetes_names.h"
 #include "launch/restart.h"
 #include "launch/words.h"
@@ -30,20 +31,10 @@ struct Pods {
 };
 
 Pods pods_of(const KubernetesJob& job, const Plan& plan) {
-  if (job.ranks_per_node == 0) {
-    throw ConfigError(
-        "--scheduler kubernetes: --ranks-per-node is missing: the devices of a worker's pod, as 8");
-  }
-  if (job.threads_per_rank == 0) {
-    throw ConfigError(
-        "--scheduler kubernetes: --threads-per-rank is missing: the cores that each rank gets");
-  }
   const int64_t num_ranks = plan.mesh.world_size();
-  const int64_t ranks = std::min(job.ranks_per_node, num_ranks);
-  if (num_ranks % ranks != 0) {
-    throw ConfigError(concat("--ranks-per-node: ", job.ranks_per_node, " does not divide the ",
-                             num_ranks, " ranks of --plan ", job.plan_path));
-  }
+  const int64_t ranks = ranks_of_node(
+      {"kubernetes", "a worker's pod", job.ranks_per_node, job.threads_per_rank, job.plan_path},
+      num_ranks);
   return {num_ranks / ranks, ranks};
 }
 

@@ -2,8 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "launch/slurm.h"
 
-#include <algorithm>
-
+#include "launch/batch.h"
 #include "launch/words.h"
 #include "planner/spec/check.h"
 #include "planner/spec/host.h"
@@ -13,37 +12,25 @@ namespace {
 
 constexpr int kWarningS = 300;  // enough for a checkpoint of a large model
 
-void check(const SlurmJob& job, int64_t num_ranks) {
-  if (job.ranks_per_node == 0) {
-    throw ConfigError(
-        "--scheduler slurm: --ranks-per-node is missing: the devices of a node, as 8");
-  }
-  if (job.threads_per_rank == 0) {
-    throw ConfigError(
-        "--scheduler slurm: --threads-per-rank is missing: the cores that each rank gets");
-  }
-  if (num_ranks > job.ranks_per_node && num_ranks % job.ranks_per_node != 0) {
-    throw ConfigError(concat("--ranks-per-node: ", job.ranks_per_node, " does not divide the ",
-                             num_ranks, " ranks of --plan ", job.plan));
-  }
-  if (num_ranks > job.ranks_per_node && job.mesh.order != RankOrder::tp_cp_dp_pp) {
-    throw ConfigError(concat("--plan ", job.plan, ": order ", to_string(job.mesh.order),
-                             " on several nodes; valid with --scheduler slurm: a plan with --fix "
-                             "order=tp-cp-dp-pp"));
-  }
+// Slurm numbers the ranks node by node.
+void check_order(const SlurmJob& job, int64_t num_nodes) {
+  if (num_nodes == 1 || job.mesh.order == RankOrder::tp_cp_dp_pp) return;
+  throw ConfigError(concat("--plan ", job.plan, ": order ", to_string(job.mesh.order),
+                           " on several nodes; valid with --scheduler slurm: a plan with --fix "
+                           "order=tp-cp-dp-pp"));
 }
 
-std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks_of_node) {
+std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks) {
   std::vector<std::string> options = {concat("job-name=", job.name),
                                       concat("nodes=", nodes),
-                                      concat("ntasks-per-node=", ranks_of_node),
+                                      concat("ntasks-per-node=", ranks),
                                       concat("cpus-per-task=", job.threads_per_rank),
                                       "hint=nomultithread",
                                       concat("signal=USR1@", kWarningS),
                                       "requeue",
                                       "open-mode=append"};
   if (has_argument(job.trainer_arguments, "--device", "cuda"))
-    options.push_back(concat("gpus-per-node=", ranks_of_node));
+    options.push_back(concat("gpus-per-node=", ranks));
   options.insert(options.end(), job.sbatch.begin(), job.sbatch.end());
   std::string text;
   for (const std::string& option : options) text += concat("#SBATCH --", option, "\n");
@@ -54,14 +41,16 @@ std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks_of_node
 
 std::string slurm_script(const SlurmJob& job) {
   const int64_t num_ranks = job.mesh.world_size();
-  check(job, num_ranks);
-  const int64_t ranks_of_node = std::min(job.ranks_per_node, num_ranks);
+  const int64_t ranks = ranks_of_node(
+      {"slurm", "a node", job.ranks_per_node, job.threads_per_rank, job.plan}, num_ranks);
+  const int64_t num_nodes = num_ranks / ranks;
+  check_order(job, num_nodes);
   const std::string resume = trainer_option(job.trainer_arguments, "resume").value_or("none");
   std::string trainer;  // without --resume, which the script decides
   for (const std::string& word :
        trainer_words(job.trainer, job.plan, without_option(job.trainer_arguments, "resume")))
     trainer += shell_word(word) + " ";
-  return concat("#!/bin/bash\n", directives(job, num_ranks / ranks_of_node, ranks_of_node),
+  return concat("#!/bin/bash\n", directives(job, num_nodes, ranks),
                 "export OMP_NUM_THREADS=", job.threads_per_rank, " CUDA_DEVICE_ORDER=PCI_BUS_ID\n",
                 "restarts=${SLURM_RESTART_COUNT:-0}\nresume=", shell_word(resume),
                 "\nif ((restarts > 0)); then resume=auto; fi\n",

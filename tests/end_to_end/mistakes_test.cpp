@@ -65,6 +65,7 @@ class Mistakes : public ProgramTest {
 TEST_F(Mistakes, OfOptions) {
   expect_mistake("argosy-train", {"missing: --plan, --data, --steps, --run-dir", "--help"});
   expect_option_mistake("--colour 3", {"'--colour'", "--help"});
+  expect_option_mistake("--sede 3", {"'--sede'", "meant --seed?", "--help"});
   expect_option_mistake("stray", {"'stray'", "valid: --option value"});
   expect_option_mistake("--seed=-1", {"--seed: -1", "at least 0"});
   expect_option_mistake("--seed many", {"--seed", "'many'", "whole number"});

@@ -38,10 +38,6 @@ std::string make_scratch_folder() {
 
 }  // namespace
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 ProgramTest::ProgramTest() : folder_(make_scratch_folder()) {
   // MPI's session folder: jobs that begin at the same time would race to make a common one.
   std::filesystem::create_directories(folder_ / "tmp");

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/texts.h"
 #include "trainer/run/metrics.h"
 
 namespace argosy {
@@ -19,8 +20,6 @@ struct ProgramResult {
   int exit_code = -1;  // 124: ran past its time limit
   std::string out, err;
 };
-
-bool contains(const std::string& text, const std::string& part);
 
 class ProgramTest : public testing::Test {
  protected:

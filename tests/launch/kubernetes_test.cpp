@@ -7,6 +7,7 @@
 #include "launch/yaml.h"
 #include "planner/spec/check.h"
 #include "planner/spec/json.h"
+#include "tests/support/texts.h"
 
 namespace argosy {
 namespace {
@@ -34,17 +35,7 @@ KubernetesJob job_of(int64_t ranks_per_node) {
 }
 
 std::string config_error(const KubernetesJob& job, int64_t dp = 16) {
-  try {
-    kubernetes_manifest(job, plan_of(dp));
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no ConfigError";
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return config_error_of([&] { kubernetes_manifest(job, plan_of(dp)); });
 }
 
 TEST(Kubernetes, AnMpiJobHasALauncherAndWorkers) {

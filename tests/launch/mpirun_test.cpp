@@ -6,6 +6,7 @@
 
 #include "planner/spec/check.h"
 #include "planner/spec/host.h"
+#include "tests/support/texts.h"
 
 namespace argosy {
 namespace {
@@ -27,13 +28,7 @@ std::string line_of(const MpirunJob& job) {
 }
 
 std::string config_error(const MpirunJob& job) {
-  try {
-    mpirun_command(job);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no ConfigError";
-  return "";
+  return config_error_of([&] { mpirun_command(job); });
 }
 
 TEST(Mpirun, RanksWithCoresOfTheirOwnAreBound) {

@@ -155,7 +155,8 @@ TEST_F(LaunchTest, MistakesOfTheUser) {
   expect_user_error(plan + " --max-restarts many", {"--max-restarts"});
   expect_user_error(plan + " --nodes 3", {"--nodes"});
   expect_user_error(plan + " --steps 3", {"--steps", "behind --"});
-  expect_user_error(plan + " stray", {"behind --"});
+  expect_user_error(plan + " stray", {"'stray' belongs to no option", "behind --"});
+  expect_user_error(plan + " --max-restart 3", {"meant --max-restarts?", "behind --"});
   expect_user_error(plan + " --dry-run -- --plan other.json", {"other.json", plan_path()});
 }
 

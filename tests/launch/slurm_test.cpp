@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "planner/spec/check.h"
+#include "tests/support/texts.h"
 
 namespace argosy {
 namespace {
@@ -22,17 +22,7 @@ SlurmJob job_of(int64_t dp, int64_t ranks_per_node) {
 }
 
 std::string config_error(const SlurmJob& job) {
-  try {
-    slurm_script(job);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no ConfigError";
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return config_error_of([&] { slurm_script(job); });
 }
 
 TEST(Slurm, AScriptStartsTheRanksAndGoesOnWhereItStopped) {
