@@ -41,7 +41,7 @@ std::string names_in(const char* folder) {
     }
   }
   std::string text;
-  for (const std::string& name : names) text += concat(text.empty() ? "" : ", ", name);
+  for (const std::string& name : names) append_listed(text, name);
   return text.empty() ? "" : concat(", or a name in configs/", folder, ": ", text);
 }
 

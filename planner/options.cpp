@@ -68,7 +68,7 @@ po::typed_value<std::string>* choice(std::string& target, const char* option, co
     std::string valid;
     for (std::string one; std::getline(words, one, '|');) {
       if (one == text) return;
-      valid += concat(valid.empty() ? "" : ", ", one);
+      append_listed(valid, one);
     }
     throw ConfigError(concat("--", option, ": '", text, "'; valid: ", valid));
   });
@@ -170,10 +170,9 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
       "what the best plan has least of");
   add("import", word(o.import_from, "FILE|FLAGS"),
       "price a setup for another framework: Megatron-LM's flags or the script with them (read, "
-      "never "
-      "run), DeepSpeed's ds_config.json, torchtitan's train.toml or flags "
-      "(--training.seq_len=4096); known by the "
-      "extension, else by the text. Sets batch, precision and --fix, and the model where the setup "
+      "never run), DeepSpeed's ds_config.json, torchtitan's train.toml or flags "
+      "(--training.seq_len=4096); known by the extension, else by the text. Sets batch, precision "
+      "and --fix, and the model where the setup "
       "describes it; what it leaves open is --model, --seq-len, --global-batch and searched");
   add("import-megatron", word(o.import_megatron, "FLAGS|FILE"), "the same, of Megatron-LM alone");
   add("fix", word(o.fix, "LIST"),

@@ -71,8 +71,7 @@ void require_precision(const Job& job) {
   if (device.peak_flops_per_s(job.precision) > 0) return;
   std::string valid;
   for (Precision other : {Precision::fp64, Precision::fp32, Precision::bf16, Precision::fp8}) {
-    if (device.peak_flops_per_s(other) > 0)
-      valid += concat(valid.empty() ? "" : ", ", to_string(other));
+    if (device.peak_flops_per_s(other) > 0) append_listed(valid, to_string(other));
   }
   throw ConfigError(concat("--precision: ", device.name, " has no ", to_string(job.precision),
                            "_flops_per_s in the file of the cluster; valid: ", valid));

@@ -72,7 +72,7 @@ class Reader {
 void require(const Reader& read, std::initializer_list<const char*> keys) {
   std::string missing;
   for (const char* key : keys) {
-    if (!read.has(key)) missing += concat(missing.empty() ? "" : ", ", "--", key);
+    if (!read.has(key)) append_listed(missing, "--", key);
   }
   if (!missing.empty())
     throw ConfigError(concat("missing: ", missing, "; argosy-train --help lists the options"));

@@ -24,7 +24,7 @@ std::map<Key, std::string> axes_by(const ProcessGroups& groups, Key (*key)(const
     const Axis axis = static_cast<Axis>(i);
     if (groups[axis].size() == 1) continue;
     std::string& list = names[key(groups[axis].route())];
-    list += concat(list.empty() ? "" : ", ", to_string(axis));
+    append_listed(list, to_string(axis));
   }
   return names;
 }

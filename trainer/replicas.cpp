@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "checkpoint/exchange.h"
+#include "planner/spec/check.h"
 
 namespace argosy {
 
@@ -78,7 +79,7 @@ std::string axes_between(const Mesh& mesh, Domain domain, int64_t a, int64_t b) 
   const bool expert = domain == Domain::expert || domain == Domain::expert_frozen;
   std::string text;
   const auto add = [&](bool differ, const char* axis) {
-    if (differ) text += concat(text.empty() ? "" : ", ", axis);
+    if (differ) append_listed(text, axis);
   };
   add(x.pp != y.pp, "embedding");
   add(!expert && x.tp != y.tp, "tp");

@@ -9,6 +9,7 @@
 #include "checkpoint/exchange.h"
 #include "checkpoint/hf/adapter_folder.h"
 #include "checkpoint/hf/model_folder.h"
+#include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
 #include "trainer/run_setup.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 std::string list_of(const std::vector<int64_t>& steps) {
   std::string text;
-  for (const int64_t step : steps) text += concat(text.empty() ? "" : ", ", step);
+  for (const int64_t step : steps) append_listed(text, step);
   return text.empty() ? "none" : text;
 }
 

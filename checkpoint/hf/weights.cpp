@@ -16,7 +16,7 @@ namespace {
 
 std::string text_of(const std::vector<int64_t>& shape) {
   std::string text;
-  for (const int64_t size : shape) text += concat(text.empty() ? "" : ", ", size);
+  for (const int64_t size : shape) append_listed(text, size);
   return concat("(", text, ")");
 }
 

@@ -226,7 +226,7 @@ std::string stack_names(const std::vector<StackProfile>& stacks) {
   for (const StackProfile& stack : stacks) names.push_back(stack.name);
   std::sort(names.begin(), names.end());
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : names) append_listed(text, name);
   return text;
 }
 

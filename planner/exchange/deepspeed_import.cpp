@@ -103,7 +103,7 @@ class Importer {
   // Keys with a say in time or memory that nobody asked for; switched off sections have none.
   void note_left(const JsonObject& object) {
     for (const std::string& key : object.unknown_keys()) {
-      if (!is_off(key)) left_ += concat(left_.empty() ? "" : ", ", key);
+      if (!is_off(key)) append_listed(left_, key);
     }
   }
   bool is_off(const std::string& key) const {
@@ -248,7 +248,7 @@ class Importer {
     for (const char* key :
          {"overlap_comm", "contiguous_gradients", "reduce_scatter", "allgather_partitions"}) {
       if (!is_on(zero, "zero_optimization", key, true)) {
-        left_ += concat(left_.empty() ? "" : ", ", "zero_optimization.", key);
+        append_listed(left_, "zero_optimization.", key);
       }
     }
     for (const char* key : kIgnoredOfZero) zero.ignore(key);

@@ -42,14 +42,6 @@ std::vector<bool> read_pattern(MegatronFlags& flags, const char* flag, int64_t n
 
 }  // namespace
 
-std::string taken(MegatronFlags& flags, std::initializer_list<const char*> names) {
-  std::string list;
-  for (const char* name : names) {
-    if (flags.take(name)) list += concat(list.empty() ? "" : ", ", name);
-  }
-  return list;
-}
-
 int64_t MegatronExperts::num_dense_layers() const {
   return std::count(layer_is_moe.begin(), layer_is_moe.end(), false);
 }
@@ -61,11 +53,10 @@ bool MegatronExperts::is_dense_first() const {
 MegatronExperts read_megatron_experts(MegatronFlags& flags, int64_t num_layers, int64_t ffn_size) {
   MegatronExperts experts;
   if (!flags.has("--num-experts")) {
-    experts.idle_flags =
-        taken(flags, {"--moe-router-topk", "--moe-ffn-hidden-size",
-                      "--moe-shared-expert-intermediate-size", "--moe-shared-expert-gate",
-                      "--moe-router-num-groups", "--moe-router-group-topk",
-                      "--moe-expert-capacity-factor", "--moe-layer-freq"});
+    experts.idle_flags = flags.take_all(
+        {"--moe-router-topk", "--moe-ffn-hidden-size", "--moe-shared-expert-intermediate-size",
+         "--moe-shared-expert-gate", "--moe-router-num-groups", "--moe-router-group-topk",
+         "--moe-expert-capacity-factor", "--moe-layer-freq"});
     return experts;
   }
   experts.num_experts = flags.count("--num-experts", 1);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -32,9 +31,6 @@ struct MegatronExperts {
 
 // `ffn_size` of the dense MLP. Throws ConfigError naming the flag.
 MegatronExperts read_megatron_experts(MegatronFlags& flags, int64_t num_layers, int64_t ffn_size);
-
-// Takes those flags that are there, whatever they say, and lists them: "--a, --b".
-std::string taken(MegatronFlags& flags, std::initializer_list<const char*> names);
 
 struct MegatronWindow {
   int64_t keys = 0;                // that a query sees, itself included; 0: all before it

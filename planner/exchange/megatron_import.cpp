@@ -211,10 +211,10 @@ class Importer {
   void name_unset_variables() {
     std::string unset;
     for (const std::string& name : assumed_empty_) {
-      unset += concat(unset.empty() ? "" : ", ", "$", name);
+      append_listed(unset, "$", name);
     }
     for (const std::string& name : flags_.passed_over()) {
-      unset += concat(unset.empty() ? "" : ", ", name);
+      append_listed(unset, name);
     }
     if (!unset.empty()) warn(concat("not set by the script, taken as empty: ", unset));
   }
@@ -225,10 +225,10 @@ class Importer {
     for (const std::string& flag : flags_.left()) {
       const FlagWeight weight = weight_of(flag);
       if (weight == FlagWeight::not_modelled) {
-        not_modelled += concat(not_modelled.empty() ? "" : ", ", flag);
+        append_listed(not_modelled, flag);
       }
       if (weight == FlagWeight::refused) refuse_known_flag(flag);
-      if (weight == FlagWeight::unknown) unknown += concat(unknown.empty() ? "" : ", ", flag);
+      if (weight == FlagWeight::unknown) append_listed(unknown, flag);
     }
     if (!not_modelled.empty()) warn("not modelled: " + not_modelled);
     if (unknown.empty()) return;

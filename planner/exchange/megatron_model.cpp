@@ -74,8 +74,8 @@ class ModelReader {
     warn_of_idle(experts.idle_flags, "--num-experts");
     const bool is_latent = flags_.take("--multi-latent-attention");
     if (!is_latent) {
-      warn_of_idle(taken(flags_, {"--q-lora-rank", "--kv-lora-rank", "--qk-head-dim",
-                                  "--qk-pos-emb-head-dim", "--v-head-dim"}),
+      warn_of_idle(flags_.take_all({"--q-lora-rank", "--kv-lora-rank", "--qk-head-dim",
+                                    "--qk-pos-emb-head-dim", "--v-head-dim"}),
                    "--multi-latent-attention");
     }
     model_.capacity_factor = experts.capacity_factor;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "planner/exchange/shell_tokens.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -14,10 +15,6 @@ namespace argosy {
 namespace {
 
 constexpr const char* kOption = "--import-megatron: ";
-
-bool is_flag(const std::string& word) {
-  return word.starts_with("--") && word.size() > 2;
-}
 
 // Whole: it may stand for any number of words.
 bool is_variable(const std::string& word) {
@@ -65,6 +62,14 @@ bool MegatronFlags::take(const std::string& flag) {
   }
   flags_.erase(found);
   return true;
+}
+
+std::string MegatronFlags::take_all(std::initializer_list<const char*> flags) {
+  std::string list;
+  for (const char* flag : flags) {
+    if (take(flag)) append_listed(list, flag);
+  }
+  return list;
 }
 
 std::string MegatronFlags::text(const std::string& flag, const std::string& fallback) {

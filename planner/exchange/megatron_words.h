@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class MegatronFlags {
 
   bool has(const std::string& flag) const { return flags_.contains(flag); }
   bool take(const std::string& flag);  // was it there?
+  // Takes those that are there, whatever they say, and lists them: "--a, --b".
+  std::string take_all(std::initializer_list<const char*> flags);
   std::string text(const std::string& flag, const std::string& fallback);
   double number(const std::string& flag, double fallback);
   int64_t count(const std::string& flag, int64_t fallback);  // at least 1

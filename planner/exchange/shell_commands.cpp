@@ -13,10 +13,6 @@ namespace argosy {
 
 namespace {
 
-bool is_flag(const std::string& word) {
-  return word.starts_with("--") && word.size() > 2;
-}
-
 // --training.seq_len=4096: torchtitan's, whatever starts it.
 bool is_setting(const std::string& word) {
   return is_flag(word) && word.substr(0, word.find('=')).find('.') != std::string::npos;

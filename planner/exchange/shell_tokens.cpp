@@ -206,6 +206,10 @@ bool is_name_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
 }
 
+bool is_flag(std::string_view word) {
+  return word.starts_with("--") && word.size() > 2;
+}
+
 size_t assignment_prefix(std::string_view word) {
   size_t end = 0;
   while (end < word.size() && is_name_character(word[end])) ++end;

@@ -40,4 +40,6 @@ size_t assignment_prefix(std::string_view word);
 
 bool is_name_character(char c);  // of a variable
 
+bool is_flag(std::string_view word);  // --name
+
 }  // namespace argosy

@@ -130,7 +130,7 @@ bool has_shapes(const TorchtitanFlavor& f, const ModelSpec& m) {
 std::string torchtitan_flavor_names() {
   std::string names;
   for (const TorchtitanFlavor& f : kFlavors) {
-    names += concat(names.empty() ? "" : ", ", f.name, " ", f.flavor);
+    append_listed(names, f.name, " ", f.flavor);
   }
   return names;
 }
@@ -152,7 +152,7 @@ std::optional<ScheduleKind> schedule_of_torchtitan(std::string_view name) {
 std::string torchtitan_schedule_names() {
   std::string names;
   for (const auto& schedule : kSchedules) {
-    names += concat(names.empty() ? "" : ", ", schedule.name);
+    append_listed(names, schedule.name);
   }
   return names;
 }

@@ -191,7 +191,7 @@ std::string reason_of(const Prediction& rival, const Prediction& best) {
   std::string text;
   for (const auto& [share, name] : grown) {
     if (std::abs(share) < kWorthSaying) continue;
-    text += concat(text.empty() ? "" : ", ", name, share > 0 ? " +" : " ", format_percent(share));
+    append_listed(text, name, share > 0 ? " +" : " ", format_percent(share));
   }
   return text.empty() ? "equal within 0.5%; memory or order decided" : text;
 }

@@ -124,8 +124,7 @@ const Property kProperties[] = {
 
 std::string property_keys() {
   std::string keys;
-  for (const Property& property : kProperties)
-    keys += concat(keys.empty() ? "" : ", ", property.key);
+  for (const Property& property : kProperties) append_listed(keys, property.key);
   return keys;
 }
 

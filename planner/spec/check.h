@@ -41,6 +41,12 @@ std::string concat(const Args&... args) {
   return text.str();
 }
 
+// Adds an item, made of the arguments, to a list as people read it: "tp, pp, dp".
+template <typename... Args>
+void append_listed(std::string& list, const Args&... item) {
+  list += concat(list.empty() ? "" : ", ", item...);
+}
+
 namespace detail {
 [[noreturn]] void check_failed(const char* expression, const char* file, int line,
                                const std::string& message);

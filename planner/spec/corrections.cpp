@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "planner/spec/check.h"
+
 namespace argosy {
 
 const std::vector<CorrectionFactor>& correction_factors() {
@@ -52,7 +54,7 @@ std::string describe(const Corrections& corrections) {
     if (std::abs(value - 1) < kVisible) continue;
     char number[32];
     std::snprintf(number, sizeof number, "%.2f", value);
-    text += (text.empty() ? "" : ", ") + std::string(factor.name) + " x" + number;
+    append_listed(text, factor.name, " x", number);
   }
   return text.empty() ? "none" : text;
 }

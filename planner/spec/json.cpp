@@ -251,7 +251,7 @@ void JsonObject::reject_unknown_keys() const {
   const std::vector<std::string> unknown = unknown_keys();
   if (unknown.empty()) return;
   std::string valid;
-  for (const std::string& key : known_) valid += (valid.empty() ? "" : ", ") + prefix_ + key;
+  for (const std::string& key : known_) append_listed(valid, prefix_, key);
   throw ConfigError(concat(where_, ": ", unknown.front(), ": unknown key; valid: ", valid));
 }
 

@@ -112,7 +112,7 @@ void expect_word(JsonObject& config, const std::string& key,
   const std::string word = config.text(key, valid.front());
   if (std::find(valid.begin(), valid.end(), word) != valid.end()) return;
   std::string list;
-  for (const std::string& each : valid) list += (list.empty() ? "" : ", ") + each;
+  for (const std::string& each : valid) append_listed(list, each);
   config.fail(key, "cannot be represented; valid: " + list);
 }
 

@@ -38,7 +38,7 @@ std::string valid_targets(const ModelSpec& model) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  for (const std::string& name : names) append_listed(list, name);
   return list;
 }
 

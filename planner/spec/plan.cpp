@@ -19,7 +19,7 @@ Enum enum_from_string(std::string_view text, std::string_view where, const char*
   std::string valid;
   for (const Enum value : values) {
     if (text == to_string(value)) return value;
-    valid += concat(valid.empty() ? "" : ", ", to_string(value));
+    append_listed(valid, to_string(value));
   }
   throw ConfigError(concat(where, ": '", text, "' is not ", what, "; valid: ", valid));
 }

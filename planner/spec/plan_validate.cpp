@@ -24,7 +24,7 @@ void require(bool condition, const Args&... message) {
 std::string divisors(int64_t size) {
   std::string list;
   for (int64_t d = 1; d <= size; ++d) {
-    if (size % d == 0) list += (list.empty() ? "" : ", ") + std::to_string(d);
+    if (size % d == 0) append_listed(list, d);
   }
   return list;
 }

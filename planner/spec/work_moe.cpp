@@ -85,14 +85,20 @@ void add_return(Pass& pass, const RankShape& shape) {
   add_collective(pass, CollectiveKind::all_to_all, Axis::ep, exchanged_bytes(shape), shape.ep);
 }
 
+// The activation of the experts' width, or its gradient, moving so many bytes.
+void add_expert_activation(Pass& pass, int64_t bytes) {
+  const size_t before = pass.ops.size();
+  add_memory(pass, bytes);
+  if (pass.ops.size() > before) pass.ops.back().is_expert_activation = true;
+}
+
 void add_experts_backward(Pass& pass, const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
   if (experts.down.reads_input_in_backward()) {
     add_memory(pass, 3 * expert_width_bytes(shape));  // the activation again
   }
   add_backward(pass, experts.down);
-  add_memory(pass, 5 * expert_width_bytes(shape));  // activation backward
-  pass.ops.back().is_expert_activation = true;
+  add_expert_activation(pass, 5 * expert_width_bytes(shape));
   add_backward(pass, experts.gate);
   add_backward(pass, experts.up);
 }
@@ -108,8 +114,7 @@ void add_moe_forward(Pass& pass, const RankShape& shape) {
   add_dispatch(pass, shape);
   add_forward(pass, experts.gate);
   add_forward(pass, experts.up);
-  add_memory(pass, 3 * expert_width_bytes(shape));  // activation
-  pass.ops.back().is_expert_activation = true;
+  add_expert_activation(pass, 3 * expert_width_bytes(shape));
   add_forward(pass, experts.down);
   add_return(pass, shape);
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),

@@ -14,6 +14,7 @@
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/check.h"
 #include "tests/checkpoint/sample.h"
+#include "tests/support/texts.h"
 
 namespace argosy {
 namespace {
@@ -42,10 +43,6 @@ Result run_command(const std::string& command) {
 
 Result run(const std::string& arguments) {
   return run_command(std::string(ARGOSY_BINARY_DIR) + "/argosy-checkpoint " + arguments);
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 // run/checkpoints/step_00000003 and step_00000004

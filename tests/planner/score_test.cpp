@@ -68,6 +68,20 @@ PublishedRun small_run() {
   return run;
 }
 
+// The same with 8 of 64 experts a token.
+PublishedRun small_mixture() {
+  PublishedRun run = small_run();
+  run.arch = "moe";
+  run.experts = 64;
+  run.top_k = 8;
+  run.expert_ffn_hidden = 1024;
+  run.shared_experts = 0;
+  run.swiglu = true;
+  run.micro_batch = 4;
+  run.recompute = "none";
+  return run;
+}
+
 TEST(Csv, QuotesLinesAndMarks) {
   const CsvTable table = parse_csv(
       "\xEF\xBB\xBF"
@@ -335,16 +349,8 @@ TEST(Stacks, ManyCallsOfShardedLayersAreSlow) {
 // Each token goes to 8 of 64 experts on 16 GPUs, half of them on the other node: 4 copies cross, or
 // one that the node hands on. Kernels that do so know no capacity. In one node nothing changes.
 TEST(Stacks, CopiesOfATokenCrossToANodeOnce) {
-  PublishedRun run = small_run();
-  run.arch = "moe";
-  run.experts = 64;
-  run.top_k = 8;
-  run.expert_ffn_hidden = 1024;
-  run.shared_experts = 0;
-  run.swiglu = true;
+  PublishedRun run = small_mixture();
   run.inter_bw_gbs_per_gpu = 25;
-  run.micro_batch = 4;
-  run.recompute = "none";
   const auto prepared_on = [&run](int64_t gpus, const char* source, const char* notes) {
     run.num_gpus = run.dp = run.ep = gpus;
     run.source = source;
@@ -370,16 +376,8 @@ TEST(Stacks, CopiesOfATokenCrossToANodeOnce) {
 // where a framework runs them so, and no others.
 TEST(Stacks, ExpertsWithBiasesTakeMorePasses) {
   const auto slowdown = [](const char* model_name, const char* container) {
-    PublishedRun run = small_run();
+    PublishedRun run = small_mixture();
     run.model_name = model_name;
-    run.arch = "moe";
-    run.experts = 64;
-    run.top_k = 8;
-    run.expert_ffn_hidden = 1024;
-    run.shared_experts = 0;
-    run.swiglu = true;
-    run.micro_batch = 4;
-    run.recompute = "none";
     run.source = "Megatron-Bridge";
     run.notes = container;
     PreparedRun prepared = prepare(run, files());

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <functional>
 
 #include "planner/spec/check.h"
+#include "tests/support/texts.h"
 
 namespace argosy {
 namespace {
@@ -55,17 +55,6 @@ std::string targets_of(const TokenSource& source) {
   std::string marks;
   for (int64_t i = 0; i < source.num_tokens(); ++i) marks += source.is_target(i) ? 'T' : '.';
   return marks;
-}
-
-// The message of the ConfigError that `action` throws; a test failure if it does not.
-std::string config_error(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no ConfigError";
-  return "";
 }
 
 void expect_contains(const std::string& message, const std::vector<std::string>& parts) {
@@ -136,7 +125,7 @@ TEST_F(DatasetTest, MegatronsTokensAndIndex) {
 
   const auto expect_mistake = [&](const std::string& index, const std::vector<std::string>& parts) {
     write("n.idx", index);
-    expect_contains(config_error([&] { open_tokens(path16, 65536); }), parts);
+    expect_contains(config_error_of([&] { open_tokens(path16, 65536); }), parts);
   };
   expect_mistake(megatron_index(8, {2, 2}, 2), {"n.bin", "6 bytes", "n.idx", "4 tokens"});
   expect_mistake(megatron_index(5, {2, 1}, 8), {"n.idx", "token type 5", "uint16"});
@@ -144,11 +133,11 @@ TEST_F(DatasetTest, MegatronsTokensAndIndex) {
   expect_mistake(megatron_index(8, {2, 1}, 2).substr(0, 40), {"n.idx", "40 bytes", "2 sequences"});
   expect_mistake("nothing", {"n.idx", "MMIDIDX"});
   write("n.idx", megatron_index(8, {2, 1}, 2));
-  expect_contains(config_error([&] { open_tokens(path16, 65535); }), {"token 65535"});
+  expect_contains(config_error_of([&] { open_tokens(path16, 65535); }), {"token 65535"});
   append<int32_t>(wide, -1);
   write("w.bin", wide);
   write("w.idx", megatron_index(4, {4}, 4));
-  expect_contains(config_error([&] { open_tokens(path32, 128256); }), {"w.bin", "vocab_size"});
+  expect_contains(config_error_of([&] { open_tokens(path32, 128256); }), {"w.bin", "vocab_size"});
 }
 
 TEST_F(DatasetTest, JsonlTrainsOnCompletionsAlone) {
@@ -201,7 +190,7 @@ TEST_F(DatasetTest, ErrorsNameFileAndReason) {
   };
   for (const Case& bad : cases) {
     SCOPED_TRACE(bad.path);
-    expect_contains(config_error([&] { open_tokens(bad.path, bad.vocab_size); }), bad.parts);
+    expect_contains(config_error_of([&] { open_tokens(bad.path, bad.vocab_size); }), bad.parts);
   }
 }
 
