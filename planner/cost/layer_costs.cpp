@@ -97,6 +97,7 @@ LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   const Plan probe = probe_plan(job, candidate);
   LayerWorks works;
   for (LayerWork& work : probe_work(job, probe)) {
+    if (job.stack.facts.recomputes_whole_blocks) append(work.backward, work.unread);
     for (Pass* pass : {&work.forward, &work.backward, &work.backward_weight}) {
       add_tile_shares(job, *pass);
     }

@@ -54,6 +54,7 @@ StackFacts read_facts(JsonObject& object) {
   facts.fuses_attention = object.boolean("fuses_attention", true);
   facts.pads_vocabulary = object.boolean("pads_vocabulary", true);
   facts.fuses_experts = object.boolean("fuses_experts", true);
+  facts.recomputes_whole_blocks = object.boolean("recomputes_whole_blocks", true);
   facts.expert_bias_passes = object.number("expert_bias_passes", 0.0);
   facts.overlaps_gradients = object.boolean("overlaps_gradients", true);
   facts.overlaps_parameters = object.boolean("overlaps_parameters", true);

@@ -52,6 +52,11 @@ struct StackFacts {
   bool fuses_attention = true;   // false: scores of all pairs go through memory
   bool pads_vocabulary = true;   // to a multiple of 128 rows on each rank
   bool fuses_experts = false;    // one grouped product, not one an expert
+  // Full recomputation runs the whole forward pass of a block again, as torch.utils.checkpoint with
+  // use_reentrant and Megatron's. False: it ends with the last tensor that backward reads, as the
+  // trainer's and, from PyTorch 2.1 on, torch.utils.checkpoint without use_reentrant
+  // (set_checkpoint_early_stop).
+  bool recomputes_whole_blocks = false;
   // Of experts with biases (gpt-oss): what adding and summing them and an activation in several
   // kernels move, in terms of the bytes of a fused activation. 0: fused with it.
   double expert_bias_passes = 0;

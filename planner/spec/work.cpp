@@ -48,7 +48,8 @@ LayerWork block_work(const Shapes& all, BlockKind kind, Recompute recompute) {
   work.saved_bytes = block_saved_bytes(shapes.rank, is_moe);
   work.workspace_bytes = block_workspace_bytes(shapes.rank, is_moe);
   if (recompute == Recompute::full) {
-    work.backward = work.forward;
+    work.backward = block_read_in_backward(shapes.rank, is_moe);
+    work.unread = block_unread(shapes.rank, is_moe);
     work.saved_bytes = shapes.rank.split_bytes();
   }
   if (recompute == Recompute::selective) {

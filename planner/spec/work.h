@@ -25,7 +25,10 @@
 //              (rows of its input, r)e, of each adapted Linear Norm outputs, activations and RoPE
 //              are computed again in backward; sharded inputs of column-parallel Linears are
 //              gathered again when a weight or adapter gradient needs them.
-//   recompute full: the block's input (s,H)e alone; forward runs again in backward.
+//   recompute full: the block's input (s,H)e alone; forward runs again in backward, up to the last
+//              of what is kept without recomputation: no further than gate and up (GPT-2: GELU) of
+//              a dense MLP and of a shared expert without gate, the rows that experts return, and
+//              x A^T of adapted Linears.
 //   recompute selective: all but the attention output and its log-sum-exp; the softmax (with what
 //              it exchanges over cp) runs again in backward.
 //   embedding  nothing         head  final norm's input (s,H)e, its statistics, and the gradient of
@@ -84,10 +87,13 @@ struct Pass {
   int64_t num_launches = 0;
 };
 
+void append(Pass& pass, const Pass& more);
+
 struct LayerWork {
   int layer = 0;  // -1: embedding, num_layers: final norm and head, beyond: multi-token prediction
   Pass forward, backward;  // backward includes what `recompute` runs again
   Pass backward_weight;    // the part of backward that a split backward puts off
+  Pass unread;             // recompute full: of forward what backward need not run again
   int64_t saved_bytes = 0;
   int64_t routed_bytes = 0;  // of saved_bytes, rows of experts: their number varies with routing
   // Kept beside what was alive before, at most, while backward or backward_input runs.

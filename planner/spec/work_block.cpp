@@ -221,6 +221,17 @@ bool fuses_activation(const MlpWork& mlp) {
   return mlp.in.size() == 1 && mlp.in.front().lora_rank == 0 && mlp.down.lora_rank == 0;
 }
 
+void add_activation(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
+  const auto num_inputs = static_cast<int64_t>(mlp.in.size());
+  add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp), fuses_activation(mlp) ? 0 : 1);
+}
+
+// What backward reads needs the activation: GELU comes with its input, an adapter behind it has
+// its own. Backward itself computes it again from gate and up.
+bool reads_activation(const MlpWork& mlp) {
+  return mlp.in.size() == 1 || mlp.down.lora_rank > 0;
+}
+
 }  // namespace
 
 Pass block_recomputed_attention(const RankShape& shape) {
@@ -243,13 +254,16 @@ MlpWork shared_mlp(const RankShape& shape) {
                      TensorRole::shared_up_proj, TensorRole::shared_down_proj);
 }
 
-void add_mlp_forward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
-  const auto num_inputs = static_cast<int64_t>(mlp.in.size());
+void add_mlp_read_in_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
   add_tp_gather(pass, shape);
   for (const LinearWork& l : mlp.in) add_forward(pass, l);
-  // The activation: GELU is written by the product before it, unless an adapter is added first.
-  add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp), fuses_activation(mlp) ? 0 : 1);
-  add_forward(pass, mlp.down);
+  if (reads_activation(mlp)) add_activation(pass, shape, mlp);
+  add_adapter_input(pass, mlp.down);
+}
+
+void add_mlp_unread(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
+  if (!reads_activation(mlp)) add_activation(pass, shape, mlp);
+  add_output(pass, mlp.down);
   add_tp_reduce(pass, shape);
 }
 
@@ -288,13 +302,29 @@ int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp) {
 }
 
 Pass block_forward(const RankShape& shape, bool is_moe) {
+  Pass pass = block_read_in_backward(shape, is_moe);
+  append(pass, block_unread(shape, is_moe));
+  return pass;
+}
+
+Pass block_read_in_backward(const RankShape& shape, bool is_moe) {
   Pass pass;
   add_attention_forward(pass, shape);
   add_memory(pass, 2 * shape.split_bytes());  // norm
   if (is_moe) {
-    add_moe_forward(pass, shape);
+    add_moe_read_in_backward(pass, shape);
   } else {
-    add_mlp_forward(pass, shape, dense_mlp(shape));
+    add_mlp_read_in_backward(pass, shape, dense_mlp(shape));
+  }
+  return pass;
+}
+
+Pass block_unread(const RankShape& shape, bool is_moe) {
+  Pass pass;
+  if (is_moe) {
+    add_moe_unread(pass, shape);
+  } else {
+    add_mlp_unread(pass, shape, dense_mlp(shape));
   }
   add_residual(pass, shape, !is_moe && shape.model.mlp_bias);
   return pass;

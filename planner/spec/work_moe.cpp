@@ -105,7 +105,8 @@ void add_experts_backward(Pass& pass, const RankShape& shape) {
 
 }  // namespace
 
-void add_moe_forward(Pass& pass, const RankShape& shape) {
+// With a gate, backward reads the shared expert's output; without, it ends as a dense MLP.
+void add_moe_read_in_backward(Pass& pass, const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
   add_forward(pass, router(shape));
   add_memory(pass, 2 * probability_bytes(shape), routing_launches(shape));  // softmax, top-k
@@ -117,11 +118,18 @@ void add_moe_forward(Pass& pass, const RankShape& shape) {
   add_expert_activation(pass, 3 * expert_width_bytes(shape));
   add_forward(pass, experts.down);
   add_return(pass, shape);
+  if (shape.shared_ffn == 0) return;
+  add_mlp_read_in_backward(pass, shape, shared_mlp(shape));
+  if (!shape.model.moe.shared_gate) return;
+  add_mlp_unread(pass, shape, shared_mlp(shape));
+  add_forward(pass, shared_gate(shape));
+}
+
+void add_moe_unread(Pass& pass, const RankShape& shape) {
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),
              kPermuteLaunches);  // weighted sum of k rows
   if (shape.shared_ffn == 0) return;
-  add_mlp_forward(pass, shape, shared_mlp(shape));
-  if (shape.model.moe.shared_gate) add_forward(pass, shared_gate(shape));
+  if (!shape.model.moe.shared_gate) add_mlp_unread(pass, shape, shared_mlp(shape));
   add_memory(pass, 3 * shape.split_bytes(), shape.model.moe.shared_gate ? 2 : 1);  // add it
 }
 

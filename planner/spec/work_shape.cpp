@@ -176,13 +176,23 @@ void for_each_group(Pass& pass, const LinearWork& l, const AddProducts& add_prod
 
 }  // namespace
 
-void add_forward(Pass& pass, const LinearWork& l) {
+void add_adapter_input(Pass& pass, const LinearWork& l) {
+  for_each_group(pass, l, [&](int64_t rows, int64_t count) {
+    add_matmul(pass, rows, l.lora_rank, l.inputs, l.element_bytes, count);  // u = x A^T
+  });
+}
+
+void add_output(Pass& pass, const LinearWork& l) {
   add_memory(pass, l.dequantize_bytes());
   for_each_group(pass, l, [&](int64_t rows, int64_t count) {
     add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count, l.is_block_product);
-    add_matmul(pass, rows, l.lora_rank, l.inputs, l.element_bytes, count);   // u = x A^T
     add_matmul(pass, rows, l.outputs, l.lora_rank, l.element_bytes, count);  // y += scale u B^T
   });
+}
+
+void add_forward(Pass& pass, const LinearWork& l) {
+  add_adapter_input(pass, l);
+  add_output(pass, l);
 }
 
 void add_backward(Pass& pass, const LinearWork& l) {

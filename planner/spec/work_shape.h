@@ -89,8 +89,10 @@ int64_t norm_backward_launches(const RankShape& shape);
 int64_t sort_launches(int64_t num_keys);
 void add_forward(Pass& pass, const LinearWork& linear);
 void add_backward(Pass& pass, const LinearWork& linear);
+// add_forward() in two: what the adapter's backward reads, x A^T, and what it does not.
+void add_adapter_input(Pass& pass, const LinearWork& linear);
+void add_output(Pass& pass, const LinearWork& linear);
 void add_backward_weight(Pass& pass, const LinearWork& linear);  // the part of it that can wait
-void append(Pass& pass, const Pass& more);
 
 // Nothing in a group of one rank.
 void add_collective(Pass& pass, CollectiveKind kind, Axis axis, int64_t bytes, int64_t group_size);
@@ -135,6 +137,10 @@ MlpWork shared_mlp(const RankShape& shape);
 
 // The layers. Blocks: `is_moe` says which MLP; passes are without recomputation.
 Pass block_forward(const RankShape& shape, bool is_moe);
+// Its two parts: up to the last value that backward reads, which Recompute::full runs again, and
+// the rest.
+Pass block_read_in_backward(const RankShape& shape, bool is_moe);
+Pass block_unread(const RankShape& shape, bool is_moe);
 // What Recompute::selective runs again, and what it does not keep.
 Pass block_recomputed_attention(const RankShape& shape);
 int64_t attention_result_bytes(const RankShape& shape);
@@ -171,14 +177,17 @@ void add_mtp_work(LayerWork& work, const RankShape& shape);
 int64_t mtp_projection_flops(const RankShape& whole);
 
 // The MLP half of a MoE block; work_block.cpp has the rest of the block.
-void add_moe_forward(Pass& pass, const RankShape& shape);
+void add_moe_read_in_backward(Pass& pass, const RankShape& shape);
+void add_moe_unread(Pass& pass, const RankShape& shape);
 void add_moe_backward(Pass& pass, const RankShape& shape);
 int64_t moe_saved_bytes(const RankShape& shape);
 int64_t routed_saved_bytes(const RankShape& shape);  // of these, rows of the experts here
 int64_t moe_workspace_bytes(const RankShape& shape);
 
-// Gather, products, activation, reduce. The norm before it is not included.
-void add_mlp_forward(Pass& pass, const RankShape& shape, const MlpWork& mlp);
+// Gather, products, activation; the last product and its reduce, which backward does not read. The
+// norm before it is not included.
+void add_mlp_read_in_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp);
+void add_mlp_unread(Pass& pass, const RankShape& shape, const MlpWork& mlp);
 void add_mlp_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp);
 int64_t mlp_saved_bytes(const RankShape& shape, const MlpWork& mlp);
 int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp);

@@ -119,16 +119,42 @@ TEST(Work, LoraGathersInputsOnlyForAdapters) {
   EXPECT_EQ(row[1].saved_bytes, kLlamaSavedBytes / 2 + 8 * 2 * 8);
 }
 
+// Up to gate and up: what nothing in backward reads is not run again.
 TEST(Work, RecomputeRunsForwardAgain) {
   Plan plan = tiny_plan(tiny_llama(), {.tp = 2});
   plan.recompute[1] = Recompute::full;
   const auto layers = stage_work(plan, 0);
   EXPECT_EQ(layers[2].saved_bytes, 4 * 8 * 8);  // the input alone
-  EXPECT_EQ(flops(layers[2].backward), flops(layers[1].backward) + flops(layers[1].forward));
+  constexpr int64_t kDownFlops = 2 * 8 * 12 * 8 / 2;
+  EXPECT_EQ(flops(layers[2].unread), kDownFlops);
+  EXPECT_EQ(flops(layers[2].backward),
+            flops(layers[1].backward) + flops(layers[1].forward) - kDownFlops);
   EXPECT_EQ(layers[2].backward.collectives.size(),
-            layers[1].backward.collectives.size() + layers[1].forward.collectives.size());
+            layers[1].backward.collectives.size() + layers[1].forward.collectives.size() - 1);
   EXPECT_EQ(layers[2].model_flops, layers[1].model_flops);
   EXPECT_EQ(layers[3].saved_bytes, layers[1].saved_bytes);
+}
+
+// GELU comes with the product before it; an adapter behind an activation reads it; the weights of
+// experts have gradients, for which their rows are needed.
+TEST(Work, WhatFullRecomputationNeedNotRun) {
+  const auto unread = [](Plan plan) {
+    plan.recompute.assign(plan.recompute.size(), Recompute::full);
+    return stage_work(plan, 0).at(2).unread;  // a mixture, where there are any
+  };
+  const Pass gpt2 = unread(tiny_plan(tiny_gpt2(), {}));
+  EXPECT_EQ(flops(gpt2), 2 * 8 * 8 * 32);
+  ASSERT_EQ(gpt2.ops.size(), 2u);  // the product, the residual
+  const Pass adapted = unread(lora_plan(tiny_llama(), {}, {"down_proj"}));
+  EXPECT_EQ(flops(adapted), 2 * 8 * 12 * 8 + 2 * 8 * 2 * 8);  // x W^T and u B^T
+  ASSERT_EQ(adapted.ops.size(), 3u);
+  EXPECT_EQ(unread(tiny_plan(tiny_llama(), {})).ops.size(), 3u);  // the activation as well
+  for (const ModelSpec& mixture : {tiny_mixtral(), tiny_qwen2_moe()}) {
+    const Pass pass = unread(tiny_plan(mixture, {.tp = 2}));
+    EXPECT_EQ(flops(pass), 0) << mixture.name;
+    EXPECT_TRUE(pass.collectives.empty()) << mixture.name;
+    EXPECT_FALSE(pass.ops.empty()) << mixture.name;
+  }
 }
 
 // Attention as in tiny_llama; 4 experts of width 6, 2 a token.

@@ -34,20 +34,34 @@ Hidden Block::forward(const LayerContext& ctx, const Microbatch& microbatch,
 Hidden Block::run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
                   const Tensor& residual, BlockState* state, Keep keep,
                   RouterTotals* totals) const {
-  state->h = attention_.forward(ctx, microbatch, rope, state->x, residual, &state->attention, keep);
-  ctx.device.recategorize(state->h, category_of(keep));
-  const Tensor input =
-      mlp_norm_.forward(ctx, state->h, state->x, &state->mlp_norm, category_of(keep));
+  const Tensor input = run_to_mlp(ctx, microbatch, rope, residual, state, keep);
   Tensor y = mlp_ ? mlp_->forward(ctx, input, &state->mlp, keep, MemoryCategory::buffers)
                   : moe_->forward(ctx, microbatch, input, &state->moe, keep, totals);
   apply_dropout(ctx, microbatch, layer_, DropoutSite::mlp, y);
   return {y, state->h};
 }
 
+void Block::restore(const LayerContext& ctx, const Microbatch& microbatch,
+                    const ops::RopeTable& rope, BlockState* state) const {
+  const Tensor input = run_to_mlp(ctx, microbatch, rope, Tensor(), state, Keep::for_backward);
+  if (mlp_) {
+    mlp_->restore(ctx, input, &state->mlp);
+  } else {
+    moe_->restore(ctx, microbatch, input, &state->moe);
+  }
+}
+
+Tensor Block::run_to_mlp(const LayerContext& ctx, const Microbatch& microbatch,
+                         const ops::RopeTable& rope, const Tensor& residual, BlockState* state,
+                         Keep keep) const {
+  state->h = attention_.forward(ctx, microbatch, rope, state->x, residual, &state->attention, keep);
+  ctx.device.recategorize(state->h, category_of(keep));
+  return mlp_norm_.forward(ctx, state->h, state->x, &state->mlp_norm, category_of(keep));
+}
+
 void Block::backward(const LayerContext& ctx, const Microbatch& microbatch,
                      const ops::RopeTable& rope, BlockState* state, const Tensor& gradient) const {
-  if (recompute_ == Recompute::full)
-    run(ctx, microbatch, rope, Tensor(), state, Keep::for_backward, nullptr);
+  if (recompute_ == Recompute::full) restore(ctx, microbatch, rope, state);
 
   {
     Tensor input;  // of the MLP, computed again where a gradient needs it

@@ -42,6 +42,13 @@ class Block {
   // From state->x, to which `residual` is added first, unless it is undefined.
   Hidden run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
              const Tensor& residual, BlockState* state, Keep keep, RouterTotals* totals) const;
+  // From state->x up to the last value that backward() reads.
+  void restore(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+               BlockState* state) const;
+  // The first half, and the input of the MLP.
+  Tensor run_to_mlp(const LayerContext& ctx, const Microbatch& microbatch,
+                    const ops::RopeTable& rope, const Tensor& residual, BlockState* state,
+                    Keep keep) const;
 
   int layer_;
   Recompute recompute_;

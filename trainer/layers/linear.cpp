@@ -46,11 +46,16 @@ void Linear::forward(const LayerContext& ctx, const ProductOperand& x, const Ten
                      Tensor* adapter_state, MemoryCategory category) const {
   multiply(ctx, x, y, Tensor());
   if (!has_adapter()) return;
+  forward_adapter_input(ctx, x, adapter_state, category);
+  ops::matmul_nt(ctx.device, *adapter_state, lora_b_->value, y,
+                 {.accumulate = true, .alpha = lora_scale_});
+}
+
+void Linear::forward_adapter_input(const LayerContext& ctx, const ProductOperand& x,
+                                   Tensor* adapter_state, MemoryCategory category) const {
   *adapter_state =
       ctx.device.empty({x.values().dim(0), lora_a_->value.dim(0)}, ctx.compute(), category);
   ops::matmul_nt(ctx.device, x.values(), lora_a_->value, *adapter_state);
-  ops::matmul_nt(ctx.device, *adapter_state, lora_b_->value, y,
-                 {.accumulate = true, .alpha = lora_scale_});
 }
 
 void Linear::forward_gelu(const LayerContext& ctx, const ProductOperand& x,

@@ -31,6 +31,9 @@ class Linear {
   // without adapter.
   void forward(const LayerContext& ctx, const ProductOperand& x, const Tensor& y,
                Tensor* adapter_state, MemoryCategory category) const;
+  // Of that adapter_state alone; needs an adapter.
+  void forward_adapter_input(const LayerContext& ctx, const ProductOperand& x,
+                             Tensor* adapter_state, MemoryCategory category) const;
   // The same, then y = gelu(that), which gelu_input (m, out) comes to hold.
   void forward_gelu(const LayerContext& ctx, const ProductOperand& x, const Tensor& gelu_input,
                     const Tensor& y, Tensor* adapter_state, MemoryCategory category) const;

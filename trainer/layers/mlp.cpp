@@ -17,23 +17,36 @@ Mlp::Mlp(const LayerContext& ctx, const ParameterStore& store, int layer, const 
   if (ctx.plan.model.mlp == MlpKind::swiglu) gate_.emplace(ctx, store, layer, roles.gate);
 }
 
-Tensor Mlp::forward(const LayerContext& ctx, const Tensor& input, MlpState* state, Keep keep,
-                    MemoryCategory category) const {
-  const MemoryCategory kept = category_of(keep);
+Tensor Mlp::widen(const LayerContext& ctx, const Tensor& input, MlpState* state,
+                  MemoryCategory kept, bool activates) const {
   const ProductOperand x = gather_tokens(ctx, input);  // (n, H)
   const Shape wide = {x.values().dim(0), up_.out_features()};
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
-  const Tensor activated = ctx.scratch(wide);
-  if (gate_) {
-    up_.forward(ctx, x, state->up, &state->up_lora, kept);
-    state->gate = ctx.device.empty(wide, ctx.compute(), kept);
-    gate_->forward(ctx, x, state->gate, &state->gate_lora, kept);
-    ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
-  } else {
+  if (!gate_) {  // one product makes both
+    const Tensor activated = ctx.scratch(wide);
     up_.forward_gelu(ctx, x, state->up, activated, &state->up_lora, kept);
+    return activated;
   }
+  up_.forward(ctx, x, state->up, &state->up_lora, kept);
+  state->gate = ctx.device.empty(wide, ctx.compute(), kept);
+  gate_->forward(ctx, x, state->gate, &state->gate_lora, kept);
+  if (!activates) return Tensor();
+  Tensor activated = ctx.scratch(wide);
+  ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
+  return activated;
+}
 
-  const Tensor partial = ctx.scratch({wide[0], ctx.hidden()});
+void Mlp::restore(const LayerContext& ctx, const Tensor& input, MlpState* state) const {
+  const MemoryCategory kept = category_of(Keep::for_backward);
+  const Tensor activated = widen(ctx, input, state, kept, down_.has_adapter());
+  if (down_.has_adapter()) down_.forward_adapter_input(ctx, activated, &state->down_lora, kept);
+}
+
+Tensor Mlp::forward(const LayerContext& ctx, const Tensor& input, MlpState* state, Keep keep,
+                    MemoryCategory category) const {
+  const MemoryCategory kept = category_of(keep);
+  const Tensor activated = widen(ctx, input, state, kept, true);
+  const Tensor partial = ctx.scratch({activated.dim(0), ctx.hidden()});
   down_.forward(ctx, activated, partial, &state->down_lora, kept);
   Tensor y = reduce_tokens(ctx, partial, category);
   if (down_bias_ != nullptr) ops::add_bias(ctx.device, down_bias_->value, y);

@@ -32,6 +32,8 @@ class Mlp {
   // input (s, H) -> (s, H) in `category`.
   Tensor forward(const LayerContext& ctx, const Tensor& input, MlpState* state, Keep keep,
                  MemoryCategory category) const;
+  // What backward() reads of a forward pass with Keep::for_backward: the state, no output.
+  void restore(const LayerContext& ctx, const Tensor& input, MlpState* state) const;
   // True if backward() reads `input`.
   bool needs_input() const { return up_.needs_input() || (gate_ && gate_->needs_input()); }
   // dy (s, H) -> gradient of the input (s, H), scratch. input (s, H) may be undefined when
@@ -40,6 +42,10 @@ class Mlp {
                   const MlpState& state) const;
 
  private:
+  // input (s, H) -> gate and up of the state, in `kept`, and their activation (n, F), scratch.
+  Tensor widen(const LayerContext& ctx, const Tensor& input, MlpState* state, MemoryCategory kept,
+               bool activates) const;
+
   std::optional<Linear> gate_;
   Linear up_, down_;
   const Parameter* down_bias_;

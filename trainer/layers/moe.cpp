@@ -59,7 +59,25 @@ Tensor Moe::state_row(const LayerContext& ctx, Tensor RouterState::*table) const
 
 Tensor Moe::forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
                     MoeState* state, Keep keep, RouterTotals* totals) const {
-  const MemoryCategory kept = category_of(keep);
+  run_routed(ctx, microbatch, input, state, category_of(keep), totals);
+  Tensor y = ctx.device.empty(input.shape(), ctx.compute(), MemoryCategory::buffers);
+  ops::combine_rows(ctx.device, state->returned, state->order, state->weights, y);
+  if (shared_) add_shared(ctx, input, state, keep, y);
+  return y;
+}
+
+void Moe::restore(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                  MoeState* state) const {
+  run_routed(ctx, microbatch, input, state, category_of(Keep::for_backward), nullptr);
+  if (shared_gate_ != nullptr) {
+    run_gated_shared(ctx, input, state, Keep::for_backward);
+  } else if (shared_) {
+    shared_->restore(ctx, input, &state->shared);
+  }
+}
+
+void Moe::run_routed(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                     MoeState* state, MemoryCategory kept, RouterTotals* totals) const {
   route(ctx, microbatch, input, state, kept, totals);
 
   const int64_t slots = input.dim(0) * spec_.top_k;
@@ -79,11 +97,6 @@ Tensor Moe::forward(const LayerContext& ctx, const Microbatch& microbatch, const
     state->expert_input = send_to_experts(ctx, state->exchange, rows, kept);
   }
   state->returned = return_from_experts(ctx, state->exchange, run_experts(ctx, state, kept), kept);
-
-  Tensor y = ctx.device.empty(input.shape(), ctx.compute(), MemoryCategory::buffers);
-  ops::combine_rows(ctx.device, state->returned, state->order, state->weights, y);
-  if (shared_) add_shared(ctx, input, state, keep, y);
-  return y;
 }
 
 void Moe::route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
@@ -149,6 +162,13 @@ Tensor Moe::run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory
   return out;
 }
 
+void Moe::run_gated_shared(const LayerContext& ctx, const Tensor& input, MoeState* state,
+                           Keep keep) const {
+  state->shared_out = shared_->forward(ctx, input, &state->shared, keep, category_of(keep));
+  state->shared_gate = ctx.device.empty({input.dim(0), 1}, ctx.statistic(), category_of(keep));
+  ops::matmul_nt(ctx.device, input, shared_gate_->value, state->shared_gate);
+}
+
 void Moe::add_shared(const LayerContext& ctx, const Tensor& input, MoeState* state, Keep keep,
                      const Tensor& y) const {
   if (shared_gate_ == nullptr) {
@@ -156,9 +176,7 @@ void Moe::add_shared(const LayerContext& ctx, const Tensor& input, MoeState* sta
              shared_->forward(ctx, input, &state->shared, keep, MemoryCategory::workspace), y);
     return;
   }
-  state->shared_out = shared_->forward(ctx, input, &state->shared, keep, category_of(keep));
-  state->shared_gate = ctx.device.empty({input.dim(0), 1}, ctx.statistic(), category_of(keep));
-  ops::matmul_nt(ctx.device, input, shared_gate_->value, state->shared_gate);
+  run_gated_shared(ctx, input, state, keep);
   const Tensor gated = ctx.scratch(input.shape());
   ops::sigmoid_gate_forward(ctx.device, state->shared_out, state->shared_gate.view({input.dim(0)}),
                             gated);

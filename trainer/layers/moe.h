@@ -50,11 +50,17 @@ class Moe {
   // input (s, H) -> (s, H) in buffers. totals may be null.
   Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
                  MoeState* state, Keep keep, RouterTotals* totals) const;
+  // What backward() reads of a forward pass with Keep::for_backward: the state, no output.
+  void restore(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+               MoeState* state) const;
   // dy (s, H), input (s, H) -> gradient of the input (s, H), scratch.
   Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dy,
                   const Tensor& input, const MoeState& state) const;
 
  private:
+  // From the router to the rows that come back from the experts.
+  void run_routed(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
+                  MoeState* state, MemoryCategory kept, RouterTotals* totals) const;
   void route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
              MoeState* state, MemoryCategory kept, RouterTotals* totals) const;
   void count_choices(const LayerContext& ctx, const Microbatch& microbatch, MoeState* state,
@@ -62,6 +68,9 @@ class Moe {
   Tensor run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory kept) const;
   Tensor run_experts_backward(const LayerContext& ctx, const Tensor& dout,
                               const MoeState& state) const;
+  // Its output and gate, which the state keeps.
+  void run_gated_shared(const LayerContext& ctx, const Tensor& input, MoeState* state,
+                        Keep keep) const;
   void add_shared(const LayerContext& ctx, const Tensor& input, MoeState* state, Keep keep,
                   const Tensor& y) const;
   void add_shared_backward(const LayerContext& ctx, const Tensor& dy, const Tensor& input,
