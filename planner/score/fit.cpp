@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <optional>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -15,18 +17,27 @@ namespace {
 
 using Values = std::array<double, kNumStackNumbers>;  // logarithms of what priors are multiplied by
 
+constexpr int kRandomDirections = 20;
 constexpr double kFirstStep = 0.4, kLastStep = 0.02;  // of a logarithm
 constexpr double kLeast = 0.05, kMost = 40;           // of a number in terms of its prior
 constexpr double kMostHostOpS = 3e-4;                 // slower than any interpreter
 constexpr size_t kMatmul = 0, kAttention = 1, kMemory = 2, kLink = 3, kHost = 4, kLowPrecision = 5;
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
 constexpr double kLinkStart = -1.2;
+// What is slow beside products that are as fast as they then need be: hollows of the same error,
+// between which no step of the search leads.
+struct SlowParts {
+  double matmul, memory, link;
+};
+constexpr std::array<SlowParts, 3> kSlowParts = {
+    {{0.35, -0.7, 0}, {0.35, 0, kLinkStart}, {0.35, -0.7, kLinkStart}}};
 // What a deviation by a factor e costs, in rows that are off by 100%: of an accelerator from 1, of
 // a stack from all, of a stack on an accelerator from the stack.
 constexpr double kAcceleratorPull = 3.0, kStackPull = 0.3, kOwnPull = 0.6;
 // Of these, by number: hosts, interpreters and the ways to use links differ more than kernels do.
 constexpr std::array<double, kNumStackNumbers> kPulls = {1, 1, 1, 0.25, 0.1, 1};
 constexpr double kBiasWeight = 0.3;
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 // No stack has more runs than this in what all share, and in its own fit on an accelerator.
 constexpr size_t kMostRunsShared = 10, kMostRunsOwn = 360;
 // A single run does not make numbers of its own: those of all stacks stand for them.
@@ -38,6 +49,12 @@ struct FitRun {
 };
 using FitRuns = std::vector<FitRun>;
 
+Values unit(size_t number) {
+  Values values{};
+  values[number] = 1;
+  return values;
+}
+
 StackNumbers numbers_at(const StackNumbers& prior, const Values& values) {
   StackNumbers numbers;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -46,25 +63,30 @@ StackNumbers numbers_at(const StackNumbers& prior, const Values& values) {
   return numbers;
 }
 
-double loss(const FitRuns& runs, const Values& values, double pull) {
+// Or anything beyond `limit` where it is more than that: most trials are, after a part of the runs.
+double loss(const FitRuns& runs, const Values& values, double pull, double limit = kNoLimit) {
   double sum = 0, bias = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    sum += kPulls[i] * pull * values[i] * values[i];
+  }
   for (const FitRun& fit : runs) {
+    if (sum > limit) return sum;
     const double error = predict(*fit.run, numbers_at(*fit.prior, values)).error();
     sum += std::abs(error);
     bias += error;
   }
-  for (size_t i = 0; i < values.size(); ++i) {
-    sum += kPulls[i] * pull * values[i] * values[i];
-  }
   return sum + kBiasWeight * std::abs(bias);
 }
 
-bool is_possible(const FitRuns& runs, const Values& values, size_t changed) {
-  const double factor = std::exp(values[changed]);
-  if (factor > kMost || factor < kLeast) return false;
-  return changed != kHost || std::all_of(runs.begin(), runs.end(), [factor](const FitRun& fit) {
-           return fit.prior->host_op_s * factor <= kMostHostOpS;
-         });
+bool is_possible(const FitRuns& runs, const Values& values) {
+  const auto is_within = [](double value) {
+    return std::exp(value) <= kMost && std::exp(value) >= kLeast;
+  };
+  const double host = std::exp(values[kHost]);
+  return std::all_of(values.begin(), values.end(), is_within) &&
+         (values[kHost] <= 0 || std::all_of(runs.begin(), runs.end(), [host](const FitRun& fit) {
+            return fit.prior->host_op_s * host <= kMostHostOpS;
+          }));
 }
 
 struct Found {
@@ -74,35 +96,43 @@ struct Found {
 };
 
 // Directions of the search: each number by itself, and all pairs, which trade against each other.
-struct Direction {
-  size_t up, down;  // equal: one number, upwards or downwards
-};
-
-std::vector<Direction> all_directions() {
-  std::vector<Direction> directions;
-  directions.reserve(kNumStackNumbers * (kNumStackNumbers + 1) / 2);
-  for (size_t up = 0; up < kNumStackNumbers; ++up) directions.push_back({up, up});
+std::vector<Values> plain_directions(size_t unfitted) {
+  std::vector<Values> directions;
   for (size_t up = 0; up < kNumStackNumbers; ++up) {
-    for (size_t down = up + 1; down < kNumStackNumbers; ++down) directions.push_back({up, down});
+    if (up == unfitted) continue;
+    directions.push_back(unit(up));
+    for (size_t down = up + 1; down < kNumStackNumbers; ++down) {
+      if (down == unfitted) continue;
+      directions.push_back(unit(up));
+      directions.back()[down] = -1;
+    }
+  }
+  return directions;
+}
+
+// By chance, the same for all searches.
+std::vector<Values> random_directions(size_t unfitted) {
+  std::vector<Values> directions(kRandomDirections);
+  std::mt19937 numbers;
+  for (Values& direction : directions) {
+    for (size_t i = 0; i < direction.size(); ++i) {
+      const double share = static_cast<double>(numbers()) / std::mt19937::max();
+      direction[i] = i == unfitted ? 0 : 2 * share - 1;
+    }
   }
   return directions;
 }
 
 // From wide steps to narrow ones, as long as one of them helps.
-Found search_from(const Values& start, const FitRuns& runs, double pull, size_t unfitted) {
-  static const std::vector<Direction> kDirections = all_directions();
-  Found best{start, loss(runs, start, pull), unfitted};
+void descend(const std::vector<Values>& directions, const FitRuns& runs, double pull, Found& best) {
   for (double step = kFirstStep; step >= kLastStep;) {
     bool improved = false;
-    for (const Direction& direction : kDirections) {
-      if (direction.up == unfitted || direction.down == unfitted) continue;
+    for (const Values& direction : directions) {
       for (const double sign : {1.0, -1.0}) {
         Values trial = best.values;
-        trial[direction.up] += sign * step;
-        if (direction.down != direction.up) trial[direction.down] -= sign * step;
-        if (!is_possible(runs, trial, direction.up)) continue;
-        if (!is_possible(runs, trial, direction.down)) continue;
-        const double value = loss(runs, trial, pull);
+        for (size_t i = 0; i < trial.size(); ++i) trial[i] += sign * step * direction[i];
+        if (!is_possible(runs, trial)) continue;
+        const double value = loss(runs, trial, pull, best.loss);
         if (value >= best.loss) continue;
         best.values = trial;
         best.loss = value;
@@ -112,7 +142,31 @@ Found search_from(const Values& start, const FitRuns& runs, double pull, size_t 
     }
     if (!improved) step /= 2;
   }
+}
+
+Found search_from(const Values& start, const FitRuns& runs, double pull, size_t unfitted) {
+  Found best{start, loss(runs, start, pull), unfitted};
+  descend(plain_directions(unfitted), runs, pull, best);
   return best;
+}
+
+// The error has edges, on which no plain step leads down.
+void polish(const FitRuns& runs, double pull, Found& best) {
+  descend(random_directions(best.unfitted), runs, pull, best);
+  descend(plain_directions(best.unfitted), runs, pull, best);
+  for (double& value : best.values) {  // what helps nobody stays its prior
+    const double deviation = std::exchange(value, 0);
+    const double at = loss(runs, best.values, pull, best.loss);
+    if (at <= best.loss) {
+      best.loss = at;
+    } else {
+      value = deviation;
+    }
+  }
+}
+
+void keep_better(const Found& found, Found& best) {
+  if (found.loss < best.loss) best = found;
 }
 
 // A floor changes nothing until it is reached, and links that compute hides nothing until they take
@@ -123,9 +177,8 @@ void improve_by(size_t number, double value, const FitRuns& runs, double pull, s
   start[unfitted] = 0;
   start[number] = value;
   if (number == kLink) start[kMatmul] = start[kMemory] = 0;
-  if (!is_possible(runs, start, number)) return;
-  const Found found = search_from(start, runs, pull, unfitted);
-  if (found.loss < best.loss) best = found;
+  if (!is_possible(runs, start)) return;
+  keep_better(search_from(start, runs, pull, unfitted), best);
 }
 
 bool has_low_precision(const FitRuns& runs) {
@@ -142,14 +195,28 @@ std::vector<size_t> left_out(const FitRuns& runs) {
   return {kLowPrecision};
 }
 
+Found search(const FitRuns& runs, double pull, size_t unfitted) {
+  Found best = search_from(Values{}, runs, pull, unfitted);
+  for (const SlowParts& slow : kSlowParts) {
+    Values start{};
+    start[kMatmul] = slow.matmul;
+    start[kMemory] = slow.memory;
+    start[kLink] = slow.link;
+    start[unfitted] = 0;
+    keep_better(search_from(start, runs, pull, unfitted), best);
+  }
+  return best;
+}
+
 Found fit_shared(const FitRuns& runs, size_t unfitted) {
-  Found best = search_from(Values{}, runs, kStackPull, unfitted);
+  Found best = search(runs, kStackPull, unfitted);
   if (unfitted != kHost) {
     for (const double host : kHostStarts) {
       improve_by(kHost, host, runs, kStackPull, unfitted, best);
     }
   }
   improve_by(kLink, kLinkStart, runs, kStackPull, unfitted, best);
+  polish(runs, kStackPull, best);
   return best;
 }
 
@@ -175,8 +242,9 @@ std::map<std::string, StackNumbers> fit_accelerators(const RunsByName& by_accele
     for (const auto& [stack, own] : stacks) {
       for (const FitRun& fit : thinned(own, kMostRunsShared)) runs.push_back({fit.run, &kStart});
     }
-    all[accelerator] =
-        numbers_at(kStart, search_from(Values{}, runs, kAcceleratorPull, kHost).values);
+    Found found = search_from(Values{}, runs, kAcceleratorPull, kHost);
+    polish(runs, kAcceleratorPull, found);
+    all[accelerator] = numbers_at(kStart, found.values);
   }
   return all;
 }
@@ -201,8 +269,9 @@ FoundFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& acc
     if (accelerators.size() == 1) continue;
     FitRuns own = runs;
     for (FitRun& run : own) run.prior = &prior;
-    Found best = search_from(Values{}, own, kOwnPull, unfitted);
+    Found best = search(own, kOwnPull, unfitted);
     improve_by(kLink, kLinkStart, own, kOwnPull, unfitted, best);
+    polish(own, kOwnPull, best);
     numbers = numbers_at(prior, best.values);
     found.loss += best.loss;
   }

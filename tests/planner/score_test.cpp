@@ -255,8 +255,8 @@ TEST(Score, PublishedRunsStayPredicted) {
   EXPECT_LT(score.lora.errors.mape, 0.045);
   EXPECT_LT(score.lora.memory.mape, 0.028);
   const std::map<std::string, double> most = {
-      {"SC21T1", 0.012}, {"SC21T2", 0.04}, {"KOR", 0.02},  {"MEG20", 0.012}, {"SIM", 0.027},
-      {"VTR", 0.055},    {"DGXC", 0.03},   {"MPT", 0.04},  {"ILM", 0.05},    {"QWEN", 0.045},
+      {"SC21T1", 0.006}, {"SC21T2", 0.04}, {"KOR", 0.02},  {"MEG20", 0.015}, {"SIM", 0.027},
+      {"VTR", 0.055},    {"DGXC", 0.028},  {"MPT", 0.036}, {"ILM", 0.05},    {"QWEN", 0.045},
       {"TT", 0.045},     {"MPF", 0.062},   {"BSCI", 0.04}, {"MSCALE", 0.03}, {"MB", 0.075},
       {"MBC", 0.035},    {"NEMO", 0.08},   {"AM", 0.04}};
   for (const auto& [source, mape] : most) {
@@ -270,23 +270,24 @@ TEST(Score, PublishedRunsStayPredicted) {
     sum += errors.mape * static_cast<double>(errors.n);
     n += errors.n;
   }
-  EXPECT_LT(sum / static_cast<double>(n), 0.022);
+  EXPECT_LT(sum / static_cast<double>(n), 0.02);
   EXPECT_LT(score.groups.at("VTR").mean_regret, 0.03);
   EXPECT_LT(score.groups.at("DGXC").mean_regret, 0.01);
 }
 
 // Runs of papers that no profile was fitted to. BloombergGPT shards over groups of 128 on hosts of
-// 4 x 100 Gb/s, where "zero-3" knows hosts with four times that; all the others are within a fifth.
+// 4 x 100 Gb/s, where "zero-3" knows hosts with four times that; of the others Llama 3 with 131,072
+// tokens is the worst.
 TEST(Score, RunsOfPapersThatNoFitHasSeen) {
   const std::string path = std::string(kRoot) + "/tests/golden/literature_runs.csv";
   const Score score = score_runs(published_runs(parse_csv(read_text_file(path), path)), files());
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.total.errors.n, 8);
   EXPECT_EQ(score.total.unrepresented, 0);
-  EXPECT_LT(score.total.errors.mape, 0.115);
+  EXPECT_LT(score.total.errors.mape, 0.105);
   EXPECT_LT(score.total.errors.median, 0.08);
   for (const RunScore& row : score.rows) {
-    EXPECT_LT(std::abs(row.error()), row.model == "BloombergGPT-50B" ? 0.29 : 0.21) << row.id;
+    EXPECT_LT(std::abs(row.error()), row.model == "BloombergGPT-50B" ? 0.30 : 0.22) << row.id;
   }
 }
 
@@ -329,6 +330,27 @@ TEST(Stacks, UnpaddedVocabulariesAreSlow) {
   EXPECT_GT(step_s("vTrain ground truth (single node)", 50257),
             1.2 * step_s("vTrain ground truth (single node)", 50264));
   EXPECT_LT(step_s("Korthikanti", 50257), step_s("Korthikanti", 50264));
+}
+
+// PyTorch's checkpoints end with the last tensor that backward reads: the down projection, a third
+// of an MLP's products, is not run a second time. Megatron-LM's run the whole block.
+TEST(Stacks, RecomputationThatEndsEarlyIsFaster) {
+  const auto slowdown_of_whole_blocks = [](const char* source, const char* recompute) {
+    PublishedRun run = small_run();
+    run.source = source;
+    run.micro_batch = 8;
+    run.recompute = recompute;
+    ScoreFiles whole = files();
+    for (StackProfile& stack : whole.stacks) stack.facts.recomputes_whole_blocks = true;
+    return predict(prepare(run, whole)).predicted_step_s /
+           predict(prepare(run, files())).predicted_step_s;
+  };
+  for (const char* source : {"llm-foundry", "torchtitan", "torchtune"}) {
+    EXPECT_GT(slowdown_of_whole_blocks(source, "full"), 1.03) << source;
+    EXPECT_LT(slowdown_of_whole_blocks(source, "full"), 1.15) << source;
+    EXPECT_EQ(slowdown_of_whole_blocks(source, "none"), 1) << source;
+  }
+  EXPECT_EQ(slowdown_of_whole_blocks("Megatron-LM", "full"), 1);
 }
 
 // Each call waits for a message to go round all ranks.
