@@ -71,7 +71,7 @@ struct FoundFit {
 // What all accelerators of a stack share, and what each deviates from it.
 FoundFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& accelerators,
                    const StackFit& any, size_t unfitted) {
-  const Found shared = find_numbers(all, kStackPull, unfitted, SearchStarts::slow_parts_and_hosts);
+  const Found shared = find_numbers(all, kStackPull, unfitted, SearchStarts::all);
   FoundFit found;
   found.loss = shared.loss;
   found.fit.of_any = numbers_at(kNoFactors, shared.deviation);
@@ -83,7 +83,7 @@ FoundFit fit_stack(const FitRuns& all, const std::map<std::string, FitRuns>& acc
     if (accelerators.size() == 1) continue;
     FitRuns own = runs;
     for (FitRun& run : own) run.prior = &prior;
-    const Found best = find_numbers(own, kOwnPull, unfitted, SearchStarts::slow_parts);
+    const Found best = find_numbers(own, kOwnPull, unfitted, SearchStarts::slow_links);
     numbers = numbers_at(prior, best.deviation);
     found.loss += best.loss;
   }

@@ -5,17 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <random>
-#include <utility>
 
 namespace argosy {
 
 namespace {
 
 constexpr double kFirstStep = 0.4, kLastStep = 0.02;  // of a logarithm
-constexpr int kRandomDirections = 20;
-constexpr double kLeast = 0.05, kMost = 40;  // of a number in terms of its prior
-constexpr double kMostHostOpS = 3e-4;        // slower than any interpreter
+constexpr double kLeast = 0.05, kMost = 40;           // of a number in terms of its prior
+constexpr double kMostHostOpS = 3e-4;                 // slower than any interpreter
 constexpr std::array<double, 2> kHostStarts = {1.5, 2.8};
 constexpr double kLinkStart = -1.2;
 // What is slow beside products that are as fast as they then need be: hollows of the same error,
@@ -63,37 +60,27 @@ bool is_possible(const FitRuns& runs, const Deviation& deviation) {
 }
 
 // Each number by itself, and all pairs, which trade against each other.
-std::vector<Deviation> plain_directions(size_t unfitted) {
-  std::vector<Deviation> directions;
+std::vector<Deviation> all_directions(size_t unfitted) {
+  std::vector<Deviation> single, pairs;
   for (size_t up = 0; up < kNumStackNumbers; ++up) {
     if (up == unfitted) continue;
     Deviation direction{};
     direction[up] = 1;
-    directions.push_back(direction);
+    single.push_back(direction);
     for (size_t down = up + 1; down < kNumStackNumbers; ++down) {
       if (down == unfitted) continue;
-      directions.push_back(direction);
-      directions.back()[down] = -1;
+      pairs.push_back(direction);
+      pairs.back()[down] = -1;
     }
   }
-  return directions;
-}
-
-// By chance, the same for all searches.
-std::vector<Deviation> random_directions(size_t unfitted) {
-  std::vector<Deviation> directions(kRandomDirections);
-  std::mt19937 numbers;
-  for (Deviation& direction : directions) {
-    for (size_t i = 0; i < direction.size(); ++i) {
-      const double share = static_cast<double>(numbers()) / std::mt19937::max();
-      direction[i] = i == unfitted ? 0 : 2 * share - 1;
-    }
-  }
-  return directions;
+  single.insert(single.end(), pairs.begin(), pairs.end());
+  return single;
 }
 
 // From wide steps to narrow ones, as long as one of them helps.
-void descend(const std::vector<Deviation>& directions, const Problem& problem, Found& best) {
+Found search_from(const Deviation& start, const Problem& problem) {
+  const std::vector<Deviation> directions = all_directions(problem.unfitted);
+  Found best{start, loss(problem, start), problem.unfitted};
   for (double step = kFirstStep; step >= kLastStep;) {
     bool improved = false;
     for (const Deviation& direction : directions) {
@@ -111,11 +98,6 @@ void descend(const std::vector<Deviation>& directions, const Problem& problem, F
     }
     if (!improved) step /= 2;
   }
-}
-
-Found search_from(const Deviation& start, const Problem& problem) {
-  Found best{start, loss(problem, start), problem.unfitted};
-  descend(plain_directions(problem.unfitted), problem, best);
   return best;
 }
 
@@ -154,21 +136,6 @@ void improve_from_slow_links(const Problem& problem, Found& best) {
   improve_from(start, problem, best);
 }
 
-// The error has edges, on which no plain step leads down. What helps nobody stays its prior.
-void polish(const Problem& problem, Found& best) {
-  descend(random_directions(problem.unfitted), problem, best);
-  descend(plain_directions(problem.unfitted), problem, best);
-  for (double& value : best.deviation) {
-    const double before = std::exchange(value, 0);
-    const double at = loss(problem, best.deviation, best.loss);
-    if (at <= best.loss) {
-      best.loss = at;
-    } else {
-      value = before;
-    }
-  }
-}
-
 }  // namespace
 
 StackNumbers numbers_at(const StackNumbers& prior, const Deviation& deviation) {
@@ -182,10 +149,11 @@ StackNumbers numbers_at(const StackNumbers& prior, const Deviation& deviation) {
 Found find_numbers(const FitRuns& runs, double pull, size_t unfitted, SearchStarts starts) {
   const Problem problem{runs, pull, unfitted};
   Found best = search_from(Deviation{}, problem);
-  if (starts != SearchStarts::prior) improve_from_slow_parts(problem, best);
-  if (starts == SearchStarts::slow_parts_and_hosts) improve_from_slow_hosts(problem, best);
+  if (starts == SearchStarts::all) {
+    improve_from_slow_parts(problem, best);
+    improve_from_slow_hosts(problem, best);
+  }
   if (starts != SearchStarts::prior) improve_from_slow_links(problem, best);
-  polish(problem, best);
   return best;
 }
 

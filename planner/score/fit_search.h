@@ -30,9 +30,8 @@ struct Found {
   size_t unfitted = 0;  // the number that stays its prior
 };
 
-// Where searches start: at the prior; also where parts of the machine are slow; also with slow
-// hosts.
-enum class SearchStarts { prior, slow_parts, slow_parts_and_hosts };
+// Where searches start: at the prior; also with slow links; also with slow memory and hosts.
+enum class SearchStarts { prior, slow_links, all };
 
 // `pull`: what a deviation by a factor e costs, in rows that are off by 100%.
 Found find_numbers(const FitRuns& runs, double pull, size_t unfitted, SearchStarts starts);

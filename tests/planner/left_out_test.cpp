@@ -47,9 +47,6 @@ double predicted_s(const std::vector<RunScore>& scores, const std::string& id) {
 }
 
 TEST(LeftOut, ModelsThatAFitHasNotSeen) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "minutes under AddressSanitizer; the other tests here run the same code";
-#endif
   std::vector<PreparedRun> prepared = rows_of({"SC21T1", "SC21T2", "KOR", "MEG20", "AM"});
   const Score score = summarize(leave_models_out(pointers(prepared)));
   std::printf("%s", score_text(score).c_str());

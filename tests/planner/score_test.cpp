@@ -255,8 +255,8 @@ TEST(Score, PublishedRunsStayPredicted) {
   EXPECT_LT(score.lora.errors.mape, 0.045);
   EXPECT_LT(score.lora.memory.mape, 0.028);
   const std::map<std::string, double> most = {
-      {"SC21T1", 0.006}, {"SC21T2", 0.04}, {"KOR", 0.02},  {"MEG20", 0.015}, {"SIM", 0.027},
-      {"VTR", 0.055},    {"DGXC", 0.028},  {"MPT", 0.036}, {"ILM", 0.05},    {"QWEN", 0.045},
+      {"SC21T1", 0.012}, {"SC21T2", 0.04}, {"KOR", 0.02},  {"MEG20", 0.012}, {"SIM", 0.027},
+      {"VTR", 0.055},    {"DGXC", 0.028},  {"MPT", 0.04},  {"ILM", 0.05},    {"QWEN", 0.045},
       {"TT", 0.045},     {"MPF", 0.062},   {"BSCI", 0.04}, {"MSCALE", 0.03}, {"MB", 0.075},
       {"MBC", 0.035},    {"NEMO", 0.08},   {"AM", 0.04}};
   for (const auto& [source, mape] : most) {
@@ -287,7 +287,7 @@ TEST(Score, RunsOfPapersThatNoFitHasSeen) {
   EXPECT_LT(score.total.errors.mape, 0.105);
   EXPECT_LT(score.total.errors.median, 0.08);
   for (const RunScore& row : score.rows) {
-    EXPECT_LT(std::abs(row.error()), row.model == "BloombergGPT-50B" ? 0.30 : 0.22) << row.id;
+    EXPECT_LT(std::abs(row.error()), row.model == "BloombergGPT-50B" ? 0.29 : 0.22) << row.id;
   }
 }
 
