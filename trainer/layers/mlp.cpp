@@ -23,7 +23,7 @@ Tensor Mlp::widen(const LayerContext& ctx, const Tensor& input, MlpState* state,
   const Shape wide = {x.values().dim(0), up_.out_features()};
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
   if (!gate_) {  // one product makes both
-    const Tensor activated = ctx.scratch(wide);
+    Tensor activated = ctx.scratch(wide);
     up_.forward_gelu(ctx, x, state->up, activated, &state->up_lora, kept);
     return activated;
   }
