@@ -42,7 +42,8 @@ class Mlp {
                   const MlpState& state) const;
 
  private:
-  // input (s, H) -> gate and up of the state, in `kept`, and their activation (n, F), scratch.
+  // input (s, H) -> gate and up of the state, in `kept`; returns their activation (n, F), scratch,
+  // if `activates` or where it is GELU, which comes with its input.
   Tensor widen(const LayerContext& ctx, const Tensor& input, MlpState* state, MemoryCategory kept,
                bool activates) const;
 
