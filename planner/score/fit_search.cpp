@@ -80,7 +80,7 @@ std::vector<Deviation> all_directions(size_t unfitted) {
 // From wide steps to narrow ones, as long as one of them helps.
 Found search_from(const Deviation& start, const Problem& problem) {
   const std::vector<Deviation> directions = all_directions(problem.unfitted);
-  Found best{start, loss(problem, start), problem.unfitted};
+  Found best{start, loss(problem, start)};
   for (double step = kFirstStep; step >= kLastStep;) {
     bool improved = false;
     for (const Deviation& direction : directions) {

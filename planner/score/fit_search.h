@@ -26,14 +26,14 @@ StackNumbers numbers_at(const StackNumbers& prior, const Deviation& deviation);
 
 struct Found {
   Deviation deviation{};
-  double loss = 0;      // sum of absolute errors, a share of their bias, and what deviations cost
-  size_t unfitted = 0;  // the number that stays its prior
+  double loss = 0;  // sum of absolute errors, a share of their bias, and what deviations cost
 };
 
 // Where searches start: at the prior; also with slow links; also with slow memory and hosts.
 enum class SearchStarts { prior, slow_links, all };
 
-// `pull`: what a deviation by a factor e costs, in rows that are off by 100%.
+// `pull`: what a deviation by a factor e costs, in rows that are off by 100%. `unfitted`: the
+// number that stays its prior.
 Found find_numbers(const FitRuns& runs, double pull, size_t unfitted, SearchStarts starts);
 
 }  // namespace argosy

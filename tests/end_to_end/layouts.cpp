@@ -55,6 +55,7 @@ const char* config_of(TinyModel model) {
           "num_local_experts": 4, "num_experts_per_tok": 2, "router_aux_loss_coef": 0.05,
           "router_z_loss_coef": 0.01, "max_position_embeddings": 32, "initializer_range": 0.2})";
     case TinyModel::qwen2_moe:
+    case TinyModel::ungated_moe:
       return R"({"model_type": "qwen2_moe", "vocab_size": 61, "hidden_size": 24, "intermediate_size": 20,
           "moe_intermediate_size": 10, "shared_expert_intermediate_size": 8, "num_hidden_layers": 3,
           "num_attention_heads": 4, "num_key_value_heads": 2, "num_experts": 8, "num_experts_per_tok": 3,
@@ -232,6 +233,14 @@ const std::vector<Layout>& layouts() {
       {"groups_pp2_tp2_sp_ep2_recompute",
        M::group_moe,
        {.tp = 2, .pp = 2, .ep = 2},
+       0,
+       2,
+       k1f1b,
+       kFull},
+      {"ungated_one_rank", M::ungated_moe, {}, 0, 2},
+      {"ungated_tp2_sp_dp2_ep2_recompute",
+       M::ungated_moe,
+       {.tp = 2, .dp = 2, .ep = 2},
        0,
        2,
        k1f1b,
@@ -788,6 +797,8 @@ Plan plan_of(const Layout& layout) {
   plan.model = parse_model(config_of(layout.model, layout.num_layers), "tiny",
                            "tests/end_to_end/layouts.cpp")
                    .model;
+  // Of no config that can be trained yet: DeepSeek's and GLM's.
+  if (layout.model == TinyModel::ungated_moe) plan.model.moe.shared_gate = false;
   plan.cluster = "local-cpu";
   plan.mesh = layout.mesh;
   plan.zero_stage = layout.zero_stage;

@@ -24,6 +24,7 @@ enum class TinyModel {
   gpt2,
   mixtral,
   qwen2_moe,
+  ungated_moe,  // the same, its shared expert without a gate
   sigmoid_moe,  // balancing bias, groups, scaled weights, 6 experts
   group_moe,    // softmax scores, groups, a shared expert
   two_experts,  // sigmoid scores, one choice of two: a large bias sends all tokens to one

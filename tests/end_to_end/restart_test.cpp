@@ -124,13 +124,15 @@ TEST_F(Restart, TheLauncherEndsWhenItsJobIsDone) {
         "#!/bin/bash\n"
         "[[ -e died ]] || { touch died; kill -KILL $$; }\n"
         "PATH=${PATH#*:} exec mpirun \"$@\"\n");
+  const std::string options = "--checkpoint-every 2 --lr-schedule cosine --warmup 2";
   const ProgramResult result =
-      shell("chmod +x bin/mpirun; PATH=$PWD/bin:$PATH " + supervised(1, 5, "--checkpoint-every 2"));
+      shell("chmod +x bin/mpirun; PATH=$PWD/bin:$PATH " + supervised(1, 5, options));
   EXPECT_EQ(result.exit_code, kExitDone) << result.out << result.err;
   EXPECT_EQ(lines_of_launcher(result), 1) << result.err;
   EXPECT_TRUE(contains(result.err, "attempt 1 was killed by SIGKILL; attempt 2 ")) << result.err;
   EXPECT_EQ(status("run", "state"), "\"done\"");
   EXPECT_EQ(metrics("run").size(), 5U);
+  expect_undisturbed(options);
 }
 
 TEST_F(Restart, AJobThatFailsAtTheSameStepAgainAndAgainEnds) {

@@ -135,8 +135,9 @@ TEST(Work, RecomputeRunsForwardAgain) {
   EXPECT_EQ(layers[3].saved_bytes, layers[1].saved_bytes);
 }
 
-// GELU comes with the product before it; an adapter behind an activation reads it; the weights of
-// experts have gradients, for which their rows are needed.
+// GELU comes with the product before it; an adapter behind an activation reads it; the gradient of
+// the router's weights reads the rows that experts return, that of a shared expert's gate its
+// output.
 TEST(Work, WhatFullRecomputationNeedNotRun) {
   const auto unread = [](Plan plan) {
     plan.recompute.assign(plan.recompute.size(), Recompute::full);
@@ -155,6 +156,11 @@ TEST(Work, WhatFullRecomputationNeedNotRun) {
     EXPECT_TRUE(pass.collectives.empty()) << mixture.name;
     EXPECT_FALSE(pass.ops.empty()) << mixture.name;
   }
+  ModelSpec ungated = tiny_qwen2_moe();
+  ungated.moe.shared_gate = false;
+  const Pass shared = unread(tiny_plan(ungated, {.tp = 2}));
+  EXPECT_EQ(flops(shared), 2 * 8 * 4 * 8 / 2);  // as a dense MLP of width 4
+  EXPECT_EQ(collectives(shared)["reduce_scatter over tp"].size(), 1u);
 }
 
 // Attention as in tiny_llama; 4 experts of width 6, 2 a token.
