@@ -26,8 +26,7 @@ void run_calibration(const PlanOptions& options) {
   }
   CalibrationRequest request;
   request.out = options.out.empty() ? kCalibrated : options.out;
-  request.assumed =
-      find_config("cluster", options.cluster.empty() ? kAssumed : options.cluster, "clusters");
+  request.assumed = find_cluster(options.cluster.empty() ? kAssumed : options.cluster);
   request.num_devices = options.devices;
   request.seconds = options.calibrate_s;
   const ClusterSpec assumed = read_cluster(request.assumed).cluster;
@@ -41,7 +40,7 @@ void run_calibration(const PlanOptions& options) {
 }
 
 void run_learning(const PlanOptions& options) {
-  const std::filesystem::path cluster_file = find_config("cluster", options.cluster, "clusters");
+  const std::filesystem::path cluster_file = find_cluster(options.cluster);
   const ClusterSpec cluster = read_cluster(cluster_file).cluster;
   std::vector<RunRecord> runs;
   for (const std::string& folder : options.learn) runs.push_back(read_run(folder));

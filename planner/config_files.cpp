@@ -5,7 +5,6 @@
 #include <set>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include "planner/spec/check.h"
 
@@ -45,24 +44,42 @@ std::string names_in(const char* folder) {
   return text.empty() ? "" : concat(", or a name in configs/", folder, ": ", text);
 }
 
+std::string names_in(const std::vector<const char*>& folders) {
+  std::string text;
+  for (const char* folder : folders) text += names_in(folder);
+  return text;
+}
+
 }  // namespace
 
-fs::path find_config(const char* option, const std::string& given, const char* folder) {
+fs::path find_config(const char* option, const std::string& given,
+                     const std::vector<const char*>& folders) {
   if (given.empty()) {
-    throw ConfigError(concat("--", option, " is missing; valid: a path", names_in(folder)));
+    throw ConfigError(concat("--", option, " is missing; valid: a path", names_in(folders)));
   }
   std::vector<fs::path> places = {given};
   for (const fs::path& root : config_roots()) {
-    const fs::path named = root / "configs" / folder;
-    places.insert(places.end(), {root / given, named / given, named / (given + ".json")});
+    places.push_back(root / given);
+    for (const char* folder : folders) {
+      const fs::path named = root / "configs" / folder;
+      places.insert(places.end(), {named / given, named / (given + ".json")});
+    }
   }
   for (const fs::path& path : places) {
     std::error_code error;
     if (fs::exists(path, error)) return path;
   }
+  std::string searched;
+  for (const char* folder : folders) {
+    searched += concat(searched.empty() ? "" : " or ", "configs/", folder);
+  }
   throw ConfigError(concat("--", option, ": there is no file '", given,
-                           "', neither as given nor by that name in configs/", folder,
-                           "; valid: a path", names_in(folder)));
+                           "', neither as given nor by that name in ", searched, "; valid: a path",
+                           names_in(folders)));
+}
+
+fs::path find_cluster(const std::string& given) {
+  return find_config("cluster", given, {"clusters", "accelerators"});
 }
 
 }  // namespace argosy

@@ -6,11 +6,16 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace argosy {
 
-// A path as given, else relative to the program, else a name in configs/<folder>. Throws
-// ConfigError naming the option.
-std::filesystem::path find_config(const char* option, const std::string& given, const char* folder);
+// A path as given, else relative to the program, else a name in one of configs/<folders>, the first
+// first. Throws ConfigError naming the option.
+std::filesystem::path find_config(const char* option, const std::string& given,
+                                  const std::vector<const char*>& folders);
+
+// What --cluster names: a cluster, or an accelerator in the usual node around it.
+std::filesystem::path find_cluster(const std::string& given);
 
 }  // namespace argosy

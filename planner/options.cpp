@@ -79,9 +79,10 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   auto add = job.add_options();
   add("model", word(o.model, "PATH"),
       "config.json of Hugging Face, its folder, or a name in configs/models");
-  add("cluster", word(o.cluster, "PATH"), "machines: a file, or a name in configs/clusters");
+  add("cluster", word(o.cluster, "PATH"),
+      "machines: a file, or a name in configs/clusters or configs/accelerators");
   add("devices", count(o.devices, "devices", "N", kMostDevices),
-      "devices to use; default: all of the cluster");
+      "devices to use; default: all of the cluster, of an accelerator's file one node");
   add("seq-len", count(o.seq_len, "seq-len", "T", kMostTokens, kLengthUnits),
       "tokens of a sequence, as 8192 or 8k; default: the model's positions, at most 8192 (256 on a "
       "CPU)");

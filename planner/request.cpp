@@ -89,21 +89,22 @@ void refuse_lora_options(const PlanOptions& o) {
 }
 
 ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings) {
-  ModelReading reading = read_model(find_config("model", name, "models"));
+  ModelReading reading = read_model(find_config("model", name, {"models"}));
   warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
   return std::move(reading.model);
 }
 
 ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings) {
-  ClusterReading reading = read_cluster(find_config("cluster", options.cluster, "clusters"));
+  ClusterReading reading = read_cluster(find_cluster(options.cluster));
   warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
   const ClusterSpec& cluster = reading.cluster;
   const int64_t devices = options.devices > 0 ? options.devices : cluster.num_devices;
-  if (devices > cluster.num_devices) {
-    if (!cluster.may_oversubscribe) {
-      throw ConfigError(concat("--devices: ", devices, ", but ", cluster.name, " has ",
-                               cluster.num_devices, "; valid: 1 to ", cluster.num_devices));
-    }
+  const int64_t most = cluster.tiers.back().devices;  // an accelerator's file is of one node
+  if (devices > most && !cluster.may_oversubscribe) {
+    throw ConfigError(concat("--devices: ", devices, ", but the links of ", cluster.name, " join ",
+                             most, "; valid: 1 to ", most));
+  }
+  if (devices > cluster.num_devices && cluster.may_oversubscribe) {
     warnings.push_back(concat("--devices: ", devices, " ranks share the ", cluster.num_devices,
                               " devices of ", cluster.name,
                               ": a rehearsal, slower than one rank a device"));
@@ -122,7 +123,7 @@ void apply_corrections(const PlanOptions& options, Request& request) {
                              job.stack.name, "; valid: with --stack ", kOwnStack,
                              ", whose runs they are of"));
   }
-  const std::filesystem::path file = find_config("cluster", options.cluster, "clusters");
+  const std::filesystem::path file = find_cluster(options.cluster);
   request.corrections = find_corrections(read_cluster(file).cluster, file, job.precision,
                                          job.num_devices(), options.corrections);
   const std::vector<std::string>& warnings = request.corrections.warnings;
@@ -228,7 +229,7 @@ Request make_request(const PlanOptions& given) {
   refuse_serve_options(given);
   Request request;
   Job& job = request.job;
-  if (!has_import(given)) find_config("model", given.model, "models");
+  if (!has_import(given)) find_config("model", given.model, {"models"});
   job.cluster = make_cluster(given, request.warnings);
   PlanOptions options = given;
   job.model = has_import(given) ? apply_import(options, job.cluster.num_devices, request.warnings)

@@ -21,9 +21,9 @@ constexpr size_t kRowsPerMessage = 100;
 }  // namespace
 
 void print_score(const PlanOptions& options) {
-  const std::filesystem::path any = find_config("score", "any.json", "stacks");
+  const std::filesystem::path any = find_config("score", "any.json", {"stacks"});
   const ScoreFiles files = read_score_files(any.parent_path().parent_path());
-  const std::string path = find_config("score", options.score, "stacks").string();
+  const std::string path = find_config("score", options.score, {"stacks"}).string();
   const CsvTable table = parse_csv(read_text_file(path), path);
   const bool is_watched = isatty(STDERR_FILENO) != 0;
   const Score score =

@@ -77,7 +77,7 @@ ServeJob make_serve_job(const PlanOptions& options, std::vector<std::string>& wa
   refuse_lora_options(options);
   refuse_training_options(options);
   ServeJob job;
-  ModelReading model = read_model(find_config("model", options.model, "models"));
+  ModelReading model = read_model(find_config("model", options.model, {"models"}));
   warnings = model.warnings;
   job.model = std::move(model.model);
   job.model.num_mtp_modules = 0;  // of training alone

@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kStackOption = "--stack";
 
 std::filesystem::path configs_folder() {
-  return find_config("stack", "any.json", "stacks").parent_path().parent_path();
+  return find_config("stack", "any.json", {"stacks"}).parent_path().parent_path();
 }
 
 // Shares are of the curves of configs/accelerators, and of what its links and collectives reach:

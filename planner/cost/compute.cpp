@@ -80,7 +80,7 @@ int64_t total_flops(const Pass& pass) {
 ClusterSpec with_devices(const ClusterSpec& cluster, int64_t num_devices) {
   ClusterSpec seen = cluster;
   seen.num_devices = num_devices;
-  if (num_devices <= cluster.num_devices) return seen;
+  if (num_devices <= cluster.num_devices || !cluster.may_oversubscribe) return seen;
   const double share = static_cast<double>(cluster.num_devices) / static_cast<double>(num_devices);
   Accelerator& a = seen.accelerator;
   for (double* rate : {&a.fp64_flops_per_s, &a.fp32_flops_per_s, &a.bf16_flops_per_s,

@@ -34,9 +34,9 @@ double compute_seconds(const Pass& pass, const Accelerator& accelerator, Precisi
 // FLOPs of the ops of a pass.
 int64_t total_flops(const Pass& pass);
 
-// The cluster as `num_devices` ranks see it. Up to its size it is the same machine; beyond, ranks
-// share cores: rates and memory per rank shrink by num_devices / cluster.num_devices and overheads
-// grow by it. The result has num_devices devices in as many nodes as before.
+// The cluster as `num_devices` ranks see it. Up to what its last tier joins it is the same machine,
+// or more of it. Where ranks may share devices, beyond its size they do: rates and memory per rank
+// shrink by num_devices / cluster.num_devices and overheads grow by it, in as many nodes as before.
 ClusterSpec with_devices(const ClusterSpec& cluster, int64_t num_devices);
 
 }  // namespace argosy

@@ -208,5 +208,16 @@ TEST(Cluster, RanksThatShareCoresGetTheirShare) {
                    cpu.accelerator.fp32_flops_per_s);
 }
 
+// Devices of their own are not shared: more of them are more of the same.
+TEST(Cluster, MoreDevicesOfTheSame) {
+  const ClusterSpec node =
+      read_cluster(ARGOSY_SOURCE_DIR "/configs/accelerators/l40s.json").cluster;
+  const ClusterSpec many = with_devices(node, 64);
+  EXPECT_EQ(many.num_devices, 64);
+  EXPECT_EQ(many.devices_per_node, 8);
+  EXPECT_DOUBLE_EQ(many.accelerator.bf16_flops_per_s, node.accelerator.bf16_flops_per_s);
+  EXPECT_EQ(many.accelerator.memory_bytes, node.accelerator.memory_bytes);
+}
+
 }  // namespace
 }  // namespace argosy

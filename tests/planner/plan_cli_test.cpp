@@ -224,7 +224,11 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("--cluster h100-8 --import ds.jsn", "--import: there is no file 'ds.jsn'");
   expect_mistake("--score no_such_runs.csv", "--score: there is no file");
   expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
-  expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "2048");
+  expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "valid: 1 to 2048");
+  expect_mistake("--model llama-65b --cluster a200",
+                 "configs/clusters or configs/accelerators; valid: a path, or a name in "
+                 "configs/clusters: a100-2048");
+  expect_mistake("--model llama-65b --cluster a200", "configs/accelerators: a10, a100-pcie-80gb");
   expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048",
                  "--seq-len: 2048 exceeds the 1024 learned positions");
   expect_mistake(kSmall + "--fix schedule=1f1b,virtual_stages=2", "--fix: schedule=1f1b with");
@@ -255,6 +259,19 @@ TEST(PlanCli, ListsMayHaveBlanks) {
   const Json mesh = Json::parse(result.out)["plans"][0]["mesh"];
   EXPECT_EQ(mesh["tp"], 2);
   EXPECT_EQ(mesh["pp"], 2);
+}
+
+// An accelerator's file is of one node; there may be more of them.
+TEST(PlanCli, AcceleratorsByName) {
+  const auto dp_of = [](const std::string& devices) {
+    const Result result =
+        plan("--model llama-3.1-8b --cluster l40s --task lora --fix tp=1,pp=1 --json --top 1 " +
+             devices);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    return Json::parse(result.out)["plans"][0]["mesh"]["dp"].get<int>();
+  };
+  EXPECT_EQ(dp_of(""), 8);
+  EXPECT_EQ(dp_of("--devices 64"), 64);
 }
 
 TEST(PlanCli, NumbersMayHaveUnits) {

@@ -217,7 +217,36 @@ TEST(RunCluster, NamesOfBoards) {
   EXPECT_EQ(board_of("GB300"), "GB300");
   EXPECT_EQ(board_of("RTX 4090"), "RTX-4090");
   EXPECT_EQ(board_of("V100-32GB"), "V100-SXM2-32GB");
+  EXPECT_EQ(board_of("V100-16GB"), "V100-SXM2-16GB");
+  EXPECT_EQ(board_of("GH200"), "GH200-96GB");
+  EXPECT_EQ(board_of("MI250X"), "MI250X-GCD");
+  EXPECT_EQ(board_of("NVIDIA A40"), "A40");
+  EXPECT_EQ(board_of("NVIDIA H100 80GB HBM3"), "H100-SXM5-80GB");
+  EXPECT_EQ(board_of("NVIDIA GeForce RTX 3090"), "RTX-3090");
+  EXPECT_EQ(board_of("Tesla V100-SXM2-16GB"), "V100-SXM2-16GB");
+  EXPECT_EQ(board_of("AMD Instinct MI300X"), "MI300X");
+  EXPECT_EQ(board_of("Google TPU v5p"), "TPUv5p");
   EXPECT_THROW(board_of("H100-17GB"), ConfigError);
+}
+
+// A10, H20 and L4 were taken for A100, H200 and L40S.
+TEST(RunCluster, NumbersAreWholeWords) {
+  const auto board_of = [](const char* name) {
+    PublishedRun run = mixture_run();
+    run.gpu = name;
+    return cluster_of(run, files().accelerators).accelerator.name;
+  };
+  for (const char* name : {"A10", "L4", "L40", "L40S", "A40", "T4", "MI300X"}) {
+    EXPECT_EQ(board_of(name), name);
+  }
+  EXPECT_EQ(board_of("T4 16GB"), "T4");
+  EXPECT_EQ(board_of("L40S-48GB"), "L40S");
+  EXPECT_EQ(board_of("L40S PCIe"), "L40S");
+  EXPECT_EQ(board_of("H20"), "H20-SXM5-96GB");
+  EXPECT_EQ(board_of("H20 96GB"), "H20-SXM5-96GB");
+  for (const char* name : {"A1", "H2", "H10", "GB20", "V1000"}) {
+    EXPECT_THROW(board_of(name), ConfigError) << name;
+  }
 }
 
 TEST(RunSetup, SequenceParallelismWhereTheProfileSaysSo) {
