@@ -98,14 +98,15 @@ void read_unstated(JsonObject object, StackProfile& stack) {
 }
 
 // Boards with one chip, which differ in memory, power and links, that the clusters' files have:
-// what kernels reach of the rates is alike. H800 and A800 are H100 and A100 with fewer links, GB200
-// and GB300 are B200 and B300 beside another host (NVIDIA's data sheets).
-constexpr std::array<std::array<std::string_view, 4>, 5> kBoardsOfChips = {{
+// what kernels reach of the rates is alike. H800 and A800 are H100 and A100 with fewer links,
+// GH200, GB200 and GB300 are H100, B200 and B300 beside another host (NVIDIA's data sheets).
+constexpr std::array<std::array<std::string_view, 5>, 5> kBoardsOfChips = {{
     {"A100-SXM4-80GB", "A100-SXM4-40GB", "A800-SXM4-80GB", "A100-PCIe-80GB"},
-    {"H100-SXM5-80GB", "H800-SXM5-80GB", "H100-SXM5-96GB-HBM2e-500W", "H100-PCIe-80GB"},
+    {"H100-SXM5-80GB", "H800-SXM5-80GB", "H100-SXM5-96GB-HBM2e-500W", "H100-PCIe-80GB",
+     "GH200-96GB"},
     {"B200", "GB200"},
     {"B300", "GB300"},
-    {"V100-SXM3-32GB", "V100-SXM2-32GB"},
+    {"V100-SXM3-32GB", "V100-SXM2-32GB", "V100-SXM2-16GB"},
 }};
 
 using NumbersByName = std::map<std::string, StackNumbers>;
