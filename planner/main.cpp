@@ -34,7 +34,10 @@ Questions questions_of(const PlanOptions& options, const Request& request, int n
   questions.report = !options.report.empty();
   if (!options.what_if.empty()) questions.what_if = parse_machine_changes(options.what_if);
   if (!options.deadline.empty()) questions.deadline_days = days_from_string(options.deadline);
-  if (!request.phases.empty()) questions.phases = parse_phases(request.phases);
+  if (!request.phases.empty()) {
+    questions.phases = parse_phases(request.phases);
+    check_tokens(questions.phases, request.job.tokens);
+  }
   questions.num_threads = num_threads;
   return questions;
 }
@@ -47,11 +50,13 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
     const Plan& best = result.plans.front();
     std::cout << plan_heading(best, job.cluster) << "\n"
               << plan_table(result.plans) << "\n"
-              << fit_text(result.plans, job.fit_probability) << offload_text(result.plans)
-              << totals_text(best);
-    if (options.explain)
-      std::cout << (best.predicted.days > 0 ? "\n" : "") << breakdown_text(best, job.cluster)
-                << "\n";
+              << fit_text(result.plans, job.fit_probability) << offload_text(result.plans);
+    // Phases have totals of their own; these would be of a run that nobody makes.
+    const std::string totals = request.phases.empty() ? totals_text(best) : "";
+    std::cout << totals;
+    if (options.explain) {
+      std::cout << (totals.empty() ? "" : "\n") << breakdown_text(best, job.cluster) << "\n";
+    }
   } else {
     std::cout << "No plan fits.\n"
               << wrap(concat(job.model.name, " on ", format_grouped(job.num_devices()), " x ",
@@ -142,6 +147,8 @@ int run(const PlanOptions& options) {
   } else if (options.json) {
     auto sections = answers_json(questions, request.job, result, answers);
     sections.emplace_back("corrections", corrections_json(request.corrections));
+    sections.emplace_back("model", model_json(request.job.model, request.job.lora));
+    sections.emplace_back("cluster", cluster_json(request.job.cluster));
     std::cout << plans_json(result.plans, result.summary, sections);
   } else {
     print_tables(options, request, result);

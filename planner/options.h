@@ -103,7 +103,7 @@ void print_score(const PlanOptions& options);
 
 // Fills job.stack: that of --stack, with its memory; else the time of default_stack(); else, and
 // on CPUs, the trainer's own. Throws ConfigError naming the valid names.
-void choose_stack(const PlanOptions& options, Job& job);
+void choose_stack(const PlanOptions& options, Job& job, std::vector<std::string>& warnings);
 
 // --stack list: a line a profile.
 void print_stacks();

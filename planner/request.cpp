@@ -257,7 +257,7 @@ Request make_request(const PlanOptions& given) {
     throw ConfigError(concat("--moe-imbalance: ", job.moe_imbalance, ", but ", job.model.name,
                              " has no experts; valid: 1"));
   }
-  choose_stack(options, job);
+  choose_stack(options, job, request.warnings);
   apply_corrections(options, request);
   request.fixed = parse_fixed(options.fix);
   // Kernels that send a token to a node once know no capacity.

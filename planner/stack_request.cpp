@@ -42,7 +42,7 @@ void take_curves(const std::filesystem::path& configs, ClusterSpec& cluster) {
 
 }  // namespace
 
-void choose_stack(const PlanOptions& options, Job& job) {
+void choose_stack(const PlanOptions& options, Job& job, std::vector<std::string>& warnings) {
   const bool is_cpu = job.cluster.device == Device::cpu;
   if (options.stack == kOwnStack || (options.stack.empty() && is_cpu)) return;
   const std::filesystem::path configs = configs_folder();
@@ -61,11 +61,18 @@ void choose_stack(const PlanOptions& options, Job& job) {
   if (job.precision == Precision::fp8) job.stack.format = ProductFormat::fp8;
   job.stack.numbers = numbers_of(stacks, *profile, job.cluster.accelerator.name);
   job.stack.keeps_memory = !options.stack.empty();  // unasked the plan is for the trainer
+  if (!options.stack.empty() && !is_fitted_on(job.cluster.accelerator.name, *profile)) {
+    warnings.push_back(concat(kStackOption, ": no run of ", profile->name, " on ",
+                              job.cluster.accelerator.name,
+                              " is known; its numbers are those of `any` there, times what it "
+                              "deviates by where runs are known"));
+  }
   take_curves(configs, job.cluster);
 }
 
 void print_stacks() {
-  std::cout << kOwnStack << ": the trainer of this project; every cluster of CPUs\n";
+  std::cout << kOwnStack
+            << ": the trainer of this project; default on CPUs, and where no other is\n";
   for (const StackProfile& stack : read_stacks(configs_folder() / "stacks")) {
     std::string text = concat(stack.name, ": ", stack.source);
     std::string separator = "; fitted on ";

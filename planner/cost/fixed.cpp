@@ -178,7 +178,23 @@ std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices) {
   return num_devices / others;
 }
 
+bool needs_pipeline(const Fixed& fixed) {
+  const ScheduleKind kind = fixed.schedule.value_or(ScheduleKind::one_f_one_b);
+  return fixed.virtual_stages.value_or(1) > 1 ||
+         (kind != ScheduleKind::one_f_one_b && kind != ScheduleKind::gpipe);
+}
+
 namespace {
+
+void check_pipeline(const Job& job, const Fixed& fixed) {
+  if (!needs_pipeline(fixed)) return;
+  const int64_t others = fixed.tp.value_or(1) * fixed.dp.value_or(1) * fixed.cp.value_or(1);
+  if (fixed.pp.value_or(job.num_devices() / others) != 1) return;
+  const std::string given = fixed.schedule ? concat("schedule=", to_string(*fixed.schedule))
+                                           : concat("virtual_stages=", *fixed.virtual_stages);
+  throw ConfigError(concat("--fix: ", given, " with ", fixed.pp ? "" : "what leaves ",
+                           "pp=1, which is no pipeline; valid: pp=2 or more, or schedule=1f1b"));
+}
 
 void check_layers(const Job& job, const Fixed& fixed) {
   const int64_t num_layers = job.model.num_layers;
@@ -222,6 +238,7 @@ void choose_schedule(const Fixed& fixed, Candidate& candidate) {
 void check_fixed(const Job& job, const Fixed& fixed) {
   check_degrees(fixed, job.num_devices());
   check_batch(job, fixed);
+  check_pipeline(job, fixed);
   if (fixed.offload == Offload::optimizer || fixed.tries_offload) require_host(job.cluster);
   check_layers(job, fixed);
   if (fixed.zero_shard.value_or(0) > 0 && fixed.zero_stage == 0) {

@@ -38,6 +38,9 @@ Fixed parse_fixed(std::string_view text);
 // to the devices, experts that a dense model does not have, and so on.
 void check_fixed(const Job& job, const Fixed& fixed);
 
+// Schedules and virtual stages that one stage has no use for: Megatron-LM refuses them at pp 1.
+bool needs_pipeline(const Fixed& fixed);
+
 // The degree dp, if the fixed values leave one choice.
 std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices);
 

@@ -154,7 +154,7 @@ bool is_open_to(const Fixed& fixed, const ScheduleChoice& choice) {
 
 std::vector<ScheduleChoice> schedule_choices(const Job& job, const Fixed& fixed, int64_t pp) {
   std::vector<ScheduleKind> kinds = {ScheduleKind::one_f_one_b, ScheduleKind::gpipe};
-  if (pp > 1 || fixed.virtual_stages.value_or(1) > 1) {
+  if (pp > 1) {
     for (ScheduleKind kind : {ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_v})
       kinds.push_back(kind);
   }
@@ -237,6 +237,7 @@ void add_meshes(const Job& job, const Fixed& fixed, int64_t cp, ContextParallel 
     for (int64_t pp : divisors(devices / tp)) {
       const int64_t dp = devices / tp / pp;
       if ((fixed.pp && *fixed.pp != pp) || (fixed.dp && *fixed.dp != dp)) continue;
+      if (pp == 1 && needs_pipeline(fixed)) continue;
       point.mesh.tp = tp;
       point.mesh.pp = pp;
       point.mesh.dp = dp;

@@ -134,6 +134,10 @@ StackNumbers product(const StackNumbers& numbers, const StackNumbers& factors) {
 
 }  // namespace
 
+bool is_fitted_on(const std::string& accelerator, const StackFit& fit) {
+  return numbers_of_chip(fit.accelerators, accelerator) != nullptr;
+}
+
 StackNumbers numbers_on(const std::string& accelerator, const StackFit& own, const StackFit& any) {
   if (const StackNumbers* fitted = numbers_of_chip(own.accelerators, accelerator)) return *fitted;
   const StackNumbers* known = numbers_of_chip(any.accelerators, accelerator);

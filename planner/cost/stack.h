@@ -116,6 +116,8 @@ struct StackFit {
 };
 inline constexpr const char* kAnyStack = "any";  // what nothing else is known of
 inline constexpr const char* kOtherAccelerators = "other";
+// Whether it was fitted to runs on the accelerator, or on another board with its chip.
+bool is_fitted_on(const std::string& accelerator, const StackFit& fit);
 // The numbers for an accelerator: own ones; those of another board with its chip; or those of `any`
 // for it, for such a board or for "other" ones, times of_any.
 StackNumbers numbers_on(const std::string& accelerator, const StackFit& own, const StackFit& any);

@@ -16,6 +16,14 @@ namespace {
 
 constexpr const char* kBestAtTwice = "doubled, best plan for it";
 
+// ", 2.1M USD instead of 1.9M (+10.5%)"; nothing where it stays as it was, or is not known.
+std::string change_text(double now, double before, std::string (*format)(double),
+                        const char* unit) {
+  if (before <= 0 || now == before) return "";
+  return concat(", ", format(now), unit, " instead of ", format(before), " (",
+                format_signed_percent(now / before - 1), ")");
+}
+
 std::string what_if_text(const Questions& questions, const SearchResult& before,
                          const SearchResult& after) {
   std::string text = what_if_phrase(questions.what_if);
@@ -26,10 +34,9 @@ std::string what_if_text(const Questions& questions, const SearchResult& before,
     const Prediction& b = before.plans.front().predicted;
     text += concat(" instead of ", format_seconds(b.step_s), " (",
                    format_signed_percent(a.step_s / b.step_s - 1), ")");
-    if (b.cost_usd > 0) {
-      text += concat(", ", format_count(a.cost_usd), " USD instead of ", format_count(b.cost_usd),
-                     " (", format_signed_percent(a.cost_usd / b.cost_usd - 1), ")");
-    }
+    text += change_text(a.cost_usd, b.cost_usd, format_count, " USD");
+    text += change_text(a.energy_kwh, b.energy_kwh, format_count, " kWh");
+    text += change_text(a.carbon_kg, b.carbon_kg, format_kg, " CO2e");
   }
   return wrap(text, kTextColumns, "    ") + plan_table(after.plans) +
          totals_text(after.plans.front());
@@ -43,16 +50,30 @@ std::string regrets_text(const std::vector<double>& regrets) {
   return wrap(text, kTextColumns, "    ");
 }
 
+// "tp=8 pp=4 dp=64 zero=1 mbs=4 1f1b": degrees of 1 say nothing.
+std::string plan_words(const Plan& plan) {
+  const Mesh& m = plan.mesh;
+  std::string words;
+  for (const auto& [name, degree] :
+       {std::pair("tp", m.tp), {"pp", m.pp}, {"cp", m.cp}, {"ep", m.ep}, {"etp", m.etp}}) {
+    if (degree > 1) words += concat(name, "=", degree, " ");
+  }
+  words += concat("dp=", m.dp);
+  if (plan.zero_stage > 0) words += concat(" zero=", plan.zero_stage);
+  words += concat(" mbs=", plan.micro_batch);
+  if (m.pp > 1) words += concat(" ", schedule_word(plan));
+  return words;
+}
+
 std::vector<std::string> size_row(const Plan& plan, const std::string& note) {
   const Prediction& p = plan.predicted;
-  const Mesh& m = plan.mesh;
-  return {format_grouped(m.world_size()),
-          format_fixed(p.days, 1),
+  const int64_t devices = plan.mesh.world_size();
+  return {format_grouped(devices),
+          format_day_number(p.days),
           format_count(p.cost_usd),
           format_count(p.carbon_kg / 1000),
           format_percent(p.mfu),
-          concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep,
-                 " mbs=", plan.micro_batch),
+          plan_words(plan),
           note};
 }
 
@@ -86,11 +107,9 @@ std::vector<std::string> phase_row(size_t number, const PlannedPhase& part) {
     return row;
   }
   const Prediction& p = part.plan->predicted;
-  const Mesh& m = part.plan->mesh;
-  row.insert(row.end(),
-             {concat("tp=", m.tp, " pp=", m.pp, " dp=", m.dp, " cp=", m.cp, " ep=", m.ep),
-              format_seconds(p.step_s), format_percent(p.mfu), format_fixed(p.days, 1),
-              format_count(p.cost_usd), format_count(p.carbon_kg / 1000)});
+  row.insert(row.end(), {plan_words(*part.plan), format_seconds(p.step_s), format_percent(p.mfu),
+                         format_day_number(p.days), format_count(p.cost_usd),
+                         format_count(p.carbon_kg / 1000)});
   return row;
 }
 
@@ -109,7 +128,7 @@ TextTable phases_table(const std::vector<PlannedPhase>& phases) {
   }
   elide_middle(table);
   if (!phases.empty()) {
-    table.rows.push_back({"all", "", "", "", "", "", "", format_fixed(days, 1), format_count(usd),
+    table.rows.push_back({"all", "", "", "", "", "", "", format_day_number(days), format_count(usd),
                           format_count(tonnes)});
   }
   return table;
@@ -127,15 +146,17 @@ std::string phases_text(const std::vector<PlannedPhase>& phases) {
 
 std::string deadline_text(const Job& job, const SearchResult& result, double days,
                           const std::optional<Plan>& plan) {
-  const std::string asked = format_fixed(days, 1) + " days";
+  const std::string asked = format_days(days);
   if (!plan && result.plans.empty()) return "deadline: no plan fits, on no part of the cluster\n";
   if (!plan) {
     std::string text = concat("deadline: the whole cluster needs more than ", asked);
-    const char* separator = "; that would take an MFU of ";
+    const char* separator = "; that would take ";
     for (Precision precision : {job.precision, Precision::fp8}) {
       const double mfu = needed_mfu(job, result, days, precision);
       if (!(mfu > 0)) continue;
-      text += concat(separator, format_percent(mfu), " of the ", to_string(precision), " peak");
+      const std::string share =
+          mfu <= 1 ? concat("an MFU of ", format_percent(mfu), " of") : "more than";
+      text += concat(separator, share, " the ", to_string(precision), " peak");
       separator = ", ";
     }
     if (!result.plans.empty()) {

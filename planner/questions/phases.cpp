@@ -67,6 +67,16 @@ std::vector<Phase> parse_phases(std::string_view text) {
   return phases;
 }
 
+void check_tokens(const std::vector<Phase>& phases, double tokens) {
+  constexpr double kRounding = 1e-3;  // of tokens that are written as 1.4T, batches that are whole
+  double sum = 0;
+  for (const Phase& phase : phases) sum += phase.tokens;
+  if (tokens <= 0 || std::abs(sum - tokens) <= kRounding * tokens) return;
+  throw ConfigError(concat("--phases: ", format_count(sum), " tokens in all, but --tokens is ",
+                           format_count(tokens),
+                           "; valid: phases of as many, or without --tokens"));
+}
+
 std::vector<PlannedPhase> plan_phases(const Job& job, const Fixed& fixed,
                                       const std::vector<Phase>& phases, int num_threads) {
   std::vector<PlannedPhase> planned;

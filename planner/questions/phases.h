@@ -26,6 +26,9 @@ struct Phase {
 // k, M, B, T are decimal for tokens. Throws ConfigError naming --phases.
 std::vector<Phase> parse_phases(std::string_view text);
 
+// Phases say how long a run is: throws ConfigError where `tokens`, if there are any, say otherwise.
+void check_tokens(const std::vector<Phase>& phases, double tokens);
+
 struct PlannedPhase {
   Phase phase;
   std::optional<Plan> plan;  // none: `reason` says why

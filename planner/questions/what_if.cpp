@@ -199,6 +199,9 @@ ClusterSpec with_changes(ClusterSpec cluster, const std::vector<MachineChange>& 
     throw ConfigError(concat("--what-if: hbm: ", a.memory_bytes, " bytes, of which ",
                              a.reserved_bytes, " are reserved; valid: more, as 141GB"));
   }
+  if (cluster.pue < 1) {
+    throw ConfigError(concat("--what-if: pue: ", cluster.pue, "; valid: at least 1, as 1.2"));
+  }
   return cluster;
 }
 

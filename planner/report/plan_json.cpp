@@ -79,6 +79,23 @@ std::string plan_summary_json(const Plan& plan) {
   return plan_json(plan).dump();
 }
 
+std::string model_json(const ModelSpec& model, const LoraSpec& lora) {
+  const ParameterCount count = count_parameters(model, lora);
+  const Json json = {{"name", model.name},
+                     {"parameters", count.total},
+                     {"active_parameters", count.active},
+                     {"trainable_parameters", count.trainable}};
+  return json.dump();
+}
+
+std::string cluster_json(const ClusterSpec& cluster) {
+  const Json json = {{"name", cluster.name},
+                     {"accelerator", cluster.accelerator.name},
+                     {"devices", cluster.num_devices},
+                     {"devices_per_node", cluster.devices_per_node}};
+  return json.dump();
+}
+
 std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary,
                        const std::vector<std::pair<std::string, std::string>>& sections) {
   Json json = {{"plans", Json::array()},

@@ -23,7 +23,7 @@ std::string headline(const Plan& plan) {
       {format_percent(p.bubble_fraction), "bubble"},
       {format_bytes(p.peak_bytes), "memory of the fullest rank"}};
   if (p.days > 0) {
-    figures.push_back({format_fixed(p.days, 1), "days"});
+    figures.push_back({format_day_number(p.days), "days"});
     figures.push_back({format_count(p.cost_usd), "USD"});
     figures.push_back({format_count(p.carbon_kg / 1000), "t CO2e"});
   }
@@ -99,8 +99,8 @@ std::string scatter(const std::vector<ReportPoint>& points, const Quantity& x, c
     const std::string devices = format_grouped(point.plan.mesh.world_size());
     drawn.push_back({x.value(p), y.value(p), devices,
                      concat(devices, " devices, ", to_string(point.plan.mesh), ": ",
-                            format_fixed(p.days, 1), " days, ", format_count(p.cost_usd), " USD, ",
-                            format_count(p.carbon_kg / 1000), " t CO2e"),
+                            format_day_number(p.days), " days, ", format_count(p.cost_usd),
+                            " USD, ", format_count(p.carbon_kg / 1000), " t CO2e"),
                      point.is_on_front});
   }
   return scatter_svg(drawn, x.name, y.name);

@@ -11,13 +11,12 @@
 
 namespace argosy {
 
-namespace {
-
-// Interleaved 1F1B says how many stages a rank has.
 std::string schedule_word(const Plan& plan) {
   return plan.schedule == ScheduleKind::interleaved ? concat("1f1b x", plan.virtual_stages)
                                                     : std::string(to_string(plan.schedule));
 }
+
+namespace {
 
 // "full", "full 3/8": of 8 layers; "3f+1s/8": three in full, one selectively.
 std::string recompute_text(const Plan& plan) {
@@ -62,7 +61,7 @@ std::vector<std::string> table_row(size_t number, const Plan& plan) {
           format_count(p.tokens_per_s),
           format_percent(p.bubble_fraction),
           format_bytes(p.peak_bytes),
-          p.days > 0 ? format_fixed(p.days, 1) : "-"};
+          p.days > 0 ? format_day_number(p.days) : "-"};
 }
 
 // Behind dp, where there are experts: how many ranks share them, and the slices of each.
@@ -192,7 +191,7 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster) {
   }
   const std::string work =
       concat(task, ", ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", ",
-             format_grouped(plan.global_batch), " sequences of ", format_grouped(plan.seq_len),
+             format_counted(plan.global_batch, "sequence"), " of ", format_grouped(plan.seq_len),
              " = ", format_count(static_cast<double>(plan.tokens_per_step())), " tokens a step",
              plan.predicted.stack.empty() ? "" : ", timed as ", plan.predicted.stack);
   return wrap(text, kTextColumns, "    ") + wrap(work, kTextColumns, "    ");
@@ -255,9 +254,11 @@ std::string offload_text(const std::vector<Plan>& plans) {
 std::string totals_text(const Plan& plan) {
   const Prediction& p = plan.predicted;
   if (p.days <= 0) return "";
-  std::string text = concat("whole run: ", format_days(p.days), " at a goodput of ",
-                            format_percent(p.goodput), ", ", format_count(p.cost_usd), " USD, ",
-                            format_count(p.energy_kwh), " kWh, ", format_kg(p.carbon_kg), " CO2e");
+  std::string text = concat("whole run: ", format_days(p.days));
+  if (p.goodput < 1) text += concat(" at a goodput of ", format_percent(p.goodput));
+  if (p.cost_usd > 0) text += concat(", ", format_count(p.cost_usd), " USD");
+  if (p.energy_kwh > 0) text += concat(", ", format_count(p.energy_kwh), " kWh");
+  if (p.carbon_kg > 0) text += concat(", ", format_kg(p.carbon_kg), " CO2e");
   if (p.embodied_kg > 0) {
     text += concat(" (", format_kg(p.embodied_kg), " of them the machines' making)");
   }
@@ -270,7 +271,7 @@ std::string totals_text(const Plan& plan) {
 }
 
 std::string search_text(const SearchSummary& summary) {
-  return concat(format_grouped(summary.candidates), " candidates, ",
+  return concat(format_counted(summary.candidates, "candidate"), ", ",
                 format_grouped(summary.feasible), " fit, ", format_grouped(summary.evaluated),
                 " simulated, in ", format_seconds(summary.seconds), "\n");
 }
@@ -311,7 +312,9 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster) {
     table.rows.push_back(stage_row(plan, i, end));
     i = end;
   }
-  text += concat(plan.num_microbatches(), " micro-batches a step; seconds of one micro-batch:\n");
+  text += concat(format_grouped(plan.num_microbatches()),
+                 plan.num_microbatches() == 1 ? " micro-batch" : " micro-batches",
+                 " a step; seconds of one micro-batch:\n");
   text += to_text(table);
   return text + wrap(concat("communication that nothing hides: ", format_seconds(p.exposed_comm_s),
                             " of ", format_seconds(p.step_s), "; ",

@@ -18,6 +18,9 @@ namespace argosy {
 // Model, cluster and job in two lines.
 std::string plan_heading(const Plan& plan, const ClusterSpec& cluster);
 
+// "zb-v"; interleaved 1F1B says how many stages a rank has: "1f1b x4".
+std::string schedule_word(const Plan& plan);
+
 // One line a plan: mesh, ZeRO, micro-batch, schedule, recomputation and what is predicted.
 TextTable plan_rows(const std::vector<Plan>& plans);
 // Where the first plan is no sure thing and nobody asked for one: how to ask; else "".
@@ -42,6 +45,10 @@ std::string rejections_text(const SearchSummary& summary);
 
 // Where the memory and the time of a plan go.
 std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster);
+
+// A network's size, and the machines, for tools that read no configurations.
+std::string model_json(const ModelSpec& model, const LoraSpec& lora);
+std::string cluster_json(const ClusterSpec& cluster);
 
 // {"plans": [...], "search": {...}, "rejected": [...]}; the shape that scripts rely on. `sections`:
 // more keys with JSON texts as values.

@@ -70,8 +70,19 @@ std::string format_kg(double kg) {
 }
 
 std::string format_days(double days) {
-  return days < 1 ? concat(format_fixed(24 * days, 1), " hours")
-                  : concat(format_fixed(days, 1), " days");
+  constexpr double kHours = 24, kMinutes = 24 * 60;
+  if (days >= 1) return format_fixed(days, 1) + " days";
+  if (days * kHours >= 1) return format_fixed(days * kHours, 1) + " hours";
+  return format_fixed(days * kMinutes, 1) + " minutes";
+}
+
+std::string format_day_number(double days) {
+  if (days >= 1 || days <= 0) return format_fixed(days, 1);
+  return format_fixed(days, 1 - static_cast<int>(std::floor(std::log10(days))));
+}
+
+std::string format_counted(int64_t count, std::string_view noun) {
+  return concat(format_grouped(count), " ", noun, count == 1 ? "" : "s");
 }
 
 double parse_count(const std::string& text, std::string_view units, double step) {

@@ -19,7 +19,9 @@ std::string format_grouped(int64_t count);             // "24,960"
 std::string format_signed_bytes(int64_t bytes);        // "+1.3 GiB"
 std::string format_signed_percent(double fraction);    // "+4.0%"
 std::string format_kg(double kg);                      // "57 kg", "258 t", "2.6k t"
-std::string format_days(double days);                  // "16.8 days", below a day "5.2 hours"
+std::string format_days(double days);                  // "16.8 days", "5.2 hours", "2.5 minutes"
+std::string format_day_number(double days);            // "16.8", below a day "0.22", "0.0017"
+std::string format_counted(int64_t count, std::string_view noun);  // "1 plan", "2,048 plans"
 
 // "8k", "1.4T", "2e9": a number and one letter of `units` or none, each worth `step` times the one
 // before it. NaN if `text` is anything else.

@@ -158,7 +158,7 @@ std::string serve_text(const ServeJob& job, const ServeResult& result,
   }
   text += facts(job, result);
   text +=
-      concat(format_grouped(result.candidates), " splits: ", format_grouped(result.num_too_large),
+      concat(format_counted(result.candidates, "split"), ": ", format_grouped(result.num_too_large),
              " do not fit, ", format_grouped(result.num_too_slow), " are too slow\n");
   if (answers.what_if) text += "\n" + what_if_text(result, answers);
   if (!answers.sensitivity.empty()) {

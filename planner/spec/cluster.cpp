@@ -183,6 +183,8 @@ void read_operation(JsonObject object, ClusterSpec& cluster) {
       read_non_negative(object, "communication_power_w", cluster.device_power_w);
   cluster.idle_power_w = read_non_negative(object, "idle_power_w", 0);
   cluster.pue = object.positive_number("pue", 1.0);
+  if (cluster.pue < 1)
+    object.fail("pue", "valid: at least 1, all that comes in over what computes");
   cluster.usd_per_device_hour = read_non_negative(object, "usd_per_device_hour", 0);
   cluster.carbon_kg_per_kwh = read_non_negative(object, "carbon_kg_per_kwh", 0);
   ignore_sources(object);

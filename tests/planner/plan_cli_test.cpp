@@ -283,6 +283,20 @@ TEST(PlanCli, NumbersMayHaveUnits) {
   EXPECT_EQ(best("--seq-len 4k --tokens 1.4T"), best("--seq-len 4096 --tokens 1.4e12"));
 }
 
+TEST(PlanCli, JsonNamesModelAndMachines) {
+  const Json json = Json::parse(plan("--model llama-3.1-8b --cluster h100-8 --top 1 --json").out);
+  EXPECT_EQ(json["model"]["parameters"], 8030261248);  // Llama 3.1's own count
+  EXPECT_EQ(json["cluster"]["devices"], 8);
+  EXPECT_EQ(json["cluster"]["accelerator"], "H100-SXM5-80GB");
+}
+
+TEST(PlanCli, ProfilesOnOtherAcceleratorsSaySo) {
+  const std::string job = "--model llama-3.1-8b --top 1 --stack megatron-bridge-26.06 --cluster ";
+  EXPECT_NE(plan(job + "a100-8").err.find("no run of megatron-bridge-26.06 on A100-SXM4-80GB"),
+            std::string::npos);
+  EXPECT_EQ(plan(job + "gb200-nvl72").err, "");
+}
+
 // QLoRA's heading is the longest.
 TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
   for (const char* options :

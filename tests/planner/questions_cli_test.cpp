@@ -168,6 +168,41 @@ TEST(QuestionsCli, MistakesAreOneMessage) {
   expect_plan_mistake(job + "--deadline 30d", "--tokens");
   expect_plan_mistake(job + "--pareto", "--tokens");
   expect_plan_mistake(job + "--phases 8k", "--phases: '8k'");
+  expect_plan_mistake(job + "--phases 8k:1B --tokens 3T",
+                      "--phases: 1.0B tokens in all, but --tokens is 3.0T");
+  expect_plan_mistake(job + "--tokens 1T --what-if pue=0.5",
+                      "--what-if: pue: 0.5; valid: at least 1");
+}
+
+// What changes is compared: here power alone, and nothing that stays.
+TEST(QuestionsCli, WhatIfComparesEnergy) {
+  const PlanOutput output =
+      run_plan("--model llama-3.1-8b --cluster h100-8 --tokens 1T --top 1 --what-if power=2x");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  const std::string answer = output.out.substr(output.out.find("what if"));
+  EXPECT_NE(answer.find("kWh instead of"), std::string::npos) << answer;
+  EXPECT_EQ(answer.find("USD instead of"), std::string::npos) << answer;
+}
+
+// The totals are those of the phases: no line for a run that is all like the last one.
+TEST(QuestionsCli, PhasesHaveTheTotals) {
+  const PlanOutput output = run_plan(
+      "--model llama-3.1-8b --cluster h100-8 --top 1 --phases 8k:1B:128,8k:9B:512 --tokens 10B");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_EQ(output.out.find("whole run"), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find("all"), std::string::npos) << output.out;
+  EXPECT_NE(output.out.find("mbs="), std::string::npos) << output.out;
+}
+
+TEST(QuestionsCli, ShortRunsAndDeadlines) {
+  const std::string job = "--model llama-3.1-8b --cluster h100-8 --top 1 ";
+  const std::string minutes = run_plan(job + "--tokens 10M").out;
+  EXPECT_NE(minutes.find(" minutes"), std::string::npos) << minutes;
+  EXPECT_EQ(minutes.find("  0.0\n"), std::string::npos) << minutes;
+  const std::string late = run_plan(job + "--tokens 15T --deadline 1h").out;
+  EXPECT_NE(late.find("more than 1.0 hours; that would take more than the bf16 peak"),
+            std::string::npos)
+      << late;
 }
 
 }  // namespace

@@ -39,6 +39,15 @@ TEST(Units, ReadWell) {
   EXPECT_EQ(format_seconds(15e-6), "15.0 us");
   EXPECT_EQ(format_count(80'600), "80.6k");
   EXPECT_EQ(format_count(950), "950");
+  EXPECT_EQ(format_days(16.84), "16.8 days");
+  EXPECT_EQ(format_days(0.25), "6.0 hours");
+  EXPECT_EQ(format_days(147.0 / 86400), "2.5 minutes");
+  EXPECT_EQ(format_day_number(16.84), "16.8");
+  EXPECT_EQ(format_day_number(0.216), "0.22");
+  EXPECT_EQ(format_day_number(0.0017), "0.0017");
+  EXPECT_EQ(format_day_number(0), "0.0");
+  EXPECT_EQ(format_counted(1, "plan"), "1 plan");
+  EXPECT_EQ(format_counted(2048, "plan"), "2,048 plans");
   EXPECT_EQ(format_count(13e12), "13.0T");
   EXPECT_EQ(format_percent(0.4123), "41.2%");
   EXPECT_EQ(format_grouped(24960), "24,960");

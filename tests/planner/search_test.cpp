@@ -547,6 +547,9 @@ TEST(Fixed, MistakesAreNamed) {
       {"schedule=1f1b,virtual_stages=2", "valid: 1, or schedule=interleaved", &dense},
       {"schedule=zb-v,virtual_stages=3", "valid: 2", &dense},
       {"virtual_stages=99", "99", &dense},
+      {"pp=1,schedule=interleaved", "with pp=1, which is no pipeline; valid: pp=2", &dense},
+      {"pp=1,virtual_stages=2", "virtual_stages=2 with pp=1", &dense},
+      {"tp=2,dp=4,schedule=zb-v", "schedule=zb-v with what leaves pp=1", &dense},
       {"schedule=dualpipe-v", "not supported yet", &dense},
       {"schedule=fifo", "fifo", &dense},
       {"recompute=half", "half", &dense},
@@ -626,6 +629,15 @@ TEST(Fixed, SchedulesOfManyStagesAndSplitBackward) {
       EXPECT_NEAR(d.backward_input_s + d.backward_weight_s, d.backward_s, 1e-12 * d.backward_s);
       EXPECT_GT(d.backward_weight_s, 0);
     }
+  }
+}
+
+TEST(Fixed, PipelineSchedulesHavePipelines) {
+  const Job job = small_job(SmallModel::llama, 4, 16);
+  for (const char* fix : {"schedule=interleaved", "virtual_stages=2", "tp=2,schedule=zb-v"}) {
+    const SearchResult result = search(job, parse_fixed(fix), 100, 1);
+    EXPECT_FALSE(result.plans.empty()) << fix;
+    for (const Plan& plan : result.plans) EXPECT_GT(plan.mesh.pp, 1) << fix;
   }
 }
 

@@ -249,16 +249,37 @@ TEST(Stack, NamesAreKnown) {
   }
 }
 
-// An accelerator has one default.
+// An accelerator has one default, and runs on its chip tell how it does.
 TEST(Stack, DefaultsAreUnique) {
   std::vector<std::string> seen;
-  for (const StackProfile& stack : read_stacks(kStacks)) {
+  const std::vector<StackProfile> stacks = read_stacks(kStacks);
+  const StackProfile& any = stack_named(stacks, kAnyStack, "--stack");
+  for (const StackProfile& stack : stacks) {
     for (const std::string& accelerator : stack.default_for) {
       EXPECT_EQ(std::count(seen.begin(), seen.end(), accelerator), 0) << accelerator;
-      EXPECT_EQ(stack.accelerators.count(accelerator), 1u) << stack.name << " " << accelerator;
+      EXPECT_TRUE(is_fitted_on(accelerator, stack) || is_fitted_on(accelerator, any))
+          << stack.name << " " << accelerator;
       seen.push_back(accelerator);
     }
   }
+}
+
+// Clusters are compared by the seconds that they take: a profile of one's own for each would make
+// an H200 slower than an H100.
+TEST(Stack, NewerClustersAreTimedAlike) {
+  const auto step_s = [](const std::string& cluster) {
+    const PlanOutput plan = run_plan("--model llama-3.1-8b --cluster " + cluster +
+                                     " --devices 8 --top 1 --json --global-batch 64 "
+                                     "--fix tp=1,pp=2,dp=4,zero=1,micro_batch=1,schedule=1f1b");
+    EXPECT_EQ(plan.exit_code, 0) << plan.err;
+    const nlohmann::json predicted = nlohmann::json::parse(plan.out)["plans"][0]["predicted"];
+    EXPECT_EQ(predicted["stack"], "nemo-2025") << cluster;
+    return predicted["step_s"].get<double>();
+  };
+  const double h100_s = step_s("h100-8"), h200_s = step_s("h200-8"), b200_s = step_s("b200-8");
+  EXPECT_LE(h200_s, h100_s);
+  EXPECT_LT(b200_s, 0.8 * h200_s);
+  EXPECT_LE(step_s("gb200-nvl72"), b200_s);
 }
 
 TEST(Stack, PlansSayWhoseTimeTheyTell) {
