@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <sstream>
 
 #include "planner/spec/check.h"
 #include "planner/spec/command_line.h"
@@ -173,11 +172,9 @@ LaunchOptions parse_options(const std::vector<std::string>& arguments) {
 }
 
 std::string launch_usage() {
-  std::ostringstream text;
-  text << "Usage: argosy-launch --plan plan.json [options] -- <arguments of argosy-train>\n"
-       << "Starts as many ranks of argosy-train as the plan has, and ends with its exit code.\n\n"
-       << description();
-  return text.str();
+  return "Usage: argosy-launch --plan plan.json [options] -- <arguments of argosy-train>\n"
+         "Starts as many ranks of argosy-train as the plan has, and ends with its exit code.\n\n" +
+         help_of(description());
 }
 
 }  // namespace argosy

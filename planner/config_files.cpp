@@ -5,8 +5,10 @@
 #include <set>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/near_name.h"
 
 namespace argosy {
 
@@ -25,9 +27,8 @@ std::vector<fs::path> config_roots() {
   return roots;
 }
 
-// ", or a name in configs/models: gpt2-124m, ..."
-std::string names_in(const char* folder) {
-  if (std::string_view(folder) == "stacks") return "";  // --score takes tables, not profiles
+std::vector<std::string> names_in(const char* folder) {
+  if (std::string_view(folder) == "stacks") return {};  // --score takes tables, not profiles
   std::set<std::string> names;
   for (const fs::path& root : config_roots()) {
     std::error_code error;
@@ -39,15 +40,30 @@ std::string names_in(const char* folder) {
       if (is_config) names.insert(path.stem().string());
     }
   }
-  std::string text;
-  for (const std::string& name : names) append_listed(text, name);
-  return text.empty() ? "" : concat(", or a name in configs/", folder, ": ", text);
+  return {names.begin(), names.end()};
 }
 
-std::string names_in(const std::vector<const char*>& folders) {
-  std::string text;
-  for (const char* folder : folders) text += names_in(folder);
+// "a path, or a name in configs/models: gpt2-124m, ..."
+std::string valid_words(const std::vector<const char*>& folders) {
+  std::string text = "a path";
+  for (const char* folder : folders) {
+    std::string list;
+    for (const std::string& name : names_in(folder)) append_listed(list, name);
+    if (!list.empty()) text += concat(", or a name in configs/", folder, ": ", list);
+  }
   return text;
+}
+
+// "neither as given nor by that name in configs/models; meant llama-3.1-8b?"
+std::string not_found(const std::string& given, const std::vector<const char*>& folders) {
+  std::string text = "neither as given nor by that name in ";
+  std::vector<std::string> names;
+  for (const char* folder : folders) {
+    text += concat(folder == folders.front() ? "" : " or ", "configs/", folder);
+    for (std::string& name : names_in(folder)) names.push_back(std::move(name));
+  }
+  const std::string near = nearest_name(given, names);
+  return near.empty() ? text : concat(text, ", meant ", near, "?");
 }
 
 }  // namespace
@@ -55,7 +71,7 @@ std::string names_in(const std::vector<const char*>& folders) {
 fs::path find_config(const char* option, const std::string& given,
                      const std::vector<const char*>& folders) {
   if (given.empty()) {
-    throw ConfigError(concat("--", option, " is missing; valid: a path", names_in(folders)));
+    throw ConfigError(concat("--", option, " is missing; valid: ", valid_words(folders)));
   }
   std::vector<fs::path> places = {given};
   for (const fs::path& root : config_roots()) {
@@ -69,13 +85,8 @@ fs::path find_config(const char* option, const std::string& given,
     std::error_code error;
     if (fs::exists(path, error)) return path;
   }
-  std::string searched;
-  for (const char* folder : folders) {
-    searched += concat(searched.empty() ? "" : " or ", "configs/", folder);
-  }
-  throw ConfigError(concat("--", option, ": there is no file '", given,
-                           "', neither as given nor by that name in ", searched, "; valid: a path",
-                           names_in(folders)));
+  throw ConfigError(concat("--", option, ": there is no file '", given, "', ",
+                           not_found(given, folders), "; valid: ", valid_words(folders)));
 }
 
 fs::path find_cluster(const std::string& given) {

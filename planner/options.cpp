@@ -300,7 +300,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   const po::variables_map values = read_options(all, {argv + 1, argv + argc}, "argosy-plan");
   if (values.count("help") > 0) {
     line.help =
-        concat(all, "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
+        concat(help_of(all),
+               "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
     return line;
   }
   for (std::string* list : {&line.options.fix, &line.options.what_if, &line.options.phases}) {

@@ -6,9 +6,9 @@
 #include <boost/program_options.hpp>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include "planner/spec/check.h"
+#include "planner/spec/command_line.h"
 #include "planner/spec/model_lora.h"
 #include "trainer/device/device_backend.h"
 #include "trainer/ops/fp8.h"
@@ -221,9 +221,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   const po::variables_map values = parse_options(list, argc, argv);
   const Reader read(values);
   TrainOptions options;
-  std::ostringstream help;
-  help << list;
-  options.help = help.str();
+  options.help = help_of(list);
   if (read.has("help")) {
     options.mode = TrainMode::help;
     return options;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <numeric>
 #include <string_view>
 #include <typeinfo>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
+#include "planner/spec/near_name.h"
 
 namespace argosy {
 
@@ -21,33 +21,11 @@ namespace po = boost::program_options;
 
 constexpr const char* kStrayWord = "word without an option";
 
-// Insertions, removals and exchanges of letters that make one word of the other.
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, diagonal + 1, changed});
-    }
-  }
-  return row.back();
-}
-
 // ", meant --model?" where an option is that near, else nothing.
 std::string nearest_option(const std::string& given, const po::options_description& options) {
-  constexpr size_t kFarthest = 2;
-  const std::string name = given.substr(std::min(given.find_first_not_of('-'), given.size()));
-  size_t nearest = kFarthest + 1;
-  std::string found;
-  for (const auto& option : options.options()) {
-    const size_t distance = edit_distance(name, option->long_name());
-    if (distance >= nearest) continue;
-    nearest = distance;
-    found = option->long_name();
-  }
+  std::vector<std::string> names;
+  for (const auto& option : options.options()) names.push_back(option->long_name());
+  const std::string found = nearest_name(given, names);
   return found.empty() ? "" : concat(", meant --", found, "?");
 }
 
@@ -120,6 +98,16 @@ void store_config_file(const po::options_description& options, const std::string
 }
 
 }  // namespace
+
+std::string help_of(const po::options_description& options) {
+  std::istringstream lines(concat(options));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
 
 po::variables_map read_options(const po::options_description& options,
                                const std::vector<std::string>& words, const std::string& program) {

@@ -20,4 +20,7 @@ boost::program_options::variables_map read_options(
     const boost::program_options::options_description& options,
     const std::vector<std::string>& words, const std::string& program);
 
+// The list that --help prints, without the blanks that Boost leaves at the ends of lines.
+std::string help_of(const boost::program_options::options_description& options);
+
 }  // namespace argosy

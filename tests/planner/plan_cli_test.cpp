@@ -225,10 +225,14 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("--score no_such_runs.csv", "--score: there is no file");
   expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
   expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "valid: 1 to 2048");
-  expect_mistake("--model llama-65b --cluster a200",
+  expect_mistake("--model llama-65b --cluster nowhere",
                  "configs/clusters or configs/accelerators; valid: a path, or a name in "
                  "configs/clusters: a100-2048");
-  expect_mistake("--model llama-65b --cluster a200", "configs/accelerators: a10, a100-pcie-80gb");
+  expect_mistake("--model Llama3-8B --cluster h100-8",
+                 "configs/models, meant llama-3.1-8b?; valid");
+  expect_mistake("--model llama-65b --cluster h100", "meant h100-8?");
+  expect_mistake("--model llama-65b --cluster nowhere",
+                 "configs/accelerators: a10, a100-pcie-80gb");
   expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048",
                  "--seq-len: 2048 exceeds the 1024 learned positions");
   expect_mistake(kSmall + "--fix schedule=1f1b,virtual_stages=2", "--fix: schedule=1f1b with");
@@ -311,6 +315,14 @@ TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
     ASSERT_EQ(result.exit_code, 0) << result.err;
     std::istringstream lines(result.out);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+  }
+}
+
+TEST(PlanCli, HelpHasNoBlanksAtTheEnds) {
+  std::istringstream lines(plan("--help").out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100u) << line;
+    EXPECT_FALSE(line.ends_with(' ')) << line;
   }
 }
 

@@ -41,7 +41,7 @@ TEST(Units, ReadWell) {
   EXPECT_EQ(format_count(950), "950");
   EXPECT_EQ(format_days(16.84), "16.8 days");
   EXPECT_EQ(format_days(0.25), "6.0 hours");
-  EXPECT_EQ(format_days(147.0 / 86400), "2.5 minutes");
+  EXPECT_EQ(format_days(150.0 / 86400), "2.5 minutes");
   EXPECT_EQ(format_day_number(16.84), "16.8");
   EXPECT_EQ(format_day_number(0.216), "0.22");
   EXPECT_EQ(format_day_number(0.0017), "0.0017");
