@@ -14,6 +14,14 @@ namespace {
 // Integers up to 2^53 survive a double.
 constexpr double kLargestExactInteger = 9007199254740992.0;
 
+// The beginning of what was found: nobody looks for a mistake in a page of JSON.
+std::string shortened(const Json& value) {
+  constexpr size_t kMost = 60;
+  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true);
+  if (text.size() > kMost) text.replace(kMost - 3, std::string::npos, "...");
+  return text;
+}
+
 // "line 3, column 7" of a byte offset that counts from 1.
 std::string position(std::string_view text, size_t byte) {
   const std::string_view before = text.substr(0, std::min(byte > 0 ? byte - 1 : 0, text.size()));
@@ -77,7 +85,7 @@ JsonObject::JsonObject(const Json& value, std::string where, std::string prefix)
     : value_(&value), where_(std::move(where)), prefix_(std::move(prefix)) {
   if (!value.is_object()) {
     const std::string name = prefix_.empty() ? "" : ": " + prefix_.substr(0, prefix_.size() - 1);
-    throw ConfigError(concat(where_, name, ": expected an object {...}, found ", value.dump()));
+    throw ConfigError(concat(where_, name, ": expected an object {...}, found ", shortened(value)));
   }
 }
 
@@ -97,7 +105,7 @@ void JsonObject::fail(const std::string& key, const std::string& what) const {
   if (found == value_->end()) {
     throw ConfigError(concat(where_, ": ", prefix_, key, ": ", what, ", but the key is missing"));
   }
-  throw ConfigError(concat(where_, ": ", prefix_, key, ": ", what, ", found ", found->dump()));
+  throw ConfigError(concat(where_, ": ", prefix_, key, ": ", what, ", found ", shortened(*found)));
 }
 
 const Json& JsonObject::get(const std::string& key) {

@@ -195,6 +195,13 @@ TEST(Cluster, FailuresOfANodeAndPowerOfAPhase) {
   EXPECT_EQ(cluster.node_parts.size(), 6u);
 }
 
+TEST(Cluster, MistakesDoNotPasteTheFile) {
+  const std::string good = to_json(read_cluster(config("a100-25k")).cluster, "test");
+  const std::string error = error_of(replaced(good, "\"devices\": 8,", "\"devices\": 999999,"));
+  EXPECT_NE(error.find("must ascend from tier to tier, found [{"), std::string::npos) << error;
+  EXPECT_LT(error.size(), 160u) << error;
+}
+
 TEST(Cluster, RanksThatShareCoresGetTheirShare) {
   const ClusterSpec cpu = read_cluster(config("local-cpu")).cluster;
   const ClusterSpec shared = with_devices(cpu, 8);
