@@ -16,15 +16,17 @@ std::unique_ptr<TokenSource> open_by_format(const std::filesystem::path& path, i
   if (!is_text && (extension == ".bin" || has_bin_magic(path))) return open_bin(path);
   if (!is_text) {
     throw ConfigError(concat("data file ", path, ": unknown format; known are llm.c's .bin, ",
-                             "Megatron-LM's .bin with .idx, raw .txt and .jsonl with `text` or "
-                             "`prompt` and `completion`"));
+                             "Megatron-LM's .bin with .idx, raw .txt and .jsonl with `text`, or "
+                             "`prompt` and `completion`, or `input_ids`"));
   }
-  if (vocab_size < kByteVocabulary) {
+  std::unique_ptr<TokenSource> source = extension == ".txt" ? open_text(path) : open_jsonl(path);
+  const bool is_of_bytes = extension == ".txt" || source->end_of_text() == kEndOfText;
+  if (is_of_bytes && vocab_size < kByteVocabulary) {
     throw ConfigError(concat(
         "data file ", path, ": text without a tokenizer needs a vocabulary of ", kByteVocabulary,
         " (256 bytes and 2 specials), the model's vocab_size is ", vocab_size));
   }
-  return extension == ".txt" ? open_text(path) : open_jsonl(path);
+  return source;
 }
 
 }  // namespace

@@ -151,6 +151,21 @@ TEST_F(DatasetTest, JsonlTrainsOnCompletionsAlone) {
   EXPECT_EQ(targets_of(*source), "...TTTTTTT");
 }
 
+// What `datasets` writes by to_json(): prompts masked in the labels, padding in the mask. The first
+// token of a row follows from nothing, not from the row before.
+TEST_F(DatasetTest, JsonlOfTokensTrainsOnLabels) {
+  const auto path = write("a.jsonl",
+                          "{\"input_ids\": [5, 9, 7, 8], \"labels\": [-100, -100, 7, 8]}\n"
+                          "{\"input_ids\": [9, 4, 0, 0], \"attention_mask\": [1, 1, 0, 0], "
+                          "\"labels\": [9, 4, -100, -100]}\n"
+                          "{\"input_ids\": [1, 2]}\n");
+  const auto source = open_tokens(path, 10);  // no bytes: any vocabulary
+  EXPECT_EQ(tokens_of(*source), (std::vector<int32_t>{5, 9, 7, 8, 9, 4, 1, 2}));
+  EXPECT_EQ(targets_of(*source), "..TT.T.T");
+  EXPECT_EQ(source->end_of_text(), -1);
+  expect_contains(config_error_of([&] { open_tokens(path, 9); }), {"token 9", "vocab_size is 9"});
+}
+
 TEST_F(DatasetTest, ErrorsNameFileAndReason) {
   const std::string megatron(2000, 'x');
   struct Case {
@@ -186,7 +201,19 @@ TEST_F(DatasetTest, ErrorsNameFileAndReason) {
        {"k.jsonl", "line 2", "`completion`"}},
       {write("l.jsonl", "{\"text\": 3}"), kVocabSize, {"line 1", "`text` is number"}},
       {write("o.jsonl", "[1]"), kVocabSize, {"line 1", "is array"}},
-      {write("p.jsonl", "{\"messages\": []}"), kVocabSize, {"`messages` is not supported"}},
+      {write("p.jsonl", "{\"messages\": []}"), kVocabSize, {"`messages` needs a tokenizer"}},
+      {write("q.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1]}"),
+       kVocabSize,
+       {"line 1", "`labels` must be a list of 2 numbers"}},
+      {write("r.jsonl", "{\"input_ids\": [1, 2], \"labels\": [2, -100]}"),
+       kVocabSize,
+       {"line 1", "`labels`[0] is 2, but `input_ids`[0] is 1", "-100"}},
+      {write("s.jsonl", "{\"input_ids\": [1, -2]}"), kVocabSize, {"`input_ids`[1] is -2"}},
+      {write("s2.jsonl", "{\"input_ids\": [1, 2.5]}"), kVocabSize, {"`input_ids`[1] is 2.5"}},
+      {write("x.jsonl", "{\"input_ids\": [1]}\n{\"text\": \"a\"}"),
+       kVocabSize,
+       {"line 2", "in one file"}},
+      {write("y.jsonl", "{\"input_ids\": [1], \"text\": \"a\"}"), kVocabSize, {"must have either"}},
   };
   for (const Case& bad : cases) {
     SCOPED_TRACE(bad.path);
