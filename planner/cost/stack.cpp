@@ -115,6 +115,7 @@ using NumbersByName = std::map<std::string, StackNumbers>;
 // there are none.
 const StackNumbers* numbers_of_chip(const NumbersByName& all, const std::string& accelerator) {
   if (const auto own = all.find(accelerator); own != all.end()) return &own->second;
+  if (accelerator.empty()) return nullptr;  // shorter lists end with empty names
   for (const auto& boards : kBoardsOfChips) {
     if (std::find(boards.begin(), boards.end(), accelerator) == boards.end()) continue;
     for (const std::string_view board : boards) {
