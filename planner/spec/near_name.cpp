@@ -11,7 +11,7 @@ namespace argosy {
 
 namespace {
 
-constexpr size_t kFarthest = 2, kShort = 4;  // letters
+constexpr size_t kFarthest = 2, kShort = 3;  // letters
 
 std::string letters_of(std::string_view name) {
   std::string letters;
