@@ -68,8 +68,10 @@ struct Machine {
   std::vector<Thread> threads;  // of the block; their stacks are kept
   std::vector<Warp> warps;
   Barrier block;
-  unsigned current = 0;  // the thread that runs
-  std::string error;     // the rule that a thread broke
+  std::span<const unsigned> turn;  // the threads that take turns
+  size_t next = 0;                 // whose turn is looked at next
+  unsigned current = 0;            // the thread that runs
+  std::string error;               // the rule that a thread broke
   int64_t launches = 0;
   std::map<const void*, size_t> granted_shared;  // bytes, by kernel
 };
@@ -87,8 +89,25 @@ template <typename... Parts>
   m.threads[m.current].fibre.leave_for_ever();
 }
 
-void arrive_and_wait(Barrier& barrier) {
-  Machine& m = machine();
+bool can_run(const Thread& thread) {
+  return !thread.fibre.ended() &&
+         (thread.waits_at == nullptr || thread.waits_at->generation != thread.generation);
+}
+
+// The next one of the turn that can run is the one that runs; null: there is none.
+Thread* take_turn(Machine& m) {
+  while (m.next < m.turn.size()) {
+    const unsigned i = m.turn[m.next++];
+    Thread& thread = m.threads[i];
+    if (!can_run(thread)) continue;
+    m.current = i;
+    threadIdx = thread.index;
+    return &thread;
+  }
+  return nullptr;
+}
+
+void arrive_and_wait(Machine& m, Barrier& barrier) {
   if (++barrier.arrived == barrier.expected) {
     barrier.arrived = 0;
     ++barrier.generation;
@@ -97,7 +116,8 @@ void arrive_and_wait(Barrier& barrier) {
   Thread& thread = m.threads[m.current];
   thread.waits_at = &barrier;
   thread.generation = barrier.generation;
-  thread.fibre.leave();
+  Thread* next = take_turn(m);
+  next != nullptr ? thread.fibre.leave_for(next->fibre) : thread.fibre.leave();
   thread.waits_at = nullptr;
 }
 
@@ -108,11 +128,6 @@ std::vector<unsigned> order_of(unsigned count) {
   if (m.order == Order::descending) std::reverse(order.begin(), order.end());
   if (m.order == Order::shuffled) std::shuffle(order.begin(), order.end(), m.random);
   return order;
-}
-
-bool can_run(const Thread& thread) {
-  return !thread.fibre.ended() &&
-         (thread.waits_at == nullptr || thread.waits_at->generation != thread.generation);
 }
 
 uint3 index_of_thread(unsigned thread) {
@@ -154,17 +169,17 @@ void start_threads(unsigned num_threads, const std::function<void()>& body) {
 }
 
 // Each of the threads once, where it can; whether one could. `left`: without those that ended.
+// Threads that wait hand over to the next one; those that end, and the last one, come back.
 bool run_threads(std::span<const unsigned> threads, unsigned& left) {
   Machine& m = machine();
   bool moved = false;
-  for (const unsigned i : threads) {
-    if (!can_run(m.threads[i])) continue;
+  m.turn = threads;
+  m.next = 0;
+  while (Thread* thread = take_turn(m)) {
     moved = true;
-    m.current = i;
-    threadIdx = m.threads[i].index;
-    m.threads[i].fibre.enter();
+    thread->fibre.enter();
     CHECK(m.error.empty(), std::exchange(m.error, ""));
-    if (m.threads[i].fibre.ended()) --left;
+    if (m.threads[m.current].fibre.ended()) --left;
   }
   return moved;
 }
@@ -233,7 +248,8 @@ void run(const Launch& launch, const std::function<void()>& thread) {
 }
 
 void block_barrier() {
-  arrive_and_wait(machine().block);
+  Machine& m = machine();
+  arrive_and_wait(m, m.block);
 }
 
 unsigned lane() {
@@ -247,8 +263,8 @@ const std::array<uint64_t, kWarp>& warp_gather(const char* name, uint64_t value)
   if (warp.collective != name && std::strcmp(warp.collective, name) != 0)
     fail(name, " meets ", warp.collective, " in one warp");
   auto& values = warp.values[m.threads[m.current].collectives++ % 2];
-  values[lane()] = value;
-  arrive_and_wait(warp.barrier);
+  values[m.current % kWarp] = value;
+  arrive_and_wait(m, warp.barrier);
   return values;
 }
 
