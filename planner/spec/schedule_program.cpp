@@ -86,6 +86,37 @@ ScheduleProgram::ScheduleProgram(const Schedule& schedule)
     CHECK(done[rank] == schedule.actions[rank].size(), "rank ", rank, " is stuck at ",
           to_string(schedule.actions[rank][done[rank]]), ": not a valid schedule");
   }
+  share_times();
+}
+
+// A time has the place of one that nobody reads any more: as many as are in flight, not one for
+// each action, which for long schedules were megabytes to clear for each simulation.
+void ScheduleProgram::share_times() {
+  std::vector<size_t> last_read(num_times_, 0);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    last_read[steps_[i].in] = last_read[steps_[i].also_in] = i;
+  }
+  std::vector<uint32_t> places(num_times_, kStart), free;
+  uint32_t num_places = kStart + 1;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    const Step before = step;
+    step.in = places[before.in];
+    step.also_in = places[before.also_in];
+    const auto release = [&](uint32_t time) {
+      if (time != kStart && last_read[time] <= i) free.push_back(places[time]);
+    };
+    release(before.in);
+    if (before.also_in != before.in) release(before.also_in);
+    if (places[before.out] == kStart) {
+      if (free.empty()) free.push_back(num_places++);
+      places[before.out] = free.back();
+      free.pop_back();
+      release(before.out);
+    }
+    step.out = places[before.out];
+  }
+  num_times_ = num_places;
 }
 
 double ScheduleProgram::step_s(const std::vector<StageDurations>& durations) const {

@@ -30,6 +30,8 @@ class ScheduleProgram {
     uint32_t rank = 0, seconds = 0, in = 0, also_in = 0, out = 0, link = 0;
   };
 
+  void share_times();
+
   std::vector<uint32_t> rank_of_stage_;
   std::vector<Step> steps_;
   uint32_t num_times_ = 0, num_ranks_ = 0;
