@@ -151,8 +151,11 @@ int64_t head_chunk_tokens(const Plan& plan, int64_t tp_index) {
   CHECK(tp_index >= 0 && tp_index < plan.mesh.tp, "tp index ", tp_index, " of ", plan.mesh.tp);
   // Collectives run once a chunk, so all ranks take the chunks of the one with the longest part.
   const int64_t vocab = split_range(plan.model.vocab_size, plan.mesh.tp, 0).size();
-  const int64_t row_bytes = vocab * size_in_bytes(statistic_dtype(plan.precision));
-  const int64_t tokens = plan.tokens_per_microbatch();
+  return head_chunk_tokens(plan.tokens_per_microbatch(), vocab, plan.precision);
+}
+
+int64_t head_chunk_tokens(int64_t tokens, int64_t vocab, Precision precision) {
+  const int64_t row_bytes = vocab * size_in_bytes(statistic_dtype(precision));
   const int64_t most = std::clamp<int64_t>(kHeadChunkBytes / row_bytes, 1, tokens);
   const int64_t num_chunks = ceil_div(tokens, most);
   return ceil_div(tokens, num_chunks);
@@ -168,6 +171,7 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
   load_experts(shapes.rank, expert_load);
   const Range layers = layers_of_stage(plan, stage);
   std::vector<LayerWork> result;
+  result.reserve(static_cast<size_t>(layers.size() + 2 + plan.model.num_mtp_modules));
   if (stage == 0) result.push_back(embedding_work(shapes));
   std::map<std::pair<BlockKind, Recompute>, LayerWork> kinds;
   for (int64_t layer = layers.begin; layer < layers.end; ++layer) {
@@ -264,12 +268,22 @@ double model_flops_per_step(const Plan& plan, bool attention_full) {
 }
 
 double executed_flops_per_step(const Plan& plan) {
+  const int64_t tp = plan.mesh.tp;
+  const auto vocab_of = [&](int64_t tp_index) {
+    return split_range(plan.model.vocab_size, tp, tp_index).size();
+  };
   int64_t flops = 0;
   for (int64_t stage = 0; stage < plan.num_stages(); ++stage) {
-    for (int64_t tp_index = 0; tp_index < plan.mesh.tp; ++tp_index) {
-      for (const LayerWork& work : stage_work(plan, stage, tp_index)) {
-        flops += pass_flops(work.forward) + pass_flops(work.backward);
+    int64_t of_rank = 0;
+    for (int64_t tp_index = 0; tp_index < tp; ++tp_index) {
+      // Ranks of a tensor-parallel group differ in their parts of the vocabulary alone.
+      if (tp_index == 0 || vocab_of(tp_index) != vocab_of(tp_index - 1)) {
+        of_rank = 0;
+        for (const LayerWork& work : stage_work(plan, stage, tp_index)) {
+          of_rank += pass_flops(work.forward) + pass_flops(work.backward);
+        }
       }
+      flops += of_rank;
     }
   }
   return static_cast<double>(flops) *

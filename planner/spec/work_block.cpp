@@ -166,12 +166,10 @@ int64_t exchange_workspace_bytes(const RankShape& shape) {
 // of the adapters; what is exchanged over cp.
 int64_t attention_workspace_bytes(const RankShape& shape) {
   const AttentionWork attention = attention_linears(shape);
-  std::vector<LinearWork> linears = attention.in;
-  linears.push_back(attention.o);
   const int64_t adapters = shape.tokens * shape.lora.rank * shape.element_bytes * 2 * 4;
   return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 3 * query_bytes(shape) +
          4 * key_bytes(shape) + attention_result_bytes(shape) + exchange_workspace_bytes(shape) +
-         adapters + dequantized_workspace_bytes(linears);
+         adapters + dequantized_workspace_bytes(attention.in, attention.o);
 }
 
 }  // namespace
@@ -295,11 +293,21 @@ int64_t mlp_saved_bytes(const RankShape& shape, const MlpWork& mlp) {
 // gradient, the gradients of gate and up; the u and du of the adapters.
 int64_t mlp_workspace_bytes(const RankShape& shape, const MlpWork& mlp) {
   const int64_t adapters = shape.tokens * shape.lora.rank * shape.element_bytes * 2 * 3;
-  std::vector<LinearWork> linears = mlp.in;
-  linears.push_back(mlp.down);
   return 3 * shape.full_bytes() + 3 * shape.split_bytes() + 4 * wide_bytes(shape, mlp) + adapters +
-         dequantized_workspace_bytes(linears);
+         dequantized_workspace_bytes(mlp.in, mlp.down);
 }
+
+namespace {
+
+// Room for the ops of a block, so that they are not moved again and again.
+Pass roomy_pass() {
+  constexpr size_t kMostOps = 48;
+  Pass pass;
+  pass.ops.reserve(kMostOps);
+  return pass;
+}
+
+}  // namespace
 
 Pass block_forward(const RankShape& shape, bool is_moe) {
   Pass pass = block_read_in_backward(shape, is_moe);
@@ -308,7 +316,7 @@ Pass block_forward(const RankShape& shape, bool is_moe) {
 }
 
 Pass block_read_in_backward(const RankShape& shape, bool is_moe) {
-  Pass pass;
+  Pass pass = roomy_pass();
   add_attention_forward(pass, shape);
   add_memory(pass, 2 * shape.split_bytes());  // norm
   if (is_moe) {
@@ -331,7 +339,7 @@ Pass block_unread(const RankShape& shape, bool is_moe) {
 }
 
 Pass block_backward(const RankShape& shape, bool is_moe) {
-  Pass pass;
+  Pass pass = roomy_pass();
   if (is_moe) {
     add_moe_backward(pass, shape);
   } else {

@@ -204,7 +204,7 @@ int64_t moe_workspace_bytes(const RankShape& shape) {
   const int64_t routed = 3 * dispatch_bytes(shape) + 3 * expert_input_bytes(shape) +
                          4 * expert_width_bytes(shape) + 3 * probability_bytes(shape) +
                          4 * shape.split_bytes() + adapters +
-                         dequantized_workspace_bytes({experts.gate, experts.up, experts.down});
+                         dequantized_workspace_bytes({experts.gate, experts.up}, experts.down);
   if (shape.shared_ffn == 0) return routed;
   return std::max(routed, mlp_workspace_bytes(shape, shared_mlp(shape)) + 2 * shape.split_bytes());
 }

@@ -20,23 +20,20 @@ int64_t pairs_per_sequence(const Plan& plan, AttentionPairs pairs, int64_t windo
   return window * (window + 1) / 2 + (length - window) * window;
 }
 
-}  // namespace
-
-RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
+// The plan's micro-batch on a rank of this mesh, which has so many of its tokens.
+RankShape shape_on(const Mesh& mesh, const Plan& plan, int64_t tokens, int64_t tp_index,
+                   AttentionPairs pairs) {
   const ModelSpec& model = plan.model;
-  const int64_t tp = plan.mesh.tp;
-  RankShape shape;
-  shape.model = model;
-  shape.model.config_json.clear();  // long and of no use here
-  shape.lora = plan.lora;
+  const int64_t tp = mesh.tp;
+  RankShape shape{.model = model, .lora = plan.lora};
   shape.is_frozen = plan.lora.rank > 0;
   shape.tp = tp;
-  shape.ep = plan.mesh.ep;
-  shape.etp = plan.mesh.etp;
-  shape.cp = plan.mesh.cp;
+  shape.ep = mesh.ep;
+  shape.etp = mesh.etp;
+  shape.cp = mesh.cp;
   shape.cp_kind = plan.cp_kind;
   shape.sequence_parallel = plan.sequence_parallel && tp > 1;
-  shape.tokens = plan.tokens_per_microbatch();
+  shape.tokens = tokens;
   shape.split_tokens = shape.sequence_parallel ? shape.tokens / tp : shape.tokens;
   shape.hidden = model.hidden_size;
   shape.head_dim = model.head_dim;
@@ -45,13 +42,14 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   shape.kv_heads = std::max<int64_t>(1, model.num_kv_heads / tp);
   shape.ffn = model.ffn_size / tp;
   shape.vocab = split_range(model.vocab_size, tp, tp_index).size();
-  shape.head_chunk_tokens = head_chunk_tokens(plan, tp_index);
+  shape.head_chunk_tokens =
+      head_chunk_tokens(tokens, split_range(model.vocab_size, tp, 0).size(), plan.precision);
   shape.experts = model.moe.num_experts;
   shape.top_k = model.moe.top_k;
   shape.expert_rows = shape.etp * shape.split_tokens * shape.top_k;
   shape.exchanged_rows = shape.split_tokens * shape.top_k;
   shape.local_experts = shape.experts / shape.ep;
-  shape.expert_ffn = model.moe.ffn_size / plan.mesh.etp;
+  shape.expert_ffn = model.moe.ffn_size / mesh.etp;
   shape.shared_ffn = model.moe.shared_ffn_size / tp;
   shape.pairs = plan.micro_batch * pairs_per_sequence(plan, pairs, 0);
   shape.window_pairs = plan.micro_batch * pairs_per_sequence(plan, pairs, model.sliding_window);
@@ -60,11 +58,14 @@ RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
   return shape;
 }
 
+}  // namespace
+
+RankShape rank_shape(const Plan& plan, int64_t tp_index, AttentionPairs pairs) {
+  return shape_on(plan.mesh, plan, plan.tokens_per_microbatch(), tp_index, pairs);
+}
+
 RankShape whole_shape(const Plan& plan, AttentionPairs pairs) {
-  Plan whole = plan;
-  whole.mesh = Mesh{};
-  whole.sequence_parallel = false;
-  return rank_shape(whole, 0, pairs);
+  return shape_on(Mesh{}, plan, plan.micro_batch * plan.seq_len, 0, pairs);
 }
 
 void load_experts(RankShape& shape, double expert_load) {
@@ -86,8 +87,9 @@ int64_t LinearWork::dequantized_bytes() const {
   return is_quantized ? inputs * outputs * element_bytes : 0;
 }
 
-int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears) {
-  int64_t largest = 0;
+int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears,
+                                    const LinearWork& last) {
+  int64_t largest = last.dequantized_bytes();
   for (const LinearWork& l : linears) largest = std::max(largest, l.dequantized_bytes());
   return largest;
 }
@@ -101,7 +103,7 @@ int64_t LinearWork::num_rows() const {
 LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t inputs,
                   int64_t outputs) {
   LinearWork work;
-  work.groups = {{rows, 1}};
+  work.groups.front() = {rows, 1};
   work.inputs = inputs;
   work.outputs = outputs;
   work.element_bytes = shape.element_bytes;
@@ -118,7 +120,7 @@ LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs
   LinearWork work = linear(shape, role, 0, inputs, outputs);
   const int64_t rows = shape.expert_rows / shape.local_experts;
   const int64_t num_longer = shape.expert_rows % shape.local_experts;
-  work.groups = {{rows + 1, num_longer}, {rows, shape.local_experts - num_longer}};
+  work.groups = {RowGroup{rows + 1, num_longer}, {rows, shape.local_experts - num_longer}};
   return work;
 }
 

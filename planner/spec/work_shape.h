@@ -6,6 +6,7 @@
 // of spec.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace argosy {
 
 // What one rank works on in one micro-batch. The letter of work.h stands behind each number.
 struct RankShape {
+  const ModelSpec& model;  // kinds of layers; both are the plan's, which outlives this
+  const LoraSpec& lora;
   int64_t tokens = 0, split_tokens = 0;        // n, s
   int64_t hidden = 0, head_dim = 0;            // H, D
   int64_t value_dim = 0;                       // of a value head: D but for latent attention
@@ -32,8 +35,6 @@ struct RankShape {
   ContextParallel cp_kind = ContextParallel::ring;
   bool sequence_parallel = false;  // and tp > 1
   bool is_frozen = false;          // the base of a LoRA job
-  ModelSpec model;                 // kinds of layers
-  LoraSpec lora;
 
   int64_t full_bytes() const { return tokens * hidden * element_bytes; }         // (n, H)e
   int64_t split_bytes() const { return split_tokens * hidden * element_bytes; }  // (s, H)e
@@ -53,7 +54,7 @@ struct RowGroup {
 
 // y (rows, outputs) = x (rows, inputs) W^T on this rank, with LoRA + scale (x A^T) B^T.
 struct LinearWork {
-  std::vector<RowGroup> groups;
+  std::array<RowGroup, 2> groups{};  // experts with a row more and the others; else one
   int64_t inputs = 0, outputs = 0, element_bytes = 0;
   bool is_trainable = true;
   bool is_block_product = false, is_quantized = false;
@@ -74,9 +75,12 @@ LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t
 // Scales what routing brings to this rank's experts (work.h: expert_load).
 void load_experts(RankShape& shape, double expert_load);
 // The largest weight of these that is brought out of NF4.
-int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears);
+int64_t dequantized_workspace_bytes(const std::vector<LinearWork>& linears, const LinearWork& last);
 // One of the three products of this rank's experts, expert_rows spread as evenly as they can be.
 LinearWork expert_linear(const RankShape& shape, TensorRole role, int64_t inputs, int64_t outputs);
+
+// As in work.h, of the tokens and the longest part of the vocabulary that a rank has.
+int64_t head_chunk_tokens(int64_t tokens, int64_t vocab, Precision precision);
 
 // `launches`: of Pass::num_launches; of products one each.
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
