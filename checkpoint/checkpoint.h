@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -91,10 +92,17 @@ void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoin
 Manifest load_checkpoint(Communicator& world, const std::filesystem::path& checkpoint_dir,
                          const std::vector<TensorPiece>& pieces);
 
-// Newest step whose manifest and shard sizes are whole, skipping damaged ones (each named in
-// *skipped).
-std::optional<int64_t> newest_valid_checkpoint(const std::filesystem::path& checkpoints_dir,
-                                               std::vector<std::string>* skipped);
+// Newest step below `before` whose manifest and shard sizes are whole, skipping damaged ones (each
+// named in *skipped). Tensors are not read: whether their CRCs hold, a load says.
+std::optional<int64_t> newest_valid_checkpoint(
+    const std::filesystem::path& checkpoints_dir, std::vector<std::string>* skipped,
+    int64_t before = std::numeric_limits<int64_t>::max());
+
+// Gives a checkpoint that cannot be loaded a name of its own, step_N.damaged (.damaged-2 and so on
+// where there is one), so that no later save of that step replaces it. Returns the new path. Throws
+// Error.
+std::filesystem::path set_checkpoint_aside(const std::filesystem::path& checkpoints_dir,
+                                           int64_t step);
 
 // Reads every byte and checks every CRC; one line per problem, empty when whole. No MPI.
 std::vector<std::string> verify_checkpoint(const std::filesystem::path& checkpoint_dir);

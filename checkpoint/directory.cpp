@@ -15,9 +15,9 @@
 #include <random>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/file_io.h"
 #include "planner/spec/check.h"
-#include "planner/spec/checkpoint_names.h"
 
 namespace argosy {
 namespace {
@@ -97,6 +97,17 @@ void TemporaryFolder::commit() {
   sync_directory(final_.parent_path());
   std::error_code ignored;  // the new checkpoint is committed whatever happens to the old one
   if (!replaced.empty()) fs::remove_all(replaced, ignored);
+}
+
+fs::path set_checkpoint_aside(const fs::path& checkpoints_dir, int64_t step) {
+  const fs::path from = checkpoint_path(checkpoints_dir, step);
+  fs::path aside = concat(from.string(), ".damaged");
+  for (int number = 2; fs::exists(aside); ++number) {
+    aside = concat(from.string(), ".damaged-", number);
+  }
+  rename_checked(from, aside);
+  sync_directory(checkpoints_dir);
+  return aside;
 }
 
 void clean_up_after_dead_processes(const fs::path& checkpoints_dir) {

@@ -6,6 +6,8 @@
 //   step_00000100                          committed
 //   step_00000100.tmp-HOST-PID-RANDOM      being written, or left by a dead process
 //   step_00000100.old-HOST-PID-RANDOM      being replaced, where folders cannot be exchanged
+//   step_00000100.damaged                  set aside: --resume auto could not load it; never
+//   removed
 #pragma once
 
 #include <cstdint>

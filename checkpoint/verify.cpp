@@ -57,10 +57,11 @@ std::vector<std::string> verify_checkpoint(const std::filesystem::path& checkpoi
 }
 
 std::optional<int64_t> newest_valid_checkpoint(const std::filesystem::path& checkpoints_dir,
-                                               std::vector<std::string>* skipped) {
+                                               std::vector<std::string>* skipped, int64_t before) {
   std::vector<int64_t> steps = list_checkpoints(checkpoints_dir);
   std::reverse(steps.begin(), steps.end());
   for (const int64_t step : steps) {
+    if (step >= before) continue;
     const std::filesystem::path directory = checkpoint_path(checkpoints_dir, step);
     std::string problem;
     try {

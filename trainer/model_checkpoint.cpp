@@ -259,8 +259,11 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
     if (optimizer != nullptr) optimizer->reset_master(ctx);
     return;
   }
-  const Manifest stored = read_manifest(checkpoint_dir);
-  check_same_model(stored, store.tensors(), what, checkpoint_dir);
+  Manifest stored;  // what one rank alone cannot read, no rank goes on with
+  throw_if_failed(agree(ctx.groups.control(), attempt([&] {
+                          stored = read_manifest(checkpoint_dir);
+                          check_same_model(stored, store.tensors(), what, checkpoint_dir);
+                        })));
   const std::set<std::string> masters = names_of_kind(stored, "master");
   const bool wants_wide = ctx.compute() != DType::bf16;
   // What was frozen in the checkpoint's own run has no master.

@@ -56,7 +56,8 @@ po::options_description run_options() {
   add("init-adapter", text(),
       "with a LoRA plan: factors to start from, a folder of PEFT (adapter_config.json, "
       "adapter_model.safetensors)");
-  add("resume", text("none"), "none, auto (newest whole checkpoint) or a step");
+  add("resume", text("none"),
+      "none, auto (newest checkpoint that loads; damaged ones stay as step_N.damaged) or a step");
   return group;
 }
 

@@ -129,7 +129,6 @@ void find_model_of_hf(const TrainOptions& options, const Plan& plan, StartPoint*
     start->warnings = changes_of_config(options.init, plan);
   });
   start->checkpoint = options.init;
-  start->restore = Restore::base;
 }
 
 void find_adapter(const TrainOptions& options, const Plan& plan, StartPoint* start) {
@@ -144,37 +143,61 @@ void find_adapter(const TrainOptions& options, const Plan& plan, StartPoint* sta
   start->adapter = options.init_adapter;
 }
 
-StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
+void warn_of_passed_over(const std::vector<std::string>& problems, StartPoint* start) {
+  for (const std::string& problem : problems)
+    start->warnings.push_back("damaged checkpoint passed over: " + problem);
+}
+
+// A start from the run's own checkpoint of this step.
+StartPoint start_at(int64_t step, const TrainOptions& options, const Plan& plan,
+                    const std::vector<std::string>& skipped) {
   StartPoint start;
+  start.step = step;
+  start.checkpoint = checkpoint_path(options.run_dir / "checkpoints", step);
+  warn_of_passed_over(skipped, &start);
+  const Manifest stored = read_manifest(start.checkpoint);
+  naming("--resume", [&] {
+    check_same_model(stored, model_tensors(plan.model, plan.lora), Restore::resume,
+                     start.checkpoint);
+  });
+  check_resumable(stored, plan);
+  for (std::string& change : changes_of_samples(stored, plan, options))
+    start.warnings.push_back(std::move(change));
+  start.older_step = step_before(options.run_dir / "checkpoints", step);
+  return start;
+}
+
+StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   std::vector<std::string> skipped;
-  start.step = resume_step(options, &skipped);
-  if (start.step == 0) find_adapter(options, plan, &start);
-  if (start.step > 0) {
-    start.checkpoint = checkpoint_path(options.run_dir / "checkpoints", start.step);
-  } else if (is_hf_folder(options.init)) {
+  const int64_t step = resume_step(options, &skipped);
+  if (step > 0) return start_at(step, options, plan, skipped);
+  StartPoint start;
+  start.restore = Restore::base;
+  find_adapter(options, plan, &start);
+  if (options.init.empty()) return start;
+  if (is_hf_folder(options.init)) {
     find_model_of_hf(options, plan, &start);
     return start;
-  } else if (!options.init.empty()) {
-    start.restore = Restore::base;
-    start.checkpoint = naming("--init", [&] { return resolve_checkpoint(options.init, &skipped); });
   }
-  for (const std::string& name : skipped)
-    start.warnings.push_back("damaged checkpoint passed over: " + name);
-  if (start.checkpoint.empty()) return start;
+  start.checkpoint = naming("--init", [&] { return resolve_checkpoint(options.init, &skipped); });
+  warn_of_passed_over(skipped, &start);
   const Manifest stored = read_manifest(start.checkpoint);
-  naming(start.step > 0 ? "--resume" : "--init", [&] {
+  naming("--init", [&] {
     check_same_model(stored, model_tensors(plan.model, plan.lora), start.restore, start.checkpoint);
   });
-  if (start.step > 0) {
-    check_resumable(stored, plan);
-    for (std::string& change : changes_of_samples(stored, plan, options))
-      start.warnings.push_back(std::move(change));
-    start.older_step = step_before(options.run_dir / "checkpoints", start.step);
-  } else if (holds_adapters(stored)) {
+  if (holds_adapters(stored)) {
     start.warnings.emplace_back(
         "--init: adapters in the checkpoint are left out, its base weights taken");
   }
   return start;
+}
+
+// Collective. What rank 0 has found, on all ranks.
+void share(Communicator& world, StartPoint* start) {
+  start->step = std::stoll(broadcast_string(world, std::to_string(start->step)));
+  start->checkpoint = broadcast_string(world, start->checkpoint.string());
+  start->adapter = broadcast_string(world, start->adapter.string());
+  start->restore = start->step > 0 ? Restore::resume : Restore::base;
 }
 
 }  // namespace
@@ -182,11 +205,32 @@ StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
 StartPoint find_start(Communicator& world, const TrainOptions& options, const Plan& plan) {
   StartPoint start;
   on_root(world, [&] { start = locate_start(options, plan); });
-  start.step = std::stoll(broadcast_string(world, std::to_string(start.step)));
-  start.checkpoint = broadcast_string(world, start.checkpoint.string());
-  start.adapter = broadcast_string(world, start.adapter.string());
-  start.restore = start.step > 0 ? Restore::resume : Restore::base;
+  share(world, &start);
   return start;
+}
+
+std::optional<StartPoint> older_start(Communicator& world, const TrainOptions& options,
+                                      const Plan& plan, const StartPoint& failed) {
+  if (options.resume != "auto" || failed.step == 0) return std::nullopt;
+  StartPoint start;
+  on_root(world, [&] {
+    std::vector<std::string> skipped;
+    const auto step =
+        newest_valid_checkpoint(options.run_dir / "checkpoints", &skipped, failed.step);
+    if (step) start = start_at(*step, options, plan, skipped);
+  });
+  share(world, &start);
+  return start.step > 0 ? std::optional(start) : std::nullopt;
+}
+
+std::vector<fs::path> set_passed_over_aside(const TrainOptions& options, const StartPoint& start) {
+  std::vector<fs::path> paths;
+  if (options.resume != "auto" || start.step == 0) return paths;
+  const fs::path folder = options.run_dir / "checkpoints";
+  for (const int64_t step : list_checkpoints(folder)) {
+    if (step > start.step) paths.push_back(set_checkpoint_aside(folder, step));
+  }
+  return paths;
 }
 
 fs::path resolve_checkpoint(const fs::path& path, std::vector<std::string>* skipped) {

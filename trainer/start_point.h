@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,19 @@ std::string describe(const StartPoint& start);
 // before anything is written.
 StartPoint find_start(Communicator& world, const TrainOptions& options, const Plan& plan);
 
-// Collective. Loads it, into memory that has its initial values.
+// Collective. Where --resume auto goes on when `failed` cannot be loaded: the newest older
+// checkpoint whose files have their sizes. Nothing where there is none, or where the user named the
+// step.
+std::optional<StartPoint> older_start(Communicator& world, const TrainOptions& options,
+                                      const Plan& plan, const StartPoint& failed);
+
+// Rank 0's, once `start` is loaded. What --resume auto has passed over gets names of its own: a
+// later save of the same step must not replace it. Returns the new paths.
+std::vector<std::filesystem::path> set_passed_over_aside(const TrainOptions& options,
+                                                         const StartPoint& start);
+
+// Collective. Loads it, into memory that has its initial values. Throws Error on all ranks alike
+// where it is damaged; what was loaded until then must not be used.
 void restore_start(const LayerContext& ctx, const StartPoint& start, ParameterStore& store,
                    ShardedOptimizer& optimizer);
 

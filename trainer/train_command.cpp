@@ -37,6 +37,8 @@ namespace argosy {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 // Of its GPU; on the CPU a share of the machine's.
 int64_t memory_of_rank_bytes(const DeviceContext& device, int local_ranks) {
   if (device.backend().cuda() != nullptr) return device.backend().total_bytes();
@@ -88,9 +90,8 @@ class TrainingRun {
   void open_run_dir() {
     on_root(world_, [&] {
       run_dir_ = std::make_unique<RunDir>(options_.run_dir, options_.resume != "none");
-      run_dir_->begin(to_json(plan()), options_.resolved, start_.step);
-      run_dir_->write_status(RunState::running, 0, start_.step, "");
     });
+    begin_run_dir();
   }
 
   void prepare() {
@@ -109,17 +110,24 @@ class TrainingRun {
     if (is_gpu()) tell_gpu();
     measure_peak();
     lap("peak");
+    make_trainer();
+    lap("weights");
+    tell_places();
+    restore();
+    tell_graphs();
+    tell_start();
+  }
+
+  // Collective. With initial values; one that was there is gone before.
+  void make_trainer() {
+    saves_.reset();
+    trainer_.reset();
     TrainerSettings settings = trainer_settings(options_);
     settings.layers = inputs_.layers;
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
     saves_.emplace(options_, device_, *trainer_, heartbeat_,
                    [this](int64_t step, const std::string& text) { tell_saved(step, text); });
-    lap("weights");
-    tell_places();
-    tell_graphs();
-    restore();
-    tell_start();
   }
 
   bool is_gpu() const { return device_.backend().cuda() != nullptr; }
@@ -179,18 +187,20 @@ class TrainingRun {
                to_string(compute_dtype(plan().precision)), " by ",
                world_.size() == 1 ? "1 rank" : concat(world_.size(), " ranks at once"),
                ": the MFU denominator"));
-    if (is_root()) {
-      run_dir_->write_machine({.device = options_.device,
-                               .cpu = cpu_model(),
-                               .cores = usable_cores().count(),
-                               .ranks = world_.size(),
-                               .local_ranks = host_.local_ranks,
-                               .threads_per_rank = ops::num_threads(),
-                               .peak_flops_per_s = rate / world_.size(),
-                               .first_step = start_.step + 1,
-                               .gpu = is_gpu() ? cuda_of(device_).facts().name : "",
-                               .gpu_memory_bytes = is_gpu() ? memory_limit_bytes_ : 0});
-    }
+    if (is_root()) write_machine();
+  }
+
+  void write_machine() const {
+    run_dir_->write_machine({.device = options_.device,
+                             .cpu = cpu_model(),
+                             .cores = usable_cores().count(),
+                             .ranks = world_.size(),
+                             .local_ranks = host_.local_ranks,
+                             .threads_per_rank = ops::num_threads(),
+                             .peak_flops_per_s = peak_flops_per_s_ / world_.size(),
+                             .first_step = start_.step + 1,
+                             .gpu = is_gpu() ? cuda_of(device_).facts().name : "",
+                             .gpu_memory_bytes = is_gpu() ? memory_limit_bytes_ : 0});
   }
 
   // Rank 0's: the others wait for it, or it for them.
@@ -206,14 +216,59 @@ class TrainingRun {
     heartbeat_.act("loading");
     if (start_.checkpoint.empty() && start_.adapter.empty()) return;
     const Clock::time_point begin = Clock::now();
+    const int64_t first_choice = start_.step;
+    while (const auto problem = problem_of_loading()) fall_back(*problem);
+    if (start_.step != first_choice) begin_run_dir();
+    if (is_root()) set_damaged_aside();
+    say(concat(describe(start_), " in ", format_seconds(seconds_since(begin))), Emphasis::strong);
+  }
+
+  // Collective, the same on all ranks. Nothing where all of it was loaded.
+  std::optional<std::string> problem_of_loading() {
     try {
       restore_start(trainer_->context(), start_, trainer_->parameters(), trainer_->optimizer());
     } catch (const Error& error) {
-      if (start_.older_step == 0) throw;
-      throw Error(concat(error.what(), "; --resume ", start_.older_step,
-                         " goes on from the checkpoint before it"));
+      return error.what();
     }
-    say(concat(describe(start_), " in ", format_seconds(seconds_since(begin))), Emphasis::strong);
+    return std::nullopt;
+  }
+
+  // Collective. To the checkpoint before the one that cannot be loaded, if --resume leaves the
+  // choice to us. All weights are made anew: nothing of the damaged one stays.
+  void fall_back(const std::string& problem) {
+    const std::optional<StartPoint> older = older_start(world_, options_, plan(), start_);
+    if (!older) {
+      throw Error(start_.older_step == 0 || options_.resume == "auto"
+                      ? problem
+                      : concat(problem, "; --resume ", start_.older_step,
+                               " goes on from the checkpoint before it"));
+    }
+    const std::string text = concat("step ", start_.step, " cannot be loaded (", problem,
+                                    "); --resume auto falls back to step ", older->step);
+    say(text, Emphasis::warning);
+    if (is_root()) run_dir_->append_event(start_.step, "damaged checkpoint", text);
+    start_ = *older;
+    last_step_ = start_.step;
+    for (const std::string& warning : start_.warnings) say(warning, Emphasis::warning);
+    make_trainer();
+  }
+
+  // Rank 0's.
+  void set_damaged_aside() {
+    for (const fs::path& path : set_passed_over_aside(options_, start_)) {
+      const std::string text = concat("kept as ", path.string(), ": no later save replaces it");
+      say(text, Emphasis::warning);
+      run_dir_->append_event(start_.step, "damaged checkpoint", text);
+    }
+  }
+
+  // Collective. For a start from another step than the one the folder was opened for.
+  void begin_run_dir() {
+    on_root(world_, [&] {
+      run_dir_->begin(to_json(plan()), options_.resolved, start_.step);
+      run_dir_->write_status(RunState::running, 0, start_.step, "");
+      if (peak_flops_per_s_ > 0) write_machine();
+    });
   }
 
   int train() {

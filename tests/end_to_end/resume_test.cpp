@@ -3,7 +3,6 @@
 //
 // A run that is stopped and resumed is the run that was not: to the bit under the same layout, to
 // rounding under another. Damage is named.
-#include <algorithm>
 #include <cmath>
 #include <fstream>
 
@@ -42,6 +41,22 @@ class Resume : public ProgramTest {
       EXPECT_TRUE(contains(diff.out, " equal to the bit, 0 not")) << diff.out;
     }
     EXPECT_FALSE(fs::exists(path("parts/plan.step_3.json"))) << "the plan is the same";
+  }
+
+  // One bit of a parameter in the given shard: sizes are whole, the CRC is not. Returns its name.
+  std::string flip_parameter(const std::string& checkpoint, int shard, const std::string& name) {
+    const Manifest manifest = read_manifest(path(checkpoint));
+    for (const StoredTensor& tensor : manifest.tensors) {
+      if (tensor.kind != "parameter" || !contains(tensor.name, name)) continue;
+      for (const Extent& extent : tensor.extents) {
+        if (extent.shard != shard) continue;
+        flip_byte(concat(checkpoint, "/", manifest.shards[static_cast<size_t>(shard)].file),
+                  extent.offset);
+        return tensor.name;
+      }
+    }
+    ADD_FAILURE() << checkpoint << ": no parameter " << name << " in shard " << shard;
+    return "";
   }
 
   void flip_byte(const std::string& name, int64_t offset) const {
@@ -110,18 +125,11 @@ TEST_F(Resume, NamesDamage) {
   succeed(train + "--steps 4 --checkpoint-every 2");
   const std::string newest = "run/checkpoints/step_00000004/";
 
-  // A flipped byte: sizes are whole, the CRC is not.
-  const Manifest manifest = read_manifest(path(newest));
-  const auto weights =
-      std::find_if(manifest.tensors.begin(), manifest.tensors.end(), [](const StoredTensor& t) {
-        return t.kind == "parameter" && t.name == "model.layers.1.mlp.up_proj.weight";
-      });
-  ASSERT_NE(weights, manifest.tensors.end());
-  flip_byte(newest + "shard_00000.h5", weights->extents[0].offset);
-  const ProgramResult flipped = shell(train + "--steps 6 --resume auto");
+  const std::string weights = flip_parameter(newest, 0, "model.layers.1.mlp.up_proj.weight");
+  const ProgramResult flipped = shell(train + "--steps 6 --resume 4");
   EXPECT_EQ(flipped.exit_code, kExitFailure);
   EXPECT_TRUE(contains(flipped.err, newest + "shard_00000.h5")) << flipped.err;
-  EXPECT_TRUE(contains(flipped.err, weights->name)) << flipped.err;
+  EXPECT_TRUE(contains(flipped.err, weights)) << flipped.err;
   EXPECT_TRUE(contains(flipped.err, "--resume 2 goes on from")) << flipped.err;
   EXPECT_EQ(status("run", "state"), "\"failed\"");
   EXPECT_EQ(status("run", "exit_code"), "1");
@@ -133,8 +141,59 @@ TEST_F(Resume, NamesDamage) {
   EXPECT_TRUE(contains(cut.out, "damaged checkpoint passed over")) << cut.out;
   EXPECT_TRUE(contains(cut.out, "step_00000004")) << cut.out;
   EXPECT_TRUE(contains(cut.out, "resumed  run/checkpoints/step_00000002")) << cut.out;
+  EXPECT_TRUE(fs::exists(path("run/checkpoints/step_00000004.damaged/manifest.json")));
   EXPECT_EQ(metrics("run").size(), 6U);
   EXPECT_EQ(status("run", "state"), "\"done\"");
+}
+
+// On one rank a byte is rotten, all ranks go back together, twice; what they had loaded until then
+// is gone, and what is rotten stays where somebody can look at it.
+TEST_F(Resume, AutoFallsBackToTheNewestCheckpointThatLoads) {
+  make_plan("plan.json", "moe.json", 2, "dp=2,ep=2,tp=1,pp=1");
+  succeed(launch("plan.json", "run", 5, "--checkpoint-every 1"));
+  fs::copy(path("run"), path("calm"), fs::copy_options::recursive);
+  const std::string newest = flip_parameter("run/checkpoints/step_00000005", 1, "experts");
+  flip_parameter("run/checkpoints/step_00000004", 0, "norm.weight");
+  fs::create_directory(path("run/checkpoints/step_00000004.damaged"));  // an earlier one
+
+  const std::string go_on = "--checkpoint-every 1 --resume auto";
+  const ProgramResult result = succeed(launch("plan.json", "run", 7, go_on));
+  EXPECT_TRUE(contains(result.out, "falls back to step 4")) << result.out;
+  EXPECT_TRUE(contains(result.out, "falls back to step 3")) << result.out;
+  EXPECT_TRUE(contains(result.out, "resumed  run/checkpoints/step_00000003")) << result.out;
+  const std::string events = read("run/events.jsonl");
+  EXPECT_TRUE(contains(events, newest)) << events;
+  EXPECT_TRUE(contains(events, "falls back to step 3")) << events;
+  EXPECT_TRUE(contains(events, "step_00000005.damaged")) << events;
+  EXPECT_EQ(shell("argosy-checkpoint verify run/checkpoints/step_00000005.damaged").exit_code, 1);
+  EXPECT_EQ(shell("argosy-checkpoint verify run/checkpoints/step_00000004.damaged-2").exit_code, 1);
+  succeed("argosy-checkpoint verify run/checkpoints/step_00000005");
+
+  succeed("rm -r calm/checkpoints/step_0000000[45]");
+  succeed(launch("plan.json", "calm", 7, go_on));
+  const auto run = metrics("run"), calm = metrics("calm");
+  ASSERT_EQ(run.size(), 7U);
+  ASSERT_EQ(calm.size(), 7U);
+  for (size_t i = 0; i < run.size(); ++i) {
+    EXPECT_EQ(run[i].step, static_cast<int64_t>(i) + 1);
+    EXPECT_EQ(run[i].loss, calm[i].loss) << "step " << i + 1;
+    EXPECT_EQ(run[i].grad_norm, calm[i].grad_norm) << "step " << i + 1;
+  }
+  EXPECT_TRUE(contains(succeed("argosy-checkpoint diff calm run").out, ", 0 not"));
+}
+
+// Then nothing is renamed, and no metrics are dropped.
+TEST_F(Resume, AutoFailsWhenNoCheckpointLoads) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  const std::string train = "argosy-train --plan plan.json --data text.txt --run-dir run ";
+  succeed(train + "--steps 2 --checkpoint-every 1");
+  flip_parameter("run/checkpoints/step_00000001", 0, "up_proj");
+  flip_parameter("run/checkpoints/step_00000002", 0, "up_proj");
+  const ProgramResult result = shell(train + "--steps 3 --resume auto");
+  EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
+  EXPECT_TRUE(contains(result.err, "step_00000001")) << result.err;
+  EXPECT_TRUE(fs::exists(path("run/checkpoints/step_00000002/manifest.json")));
+  EXPECT_EQ(metrics("run").size(), 2U);
 }
 
 // A start from the first step would drop the metrics of a run of days.
