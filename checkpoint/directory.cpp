@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <optional>
@@ -18,17 +17,12 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/file_io.h"
 #include "planner/spec/check.h"
+#include "planner/spec/host.h"
 
 namespace argosy {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
-  return name.data();
-}
 
 std::string unique_suffix() {
   std::random_device random;

@@ -3,6 +3,7 @@
 #include "planner/spec/host.h"
 
 #include <unistd.h>
+#include <array>
 
 #include <ctime>
 #include <fstream>
@@ -26,6 +27,12 @@ std::string cpu_model() {
     if (value != std::string::npos) return line.substr(value);
   }
   return "unknown";
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
 }
 
 std::string utc_date() {

@@ -18,6 +18,9 @@ bool is_root();
 // where it does not.
 std::string cpu_model();
 
+// As the system knows it, in a network or not; "unknown" where it does not.
+std::string host_name();
+
 // "2026-11-28", UTC.
 std::string utc_date();
 

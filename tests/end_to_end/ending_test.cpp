@@ -105,10 +105,13 @@ TEST_F(Ending, StopSignalSavesWhateverCheckpointEverySays) {
 
 TEST_F(Ending, DeathOfARankEndsTheJob) {
   make_two_rank_plan();
-  const ProgramResult result = interrupt("kill -KILL $(pgrep -P $pid -n argosy-train)");
+  const ProgramResult result =
+      interrupt("pgrep -P $pid argosy-train >ranks; kill -KILL $(tail -n 1 ranks)");
   EXPECT_NE(result.exit_code, 0);
   EXPECT_NE(result.exit_code, 124) << "it did not end by itself";
   EXPECT_EQ(status("run", "state"), "\"running\"") << "nobody was left to write";
+  EXPECT_EQ(status("run", "pid") + "\n", read("ranks").substr(0, read("ranks").find('\n') + 1))
+      << "who looks for rank 0 finds it gone";
   const size_t took = result.out.find("took ");
   ASSERT_NE(took, std::string::npos) << result.out;
   EXPECT_LT(std::stoi(result.out.substr(took + 5)), 15);
@@ -124,6 +127,7 @@ TEST_F(Ending, AHangingJobIsEndedAndSaysWhere) {
   EXPECT_EQ(status("run", "state"), "\"failed\"");
   EXPECT_EQ(status("run", "exit_code"), "1");
   EXPECT_TRUE(contains(status("run", "message"), "nothing moves")) << status("run", "message");
+  EXPECT_EQ(status("run", "step"), std::to_string(metrics("run").back().step));
 }
 
 TEST_F(Ending, FailureIsToldOnceAndWritten) {

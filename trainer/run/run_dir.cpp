@@ -2,12 +2,15 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/run/run_dir.h"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <system_error>
 #include <utility>
 
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
+#include "planner/spec/host.h"
 #include "planner/spec/json.h"
 
 namespace argosy {
@@ -103,6 +106,9 @@ void RunDir::begin(std::string_view plan_json, std::string_view run_cfg, int64_t
 void RunDir::append(const StepMetrics& metrics_of_step) {
   CHECK(metrics_.is_open(), "begin() comes first");
   append_line(metrics_, to_json_line(metrics_of_step), metrics());
+  constexpr double kBetweenUpdates_s = 1;  // of status.json: steps may take milliseconds
+  if (seconds_since(status_written_) >= kBetweenUpdates_s)
+    write_status(RunState::running, 0, metrics_of_step.step, "");
 }
 
 void RunDir::append_event(int64_t step, std::string_view event, std::string_view message) {
@@ -127,15 +133,18 @@ void RunDir::write_machine(const RunMachine& machine) const {
   write_text_file(path_ / "machine.json", dump(json, 2) + "\n");
 }
 
-void RunDir::write_status(RunState state, int exit_code, int64_t step,
-                          std::string_view message) const {
+void RunDir::write_status(RunState state, int exit_code, int64_t step, std::string_view message) {
+  status_written_ = Clock::now();
   const bool is_running = state == RunState::running;
   const Json status = {{"state", to_string(state)},
                        {"exit_code", is_running ? Json(nullptr) : Json(exit_code)},
                        {"step", step},
                        {"message", message},
                        {"started", started_},
-                       {"ended", is_running ? Json(nullptr) : Json(utc_now())}};
+                       {"ended", is_running ? Json(nullptr) : Json(utc_now())},
+                       {"updated_unix_s", std::time(nullptr)},
+                       {"host", host_name()},
+                       {"pid", ::getpid()}};
   write_text_file(path_ / "status.json", dump(status, 2) + "\n");
 }
 
@@ -149,6 +158,11 @@ void write_failure_of_rank(const std::filesystem::path& run_dir, int exit_code,
     status["exit_code"] = exit_code;
     status["message"] = message;
     status["ended"] = utc_now();
+    status["updated_unix_s"] = std::time(nullptr);
+    if (std::filesystem::exists(run_dir / "metrics.jsonl")) {
+      const auto steps = read_metrics(run_dir / "metrics.jsonl");
+      if (!steps.empty()) status["step"] = steps.back().step;
+    }
     write_text_file(path, dump(status, 2) + "\n");
   } catch (const std::exception&) {  // no such folder, or none that this machine can write to
   }

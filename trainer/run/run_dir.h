@@ -7,8 +7,9 @@
 //   metrics.jsonl  a JSON object a step (metrics.h)
 //   events.jsonl   what else happened: {"time", "step", "event", "message"}
 //   machine.json   what it runs on (RunMachine)
-//   status.json    how it goes or how it ended: {"state", "exit_code", "step", "message",
-//                  "started", "ended"}
+//   status.json    how it goes or how it ended: {"state", "exit_code", "step": the last one done,
+//                  "message", "started", "ended", "updated_unix_s": when this was written, "host",
+//                  "pid": of rank 0}; one that is killed stays "running" with a pid that is gone
 //   report.html, trace.json, checkpoints/
 #pragma once
 
@@ -18,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "planner/spec/clock.h"
 #include "planner/spec/types.h"
 #include "trainer/run/metrics.h"
 
@@ -58,6 +60,7 @@ class RunDir {
   void begin(std::string_view plan_json, std::string_view run_cfg, int64_t resume_step);
 
   // Each line is handed to the system before the call returns: a crash of the program loses none.
+  // Metrics bring status.json up to date as well, at most once a second.
   void append(const StepMetrics& metrics);
   void append_event(int64_t step, std::string_view event, std::string_view message);
 
@@ -65,16 +68,18 @@ class RunDir {
   void write_machine(const RunMachine& machine) const;
 
   // Replaces status.json; `exit_code` and the time of the end are null while running.
-  void write_status(RunState state, int exit_code, int64_t step, std::string_view message) const;
+  void write_status(RunState state, int exit_code, int64_t step, std::string_view message);
 
  private:
   std::filesystem::path path_;
   std::string started_;  // ISO 8601, UTC
   std::ofstream metrics_, events_;
+  Clock::time_point status_written_ = Clock::now();
 };
 
 // For a rank that fails while rank 0 waits for it: a status.json that says "running" becomes
-// "failed". Leaves any other as it is, and throws nothing: there is a failure to tell already.
+// "failed", at the last step of metrics.jsonl. Leaves any other as it is, and throws nothing: there
+// is a failure to tell already.
 void write_failure_of_rank(const std::filesystem::path& run_dir, int exit_code,
                            std::string_view message) noexcept;
 

@@ -6,10 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <fstream>
+#include <thread>
 
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
+#include "planner/spec/host.h"
 #include "planner/spec/json.h"
 
 namespace argosy {
@@ -127,7 +131,7 @@ TEST_F(RunDirTest, RefusesAFile) {
 }
 
 TEST_F(RunDirTest, StatusSaysHowItGoesAndHowItEnded) {
-  const RunDir run(path_, false);
+  RunDir run(path_, false);
   run.write_status(RunState::running, 0, 5, "");
   Json status = parse_json(read("status.json"), "status");
   EXPECT_EQ(status["state"], "running");
@@ -142,6 +146,27 @@ TEST_F(RunDirTest, StatusSaysHowItGoesAndHowItEnded) {
   EXPECT_EQ(status["step"], 7);
   EXPECT_EQ(status["message"], "saved \"step 7\" \xef\xbf\xbd");  // U+FFFD for what is not UTF-8
   EXPECT_TRUE(status["ended"].is_string());
+}
+
+// Who finds "running" can tell whether it is: when it was written, and by whom.
+TEST_F(RunDirTest, StatusFollowsTheStepsOnceASecond) {
+  RunDir run(path_, false);
+  run.begin("plan", "", 0);
+  run.write_status(RunState::running, 0, 0, "");
+  const auto status = [&](const char* key) { return Json::parse(read("status.json"))[key]; };
+  const std::time_t before = std::time(nullptr);
+  EXPECT_EQ(status("pid"), ::getpid());
+  EXPECT_EQ(status("host"), host_name());
+  run.append(step(1));
+  EXPECT_EQ(status("step"), 0) << "a write a step would cost fast steps";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  run.append(step(2));
+  EXPECT_EQ(status("step"), 2);
+  EXPECT_EQ(status("state"), "running");
+  EXPECT_GT(status("updated_unix_s").get<std::time_t>(), before);
+  run.append(step(3));
+  write_failure_of_rank(path_, 1, "rank 3: nothing moves");
+  EXPECT_EQ(status("step"), 3) << "the last one of metrics.jsonl";
 }
 
 TEST_F(RunDirTest, EventsAreAppendedAcrossRuns) {
