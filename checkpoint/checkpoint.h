@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/manifest.h"
@@ -47,6 +48,10 @@ struct TensorPiece {
   void* data = nullptr;
   std::shared_ptr<PieceMemory> memory = nullptr;  // where `data` lies; null: the host's
 };
+
+// Key of a checkpoint's state: where the weights came from that its run began with (--init); there
+// is none after a start from initial values.
+inline constexpr std::string_view kInitState = "init";
 
 struct CheckpointContent {
   int64_t step = 0;

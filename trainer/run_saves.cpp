@@ -18,6 +18,7 @@ CheckpointContent RunSaves::content(int64_t step) const {
                    {"optimizer", std::string(to_string(plan.optimizer))},
                    {"data", options_.data.string()},
                    {"samples", std::to_string(step * plan.global_batch)}};
+  if (!init_.empty()) content.state[std::string(kInitState)] = init_;
   return content;
 }
 

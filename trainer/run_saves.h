@@ -21,9 +21,11 @@ class RunSaves {
   // Called when a checkpoint is there: its step, and where it is and how long it took.
   using Tell = std::function<void(int64_t step, const std::string& text)>;
 
-  RunSaves(const TrainOptions& options, DeviceContext& device, Trainer& trainer,
+  // `init`: where the run's weights came from, empty for initial values; rank 0's counts.
+  RunSaves(const TrainOptions& options, std::string init, DeviceContext& device, Trainer& trainer,
            Heartbeat& heartbeat, Tell tell)
       : options_(options),
+        init_(std::move(init)),
         device_(device),
         trainer_(trainer),
         heartbeat_(heartbeat),
@@ -41,6 +43,7 @@ class RunSaves {
   void tell_done();
 
   const TrainOptions& options_;
+  std::string init_;
   DeviceContext& device_;
   Trainer& trainer_;
   Heartbeat& heartbeat_;

@@ -164,6 +164,8 @@ StartPoint start_at(int64_t step, const TrainOptions& options, const Plan& plan,
   for (std::string& change : changes_of_samples(stored, plan, options))
     start.warnings.push_back(std::move(change));
   start.older_step = step_before(options.run_dir / "checkpoints", step);
+  const auto init = stored.state.find(std::string(kInitState));
+  if (init != stored.state.end()) start.init = init->second;
   return start;
 }
 
@@ -175,6 +177,7 @@ StartPoint locate_start(const TrainOptions& options, const Plan& plan) {
   start.restore = Restore::base;
   find_adapter(options, plan, &start);
   if (options.init.empty()) return start;
+  start.init = options.init.string();
   if (is_hf_folder(options.init)) {
     find_model_of_hf(options, plan, &start);
     return start;

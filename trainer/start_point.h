@@ -29,6 +29,7 @@ struct StartPoint {
   std::filesystem::path checkpoint;  // empty: initial values
   std::filesystem::path adapter;     // PEFT's folder of a LoRA job's factors; empty: none
   Restore restore = Restore::resume;
+  std::string init;        // --init of the run's first start; on rank 0
   int64_t older_step = 0;  // of the checkpoint before the resumed one; 0: none; on rank 0
   std::vector<std::string> warnings;  // what the user may not have meant; on rank 0
 };

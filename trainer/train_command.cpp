@@ -126,7 +126,7 @@ class TrainingRun {
     settings.layers = inputs_.layers;
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
-    saves_.emplace(options_, device_, *trainer_, heartbeat_,
+    saves_.emplace(options_, start_.init, device_, *trainer_, heartbeat_,
                    [this](int64_t step, const std::string& text) { tell_saved(step, text); });
   }
 

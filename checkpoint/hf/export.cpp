@@ -162,12 +162,18 @@ std::vector<std::string> target_modules(const Plan& plan, const std::vector<HfTe
   return {names.begin(), names.end()};
 }
 
+// What the adapters belong on: the weights that their job began from, else the network's name.
+std::string base_model(const Manifest& manifest, const Plan& plan) {
+  const auto init = manifest.state.find(std::string(kInitState));
+  return init != manifest.state.end() ? init->second : plan.model.name;
+}
+
 // The keys that every PEFT since 0.5 knows (github.com/huggingface/peft, LoraConfig).
-void write_adapter(const fs::path& folder, ShardReader& reader, const Plan& plan,
-                   const std::vector<HfTensor>& tensors) {
+void write_adapter(const fs::path& folder, ShardReader& reader, const Manifest& manifest,
+                   const Plan& plan, const std::vector<HfTensor>& tensors) {
   write_file(reader, folder / "adapter_model.safetensors", tensors, 0);
   const nlohmann::json config = {{"alpha_pattern", nlohmann::json::object()},
-                                 {"base_model_name_or_path", plan.model.name},
+                                 {"base_model_name_or_path", base_model(manifest, plan)},
                                  {"bias", "none"},
                                  {"fan_in_fan_out", plan.model.model_type == "gpt2"},
                                  {"inference_mode", true},
@@ -211,7 +217,7 @@ std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const
   try {
     ShardReader reader(checkpoint_dir, manifest);
     if (what == Export::adapter) {
-      write_adapter(folder, reader, plan, tensors);
+      write_adapter(folder, reader, manifest, plan, tensors);
     } else {
       write_model(folder, reader, plan, tensors);
     }

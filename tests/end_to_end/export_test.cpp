@@ -128,7 +128,9 @@ TEST_F(ExportTest, AdaptersArePeftsAndMergeByItsRule) {
       "lora.json", "dense.json", 2, "tp=2,dp=1,pp=1",
       "--precision fp32 --task lora --lora-rank 4 --lora-alpha 6 --lora-targets q_proj,down_proj");
   succeed("argosy-train --plan base.json --data text.txt --steps 1 --run-dir base");
-  succeed(launch("lora.json", "lora", 3, "--init base --lr 1e-2"));
+  succeed(launch("lora.json", "lora", 2, "--init base --lr 1e-2"));
+  succeed(
+      launch("lora.json", "lora", 3, "--resume auto --lr 1e-2"));  // what it stands on stays known
   succeed("argosy-checkpoint export-hf base hf");
   succeed("argosy-checkpoint export-adapter lora adapter");
   succeed("argosy-checkpoint merge lora merged");
@@ -138,6 +140,7 @@ TEST_F(ExportTest, AdaptersArePeftsAndMergeByItsRule) {
   EXPECT_EQ(config["task_type"], "CAUSAL_LM");
   EXPECT_EQ(config["r"], 4);
   EXPECT_EQ(config["lora_alpha"], 6);
+  EXPECT_EQ(config["base_model_name_or_path"], "base");
   EXPECT_EQ(config["target_modules"], Json::parse(R"(["q_proj", "down_proj"])"));
   const Tensors base = read_safetensors("hf/model.safetensors");
   const Tensors factors = read_safetensors("adapter/adapter_model.safetensors");
