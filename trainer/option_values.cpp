@@ -2,8 +2,9 @@
 // Copyright 2026 The Argosy Authors
 //
 // From words to values: the command line, --config files, and run.cfg, which is one.
+#include <array>
 #include <boost/program_options.hpp>
-#include <sstream>
+#include <charconv>
 
 #include "planner/spec/command_line.h"
 #include "planner/spec/config_text.h"
@@ -15,15 +16,16 @@ namespace {
 
 namespace po = boost::program_options;
 
-// As an option's value is written, with all digits of a number.
+// As an option's value is written: of a number the fewest digits that read back exactly.
 std::string text_of(const boost::any& value) {
   if (const auto* word = boost::any_cast<std::string>(&value)) return *word;
   if (const auto* integer = boost::any_cast<int64_t>(&value)) return std::to_string(*integer);
   if (const auto* flag = boost::any_cast<bool>(&value)) return *flag ? "true" : "false";
-  std::ostringstream digits;
-  digits.precision(17);
-  digits << boost::any_cast<double>(value);
-  return digits.str();
+  std::array<char, 32> digits{};  // the longest double takes 24
+  const auto end = std::to_chars(digits.begin(), digits.end(), boost::any_cast<double>(value),
+                                 std::chars_format::general)
+                       .ptr;
+  return {digits.begin(), end};
 }
 
 }  // namespace
