@@ -12,6 +12,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
+#include "trainer/option_changes.h"
 #include "trainer/run_setup.h"
 
 namespace argosy {
@@ -92,6 +93,20 @@ std::vector<std::string> changes_of_samples(const Manifest& stored, const Plan& 
   return changes;
 }
 
+// What the run's earlier part was told otherwise; its run.cfg is still there.
+void warn_of_changed_options(const TrainOptions& options, StartPoint* start) {
+  const fs::path earlier = options.run_dir / "run.cfg";
+  if (!fs::exists(earlier)) return;
+  const Outcome outcome = attempt([&] {
+    const std::string changes = changed_options(read_text_file(earlier), options.resolved);
+    if (changes.empty()) return;
+    start->warnings.push_back(
+        concat("--resume: options differ from those the run has had: ", changes));
+  });
+  if (!outcome.ok())
+    start->warnings.push_back(concat("--resume: earlier options are not known: ", outcome.message));
+}
+
 bool holds_adapters(const Manifest& stored) {
   return std::any_of(stored.tensors.begin(), stored.tensors.end(), [](const StoredTensor& tensor) {
     return tensor.name.find(".lora_") != std::string::npos;
@@ -161,6 +176,7 @@ StartPoint start_at(int64_t step, const TrainOptions& options, const Plan& plan,
                      start.checkpoint);
   });
   check_resumable(stored, plan);
+  warn_of_changed_options(options, &start);
   for (std::string& change : changes_of_samples(stored, plan, options))
     start.warnings.push_back(std::move(change));
   start.older_step = step_before(options.run_dir / "checkpoints", step);

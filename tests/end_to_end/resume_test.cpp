@@ -228,5 +228,25 @@ TEST_F(Resume, SaysWhenSamplesAreOthers) {
   EXPECT_TRUE(contains(changed, "--data: new.txt, the checkpoint's run read text.txt")) << changed;
 }
 
+// A rate that was forgotten is one line, not a run that learns at a tenth of it unnoticed.
+TEST_F(Resume, SaysWhichOptionsChanged) {
+  make_plan("plan.json", "dense.json", 2, "dp=2,tp=1,pp=1");
+  const std::string options = "--lr 3e-3 --lr-schedule wsd --beta1 0.8 --checkpoint-every 1 ";
+  succeed(launch("plan.json", "run", 2, options));
+  const std::string same =
+      succeed(launch("plan.json", "run", 3, "--resume 2 --lr-schedule wsd --beta1 0.8 --lr 0.003"))
+          .out;
+  EXPECT_TRUE(contains(same, "options differ from those the run has had: steps 2 -> 3\n")) << same;
+  const std::string changed =
+      succeed(launch("plan.json", "run", 4, "--resume 2 --eval-data text.txt")).out;
+  const std::string expected =
+      "options differ from those the run has had: lr 0.003 -> 0.0003, "
+      "lr-schedule wsd -> constant, beta1 0.8 -> 0.9\n";
+  EXPECT_TRUE(contains(changed, expected)) << changed;
+  const size_t first = changed.find("options differ");
+  EXPECT_EQ(changed.find("options differ", first + 1), std::string::npos) << "rank 0 alone says it";
+  EXPECT_FALSE(contains(succeed(launch("plan.json", "run", 6, "--resume 4")).out, "differ"));
+}
+
 }  // namespace
 }  // namespace argosy

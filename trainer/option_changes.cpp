@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/option_changes.h"
+
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "planner/spec/check.h"
+#include "planner/spec/config_text.h"
+
+namespace argosy {
+
+namespace {
+
+using Values = std::map<std::string, std::string>;
+
+constexpr const char* kUnset = "unset";
+
+constexpr const char* kOfSteps[] = {"lr",
+                                    "min-lr",
+                                    "warmup",
+                                    "lr-schedule",
+                                    "beta1",
+                                    "beta2",
+                                    "eps",
+                                    "weight-decay",
+                                    "clip",
+                                    "dropout",
+                                    "lora-alpha",
+                                    "precision",
+                                    "document-mask",
+                                    "end-of-text",
+                                    "router-aux-loss-coef",
+                                    "allow-tf32",
+                                    "router-aux-loss",
+                                    "router-bias-update-rate"};
+
+Values values_of(std::string_view run_cfg) {
+  Values values;
+  for (const ConfigOption& option : parse_config_text(run_cfg, "run.cfg"))
+    values[option.key] = option.value;
+  return values;
+}
+
+std::string value_of(const Values& values, const std::string& key) {
+  const auto it = values.find(key);
+  return it == values.end() ? kUnset : it->second;
+}
+
+std::optional<double> number_in(const std::string& text) {
+  double number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// 3e-4 and 0.0003 are one number.
+bool is_same(const std::string& a, const std::string& b) {
+  const auto number = number_in(a);
+  return a == b || (number && number == number_in(b));
+}
+
+}  // namespace
+
+std::string changed_options(std::string_view before, std::string_view now) {
+  const Values old_values = values_of(before), new_values = values_of(now);
+  std::string changes;
+  const auto compare = [&](const char* key) {
+    const std::string then = value_of(old_values, key), here = value_of(new_values, key);
+    if (!is_same(then, here)) append_listed(changes, key, " ", then, " -> ", here);
+  };
+  for (const char* key : kOfSteps) compare(key);
+  // Where the rate falls, it falls until the last step.
+  if (value_of(new_values, "lr-schedule") != "constant") compare("steps");
+  return changes;
+}
+
+}  // namespace argosy
