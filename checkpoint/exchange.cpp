@@ -93,9 +93,9 @@ Outcome attempt(const std::function<void()>& action) {
     action();
     return {};
   } catch (const ConfigError& e) {
-    return {Outcome::Kind::config_error, e.what()};
+    return {.kind = Outcome::Kind::config_error, .message = e.what()};
   } catch (const std::exception& e) {
-    return {Outcome::Kind::error, e.what()};
+    return {.kind = Outcome::Kind::error, .message = e.what()};
   }
 }
 
@@ -114,11 +114,15 @@ Outcome agree(Communicator& world, const Outcome& mine) {
   const std::string more = num_same == failed.size()
                                ? ""
                                : concat(" (", failed.size(), " ranks failed; this is the first)");
-  return {static_cast<Outcome::Kind>(first[0] - '0'), rank + first.substr(1) + more};
+  return {static_cast<Outcome::Kind>(first[0] - '0'), rank + first.substr(1) + more,
+          /*on_all_ranks=*/true};
 }
 
 void throw_if_failed(const Outcome& outcome) {
-  if (outcome.kind == Outcome::Kind::config_error) throw ConfigError(outcome.message);
+  if (outcome.kind == Outcome::Kind::config_error) {
+    if (outcome.on_all_ranks) throw AgreedConfigError(outcome.message);
+    throw ConfigError(outcome.message);
+  }
   if (outcome.kind == Outcome::Kind::error) throw Error(outcome.message);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "comm/communicator.h"
+#include "planner/spec/check.h"
 
 namespace argosy {
 
@@ -27,6 +28,7 @@ struct Outcome {
   enum class Kind { ok, config_error, error };
   Kind kind = Kind::ok;
   std::string message;
+  bool on_all_ranks = false;  // all have this very outcome
   bool ok() const { return kind == Kind::ok; }
 };
 
@@ -37,7 +39,14 @@ Outcome attempt(const std::function<void()>& action);
 // all ranks.
 Outcome agree(Communicator& world, const Outcome& mine);
 
-// Error or ConfigError unless ok.
+// The user's mistake, thrown on all ranks: each can go its way to the end by itself, and only one
+// need speak.
+class AgreedConfigError : public ConfigError {
+ public:
+  using ConfigError::ConfigError;
+};
+
+// Error or ConfigError unless ok; AgreedConfigError where it is on all ranks.
 void throw_if_failed(const Outcome& outcome);
 
 }  // namespace argosy

@@ -108,7 +108,7 @@ void CheckpointSave::write(const std::vector<TensorPiece>& pieces) {
 }
 
 void CheckpointSave::fail(const std::string& message) {
-  state_->outcome = {Outcome::Kind::error, message};
+  state_->outcome = {.kind = Outcome::Kind::error, .message = message};
 }
 
 void CheckpointSave::finish() {

@@ -7,6 +7,7 @@
 #include <ostream>
 #include <vector>
 
+#include "checkpoint/exchange.h"
 #include "planner/spec/philox.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/layers/stage.h"
@@ -75,7 +76,8 @@ std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
 int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
                  std::ostream& out) {
   if (world.size() != 1) {
-    throw ConfigError(concat("--generate runs on one rank, but ", world.size(), " were started"));
+    throw AgreedConfigError(
+        concat("--generate runs on one rank, but ", world.size(), " were started"));
   }
   if (options.prompt.empty()) throw ConfigError("--generate: the prompt is empty");
   const std::filesystem::path from = options.init.empty() ? options.run_dir : options.init;

@@ -167,14 +167,10 @@ int main(int argc, char** argv) {
   try {
     options = read_options(*world, argc, argv);
     start_times.lap("options");
-  } catch (const argosy::ConfigError& error) {  // on every rank: no need to kill anybody
+    return run(options, *world, mpi, start_times);
+  } catch (const argosy::AgreedConfigError& error) {  // on every rank: no need to kill anybody
     if (world->rank() == 0) std::cerr << "argosy-train: " << error.what() << std::endl;
     return argosy::kExitUserError;
-  } catch (const std::exception& error) {
-    return fail(*world, {}, argosy::kExitFailure, error.what());
-  }
-  try {
-    return run(options, *world, mpi, start_times);
   } catch (const argosy::ConfigError& error) {
     return fail(*world, options.run_dir, argosy::kExitUserError, error.what());
   } catch (const std::exception& error) {

@@ -222,7 +222,7 @@ std::string links_line(const LinkTier& tier, double residual, size_t num_samples
 
 int run_measure(const TrainOptions& options, DeviceContext& device, Communicator& world,
                 int local_ranks, std::ostream& out) {
-  check_request(options, world, local_ranks);
+  throw_if_failed(agree(world, attempt([&] { check_request(options, world, local_ranks); })));
   const bool is_root = world.rank() == 0, is_gpu = device.backend().cuda() != nullptr;
   const MeasureSizes sizes = measure_sizes(options.device);
   Progress progress(out, detect_terminal(STDOUT_FILENO));

@@ -95,7 +95,8 @@ void on_root(Communicator& world, const std::function<void()>& action) {
   if (world.rank() == 0) outcome = attempt(action);
   const std::string text = broadcast_string(
       world, concat(static_cast<char>('0' + static_cast<int>(outcome.kind)), outcome.message));
-  throw_if_failed({static_cast<Outcome::Kind>(text[0] - '0'), text.substr(1)});
+  throw_if_failed(
+      {static_cast<Outcome::Kind>(text[0] - '0'), text.substr(1), /*on_all_ranks=*/true});
 }
 
 std::string trainable_line(const Plan& plan) {
