@@ -103,6 +103,13 @@ std::optional<int64_t> newest_valid_checkpoint(
     const std::filesystem::path& checkpoints_dir, std::vector<std::string>* skipped,
     int64_t before = std::numeric_limits<int64_t>::max());
 
+// Removes checkpoints before `newest` but for the `keep` - 1 youngest of them that are whole by
+// manifest and sizes; those that are not stay, and so do newer ones. `newest` has just been
+// committed. Each is renamed first: a kill in between leaves no checkpoint that is half there, and
+// the next save clears away what is left. Returns the removed steps. Throws Error.
+std::vector<int64_t> remove_older_checkpoints(const std::filesystem::path& checkpoints_dir,
+                                              int64_t newest, int64_t keep);
+
 // Gives a checkpoint that cannot be loaded a name of its own, step_N.damaged (.damaged-2 and so on
 // where there is one), so that no later save of that step replaces it. Returns the new path. Throws
 // Error.

@@ -93,6 +93,16 @@ void TemporaryFolder::commit() {
   if (!replaced.empty()) fs::remove_all(replaced, ignored);
 }
 
+void remove_checkpoint(const fs::path& checkpoints_dir, int64_t step) {
+  const fs::path from = checkpoint_path(checkpoints_dir, step);
+  const fs::path leaving = concat(from.string(), ".tmp-", unique_suffix());
+  rename_checked(from, leaving);
+  sync_directory(checkpoints_dir);
+  std::error_code code;
+  fs::remove_all(leaving, code);
+  if (code) throw_system_error("remove", leaving, code.value());
+}
+
 fs::path set_checkpoint_aside(const fs::path& checkpoints_dir, int64_t step) {
   const fs::path from = checkpoint_path(checkpoints_dir, step);
   fs::path aside = concat(from.string(), ".damaged");

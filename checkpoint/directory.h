@@ -4,7 +4,7 @@
 // Names and life of checkpoint folders.
 //
 //   step_00000100                          committed
-//   step_00000100.tmp-HOST-PID-RANDOM      being written, or left by a dead process
+//   step_00000100.tmp-HOST-PID-RANDOM      being written or removed, or left by a dead process
 //   step_00000100.old-HOST-PID-RANDOM      being replaced, where folders cannot be exchanged
 //   step_00000100.damaged                  set aside: --resume auto could not load it; never
 //   removed
@@ -36,6 +36,10 @@ class TemporaryFolder {
   std::filesystem::path final_;  // step_NNNNNNNN
   std::string suffix_;           // "HOST-PID-RANDOM"
 };
+
+// Removes a committed checkpoint, for good from its first instruction on: it is renamed to a
+// temporary folder, then emptied. Throws Error.
+void remove_checkpoint(const std::filesystem::path& checkpoints_dir, int64_t step);
 
 // Removes what dead processes of this host left in checkpoints_dir; folders of other hosts and of
 // living processes stay. A folder whose replacement was interrupted gets its name back.

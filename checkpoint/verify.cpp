@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/directory.h"
 #include "checkpoint/file_io.h"
 #include "checkpoint/manifest_check.h"
 #include "checkpoint/shard_reader.h"
@@ -56,28 +57,51 @@ std::vector<std::string> verify_checkpoint(const std::filesystem::path& checkpoi
   }
 }
 
+namespace {
+
+// Of manifest and shard sizes; empty: none.
+std::string problem_of_files(const std::filesystem::path& checkpoints_dir, int64_t step) {
+  const std::filesystem::path directory = checkpoint_path(checkpoints_dir, step);
+  try {
+    const Manifest manifest = read_manifest(directory);
+    if (manifest.step != step)
+      return concat(directory.string(), ": the manifest says step ", manifest.step);
+    const std::vector<std::string> problems = shard_file_problems(directory, manifest);
+    return problems.empty() ? "" : problems.front();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+}  // namespace
+
 std::optional<int64_t> newest_valid_checkpoint(const std::filesystem::path& checkpoints_dir,
                                                std::vector<std::string>* skipped, int64_t before) {
   std::vector<int64_t> steps = list_checkpoints(checkpoints_dir);
   std::reverse(steps.begin(), steps.end());
   for (const int64_t step : steps) {
     if (step >= before) continue;
-    const std::filesystem::path directory = checkpoint_path(checkpoints_dir, step);
-    std::string problem;
-    try {
-      const Manifest manifest = read_manifest(directory);
-      const std::vector<std::string> problems = shard_file_problems(directory, manifest);
-      if (!problems.empty()) problem = problems.front();
-      if (manifest.step != step) {
-        problem = concat(directory.string(), ": the manifest says step ", manifest.step);
-      }
-    } catch (const std::exception& e) {
-      problem = e.what();
-    }
+    const std::string problem = problem_of_files(checkpoints_dir, step);
     if (problem.empty()) return step;
     if (skipped != nullptr) skipped->push_back(problem);
   }
   return std::nullopt;
+}
+
+std::vector<int64_t> remove_older_checkpoints(const std::filesystem::path& checkpoints_dir,
+                                              int64_t newest, int64_t keep) {
+  CHECK(keep >= 1, "keep ", keep, " checkpoints");
+  std::vector<int64_t> steps = list_checkpoints(checkpoints_dir);
+  std::reverse(steps.begin(), steps.end());
+  std::vector<int64_t> removed;
+  int64_t num_kept = 1;  // the newest
+  for (const int64_t step : steps) {
+    if (step >= newest || !problem_of_files(checkpoints_dir, step).empty()) continue;
+    if (++num_kept <= keep) continue;
+    remove_checkpoint(checkpoints_dir, step);
+    removed.push_back(step);
+  }
+  return removed;
 }
 
 }  // namespace argosy

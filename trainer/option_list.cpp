@@ -114,6 +114,9 @@ po::options_description output_options() {
   auto add = group.add_options();
   add("checkpoint-every", whole(),
       "steps; the last one is saved too; 0: none at all; unset: the last one");
+  add("keep-checkpoints", whole(),
+      "newest ones to keep: once one is whole, older ones of --run-dir beyond so many are removed; "
+      "unset: all stay");
   add("eval-data", text(), "held-out tokens, as --data");
   add("eval-every", whole(0), "steps; 0: before the first and after the last");
   add("eval-steps", whole(8), "batches of the global size per evaluation, at most");

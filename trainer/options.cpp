@@ -117,6 +117,7 @@ void read_training(const Reader& read, TrainOptions* options) {
     throw ConfigError(concat("--resume: '", options->resume, "'; valid: none, auto or a step"));
   }
   if (read.has("checkpoint-every")) options->checkpoint_every = read.count("checkpoint-every", 0);
+  if (read.has("keep-checkpoints")) options->keep_checkpoints = read.count("keep-checkpoints", 1);
   options->eval_every = read.count("eval-every", 0);
   options->eval_steps = read.count("eval-steps", 1);
   if (options->eval_every > 0 && !read.has("eval-data")) {

@@ -34,6 +34,7 @@ struct TrainOptions {
   ops::DevicePolicy policy;
   std::string resume = "none";              // none, auto or a step
   std::optional<int64_t> checkpoint_every;  // unset: one at the end; 0: none
+  std::optional<int64_t> keep_checkpoints;  // unset: all
   int64_t eval_every = 0, eval_steps = 8;
   int64_t verify_steps = 0;
   int64_t check_replicas_every = 0, check_collectives_every = 0;  // steps; 0: no guard

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "trainer/model_checkpoint.h"
 
@@ -51,9 +52,20 @@ void RunSaves::finish() {
 
 void RunSaves::tell_done() {
   const bool is_beside_steps = device_.device() != Device::cpu;
-  tell_(step_,
-        concat(checkpoint_path(options_.run_dir / "checkpoints", step_).string(), " in ",
-               format_seconds(seconds_since(begin_)), is_beside_steps ? ", beside steps" : ""));
+  const std::string text =
+      concat(checkpoint_path(options_.run_dir / "checkpoints", step_).string(), " in ",
+             format_seconds(seconds_since(begin_)), is_beside_steps ? ", beside steps" : "");
+  tell_(step_, text + remove_older());
+}
+
+// On rank 0 alone: the others need not wait for it. What cannot be removed is no reason to end a
+// run whose checkpoint is safe.
+std::string RunSaves::remove_older() {
+  if (!options_.keep_checkpoints || trainer_.groups().rank() != 0) return "";
+  const Outcome outcome = attempt([&] {
+    remove_older_checkpoints(options_.run_dir / "checkpoints", step_, *options_.keep_checkpoints);
+  });
+  return outcome.ok() ? "" : "; --keep-checkpoints: " + outcome.message;
 }
 
 }  // namespace argosy

@@ -41,6 +41,7 @@ class RunSaves {
  private:
   CheckpointContent content(int64_t step) const;
   void tell_done();
+  std::string remove_older();  // what went wrong, empty: nothing
 
   const TrainOptions& options_;
   std::string init_;

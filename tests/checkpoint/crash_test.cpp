@@ -30,19 +30,22 @@ int count_entries(const fs::path& dir) {
   return static_cast<int>(std::distance(fs::directory_iterator(dir), fs::directory_iterator()));
 }
 
+// The step of a generation, asked for before it is saved.
+using StepOf = std::function<int64_t(const fs::path& dir, int64_t generation)>;
+
 // A process that saves generation 1, 2, 3 ... into dir until it is killed, and reports each one
 // that it has been told to be safe.
 class SavingProcess {
  public:
-  // step_of: generation -> step.
-  SavingProcess(const fs::path& dir, const std::function<int64_t(int64_t)>& step_of) {
+  SavingProcess(const fs::path& dir, const StepOf& step_of) {
     int ends[2];
     CHECK(::pipe(ends) == 0);
     pid_ = ::fork();
     if (pid_ == 0) {
       ::close(ends[0]);
       for (int64_t generation = 1;; ++generation) {
-        sample::save(dir, step_of(generation), Cut::rows, 2, static_cast<uint64_t>(generation));
+        sample::save(dir, step_of(dir, generation), Cut::rows, 2,
+                     static_cast<uint64_t>(generation));
         if (::write(ends[1], &generation, sizeof generation) != sizeof generation) ::_exit(1);
       }
     }
@@ -74,7 +77,7 @@ class SavingProcess {
 
 // Kills a saving process at `rounds` random times; the newest checkpoint must be whole and at least
 // as new as the last one reported.
-void kill_at_random_times(int rounds, const std::function<int64_t(int64_t)>& step_of) {
+void kill_at_random_times(int rounds, const StepOf& step_of) {
   std::mt19937 random(11);
   int num_interrupted = 0;
   for (int round = 0; round < rounds; ++round) {
@@ -104,11 +107,28 @@ void kill_at_random_times(int rounds, const std::function<int64_t(int64_t)>& ste
 }
 
 TEST(Crash, KilledAtRandomTimesTheNewestIsWhole) {
-  kill_at_random_times(20, [](int64_t generation) { return generation; });
+  kill_at_random_times(20, [](const fs::path&, int64_t generation) { return generation; });
 }
 
 TEST(Crash, KilledWhileReplacingTheSameStep) {
-  kill_at_random_times(20, [](int64_t) { return int64_t{1}; });
+  kill_at_random_times(20, [](const fs::path&, int64_t) { return int64_t{1}; });
+}
+
+// What is half removed is no checkpoint, and what has just been saved is never removed.
+TEST(Crash, KilledWhileRemovingOlderOnes) {
+  kill_at_random_times(20, [](const fs::path& dir, int64_t generation) {
+    remove_older_checkpoints(dir, generation - 1, 1);
+    return generation;
+  });
+}
+
+TEST(OlderCheckpoints, ThatAreNotWholeStayAndDoNotCount) {
+  const sample::TemporaryDirectory dir;
+  for (int64_t step = 1; step <= 6; ++step) sample::save(dir.path(), step, Cut::rows, 1, 1);
+  fs::remove(checkpoint_path(dir.path(), 4) / "shard_00000.h5");
+  EXPECT_EQ(remove_older_checkpoints(dir.path(), 5, 2), (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(list_checkpoints(dir.path()), (std::vector<int64_t>{3, 4, 5, 6}));
+  EXPECT_EQ(count_entries(dir.path()), 4);
 }
 
 // Runs `body` in a child process of its own limits and mounts; what it returns, "" when all is

@@ -67,6 +67,23 @@ TEST_F(Ending, DoneLeavesAWholeRunFolder) {
   EXPECT_EQ(metrics("repeated").back().loss, metrics("run").back().loss);
 }
 
+TEST_F(Ending, KeepsTheNewestCheckpoints) {
+  make_two_rank_plan();
+  const std::string keep = "--checkpoint-every 1 --keep-checkpoints 2 ";
+  succeed(launch("plan.json", "base", 3, "--checkpoint-every 1"));
+  succeed(launch("plan.json", "run", 5, keep + "--init base/checkpoints/step_00000001"));
+  const auto steps = [&](const std::string& run) {
+    return succeed("ls " + run + "/checkpoints | tr '\\n' ' '").out;
+  };
+  EXPECT_EQ(steps("run"), "step_00000004 step_00000005 ");
+  EXPECT_EQ(steps("base"), "step_00000001 step_00000002 step_00000003 ") << "another run's";
+  // One that is not whole stays and does not count.
+  fs::resize_file(path("run/checkpoints/step_00000004/shard_00001.h5"), 4096);
+  succeed(launch("plan.json", "run", 7, keep + "--resume auto"));
+  EXPECT_EQ(steps("run"), "step_00000004 step_00000006 step_00000007 ");
+  succeed("argosy-checkpoint verify run/checkpoints/step_00000006");
+}
+
 TEST_F(Ending, PipesGetPlainLinesAndTerminalsAProgressLine) {
   make_two_rank_plan();
   const std::string piped = succeed("TERM=xterm " + launch("plan.json", "run", 2)).out;

@@ -79,6 +79,7 @@ TEST_F(Mistakes, OfOptions) {
   expect_option_mistake("--eval-steps 0", {"--eval-steps: 0", "at least 1"});
   expect_option_mistake("--eval-every 2", {"--eval-every: 2", "--eval-data"});
   expect_option_mistake("--checkpoint-every=-2", {"--checkpoint-every: -2", "at least 0"});
+  expect_option_mistake("--keep-checkpoints 0", {"--keep-checkpoints: 0", "at least 1"});
   expect_option_mistake("--lr-schedule sine", {"--lr-schedule: 'sine'", "cosine"});
   expect_option_mistake("--precision fp7", {"--precision: 'fp7'", "bf16"});
   expect_option_mistake("--device tpu", {"--device: 'tpu'", "valid: cpu"});
