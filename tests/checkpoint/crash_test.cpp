@@ -94,6 +94,10 @@ void kill_at_random_times(int rounds, const StepOf& step_of) {
     const auto newest = newest_valid_checkpoint(dir.path(), &skipped);
     ASSERT_TRUE(newest.has_value());
     EXPECT_TRUE(skipped.empty()) << skipped[0];
+    for (const int64_t step : list_checkpoints(dir.path())) {
+      const auto problems = verify_checkpoint(checkpoint_path(dir.path(), step));
+      EXPECT_TRUE(problems.empty()) << problems[0];
+    }
     const fs::path path = checkpoint_path(dir.path(), *newest);
     const uint64_t generation = std::stoull(read_manifest(path).state.at("generation"));
     EXPECT_GE(generation, static_cast<uint64_t>(last));
