@@ -36,8 +36,8 @@ po::options_description run_options() {
   auto add = group.add_options();
   add("plan", text(), "plan.json of argosy-plan: what runs where");
   add("data", text(),
-      "tokens: llm.c .bin, Megatron-LM .bin with .idx, raw .txt (bytes), .jsonl with text, prompt "
-      "and completion, or input_ids and labels");
+      "tokens: llm.c .bin, Megatron-LM .bin with .idx or their prefix, raw .txt (bytes), .jsonl "
+      "with text, prompt and completion, or input_ids and labels");
   add("steps", whole(), "optimizer steps in total, resumed ones included");
   add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
   add("config", text(), "file of 'option = value' lines; the command line wins");

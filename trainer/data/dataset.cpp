@@ -9,6 +9,16 @@ namespace argosy {
 
 namespace {
 
+// Megatron-LM's PREFIX, as its --data-path takes it, means PREFIX.bin beside PREFIX.idx.
+std::filesystem::path file_of(const std::filesystem::path& path) {
+  std::filesystem::path tokens = path, index = path;
+  tokens += ".bin";
+  index += ".idx";
+  const bool is_prefix = !std::filesystem::exists(path) && std::filesystem::exists(tokens) &&
+                         std::filesystem::exists(index);
+  return is_prefix ? tokens : path;
+}
+
 std::unique_ptr<TokenSource> open_by_format(const std::filesystem::path& path, int64_t vocab_size) {
   const std::string extension = path.extension().string();
   const bool is_text = extension == ".txt" || extension == ".jsonl";
@@ -47,7 +57,7 @@ std::string decode_bytes(const std::vector<int32_t>& tokens) {
 }
 
 std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size) {
-  auto source = open_by_format(path, vocab_size);
+  auto source = open_by_format(file_of(path), vocab_size);
   if (source->max_token() >= vocab_size) {
     throw ConfigError(concat("data file ", path, ": holds token ", source->max_token(),
                              ", the model's vocab_size is ", vocab_size,

@@ -123,6 +123,12 @@ TEST_F(DatasetTest, MegatronsTokensAndIndex) {
   EXPECT_EQ(tokens_of(*open_tokens(path32, 128256)), (std::vector<int32_t>{7, 128255, 1}));
   EXPECT_EQ(tokens_of(*open_tokens(index32, 128256)), (std::vector<int32_t>{7, 128255, 1}));
 
+  // Named as Megatron-LM names it; a dot in it begins no extension.
+  write("v1.0_text.bin", narrow);
+  write("v1.0_text.idx", megatron_index(8, {2, 1}, 2));
+  EXPECT_EQ(tokens_of(*open_tokens(folder_ / "v1.0_text", 65536)),
+            (std::vector<int32_t>{7, 65535, 0}));
+
   const auto expect_mistake = [&](const std::string& index, const std::vector<std::string>& parts) {
     write("n.idx", index);
     expect_contains(config_error_of([&] { open_tokens(path16, 65536); }), parts);
