@@ -16,7 +16,12 @@ constexpr double kLearningRate = 3e-4, kBeta1 = 0.9, kBeta2 = 0.95, kEpsilon = 1
 constexpr double kWeightDecay = 0.1, kClip = 1.0;
 
 void refuse(const Plan& plan) {
-  const Refusal refuse("deepspeed");
+  Refusal refuse("deepspeed");
+  refuse.always_when(plan.task == Task::lora,
+                     "task=lora is the model's code there; valid: --task pretrain or finetune");
+  refuse.always_when(plan.precision == Precision::fp64 || plan.precision == Precision::fp8,
+                     "precision=", to_string(plan.precision),
+                     " is not there; valid: --precision bf16 or fp32");
   const Mesh& mesh = plan.mesh;
   refuse.when(mesh.pp > 1, "pp=", mesh.pp,
               ": pipeline stages are Python code there; valid: --fix pp=1");
@@ -26,18 +31,18 @@ void refuse(const Plan& plan) {
               ": experts' groups are Python code there; valid: --fix ep=1,etp=1");
   refuse.when(mesh.tp > 1 && plan.sequence_parallel, "sequence_parallel=1 with tp=", mesh.tp,
               " is not there; valid: --fix sequence_parallel=0 or tp=1");
-  refuse.when(plan.task == Task::lora, "task=lora is the model's code there; valid: pretrain");
-  refuse.when(plan.precision == Precision::fp64 || plan.precision == Precision::fp8,
-              "precision=", to_string(plan.precision), " is not there; valid: bf16, fp32");
   refuse.when(plan.offload != Offload::none && plan.zero_stage == 0,
               "offload=optimizer with zero=0 is not there; valid: --fix zero=1, 2 or 3");
-  refuse.when(!is_recomputed_alike(plan) || plan.recompute.front() == Recompute::selective,
-              "recompute=", to_string(plan.recompute.front()),
-              " is the model's code there; valid: --fix recompute=none or full");
+  refuse.when(!is_recomputed_alike(plan), recomputed_part(plan),
+              " are computed again, which is the model's code there; valid: --fix recompute=none "
+              "or recompute=full, of all layers");
+  refuse.when(is_recomputed_alike(plan) && plan.recompute.front() == Recompute::selective,
+              "recompute=selective is the model's code there; valid: --fix recompute=none or full");
   refuse.when(num_shard_groups(plan) > 1 && plan.zero_stage != 3, "zero_shard=", mesh.zero_shard,
               " with zero=", plan.zero_stage, " is not there; valid: --fix zero=3 (MiCS)");
   refuse.when(plan.moe_capacity_factor > 0,
               "moe_capacity_factor is the model's code there; valid: 0");
+  refuse.raise();
 }
 
 Json optimizer_json(const Plan& plan) {

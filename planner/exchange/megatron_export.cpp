@@ -62,36 +62,47 @@ int64_t full_layers_of_stages(const Plan& plan) {
   return most;
 }
 
-void refuse(const Plan& plan) {
+// What no other plan can change.
+void refuse_job(const Plan& plan) {
   const Refusal refuse("megatron");
+  const ModelSpec& model = plan.model;
+  refuse.always_when(model.attention_sinks || model.qk_norm_is_whole, "model: ", model.name,
+                     " (model_type ", model.model_type,
+                     ") has no flags for pretrain_gpt.py; valid: another model");
+  const RopeSpec& rope = model.rope;
+  const bool has_rope = model.position == PositionKind::learned || rope.type == "default" ||
+                        rope.type == "linear" || rope.type == "llama3" ||
+                        (rope.type == "yarn" && model.has_latent_attention());
+  refuse.always_when(!has_rope, "model: rope_type=", rope.type,
+                     " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
+  refuse.always_when(!model.windowed_layers.empty() && !window_skip(model),
+                     "model: layer_types: layers with a window in no fixed turn have no flag; "
+                     "valid: every n-th layer without one");
+  refuse.always_when(plan.task == Task::lora,
+                     "task=lora has no flag in Megatron-LM; valid: --task pretrain or finetune");
+  refuse.always_when(plan.precision == Precision::fp64,
+                     "precision=fp64 has no flag in Megatron-LM; valid: --precision bf16, fp32 or "
+                     "fp8");
+}
+
+void refuse(const Plan& plan) {
+  refuse_job(plan);
+  Refusal refuse("megatron");
   const bool has_schedule = plan.mesh.pp == 1 || plan.schedule == ScheduleKind::one_f_one_b ||
                             plan.schedule == ScheduleKind::interleaved;
   refuse.when(!has_schedule, "schedule=", to_string(plan.schedule),
               " has no flag in Megatron-LM; valid: --fix schedule=1f1b or interleaved");
-  refuse.when(plan.task == Task::lora, "task=lora has no flag in Megatron-LM; valid: pretrain");
-  refuse.when(plan.precision == Precision::fp64,
-              "precision=fp64 has no flag in Megatron-LM; valid: bf16, fp32");
   refuse.when(plan.zero_stage >= 2 && plan.mesh.pp > 1, "zero=", plan.zero_stage,
               " with pp=", plan.mesh.pp,
               ": Megatron-FSDP shards without pipelines; valid: --fix zero=1 or pp=1");
-  refuse.when(
-      !is_recomputed_alike(plan) && full_layers_of_stages(plan) == 0,
-      "recompute is neither alike in all layers nor full in the first of each stage; valid: "
-      "--fix recompute=none, selective or full, with recompute_layers of so many a stage");
-  refuse.when(plan.model.attention_sinks || plan.model.qk_norm_is_whole, "model_type ",
-              plan.model.model_type, " has no flags for pretrain_gpt.py; valid: another model");
-  const RopeSpec& rope = plan.model.rope;
-  const bool has_rope = plan.model.position == PositionKind::learned || rope.type == "default" ||
-                        rope.type == "linear" || rope.type == "llama3" ||
-                        (rope.type == "yarn" && plan.model.has_latent_attention());
-  refuse.when(!has_rope, "rope_type=", rope.type,
-              " has no flag for pretrain_gpt.py; valid: default, linear, llama3");
-  refuse.when(!plan.model.windowed_layers.empty() && !window_skip(plan.model),
-              "layer_types: layers with a window in no fixed turn have no flag; valid: every n-th "
-              "layer without one");
+  refuse.when(!is_recomputed_alike(plan) && full_layers_of_stages(plan) == 0, recomputed_part(plan),
+              " are computed again, neither all of them nor the first of each stage in full; "
+              "valid: --fix recompute=none, selective or full, with recompute_layers of so many a "
+              "stage");
   refuse.when(plan.offload != Offload::none && plan.zero_stage != 1,
               "offload=optimizer with zero=", plan.zero_stage,
               " is not there; valid: --fix zero=1");
+  refuse.raise();
 }
 
 void add_latent_attention(const ModelSpec& m, Flags& flags) {

@@ -15,13 +15,26 @@ class Refusal {
  public:
   explicit Refusal(std::string format) : format_(std::move(format)) {}
 
+  // Model, task, numbers: no other plan helps, so that nothing else is worth saying. These first.
   template <typename... What>
-  void when(bool is_inexpressible, const What&... what) const {
-    if (is_inexpressible) throw ConfigError(concat("--export ", format_, ": ", what...));
+  void always_when(bool is_inexpressible, const What&... what) const {
+    if (is_inexpressible) fail(concat(what...));
+  }
+  // What --fix can change: said all together by raise().
+  template <typename... What>
+  void when(bool is_inexpressible, const What&... what) {
+    if (is_inexpressible) reasons_ += concat(reasons_.empty() ? "" : "; also: ", what...);
+  }
+  void raise() const {
+    if (!reasons_.empty()) fail(reasons_);
   }
 
  private:
-  std::string format_;
+  [[noreturn]] void fail(const std::string& why) const {
+    throw ConfigError(concat("--export ", format_, ": ", why));
+  }
+
+  std::string format_, reasons_;
 };
 
 // Hybrid sharding: how many groups hold all of ZeRO's shards; 1 without.
@@ -33,6 +46,18 @@ inline int64_t num_shard_groups(const Plan& plan) {
 inline bool is_recomputed_alike(const Plan& plan) {
   return std::all_of(plan.recompute.begin(), plan.recompute.end(),
                      [&](Recompute r) { return r == plan.recompute.front(); });
+}
+
+// "recompute: 18 of 48 layers (full)", of a plan whose layers differ.
+inline std::string recomputed_part(const Plan& plan) {
+  int64_t num_full = 0, num_selective = 0;
+  for (const Recompute r : plan.recompute) {
+    num_full += r == Recompute::full ? 1 : 0;
+    num_selective += r == Recompute::selective ? 1 : 0;
+  }
+  const int64_t count = num_full + num_selective;
+  const char* kinds = num_selective == 0 ? "full" : num_full == 0 ? "selective" : "mixed";
+  return concat("recompute: ", count, " of ", plan.recompute.size(), " layers (", kinds, ")");
 }
 
 inline bool is_split_evenly(const Plan& plan) {

@@ -11,17 +11,34 @@ namespace argosy {
 
 namespace {
 
-const TorchtitanFlavor& flavor_of(const ModelSpec& model) {
+// Null: there is none.
+const TorchtitanFlavor* find_flavor(const ModelSpec& model) {
   for (const TorchtitanFlavor& flavor : torchtitan_flavors()) {
-    if (has_shapes(flavor, model)) return flavor;
+    if (has_shapes(flavor, model)) return &flavor;
   }
-  throw ConfigError(
-      concat("--export torchtitan: model: ", model.name,
-             " is none of the flavors that it knows by name; valid: ", torchtitan_flavor_names()));
+  return nullptr;
+}
+
+// What no other plan can change.
+void refuse_job(const Plan& plan) {
+  const Refusal refuse("torchtitan");
+  refuse.always_when(
+      find_flavor(plan.model) == nullptr, "model: ", plan.model.name,
+      " is none of the flavors that it knows by name; valid: ", torchtitan_flavor_names());
+  refuse.always_when(plan.model.num_mtp_modules > 0,
+                     "num_nextn_predict_layers is not there; valid: a model without it");
+  refuse.always_when(plan.task == Task::lora,
+                     "task=lora is not there; valid: --task pretrain or finetune");
+  refuse.always_when(plan.optimizer != OptimizerKind::adamw,
+                     "optimizer=", to_string(plan.optimizer),
+                     " is not there; valid: --optimizer adamw");
+  refuse.always_when(plan.precision == Precision::fp64,
+                     "precision=fp64 is not there; valid: --precision fp8, bf16 or fp32");
 }
 
 void refuse(const Plan& plan) {
-  const Refusal refuse("torchtitan");
+  refuse_job(plan);
+  Refusal refuse("torchtitan");
   const Mesh& mesh = plan.mesh;
   const bool is_plain_dp = mesh.tp == 1 && mesh.pp == 1 && mesh.cp == 1 && mesh.ep == 1;
   refuse.when(mesh.pp > 1 && torchtitan_schedule(plan.schedule).empty(),
@@ -44,24 +61,18 @@ void refuse(const Plan& plan) {
   refuse.when(plan.model.has_moe() && mesh.ep == 1 && mesh.etp != mesh.tp,
               "ep=1 with etp=", mesh.etp, " and tp=", mesh.tp,
               " is not there; valid: --fix etp=tp");
-  refuse.when(plan.task == Task::lora, "task=lora is not there; valid: pretrain");
-  refuse.when(plan.optimizer != OptimizerKind::adamw, "optimizer=", to_string(plan.optimizer),
-              " is not there; valid: adamw");
-  refuse.when(plan.precision == Precision::fp64, "precision=fp64 is not there; valid: fp8, bf16, ",
-              "fp32");
   refuse.when(plan.precision == Precision::fp8 && plan.model.has_moe() && mesh.pp > 1,
               "precision=fp8 with experts and pp=", mesh.pp, " is not there; valid: --fix pp=1");
   refuse.when(plan.offload != Offload::none, "offload=optimizer is not there; valid: offload=none");
-  refuse.when(plan.model.num_mtp_modules > 0,
-              "num_nextn_predict_layers is not there; valid: a model without it");
-  refuse.when(!is_recomputed_alike(plan),
-              "recompute differs between layers; valid: one of none, "
-              "selective, full");
+  refuse.when(!is_recomputed_alike(plan), recomputed_part(plan),
+              " are computed again, which is not there; valid: --fix recompute=none, selective or "
+              "full, of all layers");
   refuse.when(mesh.pp > 1 && !is_split_evenly(plan), "layers_per_stage: ", plan.model.num_layers,
               " layers on ", plan.num_stages(),
               " stages are uneven; valid: a number of stages that divides the layers, and --fix "
               "layers=...+... of equal numbers");
   refuse.when(plan.moe_capacity_factor > 0, "moe_capacity_factor is not there; valid: 0");
+  refuse.raise();
 }
 
 std::string parallelism(const Plan& plan) {
@@ -113,7 +124,7 @@ std::string converter_options(const Plan& plan) {
 
 std::string torchtitan_toml(const Plan& plan) {
   refuse(plan);
-  const TorchtitanFlavor& flavor = flavor_of(plan.model);
+  const TorchtitanFlavor& flavor = *find_flavor(plan.model);
   // With a pipeline all micro-batches of a step are one local batch, else they are accumulated.
   const int64_t local = plan.mesh.pp > 1 ? plan.global_batch / plan.mesh.dp : plan.micro_batch;
   const char* dtype = plan.precision == Precision::fp32 ? "float32" : "bfloat16";

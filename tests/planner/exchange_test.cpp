@@ -121,7 +121,7 @@ TEST(Megatron, SaysWhatIsPlannedAlone) {
 }
 
 TEST(DeepSpeed, SaysTheOffload) {
-  Plan plan = plan_of("mistral-7b", 256, "tp=1,pp=1,zero=2,recompute=full");
+  Plan plan = plan_of("llama-3.1-8b", 256, "tp=1,pp=1,zero=2,recompute=full");
   plan.offload = Offload::optimizer;
   EXPECT_NE(deepspeed_json(plan).find("offload_optimizer"), std::string::npos);
   plan.precision = Precision::fp8;
@@ -299,6 +299,32 @@ TEST(Torchtitan, NamesWhatItCannotSay) {
   expect("llama-3.1-8b", "zero=2,cp=2,cp_kind=ulysses", "cp_kind=ulysses");
   expect("llama-2-7b", "zero=3,tp=1,pp=1", "llama3 8B");
   EXPECT_THROW(export_format_from_string("nemo", "--export"), ConfigError);
+}
+
+// What no --fix cures is named first and alone; what it does cure, all together.
+TEST(Export, NamesFirstWhatNoFixCures) {
+  const auto refusal = [](const Plan& plan, ExportFormat format) {
+    return error_of([&] { export_plan(plan, format); });
+  };
+  const auto expect = [](const std::string& error, const char* named, const char* unnamed) {
+    EXPECT_NE(error.find(named), std::string::npos) << error;
+    EXPECT_EQ(error.find(unnamed), std::string::npos) << error;
+  };
+  const Plan experts = plan_of("mixtral-8x7b", 64, "zero=1,recompute=full");
+  expect(refusal(experts, ExportFormat::torchtitan), "mixtral-8x7b is none of the flavors", "zero");
+  const Plan whole_norm = plan_of("olmoe-1b-7b", 64, "pp=2,schedule=zb-h1");
+  expect(refusal(whole_norm, ExportFormat::megatron), "olmoe", "schedule");
+  Plan adapters = plan_of("llama-65b", 64, "pp=2,tp=4,sequence_parallel=1,zero=1,recompute=full");
+  const std::string both = refusal(adapters, ExportFormat::deepspeed);
+  expect(both, "valid: --fix pp=1; also: sequence_parallel=1", "task");
+  adapters.task = Task::lora;
+  for (const ExportFormat format : {ExportFormat::deepspeed, ExportFormat::megatron}) {
+    expect(refusal(adapters, format), "task=lora", "--fix");
+  }
+  Plan part = plan_of("llama-2-7b", 64, "pp=1,tp=1,zero=1,recompute=full");
+  std::fill(part.recompute.begin() + 20, part.recompute.end(), Recompute::none);
+  expect(refusal(part, ExportFormat::deepspeed), "20 of 32 layers (full)", "recompute=full is");
+  expect(refusal(part, ExportFormat::deepspeed), "--fix recompute=none or recompute=full", "also");
 }
 
 }  // namespace
