@@ -64,6 +64,7 @@ std::vector<Fixed> expressible(const Fixed& fixed, ExportFormat format) {
       break;
     case ExportFormat::deepspeed:
       decide(&Fixed::pp, {int64_t{1}}, choices);
+      decide(&Fixed::schedule, {one_f_one_b}, choices);
       decide(&Fixed::ep, {int64_t{1}}, choices);
       decide(&Fixed::etp, {int64_t{1}}, choices);
       decide(&Fixed::cp_kind, {ContextParallel::ulysses}, choices);

@@ -42,6 +42,7 @@ void refuse(const Plan& plan) {
               " with zero=", plan.zero_stage, " is not there; valid: --fix zero=3 (MiCS)");
   refuse.when(plan.moe_capacity_factor > 0,
               "moe_capacity_factor is the model's code there; valid: 0");
+  refuse_single_rank_schedule(plan, refuse);
   refuse.raise();
 }
 

@@ -102,6 +102,7 @@ void refuse(const Plan& plan) {
   refuse.when(plan.offload != Offload::none && plan.zero_stage != 1,
               "offload=optimizer with zero=", plan.zero_stage,
               " is not there; valid: --fix zero=1");
+  refuse_single_rank_schedule(plan, refuse);
   refuse.raise();
 }
 

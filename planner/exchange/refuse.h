@@ -37,6 +37,15 @@ class Refusal {
   std::string format_, reasons_;
 };
 
+// Schedules are of pipelines there: one rank works on a micro-batch forward and backward at once,
+// with all its layers as one stage.
+inline void refuse_single_rank_schedule(const Plan& plan, Refusal& refuse) {
+  const bool is_plain = plan.schedule == ScheduleKind::one_f_one_b && plan.virtual_stages == 1;
+  refuse.when(plan.mesh.pp == 1 && !is_plain, "schedule=", to_string(plan.schedule),
+              plan.virtual_stages > 1 ? concat(" virtual_stages=", plan.virtual_stages) : "",
+              " with pp=1 is not there; valid: --fix schedule=1f1b");
+}
+
 // Hybrid sharding: how many groups hold all of ZeRO's shards; 1 without.
 inline int64_t num_shard_groups(const Plan& plan) {
   const int64_t shard = plan.mesh.zero_shard;

@@ -72,6 +72,7 @@ void refuse(const Plan& plan) {
               " stages are uneven; valid: a number of stages that divides the layers, and --fix "
               "layers=...+... of equal numbers");
   refuse.when(plan.moe_capacity_factor > 0, "moe_capacity_factor is not there; valid: 0");
+  refuse_single_rank_schedule(plan, refuse);
   refuse.raise();
 }
 

@@ -327,5 +327,26 @@ TEST(Export, NamesFirstWhatNoFixCures) {
   expect(refusal(part, ExportFormat::deepspeed), "--fix recompute=none or recompute=full", "also");
 }
 
+// Stages of a rank and orders of work that a format has for pipelines alone.
+TEST(Export, DropsNoStagesOfASingleRank) {
+  Plan plan = plan_of("llama-3.1-8b", 64, "tp=2,pp=1,zero=2,recompute=full,zero_shard=0");
+  const auto expect_refused = [&plan](const char* named) {
+    for (const ExportFormat format :
+         {ExportFormat::megatron, ExportFormat::deepspeed, ExportFormat::torchtitan}) {
+      const std::string error = error_of([&] { export_plan(plan, format); });
+      EXPECT_NE(error.find(named), std::string::npos) << error;
+      EXPECT_NE(error.find("valid: --fix schedule=1f1b"), std::string::npos) << error;
+    }
+  };
+  plan.schedule = ScheduleKind::interleaved;
+  plan.virtual_stages = 2;
+  plan.layers_per_stage = {16, 16};
+  expect_refused("schedule=interleaved virtual_stages=2 with pp=1");
+  plan.schedule = ScheduleKind::gpipe;
+  plan.virtual_stages = 1;
+  plan.layers_per_stage = {32};
+  expect_refused("schedule=gpipe with pp=1");
+}
+
 }  // namespace
 }  // namespace argosy
