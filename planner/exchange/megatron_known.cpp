@@ -68,7 +68,8 @@ constexpr std::string_view kNotModelled =
     "--pipeline-model-parallel-comm-backend --suggested-communication --disable-gloo "
     "--create-all-gather --no-async-tensor --ddp- --no-align --disable-align --align- "
     "--no-gradient-reduce-div --no-use-layer-wise --fsdp- --megatron-fsdp- --grad-reduce-in-bf16 "
-    "--use-flash-attn --flash-attention --attention-backend --transformer-impl --use-te-activation "
+    "--export-force-local-attention --use-flash-attn --flash-attention --attention-backend "
+    "--transformer-impl --use-te-activation "
     "--use-transformer-engine-op --fused-residual --mla-down-proj-fusion --use-fused-weighted "
     "--no-masked-softmax --no-rope-fusion --no-persist-layer-norm --cross-entropy- "
     "--no-gradient-accumulation --gradient-accumulation-fusion --disable-jit-fuser "
@@ -95,10 +96,12 @@ constexpr struct {
     {"--mamba- --hybrid-layer --hybrid-override --is-hybrid --linear- --gdp- --dsa- "
      "--experimental-attention --heterogeneous- --enable-mhc --mhc- --spec --moe-latent-size "
      "--attention-output-gate --squared-relu --quick-geglu --openai-gelu --softmax-type "
-     "--glu-linear-offset --activation-func-clamp --kitchen- --use-kitchen --relative-attention "
+     "--glu-linear-offset --activation-func-clamp --enable-gpt-oss --kitchen- --use-kitchen "
+     "--relative-attention "
      "--mrope-section --disable-mamba --disable-dsa --no-dsa",
      "layers of a kind that the flags of no priced model have",
-     "blocks of llama's, Mixtral's, Qwen's, DeepSeek's, GLM's or GPT-2's kind, or --model CONFIG "
+     "blocks of llama's, Mixtral's, Qwen's, DeepSeek's, GLM's, gpt-oss's or GPT-2's kind, or "
+     "--model CONFIG "
      "and no flags of the model"},
     {"--mtp-detach --mtp-hsm --mtp-hybrid --mtp-standalone --mtp-use-repeated",
      "a module for multi-token prediction of another kind", "--mtp-num-layers alone"},

@@ -3,6 +3,7 @@
 #include "planner/exchange/megatron_model.h"
 
 #include "planner/exchange/megatron_experts.h"
+#include "planner/exchange/megatron_gpt_oss.h"
 #include "planner/exchange/megatron_vocabulary.h"
 #include "planner/spec/check.h"
 #include "planner/spec/json.h"
@@ -20,20 +21,28 @@ class ModelReader {
     Json config = Json::object();
     const bool is_llama = flags_.take("--swiglu");
     const std::string norm = flags_.text("--normalization", "LayerNorm");
+    const bool is_gpt_oss = flags_.has("--quick-geglu");
+    const char* const other = flags_.has("--enable-gpt-oss") ? "yarn" : "learned_absolute";
     const std::string position =
         flags_.text("--position-embedding-type",
-                    flags_.take("--use-rotary-position-embeddings") ? "rope" : "learned_absolute");
+                    flags_.take("--use-rotary-position-embeddings") ? "rope" : other);
     const bool is_bias_off = flags_.take("--disable-bias-linear");
-    if (is_llama && norm == "RMSNorm" && position == "rope" && is_bias_off) {
+    const bool is_rotary = norm == "RMSNorm" && (position == "rope" || position == "yarn");
+    if (is_rotary && is_llama != is_gpt_oss && (is_bias_off || is_gpt_oss)) {
+      has_biases_ = !is_bias_off;
       read_llama(config);
+      if (position == "yarn") read_yarn(config);
+      flags_.take("--rotary-scaling-factor");  // as the others: of latent attention
     } else if (!is_llama && norm == "LayerNorm" && position == "learned_absolute" && !is_bias_off) {
       read_gpt2(config);
     } else {
       refuse_flag(
           concat("a model with --normalization ", norm, " --position-embedding-type ", position,
                  is_llama ? " --swiglu" : "", is_bias_off ? " --disable-bias-linear" : ""),
-          "llama's (RMSNorm, rope, --swiglu, --disable-bias-linear) or GPT-2's (LayerNorm, "
-          "learned_absolute) flags, or --model CONFIG and no flags of the model");
+          "llama's (RMSNorm, rope, --swiglu, --disable-bias-linear), gpt-oss's (RMSNorm, rope or "
+          "yarn, "
+          "--quick-geglu) or GPT-2's (LayerNorm, learned_absolute) flags, or --model CONFIG and no "
+          "flags of the model");
     }
     model_.config_json = config.dump(2);
     return std::move(model_);
@@ -89,13 +98,15 @@ class ModelReader {
               {"tie_word_embeddings", !flags_.take("--untie-embeddings-and-output-weights")},
               {"rope_theta", flags_.number("--rotary-base", 10000.0)},
               {"rms_norm_eps", norm_epsilon()}};
+    if (is_latent && flags_.has("--quick-geglu")) {
+      refuse_flag("--multi-latent-attention with --quick-geglu", "--swiglu");
+    }
     is_latent ? read_latent_attention(experts, config) : read_attention(experts, config);
     if (experts.num_experts > 0) add_choice(experts, config);
     add_window(config);
-    for (const char* flag :
-         {"--use-rope-scaling", "--rotary-seq-len-interpolation-factor", "--rope-scaling-factor",
-          "--rotary-percent", "--group-query-attention", "--num-query-groups", "--rope-type",
-          "--rotary-scaling-factor", "--mscale", "--mscale-all-dim", "--no-position-embedding"}) {
+    for (const char* flag : {"--use-rope-scaling", "--rotary-seq-len-interpolation-factor",
+                             "--rope-scaling-factor", "--rotary-percent", "--group-query-attention",
+                             "--num-query-groups", "--rope-type", "--no-position-embedding"}) {
       flags_.take(flag);  // other angles, the same work; latent attention has no groups
     }
     ignore_dropout();
@@ -110,9 +121,13 @@ class ModelReader {
   void read_attention(const MegatronExperts& experts, Json& config) {
     const int64_t heads = config["num_attention_heads"], hidden = config["hidden_size"];
     const bool is_grouped = flags_.take("--group-query-attention");
-    const bool qkv_bias = flags_.take("--add-qkv-bias"), qk_norm = flags_.take("--qk-layernorm");
     config["num_key_value_heads"] = is_grouped ? flags_.count("--num-query-groups", 1) : heads;
     config["head_dim"] = flags_.count("--kv-channels", hidden / heads);
+    if (flags_.has("--quick-geglu")) {
+      read_gpt_oss(experts, config);
+      return;
+    }
+    const bool qkv_bias = flags_.take("--add-qkv-bias"), qk_norm = flags_.take("--qk-layernorm");
     const bool has_experts = experts.num_experts > 0, has_shared = experts.shared_ffn_size > 0;
     const bool is_qwen2_moe = has_experts && qkv_bias && !qk_norm && has_shared &&
                               experts.has_shared_gate && !flags_.has("--mtp-num-layers");
@@ -137,6 +152,28 @@ class ModelReader {
       config["model_type"] = "mixtral";
       add_mixtral_experts(experts, config);
     }
+  }
+
+  void read_gpt_oss(const MegatronExperts& experts, Json& config) {
+    const MegatronGptOss gpt_oss = read_megatron_gpt_oss(flags_, experts, !has_biases_);
+    for (const std::string& warning : gpt_oss.warnings) model_.warnings.push_back(warning);
+    config["model_type"] = "gpt_oss";
+    config["attention_bias"] = gpt_oss.has_attention_bias;
+    config["sliding_window"] = nullptr;  // unless a flag says one
+    add_mixtral_experts(experts, config);
+  }
+
+  // Angles of longer contexts, with Megatron's defaults for what is left out.
+  void read_yarn(Json& config) {
+    config["rope_scaling"] = {
+        {"rope_type", "yarn"},
+        {"factor", flags_.number("--rotary-scaling-factor", 1)},
+        {"original_max_position_embeddings",
+         flags_.count("--yarn-original-max-position-embeddings",
+                      config["max_position_embeddings"].get<int64_t>())},
+        {"beta_fast", flags_.number("--yarn-beta-fast", 32)},
+        {"beta_slow", flags_.number("--yarn-beta-slow", 1)},
+        {"truncate", !flags_.take("--no-yarn-correction-range-round-to-int")}};
   }
 
   void add_mixtral_experts(const MegatronExperts& experts, Json& config) {
@@ -208,8 +245,9 @@ class ModelReader {
     const bool is_like_deepseek = type == "deepseek_v3" || type == "glm4_moe";
     config["num_experts_per_tok"] = experts.top_k;
     config["scoring_func"] = is_like_deepseek || experts.is_sigmoid ? "sigmoid" : "softmax";
-    // Mixtral's weights always sum to one, whatever is said.
-    if (type != "mixtral" || experts.is_sigmoid) {
+    // Mixtral's and gpt-oss's weights always sum to one, whatever is said.
+    const bool is_like_mixtral = type == "mixtral" || type == "gpt_oss";
+    if (!is_like_mixtral || experts.is_sigmoid) {
       config["norm_topk_prob"] = experts.rescales_weights;
     }
     if (experts.num_groups > 1) {
@@ -240,6 +278,7 @@ class ModelReader {
 
   MegatronFlags& flags_;
   int64_t num_layers_, seq_len_, tp_;
+  bool has_biases_ = false;  // on all Linears
   MegatronModel model_;
 };
 

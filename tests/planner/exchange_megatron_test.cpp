@@ -294,6 +294,48 @@ TEST(MegatronFlags, ExpertsOfTheCallersModel) {
   EXPECT_TRUE(decides(import_megatron(flags, 64, &dense), "etp=1"));
 }
 
+// As Megatron-LM's examples of gpt-oss set it, with biases and without.
+TEST(MegatronFlags, GptOss) {
+  const std::string flags =
+      "--seq-length 8192 --micro-batch-size 1 --num-layers 12 --hidden-size 512 "
+      "--ffn-hidden-size 2048 --num-attention-heads 64 --group-query-attention "
+      "--num-query-groups 8 --vocab-size 128256 --normalization RMSNorm --quick-geglu "
+      "--softmax-type learnable --window-attn-skip-freq 2 --activation-func-clamp-value 7.0 "
+      "--window-size 127,0 --export-force-local-attention --num-experts 4 --moe-router-topk 2 "
+      "--moe-ffn-hidden-size 2048 --untie-embeddings-and-output-weights --rotary-base 10000 ";
+  const auto model_of = [](const PeerRun& run) {
+    return parse_model(run.model_json, "x", "x").model;
+  };
+  const std::string offset = "--glu-linear-offset 1.0 ";
+  const ModelSpec full =
+      model_of(import_megatron(flags + offset + "--enable-gpt-oss --kv-channels 64", 8));
+  EXPECT_EQ(full.model_type, "gpt_oss");
+  EXPECT_EQ(full.rope.type, "yarn");
+  EXPECT_EQ(full.head_dim, 64);
+  EXPECT_EQ(full.sliding_window, 128);
+  EXPECT_TRUE(full.is_windowed(0));
+  EXPECT_FALSE(full.is_windowed(1));
+  EXPECT_TRUE(full.qkv_bias && full.attention_output_bias && full.attention_sinks);
+  EXPECT_EQ(full.moe.ffn_size, 2048);
+  const PeerRun bare =
+      import_megatron(flags + offset + "--position-embedding-type rope --disable-bias-linear", 8);
+  EXPECT_FALSE(model_of(bare).qkv_bias);
+  EXPECT_EQ(model_of(bare).rope.type, "default");
+  EXPECT_EQ(model_of(bare).head_dim, 8);
+  ASSERT_FALSE(bare.warnings.empty());
+  EXPECT_NE(bare.warnings.front().find("--disable-bias-linear: experts and router"),
+            std::string::npos)
+      << bare.warnings.front();
+  const auto error = [&](const std::string& rest) {
+    return error_of([&] { import_megatron(flags + "--enable-gpt-oss " + rest, 8); });
+  };
+  EXPECT_NE(error("").find("--glu-linear-offset 0"), std::string::npos) << error("");
+  EXPECT_NE(error(offset + "--softmax-type vanilla").find("--softmax-type vanilla"),
+            std::string::npos);
+  EXPECT_NE(error(offset + "--moe-layer-freq 2").find("dense layers"), std::string::npos);
+  EXPECT_NE(error(offset + "--swiglu").find("--swiglu"), std::string::npos);
+}
+
 TEST(MegatronFlags, MistakesNameTheFlag) {
   expect_error("--fp8-format e5m2", "--fp8-format e5m2");
   expect_error("--fp8-format hybrid --fp8-recipe custom", "--fp8-recipe custom");

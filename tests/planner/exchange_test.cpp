@@ -54,6 +54,8 @@ TEST(Megatron, ThereAndBackAgain) {
       {"qwen3-30b-a3b", "tp=2,pp=1,ep=8,etp=1,zero=1,recompute=full", 64},
       {"qwen2-57b-a14b", "tp=2,pp=4,ep=8,etp=1,zero=1,schedule=1f1b,recompute=full", 64},
       {"mistral-7b", "tp=2,pp=2,zero=1,schedule=1f1b,recompute=none", 64},
+      {"gpt-oss-20b", "tp=2,pp=2,ep=4,etp=1,zero=1,schedule=1f1b,recompute=full", 64},
+      {"gpt-oss-120b", "tp=1,pp=4,ep=16,zero=1,schedule=interleaved,virtual_stages=3", 256},
       {"gpt2-124m", "tp=1,pp=2,zero=0,schedule=1f1b", 8}};
   for (const auto& c : kCases) {
     const auto pad = [&c](Job& job) {
@@ -64,6 +66,12 @@ TEST(Megatron, ThereAndBackAgain) {
     expect_same(plan_of_peer(job_of(c.model, c.devices), run), plan, run.fix);
     const ModelSpec read = parse_model(run.model_json, "imported", "flags").model;
     EXPECT_EQ(read.norm_eps, plan.model.norm_eps) << c.model;
+    if (plan.model.model_type != "gpt_oss") continue;
+    EXPECT_EQ(read.model_type, "gpt_oss");
+    EXPECT_EQ(read.windowed_layers, plan.model.windowed_layers);
+    EXPECT_EQ(rope_inverse_frequencies(read.rope, 64),
+              rope_inverse_frequencies(plan.model.rope, 64));
+    EXPECT_EQ(read.rope.attention_factor, plan.model.rope.attention_factor);
   }
 }
 
@@ -109,8 +117,17 @@ TEST(Megatron, SaysWhatIsPlannedAlone) {
   const auto refusal = [](const Plan& p) { return error_of([&] { megatron_flags(p); }); };
   plan.zero_stage = 0;
   EXPECT_NE(refusal(plan).find("offload=optimizer"), std::string::npos);
-  Plan sinks = plan_of("gpt-oss-20b", 256, "tp=1,pp=1,ep=8,zero=1");
-  EXPECT_NE(refusal(sinks).find("gpt_oss"), std::string::npos);
+  Plan sinks = plan_of("gpt-oss-20b", 256, "tp=2,pp=1,ep=8,etp=1,zero=1");
+  for (const char* line :
+       {"--quick-geglu", "--glu-linear-offset 1", "--activation-func-clamp-value 7",
+        "--softmax-type learnable", "--window-size \"(127,0)\"", "--window-attn-skip-freq 2",
+        "--position-embedding-type yarn", "--yarn-original-max-position-embeddings 4096",
+        "--no-yarn-correction-range-round-to-int"}) {
+    EXPECT_TRUE(has_line(megatron_flags(sinks), line)) << line;
+  }
+  EXPECT_FALSE(has_line(megatron_flags(sinks), "--disable-bias-linear"));
+  sinks.mesh.etp = 2;  // Megatron-LM has biases of whole experts alone
+  EXPECT_NE(refusal(sinks).find("etp=2"), std::string::npos);
   Plan windows = plan_of("mistral-7b", 256, "tp=1,pp=1,zero=1");
   windows.model.sliding_window = 128;
   windows.model.windowed_layers.assign(32, true);
