@@ -8,7 +8,10 @@
 
 #include "planner/config_files.h"
 #include "planner/exchange/import.h"
+#include "planner/exchange/launch.h"
 #include "planner/exchange/megatron_import.h"
+#include "planner/exchange/shell_script.h"
+#include "planner/exchange/torchtitan_words.h"
 #include "planner/options.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -43,6 +46,15 @@ Setup read_setup(const PlanOptions& options) {
   setup.where = is_text ? setup.option : concat(setup.option, ": ", given);
   if (!is_named) setup.format = peer_format(setup.text, setup.where);
   return setup;
+}
+
+// Files of settings say nothing of ranks.
+PeerLaunch read_launch(const Setup& setup) {
+  const bool is_script = setup.format == PeerFormat::megatron ||
+                         (setup.format == PeerFormat::torchtitan &&
+                          has_torchtitan_flag(setup.text) && !setup.where.ends_with(".toml"));
+  if (!is_script) return {};
+  return launch_of(read_shell_command(setup.text, setup.where + ": "), setup.text);
 }
 
 PeerRun read_peer(const Setup& setup, int64_t num_devices, const ModelSpec* model) {
@@ -111,6 +123,22 @@ std::string phases_of(const Setup& setup, const PeerRun& peer, double tokens) {
 
 bool has_import(const PlanOptions& options) {
   return !options.import_from.empty() || !options.import_megatron.empty();
+}
+
+int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings) {
+  const Setup setup = read_setup(options);
+  const PeerLaunch launch = read_launch(setup);
+  if (launch.num_devices == 0) return options.devices;
+  if (options.devices > 0 && options.devices != launch.num_devices) {
+    throw ConfigError(concat("--devices: ", options.devices, ", but ", setup.where, " starts ",
+                             launch.num_devices, " ranks (", launch.said,
+                             "); valid: without --devices, or with ", launch.num_devices));
+  }
+  if (options.devices == 0) {
+    warnings.push_back(
+        concat(setup.where, ": ", launch.num_devices, " devices, as ", launch.said, " says"));
+  }
+  return launch.num_devices;
 }
 
 ModelSpec apply_import(PlanOptions& options, int64_t num_devices,

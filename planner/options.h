@@ -79,6 +79,10 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
 // That of --model; warnings are added.
 ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings);
 
+// The devices that an imported script starts its program on, said in `warnings`; else --devices.
+// Throws ConfigError where they contradict.
+int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings);
+
 // --import, --import-megatron: what the setup decides stands for the options of the same meaning;
 // the model is its own, or that of --model. Throws ConfigError.
 bool has_import(const PlanOptions& options);

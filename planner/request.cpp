@@ -230,8 +230,9 @@ Request make_request(const PlanOptions& given) {
   Request request;
   Job& job = request.job;
   if (!has_import(given)) find_config("model", given.model, {"models"});
-  job.cluster = make_cluster(given, request.warnings);
   PlanOptions options = given;
+  if (has_import(given)) options.devices = devices_of_import(given, request.warnings);
+  job.cluster = make_cluster(options, request.warnings);
   job.model = has_import(given) ? apply_import(options, job.cluster.num_devices, request.warnings)
                                 : read_named_model(given.model, request.warnings);
   job.task = task_from_string(options.task, "--task");

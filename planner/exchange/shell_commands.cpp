@@ -74,6 +74,8 @@ ShellOutcome ShellCommands::execute(std::span<const ShellToken> words,
   if (first == words.size()) {
     for (const ShellToken& word : words) assign(word, is_decided);
   }
+  std::vector<std::string> settings;
+  for (const ShellToken& word : words.first(first)) settings.push_back(variables_.text(word.text));
   words = words.subspan(first);  // what stands before a program holds for it alone
   if (is_any(words, {"test"})) {
     outcome.truth = test(words.subspan(1));
@@ -86,7 +88,7 @@ ShellOutcome ShellCommands::execute(std::span<const ShellToken> words,
   if (!fields.empty()) {
     outcome.program = fields.front();
     outcome.truth = truth_of_program(fields.front());
-    note_program(fields, words.front().line, is_decided);
+    note_program(settings, fields, words.front().line, is_decided);
   }
   for (const std::string& field : fields) {
     if (is_script_text(field)) outcome.scripts.push_back(shown(field));
@@ -116,15 +118,22 @@ void ShellCommands::assign(const ShellToken& word, bool is_decided) {
   }
 }
 
-void ShellCommands::note_program(const std::vector<std::string>& fields, int64_t line,
+void ShellCommands::note_program(const std::vector<std::string>& settings,
+                                 const std::vector<std::string>& fields, int64_t line,
                                  bool is_decided) {
   const ProgramFlags flags = program_flags(fields);
   if (flags.count > 0 && !is_decided) fail(line, "the command");
   if (flags.count > 0 && flags.count >= most_flags_) {
     most_flags_ = flags.count;
-    words_.assign(fields.begin() + static_cast<std::ptrdiff_t>(flags.begin), fields.end());
+    const auto program = fields.begin() + static_cast<std::ptrdiff_t>(flags.begin);
+    words_.assign(program, fields.end());
+    launcher_ = settings;
+    launcher_.insert(launcher_.end(), fields.begin(), program);
   } else if (most_flags_ == 0 && std::any_of(fields.begin(), fields.end(), is_setting)) {
     words_ = fields;
+    launcher_ = settings;
+    launcher_.insert(launcher_.end(), fields.begin(),
+                     std::find_if(fields.begin(), fields.end(), is_setting));
   }
 }
 
@@ -136,11 +145,23 @@ std::string ShellCommands::asked(const std::string& raw) {
   return without_unset(variables_.text(raw), &assumed_empty_);
 }
 
+namespace {
+
+std::vector<std::string> all_shown(const std::vector<std::string>& words) {
+  std::vector<std::string> text;
+  text.reserve(words.size());
+  for (const std::string& word : words) text.push_back(shown(word));
+  return text;
+}
+
+}  // namespace
+
 std::vector<std::string> ShellCommands::program_words() const {
-  std::vector<std::string> words;
-  words.reserve(words_.size());
-  for (const std::string& word : words_) words.push_back(shown(word));
-  return words;
+  return all_shown(words_);
+}
+
+std::vector<std::string> ShellCommands::launcher_words() const {
+  return all_shown(launcher_);
 }
 
 std::vector<std::string> ShellCommands::assumed_empty() const {

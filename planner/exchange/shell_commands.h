@@ -36,16 +36,18 @@ class ShellCommands {
   // Of the Python program with the most flags so far, shown(); if there is none, the last command
   // with a flag as --training.seq_len=4096.
   std::vector<std::string> program_words() const;
-  std::vector<std::string> assumed_empty() const;  // in order, each once
+  std::vector<std::string> launcher_words() const;  // before them, NAME=value included
+  std::vector<std::string> assumed_empty() const;   // in order, each once
 
  private:
   void assign(const ShellToken& word, bool is_decided);
-  void note_program(const std::vector<std::string>& fields, int64_t line, bool is_decided);
+  void note_program(const std::vector<std::string>& settings,
+                    const std::vector<std::string>& fields, int64_t line, bool is_decided);
   [[noreturn]] void fail(int64_t line, const std::string& what) const;
 
   std::string where_;
   ShellVariables variables_;
-  std::vector<std::string> words_, assumed_empty_;
+  std::vector<std::string> words_, launcher_, assumed_empty_;
   size_t most_flags_ = 0;
 };
 

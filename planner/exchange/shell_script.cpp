@@ -38,7 +38,9 @@ class Interpreter {
     --depth_;
   }
 
-  ShellCommand command() const { return {commands_.program_words(), commands_.assumed_empty()}; }
+  ShellCommand command() const {
+    return {commands_.program_words(), commands_.launcher_words(), commands_.assumed_empty()};
+  }
 
  private:
   enum class Will { run, ask, skip };  // ask: behind a condition that cannot be decided

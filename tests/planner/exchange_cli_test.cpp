@@ -74,6 +74,26 @@ torchrun --nproc_per_node 8 pretrain_gpt.py ${MODEL_ARGS[@]} \
   }
 }
 
+// A script's own number of devices is priced, and said; nobody is let to contradict it unseen.
+TEST(ExchangeCli, ImportsTheScriptsDevices) {
+  const std::string file = scratch_path("launch.sh");
+  write_text_file(file,
+                  "torchrun --nnodes 4 --nproc_per_node 8 pretrain_gpt.py --seq-length 2048 "
+                  "--micro-batch-size 1 --global-batch-size 256 --bf16 "
+                  "--use-distributed-optimizer --tensor-model-parallel-size 2\n");
+  const std::string job = "--model llama-2-7b --cluster a100-2048 --json --import " + file;
+  const PlanOutput output = run_plan(job);
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_EQ(Json::parse(output.out)["plans"][0]["mesh"]["dp"], 16);
+  EXPECT_NE(output.err.find("32 devices, as --nnodes 4 x --nproc_per_node 8 says"),
+            std::string::npos)
+      << output.err;
+  EXPECT_EQ(Json::parse(run_plan(job + " --devices 32").out)["plans"],
+            Json::parse(output.out)["plans"]);
+  expect_plan_mistake(job + " --devices 64",
+                      "--devices: 64, but --import: " + file + " starts 32 ranks (--nnodes 4 x");
+}
+
 // Of any format: what is exported is imported at the same price.
 TEST(ExchangeCli, ImportsWhatItExports) {
   const struct {
