@@ -2,65 +2,22 @@
 // Copyright 2026 The Argosy Authors
 //
 // --import: a setup for another framework instead of one's own decisions.
-#include <filesystem>
 #include <optional>
-#include <system_error>
 
-#include "planner/config_files.h"
-#include "planner/exchange/import.h"
-#include "planner/exchange/launch.h"
 #include "planner/exchange/megatron_import.h"
-#include "planner/exchange/shell_script.h"
-#include "planner/exchange/torchtitan_words.h"
+#include "planner/import_setup.h"
 #include "planner/options.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
-#include "planner/spec/files.h"
 
 namespace argosy {
 
 namespace {
 
-// The setup as given, and what messages call it.
-struct Setup {
-  std::string option, text, where;
-  PeerFormat format = PeerFormat::megatron;
-};
-
-Setup read_setup(const PlanOptions& options) {
-  if (!options.import_from.empty() && !options.import_megatron.empty()) {
-    throw ConfigError("--import: with --import-megatron; valid: one of them");
-  }
-  Setup setup;
-  const bool is_named = options.import_from.empty();
-  setup.option = is_named ? "--import-megatron" : "--import";
-  const std::string& given = is_named ? options.import_megatron : options.import_from;
-  std::error_code error;
-  const bool is_file = std::filesystem::exists(given, error);
-  const bool is_text = !is_file && given.find("--") != std::string::npos;
-  if (!is_file && !is_text) {
-    throw ConfigError(concat(setup.option, ": there is no file '", given,
-                             "'; valid: a file, or flags as --num-layers 32"));
-  }
-  setup.text = is_text ? given : read_text_file(given);
-  setup.where = is_text ? setup.option : concat(setup.option, ": ", given);
-  if (!is_named) setup.format = peer_format(setup.text, setup.where);
-  return setup;
-}
-
-// Files of settings say nothing of ranks.
-PeerLaunch read_launch(const Setup& setup) {
-  const bool is_script = setup.format == PeerFormat::megatron ||
-                         (setup.format == PeerFormat::torchtitan &&
-                          has_torchtitan_flag(setup.text) && !setup.where.ends_with(".toml"));
-  if (!is_script) return {};
-  return launch_of(read_shell_command(setup.text, setup.where + ": "), setup.text);
-}
-
-PeerRun read_peer(const Setup& setup, int64_t num_devices, const ModelSpec* model) {
+PeerRun read_peer(const ImportSetup& setup, int64_t num_devices, const ModelSpec* model) {
   switch (setup.format) {
     case PeerFormat::megatron:
-      return import_megatron(setup.text, num_devices, model);
+      return import_megatron(setup.text, num_devices, model, setup.where);
     case PeerFormat::deepspeed:
       return import_deepspeed(setup.text, setup.where, num_devices);
     case PeerFormat::torchtitan:
@@ -70,7 +27,7 @@ PeerRun read_peer(const Setup& setup, int64_t num_devices, const ModelSpec* mode
 }
 
 // What both say could contradict.
-void refuse_both(const PlanOptions& options, const Setup& setup, const PeerRun& peer) {
+void refuse_both(const PlanOptions& options, const ImportSetup& setup, const PeerRun& peer) {
   const auto refuse = [&setup](bool is_both, const char* option) {
     if (!is_both) return;
     throw ConfigError(
@@ -88,7 +45,7 @@ void refuse_both(const PlanOptions& options, const Setup& setup, const PeerRun& 
 }
 
 // As for --seq-len and --global-batch.
-void require_size(const Setup& setup, const PeerRun& peer) {
+void require_size(const ImportSetup& setup, const PeerRun& peer) {
   if (peer.seq_len > kMostTokens) {
     throw ConfigError(concat(setup.where, ": sequences of ", peer.seq_len,
                              " tokens; valid: at most ", kMostTokens));
@@ -100,7 +57,7 @@ void require_size(const Setup& setup, const PeerRun& peer) {
 }
 
 // A ramp of the batch as --phases has it, the run's own batch last.
-std::string phases_of(const Setup& setup, const PeerRun& peer, double tokens) {
+std::string phases_of(const ImportSetup& setup, const PeerRun& peer, double tokens) {
   std::string phases;
   const auto add = [&](double phase_tokens, int64_t batch) {
     phases += concat(phases.empty() ? "" : ",", peer.seq_len, ":", format_fixed(phase_tokens, 0),
@@ -121,13 +78,9 @@ std::string phases_of(const Setup& setup, const PeerRun& peer, double tokens) {
 
 }  // namespace
 
-bool has_import(const PlanOptions& options) {
-  return !options.import_from.empty() || !options.import_megatron.empty();
-}
-
 int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings) {
-  const Setup setup = read_setup(options);
-  const PeerLaunch launch = read_launch(setup);
+  const ImportSetup setup = read_import_setup(options);
+  const PeerLaunch launch = launch_of(setup);
   if (launch.num_devices == 0) return options.devices;
   if (options.devices > 0 && options.devices != launch.num_devices) {
     throw ConfigError(concat("--devices: ", options.devices, ", but ", setup.where, " starts ",
@@ -143,7 +96,7 @@ int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& 
 
 ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
                        std::vector<std::string>& warnings) {
-  const Setup setup = read_setup(options);
+  const ImportSetup setup = read_import_setup(options);
   std::optional<ModelSpec> model;
   if (!options.model.empty()) model = read_named_model(options.model, warnings);
   const PeerRun peer = read_peer(setup, num_devices, model ? &*model : nullptr);
@@ -169,7 +122,7 @@ ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
                               "the default is priced"));
   }
   if (!peer.model_json.empty()) {
-    ModelReading reading = parse_model(peer.model_json, "imported", setup.option);
+    ModelReading reading = parse_model(peer.model_json, "imported", setup.where);
     warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
     return std::move(reading.model);
   }

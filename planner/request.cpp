@@ -11,6 +11,7 @@
 #include "planner/config_files.h"
 #include "planner/cost/compute.h"
 #include "planner/cost/memory_band.h"
+#include "planner/import_setup.h"
 #include "planner/options.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -224,9 +225,9 @@ void require_folders(const PlanOptions& o) {
   }
 }
 
-Request make_request(const PlanOptions& given) {
-  refuse_lora_options(given);
-  refuse_serve_options(given);
+namespace {
+
+Request read_request(const PlanOptions& given) {
   Request request;
   Job& job = request.job;
   if (!has_import(given)) find_config("model", given.model, {"models"});
@@ -275,6 +276,22 @@ Request make_request(const PlanOptions& given) {
   mask_documents(options, job, request.warnings);
   check_fixed(job, request.fixed);
   return request;
+}
+
+}  // namespace
+
+Request make_request(const PlanOptions& given) {
+  refuse_lora_options(given);
+  refuse_serve_options(given);
+  if (!has_import(given)) return read_request(given);
+  const ImportSetup setup = read_import_setup(given);
+  try {
+    Request request = read_request(given);
+    for (std::string& warning : request.warnings) warning = in_words_of(setup, given, warning);
+    return request;
+  } catch (const ConfigError& error) {
+    throw ConfigError(in_words_of(setup, given, error.what()));
+  }
 }
 
 }  // namespace argosy

@@ -17,7 +17,6 @@ namespace argosy {
 
 namespace {
 
-constexpr const char* kOption = "--import-megatron: ";
 constexpr int64_t kMostLayers = 100'000;  // as of a config.json
 
 class Importer {
@@ -94,7 +93,7 @@ class Importer {
     const int64_t cp = flags_.count("--context-parallel-size", 1);
     const int64_t copy = product_of({tp, pp_, cp});
     if (num_devices_ % copy != 0) {
-      throw ConfigError(concat(kOption, "tp*pp*cp=", copy, " does not divide the ", num_devices_,
+      throw ConfigError(concat("tp*pp*cp=", copy, " does not divide the ", num_devices_,
                                " devices; valid: another --devices"));
     }
     const int64_t dp = dp_ = num_devices_ / copy;
@@ -232,12 +231,12 @@ class Importer {
     }
     if (!not_modelled.empty()) warn("not modelled: " + not_modelled);
     if (unknown.empty()) return;
-    throw ConfigError(concat(kOption, unknown,
+    throw ConfigError(concat(unknown,
                              ": not known, or a flag of the model without --num-layers; valid: "
                              "without what changes neither model, layout, batch nor memory"));
   }
 
-  void warn(const std::string& what) { run_.warnings.push_back(kOption + what); }
+  void warn(const std::string& what) { run_.warnings.push_back(what); }
 
   MegatronFlags flags_;
   std::vector<std::string> assumed_empty_;  // variables
@@ -251,8 +250,15 @@ class Importer {
 
 }  // namespace
 
-PeerRun import_megatron(std::string_view text, int64_t num_devices, const ModelSpec* model) {
-  return Importer(read_shell_command(text, kOption), num_devices, model).run();
+PeerRun import_megatron(std::string_view text, int64_t num_devices, const ModelSpec* model,
+                        const std::string& where) {
+  try {
+    PeerRun run = Importer(read_shell_command(text, ""), num_devices, model).run();
+    for (std::string& warning : run.warnings) warning = concat(where, ": ", warning);
+    return run;
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(where, ": ", error.what()));
+  }
 }
 
 }  // namespace argosy

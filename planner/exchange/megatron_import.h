@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "planner/exchange/import.h"
@@ -12,10 +13,10 @@
 namespace argosy {
 
 // `text`: flags, or a script that calls pretrain_gpt.py with them (comments, quotes and
-// continued lines are understood, shell variables are not). `num_devices`: of the run; data
+// continued lines are understood, shell variables too). `num_devices`: of the run; data
 // parallelism follows. `model`: the caller's, null if the flags must describe one. Throws
-// ConfigError naming the flag that cannot be priced.
+// ConfigError naming the flag that cannot be priced; messages begin with `where`.
 PeerRun import_megatron(std::string_view text, int64_t num_devices,
-                        const ModelSpec* model = nullptr);
+                        const ModelSpec* model = nullptr, const std::string& where = "--import");
 
 }  // namespace argosy

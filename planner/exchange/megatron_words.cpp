@@ -14,8 +14,6 @@ namespace argosy {
 
 namespace {
 
-constexpr const char* kOption = "--import-megatron: ";
-
 // Whole: it may stand for any number of words.
 bool is_variable(const std::string& word) {
   return word.size() > 1 && word[0] == '$' &&
@@ -26,7 +24,7 @@ bool is_variable(const std::string& word) {
 void require_known(const std::string& flag, const std::string& value) {
   const size_t at = value.find('$');
   if (at == std::string::npos) return;
-  throw ConfigError(concat(kOption, flag, " ", value,
+  throw ConfigError(concat(flag, " ", value,
                            ": the script does not set it; valid: a value instead of the variable"));
 }
 
@@ -42,7 +40,7 @@ MegatronFlags::MegatronFlags(const std::vector<std::string>& words) {
       }
       if (values == nullptr) {
         throw ConfigError(
-            concat(kOption, "'", word, "'; valid: flags as --num-layers 32, or a file with them"));
+            concat("'", word, "'; valid: flags as --num-layers 32, or a file with them"));
       }
       values->push_back(word);
       continue;
@@ -75,7 +73,7 @@ std::string MegatronFlags::take_all(std::initializer_list<const char*> flags) {
 std::string MegatronFlags::text(const std::string& flag, const std::string& fallback) {
   const auto found = flags_.find(flag);
   if (found == flags_.end()) return fallback;
-  if (found->second.size() != 1) throw ConfigError(concat(kOption, flag, "; valid: one value"));
+  if (found->second.size() != 1) throw ConfigError(concat(flag, "; valid: one value"));
   std::string value = std::move(found->second.front());
   flags_.erase(found);
   require_known(flag, value);
@@ -88,14 +86,14 @@ double number_of(const std::string& flag, const std::string& value) {
   double result = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
   if (error != std::errc() || end != value.data() + value.size()) {
-    throw ConfigError(concat(kOption, flag, " ", value, "; valid: a number"));
+    throw ConfigError(concat(flag, " ", value, "; valid: a number"));
   }
   return result;
 }
 
 int64_t count_of(const std::string& flag, double value) {
   if (!(value >= 1 && value < 1e15) || value != std::floor(value)) {
-    throw ConfigError(concat(kOption, flag, " ", value, "; valid: a whole number of at least 1"));
+    throw ConfigError(concat(flag, " ", value, "; valid: a whole number of at least 1"));
   }
   return static_cast<int64_t>(value);
 }
@@ -119,7 +117,7 @@ std::vector<int64_t> MegatronFlags::counts(const std::string& flag) {
 }
 
 int64_t MegatronFlags::required(const std::string& flag) {
-  if (!has(flag)) throw ConfigError(concat(kOption, flag, " is missing; valid: a number"));
+  if (!has(flag)) throw ConfigError(concat(flag, " is missing; valid: a number"));
   return count(flag, 1);
 }
 
@@ -139,7 +137,7 @@ std::vector<std::string> MegatronFlags::left() const {
 }
 
 void refuse_flag(const std::string& what, const std::string& valid) {
-  throw ConfigError(concat(kOption, what, " cannot be priced; valid: ", valid));
+  throw ConfigError(concat(what, " cannot be priced; valid: ", valid));
 }
 
 }  // namespace argosy

@@ -15,8 +15,9 @@ namespace argosy {
 
 // Flags with their values: "--flag value value", "--flag=value"; the last of a repeated flag
 // counts. Whoever reads a flag takes it out, so that what nobody knows is left over. Every error is
-// a ConfigError naming the flag. A value may be a variable that its script does not set ("$SAVE"),
-// which is an error where the value is read; more of them than a flag has values are passed over.
+// a ConfigError naming the flag; import_megatron() puts in front where it stands. A value may be a
+// variable that its script does not set ("$SAVE"), which is an error where the value is read; more
+// of them than a flag has values are passed over.
 class MegatronFlags {
  public:
   explicit MegatronFlags(const std::vector<std::string>& words);
@@ -51,7 +52,7 @@ FlagWeight weight_of(const std::string& flag);
 // Throws ConfigError for a refused one, with the reason and what would do.
 void refuse_known_flag(const std::string& flag);
 
-// Throws ConfigError "--import-megatron: WHAT cannot be priced; valid: VALID".
+// Throws ConfigError "WHAT cannot be priced; valid: VALID".
 [[noreturn]] void refuse_flag(const std::string& what, const std::string& valid);
 
 }  // namespace argosy

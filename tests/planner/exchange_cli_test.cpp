@@ -92,6 +92,58 @@ TEST(ExchangeCli, ImportsTheScriptsDevices) {
             Json::parse(output.out)["plans"]);
   expect_plan_mistake(job + " --devices 64",
                       "--devices: 64, but --import: " + file + " starts 32 ranks (--nnodes 4 x");
+  const std::string cut = scratch_path("cut.sh");
+  write_text_file(cut,
+                  "torchrun --nproc_per_node 8 pretrain_gpt.py --seq-length 2048 "
+                  "--micro-batch-size 1 --tensor-model-parallel-size 16\n");
+  expect_plan_mistake("--model llama-2-7b --cluster a100-2048 --import " + cut,
+                      "valid: other numbers of ranks in the script (--nproc_per_node 8)");
+}
+
+// Messages name the option, the file and what stands in it, never what nobody typed.
+TEST(ExchangeCli, ImportSpeaksInTheSetupsWords) {
+  const std::string cluster = "--cluster a100-2048 --devices 2048 --import ";
+  const auto expect = [&](const std::string& arguments, const std::string& file,
+                          std::initializer_list<const char*> named) {
+    expect_plan_mistake(arguments, "argosy-plan: --import: " + file + ": ");
+    const std::string error = run_plan(arguments).err;
+    for (const char* word : named) EXPECT_NE(error.find(word), std::string::npos) << error;
+    for (const char* word : {"--fix", "--import-megatron"}) {
+      EXPECT_EQ(error.find(word), std::string::npos) << error;
+    }
+  };
+  const std::string flags =
+      "--num-layers 24 --hidden-size 1024 --num-attention-heads 16 --seq-length 1024 "
+      "--max-position-embeddings 1024 --vocab-size 50257 --micro-batch-size 1 --bf16 ";
+  const std::string script = scratch_path("words.sh");
+  write_text_file(script, flags + "--global-batch-size 256");
+  expect(cluster + script, script,
+         {"dp*micro_batch=2048*1", "; valid --global-batch-size: multiples of 2048",
+          "(micro_batch: --micro-batch-size)"});
+  write_text_file(script, flags + "--tensor-model-parallel-size 32 --global-batch-size 256");
+  expect(cluster + script, script, {"tp=32", "(tp: --tensor-model-parallel-size)"});
+  write_text_file(script, flags + "--global-batch-size 2048 --no-such-flag");
+  expect(cluster + script, script, {"--no-such-flag: not known"});
+  write_text_file(script, flags + "--global-batch-size 2048 --tensor-model-parallel-size 3");
+  expect(cluster + script, script, {"tp*pp*cp=3"});
+  write_text_file(script, flags + "--global-batch-size 2048 --fp8-format hybrid");
+  expect(cluster + script, script, {"precision: A100", "(precision: --bf16, --fp8-format)"});
+  const std::string config = scratch_path("words.json");
+  write_text_file(config, R"({"train_batch_size": 2048, "tensor_parallel": {"autotp_size": 64}})");
+  expect(cluster + config + " --model llama-2-7b", config,
+         {"tp=64", "tensor_parallel.autotp_size"});
+  const std::string job = scratch_path("words.toml");
+  write_text_file(job,
+                  "[model]\nname = \"llama3\"\nflavor = \"8B\"\n[training]\n"
+                  "local_batch_size = 1\n[parallelism]\ntensor_parallel_degree = 64\n");
+  expect(cluster + job, job, {"tp=64", "tensor_parallel_degree"});
+  const PlanOutput warned =
+      run_plan("--cluster a100-2048 --devices 8 --import '" + flags + "--no-rope-fusion'");
+  EXPECT_NE(warned.err.find("warning: --import: not modelled: --no-rope-fusion"), std::string::npos)
+      << warned.err;
+  const std::string named =
+      run_plan("--cluster a100-2048 --devices 8 --import-megatron '--micro-batch-size 1'").err;
+  EXPECT_NE(named.find("--import-megatron: --seq-length is missing"), std::string::npos) << named;
 }
 
 // Of any format: what is exported is imported at the same price.
