@@ -61,6 +61,14 @@ po::typed_value<std::string>* word(std::string& target, const char* name) {
   return po::value(&target)->value_name(name);
 }
 
+// As word(), where "" is a shell's variable that is not set: it must not be passed over.
+po::typed_value<std::string>* filled_word(std::string& target, const char* option, const char* name,
+                                          const char* valid) {
+  return word(target, name)->notifier([option, valid](const std::string& text) {
+    if (text.empty()) throw ConfigError(concat("--", option, ": ''; valid: ", valid));
+  });
+}
+
 // One of the words that `name` lists, as "time|cost".
 po::typed_value<std::string>* choice(std::string& target, const char* option, const char* name) {
   return word(target, name)->notifier([option, name](const std::string& text) {
@@ -169,13 +177,17 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   auto add = search.add_options();
   add("objective", word(o.objective, "time|cost|carbon")->default_value(o.objective),
       "what the best plan has least of");
-  add("import", word(o.import_from, "FILE|FLAGS"),
+  add("import",
+      filled_word(o.import_from, "import", "FILE|FLAGS", "a file, or flags as --num-layers 32"),
       "price a setup for another framework: Megatron-LM's flags or the script with them (read, "
       "never run), DeepSpeed's ds_config.json, torchtitan's train.toml or flags "
       "(--training.seq_len=4096); known by the extension, else by the text. Sets batch, precision "
       "and --fix, and the model where the setup "
       "describes it; what it leaves open is --model, --seq-len, --global-batch and searched");
-  add("import-megatron", word(o.import_megatron, "FLAGS|FILE"), "the same, of Megatron-LM alone");
+  add("import-megatron",
+      filled_word(o.import_megatron, "import-megatron", "FLAGS|FILE",
+                  "flags as --num-layers 32, or a file"),
+      "the same, of Megatron-LM alone");
   add("fix", word(o.fix, "LIST"),
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
@@ -272,7 +284,9 @@ void add_output_options(po::options_description& all, PlanOptions& o) {
   add("score", word(o.score, "runs.csv"),
       "predict every row of a table of published runs instead, and print how far the predictions "
       "are off (columns: planner/score/README.md)");
-  add("export", word(o.export_to, "megatron|deepspeed|torchtitan"),
+  add("export",
+      filled_word(o.export_to, "export", "megatron|deepspeed|torchtitan",
+                  "megatron, deepspeed, torchtitan"),
       "print the best plan as that framework's flags or configuration, and nothing else");
   add("report", word(o.report, "page.html"), "one page with figures and tables");
   add("trace", word(o.trace, "trace.json"), "the predicted step, for ui.perfetto.dev");

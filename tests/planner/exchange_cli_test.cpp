@@ -263,6 +263,12 @@ TEST(ExchangeCli, ExportsTheBestThatCanBeSaid) {
 
 TEST(ExchangeCli, MistakesAreOneMessage) {
   expect_plan_mistake(kJob + "--export nemo", "nemo");
+  // A shell's variable that is not set.
+  for (const char* option : {"--import", "--import-megatron", "--export"}) {
+    expect_plan_mistake(concat("--model llama-2-7b --cluster a100-2048 --devices 64 ", option,
+                               " \"$NOT_SET_ANYWHERE\""),
+                        concat(option, ": ''; valid: "));
+  }
   expect_plan_mistake(kJob + "--export deepspeed", "pp=8");
   expect_plan_mistake("--cluster a100-2048 --import-megatron '--micro-batch-size 1'",
                       "--seq-length");
