@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "planner/exchange/deepspeed_launch.h"
 #include "planner/exchange/shell_script.h"
 #include "planner/exchange/torchtitan_words.h"
 #include "planner/spec/check.h"
@@ -40,7 +41,9 @@ ImportSetup read_import_setup(const PlanOptions& options) {
 PeerLaunch launch_of(const ImportSetup& setup) {
   const bool is_script = setup.format == PeerFormat::megatron ||
                          (setup.format == PeerFormat::torchtitan &&
-                          has_torchtitan_flag(setup.text) && !setup.where.ends_with(".toml"));
+                          is_torchtitan_command(setup.text) && !setup.where.ends_with(".toml")) ||
+                         (setup.format == PeerFormat::deepspeed &&
+                          is_deepspeed_command(setup.text) && !setup.where.ends_with(".json"));
   if (!is_script) return {};
   return launch_of(read_shell_command(setup.text, setup.where + ": "), setup.text);
 }

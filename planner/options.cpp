@@ -180,8 +180,9 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   add("import",
       filled_word(o.import_from, "import", "FILE|FLAGS", "a file, or flags as --num-layers 32"),
       "price a setup for another framework: Megatron-LM's flags or the script with them (read, "
-      "never run), DeepSpeed's ds_config.json, torchtitan's train.toml or flags "
-      "(--training.seq_len=4096); known by the extension, else by the text. Sets batch, precision "
+      "never run), DeepSpeed's ds_config.json or a script with --deepspeed FILE, torchtitan's "
+      "train.toml or flags (--training.seq_len=4096); known by the extension, else by the text. "
+      "Sets batch, precision "
       "and --fix, and the model where the setup "
       "describes it; what it leaves open is --model, --seq-len, --global-batch and searched");
   add("import-megatron",

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <optional>
 
+#include "planner/exchange/deepspeed_launch.h"
 #include "planner/exchange/import.h"
 #include "planner/spec/check.h"
 #include "planner/spec/json.h"
@@ -360,7 +361,13 @@ class Importer {
 }  // namespace
 
 PeerRun import_deepspeed(std::string_view text, const std::string& where, int64_t num_devices) {
-  return Importer(text, where, num_devices).run();
+  if (where.ends_with(".json") || !is_deepspeed_command(text)) {
+    return Importer(text, where, num_devices).run();
+  }
+  const DeepSpeedLaunch launch = read_deepspeed_launch(text, where);
+  PeerRun run = Importer(launch.config_json, concat(where, ": ", launch.file), num_devices).run();
+  run.seq_len = launch.seq_len;
+  return run;
 }
 
 }  // namespace argosy

@@ -4,6 +4,7 @@
 
 #include <cctype>
 
+#include "planner/exchange/deepspeed_launch.h"
 #include "planner/exchange/torchtitan_words.h"
 #include "planner/spec/check.h"
 
@@ -53,12 +54,14 @@ PeerFormat peer_format(std::string_view text, const std::string& where) {
   const char first = first_character(text);
   if (first == '{') return PeerFormat::deepspeed;
   if (first == '[') return PeerFormat::torchtitan;
-  if (has_torchtitan_flag(text)) return PeerFormat::torchtitan;
+  if (is_torchtitan_command(text)) return PeerFormat::torchtitan;
+  if (is_deepspeed_command(text)) return PeerFormat::deepspeed;
+  refuse_trainer_command(text, where);
   if (text.find("--") != std::string_view::npos) return PeerFormat::megatron;
   throw ConfigError(concat(where,
-                           ": is no setup that can be read; valid: a ds_config.json of DeepSpeed, "
-                           "a train.toml or --section.key flags of torchtitan, flags of "
-                           "Megatron-LM"));
+                           ": is no setup that can be read; valid: a ds_config.json of DeepSpeed "
+                           "or a script with --deepspeed FILE, a train.toml or --section.key flags "
+                           "of torchtitan, flags of Megatron-LM"));
 }
 
 }  // namespace argosy

@@ -39,12 +39,14 @@ std::string joined(const std::vector<int64_t>& counts);     // "3+2+3", as --fix
 enum class PeerFormat { megatron, deepspeed, torchtitan };
 
 // By the file's extension (.json, .toml), else by what stands in it. Throws ConfigError if it is
-// none of the formats. `where` is for messages, and ends in the file's name if there is one.
+// none of the formats, or Hugging Face's arguments alone. `where` is for messages, and ends in the
+// file's name if there is one.
 PeerFormat peer_format(std::string_view text, const std::string& where);
 
-// ds_config.json. Keys are read as DeepSpeed reads them; "auto" of Hugging Face's Trainer leaves
-// the value to the search. The model is code there, so it is the caller's. Throws ConfigError
-// naming the key that cannot be priced or contradicts another.
+// ds_config.json, or a script that names it by --deepspeed. Keys are read as DeepSpeed reads them;
+// "auto" of Hugging Face's Trainer leaves the value to the search, unless its arguments in the
+// script say it. The model is code there, so it is the caller's. Throws ConfigError naming the key
+// that cannot be priced or contradicts another.
 PeerRun import_deepspeed(std::string_view text, const std::string& where, int64_t num_devices);
 
 // train.toml, or a command line with flags as --training.seq_len=4096, which win over the file that

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <vector>
 
+#include "planner/exchange/shell_tokens.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -133,14 +134,18 @@ class Launch {
     if (starts("mpirun") || starts("mpiexec")) {
       return product(Said{1, ""}, options_.count({"-np", "-n", "--np"}));
     }
-    if (const std::optional<Said> gpus = setting("NGPU")) return product(Said{1, ""}, gpus);
+    if (starts("run_train.sh")) {
+      const std::optional<Said> gpus = setting("NGPU");
+      return product(Said{1, ""}, gpus ? gpus : Said{8, "the default of run_train.sh"});
+    }
     return of_batch();
   }
 
  private:
   bool starts(std::string_view program) const {
     return std::any_of(words_.begin(), words_.end(), [&](const std::string& word) {
-      return word == program || word.ends_with("/" + std::string(program));
+      return assignment_prefix(word) == 0 &&
+             (word == program || word.ends_with("/" + std::string(program)));
     });
   }
   // NAME=value in front of the command.

@@ -18,6 +18,10 @@ bool is_setting(const std::string& word) {
   return is_flag(word) && word.substr(0, word.find('=')).find('.') != std::string::npos;
 }
 
+bool is_of_torchtitan(const std::string& word) {
+  return is_setting(word) || word.ends_with("run_train.sh");
+}
+
 // Flags behind the name of a Python program, and where its arguments begin.
 struct ProgramFlags {
   size_t count = 0, begin = 0;
@@ -62,7 +66,11 @@ ShellOutcome ShellCommands::execute(std::span<const ShellToken> words,
                                     const std::string& here_document, bool is_decided) {
   ShellOutcome outcome;
   if (is_any(words, {"export", "declare", "local", "readonly", "typeset"})) {
-    for (const ShellToken& word : words.subspan(1)) assign(word, is_decided);
+    for (const ShellToken& word : words.subspan(1)) {
+      assign(word, is_decided);
+      if (words.front().is_word("export"))
+        exported_.insert(word.text.substr(0, word.text.find('=')));
+    }
     return outcome;
   }
   if (is_any(words, {"unset"})) {
@@ -74,7 +82,7 @@ ShellOutcome ShellCommands::execute(std::span<const ShellToken> words,
   if (first == words.size()) {
     for (const ShellToken& word : words) assign(word, is_decided);
   }
-  std::vector<std::string> settings;
+  std::vector<std::string> settings = environment();
   for (const ShellToken& word : words.first(first)) settings.push_back(variables_.text(word.text));
   words = words.subspan(first);  // what stands before a program holds for it alone
   if (is_any(words, {"test"})) {
@@ -118,6 +126,15 @@ void ShellCommands::assign(const ShellToken& word, bool is_decided) {
   }
 }
 
+std::vector<std::string> ShellCommands::environment() const {
+  std::vector<std::string> settings;
+  for (const std::string& name : exported_) {
+    const std::vector<std::string>* const values = variables_.find(name);
+    if (values != nullptr && values->size() == 1) settings.push_back(name + "=" + values->front());
+  }
+  return settings;
+}
+
 void ShellCommands::note_program(const std::vector<std::string>& settings,
                                  const std::vector<std::string>& fields, int64_t line,
                                  bool is_decided) {
@@ -129,7 +146,7 @@ void ShellCommands::note_program(const std::vector<std::string>& settings,
     words_.assign(program, fields.end());
     launcher_ = settings;
     launcher_.insert(launcher_.end(), fields.begin(), program);
-  } else if (most_flags_ == 0 && std::any_of(fields.begin(), fields.end(), is_setting)) {
+  } else if (most_flags_ == 0 && std::any_of(fields.begin(), fields.end(), is_of_torchtitan)) {
     words_ = fields;
     launcher_ = settings;
     launcher_.insert(launcher_.end(), fields.begin(),

@@ -4,6 +4,7 @@
 // Commands of a shell script, one after the other: variables, and the one that starts a program.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,13 +35,15 @@ class ShellCommands {
   const ShellVariables& variables() const { return variables_; }
 
   // Of the Python program with the most flags so far, shown(); if there is none, the last command
-  // with a flag as --training.seq_len=4096.
+  // with a flag as --training.seq_len=4096, or of torchtitan's run_train.sh.
   std::vector<std::string> program_words() const;
-  std::vector<std::string> launcher_words() const;  // before them, NAME=value included
-  std::vector<std::string> assumed_empty() const;   // in order, each once
+  // Before them, with NAME=value of its environment, as far as the script sets it.
+  std::vector<std::string> launcher_words() const;
+  std::vector<std::string> assumed_empty() const;  // in order, each once
 
  private:
   void assign(const ShellToken& word, bool is_decided);
+  std::vector<std::string> environment() const;  // NAME=value of what is exported
   void note_program(const std::vector<std::string>& settings,
                     const std::vector<std::string>& fields, int64_t line, bool is_decided);
   [[noreturn]] void fail(int64_t line, const std::string& what) const;
@@ -48,6 +51,7 @@ class ShellCommands {
   std::string where_;
   ShellVariables variables_;
   std::vector<std::string> words_, launcher_, assumed_empty_;
+  std::set<std::string> exported_;  // names
   size_t most_flags_ = 0;
 };
 

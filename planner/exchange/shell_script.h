@@ -11,8 +11,9 @@
 namespace argosy {
 
 struct ShellCommand {
-  std::vector<std::string> words;     // what the program is given; a variable nobody sets as $NAME
-  std::vector<std::string> launcher;  // what stands before them, from NAME=value of it alone on
+  std::vector<std::string> words;  // what the program is given; a variable nobody sets as $NAME
+  std::vector<std::string>
+      launcher;  // what stands before them, NAME=value of its environment first
   std::vector<std::string> assumed_empty;  // variables that nobody sets and conditions ask for
 };
 

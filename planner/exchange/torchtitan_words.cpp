@@ -114,6 +114,34 @@ void apply(const Setting& setting, Json& root) {
   (*object)[path.back()] = std::move(value);
 }
 
+// That of the flags, else that of the environment; "": none is named.
+std::string config_file_of(const ShellCommand& command, const std::vector<Setting>& settings,
+                           const std::string& where) {
+  std::string file;
+  constexpr std::string_view kVariable = "CONFIG_FILE=";
+  for (const std::string& word : command.launcher) {
+    if (word.starts_with(kVariable)) file = word.substr(kVariable.size());
+  }
+  for (const Setting& setting : settings) {
+    if (path_of(setting.flag) != std::vector<std::string>{"job", "config_file"}) continue;
+    if (setting.values.size() != 1) {
+      throw ConfigError(concat(where, ": ", setting.flag, "; valid: one file"));
+    }
+    file = setting.values.front();
+  }
+  return file;
+}
+
+// From where the planner is started, as torchtitan reads it.
+std::string read_config_file(const std::string& file, const std::string& where) {
+  try {
+    return read_text_file(file);
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(where, ": ", error.what(),
+                             "; valid: argosy-plan started in the folder that the path is from"));
+  }
+}
+
 }  // namespace
 
 std::span<const TorchtitanFlavor> torchtitan_flavors() {
@@ -157,7 +185,9 @@ std::string torchtitan_schedule_names() {
   return names;
 }
 
-bool has_torchtitan_flag(std::string_view text) {
+bool is_torchtitan_command(std::string_view text) {
+  const auto has = [text](std::string_view part) { return text.find(part) != text.npos; };
+  if (has("CONFIG_FILE=") && has("run_train.sh")) return true;
   for (size_t at = text.find("--"); at != std::string_view::npos; at = text.find("--", at + 2)) {
     const bool is_start = at == 0 || std::isspace(static_cast<unsigned char>(text[at - 1])) != 0;
     const std::string_view rest = text.substr(at);
@@ -167,18 +197,13 @@ bool has_torchtitan_flag(std::string_view text) {
 }
 
 std::string read_torchtitan_setup(std::string_view text, const std::string& where) {
-  if (!has_torchtitan_flag(text) || where.ends_with(".toml")) return json_of_toml(text, where);
-  const std::vector<Setting> settings =
-      settings_of(read_shell_command(text, where + ": ").words, where);
+  if (!is_torchtitan_command(text) || where.ends_with(".toml")) return json_of_toml(text, where);
+  const ShellCommand command = read_shell_command(text, where + ": ");
+  const std::vector<Setting> settings = settings_of(command.words, where);
   Json root = Json::object();
-  for (const Setting& setting : settings) {
-    if (path_of(setting.flag) != std::vector<std::string>{"job", "config_file"}) continue;
-    if (setting.values.size() != 1) {
-      throw ConfigError(concat(where, ": ", setting.flag, "; valid: one file"));
-    }
-    const std::string& file = setting.values.front();
+  if (const std::string file = config_file_of(command, settings, where); !file.empty()) {
     const std::string in_file = concat(where, ": ", file);
-    root = parse_json(json_of_toml(read_text_file(file), in_file), in_file);
+    root = parse_json(json_of_toml(read_config_file(file, where), in_file), in_file);
   }
   for (const Setting& setting : settings) apply(setting, root);
   return root.dump();

@@ -34,12 +34,12 @@ std::string torchtitan_schedule(ScheduleKind kind);
 std::optional<ScheduleKind> schedule_of_torchtitan(std::string_view name);
 std::string torchtitan_schedule_names();
 
-// Does a command line have a flag as --training.seq_len?
-bool has_torchtitan_flag(std::string_view text);
+// Is it a command with a flag as --training.seq_len, or with CONFIG_FILE and run_train.sh?
+bool is_torchtitan_command(std::string_view text);
 
 // A JSON object of the sections with their keys, of a TOML file's text or a command line's; flags
-// win over the file that
-// --job.config_file names. Throws ConfigError.
+// win over the file that --job.config_file or else CONFIG_FILE of the environment names. Throws
+// ConfigError.
 std::string read_torchtitan_setup(std::string_view text, const std::string& where);
 
 }  // namespace argosy

@@ -159,6 +159,49 @@ TEST(DeepSpeedImport, AutoIsWhatTheOthersSay) {
   EXPECT_EQ(open.warnings.size(), 1u) << all_of(open.warnings);
 }
 
+// A launch script names the file, and Hugging Face's arguments what the file leaves to them.
+TEST(DeepSpeedImport, FollowsALaunchScript) {
+  const std::string file = testing::TempDir() + "argosy_deepspeed_launch_test.json";
+  write_text_file(file, R"({
+    "train_batch_size": "auto", "train_micro_batch_size_per_gpu": "auto",
+    "gradient_accumulation_steps": "auto", "bf16": {"enabled": "auto"},
+    "fp16": {"enabled": "auto"}, "zero_optimization": {"stage": 3}, "optimizer": {"type": "Adam"}
+  })");
+  const std::string start = "deepspeed --num_gpus 8 src/train.py --deepspeed " + file;
+  const std::string text = start +
+                           " --per_device_train_batch_size 2 --gradient_accumulation_steps=4 "
+                           "--bf16 True --cutoff_len 4096 --gradient_checkpointing true";
+  EXPECT_EQ(peer_format(text, "run.sh"), PeerFormat::deepspeed);
+  const PeerRun run = import_deepspeed(text, "run.sh", 8);
+  EXPECT_EQ(run.global_batch, 64);
+  EXPECT_EQ(run.seq_len, 4096);
+  EXPECT_EQ(run.precision, "bf16");
+  expect_in("recompute=full", run.fix);
+  expect_in("micro_batch=2", run.fix);
+  EXPECT_TRUE(run.warnings.empty()) << all_of(run.warnings);
+  // What is left out has the Trainer's default, or stays open.
+  const PeerRun short_run =
+      import_deepspeed(start + " --per-device-train-batch-size 2 --fp16", "run.sh", 8);
+  EXPECT_EQ(short_run.global_batch, 16);
+  expect_in("run.sh: " + file + ": fp16 is priced as bf16", all_of(short_run.warnings));
+  const std::string own = "C=" + file + "\ndeepspeed train.py --deepspeed --deepspeed_config $C";
+  EXPECT_EQ(peer_format(own, "run.sh"), PeerFormat::deepspeed);
+  EXPECT_EQ(import_deepspeed(own, "run.sh", 8).global_batch, 0);
+  expect_error("--gradient_accumulation_steps many; valid: a whole number", [&] {
+    import_deepspeed(start + " --gradient_accumulation_steps many", "run.sh", 8);
+  });
+  std::remove(file.c_str());
+  expect_error("argosy_deepspeed_launch_test.json", [&] { import_deepspeed(text, "run.sh", 8); });
+  expect_error("run.sh: --deepspeed names no file; valid: ",
+               [] { import_deepspeed("deepspeed train.py --deepspeed --x 1", "run.sh", 8); });
+  expect_error("run.sh: starts a program with Hugging Face's arguments", [] {
+    peer_format("torchrun train.py --model_name_or_path a --per_device_train_batch_size 2",
+                "run.sh");
+  });
+  EXPECT_EQ(peer_format("deepspeed pretrain_gpt.py --deepspeed --num-layers 8", "run.sh"),
+            PeerFormat::megatron);
+}
+
 TEST(DeepSpeedImport, MistakesAreNamed) {
   const auto expect = [](const std::string& keys, const std::string& named) {
     expect_error(named, [&] {
@@ -384,6 +427,30 @@ TEST(TorchtitanImport, FlagsWinOverTheirFile) {
             "etp=1,micro_batch=1,recompute=full");
   EXPECT_EQ(run.global_batch, 256);
   EXPECT_TRUE(run.warnings.empty()) << all_of(run.warnings);
+}
+
+// run_train.sh of torchtitan up to 0.2 takes the file from its environment.
+TEST(TorchtitanImport, TheFileOfTheEnvironment) {
+  const std::string file = testing::TempDir() + "argosy_config_file_test.toml";
+  write_text_file(file, kLlama);
+  const std::string alone =
+      import_torchtitan("CONFIG_FILE=" + file + " ./run_train.sh", "--import", 64, nullptr).fix;
+  EXPECT_EQ(alone, import_torchtitan(kLlama, "job.toml", 64, nullptr).fix);
+  for (const std::string& text :
+       {"NGPU=8 CONFIG_FILE=\"" + file + "\" ./run_train.sh --training.seq_len 4096",
+        "export CONFIG_FILE=" + file + "\n./run_train.sh --training.seq_len=4096",
+        "DIR=" + testing::TempDir() +
+            "\nexport NGPU=8 CONFIG_FILE=${DIR}argosy_config_file_test.toml\n"
+            "bash torchtitan/run_train.sh --training.seq_len=4096"}) {
+    EXPECT_EQ(peer_format(text, "run.sh"), PeerFormat::torchtitan) << text;
+    const PeerRun run = import_torchtitan(text, "run.sh", 64, nullptr);
+    EXPECT_EQ(run.fix, alone) << text;
+    EXPECT_EQ(run.seq_len, 4096) << text;
+  }
+  std::remove(file.c_str());
+  expect_error("argosy_config_file_test.toml", [&] {
+    import_torchtitan("CONFIG_FILE=" + file + " ./run_train.sh", "--import", 64, nullptr);
+  });
 }
 
 TEST(TorchtitanImport, AnyModelByItsConfig) {

@@ -53,6 +53,8 @@ TEST(Launch, OfOtherLaunchers) {
                 "--num_processes 16");
   expect_launch("mpirun -np 12 python t.py --x 1", 12, "-np 12");
   expect_launch("NGPU=4 CONFIG_FILE=a.toml ./run_train.sh --training.seq_len=8", 4, "NGPU=4");
+  expect_launch("export NGPU=4 A=/bin/torchrun\n./run_train.sh --training.seq_len=8", 4, "NGPU=4");
+  expect_launch("CONFIG_FILE=a.toml ./run_train.sh", 8, "the default of run_train.sh");
 }
 
 TEST(Launch, OfABatchJob) {
