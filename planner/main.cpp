@@ -70,12 +70,12 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
 }
 
 // The best plan in another framework's words alone, so that it can go into a file.
-void print_export(ExportFormat format, const SearchResult& result) {
+void print_export(ExportFormat format, const Job& job, const SearchResult& result) {
   if (result.plans.empty()) {
     std::cerr << "No plan fits: nothing to export.\n";
     return;
   }
-  std::cout << export_plan(result.plans.front(), format);
+  std::cout << export_plan(result.plans.front(), format, job.tokens);
 }
 
 // plan.json -> plan.phase_2.json
@@ -143,7 +143,7 @@ int run(const PlanOptions& options) {
   }
   const Answers answers = answer(questions, request.job, request.fixed, result);
   if (format) {
-    print_export(*format, result);
+    print_export(*format, request.job, result);
   } else if (options.json) {
     auto sections = answers_json(questions, request.job, result, answers);
     sections.emplace_back("corrections", corrections_json(request.corrections));

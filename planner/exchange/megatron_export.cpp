@@ -3,6 +3,7 @@
 //
 // Flags of Megatron-LM's pretrain_gpt.py (megatron/training/arguments.py).
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "planner/exchange/export.h"
@@ -155,12 +156,16 @@ void add_training(const Plan& plan, MegatronLines& flags) {
 
 }  // namespace
 
-std::string megatron_flags(const Plan& plan) {
+std::string megatron_flags(const Plan& plan, double tokens) {
   refuse(plan);
   MegatronLines flags;
   add_megatron_model(plan, flags);
   add_parallelism(plan, flags);
   add_training(plan, flags);
+  if (tokens > 0) {
+    const double samples = tokens / static_cast<double>(plan.seq_len);
+    flags.add("--train-samples", std::max<int64_t>(1, std::llround(samples)));
+  }
   return std::move(flags).text();
 }
 

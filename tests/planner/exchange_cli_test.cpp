@@ -74,6 +74,23 @@ torchrun --nproc_per_node 8 pretrain_gpt.py ${MODEL_ARGS[@]} \
   }
 }
 
+// The length of the run goes along: 5e9 tokens are 2,441,406 sequences of 2,048.
+TEST(ExchangeCli, ExportsTheLengthOfTheRun) {
+  const PlanOutput flags = run_plan(kJob + "--seq-len 2048 --tokens 5B --export megatron");
+  ASSERT_EQ(flags.exit_code, 0) << flags.err;
+  EXPECT_NE(flags.out.find("\n--train-samples 2441406\n"), std::string::npos) << flags.out;
+  const std::string file = scratch_path("length.sh");
+  write_text_file(file, flags.out);
+  const Json back = Json::parse(
+      run_plan("--cluster a100-2048 --devices 512 --json --import " + file).out)["plans"][0];
+  const Json own =
+      Json::parse(run_plan(kJob + "--seq-len 2048 --tokens 5B --json").out)["plans"][0];
+  const double days = own["predicted"]["days"];
+  EXPECT_GT(days, 0);
+  EXPECT_NEAR(back["predicted"]["days"].get<double>() / days, 1, 0.02);  // a vocabulary is padded
+  EXPECT_EQ(run_plan(kJob + "--export megatron").out.find("--train-samples"), std::string::npos);
+}
+
 // A script's own number of devices is priced, and said; nobody is let to contradict it unseen.
 TEST(ExchangeCli, ImportsTheScriptsDevices) {
   const std::string file = scratch_path("launch.sh");
