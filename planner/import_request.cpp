@@ -82,16 +82,16 @@ int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& 
   const ImportSetup setup = read_import_setup(options);
   const PeerLaunch launch = launch_of(setup);
   if (launch.num_devices == 0) return options.devices;
-  if (options.devices > 0 && options.devices != launch.num_devices) {
-    throw ConfigError(concat("--devices: ", options.devices, ", but ", setup.where, " starts ",
-                             launch.num_devices, " ranks (", launch.said,
-                             "); valid: without --devices, or with ", launch.num_devices));
-  }
   if (options.devices == 0) {
     warnings.push_back(
         concat(setup.where, ": ", launch.num_devices, " devices, as ", launch.said, " says"));
+    return launch.num_devices;
   }
-  return launch.num_devices;
+  if (options.devices != launch.num_devices) {
+    warnings.push_back(concat(setup.where, " starts ", launch.num_devices, " ranks (", launch.said,
+                              "), priced for --devices ", options.devices));
+  }
+  return options.devices;
 }
 
 ModelSpec apply_import(PlanOptions& options, int64_t num_devices,

@@ -79,8 +79,8 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
 // That of --model; warnings are added.
 ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings);
 
-// The devices that an imported script starts its program on, said in `warnings`; else --devices.
-// Throws ConfigError where they contradict.
+// --devices, else those that an imported script starts its program on; `warnings` say which, and
+// where they differ.
 int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings);
 
 // --import, --import-megatron: what the setup decides stands for the options of the same meaning;

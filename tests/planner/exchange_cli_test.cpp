@@ -107,8 +107,12 @@ TEST(ExchangeCli, ImportsTheScriptsDevices) {
       << output.err;
   EXPECT_EQ(Json::parse(run_plan(job + " --devices 32").out)["plans"],
             Json::parse(output.out)["plans"]);
-  expect_plan_mistake(job + " --devices 64",
-                      "--devices: 64, but --import: " + file + " starts 32 ranks (--nnodes 4 x");
+  const PlanOutput larger = run_plan(job + " --devices 64");
+  EXPECT_EQ(Json::parse(larger.out)["plans"][0]["mesh"]["dp"], 32);
+  EXPECT_NE(larger.err.find("launch.sh starts 32 ranks (--nnodes 4 x --nproc_per_node 8), priced "
+                            "for --devices 64"),
+            std::string::npos)
+      << larger.err;
   const std::string cut = scratch_path("cut.sh");
   write_text_file(cut,
                   "torchrun --nproc_per_node 8 pretrain_gpt.py --seq-length 2048 "
