@@ -103,6 +103,23 @@ bool is_on(const char* key, const std::string& word) {
   throw ConfigError(concat("--", key, ": '", word, "'; valid: on, off"));
 }
 
+// An option of another job is a mistake unless it says what holds anyway, as a run.cfg does.
+void refuse_of_other_jobs(const Reader& read, TrainMode mode) {
+  const TrainOptions unless_given;
+  const auto refuse = [](const char* key, const char* job) {
+    throw ConfigError(concat("--", key, ": has no meaning here; valid: with --", job));
+  };
+  if (mode != TrainMode::generate) {
+    if (read.get<double>("temperature") != unless_given.temperature)
+      refuse("temperature", "generate");
+    if (read.get<int64_t>("top-k") != unless_given.top_k) refuse("top-k", "generate");
+    if (read.get<int64_t>("max-new-tokens") != unless_given.max_new_tokens)
+      refuse("max-new-tokens", "generate");
+  }
+  if (mode != TrainMode::measure && read.get<double>("measure-seconds") != unless_given.measure_s)
+    refuse("measure-seconds", "measure");
+}
+
 void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("verify")) {
     options->mode = TrainMode::verify;
@@ -252,6 +269,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   } else {
     read_training(read, &options);
   }
+  refuse_of_other_jobs(read, options.mode);
   options.resolved = resolved_lines(values);
   return options;
 }

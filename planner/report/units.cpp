@@ -3,6 +3,7 @@
 #include "planner/report/units.h"
 
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -91,10 +92,13 @@ double parse_count(const std::string& text, std::string_view units, double step)
   const std::string_view unit = end;
   if (end == text.c_str()) return std::nan("");
   if (unit.empty()) return value;
-  const size_t place = unit.size() == 1 ? units.find(unit[0]) : std::string_view::npos;
-  if (place == std::string_view::npos) return std::nan("");
-  for (size_t i = 0; i <= place; ++i) value *= step;
-  return value;
+  if (unit.size() != 1) return std::nan("");
+  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+  for (const char one : units) {
+    value *= step;
+    if (lower(one) == lower(unit[0])) return value;
+  }
+  return std::nan("");
 }
 
 std::string format_grouped(int64_t count) {

@@ -24,7 +24,7 @@ std::string format_day_number(double days);            // "16.8", below a day "0
 std::string format_counted(int64_t count, std::string_view noun);  // "1 plan", "2,048 plans"
 
 // "8k", "1.4T", "2e9": a number and one letter of `units` or none, each worth `step` times the one
-// before it. NaN if `text` is anything else.
+// before it, in either case. NaN if `text` is anything else.
 double parse_count(const std::string& text, std::string_view units, double step);
 inline constexpr std::string_view kTokenUnits = "kMBT";  // of 1000: 1.4T tokens
 inline constexpr std::string_view kLengthUnits = "kM";   // of 1024: sequences of 8k

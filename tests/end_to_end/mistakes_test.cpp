@@ -79,6 +79,10 @@ TEST_F(Mistakes, OfOptions) {
   expect_option_mistake("--eval-steps 0", {"--eval-steps: 0", "at least 1"});
   expect_option_mistake("--eval-every 2", {"--eval-every: 2", "--eval-data"});
   expect_option_mistake("--checkpoint-every=-2", {"--checkpoint-every: -2", "at least 0"});
+  expect_option_mistake("--temperature 0.5", {"--temperature", "with --generate"});
+  expect_option_mistake("--top-k 3", {"--top-k", "with --generate"});
+  expect_option_mistake("--max-new-tokens 3", {"--max-new-tokens", "with --generate"});
+  expect_option_mistake("--measure-seconds 5", {"--measure-seconds", "with --measure"});
   expect_option_mistake("--keep-checkpoints 0", {"--keep-checkpoints: 0", "at least 1"});
   expect_option_mistake("--lr-schedule sine", {"--lr-schedule: 'sine'", "cosine"});
   expect_option_mistake("--precision fp7", {"--precision: 'fp7'", "bf16"});

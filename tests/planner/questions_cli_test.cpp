@@ -68,7 +68,7 @@ TEST(QuestionsCli, PhasesHavePlansOfTheirOwn) {
   const std::string out = scratch_path("plan.json"), page = scratch_path("page.html");
   const PlanOutput output = run_plan(
       "--model llama-3.1-8b --cluster a100-2048 --devices 256 --seq-len 8192 --global-batch 512 "
-      "--phases 8k:14e12,128k:0.1T --json --out " +
+      "--phases 8K:14e12,128k:0.1t --json --out " +
       out + " --report " + page);
   ASSERT_EQ(output.exit_code, 0) << output.err;
   const Json phases = Json::parse(output.out)["phases"];

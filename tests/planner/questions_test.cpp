@@ -398,7 +398,7 @@ TEST(Phases, EachHasItsBestPlan) {
 }
 
 TEST(Phases, ReadsLists) {
-  const std::vector<Phase> phases = parse_phases("8k:12e12,32k:0.8T:64");
+  const std::vector<Phase> phases = parse_phases("8k:12e12,32K:0.8t:64");
   ASSERT_EQ(phases.size(), 2u);
   EXPECT_EQ(phases[0].seq_len, 8192);
   EXPECT_EQ(phases[0].tokens, 12e12);
