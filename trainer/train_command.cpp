@@ -378,7 +378,17 @@ class TrainingRun {
     context.eta_s = eta_.remaining_s(options_.steps - metrics.step);
     progress_.line(step_line(metrics, context));
     if (metrics.trained_tokens == 0) warn_of_no_targets(metrics.step);
+    if (!doubts_peak_) warn_of_doubtful_peak(metrics);
     progress_.status(progress_bar(metrics.step, options_.steps, *context.eta_s));
+  }
+
+  // Once: later steps are no surer.
+  void warn_of_doubtful_peak(const StepMetrics& metrics) {
+    const std::string text = doubt_of_peak(metrics, peak_flops_per_s_);
+    doubts_peak_ = !text.empty();
+    if (!doubts_peak_) return;
+    progress_.line(text, Emphasis::warning);
+    run_dir_->append_event(metrics.step, "doubtful peak", text);
   }
 
   void warn_of_no_targets(int64_t step) {
@@ -443,6 +453,7 @@ class TrainingRun {
   MeanParts mean_parts_;
   Timeline last_timeline_;
   double peak_flops_per_s_ = 0;  // of all ranks together
+  bool doubts_peak_ = false;     // and has said so
   int64_t memory_limit_bytes_ = 0;
   StartPoint start_;
   int64_t last_step_ = 0;

@@ -66,6 +66,15 @@ std::string step_line(const StepMetrics& metrics, const StepLineContext& context
   return line;
 }
 
+std::string doubt_of_peak(const StepMetrics& metrics, double peak_flops_per_s) {
+  const double reached = std::max(metrics.mfu, metrics.hfu);
+  if (!(reached > 1)) return "";
+  return concat("step ", metrics.step, " reached ", percent("%.0f", reached), " of the peak of ",
+                format("%.1f", peak_flops_per_s / 1e9),
+                " GFLOP/s: that was measured while the machine was busy, and no MFU of this run ",
+                "is to be trusted");
+}
+
 std::string format_duration(double seconds) {
   const auto total = static_cast<long long>(std::llround(std::max(0.0, seconds)));
   char text[64];

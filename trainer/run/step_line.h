@@ -26,6 +26,9 @@ struct StepLineContext {
 
 std::string step_line(const StepMetrics& metrics, const StepLineContext& context);
 
+// What to say of a step that did more than the measured peak allows; empty: nothing.
+std::string doubt_of_peak(const StepMetrics& metrics, double peak_flops_per_s);
+
 std::string format_duration(double seconds);  // "0:11:32"
 std::string format_rate(double per_second);   // "950", "80.6k", "1.2M"
 std::string format_gib(int64_t bytes);        // "61.2", "80", below 1 "0.05"

@@ -33,6 +33,17 @@ TEST(StepLine, AsTheDesignShowsIt) {
   EXPECT_EQ(step_line(metrics, context), dense + " | aux 0.0102 imb 1.31 drop 0.0% | eval 3.3012");
 }
 
+// A peak that was measured beside other programs is too low.
+TEST(StepLine, MoreThanThePeakIsDoubted) {
+  StepMetrics metrics = example();
+  EXPECT_EQ(doubt_of_peak(metrics, 1e12), "");
+  metrics.mfu = metrics.hfu = 1.0;
+  EXPECT_EQ(doubt_of_peak(metrics, 1e12), "");
+  metrics.hfu = 1.42;  // with all that is computed again
+  EXPECT_EQ(doubt_of_peak(metrics, 87.3e9).substr(0, 56),
+            "step 120 reached 142% of the peak of 87.3 GFLOP/s: that ");
+}
+
 TEST(StepLine, UnknownFieldsAreAbsent) {
   EXPECT_EQ(step_line(example(), {1000, std::nullopt, 0, std::nullopt}),
             "step 120/1000 | loss 3.2841 | norm 0.912 | lr 3.00e-04 | 812.4 ms | 80.6k tok/s | "
