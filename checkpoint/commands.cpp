@@ -3,11 +3,14 @@
 #include "checkpoint/commands.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iomanip>
 #include <map>
 #include <regex>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/convert.h"
+#include "checkpoint/difference.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -82,9 +85,52 @@ int print_hashes(const fs::path& checkpoint_dir, const TensorFilter& filter, std
   return kExitDone;
 }
 
+namespace {
+
+// Tensors of two checkpoints, by "kind/name".
+class Differences {
+ public:
+  Differences(const fs::path& a, const fs::path& b)
+      : manifest_a_(read_manifest(a)),
+        manifest_b_(read_manifest(b)),
+        reader_a_(a, manifest_a_),
+        reader_b_(b, manifest_b_) {}
+
+  // "  abs 1.2e-03 rel 4.5e-02", the largest of both.
+  std::string text(const std::string& name) {
+    const StoredTensor &a = find(manifest_a_, name), &b = find(manifest_b_, name);
+    if (a.rows != b.rows || a.cols != b.cols) {
+      return concat("  (", a.rows, ", ", a.cols, ") and (", b.rows, ", ", b.cols, ")");
+    }
+    if (!can_convert(a.dtype, DType::fp64) || !can_convert(b.dtype, DType::fp64)) return "";
+    const Difference largest = largest_difference(reader_a_, a, reader_b_, b);
+    char numbers[64];
+    std::snprintf(numbers, sizeof numbers, "  abs %.1e rel %.1e", largest.absolute,
+                  largest.relative);
+    return numbers + (a.dtype == b.dtype
+                          ? std::string()
+                          : concat(", ", to_string(a.dtype), " and ", to_string(b.dtype)));
+  }
+
+ private:
+  static const StoredTensor& find(const Manifest& manifest, const std::string& name) {
+    const auto found =
+        std::find_if(manifest.tensors.begin(), manifest.tensors.end(),
+                     [&](const StoredTensor& tensor) { return full_name(tensor) == name; });
+    CHECK(found != manifest.tensors.end(), name);
+    return *found;
+  }
+
+  Manifest manifest_a_, manifest_b_;
+  ShardReader reader_a_, reader_b_;
+};
+
+}  // namespace
+
 int compare_checkpoints(const fs::path& a, const fs::path& b, const TensorFilter& filter,
                         std::ostream& out) {
   const Hashes in_a = filtered_hashes(a, filter), in_b = filtered_hashes(b, filter);
+  Differences differences(a, b);
   size_t num_equal = 0, num_different = 0;
   for (const auto& [name, hash] : in_a) {
     const auto other = in_b.find(name);
@@ -93,7 +139,11 @@ int compare_checkpoints(const fs::path& a, const fs::path& b, const TensorFilter
       continue;
     }
     ++num_different;
-    out << (other == in_b.end() ? "only in the first   " : "differs             ") << name << "\n";
+    if (other == in_b.end()) {
+      out << "only in the first   " << name << "\n";
+    } else {
+      out << "differs             " << name << differences.text(name) << "\n";
+    }
   }
   for (const auto& [name, hash] : in_b) {
     if (in_a.count(name) > 0) continue;

@@ -21,12 +21,20 @@ struct TensorFilter {
   std::string ignore;  // not those whose "kind/name" matches this regular expression
 };
 
-int inspect_checkpoint(const std::filesystem::path& checkpoint_dir, bool as_json,
+// How inspect prints: as JSON, or as lines of 100 columns, the optimizer's tensors in one of them
+// unless all are wanted.
+struct InspectStyle {
+  bool as_json = false, all_tensors = false;
+};
+
+// kExitDone, or kExitFailure when a shard is missing or has not its size: each is named.
+int inspect_checkpoint(const std::filesystem::path& checkpoint_dir, const InspectStyle& style,
                        std::ostream& out);
 int report_verification(const std::filesystem::path& checkpoint_dir, std::ostream& out);
 int print_hashes(const std::filesystem::path& checkpoint_dir, const TensorFilter& filter,
                  std::ostream& out);
-// kExitDone when all tensors that pass the filter are equal to the bit, else kExitFailure.
+// Of tensors that differ, the largest differences too. kExitDone when all tensors that pass the
+// filter are equal to the bit, else kExitFailure.
 int compare_checkpoints(const std::filesystem::path& a, const std::filesystem::path& b,
                         const TensorFilter& filter, std::ostream& out);
 

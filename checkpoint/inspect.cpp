@@ -9,6 +9,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/commands.h"
+#include "checkpoint/manifest_check.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -56,28 +57,74 @@ std::vector<StoredTensor> by_name(const Manifest& manifest) {
   return tensors;
 }
 
-void print_table(const Manifest& manifest, std::ostream& out) {
-  size_t width = 6;
-  for (const StoredTensor& tensor : manifest.tensors) {
-    width = std::max(width, full_name(tensor).size());
+bool is_of_optimizer(const StoredTensor& tensor) {
+  return tensor.kind == "exp_avg" || tensor.kind == "exp_avg_sq" || tensor.kind == "master";
+}
+
+struct Row {
+  std::string name, shape, dtype, bytes, extents;
+};
+
+constexpr size_t kColumns = 100;  // of a line, where words allow it
+constexpr size_t kGap = 2;        // between columns
+
+// A name that leaves no room for the numbers has a line of its own.
+void print_rows(const std::vector<Row>& rows, std::ostream& out) {
+  Row width;  // texts of the widths that are needed
+  for (const Row& row : rows) {
+    const auto keep_longer = [](std::string& longest, const std::string& text) {
+      if (text.size() > longest.size()) longest = text;
+    };
+    keep_longer(width.name, row.name);
+    keep_longer(width.shape, row.shape);
+    keep_longer(width.dtype, row.dtype);
+    keep_longer(width.bytes, row.bytes);
+    keep_longer(width.extents, row.extents);
   }
-  const int name_width = static_cast<int>(width);
-  out << std::left << std::setw(name_width) << "tensor" << std::right << std::setw(20) << "shape"
-      << std::setw(7) << "dtype" << std::setw(15) << "bytes" << std::setw(9) << "extents"
-      << "\n";
-  for (const StoredTensor& tensor : by_name(manifest)) {
-    out << std::left << std::setw(name_width) << full_name(tensor) << std::right << std::setw(20)
-        << concat("(", tensor.rows, ", ", tensor.cols, ")") << std::setw(7)
-        << to_string(tensor.dtype) << std::setw(15) << stored_bytes(tensor) << std::setw(9)
-        << tensor.extents.size() << "\n";
+  const size_t numbers = width.shape.size() + width.dtype.size() + width.bytes.size() +
+                         width.extents.size() + 4 * kGap;
+  const size_t name_width = std::min(width.name.size(), kColumns - numbers);
+  const auto number = [&](const std::string& text, const std::string& longest) {
+    out << std::right << std::setw(static_cast<int>(longest.size() + kGap)) << text;
+  };
+  for (const Row& row : rows) {
+    out << std::left << std::setw(static_cast<int>(name_width)) << row.name;
+    if (row.name.size() > name_width) out << "\n" << std::string(name_width, ' ');
+    number(row.shape, width.shape);
+    number(row.dtype, width.dtype);
+    number(row.bytes, width.bytes);
+    number(row.extents, width.extents);
+    out << "\n";
   }
 }
 
-void print_json(const Manifest& manifest, const std::string& where, std::ostream& out) {
+void print_table(const Manifest& manifest, bool all_tensors, std::ostream& out) {
+  std::vector<Row> rows = {{"tensor", "shape", "dtype", "bytes", "extents"}};
+  int64_t num_hidden = 0, hidden_bytes = 0;
+  for (const StoredTensor& tensor : by_name(manifest)) {
+    if (!all_tensors && is_of_optimizer(tensor)) {
+      ++num_hidden;
+      hidden_bytes += stored_bytes(tensor);
+      continue;
+    }
+    rows.push_back({full_name(tensor), concat("(", tensor.rows, ", ", tensor.cols, ")"),
+                    std::string(to_string(tensor.dtype)), std::to_string(stored_bytes(tensor)),
+                    std::to_string(tensor.extents.size())});
+  }
+  print_rows(rows, out);
+  if (num_hidden > 0) {
+    out << "and " << num_hidden << " tensors of the optimizer, " << hidden_bytes
+        << " bytes; --all lists them\n";
+  }
+}
+
+void print_json(const Manifest& manifest, const std::string& where,
+                const std::vector<std::string>& problems, std::ostream& out) {
   json document = {{"checkpoint", where},
                    {"format_version", manifest.format_version},
                    {"step", manifest.step},
-                   {"state", manifest.state}};
+                   {"state", manifest.state},
+                   {"problems", problems}};
   document["plan"] = json::parse(manifest.plan_json, nullptr, /*allow_exceptions=*/false);
   if (document["plan"].is_discarded()) document["plan"] = nullptr;
   document["shards"] = json::array();
@@ -98,16 +145,19 @@ void print_json(const Manifest& manifest, const std::string& where, std::ostream
 
 }  // namespace
 
-int inspect_checkpoint(const std::filesystem::path& checkpoint_dir, bool as_json,
+int inspect_checkpoint(const std::filesystem::path& checkpoint_dir, const InspectStyle& style,
                        std::ostream& out) {
   const Manifest manifest = read_manifest(checkpoint_dir);
-  if (as_json) {
-    print_json(manifest, checkpoint_dir.string(), out);
-    return kExitDone;
+  const std::vector<std::string> problems = shard_file_problems(checkpoint_dir, manifest);
+  const int exit_code = problems.empty() ? kExitDone : kExitFailure;
+  if (style.as_json) {
+    print_json(manifest, checkpoint_dir.string(), problems, out);
+    return exit_code;
   }
   out << "checkpoint  " << checkpoint_dir.string() << "\nstep        " << manifest.step
       << "\nwritten by  " << layout_of(manifest.plan_json) << "\nshards      "
       << manifest.shards.size() << "\n";
+  for (const std::string& problem : problems) out << "damaged     " << problem << "\n";
   for (const auto& [key, value] : manifest.state)
     out << "state       " << key << " = " << value << "\n";
   for (const auto& [kind, total] : totals_by_kind(manifest)) {
@@ -115,8 +165,8 @@ int inspect_checkpoint(const std::filesystem::path& checkpoint_dir, bool as_json
         << " elements, " << total.bytes << " bytes\n";
   }
   out << "\n";
-  print_table(manifest, out);
-  return kExitDone;
+  print_table(manifest, style.all_tensors, out);
+  return exit_code;
 }
 
 }  // namespace argosy

@@ -16,10 +16,12 @@ using namespace argosy;  // NOLINT: main.cpp only
 
 constexpr const char* kUsage =
     "argosy-checkpoint COMMAND DIR [options]\n\n"
-    "  inspect DIR           what it holds: step, layout, state, tensors\n"
+    "  inspect DIR           what it holds: step, layout, state, tensors; exit 1 when a shard is\n"
+    "                        missing or cut (sizes alone are looked at)\n"
     "  verify DIR            reads every byte and checks every CRC; exit 0 when whole, else 1\n"
     "  hash DIR              a hash of each tensor's bits, the same for every layout\n"
-    "  diff DIR OTHER        tensors that differ; exit 0 when all are equal, else 1\n"
+    "  diff DIR OTHER        tensors that differ, and by how much; exit 0 when all are equal, else "
+    "1\n"
     "  export-hf DIR OUT     a folder of Hugging Face: config.json, model.safetensors\n"
     "  export-adapter DIR OUT  of a LoRA job: a folder of PEFT, to be loaded on the base model\n"
     "  merge DIR OUT         of a LoRA job: as export-hf, adapters added to the weights\n\n"
@@ -33,13 +35,16 @@ struct CommandLine {
   std::string command;
   std::vector<std::string> paths;
   TensorFilter filter;
-  bool as_json = false, help = false;
+  InspectStyle inspect;
+  bool help = false;
 };
 
 po::options_description visible_options(CommandLine& line) {
   po::options_description options("Options");
   auto add = options.add_options();
-  add("json", po::bool_switch(&line.as_json), "inspect: print JSON");
+  add("json", po::bool_switch(&line.inspect.as_json), "inspect: print JSON");
+  add("all", po::bool_switch(&line.inspect.all_tensors),
+      "inspect: list the optimizer's tensors too, instead of their sum");
   add("kind", po::value(&line.filter.kind)->value_name("KIND"),
       "hash, diff: only tensors of this kind (parameter, master, exp_avg, exp_avg_sq)");
   add("ignore", po::value(&line.filter.ignore)->value_name("REGEX"),
@@ -86,7 +91,7 @@ void require_paths(const CommandLine& line, size_t count) {
 int run(const CommandLine& line) {
   if (line.command == "inspect") {
     require_paths(line, 1);
-    return inspect_checkpoint(find(line.paths[0]), line.as_json, std::cout);
+    return inspect_checkpoint(find(line.paths[0]), line.inspect, std::cout);
   }
   if (line.command == "verify") {
     require_paths(line, 1);

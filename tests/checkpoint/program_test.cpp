@@ -9,8 +9,10 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "checkpoint/checkpoint.h"
+#include "comm/thread/thread_communicator.h"
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/check.h"
 #include "tests/checkpoint/sample.h"
@@ -76,6 +78,61 @@ TEST_F(Program, InspectJson) {
   EXPECT_EQ(document["step"], 3);
   EXPECT_EQ(document["tensors"].size(), sample::tensors().size());
   EXPECT_EQ(document["plan"]["mesh"]["tp"], 1);
+}
+
+// By sizes alone: to look at a checkpoint is not to read it.
+TEST_F(Program, InspectSaysWhatIsMissing) {
+  fs::resize_file(fs::path(step(3)) / "shard_00001.h5", 100);
+  Result result = run("inspect " + step(3));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.output, "damaged     ")) << result.output;
+  EXPECT_TRUE(contains(result.output, "shard_00001.h5")) << result.output;
+  EXPECT_TRUE(contains(result.output, "parameter/model.norm.weight")) << "what it held";
+  fs::remove(fs::path(step(3)) / "shard_00000.h5");
+  result = run("inspect --json " + step(3));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(nlohmann::json::parse(result.output)["problems"].size(), 2U) << result.output;
+}
+
+TEST_F(Program, InspectSumsUpTheOptimizer) {
+  const std::string brief = run("inspect " + step(3)).output;
+  EXPECT_FALSE(contains(brief, "exp_avg/")) << brief;
+  EXPECT_TRUE(contains(brief, "tensors of the optimizer, ")) << brief;
+  EXPECT_TRUE(contains(brief, "--all lists them\n")) << brief;
+  const std::string all = run("inspect --all " + step(3)).output;
+  EXPECT_TRUE(contains(all, "exp_avg/")) << all;
+  EXPECT_FALSE(contains(all, "--all")) << all;
+}
+
+// Saves a tensor (2, 2) of a name that fills a line.
+void save_four(const fs::path& checkpoints, int64_t step, std::vector<float> values) {
+  const std::string name = "model.layers.11.mlp.experts.127." + std::string(50, 'x') + ".weight";
+  run_on_threads(1, [&](Communicator& world) {
+    save_checkpoint(world, checkpoints, {step, "{}", {}},
+                    {{name, "parameter", 2, 2, DType::fp32, {{0, 2}, {0, 2}}, values.data()}});
+  });
+}
+
+TEST_F(Program, InspectKeepsTo100Columns) {
+  save_four(checkpoints(), 7, {1, 2, 3, 4});
+  const std::string output = run("inspect " + step(7)).output;
+  std::istringstream lines(output.substr(output.find("\n\n")));
+  int64_t num_lines = 0;
+  for (std::string line; std::getline(lines, line); ++num_lines) {
+    EXPECT_LE(line.size(), 100U) << line;
+  }
+  EXPECT_EQ(num_lines, 5) << "two of blanks, a head, and two of the tensor: " << output;
+}
+
+TEST_F(Program, DiffSaysHowFar) {
+  save_four(checkpoints(), 7, {1, 2, 100, 4});
+  save_four(checkpoints(), 8, {1, 2.5, 101, 4});
+  save_four(checkpoints(), 9, {1, 2, 100, NAN});
+  Result result = run("diff " + step(7) + " " + step(8));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.output, ".weight  abs 1.0e+00 rel 2.0e-01\n")) << result.output;
+  result = run("diff " + step(7) + " " + step(9));
+  EXPECT_TRUE(contains(result.output, "abs inf rel inf\n")) << result.output;
 }
 
 TEST_F(Program, VerifySaysOkOrEachProblem) {
