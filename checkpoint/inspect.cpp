@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/commands.h"
@@ -32,6 +33,27 @@ std::string layout_of(const std::string& plan_json) {
   }
   std::erase(text, '"');
   return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
+constexpr size_t kColumns = 100;  // of a line, where words allow it
+
+// Words in lines, each below the first word.
+std::string in_lines(const std::string& label, const std::string& words) {
+  std::string text = label, line = label;
+  std::istringstream rest(words);
+  for (std::string word; rest >> word;) {
+    const bool is_first = line.size() == label.size();
+    if (!is_first && line.size() + 1 + word.size() > kColumns) {
+      line = std::string(label.size(), ' ');
+      text += "\n" + line;
+    } else if (!is_first) {
+      line += " ";
+      text += " ";
+    }
+    line += word;
+    text += word;
+  }
+  return text;
 }
 
 struct KindTotal {
@@ -65,8 +87,7 @@ struct Row {
   std::string name, shape, dtype, bytes, extents;
 };
 
-constexpr size_t kColumns = 100;  // of a line, where words allow it
-constexpr size_t kGap = 2;        // between columns
+constexpr size_t kGap = 2;  // between columns
 
 // A name that leaves no room for the numbers has a line of its own.
 void print_rows(const std::vector<Row>& rows, std::ostream& out) {
@@ -154,8 +175,8 @@ int inspect_checkpoint(const std::filesystem::path& checkpoint_dir, const Inspec
     print_json(manifest, checkpoint_dir.string(), problems, out);
     return exit_code;
   }
-  out << "checkpoint  " << checkpoint_dir.string() << "\nstep        " << manifest.step
-      << "\nwritten by  " << layout_of(manifest.plan_json) << "\nshards      "
+  out << "checkpoint  " << checkpoint_dir.string() << "\nstep        " << manifest.step << "\n"
+      << in_lines("written by  ", layout_of(manifest.plan_json)) << "\nshards      "
       << manifest.shards.size() << "\n";
   for (const std::string& problem : problems) out << "damaged     " << problem << "\n";
   for (const auto& [key, value] : manifest.state)

@@ -108,7 +108,9 @@ TEST_F(Program, InspectSumsUpTheOptimizer) {
 void save_four(const fs::path& checkpoints, int64_t step, std::vector<float> values) {
   const std::string name = "model.layers.11.mlp.experts.127." + std::string(50, 'x') + ".weight";
   run_on_threads(1, [&](Communicator& world) {
-    save_checkpoint(world, checkpoints, {step, "{}", {}},
+    const std::string plan = R"({"mesh": {"tp": 1, "order": "tp-cp-pp-dp)" + std::string(70, 'o') +
+                             R"(", "zero_shard": 0}})";
+    save_checkpoint(world, checkpoints, {step, plan, {}},
                     {{name, "parameter", 2, 2, DType::fp32, {{0, 2}, {0, 2}}, values.data()}});
   });
 }
@@ -116,12 +118,12 @@ void save_four(const fs::path& checkpoints, int64_t step, std::vector<float> val
 TEST_F(Program, InspectKeepsTo100Columns) {
   save_four(checkpoints(), 7, {1, 2, 3, 4});
   const std::string output = run("inspect " + step(7)).output;
-  std::istringstream lines(output.substr(output.find("\n\n")));
+  std::istringstream lines(output.substr(output.find("\nstep  ")));  // behind its path
   int64_t num_lines = 0;
   for (std::string line; std::getline(lines, line); ++num_lines) {
     EXPECT_LE(line.size(), 100U) << line;
   }
-  EXPECT_EQ(num_lines, 5) << "two of blanks, a head, and two of the tensor: " << output;
+  EXPECT_EQ(num_lines, 10) << "two of the layout, two of the tensor: " << output;
 }
 
 TEST_F(Program, DiffSaysHowFar) {
