@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "planner/cost/search.h"
+#include "planner/exchange/torchtitan_flavors.h"
 #include "planner/options.h"
 #include "planner/questions/decisions.h"
 #include "planner/report/units.h"
@@ -47,7 +48,7 @@ void decide(std::optional<Value> Fixed::*member, const std::vector<Value>& value
 }
 
 // What is open, decided in the ways that the format has.
-std::vector<Fixed> expressible(const Fixed& fixed, ExportFormat format) {
+std::vector<Fixed> expressible(const Fixed& fixed, const ModelSpec& model, ExportFormat format) {
   using enum ScheduleKind;
   std::vector<Fixed> choices = {fixed};
   decide(&Fixed::recompute, {Recompute::none, Recompute::selective, Recompute::full}, choices);
@@ -61,6 +62,10 @@ std::vector<Fixed> expressible(const Fixed& fixed, ExportFormat format) {
       decide(&Fixed::schedule, {one_f_one_b, interleaved}, choices);
       decide(&Fixed::order, {RankOrder::tp_cp_dp_pp}, choices);
       decide(&Fixed::cp_kind, {ContextParallel::ring}, choices);
+      if (const TorchtitanFlavor* flavor = find_torchtitan_flavor(model);
+          flavor != nullptr && has_no_pipeline(flavor->name)) {
+        decide(&Fixed::pp, {int64_t{1}}, choices);
+      }
       break;
     case ExportFormat::deepspeed:
       decide(&Fixed::pp, {int64_t{1}}, choices);
@@ -95,7 +100,7 @@ std::string choose_exportable(const Request& request, ExportFormat format, int n
   const std::string refusal = refusal_of(plans.front(), format);
   if (refusal.empty()) return "";
   std::optional<Plan> best;
-  for (const Fixed& fixed : expressible(request.fixed, format)) {
+  for (const Fixed& fixed : expressible(request.fixed, request.job.model, format)) {
     const std::optional<Plan> plan = best_of(request.job, fixed, format, num_threads);
     const bool is_better = plan && (!best || plan->predicted.step_s < best->predicted.step_s);
     if (is_better) best = plan;

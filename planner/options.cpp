@@ -288,7 +288,9 @@ void add_output_options(po::options_description& all, PlanOptions& o) {
   add("export",
       filled_word(o.export_to, "export", "megatron|deepspeed|torchtitan",
                   "megatron, deepspeed, torchtitan"),
-      "print the best plan as that framework's flags or configuration, and nothing else");
+      "print the best plan as that framework's flags or configuration, and nothing else: of "
+      "Megatron-LM's pretrain_gpt.py (2026), DeepSpeed's ds_config.json, torchtitan's train.toml "
+      "(v0.2)");
   add("report", word(o.report, "page.html"), "one page with figures and tables");
   add("trace", word(o.trace, "trace.json"), "the predicted step, for ui.perfetto.dev");
   add("schedule-csv", word(o.schedule_csv, "FILE"),

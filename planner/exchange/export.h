@@ -17,7 +17,7 @@ ExportFormat export_format_from_string(std::string_view text, std::string_view w
 // Every decision of the plan, and the model where the format holds it:
 //   megatron    flags of pretrain_gpt.py, one or more a line
 //   deepspeed   ds_config.json; the model is the caller's
-//   torchtitan  train.toml; models that it knows by name
+//   torchtitan  train.toml of v0.2; models that it knows by name
 // `tokens` of the whole run go along where the format has them (megatron); 0: nothing is said.
 // Throws ConfigError naming what the format cannot say and what would do.
 std::string export_plan(const Plan& plan, ExportFormat format, double tokens = 0);

@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// train.toml of torchtitan (torchtitan/config/job_config.py). Models are flavors that it knows by
-// name.
+// train.toml of torchtitan v0.2 (torchtitan/config/job_config.py). Models are flavors that it knows
+// by name.
 #include "planner/exchange/export.h"
 #include "planner/exchange/refuse.h"
+#include "planner/exchange/torchtitan_flavors.h"
 #include "planner/exchange/torchtitan_words.h"
 
 namespace argosy {
 
 namespace {
 
-// Null: there is none.
-const TorchtitanFlavor* find_flavor(const ModelSpec& model) {
-  for (const TorchtitanFlavor& flavor : torchtitan_flavors()) {
-    if (has_shapes(flavor, model)) return &flavor;
-  }
-  return nullptr;
-}
-
 // What no other plan can change.
 void refuse_job(const Plan& plan) {
   const Refusal refuse("torchtitan");
   refuse.always_when(
-      find_flavor(plan.model) == nullptr, "model: ", plan.model.name,
+      find_torchtitan_flavor(plan.model) == nullptr, "model: ", plan.model.name,
       " is none of the flavors that it knows by name; valid: ", torchtitan_flavor_names());
   refuse.always_when(plan.model.num_mtp_modules > 0,
                      "num_nextn_predict_layers is not there; valid: a model without it");
@@ -40,6 +33,9 @@ void refuse(const Plan& plan) {
   refuse_job(plan);
   Refusal refuse("torchtitan");
   const Mesh& mesh = plan.mesh;
+  const std::string name = find_torchtitan_flavor(plan.model)->name;
+  refuse.when(mesh.pp > 1 && has_no_pipeline(name), "pp=", mesh.pp, ": ", name,
+              " has no pipeline there; valid: --fix pp=1");
   const bool is_plain_dp = mesh.tp == 1 && mesh.pp == 1 && mesh.cp == 1 && mesh.ep == 1;
   refuse.when(mesh.pp > 1 && torchtitan_schedule(plan.schedule).empty(),
               "schedule=", to_string(plan.schedule),
@@ -125,12 +121,14 @@ std::string converter_options(const Plan& plan) {
 
 std::string torchtitan_toml(const Plan& plan) {
   refuse(plan);
-  const TorchtitanFlavor& flavor = *find_flavor(plan.model);
+  const TorchtitanFlavor& flavor = *find_torchtitan_flavor(plan.model);
   // With a pipeline all micro-batches of a step are one local batch, else they are accumulated.
   const int64_t local = plan.mesh.pp > 1 ? plan.global_batch / plan.mesh.dp : plan.micro_batch;
   const char* dtype = plan.precision == Precision::fp32 ? "float32" : "bfloat16";
   return concat(
-      "[model]\nname = \"", flavor.name, "\"\nflavor = \"", flavor.flavor, "\"\n", converters(plan),
+      "# torchtitan v0.2 (0.2.0 to 0.2.2). Since February 2026 its main branch has jobs in Python\n"
+      "# (config_registry.py) instead.\n[model]\nname = \"",
+      flavor.name, "\"\nflavor = \"", flavor.flavor, "\"\n", converters(plan),
       "\n[optimizer]\nname = \"AdamW\"\n\n[training]\nlocal_batch_size = ", local,
       "\nglobal_batch_size = ", plan.global_batch, "\nseq_len = ", plan.seq_len,
       "\nmixed_precision_param = \"", dtype,

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "planner/exchange/import.h"
+#include "planner/exchange/torchtitan_flavors.h"
 #include "planner/exchange/torchtitan_pipeline.h"
 #include "planner/exchange/torchtitan_words.h"
 #include "planner/spec/check.h"
@@ -121,17 +122,19 @@ class Importer {
   void warn(const std::string& what) { run_.warnings.push_back(concat(root_.where(), ": ", what)); }
 
   void read_model(const ModelSpec* given) {
-    const std::string name = model_.text("name", "llama3");
-    const std::string flavor = model_.text("flavor", "debugmodel");
+    name_ = model_.text("name", "llama3");
+    const std::string flavor = plain_flavor(model_.text("flavor", "debugmodel"));
     if (given != nullptr) facts_ = {given->num_layers, given->has_moe()};
     for (const TorchtitanFlavor& f : torchtitan_flavors()) {
-      if (name != f.name || flavor != f.flavor) continue;
+      if (name_ != f.name || flavor != f.flavor) continue;
+      if (given != nullptr && !model_.has("flavor")) break;  // its default means nothing
       if (given != nullptr && !has_shapes(f, *given)) {
         model_.fail("flavor",
                     concat("expected the shapes of --model ", given->name, ", or no --model"));
       }
       if (given == nullptr) {
         run_.model_config = f.config;
+        if (run_.model_config.empty()) run_.model_json = flavor_json(f);
         facts_ = {f.layers, f.experts > 0};
       }
       return;
@@ -139,7 +142,19 @@ class Importer {
     if (given == nullptr) {
       model_.fail("flavor", concat("expected one of ", torchtitan_flavor_names(), ", or --model"));
     }
-    warn(concat("model: ", name, " ", flavor, " is taken to be --model ", given->name));
+    warn(concat("model: ", name_, " ", flavor, " is taken to be --model ", given->name));
+  }
+
+  // Without what says which kernel attends: "8B_flex", "debugmodel_varlen_attn".
+  std::string plain_flavor(const std::string& flavor) {
+    for (const char* kernel : {"_flex_attn", "_varlen_attn", "_flex", "_varlen"}) {
+      if (!flavor.ends_with(kernel)) continue;
+      std::string plain = flavor.substr(0, flavor.size() - std::string_view(kernel).size());
+      warn(concat("model.flavor: ", flavor, " is priced as ", plain,
+                  ", whose attention goes over whole sequences"));
+      return plain;
+    }
+    return flavor;
   }
 
   void read_training() {
@@ -178,7 +193,7 @@ class Importer {
     bool has_linears = false, has_experts = false;
     for (const std::string& name : converters()) {
       const bool is_experts = name == kFloat8Experts;
-      if (!is_experts && name != kFloat8Linears) {
+      if (!is_experts && name != kFloat8Linears && name != kFloat8) {
         model_.fail("converters", concat("expected [] or of \"", kFloat8Linears, "\", \"",
                                          kFloat8Experts, "\", found \"", name, "\""));
       }
@@ -209,6 +224,10 @@ class Importer {
   void read_degrees() {
     tp_ = degree("tensor_parallel");
     pp_ = degree("pipeline_parallel");
+    if (pp_ > 1 && has_no_pipeline(name_)) {
+      parallelism_.fail("pipeline_parallel_degree",
+                        concat(name_, " has no pipeline there; expected 1"));
+    }
     cp_ = degree("context_parallel");
     replicas_ = degree("data_parallel_replicate");
     shards_ = parallelism_.integer("data_parallel_shard_degree", -1);
@@ -372,6 +391,7 @@ class Importer {
   Json json_;
   JsonObject root_, model_, optimizer_, training_, parallelism_, recompute_, compile_;
   int64_t num_devices_, tp_ = 1, pp_ = 1, cp_ = 1, replicas_ = 1, shards_ = 1, dp_ = 1;
+  std::string name_;  // of the model's kind
   ModelFacts facts_;
   PeerRun run_;
 };

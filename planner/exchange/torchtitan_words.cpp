@@ -16,15 +16,6 @@ namespace argosy {
 
 namespace {
 
-// torchtitan/models/*/__init__.py
-constexpr TorchtitanFlavor kFlavors[] = {
-    {"llama3", "8B", "llama-3.1-8b", 4096, 32, 32, 8, 14336, 128256, 0},
-    {"llama3", "70B", "llama-3.1-70b", 8192, 80, 64, 8, 28672, 128256, 0},
-    {"llama3", "405B", "llama-3.1-405b", 16384, 126, 128, 8, 53248, 128256, 0},
-    {"qwen3", "8B", "qwen3-8b", 4096, 36, 32, 8, 12288, 151936, 0},
-    {"qwen3", "30B-A3B", "qwen3-30b-a3b", 2048, 48, 32, 4, 768, 151936, 128},
-};
-
 constexpr struct {
   ScheduleKind kind;
   const char* name;
@@ -143,25 +134,6 @@ std::string read_config_file(const std::string& file, const std::string& where) 
 }
 
 }  // namespace
-
-std::span<const TorchtitanFlavor> torchtitan_flavors() {
-  return kFlavors;
-}
-
-bool has_shapes(const TorchtitanFlavor& f, const ModelSpec& m) {
-  const int64_t ffn = m.has_moe() ? m.moe.ffn_size : m.ffn_size;
-  return f.hidden == m.hidden_size && f.layers == m.num_layers && f.heads == m.num_heads &&
-         f.kv_heads == m.num_kv_heads && f.ffn == ffn && f.vocab == m.vocab_size &&
-         f.experts == m.moe.num_experts;
-}
-
-std::string torchtitan_flavor_names() {
-  std::string names;
-  for (const TorchtitanFlavor& f : kFlavors) {
-    append_listed(names, f.name, " ", f.flavor);
-  }
-  return names;
-}
 
 std::string torchtitan_schedule(ScheduleKind kind) {
   for (const auto& schedule : kSchedules) {

@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// torchtitan's names of models and schedules, and its setups as one table of sections. Keys are
+// torchtitan's names of schedules, and its setups as one table of sections. Keys are
 // those of torchtitan/config/job_config.py, v0.2.
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "planner/spec/model.h"
 #include "planner/spec/plan.h"
 
 namespace argosy {
 
-// Converters of a model to products in 8 bits.
+// Converters of a model to products in 8 bits; float8 is the older name of the first.
+inline constexpr const char* kFloat8 = "float8";
 inline constexpr const char* kFloat8Linears = "quantize.linear.float8";
 inline constexpr const char* kFloat8Experts = "quantize.grouped_mm.float8";
-
-// The shapes behind its names, and the file in configs/models that has them too.
-struct TorchtitanFlavor {
-  const char *name, *flavor, *config;
-  int64_t hidden, layers, heads, kv_heads, ffn, vocab, experts;
-};
-std::span<const TorchtitanFlavor> torchtitan_flavors();
-bool has_shapes(const TorchtitanFlavor& flavor, const ModelSpec& model);
-std::string torchtitan_flavor_names();  // "llama3 8B, ..."
 
 // Names of torch.distributed.pipelining, in small and capital letters alike; "" or nothing: there
 // is none.

@@ -282,6 +282,19 @@ TEST(ExchangeCli, ExportsTheBestThatCanBeSaid) {
   EXPECT_LE(read_plan(scratch_path("megatron.json")).zero_stage, 1);
 }
 
+// torchtitan's Qwen3 has no pipeline: the best plan without one is taken, and goes back.
+TEST(ExchangeCli, ExportsQwenToTorchtitan) {
+  const std::string where = " --cluster h100-8192 --devices 64 ";
+  const PlanOutput output = run_plan("--model qwen3-8b --export torchtitan" + where +
+                                     "--global-batch 256 --seq-len 4096");
+  ASSERT_EQ(output.exit_code, 0) << output.err;
+  EXPECT_TRUE(output.out.starts_with("# torchtitan v0.2")) << output.out;
+  EXPECT_NE(output.out.find("pipeline_parallel_degree = 1\n"), std::string::npos) << output.out;
+  const std::string file = scratch_path("qwen.toml");
+  write_text_file(file, output.out);
+  EXPECT_EQ(run_plan("--import " + file + where).exit_code, 0);
+}
+
 TEST(ExchangeCli, MistakesAreOneMessage) {
   expect_plan_mistake(kJob + "--export nemo", "nemo");
   // A shell's variable that is not set.

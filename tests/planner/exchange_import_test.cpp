@@ -7,6 +7,8 @@
 
 #include "planner/exchange/export.h"
 #include "planner/exchange/import.h"
+#include "planner/exchange/torchtitan_flavors.h"
+#include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "tests/planner/exchange_jobs.h"
 
@@ -451,6 +453,47 @@ TEST(TorchtitanImport, TheFileOfTheEnvironment) {
   expect_error("argosy_config_file_test.toml", [&] {
     import_torchtitan("CONFIG_FILE=" + file + " ./run_train.sh", "--import", 64, nullptr);
   });
+}
+
+// Parameters as the makers publish them: Qwen3's technical report and model cards (arXiv
+// 2505.09388), DeepSeek-V2-Lite (15.7B) and V2 (236B; arXiv 2405.04434), V3 without the module for
+// multi-token prediction, which torchtitan does not have (671B; arXiv 2412.19437).
+TEST(TorchtitanImport, FlavorsHaveTheirModels) {
+  const struct {
+    const char *name, *flavor;
+    double parameters, within;
+  } kModels[] = {{"qwen3", "0.6B", 596'049'920, 0},      {"qwen3", "1.7B", 1'720'574'976, 0},
+                 {"qwen3", "4B", 4'022'468'096, 0},      {"qwen3", "14B", 14'768'307'200, 0},
+                 {"qwen3", "32B", 32'762'123'264, 0},    {"qwen3", "235B-A22B", 235'093'634'560, 0},
+                 {"deepseek_v3", "16B", 15.7e9, 0.05e9}, {"deepseek_v3", "236B", 236e9, 0.5e9},
+                 {"deepseek_v3", "671B", 671e9, 0.5e9},  {"llama3", "debugmodel", 6'163'712, 0}};
+  for (const auto& m : kModels) {
+    const std::string job =
+        concat("[model]\nname = \"", m.name, "\"\nflavor = \"", m.flavor, "\"\n");
+    const PeerRun run = import_torchtitan(job, "x.toml", 8, nullptr);
+    ASSERT_FALSE(run.model_json.empty()) << m.flavor;
+    const ModelReading read = parse_model(run.model_json, "imported", "x.toml");
+    EXPECT_TRUE(read.warnings.empty()) << all_of(read.warnings);
+    EXPECT_NEAR(static_cast<double>(count_parameters(read.model).total), m.parameters, m.within)
+        << m.flavor;
+    const TorchtitanFlavor* const back = find_torchtitan_flavor(read.model);
+    ASSERT_NE(back, nullptr) << m.flavor;
+    EXPECT_STREQ(back->flavor, m.flavor);
+    EXPECT_TRUE(import_torchtitan(job, "x.toml", 8, &read.model).model_json.empty());
+  }
+  const PeerRun flex =
+      import_torchtitan("[model]\nname = \"llama3\"\nflavor = \"8B_flex\"\n", "x", 8, nullptr);
+  EXPECT_EQ(flex.model_config, "llama-3.1-8b");
+  expect_in("model.flavor: 8B_flex is priced as 8B", all_of(flex.warnings));
+  expect_error("pipeline_parallel_degree: qwen3 has no pipeline there; expected 1", [] {
+    import_torchtitan(
+        "[model]\nname = \"qwen3\"\nflavor = \"8B\"\n[parallelism]\n"
+        "pipeline_parallel_degree = 2\n",
+        "x.toml", 8, nullptr);
+  });
+  const PeerRun eight = import_torchtitan("[model]\nflavor = \"8B\"\nconverters = [\"float8\"]\n",
+                                          "x.toml", 8, nullptr);
+  EXPECT_EQ(eight.precision, "fp8");
 }
 
 TEST(TorchtitanImport, AnyModelByItsConfig) {

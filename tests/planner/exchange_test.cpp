@@ -293,6 +293,7 @@ TEST(Torchtitan, SaysEveryDecision) {
         "global_batch_size = 512", "seq_len = 2048", "mode = \"selective\""}) {
     EXPECT_TRUE(has_line(toml, line)) << line << "\n" << toml;
   }
+  EXPECT_TRUE(toml.starts_with("# torchtitan v0.2")) << toml;
   const std::string hybrid = torchtitan_toml(
       plan_of("llama-3.1-8b", 64, "tp=1,pp=1,zero=3,zero_shard=8,micro_batch=1,recompute=full"));
   EXPECT_TRUE(has_line(hybrid, "data_parallel_replicate_degree = 8")) << hybrid;
@@ -315,6 +316,7 @@ TEST(Torchtitan, NamesWhatItCannotSay) {
   expect("llama-3.1-8b", "zero=2,tp=2,sequence_parallel=0", "sequence_parallel=0");
   expect("llama-3.1-8b", "zero=2,cp=2,cp_kind=ulysses", "cp_kind=ulysses");
   expect("llama-2-7b", "zero=3,tp=1,pp=1", "llama3 8B");
+  expect("qwen3-8b", "zero=3,tp=1,pp=2,schedule=1f1b", "pp=2: qwen3 has no pipeline there");
   EXPECT_THROW(export_format_from_string("nemo", "--export"), ConfigError);
 }
 
