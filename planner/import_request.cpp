@@ -94,8 +94,8 @@ int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& 
   return options.devices;
 }
 
-ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
-                       std::vector<std::string>& warnings) {
+ModelSpec apply_import(PlanOptions& options, int64_t num_devices, Request& request) {
+  std::vector<std::string>& warnings = request.warnings;
   const ImportSetup setup = read_import_setup(options);
   std::optional<ModelSpec> model;
   if (!options.model.empty()) model = read_named_model(options.model, warnings);
@@ -103,6 +103,7 @@ ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
   refuse_both(options, setup, peer);
   require_size(setup, peer);
   warnings.insert(warnings.end(), peer.warnings.begin(), peer.warnings.end());
+  request.unmodelled_savings = peer.unmodelled_savings;
   options.precision = peer.precision;
   options.optimizer = peer.optimizer;
   options.fix = peer.fix;

@@ -42,6 +42,13 @@ Questions questions_of(const PlanOptions& options, const Request& request, int n
   return questions;
 }
 
+// Of an imported setup that does not fit; "": nothing is known to make it smaller.
+std::string savings_note(const Request& request) {
+  if (request.unmodelled_savings.empty()) return "";
+  return concat("Not modelled, though they need less memory: ", request.unmodelled_savings,
+                ": with them the setup may fit.");
+}
+
 void print_tables(const PlanOptions& options, const Request& request, const SearchResult& result) {
   const Job& job = request.job;
   const std::string note = corrections_note(request.corrections, job.cluster.name);
@@ -66,7 +73,11 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
   }
   std::cout << search_text(result.summary);
   if (options.explain || result.plans.empty()) std::cout << rejections_text(result.summary);
-  if (!options.explain && result.plans.empty()) std::cout << "what would fit: --explain\n";
+  if (!result.plans.empty()) return;
+  if (const std::string savings = savings_note(request); !savings.empty()) {
+    std::cout << wrap(savings, kTextColumns, "    ");
+  }
+  if (!options.explain) std::cout << "what would fit: --explain\n";
 }
 
 // The best plan in another framework's words alone, so that it can go into a file.
@@ -140,6 +151,10 @@ int run(const PlanOptions& options) {
   if (format && !result.plans.empty()) {
     const std::string note = choose_exportable(request, *format, threads, result.plans);
     if (!note.empty()) std::cerr << "warning: " << note << "\n";
+  }
+  const bool is_table = !format && !options.json;
+  if (result.plans.empty() && !is_table && !request.unmodelled_savings.empty()) {
+    std::cerr << "warning: " << savings_note(request) << "\n";
   }
   const Answers answers = answer(questions, request.job, request.fixed, result);
   if (format) {

@@ -70,6 +70,7 @@ struct Request {
   Fixed fixed;
   std::string phases;  // of --phases, or an imported ramp of the batch
   std::vector<std::string> warnings;
+  std::string unmodelled_savings;  // of an imported setup (exchange/import.h); "": there are none
   AppliedCorrections corrections;  // those that job.cluster has
 };
 
@@ -84,10 +85,10 @@ ModelSpec read_named_model(const std::string& name, std::vector<std::string>& wa
 int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings);
 
 // --import, --import-megatron: what the setup decides stands for the options of the same meaning;
-// the model is its own, or that of --model. Throws ConfigError.
+// the model is its own, or that of --model; what else it says goes into `request`. Throws
+// ConfigError.
 bool has_import(const PlanOptions& options);
-ModelSpec apply_import(PlanOptions& options, int64_t num_devices,
-                       std::vector<std::string>& warnings);
+ModelSpec apply_import(PlanOptions& options, int64_t num_devices, Request& request);
 
 // Reads the files and fills the defaults. Throws ConfigError.
 Request make_request(const PlanOptions& options);

@@ -234,7 +234,7 @@ Request read_request(const PlanOptions& given) {
   PlanOptions options = given;
   if (has_import(given)) options.devices = devices_of_import(given, request.warnings);
   job.cluster = make_cluster(options, request.warnings);
-  job.model = has_import(given) ? apply_import(options, job.cluster.num_devices, request.warnings)
+  job.model = has_import(given) ? apply_import(options, job.cluster.num_devices, request)
                                 : read_named_model(given.model, request.warnings);
   job.task = task_from_string(options.task, "--task");
   job.lora = make_lora(options, job.model, job.task);

@@ -140,6 +140,7 @@ class Importer {
     const std::string dtype = types.text("grad_accum_dtype", "fp32");
     if (dtype != "fp32") {
       warn(concat("data_types.grad_accum_dtype: ", dtype, " is priced as fp32"));
+      run_.unmodelled_savings = "data_types.grad_accum_dtype (gradients of 2 bytes)";
     }
   }
 

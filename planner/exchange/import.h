@@ -29,6 +29,8 @@ struct PeerRun {
   std::string precision = "fp32", optimizer = "adamw";
   std::string fix;  // what the setup decides, as for --fix
   std::vector<std::string> warnings;
+  // What the setup says, is not modelled and needs less memory than is priced: "--flag (why), ...".
+  std::string unmodelled_savings;
 };
 
 void add_fix(PeerRun& run, const std::string& key, const std::string& value);

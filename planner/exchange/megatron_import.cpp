@@ -225,6 +225,9 @@ class Importer {
       const FlagWeight weight = weight_of(flag);
       if (weight == FlagWeight::not_modelled) {
         append_listed(not_modelled, flag);
+        if (const std::string saving = saving_of(flag); !saving.empty()) {
+          append_listed(run_.unmodelled_savings, flag, " (", saving, ")");
+        }
       }
       if (weight == FlagWeight::refused) refuse_known_flag(flag);
       if (weight == FlagWeight::unknown) append_listed(unknown, flag);

@@ -88,6 +88,20 @@ constexpr std::string_view kNotModelled =
     "--reuse-grad-buf --keep-fp8-transpose --fp8-output-proj --first-last-layers-bf16 "
     "--num-layers-at-start-in-bf16 --num-layers-at-end-in-bf16 --sft";
 
+// Of these, what needs less memory than is priced.
+constexpr struct {
+  std::string_view flag;
+  const char* what;
+} kSavings[] = {{"--grad-reduce-in-bf16", "gradients of 2 bytes"},
+                {"--main-grads-dtype", "gradients of fewer bytes"},
+                {"--main-params-dtype", "master weights of fewer bytes"},
+                {"--exp-avg-dtype", "moments of fewer bytes"},
+                {"--exp-avg-sq-dtype", "moments of fewer bytes"},
+                {"--fp8-param-gather", "weights of 1 byte"},
+                {"--reuse-grad-buf-for-mxfp8-param-ag", "one buffer for gradients and weights"},
+                {"--cross-entropy-loss-fusion", "logits in place"},
+                {"--distribute-saved-activations", "kept activations over tp"}};
+
 // The others that are known, and why.
 constexpr struct {
   std::string_view flags;
@@ -153,6 +167,13 @@ FlagWeight weight_of(const std::string& flag) {
   }
   if (begins_with_any(flag, kIgnored)) return FlagWeight::none;
   return begins_with_any(flag, kNotModelled) ? FlagWeight::not_modelled : FlagWeight::unknown;
+}
+
+std::string saving_of(const std::string& flag) {
+  for (const auto& saving : kSavings) {
+    if (saving.flag == flag) return saving.what;
+  }
+  return "";
 }
 
 void refuse_known_flag(const std::string& flag) {

@@ -49,6 +49,9 @@ enum class FlagWeight {
 };
 FlagWeight weight_of(const std::string& flag);
 
+// What one that is not modelled has smaller: "gradients of 2 bytes"; "": it saves no memory.
+std::string saving_of(const std::string& flag);
+
 // Throws ConfigError for a refused one, with the reason and what would do.
 void refuse_known_flag(const std::string& flag);
 

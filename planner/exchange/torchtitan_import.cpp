@@ -166,6 +166,7 @@ class Importer {
     run_.precision = dtype == "bfloat16" ? "bf16" : "fp32";
     if (training_.text("dtype", "float32") != "float32") {
       warn("training.dtype: master weights are priced in float32");
+      append_listed(run_.unmodelled_savings, "training.dtype (master weights of 2 bytes)");
     }
     if (training_.boolean("enable_cpu_offload", false)) {
       training_.fail("enable_cpu_offload",
@@ -366,6 +367,8 @@ class Importer {
     }
     if (optimizer_.boolean("early_step_in_backward", false)) {
       warn("optimizer.early_step_in_backward is not modelled");
+      append_listed(run_.unmodelled_savings,
+                    "optimizer.early_step_in_backward (gradients of a layer at a time)");
     }
     for (JsonObject* section :
          {&model_, &optimizer_, &training_, &parallelism_, &recompute_, &compile_}) {

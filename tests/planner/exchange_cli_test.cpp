@@ -282,6 +282,30 @@ TEST(ExchangeCli, ExportsTheBestThatCanBeSaid) {
   EXPECT_LE(read_plan(scratch_path("megatron.json")).zero_stage, 1);
 }
 
+// What a script saves in memory and is not modelled is named where nothing fits, else only as not
+// modelled.
+TEST(ExchangeCli, NamesUnmodelledSavingsWhereNothingFits) {
+  const std::string flags =
+      "--import '--seq-length 8192 --micro-batch-size 1 --bf16 --overlap-grad-reduce "
+      "--grad-reduce-in-bf16 --fp8-format hybrid --fp8-param-gather' --cluster h100-8192 --model ";
+  const char* const named =
+      "Not modelled, though they need less memory: --fp8-param-gather (weights of 1 byte), "
+      "--grad-reduce-in-bf16 (gradients of 2 bytes)";
+  const PlanOutput none = run_plan(flags + "llama-3.1-70b --devices 8");
+  EXPECT_EQ(none.exit_code, 3) << none.err;
+  std::string text = none.out;  // as one line
+  for (size_t at = text.find("\n    "); at != std::string::npos; at = text.find("\n    ")) {
+    text.replace(at, 5, " ");
+  }
+  EXPECT_NE(text.find(named), std::string::npos) << text;
+  EXPECT_EQ(text.find("--overlap-grad-reduce"), std::string::npos) << text;
+  const PlanOutput json = run_plan(flags + "llama-3.1-70b --devices 8 --json");
+  EXPECT_NE(json.err.find(named), std::string::npos) << json.err;
+  const PlanOutput some = run_plan(flags + "llama-1b --devices 8");
+  EXPECT_EQ(some.exit_code, 0) << some.err;
+  EXPECT_EQ((some.out + some.err).find("less memory"), std::string::npos) << some.out;
+}
+
 // torchtitan's Qwen3 has no pipeline: the best plan without one is taken, and goes back.
 TEST(ExchangeCli, ExportsQwenToTorchtitan) {
   const std::string where = " --cluster h100-8192 --devices 64 ";

@@ -204,6 +204,17 @@ TEST(DeepSpeedImport, FollowsALaunchScript) {
             PeerFormat::megatron);
 }
 
+TEST(DeepSpeedImport, KnowsWhatNeedsLessMemory) {
+  const PeerRun run = import_deepspeed(
+      R"({"train_batch_size": 8, "bf16": {"enabled": true},
+          "data_types": {"grad_accum_dtype": "bf16"}})",
+      "ds.json", 8);
+  EXPECT_EQ(run.unmodelled_savings, "data_types.grad_accum_dtype (gradients of 2 bytes)");
+  const PeerRun titan = import_torchtitan(
+      "[model]\nflavor = \"8B\"\n[training]\ndtype = \"bfloat16\"\n", "x.toml", 8, nullptr);
+  EXPECT_EQ(titan.unmodelled_savings, "training.dtype (master weights of 2 bytes)");
+}
+
 TEST(DeepSpeedImport, MistakesAreNamed) {
   const auto expect = [](const std::string& keys, const std::string& named) {
     expect_error(named, [&] {
