@@ -20,19 +20,36 @@ void require(bool condition, const Args&... message) {
   if (!condition) throw ConfigError(concat("plan: ", message...));
 }
 
-// "1, 2, 4": the divisors of `size` that a degree may be.
-std::string divisors(int64_t size) {
+// What stands in the way of a degree that must divide a size; "": nothing.
+std::string divide_obstacle(const char* degree_name, int64_t degree, const char* size_name,
+                            int64_t size) {
+  if (size % degree == 0) return "";
+  return concat(degree_name, "=", degree, " does not divide ", size_name, "=", size);
+}
+
+// "1, 2, 4": the degrees up to `most` that nothing stands in the way of.
+template <typename ObstacleOf>
+std::string degrees_without(const ObstacleOf& obstacle_of, int64_t most) {
   std::string list;
-  for (int64_t d = 1; d <= size; ++d) {
-    if (size % d == 0) append_listed(list, d);
+  for (int64_t degree = 1; degree <= most; ++degree) {
+    if (obstacle_of(degree).empty()) append_listed(list, degree);
   }
   return list;
 }
 
+// `obstacle_of` has all rules of the degree, so that what is called valid passes each of them.
+template <typename ObstacleOf>
+void require_degree(const char* name, int64_t degree, int64_t most, const ObstacleOf& obstacle_of,
+                    const char* or_else = "") {
+  const std::string obstacle = obstacle_of(degree);
+  if (obstacle.empty()) return;
+  throw ConfigError(concat("plan: ", obstacle, "; valid ", name, ": ",
+                           degrees_without(obstacle_of, most), or_else));
+}
+
 void require_divides(const char* degree_name, int64_t degree, const char* size_name, int64_t size) {
-  if (size % degree == 0) return;
-  throw ConfigError(concat("plan: ", degree_name, "=", degree, " does not divide ", size_name, "=",
-                           size, "; valid ", degree_name, ": ", divisors(size)));
+  require_degree(degree_name, degree, size,
+                 [&](int64_t d) { return divide_obstacle(degree_name, d, size_name, size); });
 }
 
 void require_supported(const Plan& plan) {
@@ -46,20 +63,31 @@ void require_supported(const Plan& plan) {
           " with zero_stage=0 shards nothing; valid: ", "zero_stage=1, 2 or 3, or zero_shard=0");
 }
 
-void require_model_fits_mesh(const Plan& plan) {
-  const ModelSpec& model = plan.model;
-  const int64_t tp = plan.mesh.tp, kv_heads = model.num_kv_heads;
-  require_divides("tp", tp, "num_attention_heads", model.num_heads);
-  require(kv_heads % tp == 0 || tp % kv_heads == 0, "tp=", tp,
-          " and num_key_value_heads=", kv_heads,
-          ": one must divide the other; valid tp: ", divisors(kv_heads), " and multiples of ",
-          kv_heads);
-  require(model.vocab_size >= tp, "tp=", tp, " exceeds vocab_size=", model.vocab_size,
-          "; valid: at most one rank per row of the vocabulary");
+// Heads, the MLP's width and the vocabulary, which tp cuts.
+std::string tp_obstacle(const ModelSpec& model, int64_t tp) {
+  std::string heads = divide_obstacle("tp", tp, "num_attention_heads", model.num_heads);
+  if (!heads.empty()) return heads;
+  const int64_t kv_heads = model.num_kv_heads;
+  if (kv_heads % tp != 0 && tp % kv_heads != 0) {
+    return concat("tp=", tp, " and num_key_value_heads=", kv_heads, ": one must divide the other");
+  }
+  if (model.vocab_size < tp) {
+    return concat("tp=", tp, " exceeds vocab_size=", model.vocab_size);
+  }
   const auto& is_moe = model.layer_is_moe;
   if (std::find(is_moe.begin(), is_moe.end(), false) != is_moe.end()) {
-    require_divides("tp", tp, "intermediate_size", model.ffn_size);
+    std::string width = divide_obstacle("tp", tp, "intermediate_size", model.ffn_size);
+    if (!width.empty()) return width;
   }
+  if (model.moe.shared_ffn_size == 0) return "";
+  return divide_obstacle("tp", tp, "shared_expert_intermediate_size", model.moe.shared_ffn_size);
+}
+
+void require_model_fits_mesh(const Plan& plan) {
+  const ModelSpec& model = plan.model;
+  const int64_t tp = plan.mesh.tp;
+  require_degree("tp", tp, model.num_heads,
+                 [&model](int64_t degree) { return tp_obstacle(model, degree); });
   require(plan.moe_capacity_factor >= 0, "moe_capacity_factor=", plan.moe_capacity_factor,
           "; valid: 0 (dropless) or more");
   if (!model.has_moe()) {
@@ -73,9 +101,6 @@ void require_model_fits_mesh(const Plan& plan) {
   }
   require_divides("ep", plan.mesh.ep, "the number of experts", model.moe.num_experts);
   require_divides("etp", plan.mesh.etp, "the expert's intermediate size", model.moe.ffn_size);
-  if (model.moe.shared_ffn_size > 0) {
-    require_divides("tp", tp, "shared_expert_intermediate_size", model.moe.shared_ffn_size);
-  }
   require(tp == 1 || plan.sequence_parallel, "tp=", tp,
           " with experts needs sequence_parallel=1, or every tensor-parallel rank would route the "
           "same tokens; valid: sequence_parallel=1 or tp=1");
@@ -140,12 +165,16 @@ void require_context_parallel(const Plan& plan) {
             " is not supported; valid: cp_kind=ulysses, cp=1 or seq_len up to ", window);
     return;
   }
-  require_divides("cp", cp, "seq_len", plan.seq_len);
   const int64_t tp = plan.mesh.tp;
   const int64_t kv_heads = std::max<int64_t>(1, plan.model.num_kv_heads / tp);
-  require(kv_heads % cp == 0, "cp=", cp, " with cp_kind=ulysses deals out the ", kv_heads,
-          " key/value heads of a rank (num_key_value_heads=", plan.model.num_kv_heads, ", tp=", tp,
-          "); valid cp: ", divisors(kv_heads), "; or cp_kind=ring");
+  const auto obstacle_of = [&](int64_t degree) {
+    std::string tokens = divide_obstacle("cp", degree, "seq_len", plan.seq_len);
+    if (!tokens.empty() || kv_heads % degree == 0) return tokens;
+    return concat("cp=", degree, " with cp_kind=ulysses deals out the ", kv_heads,
+                  " key/value heads of a rank (num_key_value_heads=", plan.model.num_kv_heads,
+                  ", tp=", tp, ")");
+  };
+  require_degree("cp", cp, kv_heads, obstacle_of, "; or cp_kind=ring");
 }
 
 void require_stages(const Plan& plan) {

@@ -148,6 +148,42 @@ TEST(PlanJson, MistakesNameFileKeyAndValue) {
   EXPECT_TRUE(error_of("[]").starts_with("p.json: expected an object")) << error_of("[]");
 }
 
+// 28 heads, 7 of keys and values, 6,000 wide: whatever fails first, the list holds what passes all.
+TEST(PlanValidate, ValidDegreesPassEveryRule) {
+  Plan plan = tiny_plan(tiny_llama(), mesh(1, 1, 1));
+  plan.model.num_heads = 28;
+  plan.model.num_kv_heads = 7;
+  plan.model.ffn_size = 6000;
+  plan.model.vocab_size = 1000;
+  const auto error = [&plan](int64_t tp) {
+    plan.mesh.tp = tp;
+    try {
+      validate(plan);
+    } catch (const ConfigError& refusal) {
+      return std::string(refusal.what());
+    }
+    return std::string();
+  };
+  for (const int64_t tp : {8, 7, 4, 2}) {
+    EXPECT_TRUE(error(tp).ends_with("; valid tp: 1")) << error(tp);
+  }
+  plan.model.ffn_size = 5600;
+  for (const int64_t tp : {8, 4, 2}) {
+    EXPECT_TRUE(error(tp).ends_with("; valid tp: 1, 7, 14, 28")) << error(tp);
+  }
+  EXPECT_EQ(error(14), "");
+  plan.model.vocab_size = 10;
+  EXPECT_TRUE(error(14).ends_with("tp=14 exceeds vocab_size=10; valid tp: 1, 7")) << error(14);
+  // An exchange of heads deals both tokens and heads: 7 of the sequence's divisors, of 1 and 7.
+  plan.mesh.tp = 1;
+  plan.cp_kind = ContextParallel::ulysses;
+  plan.seq_len = 42;
+  for (const int64_t cp : {3, 4}) {
+    plan.mesh.cp = cp;
+    EXPECT_NE(error(1).find("; valid cp: 1, 7; or cp_kind=ring"), std::string::npos) << error(1);
+  }
+}
+
 TEST(PlanValidate, EveryRuleNamesItsNumbers) {
   const struct {
     ModelSpec model;
@@ -162,7 +198,7 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
          p.model.ffn_size = 9;
          p.mesh.tp = 2;
        },
-       "tp=2 does not divide intermediate_size=9; valid tp: 1, 3, 9"},
+       "tp=2 does not divide intermediate_size=9; valid tp: 1"},
       {tiny_llama(),
        [](Plan& p) {
          p.model.num_heads = 6;
