@@ -159,7 +159,7 @@ class Launch {
   }
   // An option of the launcher; where its value is Slurm's, that of the batch job.
   std::optional<Said> option(const char* name, bool is_nodes) const {
-    if (const std::optional<Said> said = options_.count({name})) return said;
+    if (std::optional<Said> said = options_.count({name})) return said;
     if (!options_.text(name).starts_with("$SLURM_")) return std::nullopt;
     return in_batch(is_nodes ? nodes_of(batch_) : gpus_of(batch_));
   }
