@@ -37,10 +37,10 @@ std::vector<int32_t> encode_bytes(std::string_view text);
 std::string decode_bytes(const std::vector<int32_t>& tokens);
 
 // By the file's content and name: llm.c .bin (magic 20240520 u16, 20240801 u32), Megatron-LM's .bin
-// beside its .idx (either may be named, or what both begin with), .txt raw text
-// (bytes), .jsonl with `text` or `prompt` + `completion` (loss on the completion and the end of
-// text alone) or `input_ids` (+ `labels`: loss where they are not -100). Throws ConfigError: missing or empty file, unknown format, a token
-// >= vocab_size (naming both), vocabulary below 258 for text.
+// beside its .idx (either may be named, or what both begin with), .txt raw text (bytes), .jsonl
+// with `text` or `prompt` + `completion` (loss on the completion and the end of text alone) or
+// `input_ids` (+ `labels`: loss where they are not -100). Throws ConfigError: missing or empty
+// file, unknown format, a token >= vocab_size (naming both), vocabulary below 258 for text.
 std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size);
 
 // Cuts a source into samples of seq_len tokens plus the next one as the last target; throws

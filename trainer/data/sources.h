@@ -25,8 +25,8 @@ std::unique_ptr<TokenSource> open_indexed(const std::filesystem::path& path);
 // Whether a readable index stands beside it (or is it).
 bool has_index(const std::filesystem::path& path);
 
-// JSON objects, one a line, with `text`, or `prompt` and `completion`, or `input_ids` (and `labels`,
-// `attention_mask`); errors name the line.
+// JSON objects, one a line, with `text`, or `prompt` and `completion`, or `input_ids` (and
+// `labels`, `attention_mask`); errors name the line.
 std::unique_ptr<TokenSource> open_jsonl(const std::filesystem::path& path);
 
 }  // namespace argosy
