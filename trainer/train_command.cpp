@@ -13,7 +13,6 @@
 #include "planner/spec/clock.h"
 #include "planner/spec/cores.h"
 #include "planner/spec/host.h"
-#include "planner/spec/work.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/device/nvml.h"
 #include "trainer/means_over_ranks.h"
@@ -30,6 +29,7 @@
 #include "trainer/run_saves.h"
 #include "trainer/run_setup.h"
 #include "trainer/start_point.h"
+#include "trainer/step_metrics.h"
 #include "trainer/trainer.h"
 #include "trainer/watchdog.h"
 
@@ -294,10 +294,16 @@ class TrainingRun {
     const Clock::time_point begin = Clock::now();
     const double lr = learning_rate(options_.lr, step, options_.steps);
     const StepResult result = trainer_->step(*inputs_.data.source, *inputs_.data.order, step, lr);
-    StepMetrics metrics = metrics_of(step, lr, result);
-    const bool stop = gather_maxima(seconds_since(begin), result, &metrics);
-    gather_parts(result.parts, &metrics);
-    metrics.ops = mean_over_ranks(trainer_->groups().control(), result.ops);
+    Communicator& all = trainer_->groups().control();
+    StepMetrics metrics = metrics_of(plan(), step, lr, result);
+    const StepEnd end =
+        gather_end(all, {seconds_since(begin), host_.stop_requested(), saves_->is_writing()},
+                   result.memory, &metrics);
+    if (!end.is_writing) saves_->finish();  // all have written
+    add_rates(plan(), end.step_s, peak_flops_per_s_, &metrics);
+    gather_parts(all, result.parts, &metrics);
+    mean_parts_.add(*metrics.parts);
+    metrics.ops = mean_over_ranks(all, result.ops);
     last_step_ = step;
     last_timeline_ = result.timeline;
     eta_.add_step(metrics.step_s);
@@ -309,64 +315,12 @@ class TrainingRun {
     if (is_root()) report_step(metrics);
     if (step == start_.step + 1) tell_slow_paths();
     tell_captured(step);
-    return stop;
+    return end.stop_requested;
   }
 
   // The first step has met all shapes of a run.
   void tell_slow_paths() {
     for (const std::string& line : ops::slow_paths(device_)) say(line, Emphasis::warning);
-  }
-
-  StepMetrics metrics_of(int64_t step, double lr, const StepResult& result) const {
-    StepMetrics metrics;
-    metrics.step = step;
-    metrics.loss = result.loss;
-    metrics.grad_norm = result.grad_norm;
-    metrics.lr = lr;
-    metrics.tokens = plan().tokens_per_step();
-    metrics.trained_tokens = result.num_targets;
-    if (plan().model.has_moe()) {
-      metrics.aux_loss = result.aux_loss;
-      if (plan().model.moe.z_loss_coef > 0) metrics.z_loss = result.z_loss;
-      metrics.moe_imbalance = mean(result.router.load_max_over_mean);
-      metrics.moe_dropped = mean(result.router.dropped_share);
-      metrics.router = result.router;
-    }
-    return metrics;
-  }
-
-  // What the slowest and the fullest rank saw; everything that follows from the time of the step.
-  bool gather_maxima(double step_s, const StepResult& result, StepMetrics* metrics) {
-    std::array<double, kNumMemoryCategories + 4> maxima{};
-    for (size_t c = 0; c < kNumMemoryCategories; ++c)
-      maxima[c] = static_cast<double>(result.memory.peak[c]);
-    maxima[kNumMemoryCategories] = static_cast<double>(result.memory.total_peak);
-    maxima[kNumMemoryCategories + 1] = step_s;
-    maxima[kNumMemoryCategories + 2] = host_.stop_requested() ? 1 : 0;
-    maxima[kNumMemoryCategories + 3] = saves_->is_writing() ? 1 : 0;
-    maximum_over_ranks(trainer_->groups().control(), maxima);
-    if (maxima[kNumMemoryCategories + 3] == 0) saves_->finish();  // all have written
-    for (size_t c = 0; c < kNumMemoryCategories; ++c)
-      metrics->memory_bytes[c] = static_cast<int64_t>(maxima[c]);
-    metrics->peak_bytes = static_cast<int64_t>(maxima[kNumMemoryCategories]);
-    metrics->step_s = maxima[kNumMemoryCategories + 1];
-    metrics->tokens_per_s = static_cast<double>(metrics->tokens) / metrics->step_s;
-    const double available = peak_flops_per_s_ * metrics->step_s;
-    metrics->mfu = model_flops_per_step(plan()) / available;
-    metrics->mfu_palm = model_flops_per_step(plan(), true) / available;
-    metrics->hfu = executed_flops_per_step(plan()) / available;
-    return maxima[kNumMemoryCategories + 2] > 0;
-  }
-
-  // Where the step's time went, on the mean of the ranks; what is left of the slowest rank's step
-  // is `other`.
-  void gather_parts(const StepParts& of_rank, StepMetrics* metrics) {
-    StepParts parts = mean_over_ranks(trainer_->groups().control(), of_rank);
-    parts.other_s = std::max(0.0, metrics->step_s - total_s(parts));
-    metrics->bubble_fraction = parts.bubble_s / metrics->step_s;
-    metrics->exposed_comm_s = exposed_comm_s(parts);
-    metrics->parts = parts;
-    mean_parts_.add(parts);
   }
 
   void report_step(const StepMetrics& metrics) {
