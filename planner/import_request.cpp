@@ -78,9 +78,9 @@ std::string phases_of(const ImportSetup& setup, const PeerRun& peer, double toke
 
 }  // namespace
 
-int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings) {
-  const ImportSetup setup = read_import_setup(options);
-  const PeerLaunch launch = launch_of(setup);
+int64_t devices_of_import(const ImportSetup& setup, const PlanOptions& options,
+                          std::vector<std::string>& warnings) {
+  const PeerLaunch& launch = setup.launch;
   if (launch.num_devices == 0) return options.devices;
   if (options.devices == 0) {
     warnings.push_back(
@@ -94,9 +94,9 @@ int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& 
   return options.devices;
 }
 
-ModelSpec apply_import(PlanOptions& options, int64_t num_devices, Request& request) {
+ModelSpec apply_import(const ImportSetup& setup, PlanOptions& options, int64_t num_devices,
+                       Request& request) {
   std::vector<std::string>& warnings = request.warnings;
-  const ImportSetup setup = read_import_setup(options);
   std::optional<ModelSpec> model;
   if (!options.model.empty()) model = read_named_model(options.model, warnings);
   const PeerRun peer = read_peer(setup, num_devices, model ? &*model : nullptr);

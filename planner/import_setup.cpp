@@ -13,6 +13,20 @@
 
 namespace argosy {
 
+namespace {
+
+PeerLaunch launch_of(const ImportSetup& setup) {
+  const bool is_script = setup.format == PeerFormat::megatron ||
+                         (setup.format == PeerFormat::torchtitan &&
+                          is_torchtitan_command(setup.text) && !setup.where.ends_with(".toml")) ||
+                         (setup.format == PeerFormat::deepspeed &&
+                          is_deepspeed_command(setup.text) && !setup.where.ends_with(".json"));
+  if (!is_script) return {};
+  return launch_of(read_shell_command(setup.text, setup.where + ": "), setup.text);
+}
+
+}  // namespace
+
 bool has_import(const PlanOptions& options) {
   return !options.import_from.empty() || !options.import_megatron.empty();
 }
@@ -35,17 +49,8 @@ ImportSetup read_import_setup(const PlanOptions& options) {
   setup.text = is_text ? given : read_text_file(given);
   setup.where = is_text ? setup.option : concat(setup.option, ": ", given);
   if (!is_named) setup.format = peer_format(setup.text, setup.where);
+  setup.launch = launch_of(setup);
   return setup;
-}
-
-PeerLaunch launch_of(const ImportSetup& setup) {
-  const bool is_script = setup.format == PeerFormat::megatron ||
-                         (setup.format == PeerFormat::torchtitan &&
-                          is_torchtitan_command(setup.text) && !setup.where.ends_with(".toml")) ||
-                         (setup.format == PeerFormat::deepspeed &&
-                          is_deepspeed_command(setup.text) && !setup.where.ends_with(".json"));
-  if (!is_script) return {};
-  return launch_of(read_shell_command(setup.text, setup.where + ": "), setup.text);
 }
 
 }  // namespace argosy

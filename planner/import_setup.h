@@ -16,13 +16,12 @@ namespace argosy {
 struct ImportSetup {
   std::string option, text, where;
   PeerFormat format = PeerFormat::megatron;
+  PeerLaunch launch;  // of a script; files of settings say nothing of it
 };
 
-// Throws ConfigError if there is no such file, or its text is of no format.
+// Throws ConfigError if there is no such file, its text is of no format, or is a script that cannot
+// be followed.
 ImportSetup read_import_setup(const PlanOptions& options);
-
-// On how many devices it starts its program. Files of settings say nothing of that.
-PeerLaunch launch_of(const ImportSetup& setup);
 
 // The message of a mistake in what the setup decided: with its file and its own words instead of
 // the options that it stands for, which nobody typed.

@@ -97,7 +97,7 @@ std::string in_words_of(const ImportSetup& setup, const PlanOptions& given,
                         const std::string& of_options) {
   std::string message = of_options;
   constexpr std::string_view kDevices = "another --devices";
-  const PeerLaunch launch = launch_of(setup);
+  const PeerLaunch& launch = setup.launch;
   if (const size_t at = message.find(kDevices);
       at != std::string::npos && given.devices == 0 && launch.num_devices > 0) {
     message.replace(at, kDevices.size(),

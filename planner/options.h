@@ -80,15 +80,19 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
 // That of --model; warnings are added.
 ModelSpec read_named_model(const std::string& name, std::vector<std::string>& warnings);
 
+struct ImportSetup;  // import_setup.h
+
 // --devices, else those that an imported script starts its program on; `warnings` say which, and
 // where they differ.
-int64_t devices_of_import(const PlanOptions& options, std::vector<std::string>& warnings);
+int64_t devices_of_import(const ImportSetup& setup, const PlanOptions& options,
+                          std::vector<std::string>& warnings);
 
 // --import, --import-megatron: what the setup decides stands for the options of the same meaning;
 // the model is its own, or that of --model; what else it says goes into `request`. Throws
 // ConfigError.
 bool has_import(const PlanOptions& options);
-ModelSpec apply_import(PlanOptions& options, int64_t num_devices, Request& request);
+ModelSpec apply_import(const ImportSetup& setup, PlanOptions& options, int64_t num_devices,
+                       Request& request);
 
 // Reads the files and fills the defaults. Throws ConfigError.
 Request make_request(const PlanOptions& options);

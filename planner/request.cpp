@@ -227,15 +227,16 @@ void require_folders(const PlanOptions& o) {
 
 namespace {
 
-Request read_request(const PlanOptions& given) {
+// `setup`: what is imported; null: nothing is.
+Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   Request request;
   Job& job = request.job;
-  if (!has_import(given)) find_config("model", given.model, {"models"});
+  if (setup == nullptr) find_config("model", given.model, {"models"});
   PlanOptions options = given;
-  if (has_import(given)) options.devices = devices_of_import(given, request.warnings);
+  if (setup != nullptr) options.devices = devices_of_import(*setup, given, request.warnings);
   job.cluster = make_cluster(options, request.warnings);
-  job.model = has_import(given) ? apply_import(options, job.cluster.num_devices, request)
-                                : read_named_model(given.model, request.warnings);
+  job.model = setup != nullptr ? apply_import(*setup, options, job.cluster.num_devices, request)
+                               : read_named_model(given.model, request.warnings);
   job.task = task_from_string(options.task, "--task");
   job.lora = make_lora(options, job.model, job.task);
   job.optimizer = optimizer_from_string(options.optimizer, "--optimizer");
@@ -283,10 +284,10 @@ Request read_request(const PlanOptions& given) {
 Request make_request(const PlanOptions& given) {
   refuse_lora_options(given);
   refuse_serve_options(given);
-  if (!has_import(given)) return read_request(given);
+  if (!has_import(given)) return read_request(given, nullptr);
   const ImportSetup setup = read_import_setup(given);
   try {
-    Request request = read_request(given);
+    Request request = read_request(given, &setup);
     for (std::string& warning : request.warnings) warning = in_words_of(setup, given, warning);
     return request;
   } catch (const ConfigError& error) {
