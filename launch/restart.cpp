@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "launch/words.h"
 #include "planner/spec/check.h"
 #include "planner/spec/checkpoint_names.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 namespace {
@@ -117,9 +117,7 @@ fs::path restartable_run_dir(const std::vector<std::string>& trainer_arguments, 
   }
   const std::string resume = trainer_option(trainer_arguments, "resume").value_or("none");
   const int64_t newest = facts_of_run(*run_dir).newest_step;
-  int64_t step = 0;
-  const auto [end, code] = std::from_chars(resume.data(), resume.data() + resume.size(), step);
-  if (code == std::errc() && end == resume.data() + resume.size() && step < newest) {
+  if (const auto step = number_in<int64_t>(resume); step && *step < newest) {
     throw ConfigError(concat("--resume ", resume, ": ", *run_dir, " holds a checkpoint of step ",
                              newest, ", from which a restart would go on; valid with ", what,
                              ": --resume auto, or without the newer checkpoints"));

@@ -2,12 +2,12 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/option_changes.h"
 
-#include <charconv>
 #include <map>
 #include <optional>
 
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -48,17 +48,10 @@ std::string value_of(const Values& values, const std::string& key) {
   return it == values.end() ? kUnset : it->second;
 }
 
-std::optional<double> number_in(const std::string& text) {
-  double number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 // 3e-4 and 0.0003 are one number.
 bool is_same(const std::string& a, const std::string& b) {
-  const auto number = number_in(a);
-  return a == b || (number && number == number_in(b));
+  const auto number = number_in<double>(a);
+  return a == b || (number && number == number_in<double>(b));
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include "planner/cost/fixed.h"
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "planner/cost/offload.h"
 #include "planner/spec/check.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -22,9 +22,8 @@ constexpr const char* kValidKeys =
     "offload, order";
 
 int64_t positive(std::string_view key, std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 1) {
+  const int64_t value = number_in<int64_t>(text).value_or(0);
+  if (value < 1) {
     throw ConfigError(concat("--fix: ", key, "=", text, "; valid: a whole number of at least 1"));
   }
   return value;
@@ -38,9 +37,8 @@ int zero_stage(std::string_view key, std::string_view text) {
 }
 
 double at_least_zero(std::string_view key, std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value < 1e9)) {
+  const double value = number_in<double>(text).value_or(-1);
+  if (!(value >= 0 && value < 1e9)) {
     throw ConfigError(concat("--fix: ", key, "=", text, "; valid: a number of at least 0"));
   }
   return value;

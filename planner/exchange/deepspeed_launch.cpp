@@ -5,7 +5,6 @@
 #include "planner/exchange/deepspeed_launch.h"
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 #include <map>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -60,9 +60,8 @@ class Arguments {
   std::optional<int64_t> count(const std::string& flag) const {
     if (!values_.contains(flag)) return std::nullopt;
     const std::string value = text(flag);
-    int64_t count = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), count);
-    if (error != std::errc() || end != value.data() + value.size() || count < 1) {
+    const std::optional<int64_t> count = number_in<int64_t>(value);
+    if (count.value_or(0) < 1) {
       throw ConfigError(
           concat(where_, ": ", flag, " ", value, "; valid: a whole number of at least 1"));
     }

@@ -3,7 +3,6 @@
 #include "planner/exchange/launch.h"
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 #include <map>
 #include <optional>
@@ -12,6 +11,7 @@
 
 #include "planner/exchange/shell_tokens.h"
 #include "planner/spec/check.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -20,11 +20,8 @@ namespace {
 constexpr int64_t kMost = 10'000'000;  // no product overflows
 
 std::optional<int64_t> count_of(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_count = error == std::errc() && end == text.data() + text.size();
-  if (!is_count || value < 1 || value > kMost) return std::nullopt;
-  return value;
+  const std::optional<int64_t> value = number_in<int64_t>(text);
+  return value && *value >= 1 && *value <= kMost ? value : std::nullopt;
 }
 
 // A number and where it stands.

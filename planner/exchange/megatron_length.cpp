@@ -3,7 +3,6 @@
 #include "planner/exchange/megatron_length.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "planner/spec/check.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -32,11 +32,9 @@ std::optional<double> scaled_number(std::string_view text) {
     scale = std::pow(1000.0, static_cast<double>(kSuffixes.find(text.back()) % 4 + 1));
     text.remove_suffix(1);
   }
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_number = error == std::errc() && end == text.data() + text.size();
-  if (!is_number || !(value >= 0) || value * scale > 1e18) return std::nullopt;
-  return std::floor(value * scale);
+  const std::optional<double> value = number_in<double>(text);
+  if (!value || !(*value >= 0) || *value * scale > 1e18) return std::nullopt;
+  return std::floor(*value * scale);
 }
 
 // From how many tokens on the batch is so large.

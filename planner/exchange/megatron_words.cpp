@@ -3,12 +3,12 @@
 #include "planner/exchange/megatron_words.h"
 
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <utility>
 
 #include "planner/exchange/shell_tokens.h"
 #include "planner/spec/check.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -83,12 +83,9 @@ std::string MegatronFlags::text(const std::string& flag, const std::string& fall
 namespace {
 
 double number_of(const std::string& flag, const std::string& value) {
-  double result = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
-  if (error != std::errc() || end != value.data() + value.size()) {
-    throw ConfigError(concat(flag, " ", value, "; valid: a number"));
-  }
-  return result;
+  const std::optional<double> number = number_in<double>(value);
+  if (!number) throw ConfigError(concat(flag, " ", value, "; valid: a number"));
+  return *number;
 }
 
 int64_t count_of(const std::string& flag, double value) {

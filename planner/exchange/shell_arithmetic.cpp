@@ -3,11 +3,11 @@
 #include "planner/exchange/shell_arithmetic.h"
 
 #include <cctype>
-#include <charconv>
 #include <string>
 #include <vector>
 
 #include "planner/exchange/shell_tokens.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -72,9 +72,8 @@ class Arithmetic {
     std::string word(text_.substr(begin, at_ - begin));
     const std::vector<std::string>* values = variables_.find(word);
     if (values != nullptr && !values->empty()) word = values->front();
-    int64_t value = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    return error == std::errc() && end == word.data() + word.size() ? value : fail();
+    const std::optional<int64_t> value = number_in<int64_t>(word);
+    return value ? *value : fail();
   }
   int64_t fail() {
     is_wrong_ = true;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 #include "planner/exchange/shell_conditions.h"
+#include "planner/spec/number_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <optional>
 #include <string_view>
@@ -11,13 +11,6 @@
 namespace argosy {
 
 namespace {
-
-std::optional<int64_t> whole_number(const std::string& text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // A pattern with * for any letters, as *7b*; ? and [...] are not followed.
 bool matches(std::string_view value, std::string_view pattern) {
@@ -42,7 +35,7 @@ Truth truth_of_match(const std::string& value, const std::string& raw, const std
 
 Truth compare_numbers(const std::string& left, const std::string& op, const std::string& right) {
   if (left.empty() || right.empty()) return Truth::no;  // an error there, which is a no
-  const std::optional<int64_t> a = whole_number(left), b = whole_number(right);
+  const std::optional<int64_t> a = number_in<int64_t>(left), b = number_in<int64_t>(right);
   if (!a || !b) return Truth::unknown;
   if (op == "-eq") return truth_of(*a == *b);
   if (op == "-ne") return truth_of(*a != *b);

@@ -3,7 +3,6 @@
 //
 // Keys and defaults as in torchtitan/config/job_config.py, v0.2.
 #include <algorithm>
-#include <charconv>
 #include <sstream>
 
 #include "planner/exchange/import.h"
@@ -12,6 +11,7 @@
 #include "planner/exchange/torchtitan_words.h"
 #include "planner/spec/check.h"
 #include "planner/spec/json.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -338,9 +338,8 @@ class Importer {
           "recomputes other operations too");
       return;
     }
-    int64_t every = -1;
-    const auto [end, error] = std::from_chars(option.data(), option.data() + option.size(), every);
-    if (error != std::errc() || end != option.data() + option.size() || every < 0) {
+    const int64_t every = number_in<int64_t>(option).value_or(-1);
+    if (every < 0) {
       recompute_.fail("selective_ac_option", "expected \"op\", or a number: every so many layers");
     }
     const int64_t layers = every > 1 ? facts_.num_layers / every : facts_.num_layers;

@@ -5,7 +5,6 @@
 // [--sustained]: fits the numbers of configs/stacks to tables of published runs, and says how well
 // runs that were left out of the fit are predicted. README.md of this folder tells how.
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -17,6 +16,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
+#include "planner/spec/number_text.h"
 
 namespace {
 
@@ -102,9 +102,8 @@ void print_score(const std::string& what, const Score& score, bool as_json) {
 
 int64_t num_folds(const std::string& flag) {
   const std::string text = flag.substr(kFolds.size());
-  int64_t folds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), folds);
-  if (error != std::errc{} || end != text.data() + text.size() || folds < 2) {
+  const int64_t folds = number_in<int64_t>(text).value_or(0);
+  if (folds < 2) {
     throw ConfigError(concat(kFolds, text, ": expected a whole number of 2 or more"));
   }
   return folds;

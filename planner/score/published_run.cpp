@@ -2,11 +2,11 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/score/published_run.h"
 
-#include <charconv>
 #include <cmath>
 #include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -22,12 +22,9 @@ class RowReader {
   std::optional<double> number(const std::string& column) const {
     const std::string& text = cell(table_, row_, column);
     if (text.empty()) return std::nullopt;
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) {
-      fail(column, "expected a number or nothing");
-    }
-    if (value < 0) fail(column, "must not be negative");
+    const std::optional<double> value = number_in<double>(text);
+    if (!value || !std::isfinite(*value)) fail(column, "expected a number or nothing");
+    if (*value < 0) fail(column, "must not be negative");
     return value;
   }
 

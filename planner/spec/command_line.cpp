@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <sstream>
 #include <string_view>
 #include <typeinfo>
 #include <utility>

@@ -3,8 +3,8 @@
 #include "planner/spec/host.h"
 
 #include <unistd.h>
-#include <array>
 
+#include <array>
 #include <ctime>
 #include <fstream>
 #include <string>
