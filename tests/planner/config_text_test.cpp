@@ -9,6 +9,8 @@
 #include <algorithm>
 
 #include "planner/spec/check.h"
+#include "planner/spec/near_name.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 namespace {
@@ -59,6 +61,27 @@ TEST(ConfigText, MistakesNameFileAndLine) {
       EXPECT_NE(std::string(error.what()).find("valid: option = value"), std::string::npos);
     }
   }
+}
+
+TEST(NumberText, IsTheWholeText) {
+  EXPECT_EQ(number_in<int64_t>("42"), 42);
+  EXPECT_EQ(number_in<int64_t>("-7"), -7);
+  EXPECT_EQ(number_in<double>("1e-3"), 1e-3);
+  for (const char* text : {"", "4x", " 4", "4 ", "2.5", "two", "99999999999999999999"}) {
+    EXPECT_EQ(number_in<int64_t>(text), std::nullopt) << text;
+  }
+  for (const char* text : {"", "1e", "1.5GB", "nil"}) {
+    EXPECT_EQ(number_in<double>(text), std::nullopt) << text;
+  }
+}
+
+TEST(NearName, TakesTheNearestOfThoseInReach) {
+  const std::vector<std::string> names = {"llama-3.1-8b", "llama-3.1-70b", "gpt2-124m", "lr"};
+  EXPECT_EQ(nearest_name("Llama3-8B", names), "llama-3.1-8b");
+  EXPECT_EQ(nearest_name("llama3_70b", names), "llama-3.1-70b");
+  EXPECT_EQ(nearest_name("lt", names), "lr");
+  EXPECT_EQ(nearest_name("xyz", names), "");  // three letters: one may differ
+  EXPECT_EQ(nearest_name("mixtral", names), "");
 }
 
 }  // namespace
