@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/tokenizer/tokenizer_folder.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "planner/spec/check.h"
+#include "planner/spec/mapped_file.h"
+#include "trainer/tokenizer/json_values.h"
+
+namespace argosy {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kRules = "tokenizer.json";
+constexpr const char* kVocab = "vocab.json";
+constexpr const char* kMerges = "merges.txt";
+constexpr const char* kConfig = "tokenizer_config.json";
+constexpr const char* kTemplate = "chat_template.jinja";
+constexpr const char* kSpecials = "special_tokens_map.json";
+constexpr std::array<const char*, 4> kSpecialNames = {"bos_token", "eos_token", "pad_token",
+                                                      "unk_token"};
+
+std::string contents_of(const fs::path& path) {
+  const MappedFile file(path, "tokenizer's file", "name a folder with tokenizer.json");
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+json json_of(const fs::path& path) {
+  return parse_json_text(contents_of(path), path.string());
+}
+
+TokenizerRules rules_of(const fs::path& folder) {
+  if (fs::exists(folder / kRules)) {
+    return parse_tokenizer_json(contents_of(folder / kRules), (folder / kRules).string());
+  }
+  return parse_vocab_and_merges(contents_of(folder / kVocab), contents_of(folder / kMerges),
+                                folder.string());
+}
+
+// "</s>", or {"content": "</s>", ...}.
+std::string special_text(const JsonPlace& place, const std::string& name) {
+  const JsonPlace token = place.at(name);
+  return token.value->is_object() ? text_of(token, "content") : text_of(place, name);
+}
+
+void read_specials(const JsonPlace& config, TokenizerFolder& read) {
+  for (const char* name : kSpecialNames) {
+    if (config.contains(name)) read.specials.emplace(name, special_text(config, name));
+  }
+}
+
+// A template, or a list of them by their names, of which the one called default is meant.
+std::string template_of(const JsonPlace& config) {
+  if (!config.contains("chat_template")) return "";
+  if (config.at("chat_template").value->is_string()) return text_of(config, "chat_template");
+  for (const JsonPlace& item : items_of(config, "chat_template")) {
+    if (text_of(item, "name") == "default") return text_of(item, "template");
+  }
+  return "";
+}
+
+// The token that a model's configuration says ends its texts; -1 if it does not.
+int32_t end_of_model(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  if (!fs::exists(path)) return -1;
+  const json config = json_of(path);
+  const JsonPlace root{&config, path.string(), ""};
+  if (!root.contains("eos_token_id")) return -1;
+  const JsonPlace id = root.at("eos_token_id");
+  return id.value->is_array() ? whole_number(items_of(root, "eos_token_id").at(0))
+                              : whole_number(id);
+}
+
+// Llama's tokenizers put tokens around a text by their configuration, whatever their tokenizer.json
+// says (transformers, LlamaTokenizerFast.update_post_processor).
+void surround_as_llama(const JsonPlace& config, const Tokenizer& tokenizer, TokenizerFolder& read,
+                       TokenizerRules& rules) {
+  if (!text_of(config, "tokenizer_class", "").starts_with("LlamaTokenizer")) return;
+  const auto tokens_of = [&](const char* name) {
+    const auto text = read.specials.find(name);
+    return text == read.specials.end() ? std::vector<int32_t>()
+                                       : std::vector<int32_t>{tokenizer.id_of(text->second)};
+  };
+  rules.prefix = rules.suffix = {};
+  if (flag_of(config, "add_bos_token", true)) rules.prefix = tokens_of("bos_token");
+  if (flag_of(config, "add_eos_token", false)) rules.suffix = tokens_of("eos_token");
+}
+
+void check_specials(const TokenizerFolder& read) {
+  for (const auto& [name, text] : read.specials) {
+    if (read.tokenizer.id_of(text) >= 0) continue;
+    throw ConfigError(concat((read.folder / kConfig).string(), ": ", name, " is `", text,
+                             "`, which is no token of the tokenizer beside it"));
+  }
+}
+
+}  // namespace
+
+std::vector<fs::path> tokenizer_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const char* name : {kRules, kVocab, kMerges, kConfig, kSpecials, kTemplate}) {
+    if (fs::is_regular_file(folder / name)) files.push_back(folder / name);
+  }
+  return files;
+}
+
+bool has_tokenizer(const fs::path& folder) {
+  return fs::is_regular_file(folder / kRules) ||
+         (fs::is_regular_file(folder / kVocab) && fs::is_regular_file(folder / kMerges));
+}
+
+TokenizerFolder read_tokenizer(const fs::path& path) {
+  TokenizerFolder read;
+  read.folder = path.filename() == kRules ? path.parent_path() : path;
+  if (!has_tokenizer(read.folder)) {
+    throw ConfigError(concat("tokenizer ", path,
+                             ": no tokenizer.json, nor vocab.json and merges.txt",
+                             fs::exists(read.folder / "tokenizer.model")
+                                 ? "; tokenizer.model is not supported: transformers' "
+                                   "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) "
+                                   "writes a tokenizer.json"
+                                 : ""));
+  }
+  TokenizerRules rules = rules_of(read.folder);
+  for (const char* name : {kConfig, kSpecials}) {
+    if (!fs::exists(read.folder / name)) continue;
+    const json config = json_of(read.folder / name);
+    read_specials({&config, (read.folder / name).string(), ""}, read);
+  }
+  read.tokenizer = Tokenizer(rules);
+  if (fs::exists(read.folder / kConfig)) {
+    const json config = json_of(read.folder / kConfig);
+    const JsonPlace place{&config, (read.folder / kConfig).string(), ""};
+    read.chat_template = template_of(place);
+    surround_as_llama(place, read.tokenizer, read, rules);
+    read.tokenizer = Tokenizer(std::move(rules));
+  }
+  if (fs::exists(read.folder / kTemplate))
+    read.chat_template = contents_of(read.folder / kTemplate);
+  check_specials(read);
+  const auto end = read.specials.find("eos_token");
+  read.end_of_text =
+      end == read.specials.end() ? end_of_model(read.folder) : read.tokenizer.id_of(end->second);
+  return read;
+}
+
+}  // namespace argosy

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// A tokenizer as Hugging Face's folders hold it: tokenizer.json (or vocab.json and merges.txt), and
+// beside it what its special tokens are called and how a chat is written.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/tokenizer/tokenizer.h"
+
+namespace argosy {
+
+struct TokenizerFolder {
+  Tokenizer tokenizer = Tokenizer::of_bytes();
+  std::filesystem::path folder;                 // empty: bytes
+  int32_t end_of_text = kEndOfText;             // -1: the files do not say
+  std::map<std::string, std::string> specials;  // bos_token, eos_token ...: their texts
+  std::string chat_template;                    // Jinja; "" if there is none
+};
+
+// Files of a tokenizer that lie in a folder, those that make one first.
+std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& folder);
+
+// Whether there is one that can be read.
+bool has_tokenizer(const std::filesystem::path& folder);
+
+// `path`: a folder, or its tokenizer.json. Throws ConfigError naming the file, the key and what
+// would be valid.
+TokenizerFolder read_tokenizer(const std::filesystem::path& path);
+
+}  // namespace argosy
