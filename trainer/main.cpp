@@ -18,6 +18,7 @@
 #include "trainer/options.h"
 #include "trainer/placement.h"
 #include "trainer/run/run_dir.h"
+#include "trainer/tokenize_command.h"
 #include "trainer/train_command.h"
 #include "trainer/verify_command.h"
 
@@ -61,6 +62,8 @@ int run_on(const argosy::TrainOptions& options, argosy::DeviceContext& device,
       return run_verify(options, device, world, std::cout);
     case TrainMode::generate:
       return run_generate(options, device, world, std::cout);
+    case TrainMode::tokenize:
+      return run_tokenize(options, world, std::cout);
     case TrainMode::measure:
       return run_measure(options, device, world, mpi.local_size(), std::cout);
     case TrainMode::train:

@@ -36,8 +36,11 @@ po::options_description run_options() {
   auto add = group.add_options();
   add("plan", text(), "plan.json of argosy-plan: what runs where");
   add("data", text(),
-      "tokens: llm.c .bin, Megatron-LM .bin with .idx or their prefix, raw .txt (bytes), .jsonl "
-      "with text, prompt and completion, or input_ids and labels");
+      "tokens: llm.c .bin, Megatron-LM .bin with .idx or their prefix; or text: .txt, .jsonl or "
+      ".json with text, prompt and completion, messages, instruction and output, or input_ids");
+  add("tokenizer", text(),
+      "what reads text: a folder with tokenizer.json, or bytes; unset: what lies with --init or in "
+      "--run-dir, else bytes");
   add("steps", whole(), "optimizer steps in total, resumed ones included");
   add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
   add("config", text(), "file of 'option = value' lines; the command line wins");
@@ -91,7 +94,7 @@ po::options_description network_options() {
   add("document-mask", po::bool_switch(),
       "attention stays within documents, positions restart in each");
   add("end-of-text", whole(),
-      "token that ends a document; unset: .jsonl's own, else the model's eos_token_id");
+      "token that ends a document; unset: the tokenizer's, of tokens the model's eos_token_id");
   add("router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)");
   add("router-aux-loss", text("sequence"),
       "balances experts within each sequence, or global: by the shares of the step before");
@@ -141,6 +144,8 @@ po::options_description other_options() {
       "steps: compare this layout with one rank instead of training; exit 1 when loss, gradients "
       "or parameters differ");
   add("generate", text(), "prompt: print a continuation by the checkpoint of --run-dir or --init");
+  add("tokenize", text(),
+      "file.bin: write the text of --data as tokens of --tokenizer, as llm.c has them");
   add("max-new-tokens", whole(200), "with --generate");
   add("temperature", number(0.8, "0.8"), "with --generate; 0: the likeliest token");
   add("top-k", whole(0), "with --generate; 0: all tokens");

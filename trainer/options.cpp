@@ -154,7 +154,6 @@ void read_training(const Reader& read, TrainOptions* options) {
   options->clip = read.at_least_zero("clip");
   options->dropout = read.decay("dropout");
   options->document_mask = read.get<bool>("document-mask");
-  if (read.has("end-of-text")) options->end_of_text = read.count("end-of-text", 0);
   options->check_replicas_every = read.count("check-replicas", 0);
   options->check_collectives_every = read.count("check-collectives", 0);
   options->watchdog_s = read.count("watchdog", 0);
@@ -252,14 +251,20 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   options.plan = read.path("plan");
   options.data = read.path("data");
   options.run_dir = read.path("run-dir");
+  options.tokenizer = read.path("tokenizer");
   options.init = read.path("init");
   options.init_adapter = read.path("init-adapter");
   options.eval_data = read.path("eval-data");
   options.measure_out = read.path("measure");
+  options.tokenize_out = read.path("tokenize");
+  if (read.has("end-of-text")) options.end_of_text = read.count("end-of-text", 0);
   read_plan_options(read, &options);
   if (read.has("measure")) {
     options.mode = TrainMode::measure;
     options.measure_s = read.measure_seconds("measure-seconds");
+  } else if (read.has("tokenize")) {
+    options.mode = TrainMode::tokenize;
+    require(read, {"data"});
   } else if (read.has("generate")) {
     options.mode = TrainMode::generate;
     options.prompt = read.get<std::string>("generate");

@@ -20,13 +20,15 @@
 
 namespace argosy {
 
-enum class TrainMode { help, train, verify, generate, measure };
+enum class TrainMode { help, train, verify, generate, tokenize, measure };
 
 struct TrainOptions {
   TrainMode mode = TrainMode::train;
   std::string help;  // text of --help
 
-  std::filesystem::path plan, data, run_dir, init, init_adapter, eval_data, measure_out;
+  std::filesystem::path plan, data, run_dir, init, init_adapter, eval_data, measure_out,
+      tokenize_out,
+      tokenizer;  // a folder, "bytes", or empty: what lies with the weights
   double measure_s = 30;
   int64_t steps = 0;
   Device device = Device::cpu;

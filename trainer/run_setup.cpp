@@ -10,6 +10,7 @@
 #include "planner/spec/json.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/work.h"
+#include "trainer/run_tokenizer.h"
 
 namespace argosy {
 
@@ -25,10 +26,11 @@ void check_world_size(const Plan& plan, int num_ranks) {
              " were started; use argosy-launch, or mpirun -np ", plan.mesh.world_size()));
 }
 
-DataStream open_stream(const char* option, const fs::path& path, const Plan& plan, uint64_t seed) {
+DataStream open_stream(const char* option, const fs::path& path, const Plan& plan,
+                       const TokenizerFolder& tokenizer, uint64_t seed) {
   return naming(option, [&] {
     DataStream stream;
-    stream.source = open_tokens(path, plan.model.vocab_size);
+    stream.source = open_tokens(path, plan.model.vocab_size, tokenizer);
     stream.order = std::make_unique<SampleOrder>(stream.source->num_tokens(), plan.seq_len, seed,
                                                  path.string());
     return stream;
@@ -42,12 +44,12 @@ Plan open_plan(const TrainOptions& options) {
 
 // Dropout and document masks of a run; somebody must say which token ends a document.
 LayerSettings layer_settings(const TrainOptions& options, const Plan& plan,
-                             const TokenSource& source) {
+                             const TokenSource& source, const TokenizerFolder& tokenizer) {
   LayerSettings settings{.dropout = options.dropout, .document_mask = options.document_mask};
   if (!options.document_mask) return settings;
   const Json config = parse_json(plan.model.config_json, "the model of the plan");
   int64_t end_of_text = options.end_of_text;
-  if (end_of_text < 0) end_of_text = source.end_of_text();
+  if (end_of_text < 0 && source.is_text()) end_of_text = tokenizer.end_of_text;
   if (end_of_text < 0 && config.contains("eos_token_id") &&
       config["eos_token_id"].is_number_integer()) {
     end_of_text = config["eos_token_id"].get<int64_t>();
@@ -76,17 +78,22 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   RunInputs inputs;
-  throw_if_failed(agree(world, attempt([&] {
-                          inputs.plan = open_plan(options);
-                          check_world_size(inputs.plan, world.size());
-                          inputs.data =
-                              open_stream("--data", options.data, inputs.plan, inputs.plan.seed);
-                          inputs.layers = layer_settings(options, inputs.plan, *inputs.data.source);
-                          if (!options.eval_data.empty()) {
-                            inputs.evaluation =
-                                open_stream("--eval-data", options.eval_data, inputs.plan, 0);
-                          }
-                        })));
+  throw_if_failed(agree(
+      world, attempt([&] {
+        inputs.plan = open_plan(options);
+        check_world_size(inputs.plan, world.size());
+        inputs.tokenizer_folder = find_tokenizer(options);
+        if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
+          inputs.tokenizer = read_found_tokenizer(options, inputs.tokenizer_folder);
+        }
+        inputs.data =
+            open_stream("--data", options.data, inputs.plan, inputs.tokenizer, inputs.plan.seed);
+        inputs.layers = layer_settings(options, inputs.plan, *inputs.data.source, inputs.tokenizer);
+        if (!options.eval_data.empty()) {
+          inputs.evaluation =
+              open_stream("--eval-data", options.eval_data, inputs.plan, inputs.tokenizer, 0);
+        }
+      })));
   return inputs;
 }
 

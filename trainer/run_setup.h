@@ -16,6 +16,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/layers/context.h"
 #include "trainer/options.h"
+#include "trainer/tokenizer/tokenizer_folder.h"
 #include "trainer/trainer.h"
 
 namespace argosy {
@@ -31,7 +32,9 @@ struct DataStream {
 
 struct RunInputs {
   Plan plan;
-  LayerSettings layers;  // dropout, document masks
+  std::filesystem::path tokenizer_folder;  // empty: bytes
+  TokenizerFolder tokenizer;               // read where there is text
+  LayerSettings layers;                    // dropout, document masks
   DataStream data;
   DataStream evaluation;  // empty without --eval-data
 };

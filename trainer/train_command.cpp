@@ -28,6 +28,7 @@
 #include "trainer/run_report.h"
 #include "trainer/run_saves.h"
 #include "trainer/run_setup.h"
+#include "trainer/run_tokenizer.h"
 #include "trainer/start_point.h"
 #include "trainer/step_metrics.h"
 #include "trainer/trainer.h"
@@ -105,6 +106,7 @@ class TrainingRun {
       say("LoRA on initial values: --init names no weights", Emphasis::warning);
     const int cpu_threads = device_.device() == Device::cpu ? ops::num_threads() : 0;
     for (const std::string& line : describe_run(plan(), cpu_threads)) say(line);
+    if (is_root()) tell_data();
     if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
     memory_limit_bytes_ = memory_of_rank_bytes(device_, host_.local_ranks);
     if (is_gpu()) tell_gpu();
@@ -116,6 +118,13 @@ class TrainingRun {
     restore();
     tell_graphs();
     tell_start();
+  }
+
+  void tell_data() {
+    const TokenSource& source = *inputs_.data.source;
+    say(describe_data(options_.data, source, inputs_.tokenizer));
+    const std::string warning = data_warning(source, inputs_.tokenizer, plan().model.vocab_size);
+    if (options_.tokenizer.empty() && !warning.empty()) say(warning, Emphasis::warning);
   }
 
   // Collective. With initial values; one that was there is gone before.
@@ -266,6 +275,7 @@ class TrainingRun {
   void begin_run_dir() {
     on_root(world_, [&] {
       run_dir_->begin(to_json(plan()), options_.resolved, start_.step);
+      keep_tokenizer(inputs_.tokenizer_folder, options_.run_dir);
       run_dir_->write_status(RunState::running, 0, start_.step, "");
       if (peak_flops_per_s_ > 0) write_machine();
     });

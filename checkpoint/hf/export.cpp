@@ -14,6 +14,7 @@
 #include "checkpoint/hf/hf_tensors.h"
 #include "checkpoint/shard_reader.h"
 #include "planner/spec/check.h"
+#include "planner/spec/files.h"
 #include "planner/spec/json.h"
 
 namespace argosy {
@@ -189,6 +190,16 @@ void write_adapter(const fs::path& folder, ShardReader& reader, const Manifest& 
   write_durably(folder / "adapter_config.json", config.dump(2) + "\n");
 }
 
+// What reads text for these weights, if the run has it.
+void copy_tokenizer(const fs::path& checkpoint_dir, const fs::path& folder) {
+  const auto tokenizer = tokenizer_of_run(checkpoint_dir);
+  if (!tokenizer) return;
+  for (const auto& file : fs::directory_iterator(*tokenizer)) {
+    if (file.is_regular_file())
+      write_durably(folder / file.path().filename(), read_text_file(file.path()));
+  }
+}
+
 // "export-hf: DIR ..." where the checkpoint has not what is asked for.
 void check_task(const Plan& plan, Export what, const fs::path& checkpoint_dir) {
   const bool is_lora = plan.lora.rank > 0;
@@ -221,6 +232,7 @@ std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const
     } else {
       write_model(folder, reader, plan, tensors);
     }
+    copy_tokenizer(checkpoint_dir, folder);
     sync_directory(folder);
     fs::rename(folder, out);
     sync_directory(fs::absolute(out).parent_path());

@@ -15,6 +15,8 @@ namespace argosy {
 // adapter  adapter_config.json and adapter_model.safetensors in fp32: the factors of a LoRA job
 enum class Export { model, merged, adapter };
 
+// The files of the run's tokenizer, if it has one, go with each.
+//
 // Creates the folder `out`, whole or not at all, and returns what was written in words. Throws
 // ConfigError when `out` exists or the checkpoint has not what is asked for, Error for damage.
 std::string export_checkpoint(const std::filesystem::path& checkpoint_dir, Export what,

@@ -13,6 +13,7 @@ namespace argosy {
 namespace {
 
 constexpr std::string_view kStepPrefix = "step_";
+constexpr std::string_view kCheckpointsFolder = "checkpoints";
 constexpr size_t kStepDigits = 8;  // at least; zeros in front
 
 }  // namespace
@@ -43,6 +44,18 @@ std::vector<int64_t> list_checkpoints(const std::filesystem::path& checkpoints_d
   }
   std::sort(steps.begin(), steps.end());
   return steps;
+}
+
+std::filesystem::path tokenizer_path(const std::filesystem::path& run_dir) {
+  return run_dir / "tokenizer";
+}
+
+std::optional<std::filesystem::path> tokenizer_of_run(const std::filesystem::path& path) {
+  std::filesystem::path run_dir = std::filesystem::absolute(path / "").parent_path();
+  if (step_of_checkpoint_name(run_dir.filename().string())) run_dir = run_dir.parent_path();
+  if (run_dir.filename() == kCheckpointsFolder) run_dir = run_dir.parent_path();
+  const std::filesystem::path tokenizer = tokenizer_path(run_dir);
+  return std::filesystem::is_directory(tokenizer) ? std::optional(tokenizer) : std::nullopt;
 }
 
 }  // namespace argosy

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Where the checkpoints of a run lie: what writes, reads and counts them agrees on the names.
+// Where the checkpoints of a run lie, and its tokenizer: what writes, reads and counts them agrees
+// on the names.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +22,12 @@ std::optional<int64_t> step_of_checkpoint_name(std::string_view name);
 // Committed checkpoints in a folder, ascending by step; temporary folders are not among them. Empty
 // where there is no such folder.
 std::vector<int64_t> list_checkpoints(const std::filesystem::path& checkpoints_dir);
+
+// run_dir/tokenizer: the files of the tokenizer that read the run's text, as they were given.
+std::filesystem::path tokenizer_path(const std::filesystem::path& run_dir);
+
+// That folder of the run in which `path` lies: a run folder, its checkpoints or one of them.
+// Nothing if the run has none.
+std::optional<std::filesystem::path> tokenizer_of_run(const std::filesystem::path& path);
 
 }  // namespace argosy

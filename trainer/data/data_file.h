@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #pragma once
 
+#include <string_view>
+
 #include "planner/spec/mapped_file.h"
 
 namespace argosy {
@@ -10,6 +12,10 @@ namespace argosy {
 struct DataFile : MappedFile {
   explicit DataFile(const std::filesystem::path& path)
       : MappedFile(path, "data file", "give one file of tokens or text (.bin, .txt, .jsonl)") {}
+
+  std::string_view text() const {
+    return {reinterpret_cast<const char*>(bytes().data()), bytes().size()};
+  }
 };
 
 }  // namespace argosy

@@ -3,6 +3,7 @@
 #include "trainer/data/dataset.h"
 
 #include "planner/spec/check.h"
+#include "trainer/data/rows.h"
 #include "trainer/data/sources.h"
 
 namespace argosy {
@@ -19,49 +20,47 @@ std::filesystem::path file_of(const std::filesystem::path& path) {
   return is_prefix ? tokens : path;
 }
 
-std::unique_ptr<TokenSource> open_by_format(const std::filesystem::path& path, int64_t vocab_size) {
-  const std::string extension = path.extension().string();
-  const bool is_text = extension == ".txt" || extension == ".jsonl";
-  if (!is_text && has_index(path)) return open_indexed(path);
-  if (!is_text && (extension == ".bin" || has_bin_magic(path))) return open_bin(path);
-  if (!is_text) {
-    throw ConfigError(concat("data file ", path, ": unknown format; known are llm.c's .bin, ",
-                             "Megatron-LM's .bin with .idx, raw .txt and .jsonl with `text`, or "
-                             "`prompt` and `completion`, or `input_ids`"));
-  }
-  std::unique_ptr<TokenSource> source = extension == ".txt" ? open_text(path) : open_jsonl(path);
-  const bool is_of_bytes = extension == ".txt" || source->end_of_text() == kEndOfText;
-  if (is_of_bytes && vocab_size < kByteVocabulary) {
-    throw ConfigError(concat(
-        "data file ", path, ": text without a tokenizer needs a vocabulary of ", kByteVocabulary,
-        " (256 bytes and 2 specials), the model's vocab_size is ", vocab_size));
-  }
-  return source;
+std::unique_ptr<TokenSource> open_by_format(const std::filesystem::path& path,
+                                            const TokenizerFolder& tokenizer) {
+  if (path.extension() == ".txt") return open_text(path, tokenizer);
+  if (may_hold_text(path)) return open_rows(path, tokenizer);
+  if (has_index(path)) return open_indexed(path);
+  if (path.extension() == ".bin" || has_bin_magic(path)) return open_bin(path);
+  throw ConfigError(concat("data file ", path, ": unknown format; known are llm.c's .bin, ",
+                           "Megatron-LM's .bin with .idx, raw .txt, and .jsonl or .json with rows "
+                           "of ",
+                           row_keys()));
+}
+
+// Text needs the tokens of its tokenizer, whatever this text happens to hold.
+void check_vocabulary(const std::filesystem::path& path, int64_t vocab_size,
+                      const Tokenizer& tokenizer) {
+  if (!tokenizer.is_of_bytes() || vocab_size >= kByteVocabulary) return;
+  throw ConfigError(concat("data file ", path, ": text without a tokenizer needs a vocabulary of ",
+                           kByteVocabulary,
+                           " (256 bytes and 2 specials), the model's vocab_size "
+                           "is ",
+                           vocab_size));
 }
 
 }  // namespace
 
-std::vector<int32_t> encode_bytes(std::string_view text) {
-  std::vector<int32_t> tokens;
-  tokens.reserve(text.size());
-  for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
-  return tokens;
+bool may_hold_text(const std::filesystem::path& path) {
+  const std::filesystem::path extension = path.extension();
+  return extension == ".txt" || extension == ".jsonl" || extension == ".json";
 }
 
-std::string decode_bytes(const std::vector<int32_t>& tokens) {
-  std::string text;
-  for (const int32_t token : tokens) {
-    if (token >= 0 && token < kEndOfText) text.push_back(static_cast<char>(token));
-  }
-  return text;
-}
-
-std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size) {
-  auto source = open_by_format(file_of(path), vocab_size);
+std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size,
+                                         const TokenizerFolder& tokenizer) {
+  auto source = open_by_format(file_of(path), tokenizer);
+  if (source->is_text()) check_vocabulary(path, vocab_size, tokenizer.tokenizer);
   if (source->max_token() >= vocab_size) {
-    throw ConfigError(concat("data file ", path, ": holds token ", source->max_token(),
-                             ", the model's vocab_size is ", vocab_size,
-                             "; the file was made with another tokenizer"));
+    throw ConfigError(concat("data file ", path, source->is_text() ? ": is read as" : ": holds",
+                             " token ", source->max_token(), ", the model's vocab_size is ",
+                             vocab_size,
+                             source->is_text() ? "; the tokenizer is that of another model"
+                                               : "; the file was made with another "
+                                                 "tokenizer"));
   }
   return source;
 }

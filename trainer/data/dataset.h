@@ -10,8 +10,9 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "trainer/tokenizer/tokenizer_folder.h"
 
 namespace argosy {
 
@@ -23,25 +24,21 @@ class TokenSource {
   virtual int32_t token(int64_t index) const = 0;
   // True if the token at `index` is to be predicted (prompt tokens are not).
   virtual bool is_target(int64_t) const { return true; }
+  virtual int64_t num_targets() const { return num_tokens(); }
   virtual int32_t max_token() const = 0;  // largest id there is
-  // The token that ends a document; -1: the tokenizer is not known here.
-  virtual int32_t end_of_text() const { return -1; }
+  // True if it was text, that a tokenizer has read.
+  virtual bool is_text() const { return false; }
 };
 
-// Byte-level tokenizer for text without one: bytes 0-255, end of text, padding.
-inline constexpr int32_t kEndOfText = 256;
-inline constexpr int32_t kPadToken = 257;
-inline constexpr int32_t kByteVocabulary = 258;
-std::vector<int32_t> encode_bytes(std::string_view text);
-// Specials and ids beyond them have no bytes and are left out.
-std::string decode_bytes(const std::vector<int32_t>& tokens);
+// By its name: a file of text, or of rows that may hold text.
+bool may_hold_text(const std::filesystem::path& path);
 
 // By the file's content and name: llm.c .bin (magic 20240520 u16, 20240801 u32), Megatron-LM's .bin
-// beside its .idx (either may be named, or what both begin with), .txt raw text (bytes), .jsonl
-// with `text` or `prompt` + `completion` (loss on the completion and the end of text alone) or
-// `input_ids` (+ `labels`: loss where they are not -100). Throws ConfigError: missing or empty
-// file, unknown format, a token >= vocab_size (naming both), vocabulary below 258 for text.
-std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size);
+// beside its .idx (either may be named, or what both begin with); and text, which `tokenizer`
+// reads: .txt, .jsonl or .json with rows (rows.h). Throws ConfigError: missing or empty file,
+// unknown format, a token >= vocab_size (naming both).
+std::unique_ptr<TokenSource> open_tokens(const std::filesystem::path& path, int64_t vocab_size,
+                                         const TokenizerFolder& tokenizer = {});
 
 // Cuts a source into samples of seq_len tokens plus the next one as the last target; throws
 // ConfigError when there is not one.

@@ -12,8 +12,9 @@
 
 namespace argosy {
 
-// Raw text, one token a byte.
-std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path);
+// Raw text, as one text without an end.
+std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path,
+                                       const TokenizerFolder& tokenizer);
 
 // llm.c's .bin, 16 or 32 bits a token; the file's size must be what its header counts.
 std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path);
@@ -25,8 +26,8 @@ std::unique_ptr<TokenSource> open_indexed(const std::filesystem::path& path);
 // Whether a readable index stands beside it (or is it).
 bool has_index(const std::filesystem::path& path);
 
-// JSON objects, one a line, with `text`, or `prompt` and `completion`, or `input_ids` (and
-// `labels`, `attention_mask`); errors name the line.
-std::unique_ptr<TokenSource> open_jsonl(const std::filesystem::path& path);
+// JSON objects (rows.h), one a line, or in one list; errors name the row.
+std::unique_ptr<TokenSource> open_rows(const std::filesystem::path& path,
+                                       const TokenizerFolder& tokenizer);
 
 }  // namespace argosy

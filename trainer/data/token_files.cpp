@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Token sources that are a mapped file as it lies on disk: raw text and llm.c's .bin.
+// llm.c's .bin: a mapped file as it lies on disk.
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include "planner/spec/check.h"
+#include "planner/spec/files.h"
 #include "trainer/data/dataset.h"
 #include "trainer/data/mapped_tokens.h"
 #include "trainer/data/sources.h"
+#include "trainer/data/token_files.h"
 
 namespace argosy {
 
@@ -35,10 +38,6 @@ std::array<int32_t, 3> header_of(const DataFile& file) {
 }
 
 }  // namespace
-
-std::unique_ptr<TokenSource> open_text(const std::filesystem::path& path) {
-  return std::make_unique<MappedTokens<uint8_t>>(std::make_unique<DataFile>(path), 0);
-}
 
 bool has_bin_magic(const std::filesystem::path& path) {
   const int32_t magic = header_of(DataFile(path))[0];
@@ -74,6 +73,25 @@ std::unique_ptr<TokenSource> open_bin(const std::filesystem::path& path) {
     return std::make_unique<MappedTokens<uint16_t>>(std::move(file), kHeaderBytes);
   }
   return std::make_unique<MappedTokens<uint32_t>>(std::move(file), kHeaderBytes);
+}
+
+void write_bin(const std::filesystem::path& path, const TokenSource& source, int64_t num_ids) {
+  const BinFormat& format = kBinFormats[num_ids <= kMost16BitIds ? 0 : 1];
+  const int64_t num_tokens = source.num_tokens();
+  if (num_tokens > std::numeric_limits<int32_t>::max()) {
+    throw ConfigError(concat(path.string(), ": ", num_tokens, " tokens; a .bin counts ",
+                             std::numeric_limits<int32_t>::max(), " at most: split the text"));
+  }
+  std::string bytes(kHeaderBytes, '\0');
+  const std::array<int32_t, 3> header = {format.magic, format.version,
+                                         static_cast<int32_t>(num_tokens)};
+  std::memcpy(bytes.data(), header.data(), sizeof(header));
+  bytes.reserve(kHeaderBytes + static_cast<size_t>(num_tokens) * format.token_bytes);
+  for (int64_t i = 0; i < num_tokens; ++i) {
+    const int32_t token = source.token(i);  // little-endian: the lower bytes come first
+    bytes.append(reinterpret_cast<const char*>(&token), format.token_bytes);
+  }
+  write_text_file(path, bytes);
 }
 
 }  // namespace argosy

@@ -114,18 +114,23 @@ bool has_tokenizer(const fs::path& folder) {
          (fs::is_regular_file(folder / kVocab) && fs::is_regular_file(folder / kMerges));
 }
 
-TokenizerFolder read_tokenizer(const fs::path& path) {
-  TokenizerFolder read;
-  read.folder = path.filename() == kRules ? path.parent_path() : path;
-  if (!has_tokenizer(read.folder)) {
+fs::path tokenizer_folder(const fs::path& path) {
+  fs::path folder = path.filename() == kRules ? path.parent_path() : path;
+  if (!has_tokenizer(folder)) {
     throw ConfigError(concat("tokenizer ", path,
                              ": no tokenizer.json, nor vocab.json and merges.txt",
-                             fs::exists(read.folder / "tokenizer.model")
+                             fs::exists(folder / "tokenizer.model")
                                  ? "; tokenizer.model is not supported: transformers' "
                                    "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER) "
                                    "writes a tokenizer.json"
                                  : ""));
   }
+  return folder;
+}
+
+TokenizerFolder read_tokenizer(const fs::path& path) {
+  TokenizerFolder read;
+  read.folder = tokenizer_folder(path);
   TokenizerRules rules = rules_of(read.folder);
   for (const char* name : {kConfig, kSpecials}) {
     if (!fs::exists(read.folder / name)) continue;

@@ -29,8 +29,11 @@ std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& 
 // Whether there is one that can be read.
 bool has_tokenizer(const std::filesystem::path& folder);
 
-// `path`: a folder, or its tokenizer.json. Throws ConfigError naming the file, the key and what
-// would be valid.
+// The folder that `path` means: itself, or what holds it where it is a tokenizer.json. Throws
+// ConfigError where no tokenizer is there.
+std::filesystem::path tokenizer_folder(const std::filesystem::path& path);
+
+// Throws ConfigError as above, and naming the file, the key and what would be valid.
 TokenizerFolder read_tokenizer(const std::filesystem::path& path);
 
 }  // namespace argosy

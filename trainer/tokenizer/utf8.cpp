@@ -77,6 +77,22 @@ std::string encode_utf8(char32_t code_point) {
   return {static_cast<char>(0xf0 | (code_point >> 18)), tail(12), tail(6), tail(0)};
 }
 
+size_t unfinished_bytes(std::string_view text) {
+  const std::string replacement = encode_utf8(0xfffd);
+  size_t unfinished = 0;
+  while (text.substr(0, text.size() - unfinished).ends_with(replacement)) {
+    unfinished += replacement.size();
+  }
+  if (unfinished > 0) return unfinished;
+  for (size_t bytes = 1; bytes <= 3 && bytes <= text.size(); ++bytes) {
+    const auto first = static_cast<uint8_t>(text[text.size() - bytes]);
+    if ((first & 0xc0) == kContinuation) continue;
+    return first >= 0xc0 && first_character_bytes(text.substr(text.size() - bytes)) > bytes ? bytes
+                                                                                            : 0;
+  }
+  return 0;
+}
+
 std::string with_replacements(std::string_view bytes) {
   std::string text;
   while (!bytes.empty()) {

@@ -63,16 +63,6 @@ void expect_contains(const std::string& message, const std::vector<std::string>&
   }
 }
 
-TEST(ByteTokenizer, EveryByteComesBack) {
-  std::string text;
-  for (int byte = 0; byte < 256; ++byte) text.push_back(static_cast<char>(byte));
-  const std::vector<int32_t> tokens = encode_bytes(text);
-  EXPECT_EQ(tokens.front(), 0);
-  EXPECT_EQ(tokens.back(), 255);
-  EXPECT_EQ(decode_bytes(tokens), text);
-  EXPECT_EQ(decode_bytes({'a', kEndOfText, 'b', kPadToken, 4000}), "ab");
-}
-
 TEST_F(DatasetTest, TextIsItsBytes) {
   const auto source = open_tokens(write("a.txt", "Hi\xff\n"), kVocabSize);
   EXPECT_EQ(tokens_of(*source), (std::vector<int32_t>{'H', 'i', 255, '\n'}));
@@ -168,8 +158,106 @@ TEST_F(DatasetTest, JsonlOfTokensTrainsOnLabels) {
   const auto source = open_tokens(path, 10);  // no bytes: any vocabulary
   EXPECT_EQ(tokens_of(*source), (std::vector<int32_t>{5, 9, 7, 8, 9, 4, 1, 2}));
   EXPECT_EQ(targets_of(*source), "..TT.T.T");
-  EXPECT_EQ(source->end_of_text(), -1);
+  EXPECT_FALSE(source->is_text());
   expect_contains(config_error_of([&] { open_tokens(path, 9); }), {"token 9", "vocab_size is 9"});
+}
+
+TEST_F(DatasetTest, ListsAreReadAsLines) {
+  const std::string first = R"({"text": "a, [\"{", "of": [1, {}]})";
+  const std::string second = R"({"prompt": "b", "completion": "c\\"})";
+  const auto lines = open_tokens(write("a.jsonl", first + "\n" + second), kVocabSize);
+  const auto list =
+      open_tokens(write("a.json", "\n[" + first + " ,\n" + second + "\n]\n"), kVocabSize);
+  EXPECT_EQ(tokens_of(*list), tokens_of(*lines));
+  EXPECT_EQ(targets_of(*list), targets_of(*lines));
+  EXPECT_EQ(targets_of(*list), "TTTTTTT.TTT");
+}
+
+TEST_F(DatasetTest, AlpacasRowsAskForTheirOutput) {
+  const auto source =
+      open_tokens(write("a.json", R"([{"instruction": "Add", "input": "1 2", "output": "3"},)"
+                                  R"( {"instruction": "Say hi", "input": "", "output": "hi"}])"),
+                  kVocabSize);
+  const std::string targets = targets_of(*source);
+  EXPECT_EQ(std::count(targets.begin(), targets.end(), 'T'), 2 + 3);  // outputs and their ends
+  std::vector<int32_t> tokens = tokens_of(*source);
+  const std::string text = Tokenizer::of_bytes().decode(tokens);
+  expect_contains(text, {"### Instruction:\nAdd\n\n### Input:\n1 2\n\n### Response:\n3Below",
+                         "### Instruction:\nSay hi\n\n### Response:\nhi"});
+}
+
+// Any number of threads, and rows enough for each to read several parts.
+TEST_F(DatasetTest, RowsKeepTheirOrder) {
+  std::string lines, expected;
+  for (int i = 0; i < 1000; ++i) {
+    lines += concat("{\"text\": \"", i, "\"}\n");
+    expected += std::to_string(i);
+  }
+  const auto path = write("a.jsonl", lines);
+  const auto source = open_tokens(path, kVocabSize);
+  EXPECT_EQ(Tokenizer::of_bytes().decode(tokens_of(*source)), expected);
+  const auto broken = write("b.jsonl", lines + "{\n" + lines + "[\n");
+  expect_contains(config_error_of([&] { open_tokens(broken, kVocabSize); }), {"line 1001:"});
+}
+
+class TokenizedTest : public DatasetTest {
+ protected:
+  TokenizedTest() {
+    const std::string golden = std::string(ARGOSY_SOURCE_DIR) + "/tests/golden/tokenizers/";
+    std::filesystem::copy_file(golden + "like_llama3.json", folder_ / "tokenizer.json");
+    write("tokenizer_config.json", R"({"eos_token": "<|end|>", "bos_token": "<s>"})");
+    tokenizer_ = read_tokenizer(folder_);
+    vocab_size_ = tokenizer_.tokenizer.num_tokens();
+  }
+  int32_t id(const char* text) const { return tokenizer_.tokenizer.id_of(text); }
+  std::vector<int32_t> part(std::string_view text) const {
+    std::vector<int32_t> tokens;
+    TextEncoder(tokenizer_.tokenizer).append(text, tokens);
+    return tokens;
+  }
+  TokenizerFolder tokenizer_;
+  int64_t vocab_size_ = 0;
+};
+
+TEST_F(TokenizedTest, TextsAreSurroundedAndEnded) {
+  const auto source =
+      open_tokens(write("a.jsonl", R"({"text": "the ship"})"), vocab_size_, tokenizer_);
+  std::vector<int32_t> expected = {id("<s>")};
+  for (const int32_t token : part("the ship")) expected.push_back(token);
+  expected.push_back(id("<|end|>"));
+  EXPECT_EQ(tokens_of(*source), expected);
+  EXPECT_TRUE(source->is_text());
+}
+
+TEST_F(TokenizedTest, PromptsAndCompletionsAreReadApart) {
+  const auto source = open_tokens(write("a.jsonl", R"({"prompt": "the sh", "completion": "ip"})"),
+                                  vocab_size_, tokenizer_);
+  std::vector<int32_t> expected = {id("<s>")};
+  for (const int32_t token : part("the sh")) expected.push_back(token);
+  const size_t num_masked = expected.size();
+  for (const int32_t token : part("ip")) expected.push_back(token);
+  expected.push_back(id("<|end|>"));
+  EXPECT_EQ(tokens_of(*source), expected);
+  EXPECT_EQ(targets_of(*source),
+            std::string(num_masked, '.') + std::string(expected.size() - num_masked, 'T'));
+}
+
+TEST_F(TokenizedTest, RawTextIsReadAsItIs) {
+  const auto source = open_tokens(write("a.txt", "the ship<|end|>\n"), vocab_size_, tokenizer_);
+  EXPECT_EQ(tokens_of(*source), part("the ship<|end|>\n"));
+  EXPECT_EQ(targets_of(*source), std::string(static_cast<size_t>(source->num_tokens()), 'T'));
+}
+
+TEST_F(TokenizedTest, ErrorsSayWhichTextAndWhichTokenizer) {
+  const auto text = write("a.jsonl", R"({"text": "the ship"})");
+  expect_contains(config_error_of([&] { open_tokens(text, 300, tokenizer_); }),
+                  {"vocab_size is 300", "tokenizer"});
+  const auto broken = write("b.txt", "ship\xff");
+  expect_contains(config_error_of([&] { open_tokens(broken, vocab_size_, tokenizer_); }),
+                  {"b.txt", "byte 4", "UTF-8"});
+  tokenizer_.end_of_text = -1;
+  expect_contains(config_error_of([&] { open_tokens(text, vocab_size_, tokenizer_); }),
+                  {"line 1", "eos_token", "--end-of-text"});
 }
 
 TEST_F(DatasetTest, ErrorsNameFileAndReason) {
@@ -206,8 +294,15 @@ TEST_F(DatasetTest, ErrorsNameFileAndReason) {
        kVocabSize,
        {"k.jsonl", "line 2", "`completion`"}},
       {write("l.jsonl", "{\"text\": 3}"), kVocabSize, {"line 1", "`text` is number"}},
-      {write("o.jsonl", "[1]"), kVocabSize, {"line 1", "is array"}},
-      {write("p.jsonl", "{\"messages\": []}"), kVocabSize, {"`messages` needs a tokenizer"}},
+      {write("o.jsonl", "\n3"), kVocabSize, {"line 2", "is number"}},
+      {write("o2.jsonl", "[{\"text\": \"a\"}, 1]"), kVocabSize, {"item 2", "is number"}},
+      {write("o3.json", "[{\"text\": \"]\"}"), kVocabSize, {"o3.json", "list does not end"}},
+      {write("o4.json", "[] []"), kVocabSize, {"o4.json", "text behind its list"}},
+      {write("o5.json", "[{\"text\": \"a\"},, 1]"), kVocabSize, {"item 2", "not valid JSON"}},
+      {write("o6.json", " []"), kVocabSize, {"o6.json", "is empty"}},
+      {write("p.jsonl", "{\"messages\": []}"), kVocabSize, {"`messages`", "chat_template"}},
+      {write("p2.jsonl", "{\"answer\": 1}"), kVocabSize, {"no key that is known", "`text`"}},
+      {write("p3.jsonl", "{\"instruction\": \"a\"}"), kVocabSize, {"no `output`"}},
       {write("q.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1]}"),
        kVocabSize,
        {"line 1", "`labels` must be a list of 2 numbers"}},
@@ -219,7 +314,9 @@ TEST_F(DatasetTest, ErrorsNameFileAndReason) {
       {write("x.jsonl", "{\"input_ids\": [1]}\n{\"text\": \"a\"}"),
        kVocabSize,
        {"line 2", "in one file"}},
-      {write("y.jsonl", "{\"input_ids\": [1], \"text\": \"a\"}"), kVocabSize, {"must have either"}},
+      {write("y.jsonl", "{\"input_ids\": [1], \"text\": \"a\"}"),
+       kVocabSize,
+       {"`text` and `input_ids`"}},
   };
   for (const Case& bad : cases) {
     SCOPED_TRACE(bad.path);

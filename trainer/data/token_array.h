@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "trainer/data/dataset.h"
+
+namespace argosy {
+
+// Tokens that were made here, and which of them are to be predicted.
+struct MarkedTokens {
+  std::vector<int32_t> tokens;
+  std::vector<bool> is_target;  // as many
+
+  void mark(bool target) { is_target.resize(tokens.size(), target); }  // what came since
+};
+
+class TokenArray : public TokenSource {
+ public:
+  TokenArray(MarkedTokens tokens, bool is_text)
+      : tokens_(std::move(tokens)),
+        is_text_(is_text),
+        max_token_(*std::max_element(tokens_.tokens.begin(), tokens_.tokens.end())) {}
+
+  int64_t num_tokens() const override { return static_cast<int64_t>(tokens_.tokens.size()); }
+  int32_t token(int64_t index) const override { return tokens_.tokens[static_cast<size_t>(index)]; }
+  bool is_target(int64_t index) const override {
+    return tokens_.is_target[static_cast<size_t>(index)];
+  }
+  int64_t num_targets() const override {
+    return std::count(tokens_.is_target.begin(), tokens_.is_target.end(), true);
+  }
+  int32_t max_token() const override { return max_token_; }
+  bool is_text() const override { return is_text_; }
+
+ private:
+  MarkedTokens tokens_;  // not empty
+  bool is_text_;
+  int32_t max_token_;
+};
+
+}  // namespace argosy

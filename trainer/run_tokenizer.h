@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Which tokenizer reads the text of a run.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "trainer/data/dataset.h"
+#include "trainer/options.h"
+#include "trainer/tokenizer/tokenizer_folder.h"
+
+namespace argosy {
+
+// --tokenizer; else what lies with the weights of --init, or in the run folder that goes on. Empty:
+// bytes.
+// Throws ConfigError where --tokenizer names none.
+std::filesystem::path find_tokenizer(const TrainOptions& options);
+
+// What find_tokenizer has found; --end-of-text, if given, is what ends a text. Throws ConfigError
+// naming the file.
+TokenizerFolder read_found_tokenizer(const TrainOptions& options,
+                                     const std::filesystem::path& folder);
+
+// The run folder gets its files, where find_tokenizer looks, in place of any others; none for
+// bytes. Throws Error naming the file.
+void keep_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& run_dir);
+
+// "data     train.jsonl, 1,234,567 tokens, 34% of them learned; tokenizer llama, 128,256 tokens".
+std::string describe_data(const std::filesystem::path& path, const TokenSource& source,
+                          const TokenizerFolder& tokenizer);
+
+// What a user may not have meant: text read as bytes by a model with many more tokens. "" if there
+// is nothing to say.
+std::string data_warning(const TokenSource& source, const TokenizerFolder& tokenizer,
+                         int64_t vocab_size);
+
+}  // namespace argosy
