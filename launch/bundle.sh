@@ -24,7 +24,7 @@ runtime_packages=(
   libhdf5-103-1 libhdf5-hl-100 libaec0 libsz2
   libboost-program-options1.74.0
   libdnnl2
-  libpcre2-8-0)
+  libpcre2-8-0 libutf8proc2)
 # What the former load and most systems have: taken there only where the system has no library of that name.
 fallback_packages=(
   zlib1g libltdl7 libudev1 libnuma1 libgomp1 libatomic1 libuuid1 ocl-icd-libopencl1 libzstd1 libcurl4 libnghttp2-14 libssh2-1
@@ -34,7 +34,7 @@ build_only_packages=(
   libopenmpi-dev libhdf5-dev libaec-dev
   libboost1.74-dev libboost-program-options1.74-dev
   nlohmann-json3-dev libgtest-dev libgmock-dev googletest
-  libdnnl-dev libpcre2-dev)
+  libdnnl-dev libpcre2-dev libutf8proc-dev)
 
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)

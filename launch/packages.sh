@@ -11,6 +11,7 @@ build_packages=(
   libhdf5-dev                    # checkpoints
   libboost-program-options-dev   # command lines
   nlohmann-json3-dev             # plans, configurations
+  libpcre2-dev libutf8proc-dev   # tokenizers: Unicode's regular expressions and normal forms
   libgtest-dev                   # tests
 )
 # CUDA is no package of Debian: NVIDIA's toolkit 12.4 or newer with nvcc, cuBLASLt, cuDNN 9 and NCCL, in /usr/local/cuda or

@@ -16,6 +16,16 @@ constexpr std::string_view kStepPrefix = "step_";
 constexpr std::string_view kCheckpointsFolder = "checkpoints";
 constexpr size_t kStepDigits = 8;  // at least; zeros in front
 
+// From the root, without "." and a slash at the end.
+std::filesystem::path whole_path(const std::filesystem::path& path) {
+  return (std::filesystem::absolute(path) / "").lexically_normal().parent_path();
+}
+
+// As it was written, if its parent was.
+std::filesystem::path parent_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : whole_path(path).parent_path();
+}
+
 }  // namespace
 
 std::filesystem::path checkpoint_path(const std::filesystem::path& checkpoints_dir, int64_t step) {
@@ -51,9 +61,10 @@ std::filesystem::path tokenizer_path(const std::filesystem::path& run_dir) {
 }
 
 std::optional<std::filesystem::path> tokenizer_of_run(const std::filesystem::path& path) {
-  std::filesystem::path run_dir = std::filesystem::absolute(path / "").parent_path();
-  if (step_of_checkpoint_name(run_dir.filename().string())) run_dir = run_dir.parent_path();
-  if (run_dir.filename() == kCheckpointsFolder) run_dir = run_dir.parent_path();
+  std::filesystem::path run_dir = (path / "").parent_path();
+  if (step_of_checkpoint_name(whole_path(run_dir).filename().string()))
+    run_dir = parent_of(run_dir);
+  if (whole_path(run_dir).filename() == kCheckpointsFolder) run_dir = parent_of(run_dir);
   const std::filesystem::path tokenizer = tokenizer_path(run_dir);
   return std::filesystem::is_directory(tokenizer) ? std::optional(tokenizer) : std::nullopt;
 }

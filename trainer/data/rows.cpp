@@ -81,13 +81,15 @@ class TextRow {
       : reader_(reader), where_(where), row_(row) {}
 
   void begin(bool is_target) { append(rules().prefix, is_target); }
+  // What comes behind the first part goes on from it.
   void append(std::string_view text, bool is_target) {
     try {
-      reader_.encoder.append(text, row_.tokens);
+      reader_.encoder.append(text, row_.tokens, start_);
     } catch (const ConfigError& error) {
       throw ConfigError(concat(where_, ": ", error.what()));
     }
     row_.mark(is_target);
+    start_ = TextStart::inside_text;
   }
   // What ends every text is learned.
   void end() {
@@ -113,6 +115,7 @@ class TextRow {
   RowReader& reader_;
   const std::string& where_;
   MarkedTokens& row_;
+  TextStart start_ = TextStart::of_text;
 };
 
 void append_text(std::string_view text, const std::string& where, RowReader& reader,

@@ -65,7 +65,8 @@ void read_byte_ids(const JsonPlace& place, bool falls_back, TokenizerRules& rule
 int32_t id_of(const TokenizerRules& rules, const std::string& bytes, const std::string& written,
               const JsonPlace& place) {
   const auto id = rules.bpe.ids.find(bytes);
-  if (id == rules.bpe.ids.end()) place.fail(concat("of tokens, and `", written, "` is none"));
+  if (id == rules.bpe.ids.end())
+    place.fail(concat("made of the vocabulary's tokens, and `", written, "` is none"));
   return id->second;
 }
 

@@ -34,9 +34,11 @@ std::string in_unicode_form(const UnicodeForm& form, std::string_view text) {
 
 struct Apply {
   std::string_view text;
+  TextStart start;
   std::string operator()(const UnicodeForm& form) const { return in_unicode_form(form, text); }
   std::string operator()(const Prepend& step) const {
-    return text.empty() ? std::string() : step.prefix + std::string(text);
+    const bool is_marked = start != TextStart::inside_text && !text.empty();
+    return (is_marked ? step.prefix : std::string()) + std::string(text);
   }
   std::string operator()(const ReplaceAll& step) const { return replace_all(step, text); }
 };
@@ -53,9 +55,10 @@ std::string replace_all(const ReplaceAll& step, std::string_view text) {
   return replaced.append(text.substr(done));
 }
 
-std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text) {
+std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text,
+                      TextStart start) {
   std::string normal(text);
-  for (const NormalizerStep& step : steps) normal = std::visit(Apply{normal}, step);
+  for (const NormalizerStep& step : steps) normal = std::visit(Apply{normal, start}, step);
   return normal;
 }
 

@@ -27,8 +27,13 @@ struct ReplaceAll {
 };
 using NormalizerStep = std::variant<UnicodeForm, Prepend, ReplaceAll>;
 
+// What stands before a piece of text: nothing, a token, or the text that it continues. What marks
+// the beginning of words, SentencePiece's blank, is put before the first two alone.
+enum class TextStart { of_text, behind_token, inside_text };
+
 // One step after the other; `text` must be valid UTF-8, and so is the result.
-std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text);
+std::string normalize(const std::vector<NormalizerStep>& steps, std::string_view text,
+                      TextStart start = TextStart::of_text);
 
 // Also a decoder's step.
 std::string replace_all(const ReplaceAll& step, std::string_view text);

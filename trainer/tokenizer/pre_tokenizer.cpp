@@ -98,7 +98,7 @@ void append_split(const Split& split, std::string_view text,
 // One step on one piece.
 struct CutPiece {
   std::string_view piece;
-  bool is_beginning;
+  std::optional<TextStart> start;  // nothing: other pieces of the text stand before it
   std::vector<std::string_view>& pieces;
   std::deque<std::string>& changed;
 
@@ -112,8 +112,9 @@ struct CutPiece {
   void operator()(const Metaspace& step) const {
     const std::string& visible = step.replace_blanks.content;
     std::string& text = changed.emplace_back(replace_all(step.replace_blanks, piece));
-    const bool wants_prefix = step.prefix == Metaspace::Prefix::always ||
-                              (step.prefix == Metaspace::Prefix::first && is_beginning);
+    const bool wants_prefix =
+        (step.prefix == Metaspace::Prefix::always && start != TextStart::inside_text) ||
+        (step.prefix == Metaspace::Prefix::first && start == TextStart::of_text);
     if (wants_prefix && !text.starts_with(visible)) text.insert(0, visible);
     if (!step.split) return pieces.push_back(text);
     append_split(*step.split, text, pieces);
@@ -131,13 +132,14 @@ Metaspace make_metaspace(const std::string& visible, Metaspace::Prefix prefix, b
 }
 
 void append_pieces(const std::vector<PreTokenizerStep>& steps, std::string_view text,
-                   bool is_beginning, Pieces& pieces) {
+                   TextStart start, Pieces& pieces) {
   std::vector<std::string_view> current, next;
   if (!text.empty()) current.push_back(text);
   for (const PreTokenizerStep& step : steps) {
     next.clear();
     for (size_t i = 0; i < current.size(); ++i) {
-      std::visit(CutPiece{current[i], is_beginning && i == 0, next, pieces.changed}, step);
+      const auto of_piece = i == 0 ? std::optional(start) : std::nullopt;
+      std::visit(CutPiece{current[i], of_piece, next, pieces.changed}, step);
     }
     std::swap(current, next);
   }

@@ -44,10 +44,9 @@ struct Pieces {
   std::deque<std::string> changed;       // texts that steps have made; addresses stay
 };
 
-// Adds the pieces of `text`, which must live on. `is_beginning`: nothing stands before it in the
-// text that the user gave.
+// Adds the pieces of `text`, which must live on.
 void append_pieces(const std::vector<PreTokenizerStep>& steps, std::string_view text,
-                   bool is_beginning, Pieces& pieces);
+                   TextStart start, Pieces& pieces);
 
 // What GPT-2 splits by where a file says "use_regex" (src/encoder.py there).
 extern const char* const kGpt2Pattern;

@@ -86,7 +86,7 @@ std::string Tokenizer::decode(std::span<const int32_t> tokens) const {
   return decode_tokens(rules_.decoder, std::move(texts));
 }
 
-void TextEncoder::append(std::string_view text, std::vector<int32_t>& tokens) {
+void TextEncoder::append(std::string_view text, std::vector<int32_t>& tokens, TextStart start) {
   const bool reads_characters = !tokenizer_->is_of_bytes();
   const size_t valid_bytes = reads_characters ? valid_utf8_bytes(text) : text.size();
   if (valid_bytes < text.size()) {
@@ -97,16 +97,16 @@ void TextEncoder::append(std::string_view text, std::vector<int32_t>& tokens) {
       tokens.push_back(segment.token);
     } else {
       append_segment(text.substr(segment.range.begin, segment.range.size()),
-                     segment.range.begin == 0, tokens);
+                     segment.range.begin == 0 ? start : TextStart::behind_token, tokens);
     }
   }
 }
 
-void TextEncoder::append_segment(std::string_view text, bool is_beginning,
+void TextEncoder::append_segment(std::string_view text, TextStart start,
                                  std::vector<int32_t>& tokens) {
   const TokenizerRules& rules = tokenizer_->rules_;
   const std::string changed =
-      rules.normalizer.empty() ? std::string() : normalize(rules.normalizer, text);
+      rules.normalizer.empty() ? std::string() : normalize(rules.normalizer, text, start);
   const std::string_view normal = rules.normalizer.empty() ? text : std::string_view(changed);
   for (const TextSegment& segment : tokenizer_->in_normal_text_.cut(normal)) {
     if (segment.token >= 0) {
@@ -115,7 +115,7 @@ void TextEncoder::append_segment(std::string_view text, bool is_beginning,
     }
     Pieces pieces;
     append_pieces(rules.pre_tokenizer, normal.substr(segment.range.begin, segment.range.size()),
-                  is_beginning && segment.range.begin == 0, pieces);
+                  segment.range.begin == 0 ? start : TextStart::behind_token, pieces);
     for (const std::string_view piece : pieces.pieces) append_piece(piece, tokens);
   }
 }

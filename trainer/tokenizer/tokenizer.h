@@ -53,12 +53,14 @@ class TextEncoder {
   // `tokenizer` must live on.
   explicit TextEncoder(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
 
-  // Adds the tokens of a text, without those that the tokenizer puts around a whole one. Throws
-  // ConfigError where the text is not UTF-8, naming the byte.
-  void append(std::string_view text, std::vector<int32_t>& tokens);
+  // Adds the tokens of a text, without those that the tokenizer puts around a whole one; with
+  // TextStart::inside_text of one that goes on from what was added before, and no token holds parts
+  // of both. Throws ConfigError where the text is not UTF-8, naming the byte.
+  void append(std::string_view text, std::vector<int32_t>& tokens,
+              TextStart start = TextStart::of_text);
 
  private:
-  void append_segment(std::string_view text, bool is_beginning, std::vector<int32_t>& tokens);
+  void append_segment(std::string_view text, TextStart start, std::vector<int32_t>& tokens);
   void append_piece(std::string_view piece, std::vector<int32_t>& tokens);
 
   const Tokenizer* tokenizer_;

@@ -77,7 +77,8 @@ TEST(ByteTokenizer, EveryByteComesBack) {
 
 TEST(Tokenizer, SaysWhereATextIsNotUtf8) {
   const Tokenizer tokenizer = golden_tokenizer("like_gpt2");
-  for (const char* broken : {"abc\xff", "abc\xc3", "abc\xed\xa0\x80", "abc\xc0\x80", "abc\xf5\x80"}) {
+  for (const char* broken :
+       {"abc\xff", "abc\xc3", "abc\xed\xa0\x80", "abc\xc0\x80", "abc\xf5\x80"}) {
     const std::string message = config_error_of([&] { part_tokens(tokenizer, broken); });
     EXPECT_TRUE(contains(message, "byte 3")) << message;
   }
@@ -94,13 +95,27 @@ TEST(Tokenizer, LongPiecesAreMergedAsShortOnes) {
   EXPECT_LT(tokens.size(), 20000 * once.size() + 1);
 }
 
+// SentencePiece's blank stands at the beginning of a text and behind tokens, not where a text is
+// cut in two.
+TEST(Tokenizer, AContinuedTextHasNoBlankOfItsOwn) {
+  for (const char* kind : {"like_llama2", "like_mistral", "with_metaspace"}) {
+    const Tokenizer tokenizer = golden_tokenizer(kind);
+    TextEncoder encoder(tokenizer);
+    std::vector<int32_t> tokens = {};
+    encoder.append("the ship", tokens);
+    encoder.append("'s bell", tokens, TextStart::inside_text);
+    EXPECT_EQ(tokenizer.decode(tokens), "the ship's bell") << kind;
+    encoder.append(" rang", tokens, TextStart::inside_text);
+    EXPECT_EQ(tokenizer.decode(tokens), "the ship's bell rang") << kind;
+  }
+}
+
 TEST(Tokenizer, FindsTokensByTheirText) {
   const Tokenizer tokenizer = golden_tokenizer("like_llama3");
   EXPECT_EQ(tokenizer.id_of("<|end|>"), tokenizer.num_tokens() - 1);
   EXPECT_GE(tokenizer.id_of("\u0120the"), 256);  // as files write " the"
   EXPECT_EQ(tokenizer.id_of("no such token"), -1);
-  EXPECT_EQ(tokenizer.special_texts(),
-            (std::vector<std::string>{"<|start|>", "<|end|>", "<s>"}));
+  EXPECT_EQ(tokenizer.special_texts(), (std::vector<std::string>{"<|start|>", "<|end|>", "<s>"}));
 }
 
 // A file with one thing changed.
