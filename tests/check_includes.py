@@ -95,7 +95,7 @@ def check_file(path, root):
         problem = match and check_include(path, match.group(1), root)
         if problem:
             yield number, problem
-        if path.endswith(".h") and "#include <nlohmann/" in line and path != JSON_HEADER:
+        if path.endswith(".h") and "#include <nlohmann/json.hpp>" in line and path != JSON_HEADER:
             yield number, "the JSON library is slow to compile: include it in .cpp files only"
         for pattern, prefixes, reason in RESERVED:
             code = line.split("//")[0]
