@@ -40,12 +40,16 @@ inline void expect_no_arguments(const Arguments& arguments) {
   }
 }
 
-// What is given, or the fallback; TemplateFault for another type.
-inline const std::string& text_or(const Value* value, const std::string& fallback) {
-  if (!value) return fallback;
-  const std::string* text = text_in(*value);
-  if (!text) throw TemplateFault(concat("takes a str, not a ", type_name(*value)));
+// The text that it is; TemplateFault for another type.
+inline const std::string& text_of(const Value& value) {
+  const std::string* text = text_in(value);
+  if (!text) throw TemplateFault(concat("takes a str, not a ", type_name(value)));
   return *text;
+}
+
+// What is given, or the fallback; TemplateFault for another type.
+inline std::string text_or(const Value* value, const char* fallback) {
+  return value ? text_of(*value) : fallback;
 }
 
 inline int64_t whole_or(const Value* value, int64_t fallback) {

@@ -30,6 +30,7 @@ using TestFunction = bool (*)(const Value& input, const Arguments& arguments);
 
 struct CallArguments {
   std::vector<ExpressionPtr> values;
+  ExpressionPtr spread;  // `*list`: further arguments without a name; null: none
   std::vector<std::pair<std::string, ExpressionPtr>> named;
 };
 

@@ -56,7 +56,7 @@ std::vector<std::pair<Value, Value>> entries_of(const Arguments& arguments) {
 
 Value time_text(const Arguments& arguments, const std::optional<std::tm>& now) {
   const auto [format] = bind<1>(arguments, {"format"});
-  const std::string& text = text_or(&required(format, "format"), "");
+  const std::string& text = text_of(required(format, "format"));
   std::tm time{};
   if (now) {
     time = *now;
@@ -76,7 +76,7 @@ Value time_text(const Arguments& arguments, const std::optional<std::tm>& now) {
 Value Renderer::make_namespace(const Arguments& arguments) {
   Namespace& space = namespaces_.emplace_back();
   for (const auto& [key, value] : entries_of(arguments)) {
-    space.attributes.emplace_back(text_or(&key, ""), value);
+    space.attributes.emplace_back(text_of(key), value);
   }
   return {&space};
 }

@@ -76,6 +76,10 @@ Arguments Renderer::eval(const CallArguments& arguments) {
   Arguments values;
   values.values.reserve(arguments.values.size());
   for (const ExpressionPtr& value : arguments.values) values.values.push_back(eval(*value));
+  if (arguments.spread) {
+    const SequencePtr further = iterate(eval(*arguments.spread));
+    values.values.insert(values.values.end(), further->items.begin(), further->items.end());
+  }
   values.named.reserve(arguments.named.size());
   for (const auto& [name, value] : arguments.named) values.named.emplace_back(name, eval(*value));
   return values;

@@ -25,7 +25,7 @@ Value trim(const Value& input, const Arguments& arguments) {
   const auto [what] = bind<1>(arguments, {"chars"});
   const std::string text = str(input);
   if (!what || what->is<None>()) return like(input, std::string(strip(text, Side::both)));
-  return like(input, std::string(strip(text, Side::both, text_or(what, ""))));
+  return like(input, std::string(strip(text, Side::both, text_of(*what))));
 }
 
 template <std::string (*function)(std::string_view)>
@@ -121,8 +121,8 @@ Value to_json(const Value& input, const Arguments& arguments) {
   if (separators && !separators->is<None>()) {
     const SequencePtr pair = iterate(*separators);
     if (pair->items.size() != 2) throw TemplateFault("`separators` must be two");
-    style.item_separator = text_or(&pair->items[0], "");
-    style.key_separator = text_or(&pair->items[1], "");
+    style.item_separator = text_of(pair->items[0]);
+    style.key_separator = text_of(pair->items[1]);
   }
   style.sorts_keys = flag_or(sort_keys, false);
   style.escapes_unicode = flag_or(ascii, false);

@@ -20,27 +20,36 @@ Arguments rest_of(const Arguments& arguments, size_t count) {
   return rest;
 }
 
+TestFunction known_test(const std::string& name) {
+  const TestFunction test = find_test(name);
+  if (!test) throw TemplateFault(concat("test `", name, "` is not known; known: ", test_names()));
+  return test;
+}
+
+FilterFunction known_filter(const std::string& name) {
+  const FilterFunction filter = find_filter(name);
+  if (filter) return filter;
+  throw TemplateFault(concat("filter `", name, "` is not known; known: ", filter_names()));
+}
+
 // Items for which a test holds, or does not. Arguments: the attribute that is tested, if
 // `of_attribute`; the test and what it takes; without a test whether the item is true.
 Value selected(const Value& input, const Arguments& arguments, bool of_attribute, bool keeps) {
-  const size_t num_before = of_attribute ? 1 : 0;
-  if (arguments.values.size() < num_before) throw TemplateFault("needs the name of an attribute");
-  const bool has_test = arguments.values.size() > num_before;
-  TestFunction test = nullptr;
-  if (has_test) {
-    const std::string& name = text_or(&arguments.values[num_before], "");
-    test = find_test(name);
-    if (!test) throw TemplateFault(concat("test `", name, "` is not known; known: ", test_names()));
-  }
-  const Arguments rest = rest_of(arguments, num_before + (has_test ? 1 : 0));
-  std::vector<Value> result;
-  const SequencePtr items = iterate(input);
-  for (const Value& item : items->items) {
-    const Value value = of_attribute ? attribute_at(item, arguments.values[0]) : item;
-    const bool holds = test ? test(value, rest) : truth(value);
-    if (holds == keeps) result.push_back(item);
-  }
-  return make_sequence(std::move(result), SequenceKind::generator);
+  return make_generator([&](std::vector<Value>& kept) {
+    if (!truth(input)) return;
+    const size_t num_before = of_attribute ? 1 : 0;
+    if (arguments.values.size() < num_before) throw TemplateFault("needs the name of an attribute");
+    const bool has_test = arguments.values.size() > num_before;
+    const TestFunction test =
+        has_test ? known_test(text_of(arguments.values[num_before])) : nullptr;
+    const Arguments rest = rest_of(arguments, num_before + (has_test ? 1 : 0));
+    const SequencePtr items = iterate(input);
+    for (const Value& item : items->items) {
+      const Value value = of_attribute ? attribute_at(item, arguments.values[0]) : item;
+      const bool holds = test ? test(value, rest) : truth(value);
+      if (holds == keeps) kept.push_back(item);
+    }
+  });
 }
 
 Value select(const Value& input, const Arguments& arguments) {
@@ -56,7 +65,7 @@ Value rejectattr(const Value& input, const Arguments& arguments) {
   return selected(input, arguments, true, false);
 }
 
-Value mapped_attributes(const Value& input, const Arguments& arguments) {
+void append_attributes(const Value& input, const Arguments& arguments, std::vector<Value>& mapped) {
   const Value *attribute = nullptr, *fallback = nullptr;
   for (const auto& [name, value] : arguments.named) {
     if (name != "attribute" && name != "default") {
@@ -64,28 +73,23 @@ Value mapped_attributes(const Value& input, const Arguments& arguments) {
     }
     (name == "attribute" ? attribute : fallback) = &value;
   }
-  std::vector<Value> result;
   const SequencePtr items = iterate(input);
   for (const Value& item : items->items) {
     Value value = attribute_at(item, required(attribute, "attribute"));
     const bool is_missing = value.is<Undefined>() && fallback && !fallback->is<None>();
-    result.push_back(is_missing ? *fallback : std::move(value));
+    mapped.push_back(is_missing ? *fallback : std::move(value));
   }
-  return make_sequence(std::move(result), SequenceKind::generator);
 }
 
 Value map(const Value& input, const Arguments& arguments) {
-  if (arguments.values.empty()) return mapped_attributes(input, arguments);
-  const std::string& name = text_or(&arguments.values[0], "");
-  const FilterFunction filter = find_filter(name);
-  if (!filter) {
-    throw TemplateFault(concat("filter `", name, "` is not known; known: ", filter_names()));
-  }
-  const Arguments rest = rest_of(arguments, 1);
-  std::vector<Value> result;
-  const SequencePtr items = iterate(input);
-  for (const Value& item : items->items) result.push_back(filter(item, rest));
-  return make_sequence(std::move(result), SequenceKind::generator);
+  return make_generator([&](std::vector<Value>& mapped) {
+    if (!truth(input)) return;
+    if (arguments.values.empty()) return append_attributes(input, arguments, mapped);
+    const FilterFunction filter = known_filter(text_of(arguments.values[0]));
+    const Arguments rest = rest_of(arguments, 1);
+    const SequencePtr items = iterate(input);
+    for (const Value& item : items->items) mapped.push_back(filter(item, rest));
+  });
 }
 
 constexpr NamedFilter kItemFilters[] = {{"select", select},

@@ -25,7 +25,7 @@ Value of_lines(std::vector<std::string> lines) {
 Value strip_side(Text self, const Arguments& arguments, Side side) {
   const auto [what] = bind<1>(arguments, {"chars"});
   if (!what || what->is<None>()) return make_text(std::string(strip(self, side)));
-  return make_text(std::string(strip(self, side, text_or(what, ""))));
+  return make_text(std::string(strip(self, side, text_of(*what))));
 }
 
 Value strip_both(Text self, const Arguments& a) {
@@ -42,7 +42,7 @@ Value split_side(Text self, const Arguments& arguments, bool from_right) {
   const auto [separator, limit] = bind<2>(arguments, {"sep", "maxsplit"});
   const int64_t most = whole_or(limit, -1);
   if (!separator || separator->is<None>()) return of_lines(split_words(self, most, from_right));
-  const std::string& text = text_or(separator, "");
+  const std::string& text = text_of(*separator);
   if (text.empty()) throw TemplateFault("the separator is empty");
   return of_lines(split_at(self, text, most, from_right));
 }
@@ -64,10 +64,10 @@ template <typename Matches>
 Value matches_any(const Arguments& arguments, const Matches& matches) {
   const Value& what = required(bind<1>(arguments, {"prefix"})[0], "prefix");
   const auto* tuple = what.get<SequencePtr>();
-  if (!tuple || (*tuple)->kind != SequenceKind::tuple) return {matches(text_or(&what, ""))};
+  if (!tuple || (*tuple)->kind != SequenceKind::tuple) return {matches(text_of(what))};
   const std::vector<Value>& items = (*tuple)->items;
   return {std::any_of(items.begin(), items.end(),
-                      [&](const Value& item) { return matches(text_or(&item, "")); })};
+                      [&](const Value& item) { return matches(text_of(item)); })};
 }
 
 Value startswith(Text self, const Arguments& arguments) {
@@ -110,20 +110,20 @@ Value to_title(Text self, const Arguments& arguments) {
 
 Value replace_text(Text self, const Arguments& arguments) {
   const auto [old_text, new_text, count] = bind<3>(arguments, {"old", "new", "count"});
-  return make_text(replace(self, text_or(&required(old_text, "old"), ""),
-                           text_or(&required(new_text, "new"), ""), whole_or(count, -1)));
+  return make_text(replace(self, text_of(required(old_text, "old")),
+                           text_of(required(new_text, "new")), whole_or(count, -1)));
 }
 
 Value find_text(Text self, const Arguments& arguments) {
   const auto [what] = bind<1>(arguments, {"sub"});
-  const size_t at = self.find(text_or(&required(what, "sub"), ""));
+  const size_t at = self.find(text_of(required(what, "sub")));
   if (at == std::string::npos) return {int64_t{-1}};
   return {num_characters(std::string_view(self).substr(0, at))};
 }
 
 Value count_text(Text self, const Arguments& arguments) {
   const auto [what] = bind<1>(arguments, {"sub"});
-  const std::string& text = text_or(&required(what, "sub"), "");
+  const std::string& text = text_of(required(what, "sub"));
   if (text.empty()) return {num_characters(self) + 1};
   int64_t count = 0;
   for (size_t at = self.find(text); at != std::string::npos;
@@ -141,21 +141,21 @@ Value join_texts(Text self, const Arguments& arguments) {
   for (const Value& item : sequence->items) {
     if (!is_first) result += self;
     is_first = false;
-    result += text_or(&item, "");
+    result += text_of(item);
   }
   return make_text(std::move(result));
 }
 
 Value without_prefix(Text self, const Arguments& arguments) {
   const auto [prefix] = bind<1>(arguments, {"prefix"});
-  const std::string& text = text_or(&required(prefix, "prefix"), "");
+  const std::string& text = text_of(required(prefix, "prefix"));
   const bool has_it = self.compare(0, text.size(), text) == 0;
   return make_text(has_it ? self.substr(text.size()) : self);
 }
 
 Value without_suffix(Text self, const Arguments& arguments) {
   const auto [suffix] = bind<1>(arguments, {"suffix"});
-  const std::string& text = text_or(&required(suffix, "suffix"), "");
+  const std::string& text = text_of(required(suffix, "suffix"));
   const bool has_it =
       text.size() <= self.size() && self.compare(self.size() - text.size(), text.size(), text) == 0;
   return make_text(has_it ? self.substr(0, self.size() - text.size()) : self);

@@ -90,7 +90,7 @@ double rounded(double number, int digits) {
 
 Value round_number(const Value& input, const Arguments& arguments) {
   const auto [precision, method] = bind<2>(arguments, {"precision", "method"});
-  const std::string& how = text_or(method, "common");
+  const std::string how = text_or(method, "common");
   const auto number = real_number(input);
   if (!number) throw TemplateFault(concat("takes a number, not a ", type_name(input)));
   const auto digits = static_cast<int>(std::clamp<int64_t>(whole_or(precision, 0), -300, 300));

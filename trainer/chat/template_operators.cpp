@@ -28,9 +28,8 @@ const char* symbol(Operator op) {
                              " and a ", type_name(right)));
 }
 
-Value checked(bool overflows, int64_t result) {
+void refuse_overflow(bool overflows) {
   if (overflows) throw TemplateFault("a whole number is beyond 64 bits");
-  return {result};
 }
 
 Value integer_power(int64_t base, int64_t exponent) {
@@ -38,7 +37,7 @@ Value integer_power(int64_t base, int64_t exponent) {
   for (int64_t i = 0; i < exponent; ++i) {
     if (base == 0 || base == 1) return {exponent == 0 ? int64_t{1} : base};
     if (base == -1) return {int64_t{exponent % 2 == 0 ? 1 : -1}};
-    result = *checked(__builtin_mul_overflow(result, base, &result), result).get<int64_t>();
+    refuse_overflow(__builtin_mul_overflow(result, base, &result));
   }
   return {result};
 }
@@ -47,11 +46,14 @@ Value apply_integers(Operator op, int64_t a, int64_t b) {
   int64_t result = 0;
   switch (op) {
     case Operator::add:
-      return checked(__builtin_add_overflow(a, b, &result), result);
+      refuse_overflow(__builtin_add_overflow(a, b, &result));
+      return {result};
     case Operator::subtract:
-      return checked(__builtin_sub_overflow(a, b, &result), result);
+      refuse_overflow(__builtin_sub_overflow(a, b, &result));
+      return {result};
     case Operator::multiply:
-      return checked(__builtin_mul_overflow(a, b, &result), result);
+      refuse_overflow(__builtin_mul_overflow(a, b, &result));
+      return {result};
     case Operator::power:
       if (b < 0) return {std::pow(static_cast<double>(a), static_cast<double>(b))};
       return integer_power(a, b);
@@ -65,7 +67,8 @@ Value apply_integers(Operator op, int64_t a, int64_t b) {
   if (op == Operator::divide) return {static_cast<double>(a) / static_cast<double>(b)};
   if (b == -1) {  // the one quotient that may not fit
     if (op == Operator::modulo) return {int64_t{0}};
-    return checked(__builtin_sub_overflow(int64_t{0}, a, &result), result);
+    refuse_overflow(__builtin_sub_overflow(int64_t{0}, a, &result));
+    return {result};
   }
   const bool rounds_down = a % b != 0 && (a < 0) != (b < 0);
   if (op == Operator::modulo) return {a % b + (rounds_down ? b : 0)};

@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kMaxArguments = 200;
 
 int depth_of_all(const CallArguments& arguments) {
-  int depth = 0;
+  int depth = depth_of(arguments.spread);
   for (const ExpressionPtr& value : arguments.values) depth = std::max(depth, depth_of(value));
   for (const auto& [name, value] : arguments.named) depth = std::max(depth, depth_of(value));
   return depth;
@@ -94,9 +94,6 @@ CallArguments ExpressionParser::parse_arguments() {
     if (arguments.values.size() >= kMaxArguments) {
       tokens_.fail(concat("more than ", kMaxArguments, " arguments"));
     }
-    if (tokens_.is_symbol("*") || tokens_.is_symbol("**")) {
-      tokens_.fail("arguments with * or ** are not supported yet");
-    }
     const Token& next = tokens_.following();
     const bool is_named =
         tokens_.is(TokenKind::name) && next.kind == TokenKind::symbol && next.text == "=";
@@ -104,8 +101,13 @@ CallArguments ExpressionParser::parse_arguments() {
       const std::string name = tokens_.take().text;
       tokens_.take();
       arguments.named.emplace_back(name, parse_one());
+    } else if (tokens_.is_symbol("**")) {
+      tokens_.fail("arguments with ** are not supported yet");
+    } else if (!arguments.named.empty() || arguments.spread) {
+      tokens_.fail_expecting("an argument with a name");
+    } else if (tokens_.skip_symbol("*")) {
+      arguments.spread = parse_one();
     } else {
-      if (!arguments.named.empty()) tokens_.fail_expecting("an argument with a name");
       arguments.values.push_back(parse_one());
     }
   }

@@ -55,7 +55,7 @@ Value sort(const Value& input, const Arguments& arguments) {
 Value dictsort(const Value& input, const Arguments& arguments) {
   const auto [case_sensitive, by, descends] =
       bind<3>(arguments, {"case_sensitive", "by", "reverse"});
-  const std::string& part = text_or(by, "key");
+  const std::string part = text_or(by, "key");
   if (part != "key" && part != "value") throw TemplateFault("`by` must be key or value");
   const auto* dict = input.get<DictPtr>();
   if (!dict) throw TemplateFault(concat("takes a dict, not a ", type_name(input)));
@@ -72,17 +72,18 @@ Value dictsort(const Value& input, const Arguments& arguments) {
 Value unique(const Value& input, const Arguments& arguments) {
   const auto [case_sensitive, attribute] = bind<2>(arguments, {"case_sensitive", "attribute"});
   const SortKey key{attribute, !flag_or(case_sensitive, false)};
-  std::vector<Value> seen, result;
-  const SequencePtr items = iterate(input);
-  for (const Value& item : items->items) {
-    Value value = key.of(item);
-    const bool is_new = std::none_of(seen.begin(), seen.end(),
-                                     [&](const Value& other) { return equal(other, value); });
-    if (!is_new) continue;
-    seen.push_back(std::move(value));
-    result.push_back(item);
-  }
-  return make_sequence(std::move(result), SequenceKind::generator);
+  return make_generator([&](std::vector<Value>& result) {
+    std::vector<Value> seen;
+    const SequencePtr items = iterate(input);
+    for (const Value& item : items->items) {
+      Value value = key.of(item);
+      const bool is_new = std::none_of(seen.begin(), seen.end(),
+                                       [&](const Value& other) { return equal(other, value); });
+      if (!is_new) continue;
+      seen.push_back(std::move(value));
+      result.push_back(item);
+    }
+  });
 }
 
 Value extreme(const Value& input, const Arguments& arguments, bool is_max) {
@@ -113,6 +114,7 @@ Value first(const Value& input, const Arguments& arguments) {
   if (sequence && (*sequence)->kind == SequenceKind::generator) {
     Sequence& generator = **sequence;
     if (generator.taken < generator.items.size()) return generator.items[generator.taken++];
+    if (!generator.fault.empty()) throw TemplateFault(generator.fault);
   } else {
     const SequencePtr items = iterate(input);
     if (!items->items.empty()) return items->items.front();
@@ -152,15 +154,15 @@ Value to_list(const Value& input, const Arguments& arguments) {
 
 Value items_of(const Value& input, const Arguments& arguments) {
   expect_no_arguments(arguments);
-  std::vector<Value> pairs;
-  if (const auto* dict = input.get<DictPtr>()) {
-    for (const auto& [key, value] : (*dict)->entries) {
-      pairs.push_back(make_sequence({key, value}, SequenceKind::tuple));
+  return make_generator([&](std::vector<Value>& pairs) {
+    if (const auto* dict = input.get<DictPtr>()) {
+      for (const auto& [key, value] : (*dict)->entries) {
+        pairs.push_back(make_sequence({key, value}, SequenceKind::tuple));
+      }
+    } else if (!input.is<Undefined>()) {
+      throw TemplateFault(concat("takes a dict, not a ", type_name(input)));
     }
-  } else if (!input.is<Undefined>()) {
-    throw TemplateFault(concat("takes a dict, not a ", type_name(input)));
-  }
-  return make_sequence(std::move(pairs), SequenceKind::generator);
+  });
 }
 
 constexpr NamedFilter kSequenceFilters[] = {

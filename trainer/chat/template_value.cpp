@@ -56,6 +56,7 @@ SequencePtr rest_of(Sequence& generator) {
   std::vector<Value> rest(generator.items.begin() + static_cast<std::ptrdiff_t>(generator.taken),
                           generator.items.end());
   generator.taken = generator.items.size();
+  if (!generator.fault.empty()) throw TemplateFault(generator.fault);
   return sequence_of(std::move(rest));
 }
 

@@ -66,8 +66,11 @@ enum class SequenceKind { list, tuple, range, generator, dict_keys, dict_values,
 struct Sequence {
   SequenceKind kind = SequenceKind::list;
   std::vector<Value> items;
-  int depth = 1;     // of lists and dicts within each other
-  size_t taken = 0;  // items that a generator has given; the only thing that ever changes
+  int depth = 1;  // of lists and dicts within each other
+  // Of a generator: how many items it has given (all that ever changes), and what goes wrong behind
+  // the last one. Python notices that when somebody goes through it, and nobody may.
+  size_t taken = 0;
+  std::string fault;
 };
 
 struct Dict {
@@ -105,6 +108,20 @@ Value make_text(std::string text);
 Value make_markup(std::string text);
 // Throw TemplateFault beyond kMaxValueDepth.
 Value make_sequence(std::vector<Value> items, SequenceKind kind = SequenceKind::list);
+// What `append_items` appends, as a generator: its TemplateFault is kept until somebody iterates.
+template <typename AppendItems>
+Value make_generator(const AppendItems& append_items) {
+  std::vector<Value> items;
+  std::string fault;
+  try {
+    append_items(items);
+  } catch (const TemplateFault& problem) {
+    fault = problem.what();
+  }
+  Value generator = make_sequence(std::move(items), SequenceKind::generator);
+  (*std::get_if<SequencePtr>(&generator.data))->fault = std::move(fault);
+  return generator;
+}
 Value make_dict(std::vector<std::pair<Value, Value>> entries);  // of equal keys the last counts
 Value undefined(std::string why);
 
