@@ -69,12 +69,11 @@ class Conversation {
 
   TextSpan target(size_t message) const {
     const size_t begin = begin_of(message);
-    const size_t said = end_of_words(inputs_.messages, message, whole_.text);
-    if (said < begin) fail(concat("messages[", message, "] begins behind its end"));
-    const size_t limit = said + turn_end_size(message, said);
-    for (size_t at = said; at < limit; ++at) {
-      const size_t end = special_token_end(at, said);
-      if (end > 0) return {begin, end <= limit ? end : said};
+    const TurnEnd end = end_of_turn(message);
+    const size_t said = std::max(begin, end.words);  // of nothing, where a blank stands for it too
+    for (size_t at = said; at < end.limit; ++at) {
+      const size_t token_end = special_token_end(at, said);
+      if (token_end > 0) return {begin, token_end <= end.limit ? token_end : said};
     }
     return {begin, said};
   }
@@ -86,11 +85,24 @@ class Conversation {
   }
 
  private:
-  // A text that begins and ends with a character that the rendering does not have.
+  struct Marked {
+    std::string text;
+    int attempt;  // of saying_marker()
+  };
+  struct End {
+    size_t place;
+    int attempt;  // of saying_marker(), that found it
+  };
+
+  // A text that the rendering does not have, between two of a character that it does not have:
+  // DEL, because JSON and HTML leave it as it is, or a control character.
   static std::string unused_text(const std::string& rendering) {
-    char c = '\x01';
-    while (c < '\x08' && rendering.find(c) != std::string::npos) ++c;
-    return concat(c, "said", c);
+    char c = '\x7f';
+    for (char next = '\x01'; next < '\x08' && rendering.find(c) != std::string::npos; ++next)
+      c = next;
+    std::string words = "what is said";
+    while (rendering.find(words) != std::string::npos) words += " here";
+    return c + words + c;
   }
 
   Json first_messages(size_t count) const {
@@ -111,46 +123,90 @@ class Conversation {
     }
   }
 
-  // With the marker as all that a message says, or, where the template refuses that, as its
-  // content.
-  std::optional<std::string> with_marker(const Json& messages, size_t message) const {
-    for (const bool keeps_rest : {false, true}) {
-      Json changed = messages;
-      if (!keeps_rest) changed[message] = Json{{"role", "assistant"}};
-      changed[message]["content"] = marker_;
-      const auto rendered = try_render(std::move(changed));
-      if (rendered && rendered->text.find(marker_) != std::string::npos) return rendered->text;
+  // The message saying the marker: it alone, beside all else that the message has, or in its calls
+  // of tools. The first is best, because nothing else is left; a template may refuse it, and some
+  // show no content beside calls.
+  Json saying_marker(const Json& message, int attempt) const {
+    Json changed = message;
+    if (attempt == 0) changed = Json{{"role", message.at("role")}};
+    if (attempt < 2) changed["content"] = marker_;
+    if (attempt < 2 && message.contains("content") && message["content"].is_array()) {
+      changed["content"] = Json::array({Json{{"type", "text"}, {"text", marker_}}});
     }
-    return std::nullopt;
+    if (attempt < 2 || !message.contains("tool_calls")) return changed;
+    for (Json& call : changed["tool_calls"]) {
+      Json& function = call.contains("function") ? call["function"] : call;
+      function["name"] = marker_;
+      function["arguments"] = Json{{marker_, marker_}};
+    }
+    return changed;
   }
 
+  Marked with_marker(const Json& messages, size_t message, int first_attempt = 0) const {
+    const std::string words = marker_.substr(1, marker_.size() - 2);
+    for (int attempt = first_attempt; attempt < 3; ++attempt) {
+      Json changed = messages;
+      changed[message] = saying_marker(messages[message], attempt);
+      auto rendered = try_render(std::move(changed));
+      if (rendered && rendered->text.find(words) != std::string::npos) {
+        return {std::move(rendered->text), attempt};
+      }
+    }
+    fail(concat("messages[", message, "] does not show in it"));
+  }
+
+  // Where a prompt for the message ends in the whole. Templates that write the beginning anew with
+  // each turn (a system prompt in the last question) have none that the whole begins with: then
+  // what a prompt has behind the message before counts.
   size_t begin_of(size_t message) const {
+    const std::string_view whole = whole_.text;
     const auto prompt = try_render(first_messages(message), true);
-    if (prompt && whole_.text.compare(0, prompt->text.size(), prompt->text) == 0) {
+    if (prompt && whole.compare(0, prompt->text.size(), prompt->text) == 0) {
       return prompt->text.size();
     }
-    const auto marked = with_marker(inputs_.messages, message);
-    if (!marked) fail(concat("messages[", message, "] does not show in it"));
-    return common_prefix(whole_.text, *marked);
+    if (prompt && message > 0) {
+      const size_t before = end_of_words(inputs_.messages, message - 1, whole_.text).place;
+      const auto plain = try_render(first_messages(message));
+      if (plain) {
+        const size_t said = end_of_words(first_messages(message), message - 1, plain->text).place;
+        const std::string_view head = std::string_view(prompt->text).substr(0, said);
+        const std::string_view rest = std::string_view(prompt->text).substr(said);
+        if (head == plain->text.substr(0, said) && whole.compare(before, rest.size(), rest) == 0) {
+          return before + rest.size();
+        }
+      }
+    }
+    return common_prefix(whole, with_marker(inputs_.messages, message).text);
   }
 
   // Where `text`, the rendering of `messages`, no longer depends on what the message says.
-  size_t end_of_words(const Json& messages, size_t message, const std::string& text) const {
-    const auto marked = with_marker(messages, message);
-    if (!marked) fail(concat("messages[", message, "] does not show in it"));
-    return text.size() - common_suffix(text, *marked);
+  End end_of_words(const Json& messages, size_t message, const std::string& text,
+                   int first_attempt = 0) const {
+    const Marked marked = with_marker(messages, message, first_attempt);
+    return {text.size() - common_suffix(text, marked.text), marked.attempt};
   }
 
-  // Bytes behind what a message says that still belong to it: what also stands there when it is the
-  // last. 0: not known.
-  size_t turn_end_size(size_t message, size_t said) const {
-    const std::string_view rest = std::string_view(whole_.text).substr(said);
-    if (message + 1 == inputs_.messages.size()) return rest.size();
-    Json messages = first_messages(message + 1);
-    const auto alone = try_render(messages);
-    if (!alone) return 0;
-    const size_t end = end_of_words(messages, message, alone->text);
-    return common_prefix(rest, std::string_view(alone->text).substr(end));
+  // Where what a message says ends in the whole, and up to where the turn may go on: what follows
+  // is the turn's as far as it also follows when the message is the last.
+  struct TurnEnd {
+    size_t words, limit;
+  };
+  TurnEnd end_of_turn(size_t message) const {
+    const std::string_view whole = whole_.text;
+    const bool is_last = message + 1 == inputs_.messages.size();
+    const Json messages = first_messages(message + 1);
+    const auto alone = is_last ? std::optional<RenderedChat>(whole_) : try_render(messages);
+    if (alone) {  // nothing behind it that would depend on it, as an answer of a tool does
+      const size_t words = end_of_words(messages, message, alone->text).place;
+      const size_t common = common_prefix(whole, alone->text);
+      if (common >= words) return {words, common};
+    }
+    // The template writes messages otherwise once others follow.
+    const End end = end_of_words(inputs_.messages, message, whole_.text);
+    if (!alone) return {end.place, end.place};
+    const size_t words = end_of_words(messages, message, alone->text, end.attempt).place;
+    const std::string_view tail = std::string_view(alone->text).substr(words);
+    return {end.place, end.place + common_prefix(whole.substr(end.place), tail)};
   }
 
   // The end of the special token that holds the byte `at`, or 0. One that began before it counts:
