@@ -31,7 +31,8 @@ ALLOWED = {
     "trainer/tensor.h": ["planner/spec", "trainer/device"],
     "trainer/ops": ["planner/spec", "trainer/device", "trainer/tensor.h"],
     "trainer/tokenizer": ["planner/spec"],
-    "trainer/data": ["planner/spec", "trainer/tokenizer"],
+    "trainer/chat": ["planner/spec"],
+    "trainer/data": ["planner/spec", "trainer/tokenizer", "trainer/chat"],
     "trainer/optimizer": ["planner/spec"],
     "trainer/run": ["planner/spec"],
     "trainer/layers": ["planner/spec", "comm", "trainer/device", "trainer/tensor.h", "trainer/ops"],
@@ -39,7 +40,7 @@ ALLOWED = {
                          "trainer/layers", "trainer/data", "trainer/optimizer"],
     "trainer/measure": ["planner/spec", "comm", "trainer/device", "trainer/tensor.h", "trainer/ops"],
     "trainer": ["planner/spec", "planner/report", "comm", "checkpoint", "trainer/device", "trainer/tensor.h",
-                "trainer/ops", "trainer/tokenizer", "trainer/data", "trainer/optimizer", "trainer/run", "trainer/layers",
+                "trainer/ops", "trainer/tokenizer", "trainer/chat", "trainer/data", "trainer/optimizer", "trainer/run", "trainer/layers",
                 "trainer/parallel", "trainer/measure"],
 }
 

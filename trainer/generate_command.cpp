@@ -10,6 +10,7 @@
 #include "checkpoint/exchange.h"
 #include "checkpoint/hf/model_folder.h"
 #include "planner/spec/philox.h"
+#include "trainer/chat/training_segments.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/layers/stage.h"
 #include "trainer/microbatches.h"
@@ -112,11 +113,30 @@ std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
   return copy_to_doubles(logits);
 }
 
+// What a user says, up to where the answer begins.
+std::string chat_text(const std::string& prompt, const TokenizerFolder& folder) {
+  if (folder.chat_template.empty()) {
+    throw ConfigError(
+        concat("--chat: ", folder.folder.empty() ? "text is read as bytes" : folder.folder.string(),
+               folder.folder.empty() ? "" : " has no chat template",
+               "; valid: --tokenizer with chat_template.jinja, or chat_template in its "
+               "tokenizer_config.json"));
+  }
+  ChatInputs inputs;
+  inputs.messages = {{{"role", "user"}, {"content", prompt}}};
+  inputs.tokens = folder.specials;
+  return chat_prompt(
+      ChatTemplate(folder.chat_template, concat("chat template of ", folder.folder.string())),
+      inputs);
+}
+
 // The prompt as the tokens that a text begins with.
 std::vector<int32_t> prompt_tokens(const TrainOptions& options, const TokenizerFolder& folder,
                                    int64_t vocab_size) {
-  std::vector<int32_t> tokens = folder.tokenizer.rules().prefix;
-  naming("--generate", [&] { TextEncoder(folder.tokenizer).append(options.prompt, tokens); });
+  std::vector<int32_t> tokens;
+  if (!options.chat) tokens = folder.tokenizer.rules().prefix;  // else the template has it
+  const std::string text = options.chat ? chat_text(options.prompt, folder) : options.prompt;
+  naming("--generate", [&] { TextEncoder(folder.tokenizer).append(text, tokens); });
   for (const int32_t token : tokens) {
     if (token < vocab_size) continue;
     throw ConfigError(concat("--generate: the prompt is read as token ", token,
@@ -170,7 +190,7 @@ int run_generate(const TrainOptions& options, DeviceContext& device, Communicato
   Stage stage(ctx, store, 0);
   restore_checkpoint(ctx, source.folder, source.restore, store, nullptr);
 
-  out << options.prompt << std::flush;
+  if (!options.chat) out << options.prompt << std::flush;
   TextWriter writer(folder.tokenizer, tokens, out);
   for (int64_t i = 0; i < options.max_new_tokens; ++i) {
     const int32_t token =

@@ -12,7 +12,7 @@
 
 namespace argosy {
 
-// Writes prompt and continuation to `out`, token by token. Throws ConfigError on more than one rank
+// Writes prompt and continuation to `out`, token by token; with --chat the answer alone. Throws ConfigError on more than one rank
 // or without a checkpoint.
 int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
                  std::ostream& out);

@@ -144,6 +144,8 @@ po::options_description other_options() {
       "steps: compare this layout with one rank instead of training; exit 1 when loss, gradients "
       "or parameters differ");
   add("generate", text(), "prompt: print a continuation by the checkpoint of --run-dir or --init");
+  add("chat", po::bool_switch(),
+      "with --generate: the prompt is what a user says, written by the tokenizer's chat template");
   add("tokenize", text(),
       "file.bin: write the text of --data as tokens of --tokenizer, as llm.c has them");
   add("max-new-tokens", whole(200), "with --generate");

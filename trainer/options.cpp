@@ -115,6 +115,7 @@ void refuse_of_other_jobs(const Reader& read, TrainMode mode) {
     if (read.get<int64_t>("top-k") != unless_given.top_k) refuse("top-k", "generate");
     if (read.get<int64_t>("max-new-tokens") != unless_given.max_new_tokens)
       refuse("max-new-tokens", "generate");
+    if (read.get<bool>("chat")) refuse("chat", "generate");
   }
   if (mode != TrainMode::measure && read.get<double>("measure-seconds") != unless_given.measure_s)
     refuse("measure-seconds", "measure");
@@ -271,6 +272,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
     options.max_new_tokens = read.count("max-new-tokens", 1);
     options.temperature = read.at_least_zero("temperature");
     options.top_k = read.count("top-k", 0);
+    options.chat = read.get<bool>("chat");
   } else {
     read_training(read, &options);
   }

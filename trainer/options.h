@@ -61,6 +61,7 @@ struct TrainOptions {
   std::optional<std::vector<std::string>> lora_targets;
 
   std::string prompt;
+  bool chat = false;  // the prompt is what a user says
   int64_t max_new_tokens = 200, top_k = 0;
   double temperature = 0.8;
 

@@ -68,6 +68,32 @@ TEST_F(Text, FromTheFirstStepToAnExportThatLoraStartsFrom) {
   EXPECT_EQ(read("adapter/tokenizer.json"), read("llama2/tokenizer.json"));
 }
 
+// Conversations are learned, and asked as they were written.
+TEST_F(Text, AChatIsLearnedAndAsked) {
+  write(
+      "llama2/chat_template.jinja",
+      "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}[{{ m.content }}]{% else %} "
+      "{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}");
+  std::string rows;
+  for (int i = 0; i < 60; ++i) {
+    rows += R"({"messages": [{"role": "user", "content": "when?"}, )"
+            R"({"role": "assistant", "content": "at dawn"}]})"
+            "\n";
+  }
+  write("chats.jsonl", rows);
+  make_plan("plan.json", "model.json", 1, "tp=1");
+  const ProgramResult run = succeed(
+      "argosy-train --plan plan.json --data chats.jsonl --run-dir run --lr 1e-2 --weight-decay 0 "
+      "--steps 40 --tokenizer llama2");
+  EXPECT_TRUE(contains(run.out, "% of them learned")) << run.out;
+  const std::string ask = "argosy-train --run-dir run --temperature 0 --generate 'when?' ";
+  EXPECT_EQ(succeed(ask + "--chat").out, " at dawn\n");
+  EXPECT_EQ(succeed(ask + "--max-new-tokens 1").out.substr(0, 5), "when?");
+  const ProgramResult bytes = shell(ask + "--chat --tokenizer bytes");
+  EXPECT_EQ(bytes.exit_code, kExitUserError);
+  EXPECT_TRUE(contains(bytes.err, "--chat: text is read as bytes")) << bytes.err;
+}
+
 TEST_F(Text, TokensAreWrittenOnceForAllRuns) {
   const ProgramResult written =
       succeed("argosy-train --tokenize rows.bin --data rows.jsonl --tokenizer llama2");

@@ -4,19 +4,24 @@
 
 #include <array>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "planner/spec/check.h"
+#include "planner/spec/json.h"
+#include "trainer/chat/training_segments.h"
+#include "trainer/data/conversations.h"
 
 namespace argosy {
 
+struct ChatReading {
+  ChatTemplate chat_template;
+  std::vector<std::string> special_texts;  // of the tokenizer
+};
+
 namespace {
 
-using nlohmann::json;
-
-const std::string& text_of(const json& object, const char* key, const std::string& where) {
-  const json& value = object.at(key);
+const std::string& text_of(const Json& object, const char* key, const std::string& where) {
+  const Json& value = object.at(key);
   if (!value.is_string()) {
     throw ConfigError(concat(where, ": `", key, "` is ", value.type_name(), ", must be a string"));
   }
@@ -24,9 +29,9 @@ const std::string& text_of(const json& object, const char* key, const std::strin
 }
 
 // Whole numbers from `least` on, as many as `count` where that is said.
-std::vector<int32_t> numbers_of(const json& object, const char* key, int32_t least,
+std::vector<int32_t> numbers_of(const Json& object, const char* key, int32_t least,
                                 std::optional<size_t> count, const std::string& where) {
-  const json& value = object.at(key);
+  const Json& value = object.at(key);
   if (!value.is_array() || (count && value.size() != *count)) {
     throw ConfigError(concat(
         where, ": `", key, "` must be a list of ",
@@ -34,7 +39,7 @@ std::vector<int32_t> numbers_of(const json& object, const char* key, int32_t lea
   }
   std::vector<int32_t> numbers;
   numbers.reserve(value.size());
-  for (const json& number : value) {
+  for (const Json& number : value) {
     const bool is_whole = number.is_number_integer();
     const int64_t n = is_whole ? number.get<int64_t>() : 0;
     if (!is_whole || n < least || n > std::numeric_limits<int32_t>::max()) {
@@ -49,7 +54,7 @@ std::vector<int32_t> numbers_of(const json& object, const char* key, int32_t lea
 // Tokens of another tokenizer, as Hugging Face's datasets hold them: what `labels` has as -100 is
 // not predicted (the trainer shifts, so that a label is the token of its own place), what
 // `attention_mask` has as 0 is padding. The first token of a row follows from nothing.
-void append_ids(const json& object, const std::string& where, MarkedTokens& row) {
+void append_ids(const Json& object, const std::string& where, MarkedTokens& row) {
   constexpr int32_t kIgnored = -100;
   const std::vector<int32_t> ids = numbers_of(object, "input_ids", 0, std::nullopt, where);
   const auto beside = [&](const char* key, int32_t least) {
@@ -74,6 +79,16 @@ void append_ids(const json& object, const std::string& where, MarkedTokens& row)
   }
 }
 
+// Whatever `action` finds wrong says in which row.
+template <typename Action>
+auto naming_row(const std::string& where, const Action& action) {
+  try {
+    return action();
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(where, ": ", error.what()));
+  }
+}
+
 // Writes the parts of one text one after the other.
 class TextRow {
  public:
@@ -83,11 +98,7 @@ class TextRow {
   void begin(bool is_target) { append(rules().prefix, is_target); }
   // What comes behind the first part goes on from it.
   void append(std::string_view text, bool is_target) {
-    try {
-      reader_.encoder.append(text, row_.tokens, start_);
-    } catch (const ConfigError& error) {
-      throw ConfigError(concat(where_, ": ", error.what()));
-    }
+    naming_row(where_, [&] { reader_.encoder.append(text, row_.tokens, start_); });
     row_.mark(is_target);
     start_ = TextStart::inside_text;
   }
@@ -135,6 +146,36 @@ void append_pair(std::string_view prompt, std::string_view completion, const std
   out.end();
 }
 
+// The tokenizer's template, read when the first conversation is met.
+const ChatReading& chat_of(RowReader& reader, const std::string& where) {
+  if (reader.chat != nullptr) return *reader.chat;
+  const TokenizerFolder& tokenizer = *reader.tokenizer;
+  if (tokenizer.chat_template.empty()) {
+    throw ConfigError(concat(where, ": a conversation needs a chat template, and ",
+                             tokenizer.folder.empty() ? "text is read as bytes"
+                                                      : tokenizer.folder.string() + " has none",
+                             "; valid: a tokenizer with chat_template.jinja, or chat_template in "
+                             "its tokenizer_config.json"));
+  }
+  reader.chat = std::make_shared<ChatReading>(
+      ChatReading{{tokenizer.chat_template, concat("chat template of ", tokenizer.folder.string())},
+                  tokenizer.tokenizer.special_texts()});
+  return *reader.chat;
+}
+
+// The template writes what begins and ends a text too.
+void append_conversation(const Conversation& conversation, const ChatReading& chat,
+                         const std::string& where, RowReader& reader, MarkedTokens& row) {
+  const ChatInputs inputs{
+      conversation.messages, conversation.tools, false, reader.tokenizer->specials, {}};
+  TextRow out(reader, where, row);
+  const auto segments = naming_row(where, [&] {
+    return training_segments(chat.chat_template, inputs, chat.special_texts,
+                             conversation.only_last_turn);
+  });
+  for (const ChatSegment& segment : segments) out.append(segment.text, segment.is_target);
+}
+
 // As Stanford Alpaca asks (github.com/tatsu-lab/stanford_alpaca, train.py, PROMPT_DICT).
 std::string alpaca_prompt(const std::string& instruction, const std::string& input) {
   const std::string request = "appropriately completes the request.\n\n### Instruction:\n";
@@ -152,7 +193,7 @@ std::string alpaca_prompt(const std::string& instruction, const std::string& inp
 constexpr std::array<const char*, 6> kKinds = {"text",     "prompt",        "input_ids",
                                                "messages", "conversations", "instruction"};
 
-std::string kind_of(const json& object, const std::string& where) {
+std::string kind_of(const Json& object, const std::string& where) {
   std::string kind;
   for (const char* key : kKinds) {
     if (!object.contains(key)) continue;
@@ -179,10 +220,10 @@ std::string row_keys() {
 
 RowKind append_row(std::string_view text, const std::string& where, RowReader& reader,
                    MarkedTokens& row) {
-  json object;
+  Json object;
   try {
-    object = json::parse(text);
-  } catch (const json::exception& error) {
+    object = Json::parse(text);
+  } catch (const Json::exception& error) {
     throw ConfigError(concat(where, ": not valid JSON: ", error.what()));
   }
   if (!object.is_object()) {
@@ -193,13 +234,18 @@ RowKind append_row(std::string_view text, const std::string& where, RowReader& r
     append_ids(object, where, row);
     return RowKind::tokens;
   }
-  if (kind == "text") {
+  const bool has_template = !reader.tokenizer->chat_template.empty();
+  const bool is_conversation = kind == "messages" || kind == "conversations" ||
+                               (kind == "instruction" && has_template) ||
+                               (kind == "prompt" && object.at("prompt").is_array());
+  if (is_conversation) {
+    const ChatReading& chat = chat_of(reader, where);
+    append_conversation(conversation_of(object, kind, where), chat, where, reader, row);
+  } else if (kind == "text") {
     append_text(text_of(object, "text", where), where, reader, row);
   } else if (kind == "prompt") {
     append_pair(text_of(object, "prompt", where), text_of(object, "completion", where), where,
                 reader, row);
-  } else if (kind == "messages" || kind == "conversations") {
-    throw ConfigError(concat(where, ": `", kind, "` needs a chat_template"));
   } else {
     const std::string input = object.contains("input") ? text_of(object, "input", where) : "";
     append_pair(alpaca_prompt(text_of(object, "instruction", where), input),

@@ -3,12 +3,14 @@
 //
 // One row of a data set, a JSON object, as tokens. What is learned:
 //   text                         all of it
-//   prompt, completion           the completion
-//   messages or conversations    what the assistant says (chat template of the tokenizer)
-//   instruction, input, output   the output, asked for by the chat template or as Alpaca's prompts
+//   prompt, completion           the completion, a text or one message
+//   messages or conversations    what the assistant says
+//   instruction, input, output   the output, asked for by the chat template, or where the tokenizer
+//                                has none by Alpaca's prompt
 //   input_ids, labels            what labels do not have as -100
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,12 +19,15 @@
 
 namespace argosy {
 
+struct ChatReading;
+
 // What one thread reads rows with.
 struct RowReader {
   explicit RowReader(const TokenizerFolder& folder)
       : tokenizer(&folder), encoder(folder.tokenizer) {}
   const TokenizerFolder* tokenizer;
   TextEncoder encoder;
+  std::shared_ptr<const ChatReading> chat;  // the tokenizer's template, once it was needed
 };
 
 enum class RowKind { text, tokens };

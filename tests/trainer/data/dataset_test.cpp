@@ -242,6 +242,84 @@ TEST_F(TokenizedTest, PromptsAndCompletionsAreReadApart) {
             std::string(num_masked, '.') + std::string(expected.size() - num_masked, 'T'));
 }
 
+// A template of ChatML's kind.
+class ChatTest : public TokenizedTest {
+ protected:
+  ChatTest() {
+    write("chat_template.jinja",
+          "{{ bos_token }}{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n"
+          "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}");
+    tokenizer_ = read_tokenizer(folder_);
+  }
+  // The text of a row, what is learned of it between ( and ).
+  std::string read(const std::string& row) const {
+    const auto source = open_tokens(write("a.jsonl", row), vocab_size_, tokenizer_);
+    std::string text;
+    bool was_target = false;
+    for (int64_t i = 0; i < source->num_tokens(); ++i) {
+      if (source->is_target(i) != was_target) text += was_target ? ")" : "(";
+      was_target = source->is_target(i);
+      const int32_t token = source->token(i);
+      const std::string special = tokenizer_.tokenizer.rules().texts[static_cast<size_t>(token)];
+      text += special.starts_with('<') ? special : tokenizer_.tokenizer.decode({{token}});
+    }
+    return text + (was_target ? ")" : "");
+  }
+  std::string error(const std::string& row) const {
+    return config_error_of([&] { read(row); });
+  }
+};
+
+TEST_F(ChatTest, WhatTheAssistantSaysIsLearned) {
+  EXPECT_EQ(read(R"({"messages": [{"role": "user", "content": "the ship?"}, )"
+                 R"({"role": "assistant", "content": "left"}, )"
+                 R"({"role": "user", "content": "when?"}, )"
+                 R"({"role": "assistant", "content": "twice"}]})"),
+            "<s><|start|>user\nthe ship?<|end|>\n<|start|>assistant\n(left<|end|>)\n"
+            "<|start|>user\nwhen?<|end|>\n<|start|>assistant\n(twice<|end|>)\n");
+}
+
+TEST_F(ChatTest, OtherRowsAreConversationsToo) {
+  const std::string asked = "<s><|start|>user\nthe ship?<|end|>\n<|start|>assistant\n";
+  EXPECT_EQ(read(R"({"conversations": [{"from": "human", "value": "the ship?"}, )"
+                 R"({"from": "gpt", "value": "left"}]})"),
+            asked + "(left<|end|>)\n");
+  EXPECT_EQ(read(R"({"instruction": "the", "input": "ship?", "output": "left"})"),
+            "<s><|start|>user\nthe\nship?<|end|>\n<|start|>assistant\n(left<|end|>)\n");
+  // Alpaca's history, and what is learned of it: the output.
+  EXPECT_EQ(read(R"({"instruction": "when?", "output": "at dawn", "system": "short", )"
+                 R"("history": [["the ship?", "left"]]})"),
+            "<s><|start|>system\nshort<|end|>\n<|start|>user\nthe ship?<|end|>\n"
+            "<|start|>assistant\nleft<|end|>\n<|start|>user\nwhen?<|end|>\n"
+            "<|start|>assistant\n(at dawn<|end|>)\n");
+  EXPECT_EQ(read(R"({"prompt": [{"role": "user", "content": "the ship?"}], )"
+                 R"("completion": [{"role": "assistant", "content": "left"}]})"),
+            asked + "(left<|end|>)\n");
+}
+
+TEST_F(ChatTest, MistakesNameTheirPlaceInTheRow) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> rows = {
+      {R"({"messages": []})", {"`messages` is empty"}},
+      {R"({"messages": "a"})", {"`messages` is string"}},
+      {R"({"messages": [7]})", {"`messages`[0] is number"}},
+      {R"({"messages": [{"content": "a"}]})", {"`messages`[0]", "`role` is missing"}},
+      {R"({"messages": [{"role": "user", "content": "a"}]})", {"line 1", "assistant"}},
+      {R"({"conversations": [{"from": "bee", "value": "a"}]})",
+       {"`conversations`[0]", "bee", "human"}},
+      {R"({"conversations": [{"from": "gpt"}]})", {"`value` is missing"}},
+      {R"({"instruction": "a", "output": "b", "history": [["a"]]})", {"`history`", "pairs"}},
+      {R"({"instruction": 1, "output": "b"})", {"`instruction` is number"}},
+      {R"({"messages": [{"role": "assistant", "content": "a"}], "tools": "{"})", {"`tools`"}},
+      {R"({"prompt": [{"role": "user", "content": "a"}], "completion": "b"})",
+       {"`completion` is string"}},
+  };
+  for (const auto& [row, parts] : rows) expect_contains(error(row), parts);
+  write("chat_template.jinja", "{{ messages[0].content }}{{ raise_exception('no system') }}");
+  tokenizer_ = read_tokenizer(folder_);
+  expect_contains(error(R"({"messages": [{"role": "assistant", "content": "a"}]})"),
+                  {"line 1", "chat template of", "no system"});
+}
+
 TEST_F(TokenizedTest, RawTextIsReadAsItIs) {
   const auto source = open_tokens(write("a.txt", "the ship<|end|>\n"), vocab_size_, tokenizer_);
   EXPECT_EQ(tokens_of(*source), part("the ship<|end|>\n"));
@@ -300,7 +378,9 @@ TEST_F(DatasetTest, ErrorsNameFileAndReason) {
       {write("o4.json", "[] []"), kVocabSize, {"o4.json", "text behind its list"}},
       {write("o5.json", "[{\"text\": \"a\"},, 1]"), kVocabSize, {"item 2", "not valid JSON"}},
       {write("o6.json", " []"), kVocabSize, {"o6.json", "is empty"}},
-      {write("p.jsonl", "{\"messages\": []}"), kVocabSize, {"`messages`", "chat_template"}},
+      {write("p.jsonl", "{\"messages\": []}"),
+       kVocabSize,
+       {"line 1", "read as bytes", "chat_template"}},
       {write("p2.jsonl", "{\"answer\": 1}"), kVocabSize, {"no key that is known", "`text`"}},
       {write("p3.jsonl", "{\"instruction\": \"a\"}"), kVocabSize, {"no `output`"}},
       {write("q.jsonl", "{\"input_ids\": [1, 2], \"labels\": [1]}"),

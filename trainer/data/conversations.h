@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Rows of data sets that are conversations, whatever their keys, as the messages that chat
+// templates are written for. For .cpp files: includes the JSON library.
+#pragma once
+
+#include <string>
+
+#include "planner/spec/json.h"
+
+namespace argosy {
+
+struct Conversation {
+  Json messages;                // [{"role", "content", ...}]
+  Json tools;                   // null: none
+  bool only_last_turn = false;  // learned: the assistant's last message, not all of them
+};
+
+// messages                     OpenAI's, as they are
+// conversations                ShareGPT's: {"from": "human" | "gpt" | ..., "value"}
+// instruction, input, output   Alpaca's, with history, the last output learned alone
+// prompt, completion           lists of messages, the completion learned
+// `tools` (a list, or one as text) and `system` may stand beside any. `kind` is the first of the
+// keys above. Throws ConfigError beginning with `where` and naming the key.
+Conversation conversation_of(const Json& row, const std::string& kind, const std::string& where);
+
+}  // namespace argosy
