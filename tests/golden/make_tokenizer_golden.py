@@ -105,6 +105,15 @@ def like_qwen2():
                       added=("<|start|>", "<|end|>"))
 
 
+def without_some_bytes():
+    """As SmolLM2's: bytes that its text never had are no tokens."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<|end|>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                                       pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    return train(tokenizer, alphabet=False, special_tokens=["<|end|>"])
+
+
 def like_deepseek():
     return byte_level(splits(r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
                              r"[!-/:-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"),
@@ -138,7 +147,7 @@ def with_metaspace():
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    train(tokenizer, alphabet=False, special_tokens=["<unk>"], limit_alphabet=40)
+    train(tokenizer, alphabet=False, special_tokens=["<unk>"])
     return tokenizer
 
 
@@ -158,7 +167,7 @@ def with_odd_steps():
 def main():
     FOLDER.mkdir(exist_ok=True)
     cases = {}
-    for make in (like_gpt2, like_llama3, like_qwen2, like_deepseek, like_llama2, like_mistral, with_metaspace, with_odd_steps):
+    for make in (like_gpt2, like_llama3, like_qwen2, without_some_bytes, like_deepseek, like_llama2, like_mistral, with_metaspace, with_odd_steps):
         name, tokenizer = make.__name__, make()
         (FOLDER / f"{name}.json").write_text(tokenizer.to_str() + "\n", encoding="utf-8")
         cases[name] = []

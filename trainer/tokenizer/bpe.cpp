@@ -17,44 +17,60 @@ struct Symbol {
   int32_t token, previous, next;
 };
 
-void append_symbol(int32_t token, std::vector<Symbol>& symbols) {
-  const auto index = static_cast<int32_t>(symbols.size());
-  if (index > 0) symbols.back().next = index;
-  symbols.push_back({token, index - 1, -1});
+// Symbols from left to right.
+struct SymbolList {
+  const BpeModel& model;
+  std::vector<Symbol> symbols = {};
+  bool follows_unknown = false;
+
+  void append(int32_t token) {
+    const auto index = static_cast<int32_t>(symbols.size());
+    if (index > 0) symbols.back().next = index;
+    symbols.push_back({token, index - 1, -1});
+    follows_unknown = false;
+  }
+  void append_byte(char byte) { append(model.byte_ids[static_cast<unsigned char>(byte)]); }
+  void append_unknown() {
+    const bool is_told = model.unknown >= 0 && !(follows_unknown && model.fuses_unknown);
+    if (is_told) append(model.unknown);
+    follows_unknown = true;
+  }
+};
+
+bool has_byte(const BpeModel& model, char byte) {
+  return model.byte_ids[static_cast<unsigned char>(byte)] >= 0;
 }
 
 std::vector<Symbol> symbols_of_bytes(const BpeModel& model, std::string_view piece) {
-  std::vector<Symbol> symbols;
-  symbols.reserve(piece.size());
-  for (const char c : piece) {
-    append_symbol(model.byte_ids[static_cast<unsigned char>(c)], symbols);
+  SymbolList list{model};
+  list.symbols.reserve(piece.size());
+  for (const char byte : piece) {
+    if (has_byte(model, byte)) {
+      list.append_byte(byte);
+    } else {
+      list.append_unknown();
+    }
   }
-  return symbols;
+  return list.symbols;
 }
 
 // Characters that are tokens; others as their bytes, if each of those is a token, or as unknown.
 std::vector<Symbol> symbols_of_characters(const BpeModel& model, std::string_view piece) {
-  std::vector<Symbol> symbols;
-  bool follows_unknown = false;
+  SymbolList list{model};
   while (!piece.empty()) {
     const std::string_view character = piece.substr(0, first_character_bytes(piece));
     piece.remove_prefix(character.size());
     const auto id = model.ids.find(character);
-    const bool has_bytes = std::all_of(character.begin(), character.end(), [&](char c) {
-      return model.byte_ids[static_cast<unsigned char>(c)] >= 0;
-    });
     if (id != model.ids.end()) {
-      append_symbol(id->second, symbols);
-    } else if (has_bytes) {
-      for (const char c : character) {
-        append_symbol(model.byte_ids[static_cast<unsigned char>(c)], symbols);
-      }
-    } else if (model.unknown >= 0 && !(follows_unknown && model.fuses_unknown)) {
-      append_symbol(model.unknown, symbols);
+      list.append(id->second);
+    } else if (std::all_of(character.begin(), character.end(),
+                           [&](char byte) { return has_byte(model, byte); })) {
+      for (const char byte : character) list.append_byte(byte);
+    } else {
+      list.append_unknown();
     }
-    follows_unknown = id == model.ids.end() && !has_bytes;
   }
-  return symbols;
+  return list.symbols;
 }
 
 // A pair that may be merged: of those learned equally early the leftmost first.

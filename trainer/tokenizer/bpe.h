@@ -39,7 +39,7 @@ struct BpeModel {
   // Token of each byte: the beginning of byte-level pieces; else what stands for a character that
   // is no token (SentencePiece's <0x0A>). -1: none.
   std::array<int32_t, 256> byte_ids{};
-  int32_t unknown = -1;         // for a character that nothing else stands for; -1: it is left out
+  int32_t unknown = -1;         // for what nothing else stands for; -1: it is left out
   bool fuses_unknown = false;   // one for all that stand beside each other
   bool ignores_merges = false;  // a piece that is a token is not built by merges
 };

@@ -43,7 +43,7 @@ void read_vocab(const JsonPlace& vocab, TokenizerRules& rules) {
 }
 
 // The token of each byte: of the byte itself, or of <0x0A> where a file asks for that.
-void read_byte_ids(const JsonPlace& place, bool falls_back, TokenizerRules& rules) {
+void read_byte_ids(bool falls_back, TokenizerRules& rules) {
   rules.bpe.byte_ids.fill(-1);
   if (!rules.bpe.is_byte_level && !falls_back) return;
   for (size_t byte = 0; byte < 256; ++byte) {
@@ -52,13 +52,7 @@ void read_byte_ids(const JsonPlace& place, bool falls_back, TokenizerRules& rule
     const std::string text =
         rules.bpe.is_byte_level ? std::string(1, static_cast<char>(byte)) : std::string(name);
     const auto id = rules.bpe.ids.find(text);
-    if (id != rules.bpe.ids.end()) {
-      rules.bpe.byte_ids[byte] = id->second;
-    } else if (rules.bpe.is_byte_level) {
-      throw ConfigError(concat(place.where, ": ", place.path, ": has no token for the byte ", name,
-                               " (`", byte_level_character(static_cast<unsigned char>(byte)),
-                               "`); valid: one for each of the 256 bytes"));
-    }
+    if (id != rules.bpe.ids.end()) rules.bpe.byte_ids[byte] = id->second;
   }
 }
 
@@ -134,7 +128,7 @@ void read_bpe(const JsonPlace& model, bool is_byte_level, TokenizerRules& rules)
   BpeModel& bpe = rules.bpe;
   bpe.is_byte_level = is_byte_level;
   read_vocab(model.at("vocab"), rules);
-  read_byte_ids(model, flag_of(model, "byte_fallback", false), rules);
+  read_byte_ids(flag_of(model, "byte_fallback", false), rules);
   const std::string unknown = text_of(model, "unk_token", "");
   if (!unknown.empty()) bpe.unknown = unknown_id(unknown, model.at("unk_token"), rules);
   bpe.fuses_unknown = flag_of(model, "fuse_unk", false);
@@ -148,7 +142,7 @@ void read_bpe(const JsonPlace& model, bool is_byte_level, TokenizerRules& rules)
 void read_vocab_and_merges(const JsonPlace& vocab, std::string_view merges, TokenizerRules& rules) {
   rules.bpe.is_byte_level = true;
   read_vocab(vocab, rules);
-  read_byte_ids(vocab, false, rules);
+  read_byte_ids(false, rules);
   for (int64_t line_number = 1; !merges.empty(); ++line_number) {
     std::string_view line = merges.substr(0, merges.find('\n'));
     merges.remove_prefix(std::min(merges.size(), line.size() + 1));

@@ -12,7 +12,8 @@
 namespace argosy {
 
 // "model" of a tokenizer.json; `rules` has its added tokens. Throws ConfigError unless it is a
-// byte-pair encoding whose merges are tokens and, byte-level, has a token for every byte.
+// byte-pair encoding whose merges are tokens. As in Hugging Face's library a byte-level one need
+// not have a token for every byte (SmolLM2's have not).
 void read_bpe(const JsonPlace& model, bool is_byte_level, TokenizerRules& rules);
 
 // vocab.json and merges.txt, byte-level.
