@@ -108,7 +108,7 @@ std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
   const int64_t length = std::min<int64_t>(static_cast<int64_t>(tokens.size()), ctx.plan.seq_len);
   const std::vector<int32_t> window(tokens.end() - length, tokens.end());
   const std::vector<int32_t> no_targets(window.size(), -1);
-  const Tensor logits = stage.logits(ctx, make_microbatch(ctx, window, no_targets, 1, length))
+  const Tensor logits = stage.logits(ctx, make_microbatch(ctx, {window, no_targets}, 1, length))
                             .rows(length - 1, length);
   return copy_to_doubles(logits);
 }

@@ -12,8 +12,8 @@
 
 namespace argosy {
 
-// Writes prompt and continuation to `out`, token by token; with --chat the answer alone. Throws ConfigError on more than one rank
-// or without a checkpoint.
+// Writes prompt and continuation to `out`, token by token; with --chat the answer alone. Throws
+// ConfigError on more than one rank or without a checkpoint.
 int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
                  std::ostream& out);
 

@@ -73,19 +73,25 @@ struct Places {
   std::vector<int32_t> ids;              // in the global batch
 };
 
+// At index > 0.
+bool begins_document(const LayerSettings& settings, const Batch& tokens, int64_t index) {
+  const auto i = static_cast<size_t>(index);
+  const bool is_told = !tokens.begins_document.empty() && tokens.begins_document[i];
+  return is_told || (settings.end_of_text >= 0 && tokens.inputs[i - 1] == settings.end_of_text);
+}
+
 // Without document masks a sequence is one document.
-Places places_of(const LayerSettings& settings, const std::vector<int32_t>& inputs, int64_t seq_len,
+Places places_of(const LayerSettings& settings, const Batch& tokens, int64_t seq_len,
                  int64_t first_slot) {
-  const auto size = static_cast<int64_t>(inputs.size());
+  const auto size = static_cast<int64_t>(tokens.inputs.size());
   CHECK(first_slot * seq_len + size <= INT32_MAX, "slot ", first_slot, " of sequences of ",
         seq_len);
   Places places;
   int32_t begin = 0;
   for (int64_t i = 0; i < size; ++i) {
     const auto position = static_cast<int32_t>(i % seq_len);
-    const bool ended = settings.document_mask && position > 0 &&
-                       inputs[static_cast<size_t>(i - 1)] == settings.end_of_text;
-    if (position == 0 || ended) begin = position;
+    if (position == 0 || (settings.document_mask && begins_document(settings, tokens, i)))
+      begin = position;
     places.document_begins.push_back(begin);
     places.positions.push_back(position - begin);
     places.ids.push_back(static_cast<int32_t>(first_slot * seq_len + i));
@@ -116,14 +122,15 @@ int64_t count_unmasked(const std::vector<int32_t>& targets) {
 
 }  // namespace
 
-Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
-                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len,
-                           int64_t first_slot, Microbatch before) {
+Microbatch make_microbatch(const LayerContext& ctx, const Batch& batch_tokens, int64_t batch,
+                           int64_t seq_len, int64_t first_slot, Microbatch before) {
+  const auto& [inputs, targets, begins] = batch_tokens;
   const int64_t size = batch * seq_len;
   CHECK(static_cast<int64_t>(inputs.size()) == size && static_cast<int64_t>(targets.size()) == size,
         inputs.size(), " inputs and ", targets.size(), " targets for ", batch, " x ", seq_len);
+  CHECK(begins.empty() || begins.size() == inputs.size(), begins.size(), " beginnings");
   const std::vector<int64_t> tokens = local_tokens(ctx, batch, seq_len);
-  const Places places = places_of(ctx.settings, inputs, seq_len, first_slot);
+  const Places places = places_of(ctx.settings, batch_tokens, seq_len, first_slot);
   Microbatch microbatch = std::move(before);
   microbatch.batch = batch;
   microbatch.seq_len = seq_len;
@@ -176,8 +183,8 @@ std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSo
     const Batch batch = read_batch(source, order, step, first_slot, plan.micro_batch, plan.seq_len,
                                    plan.global_batch, epochs);
     Microbatch& microbatch = microbatches[static_cast<size_t>(m)];
-    microbatch = make_microbatch(ctx, batch.inputs, batch.targets, plan.micro_batch, plan.seq_len,
-                                 first_slot, std::move(microbatch));
+    microbatch = make_microbatch(ctx, batch, plan.micro_batch, plan.seq_len, first_slot,
+                                 std::move(microbatch));
     if (ctx.settings.dropout > 0) {
       CHECK(step <= INT32_MAX, "step ", step);
       upload(ctx, std::vector<int32_t>{static_cast<int32_t>(step)}, &microbatch.step);

@@ -19,12 +19,11 @@ std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSo
                                           Epochs epochs = Epochs::all,
                                           std::vector<Microbatch> before = {});
 
-// From token ids: inputs and targets are (batch * seq_len), row-major; target negative: masked. A
-// context-parallel rank takes its part of each sequence. first_slot: of the sequences in the global
-// batch. before: as above.
-Microbatch make_microbatch(const LayerContext& ctx, const std::vector<int32_t>& inputs,
-                           const std::vector<int32_t>& targets, int64_t batch, int64_t seq_len,
-                           int64_t first_slot = 0, Microbatch before = {});
+// From the tokens of `batch` sequences. A context-parallel rank takes its part of each. Where the
+// settings ask for documents, one begins where `tokens` say so and behind a token that ends one.
+// first_slot: of the sequences in the global batch. before: as above.
+Microbatch make_microbatch(const LayerContext& ctx, const Batch& tokens, int64_t batch,
+                           int64_t seq_len, int64_t first_slot = 0, Microbatch before = {});
 
 // Unmasked tokens of these micro-batches, in this rank's part of the sequences.
 int64_t count_targets(const std::vector<Microbatch>& microbatches);

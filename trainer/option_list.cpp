@@ -94,7 +94,8 @@ po::options_description network_options() {
   add("document-mask", po::bool_switch(),
       "attention stays within documents, positions restart in each");
   add("end-of-text", whole(),
-      "token that ends a document; unset: the tokenizer's, of tokens the model's eos_token_id");
+      "token that ends a text or a document; unset: the tokenizer's, of tokens the model's "
+      "eos_token_id; rows are documents without it");
   add("router-aux-loss-coef", po::value<double>(), "instead of the model's (0 in LoRA jobs)");
   add("router-aux-loss", text("sequence"),
       "balances experts within each sequence, or global: by the shares of the step before");

@@ -42,18 +42,27 @@ Plan open_plan(const TrainOptions& options) {
   return apply_options(plan, options);
 }
 
-// Dropout and document masks of a run; somebody must say which token ends a document.
+// The token that a model's configuration ends texts with; -1: it does not say.
+int64_t end_of_text_of(const ModelSpec& model) {
+  const Json config = parse_json(model.config_json, "the model of the plan");
+  const auto id = config.find("eos_token_id");
+  return id != config.end() && id->is_number_integer() ? id->get<int64_t>() : -1;
+}
+
+// Dropout and document masks of a run. Somebody must say which token ends a document, unless rows
+// are documents: in a conversation that token ends every turn.
 LayerSettings layer_settings(const TrainOptions& options, const Plan& plan,
-                             const TokenSource& source, const TokenizerFolder& tokenizer) {
+                             const RunInputs& inputs) {
+  const TokenSource& source = *inputs.data.source;
+  const TokenSource* evaluation = inputs.evaluation.source.get();
   LayerSettings settings{.dropout = options.dropout, .document_mask = options.document_mask};
   if (!options.document_mask) return settings;
-  const Json config = parse_json(plan.model.config_json, "the model of the plan");
   int64_t end_of_text = options.end_of_text;
-  if (end_of_text < 0 && source.is_text()) end_of_text = tokenizer.end_of_text;
-  if (end_of_text < 0 && config.contains("eos_token_id") &&
-      config["eos_token_id"].is_number_integer()) {
-    end_of_text = config["eos_token_id"].get<int64_t>();
-  }
+  const bool knows_documents =
+      source.knows_documents() && (evaluation == nullptr || evaluation->knows_documents());
+  if (end_of_text < 0 && knows_documents) return settings;
+  if (end_of_text < 0 && source.is_text()) end_of_text = inputs.tokenizer.end_of_text;
+  if (end_of_text < 0) end_of_text = end_of_text_of(plan.model);
   if (end_of_text < 0 || end_of_text >= plan.model.vocab_size) {
     throw ConfigError(concat("--document-mask: which token ends a document is ",
                              end_of_text < 0 ? "not known" : std::to_string(end_of_text),
@@ -78,22 +87,22 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   RunInputs inputs;
-  throw_if_failed(agree(
-      world, attempt([&] {
-        inputs.plan = open_plan(options);
-        check_world_size(inputs.plan, world.size());
-        inputs.tokenizer_folder = find_tokenizer(options);
-        if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
-          inputs.tokenizer = read_found_tokenizer(options, inputs.tokenizer_folder);
-        }
-        inputs.data =
-            open_stream("--data", options.data, inputs.plan, inputs.tokenizer, inputs.plan.seed);
-        inputs.layers = layer_settings(options, inputs.plan, *inputs.data.source, inputs.tokenizer);
-        if (!options.eval_data.empty()) {
-          inputs.evaluation =
-              open_stream("--eval-data", options.eval_data, inputs.plan, inputs.tokenizer, 0);
-        }
-      })));
+  throw_if_failed(agree(world, attempt([&] {
+                          inputs.plan = open_plan(options);
+                          check_world_size(inputs.plan, world.size());
+                          inputs.tokenizer_folder = find_tokenizer(options);
+                          if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
+                            inputs.tokenizer =
+                                read_found_tokenizer(options, inputs.tokenizer_folder);
+                          }
+                          inputs.data = open_stream("--data", options.data, inputs.plan,
+                                                    inputs.tokenizer, inputs.plan.seed);
+                          if (!options.eval_data.empty()) {
+                            inputs.evaluation = open_stream("--eval-data", options.eval_data,
+                                                            inputs.plan, inputs.tokenizer, 0);
+                          }
+                          inputs.layers = layer_settings(options, inputs.plan, inputs);
+                        })));
   return inputs;
 }
 

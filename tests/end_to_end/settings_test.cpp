@@ -20,15 +20,22 @@ namespace {
 constexpr int64_t kDocumentLength = 4, kNumDocuments = 12;
 constexpr int32_t kEnd = 7;
 
-// Documents of equal length, one after the other.
+// Documents of equal length, one after the other. Where they begin, their last token says, or the
+// source.
 class Documents : public TokenSource {
  public:
+  explicit Documents(bool knows_documents) : knows_documents_(knows_documents) {}
   int64_t num_tokens() const override { return kNumDocuments * kDocumentLength + 1; }
   int32_t token(int64_t index) const override {
     if (index % kDocumentLength == kDocumentLength - 1) return kEnd;
     return static_cast<int32_t>(10 + random_bits(5, 0, static_cast<uint64_t>(index)) % 40);
   }
   int32_t max_token() const override { return 50; }
+  bool knows_documents() const override { return knows_documents_; }
+  bool begins_document(int64_t index) const override { return index % kDocumentLength == 0; }
+
+ private:
+  bool knows_documents_;
 };
 
 struct Result {
@@ -36,12 +43,13 @@ struct Result {
 };
 
 // All documents in one step: `packed` of them in a sequence.
-Result train(Communicator& world, Layout layout, int64_t packed, const LayerSettings& settings) {
+Result train(Communicator& world, Layout layout, int64_t packed, const LayerSettings& settings,
+             bool knows_documents = false) {
   Plan plan = plan_of(layout);
   plan.seq_len = packed * kDocumentLength;
   plan.global_batch = kNumDocuments / packed;
   validate(plan);
-  const Documents source;
+  const Documents source(knows_documents);
   const SampleOrder order(source.num_tokens(), plan.seq_len, 3, "documents");
   DeviceContext device(Device::cpu);
   Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
@@ -53,9 +61,10 @@ Result train(Communicator& world, Layout layout, int64_t packed, const LayerSett
   return result;
 }
 
-Result train_on_one_rank(const Layout& layout, int64_t packed, const LayerSettings& settings) {
+Result train_on_one_rank(const Layout& layout, int64_t packed, const LayerSettings& settings,
+                         bool knows_documents = false) {
   const auto self = make_self_communicator();
-  return train(*self, layout, packed, settings);
+  return train(*self, layout, packed, settings, knows_documents);
 }
 
 void expect_equal(const Result& actual, const Result& expected) {
@@ -75,6 +84,16 @@ TEST(DocumentMask, PackedDocumentsTrainAsSeparateOnes) {
     const Result unmasked = train_on_one_rank(layout, 4, {});  // the mask is what makes them equal
     EXPECT_GT(std::abs(unmasked.loss - separate.loss), 1e-6);
   }
+}
+
+// Rows: no token says where they end, or one says so that stands inside of them too.
+TEST(DocumentMask, AlsoWhereTheDataKnowTheirDocuments) {
+  const Layout layout = {.name = "documents"};
+  const Result separate = train_on_one_rank(layout, 1, {});
+  const LayerSettings rows = {.document_mask = true};
+  expect_equal(train_on_one_rank(layout, 4, rows, /*knows_documents=*/true), separate);
+  const Result one = train_on_one_rank(layout, 4, rows, /*knows_documents=*/false);
+  EXPECT_GT(std::abs(one.loss - separate.loss), 1e-6);
 }
 
 TEST(DocumentMask, AlsoOverSeveralRanks) {

@@ -77,7 +77,9 @@ TEST_F(Text, AChatIsLearnedAndAsked) {
   std::string rows;
   for (int i = 0; i < 60; ++i) {
     rows += R"({"messages": [{"role": "user", "content": "when?"}, )"
-            R"({"role": "assistant", "content": "at dawn"}]})"
+            R"({"role": "assistant", "content": "at dawn"}, )"
+            R"({"role": "user", "content": "how?"}, )"
+            R"({"role": "assistant", "content": "by wind"}]})"
             "\n";
   }
   write("chats.jsonl", rows);
@@ -86,6 +88,13 @@ TEST_F(Text, AChatIsLearnedAndAsked) {
       "argosy-train --plan plan.json --data chats.jsonl --run-dir run --lr 1e-2 --weight-decay 0 "
       "--steps 40 --tokenizer llama2");
   EXPECT_TRUE(contains(run.out, "% of them learned")) << run.out;
+  // Rows are documents: no token need be named that ends one, and </s> ends none.
+  const std::string train =
+      "argosy-train --plan plan.json --data chats.jsonl --steps 1 --tokenizer llama2 "
+      "--document-mask --checkpoint-every 0 --run-dir ";
+  succeed(train + "rows");
+  succeed(train + "tokens --end-of-text 2");
+  EXPECT_NE(metrics("rows").back().loss, metrics("tokens").back().loss);
   const std::string ask = "argosy-train --run-dir run --temperature 0 --generate 'when?' ";
   EXPECT_EQ(succeed(ask + "--chat").out, " at dawn\n");
   EXPECT_EQ(succeed(ask + "--max-new-tokens 1").out.substr(0, 5), "when?");

@@ -118,7 +118,7 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
   }
 
   const Microbatch microbatch = make_microbatch(
-      ctx, flat(golden["tokens"]), flat(golden["targets"]), plan.micro_batch, plan.seq_len);
+      ctx, {flat(golden["tokens"]), flat(golden["targets"])}, plan.micro_batch, plan.seq_len);
   const double tolerance = GetParam().tolerance;
   expect_close("logits", values_of(trainer.stages().front().logits(ctx, microbatch)),
                golden["logits"].get<std::vector<double>>(), tolerance, 1e-3);

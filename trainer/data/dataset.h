@@ -26,6 +26,10 @@ class TokenSource {
   virtual bool is_target(int64_t) const { return true; }
   virtual int64_t num_targets() const { return num_tokens(); }
   virtual int32_t max_token() const = 0;  // largest id there is
+  // Whether it is known where documents begin, other than by a token that ends them: rows are
+  // documents.
+  virtual bool knows_documents() const { return false; }
+  virtual bool begins_document(int64_t) const { return false; }
   // True if it was text, that a tokenizer has read.
   virtual bool is_text() const { return false; }
 };
@@ -65,6 +69,7 @@ enum class Epochs { all, first };
 // masked.
 struct Batch {
   std::vector<int32_t> inputs, targets;
+  std::vector<bool> begins_document = {};  // of each input; empty where the source does not know
 };
 Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t step,
                  int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch,

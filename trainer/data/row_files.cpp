@@ -105,7 +105,9 @@ void read_rows(const RowList& list, size_t begin, size_t end, const fs::path& pa
     for (size_t i = begin; i < end; ++i) {
       const std::string where =
           concat("data file ", path, " ", list.unit, " ", list.rows[i].number);
+      const size_t row_begin = read.tokens.tokens.size();
       const RowKind kind = append_row(list.rows[i].json, where, reader, read.tokens);
+      read.tokens.mark_row(row_begin);
       if (read.kind.value_or(kind) != kind) {
         throw ConfigError(concat(where, ": `input_ids` and text in one file; valid: one of them"));
       }
@@ -131,6 +133,7 @@ ReadRows joined(std::vector<ReadRows> parts, const fs::path& path) {
     to.tokens.insert(to.tokens.end(), part.tokens.tokens.begin(), part.tokens.tokens.end());
     to.is_target.insert(to.is_target.end(), part.tokens.is_target.begin(),
                         part.tokens.is_target.end());
+    to.is_begin.insert(to.is_begin.end(), part.tokens.is_begin.begin(), part.tokens.is_begin.end());
     part = {};
   }
   return all;

@@ -78,6 +78,7 @@ Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t st
                  int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch,
                  Epochs epochs) {
   constexpr int32_t kMasked = -1;  // cross entropy leaves these positions out
+  const bool knows_documents = source.knows_documents();
   Batch batch;
   batch.inputs.reserve(static_cast<size_t>(count * seq_len));   // (count, seq_len)
   batch.targets.reserve(static_cast<size_t>(count * seq_len));  // (count, seq_len)
@@ -86,6 +87,7 @@ Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t st
     const bool counts = epochs == Epochs::all || order.epoch(step, slot, global_batch) == 0;
     for (int64_t position = first; position < first + seq_len; ++position) {
       batch.inputs.push_back(source.token(position));
+      if (knows_documents) batch.begins_document.push_back(source.begins_document(position));
       const int64_t next = position + 1;
       batch.targets.push_back(counts && source.is_target(next) ? source.token(next) : kMasked);
     }

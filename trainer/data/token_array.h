@@ -15,8 +15,13 @@ namespace argosy {
 struct MarkedTokens {
   std::vector<int32_t> tokens;
   std::vector<bool> is_target;  // as many
+  std::vector<bool> is_begin;   // as many, or none: of a row
 
   void mark(bool target) { is_target.resize(tokens.size(), target); }  // what came since
+  void mark_row(size_t begin) {
+    is_begin.resize(tokens.size());
+    if (begin < tokens.size()) is_begin[begin] = true;
+  }
 };
 
 class TokenArray : public TokenSource {
@@ -35,6 +40,10 @@ class TokenArray : public TokenSource {
     return std::count(tokens_.is_target.begin(), tokens_.is_target.end(), true);
   }
   int32_t max_token() const override { return max_token_; }
+  bool knows_documents() const override { return !tokens_.is_begin.empty(); }
+  bool begins_document(int64_t index) const override {
+    return tokens_.is_begin[static_cast<size_t>(index)];
+  }
   bool is_text() const override { return is_text_; }
 
  private:

@@ -24,7 +24,7 @@ class UnitHooks;
 struct LayerSettings {
   double dropout = 0;          // probability, at the sites of dropout.h
   bool document_mask = false;  // attention stays within documents and positions restart
-  int32_t end_of_text = -1;    // the token that ends a document
+  int32_t end_of_text = -1;    // the token that ends a document; -1: only the data know
 };
 
 // Letters used for shapes in this folder: B sequences and T tokens a sequence of the micro-batch, n

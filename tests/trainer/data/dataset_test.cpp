@@ -186,6 +186,23 @@ TEST_F(DatasetTest, AlpacasRowsAskForTheirOutput) {
                          "### Instruction:\nSay hi\n\n### Response:\nhi"});
 }
 
+// What a mask of documents needs: where rows begin, whatever tokens they end with.
+TEST_F(DatasetTest, RowsAreDocuments) {
+  const auto source = open_tokens(write("a.jsonl",
+                                        "{\"text\": \"ab\"}\n{\"text\": \"\"}\n"
+                                        "{\"text\": \"c\"}\n"),
+                                  kVocabSize);
+  std::string begins;
+  for (int64_t i = 0; i < source->num_tokens(); ++i)
+    begins += source->begins_document(i) ? 'B' : '.';
+  EXPECT_EQ(begins, "B..BB.");
+  ASSERT_TRUE(source->knows_documents());
+  const SampleOrder order(source->num_tokens(), 5, 0, "a.jsonl");
+  const Batch batch = read_batch(*source, order, 1, 0, 1, 5, 1);
+  EXPECT_EQ(batch.begins_document, (std::vector<bool>{true, false, false, true, true}));
+  EXPECT_FALSE(open_tokens(write("a.txt", "ab"), kVocabSize)->knows_documents());
+}
+
 // Any number of threads, and rows enough for each to read several parts.
 TEST_F(DatasetTest, RowsKeepTheirOrder) {
   std::string lines, expected;
