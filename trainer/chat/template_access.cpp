@@ -41,8 +41,9 @@ Value loop_attribute(const LoopState& loop, std::string_view name, const TextPtr
 // What Python's own attributes of a value are here: methods, or nothing.
 Value python_attribute(const Value& object, const Value& name, const TextPtr& why_undefined) {
   const std::string& text = *text_in(name);
-  if (text.compare(0, 2, "__") == 0) {
-    throw TemplateFault(concat("`", text, "`: attributes that begin with __ are not allowed"));
+  if (is_forbidden_method(object, text)) {
+    return undefined(
+        concat("method `", text, "` is not allowed: it would change a list or a dict"));
   }
   if (has_method(object, text)) {
     auto method = std::make_shared<Callable>();

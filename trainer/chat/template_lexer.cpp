@@ -4,27 +4,21 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdint>
 
 #include "planner/spec/check.h"
+#include "trainer/chat/template_literals.h"
 #include "trainer/chat/template_utf8.h"
+#include "trainer/chat/template_value.h"
 
 namespace argosy::jinja {
 
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_name_begin(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 bool is_name_part(char c) {
   return is_name_begin(c) || is_digit(c);
-}
-bool is_octal(char c) {
-  return c >= '0' && c <= '7';
 }
 
 // \r\n and \r become \n; one at the very end goes.
@@ -50,6 +44,7 @@ class Lexer {
   bool looking_at(std::string_view text) const {
     return source_.compare(at_, text.size(), text) == 0;
   }
+  std::string_view rest() const { return std::string_view(source_).substr(at_); }
   char peek(size_t ahead = 0) const {
     return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0';
   }
@@ -162,84 +157,26 @@ class Lexer {
 
   void read_number() {
     const bool is_index = !tokens_.empty() && tokens_.back().text == ".";  // a.0.b
-    size_t end = at_;
-    const auto skip_digits = [&] {
-      while (end < source_.size() && (is_digit(source_[end]) || source_[end] == '_')) ++end;
-    };
-    const auto digit_at = [&](size_t place) {
-      return place < source_.size() && is_digit(source_[place]);
-    };
-    skip_digits();
-    bool is_float = false;
-    if (!is_index && end < source_.size() && source_[end] == '.' && digit_at(end + 1)) {
-      is_float = true, ++end;
-      skip_digits();
+    const NumberText number = scan_number(rest(), is_index);
+    if (is_name_part(peek(number.size))) {
+      fail(concat("`", rest().substr(0, number.size + 1), "` is no number that is supported"));
     }
-    if (!is_index && end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
-      const size_t sign =
-          end + 1 < source_.size() && (source_[end + 1] == '+' || source_[end + 1] == '-');
-      if (digit_at(end + 1 + sign)) {
-        is_float = true, end += 1 + sign;
-        skip_digits();
-      }
-    }
-    if (end < source_.size() && is_name_part(source_[end])) {
-      fail(concat("`", source_.substr(at_, end + 1 - at_), "` is no number that is supported"));
-    }
-    std::string digits = source_.substr(at_, end - at_);
+    std::string digits(rest().substr(0, number.size));
     digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
-    add(is_float ? TokenKind::floating : TokenKind::integer, digits);
-    move_to(end);
+    add(number.is_float ? TokenKind::floating : TokenKind::integer, digits);
+    move_to(at_ + number.size);
   }
 
   void read_string(char quote) {
-    const int line = line_;
-    std::string value;
-    size_t i = at_ + 1;
-    while (i < source_.size() && source_[i] != quote) {
-      if (source_[i] == '\\' && i + 1 < source_.size()) {
-        append_escape(value, ++i);
-      } else {
-        value.push_back(source_[i++]);
-      }
+    size_t end = at_ + 1;
+    while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
+    if (end >= source_.size()) fail("the string that begins here has no end");
+    try {
+      add(TokenKind::string, without_escapes(rest().substr(1, end - at_ - 1)));
+    } catch (const TemplateFault& fault) {
+      fail(fault.what());
     }
-    if (i >= source_.size()) fail_at(where_, line, "the string that begins here has no end");
-    add(TokenKind::string, value);
-    move_to(i + 1);
-  }
-
-  // `i` is behind the backslash, and then behind the escape.
-  void append_escape(std::string& value, size_t& i) {
-    static constexpr std::string_view kLetters = "abfnrtv\\'\"", kMeant = "\a\b\f\n\r\t\v\\'\"";
-    const char c = source_[i++];
-    const size_t letter = kLetters.find(c);
-    if (letter != std::string_view::npos) return value.push_back(kMeant[letter]);
-    if (c == '\n') return;
-    if (c == 'x') return append_code(value, i, 2, 16);
-    if (c == 'u') return append_code(value, i, 4, 16);
-    if (c == 'U') return append_code(value, i, 8, 16);
-    if (is_octal(c)) {
-      --i;
-      size_t size = 1;
-      while (size < 3 && i + size < source_.size() && is_octal(source_[i + size])) ++size;
-      return append_code(value, i, size, 8);
-    }
-    if (c == 'N') fail("the escape \\N is not supported");
-    value.push_back('\\');  // unknown escapes stay, as in Python
-    value.push_back(c);
-  }
-
-  void append_code(std::string& value, size_t& i, size_t size, int base) {
-    uint32_t code = 0;
-    const char* begin = source_.data() + i;
-    const bool fits = i + size <= source_.size();
-    const auto [end, error] = std::from_chars(begin, begin + (fits ? size : 0), code, base);
-    const bool is_surrogate = code >= 0xD800 && code < 0xE000;
-    if (!fits || error != std::errc() || end != begin + size || code > 0x10FFFF || is_surrogate) {
-      fail("an escape in this string is no character");
-    }
-    append_utf8(value, code);
-    i += size;
+    move_to(end + 1);
   }
 
   void read_symbol(std::string& open_brackets) {
@@ -249,8 +186,7 @@ class Lexer {
     const auto symbol = std::find_if(kSymbols.begin(), kSymbols.end(),
                                      [&](std::string_view text) { return looking_at(text); });
     if (symbol == kSymbols.end()) {
-      const std::string_view rest = std::string_view(source_).substr(at_);
-      fail(concat("unexpected character `", characters(rest.substr(0, 4))[0], "`"));
+      fail(concat("unexpected character `", characters(rest().substr(0, 4))[0], "`"));
     }
     if (*symbol == "(" || *symbol == "[" || *symbol == "{") {
       open_brackets.push_back(*symbol == "(" ? ')' : *symbol == "[" ? ']' : '}');

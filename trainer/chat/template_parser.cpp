@@ -113,7 +113,7 @@ class Parser {
     Target target;
     const bool has_bracket = tokens_.skip_symbol("(");
     do {
-      if (!target.parts.empty() && !tokens_.is(TokenKind::name)) break;
+      if (!target.parts.empty() && !tokens_.is(TokenKind::name) && !tokens_.is_symbol("(")) break;
       target.parts.push_back(parse_target_part(allows_namespace));
       target.unpacks = target.unpacks || tokens_.is_symbol(",");
     } while (tokens_.skip_symbol(","));

@@ -61,10 +61,10 @@ bool is_false(const Value& value) {
   return value.is<bool>() && !*value.get<bool>();
 }
 
-// What has a length and items: a dict and a text too.
+// What has a length and items: a dict, a text and even an undefined value too.
 bool is_sequence(const Value& value) {
   const auto* sequence = value.get<SequencePtr>();
-  return value.is<DictPtr>() || value.is<TextPtr>() ||
+  return value.is<DictPtr>() || value.is<TextPtr>() || value.is<Undefined>() ||
          (sequence && (*sequence)->kind <= SequenceKind::range);
 }
 
