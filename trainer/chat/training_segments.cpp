@@ -262,8 +262,11 @@ std::vector<ChatSegment> training_segments(const ChatTemplate& chat_template,
   std::vector<ChatSegment> segments;
   size_t done = 0;
   const auto append_until = [&](size_t end, bool is_target) {
-    if (end > done) segments.push_back({conversation.text().substr(done, end - done), is_target});
-    done = std::max(done, end);
+    if (end <= done) return;
+    const bool goes_on = !segments.empty() && segments.back().is_target == is_target;
+    if (!goes_on) segments.push_back({"", is_target});
+    segments.back().text += conversation.text().substr(done, end - done);
+    done = end;
   };
   for (const TextSpan& span : targets) {
     append_until(span.begin, false);

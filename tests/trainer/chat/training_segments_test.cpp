@@ -186,6 +186,14 @@ TEST(TrainingSegments, MarkedTextIsWhatIsLearned) {
   EXPECT_EQ(learned(source, kTwoTurns, true), head + "A<|im_end|>" + tail);
 }
 
+TEST(TrainingSegments, MarkedTextSideBySideIsOneSegment) {
+  const std::string source =
+      "{% for m in messages %}{{ m.role }}:{% if m.role == 'assistant' %}{% generation %}{{ "
+      "m.content }}{% endgeneration %}"
+      "{% generation %};{% endgeneration %}{% else %}{{ m.content }};{% endif %}{% endfor %}";
+  EXPECT_EQ(learned(source, kTwoTurns), "user:Hi;assistant:[[A;]]user:B;assistant:[[C;]]");
+}
+
 TEST(TrainingSegments, PartsAndCharactersOfSeveralBytes) {
   const std::string messages = R"([{"role": "user", "content": [{"type": "text", "text": "Q"}]},
     {"role": "assistant", "content": [{"type": "text", "text": "\u00e9\u65e5"}]}, {"role": "user", "content": "\u65e5"},
