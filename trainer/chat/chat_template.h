@@ -17,9 +17,9 @@
 namespace argosy {
 
 // What transformers' apply_chat_template() takes.
-struct ChatInputs {
-  Json messages;  // a list of objects: {"role", "content", ...}
-  Json tools;     // a list of JSON schemas of functions; null: none
+struct ChatInputs {  // NOLINT(bugprone-exception-escape): the JSON library's destructor allocates
+  Json messages;     // a list of objects: {"role", "content", ...}
+  Json tools;        // a list of JSON schemas of functions; null: none
   bool add_generation_prompt = false;
   std::map<std::string, std::string> tokens;  // bos_token, eos_token, ...: their texts
   std::optional<std::tm> now;                 // what strftime_now() says; none: the local time

@@ -77,7 +77,8 @@ void append_attributes(const Value& input, const Arguments& arguments, std::vect
   for (const Value& item : items->items) {
     Value value = attribute_at(item, required(attribute, "attribute"));
     const bool is_missing = value.is<Undefined>() && fallback && !fallback->is<None>();
-    mapped.push_back(is_missing ? *fallback : std::move(value));
+    if (is_missing) value = *fallback;
+    mapped.push_back(std::move(value));
   }
 }
 

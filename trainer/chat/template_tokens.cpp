@@ -38,7 +38,7 @@ std::string in_words(TokenKind kind) {
 }  // namespace
 
 Token TokenStream::take() {
-  const Token token = current();
+  Token token = current();
   if (token.kind != TokenKind::end) ++at_;
   return token;
 }

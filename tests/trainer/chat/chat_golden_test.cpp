@@ -66,7 +66,7 @@ TEST_F(ChatGolden, TemplatesRenderConversationsAsJinjaDoes) {
       given.add_generation_prompt = expected["add_generation_prompt"];
       std::string error;
       const auto found = rendered(source, given, error);
-      const std::string what = name + " of '" + conversation + "'";
+      const std::string what = concat(name, " of '", conversation, "'");
       ASSERT_EQ(found.has_value(), expected.contains("text")) << what << ": " << error;
       if (!found) {
         ++num_errors;

@@ -154,6 +154,16 @@ TEST(TrainingSegments, AnAnswerOfAToolThatNamesTheCallIsNotLearned) {
             "u:Q<|eot_id|>a:[[f<|eot_id|>]]<|eom_id|>f=T|a:[[D<|eot_id|>]]");
 }
 
+TEST(TrainingSegments, ACallThatMustNotBeMissingIsFoundByItsName) {
+  const std::string source =
+      "{% for m in messages %}{% if m.role == 'tool' %}{% if not messages[loop.index0 - "
+      "1].tool_calls %}"
+      "{{ raise_exception('no call') }}{% endif %}t:{{ m.content }};{% elif m.tool_calls %}"
+      "{{ 'thought ' if loop.last }}f={{ m.tool_calls[0].function.name }}<|eot_id|>"
+      "{% else %}{{ m.role[0] }}:{{ m.content }}<|eot_id|>{% endif %}{% endfor %}";
+  EXPECT_EQ(learned(source, kToolTurns), "u:Q<|eot_id|>[[f=f<|eot_id|>]]t:T;[[a:D<|eot_id|>]]");
+}
+
 TEST(TrainingSegments, WithoutASpecialTokenTheContentEndsIt) {
   const std::string source =
       "{% for m in messages %}<|{{ m.role }}|> {{ m.content | trim }}\n{% endfor %}{% if "
@@ -220,6 +230,14 @@ TEST(TrainingSegments, WhatHasNoAnswerIsRefused) {
       [&] { training_segments(silent, inputs_of(kTwoTurns), kSpecialTokens, false); });
   EXPECT_TRUE(contains(error, "silent.jinja: what is learned")) << error;
   EXPECT_TRUE(contains(error, "messages[1] does not show in it")) << error;
+}
+
+TEST(TrainingSegments, AConversationIsLearnedWithoutAPromptForMore) {
+  const ChatTemplate chat(golden_template("chatml"), "t");
+  ChatInputs inputs = inputs_of(kTwoTurns);
+  const std::vector<ChatSegment> expected = training_segments(chat, inputs, kSpecialTokens, false);
+  inputs.add_generation_prompt = true;
+  EXPECT_EQ(training_segments(chat, inputs, kSpecialTokens, false), expected);
 }
 
 TEST(TrainingSegments, APromptEndsBeforeTheAnswer) {
