@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "planner/cost/stack_pass.h"
+#include "planner/cost/stack_work.h"
 #include "planner/spec/cpu_scratch.h"
 
 namespace argosy {
@@ -99,7 +100,7 @@ LayerWorks layer_works(const Job& job, const Candidate& candidate) {
   for (LayerWork& work : probe_work(job, probe)) {
     if (job.stack.facts.recomputes_whole_blocks) append(work.backward, work.unread);
     for (Pass* pass : {&work.forward, &work.backward, &work.backward_weight}) {
-      add_tile_shares(job, *pass);
+      rewrite_for_stack(job, *pass);
     }
     if (job.cluster.device == Device::cpu) {
       work.workspace_bytes += cpu_scratch(probe, work, threads_of_rank(job.cluster)).most_bytes();

@@ -54,6 +54,9 @@ StackFacts read_facts(JsonObject& object) {
   facts.fuses_attention = object.boolean("fuses_attention", true);
   facts.pads_vocabulary = object.boolean("pads_vocabulary", true);
   facts.fuses_experts = object.boolean("fuses_experts", true);
+  facts.joins_products = object.boolean("joins_products", true);
+  facts.weight_gradient_bytes = object.number("weight_gradient_bytes", 8.0);
+  facts.scales_of_tensors = object.boolean("scales_of_tensors", false);
   facts.recomputes_whole_blocks = object.boolean("recomputes_whole_blocks", true);
   facts.expert_bias_passes = object.number("expert_bias_passes", 0.0);
   facts.overlaps_gradients = object.boolean("overlaps_gradients", true);
@@ -63,6 +66,7 @@ StackFacts read_facts(JsonObject& object) {
   facts.is_slowed_by_traffic = object.boolean("is_slowed_by_traffic", false);
   facts.tensor_overlap = read_share(object, "tensor_overlap", 0.0);
   facts.expert_overlap = read_share(object, "expert_overlap", 0.0);
+  facts.overlaps_experts_in_nodes = object.boolean("overlaps_experts_in_nodes", true);
   facts.dispatches_once = object.boolean("dispatches_once", false);
   facts.balances_stages = object.boolean("balances_stages", false);
   facts.captures_steps = object.boolean("captures_steps", false);

@@ -52,6 +52,16 @@ struct StackFacts {
   bool fuses_attention = true;   // false: scores of all pairs go through memory
   bool pads_vocabulary = true;   // to a multiple of 128 rows on each rank
   bool fuses_experts = false;    // one grouped product, not one an expert
+  // Linears of one input are one product: q, k and v; gate and up.
+  bool joins_products = false;
+  // Moved in each micro-batch for an element of a weight's gradient: 8 where the product reads and
+  // writes a sum in 32 bits (Megatron-LM's gradient_accumulation_fusion), or writes 16 bits that
+  // are then added to 16; 4 where the product itself adds to 16 bits. Sharded gradients are written
+  // in 16 bits and copied to the buffer of the reduce-scatter: 6 in 16 bits, 8 in 32.
+  double weight_gradient_bytes = 8;
+  // In 8 bits with one scale a tensor: the scale is that of the tensor itself (current scaling),
+  // not of those before it (delayed scaling).
+  bool scales_of_tensors = false;
   // Full recomputation runs the whole forward pass of a block again, as torch.utils.checkpoint with
   // use_reentrant and Megatron's. False: it ends with the last tensor that backward reads, as the
   // trainer's and, from PyTorch 2.1 on, torch.utils.checkpoint without use_reentrant
@@ -67,8 +77,9 @@ struct StackFacts {
   // Traffic of layers and between stages takes multiprocessors from the compute that it runs beside
   // (taken_share() of traffic.h). False where the numbers were fitted without it: they hold it.
   bool is_slowed_by_traffic = true;
-  double tensor_overlap = 0;  // hidden share of tensor-parallel traffic over NVLink
-  double expert_overlap = 0;  // hidden share of expert-parallel traffic
+  double tensor_overlap = 0;              // hidden share of tensor-parallel traffic over NVLink
+  double expert_overlap = 0;              // hidden share of expert-parallel traffic
+  bool overlaps_experts_in_nodes = true;  // false: of traffic between nodes alone
   // A token crosses to a node once, however many of its experts are there (DeepEP, HybridEP).
   bool dispatches_once = false;
   bool balances_stages = false;  // layers that do not divide: the split whose longest is shortest

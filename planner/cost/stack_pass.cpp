@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/cost/compute.h"
+#include "planner/cost/stack_work.h"
 
 namespace argosy {
 
@@ -14,11 +15,6 @@ namespace {
 // mask, softmax and dropout read and write them, dropout its mask, the second product reads them.
 constexpr double kUnfusedForwardPasses = 6.5, kUnfusedBackwardPasses = 8;
 constexpr double kScoreBytes = 2;
-constexpr double kUnfusedOps = 6;
-// As kCastShare, for block-scaled formats, which make a second, transposed copy and write scales.
-// Megatron-Bridge's tables have MXFP8 5 to 6% behind fp8 with one scale a tensor at the same plan:
-// Llama 3 8B on GB200, 405B on B200 and GB200.
-constexpr double kBlockScaledCastShare = 1.0;
 // Products of 4 bits run at twice the peak of 8 bits or more, but some layers stay in 16 bits
 // (NVIDIA's NVFP4 recipe). 405B in NVFP4 is 1.49 times as fast as in MXFP8 on GB200 and 1.48 times
 // on GB300, of which what is no product takes a fifth.
@@ -76,16 +72,6 @@ double unfused_attention_seconds(const OpWork& op, int64_t head_dim, bool is_bac
          passes * memory_seconds(pairs * kScoreBytes, accelerator);
 }
 
-// Chunks of the head, products of experts: one op where the stack makes one of them.
-OpWork fused(OpWork op, const StackFacts& facts) {
-  if (op.is_of_logits || (op.kind == OpKind::matmul && facts.fuses_experts)) {
-    op.flops *= op.count;
-    op.bytes *= op.count;
-    op.count = 1;
-  }
-  return op;
-}
-
 // Kernels skip what a query does not see: of T (T+1)/2 pairs T/L documents leave L (L+1)/2 each.
 // Unfused attention masks what it has computed.
 OpWork within_documents(OpWork op, const Job& job) {
@@ -105,11 +91,9 @@ void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, b
     seconds += facts.fuses_attention
                    ? op_seconds(listed, seen.attention, Precision::bf16)
                    : unfused_attention_seconds(listed, job.model.head_dim, is_backward, seen.plain);
-    ops.num_launches += facts.fuses_attention ? 1 : kUnfusedOps;
     return;
   }
   OpWork op = fused(listed, facts);
-  ops.num_launches += static_cast<double>(op.count);
   if (op.is_of_logits && op.kind == OpKind::matmul) {
     op.bytes = 0;  // chunks read the table again and again
     seconds += flop_seconds(op, seen.plain) / (facts.pads_vocabulary ? 1.0 : aligned_share(vocab));
@@ -122,24 +106,9 @@ void add_op(const Job& job, const SeenAccelerator& seen, const OpWork& listed, b
     return;
   }
   seconds += product_seconds(op, seen.products);
-  if (seen.cast_share > 0) {
-    seconds += seen.cast_share * static_cast<double>(op.count) *
-               memory_seconds(static_cast<double>(op.bytes), seen.plain);
-  }
 }
 
 }  // namespace
-
-void add_tile_shares(const Job& job, Pass& pass) {
-  const int64_t processors = job.cluster.accelerator.num_multiprocessors;
-  if (processors == 0 || job.stack.facts.runs_own_kernels) return;
-  for (OpWork& op : pass.ops) {
-    if (op.rows == 0) continue;
-    OpWork whole = fused(op, job.stack.facts);
-    if (whole.count != op.count) whole.rows *= op.count;
-    op.tile_share = tile_efficiency(whole, processors);
-  }
-}
 
 SeenAccelerator::SeenAccelerator(const Job& job) : plain(job.cluster.accelerator) {
   const StackNumbers& numbers = job.stack.numbers;
@@ -153,7 +122,6 @@ SeenAccelerator::SeenAccelerator(const Job& job) : plain(job.cluster.accelerator
   if (format == ProductFormat::bf16) return;
   products.bf16_flops_per_s = plain.fp8_flops_per_s;
   if (format == ProductFormat::nvfp4) products.bf16_flops_per_s *= kFourBitGain;
-  cast_share = format == ProductFormat::fp8 ? kCastShare : kBlockScaledCastShare;
 }
 
 PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, int64_t tp,
@@ -176,7 +144,8 @@ PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recomput
     }
     add_op(job, seen, op, backward, vocab, ops);
   }
-  if (job.stack.facts.is_own) ops.num_launches = static_cast<double>(pass.num_launches);
+  ops.num_launches =
+      job.stack.facts.is_own ? static_cast<double>(pass.num_launches) : pass.stack_launches;
   return ops;
 }
 

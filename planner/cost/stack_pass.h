@@ -29,15 +29,10 @@ struct SeenAccelerator {
   explicit SeenAccelerator(const Job& job);
 
   Accelerator plain, products, attention;
-  double cast_share =
-      0;  // bytes moved to make copies of few bits, per byte of a product's operands
 };
 
 // `is_backward`: the pass begins with what recomputation runs again.
 PassOps pass_ops(const Job& job, const SeenAccelerator& seen, Recompute recompute, int64_t tp,
                  const Pass& pass, bool is_backward);
-
-// Sets tile_share of the products that the stack's kernels run; done once, for all numbers.
-void add_tile_shares(const Job& job, Pass& pass);
 
 }  // namespace argosy

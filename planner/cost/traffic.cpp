@@ -138,7 +138,10 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, cons
     products_s -= hidden_s;
   }
   double& expert_s = seconds[static_cast<size_t>(Axis::ep)];
-  expert_s -= spared_s(Axis::ep, facts.expert_overlap * expert_s, hiding.ops_s);
+  if (facts.overlaps_experts_in_nodes ||
+      !is_in_first_tier(placements[static_cast<size_t>(Axis::ep)])) {
+    expert_s -= spared_s(Axis::ep, facts.expert_overlap * expert_s, hiding.ops_s);
+  }
   seconds[static_cast<size_t>(Axis::cp)] += ring_s - spared_s(Axis::cp, ring_s, hiding.ring_s);
   return seconds;
 }

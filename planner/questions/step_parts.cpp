@@ -6,6 +6,7 @@
 #include <array>
 
 #include "planner/cost/stack_pass.h"
+#include "planner/cost/stack_work.h"
 #include "planner/questions/price.h"
 #include "planner/spec/check.h"
 
@@ -54,7 +55,7 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
     for (LayerWork& layer : stage_work(plan, stage, 0)) {
       const Recompute recompute = recompute_of(plan, layer.layer);
       for (Pass* pass : {&layer.forward, &layer.backward}) {
-        add_tile_shares(job, *pass);
+        rewrite_for_stack(job, *pass);
         const PassOps ops =
             pass_ops(job, seen, recompute, plan.mesh.tp, *pass, pass == &layer.backward);
         add(job, ops, pass->collectives, plan.mesh.cp, placements, microbatches, sum);

@@ -39,6 +39,7 @@ double unbiased_share(std::vector<PreparedRun> runs) {
     for (StackRun& configuration : run.configurations) {
       configuration.job.stack.facts.runs_own_kernels = true;
       configuration.job.stack.numbers = kOwnNumbers;
+      configuration = make_stack_run(configuration.job, configuration.candidate);
     }
   }
   double low = kLeastShare, high = kMostShare;

@@ -57,6 +57,9 @@ namespace argosy {
 
 enum class OpKind { matmul, attention, memory };
 
+// What a product of a Linear makes: y = x W^T, dx = dy W, dW = dy^T x.
+enum class ProductOf { output, input_gradient, weight_gradient };
+
 // One op of a layer, `count` times. matmul: rows x cols x inner; attention: flops as counted;
 // memory: bytes read and written alone.
 struct OpWork {
@@ -67,6 +70,10 @@ struct OpWork {
   int64_t rows = 0, cols = 0, depth = 0;  // of a product (rows, depth) x (depth, cols); else 0
   double tile_share = 0;          // what tiles leave of the peak: of the cost model; 0: not asked
   bool is_block_product = false;  // with a weight that may be multiplied in 8 bits
+  BlockProduct block_product = BlockProduct::none;  // of a block's Linears, adapters aside
+  ProductOf product_of = ProductOf::output;
+  // In backward, of what forward had and did not keep: outputs of norms, activations, rotations.
+  bool is_computed_again = false;
   bool is_expert_activation = false;  // or its gradient
   bool is_of_logits = false;  // of a chunk of the head: frameworks that keep logits have one chunk
 };
@@ -85,6 +92,7 @@ struct Pass {
   // in it. In 16 bits, with cuDNN's attention: casts to 8 bits are not counted. Experts that are
   // small enough for the host to matter are multiplied by one kernel.
   int64_t num_launches = 0;
+  double stack_launches = 0;  // the same of another framework's host: of the cost model
 };
 
 void append(Pass& pass, const Pass& more);

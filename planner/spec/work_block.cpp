@@ -125,12 +125,14 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
   add_tp_gather(pass, shape);  // dy
   add_backward(pass, attention.o);
   // Forward again: q and k are kept as they came from the products, where norms follow.
+  const size_t first = pass.ops.size();
   add_position_ops(pass, shape, {.rope = shape.model.qk_norm ? 1 : 0});
+  for (size_t i = first; i < pass.ops.size(); ++i) pass.ops[i].is_computed_again = true;
   add_attend_backward(pass, shape);
   add_position_ops(pass, shape, {.norm = shape.is_frozen ? 1 : 2});
   if (std::any_of(attention.in.begin(), attention.in.end(),
                   [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
-    add_memory(pass, 2 * shape.split_bytes());  // the normed input, computed again
+    add_memory_again(pass, 2 * shape.split_bytes());  // the normed input
     add_attention_gather(pass, shape, attention);
   }
   for (const LinearWork& l : attention.in) add_backward(pass, l);
@@ -269,14 +271,14 @@ void add_mlp_backward(Pass& pass, const RankShape& shape, const MlpWork& mlp) {
   const auto num_inputs = static_cast<int64_t>(mlp.in.size());
   add_tp_gather(pass, shape);  // dy
   if (mlp.down.reads_input_in_backward()) {
-    add_memory(pass, (num_inputs + 1) * wide_bytes(shape, mlp));  // the activation again
+    add_memory_again(pass, (num_inputs + 1) * wide_bytes(shape, mlp));  // the activation
   }
   add_backward(pass, mlp.down);
   add_memory(pass, (2 * num_inputs + 1) * wide_bytes(shape, mlp),
              fuses_activation(mlp) ? 0 : 1);  // activation backward
   if (std::any_of(mlp.in.begin(), mlp.in.end(),
                   [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
-    add_memory(pass, 2 * shape.split_bytes());  // the normed input again
+    add_memory_again(pass, 2 * shape.split_bytes());  // the normed input
     add_tp_gather(pass, shape);
   }
   for (const LinearWork& l : mlp.in) add_backward(pass, l);

@@ -95,7 +95,7 @@ void add_expert_activation(Pass& pass, int64_t bytes) {
 void add_experts_backward(Pass& pass, const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
   if (experts.down.reads_input_in_backward()) {
-    add_memory(pass, 3 * expert_width_bytes(shape));  // the activation again
+    add_memory_again(pass, 3 * expert_width_bytes(shape));  // the activation
   }
   add_backward(pass, experts.down);
   add_expert_activation(pass, 5 * expert_width_bytes(shape));
@@ -147,8 +147,8 @@ void add_moe_backward(Pass& pass, const RankShape& shape) {
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),
              kPermuteLaunches);  // sum of k rows
   add_memory(pass, 3 * probability_bytes(shape),
-             kRouterGradientLaunches);        // softmax, auxiliary and z loss
-  add_memory(pass, 2 * shape.split_bytes());  // the normed input again
+             kRouterGradientLaunches);              // softmax, auxiliary and z loss
+  add_memory_again(pass, 2 * shape.split_bytes());  // the normed input
   add_backward(pass, router(shape));
 }
 

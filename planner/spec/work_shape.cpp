@@ -109,6 +109,7 @@ LinearWork linear(const RankShape& shape, TensorRole role, int64_t rows, int64_t
   work.element_bytes = shape.element_bytes;
   work.is_trainable = !shape.is_frozen;
   work.is_block_product = is_block_product(role);
+  work.block_product = block_product(role);
   work.is_quantized = shape.is_frozen && is_quantized(shape.lora, role);
   if (shape.is_frozen && is_lora_target(shape.model, shape.lora, role)) {
     work.lora_rank = shape.lora.rank;
@@ -148,6 +149,12 @@ void add_memory(Pass& pass, int64_t bytes, int64_t launches) {
   pass.num_launches += launches;
 }
 
+void add_memory_again(Pass& pass, int64_t bytes) {
+  const size_t before = pass.ops.size();
+  add_memory(pass, bytes);
+  if (pass.ops.size() > before) pass.ops.back().is_computed_again = true;
+}
+
 int64_t norm_backward_launches(const RankShape& shape) {
   const int64_t num_parameters = shape.model.norm == NormKind::layer ? 2 : 1;
   return 1 + (shape.is_frozen ? 0 : num_parameters);
@@ -176,6 +183,27 @@ void for_each_group(Pass& pass, const LinearWork& l, const AddProducts& add_prod
   }
 }
 
+// The product of the Linear's own weight: y = x W^T, dx = dy W or dW = dy^T x.
+void add_product(Pass& pass, const LinearWork& l, ProductOf product_of, int64_t rows,
+                 int64_t count) {
+  const size_t before = pass.ops.size();
+  const bool is_block_product = l.is_block_product;
+  switch (product_of) {
+    case ProductOf::output:
+      add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count, is_block_product);
+      break;
+    case ProductOf::input_gradient:
+      add_matmul(pass, rows, l.inputs, l.outputs, l.element_bytes, count, is_block_product);
+      break;
+    case ProductOf::weight_gradient:
+      add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, is_block_product);
+      break;
+  }
+  if (pass.ops.size() == before) return;
+  pass.ops.back().product_of = product_of;
+  pass.ops.back().block_product = l.block_product;
+}
+
 }  // namespace
 
 void add_adapter_input(Pass& pass, const LinearWork& l) {
@@ -187,7 +215,7 @@ void add_adapter_input(Pass& pass, const LinearWork& l) {
 void add_output(Pass& pass, const LinearWork& l) {
   add_memory(pass, l.dequantize_bytes());
   for_each_group(pass, l, [&](int64_t rows, int64_t count) {
-    add_matmul(pass, rows, l.outputs, l.inputs, l.element_bytes, count, l.is_block_product);
+    add_product(pass, l, ProductOf::output, rows, count);
     add_matmul(pass, rows, l.outputs, l.lora_rank, l.element_bytes, count);  // y += scale u B^T
   });
 }
@@ -199,12 +227,9 @@ void add_forward(Pass& pass, const LinearWork& l) {
 
 void add_backward(Pass& pass, const LinearWork& l) {
   add_memory(pass, l.dequantize_bytes());
-  const bool product = l.is_block_product;
   for_each_group(pass, l, [&](int64_t rows, int64_t count) {
-    add_matmul(pass, rows, l.inputs, l.outputs, l.element_bytes, count, product);  // dx = dy W
-    if (l.is_trainable) {
-      add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, product);  // dW
-    }
+    add_product(pass, l, ProductOf::input_gradient, rows, count);
+    if (l.is_trainable) add_product(pass, l, ProductOf::weight_gradient, rows, count);
     add_matmul(pass, rows, l.lora_rank, l.outputs, l.element_bytes, count);  // du = dy B
     add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);  // dB = dy^T u
     add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);   // dA = du^T x
@@ -214,9 +239,7 @@ void add_backward(Pass& pass, const LinearWork& l) {
 
 void add_backward_weight(Pass& pass, const LinearWork& l) {
   for_each_group(pass, l, [&](int64_t rows, int64_t count) {
-    if (l.is_trainable) {
-      add_matmul(pass, l.outputs, l.inputs, rows, l.element_bytes, count, l.is_block_product);
-    }
+    if (l.is_trainable) add_product(pass, l, ProductOf::weight_gradient, rows, count);
     add_matmul(pass, l.outputs, l.lora_rank, rows, l.element_bytes, count);
     add_matmul(pass, l.lora_rank, l.inputs, rows, l.element_bytes, count);
   });

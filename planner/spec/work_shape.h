@@ -58,6 +58,7 @@ struct LinearWork {
   int64_t inputs = 0, outputs = 0, element_bytes = 0;
   bool is_trainable = true;
   bool is_block_product = false, is_quantized = false;
+  BlockProduct block_product = BlockProduct::none;
   int64_t lora_rank = 0;  // 0: no adapter
 
   // The weight's or adapter's gradient reads the input.
@@ -86,6 +87,8 @@ int64_t head_chunk_tokens(int64_t tokens, int64_t vocab, Precision precision);
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
                 int64_t count = 1, bool is_block_product = false);
 void add_memory(Pass& pass, int64_t bytes, int64_t launches = 1);
+// What backward needs and forward did not keep.
+void add_memory_again(Pass& pass, int64_t bytes);
 // Launches for a norm's gradients: the input's, and sums for each parameter that is trained.
 int64_t norm_backward_launches(const RankShape& shape);
 // A stable sort of items with keys below `num_keys` (trainer/ops/sort_cuda.cu): three kernels a

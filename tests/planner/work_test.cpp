@@ -47,6 +47,22 @@ TEST(Work, DenseBlockOnOneRank) {
   EXPECT_EQ(layers[4].saved_bytes, 2 * kFullBytes + 8 * 8);
 }
 
+// Products say which weight they are of and what they make, and where backward makes again what
+// forward does not keep.
+TEST(Work, WhatOpsAreOf) {
+  const LayerWork block = stage_work(tiny_plan(tiny_llama(), {}), 0).at(1);
+  int64_t num_gradients = 0, num_again = 0;
+  for (const OpWork& op : block.backward.ops) {
+    num_again += op.is_computed_again ? 1 : 0;
+    if (op.kind != OpKind::matmul) continue;
+    EXPECT_NE(op.block_product, BlockProduct::none);
+    EXPECT_NE(op.product_of, ProductOf::output);
+    num_gradients += op.product_of == ProductOf::weight_gradient ? 1 : 0;
+  }
+  EXPECT_EQ(num_gradients, 7);  // q, k, v, o, gate, up, down
+  EXPECT_EQ(num_again, 4);      // both normed inputs, the activation, rotations
+}
+
 // Two LayerNorm statistics, no gate, as many key/value heads as heads.
 TEST(Work, Gpt2Block) {
   const LayerWork block = stage_work(tiny_plan(tiny_gpt2(), {}), 0).at(1);
