@@ -51,9 +51,10 @@ TEST(LeftOut, ModelsThatAFitHasNotSeen) {
   const Score score = summarize(leave_models_out(pointers(prepared)));
   std::printf("%s", score_text(score).c_str());
   EXPECT_EQ(score.total.errors.n, 31);
-  EXPECT_LT(score.total.errors.mape, 0.092);
-  EXPECT_LT(score.groups.at("MEG20").errors.mape, 0.015);
-  EXPECT_LT(score.groups.at("KOR").errors.mape, 0.06);
+  EXPECT_LT(score.total.errors.mape, 0.08);
+  // 1.4% where all sources are fitted (4.1% before products were joined), 1.8% with these alone.
+  EXPECT_LT(score.groups.at("MEG20").errors.mape, 0.02);
+  EXPECT_LT(score.groups.at("KOR").errors.mape, 0.03);
 }
 
 // What was measured for a run has no part in what is predicted for it, at none of the levels of a

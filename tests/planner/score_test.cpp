@@ -395,6 +395,24 @@ TEST(Stacks, CopiesOfATokenCrossToANodeOnce) {
   EXPECT_GT(skills_s("EP overlap off"), 1.05 * skills_s("EP overlap on"));
 }
 
+// Recipes of Megatron-Bridge hide it where it leaves the node; within NVLink it is waited for.
+TEST(Stacks, TrafficOfExpertsIsHiddenBetweenNodesAlone) {
+  const auto gain_of_hiding_all = [](int64_t gpus) {
+    PublishedRun run = small_mixture();
+    run.inter_bw_gbs_per_gpu = 25;
+    run.num_gpus = run.dp = run.ep = gpus;
+    run.source = "Megatron-Bridge";
+    run.notes = "container 25.09";
+    PreparedRun prepared = prepare(run, files());
+    EXPECT_EQ(prepared.reason, "");
+    const double as_run_s = predict(prepared).predicted_step_s;
+    prepared.configurations.front().job.stack.facts.overlaps_experts_in_nodes = true;
+    return as_run_s / predict(prepared).predicted_step_s;
+  };
+  EXPECT_GT(gain_of_hiding_all(8), 1.01);
+  EXPECT_EQ(gain_of_hiding_all(16), 1);
+}
+
 // gpt-oss is known by its name. Biases and an activation in several kernels cost those experts time
 // where a framework runs them so, and no others.
 TEST(Stacks, ExpertsWithBiasesTakeMorePasses) {
