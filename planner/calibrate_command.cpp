@@ -26,6 +26,7 @@ void run_calibration(const PlanOptions& options) {
   }
   CalibrationRequest request;
   request.out = options.out.empty() ? kCalibrated : options.out;
+  require_writable("--out", request.out);
   request.assumed = find_cluster(options.cluster.empty() ? kAssumed : options.cluster);
   request.num_devices = options.devices;
   request.seconds = options.calibrate_s;
@@ -42,12 +43,13 @@ void run_calibration(const PlanOptions& options) {
 void run_learning(const PlanOptions& options) {
   const std::filesystem::path cluster_file = find_cluster(options.cluster);
   const ClusterSpec cluster = read_cluster(cluster_file).cluster;
+  const std::filesystem::path path =
+      options.out.empty() ? corrections_path(cluster_file) : std::filesystem::path(options.out);
+  require_writable("--out", path);
   std::vector<RunRecord> runs;
   for (const std::string& folder : options.learn) runs.push_back(read_run(folder));
   const Learning learning = learn(runs, cluster);
   const CorrectionsFile file = corrections_file(learning, cluster, runs.front().cpu);
-  const std::filesystem::path path =
-      options.out.empty() ? corrections_path(cluster_file) : std::filesystem::path(options.out);
   const std::string text = to_json(file);
   write_text_file(path, text);
   if (options.json) {

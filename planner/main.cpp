@@ -118,7 +118,7 @@ void write_files(const PlanOptions& options, const Questions& questions, const J
 }
 
 int run(const PlanOptions& options) {
-  require_folders(options);
+  require_writable_files(options);
   if (!options.score.empty()) {
     print_score(options);
     return kExitDone;

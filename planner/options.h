@@ -103,9 +103,9 @@ Request make_request(const PlanOptions& options);
 std::string choose_exportable(const Request& request, ExportFormat format, int num_threads,
                               std::vector<Plan>& plans);
 
-// The folders of the files that --out and the like name are there: said before anything is
-// searched. Throws ConfigError.
-void require_folders(const PlanOptions& options);
+// The files that --out and the like name can be written and are different ones: said before
+// anything is searched. Throws ConfigError.
+void require_writable_files(const PlanOptions& options);
 
 // --score: predicts the rows of a table of published runs and prints the errors.
 void print_score(const PlanOptions& options);

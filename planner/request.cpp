@@ -2,10 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // From options to a job: files are read, defaults filled, contradictions refused.
-#include <unistd.h>
-
 #include <filesystem>
-#include <system_error>
+#include <map>
 #include <utility>
 
 #include "planner/config_files.h"
@@ -15,6 +13,7 @@
 #include "planner/options.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/files.h"
 #include "planner/spec/model_lora.h"
 
 namespace argosy {
@@ -203,25 +202,22 @@ void allow_offload(const std::string& offload, Fixed& fixed) {
 
 }  // namespace
 
-void require_folders(const PlanOptions& o) {
+void require_writable_files(const PlanOptions& o) {
   const std::pair<const char*, const std::string&> files[] = {{"--out", o.out},
                                                               {"--report", o.report},
                                                               {"--trace", o.trace},
                                                               {"--schedule-csv", o.schedule_csv}};
+  std::map<std::filesystem::path, const char*> option_of;
   for (const auto& [option, file] : files) {
     if (file.empty()) continue;
-    const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-    std::error_code error;
-    if (std::filesystem::is_directory(file, error)) {
-      throw ConfigError(concat(option, ": ", file, ": is a folder; valid: a file in it"));
-    }
-    if (std::filesystem::is_directory(folder, error)) {
-      if (access(folder.c_str(), W_OK) == 0) continue;
-      throw ConfigError(concat(option, ": ", file, ": folder ", folder.string(),
-                               " cannot be written to; valid: a file in a folder of yours"));
-    }
-    throw ConfigError(concat(option, ": ", file, ": there is no folder ", folder.string(),
-                             "; valid: a file in a folder that exists"));
+    require_writable(option, file);
+    const std::filesystem::path path =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(file));
+    if (std::filesystem::is_other(path)) continue;  // a pipe or /dev/null takes all of them
+    const auto [other, is_new] = option_of.try_emplace(path, option);
+    if (is_new) continue;
+    throw ConfigError(concat(option, ": ", file, ": is the file of ", other->second,
+                             " too; valid: another file"));
   }
 }
 

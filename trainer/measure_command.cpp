@@ -50,11 +50,7 @@ void check_request(const TrainOptions& options, Communicator& world, int local_r
     throw ConfigError(concat("--measure: ", world.size(), " ranks, of which ", local_ranks,
                              " are on this machine; valid: one machine, whose links are one tier"));
   }
-  const std::filesystem::path folder = absolute(options.measure_out).parent_path();
-  if (!is_directory(folder)) {
-    throw ConfigError(concat("--measure ", options.measure_out.string(), ": there is no folder ",
-                             folder.string()));
-  }
+  require_writable("--measure", options.measure_out);
 }
 
 std::string gflops(double flops_per_s) {

@@ -213,7 +213,8 @@ void check_task(const Plan& plan, Export what, const fs::path& checkpoint_dir) {
 
 }  // namespace
 
-std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const fs::path& out) {
+std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const fs::path& given) {
+  const fs::path out = given.has_filename() ? given : given.parent_path();  // "folder/" too
   const Manifest manifest = read_manifest(checkpoint_dir);
   const Plan plan = parse_plan(manifest.plan_json, (checkpoint_dir / kManifestFile).string());
   check_task(plan, what, checkpoint_dir);
@@ -224,7 +225,10 @@ std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const
   const fs::path folder = concat(out.string(), ".tmp-", ::getpid());
   std::error_code code;
   fs::create_directory(folder, code);
-  if (code) throw ConfigError(concat(out.string(), ": cannot be made: ", code.message()));
+  if (code) {
+    throw ConfigError(concat(out.string(), ": cannot be made: ", code.message(),
+                             "; valid: a new folder in one that exists and is yours"));
+  }
   try {
     ShardReader reader(checkpoint_dir, manifest);
     if (what == Export::adapter) {

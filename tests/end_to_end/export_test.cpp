@@ -61,7 +61,7 @@ class ExportTest : public ProgramTest {
     make_plan("plan.json", "gpt2.json", 1, "tp=1");
     succeed(
         concat("argosy-train --plan plan.json --data text.txt --run-dir run --steps ", num_steps));
-    succeed("argosy-checkpoint export-hf run hf");
+    succeed("argosy-checkpoint export-hf run hf/");
     return read_safetensors("hf/model.safetensors");
   }
 
@@ -190,7 +190,8 @@ TEST_F(ExportTest, MistakesAreNamedAndLeaveNothing) {
   expect("export-adapter run exported", "valid: export-hf");
   expect("export-hf lora exported", "valid: merge");
   expect("export-hf run lora", "lora: exists");
-  expect("export-hf run none/out", "none/out: cannot be made");
+  expect("export-hf run none/out", "none/out: cannot be made: No such file or directory; valid: a");
+  expect("export-hf run lora/", "lora: exists");
 }
 
 // What was exported comes back to the bit on any layout, and a LoRA job starts from it.

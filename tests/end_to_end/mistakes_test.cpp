@@ -215,6 +215,8 @@ TEST_F(Mistakes, OfRunFoldersAndCheckpoints) {
   expect("--plan moe_plan.json --run-dir dense --resume auto", {"--resume", "another model"});
   expect("--plan moe_plan.json --run-dir new --init dense", {"--init", "another model"});
   expect("--plan plan.json --run-dir text.txt", {"--run-dir text.txt", "folder"});
+  expect("--plan plan.json --run-dir /proc",
+         {"--run-dir: no file can be made in /proc", "valid: "});
   fs::create_directory(path("hf"));
   write("hf/config.json", "{}");
   expect("--plan plan.json --run-dir new --init hf",
@@ -257,7 +259,10 @@ TEST_F(Mistakes, OfGeneratingAndMeasuring) {
   expect_mistake("argosy-train --measure out.json", {"--measure: 1 rank", "mpirun -np"});
   expect_mistake(
       "mpirun --allow-run-as-root --oversubscribe -np 2 argosy-train --measure none/out.json",
-      {"--measure none/out.json", "no folder"});
+      {"--measure: none/out.json", "there is no folder ", "valid: a file in a folder that exists"});
+  expect_mistake(
+      "mpirun --allow-run-as-root --oversubscribe -np 2 argosy-train --measure /proc/out.json",
+      {"--measure: /proc/out.json", "folder /proc cannot be written to ("});
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/spec/json.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -79,22 +82,83 @@ TEST(Json, UnknownKeysAreListedAndRejected) {
   EXPECT_EQ(error_of([&] { object.reject_unknown_keys(); }), "f: z: unknown key; valid: a, b");
 }
 
+// A folder that goes with it.
+struct ScratchFolder {
+  std::filesystem::path path =
+      std::filesystem::path(testing::TempDir()) / concat("argosy_files.", ::getpid());
+  ScratchFolder() { std::filesystem::create_directories(path); }
+  ~ScratchFolder() { std::filesystem::remove_all(path); }
+  int64_t num_files() const {
+    int64_t n = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(path)) ++n;
+    return n;
+  }
+};
+
 TEST(Files, AreReplacedWholeAndErrorsNameThePath) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "argosy_files";
-  std::filesystem::create_directories(folder);
+  const ScratchFolder scratch;
+  const std::filesystem::path& folder = scratch.path;
   const std::filesystem::path path = folder / "a.txt";
   write_text_file(path, "old");
   write_text_file(path, std::string("n\0w", 3));
   EXPECT_EQ(read_text_file(path), std::string("n\0w", 3));
-  int num_files = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder))
-    ++num_files;
-  EXPECT_EQ(num_files, 1);  // no temporary file is left
+  EXPECT_EQ(scratch.num_files(), 1);  // no temporary file is left
   EXPECT_NE(error_of([&] { read_text_file(folder); }).find("is a folder"), std::string::npos);
   EXPECT_THROW(write_text_file(folder / "none" / "a.txt", "x"), Error);
+  EXPECT_THROW(write_text_file(folder, "x"), Error);
+  EXPECT_FALSE(std::filesystem::exists(concat(folder.string(), ".tmp.", ::getpid())));
   write_text_file(folder / "empty", "");
   EXPECT_EQ(read_text_file(folder / "empty"), "");
-  std::filesystem::remove_all(folder);
+}
+
+// Renamed over, /dev/null would be an ordinary file from then on.
+TEST(Files, LinksAndPipesStayWhatTheyAre) {
+  const ScratchFolder scratch;
+  const std::filesystem::path target = scratch.path / "target", link = scratch.path / "link";
+  std::filesystem::create_symlink(target, link);
+  write_text_file(target, "a longer text");
+  write_text_file(link, "text");
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(read_text_file(target), "text");
+
+  const std::filesystem::path pipe = scratch.path / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDWR | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  require_writable("--out", pipe);
+  write_text_file(pipe, "text");
+  char text[8] = {};
+  EXPECT_EQ(::read(reader, text, sizeof(text)), 4);
+  EXPECT_EQ(std::string(text), "text");
+  ::close(reader);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  EXPECT_EQ(scratch.num_files(), 3);
+}
+
+TEST(Files, WhetherOneCanBeWrittenIsKnownBefore) {
+  const ScratchFolder scratch;
+  const std::filesystem::path& folder = scratch.path;
+  const auto obstacle = [](const std::filesystem::path& path) {
+    return error_of([&] { require_writable("--out", path); });
+  };
+  EXPECT_EQ(obstacle(folder / "new"), "");
+  write_text_file(folder / "old", "text");
+  EXPECT_EQ(obstacle(folder / "old"), "");
+  EXPECT_EQ(read_text_file(folder / "old"), "text");
+  EXPECT_EQ(scratch.num_files(), 1);
+  EXPECT_EQ(obstacle(folder),
+            concat("--out: ", folder.string(), ": is a folder; valid: a file in it"));
+  const std::string none = (folder / "none").string(), below = (folder / "old").string();
+  EXPECT_EQ(obstacle(none + "/new"), concat("--out: ", none, "/new: there is no folder ", none,
+                                            "; valid: a file in a folder that exists"));
+  EXPECT_EQ(obstacle(below + "/new"), concat("--out: ", below, "/new: there is no folder ", below,
+                                             "; valid: a file in a folder that exists"));
+  // Root's permissions say yes.
+  EXPECT_EQ(obstacle("/proc/new").find("--out: /proc/new: folder /proc cannot be written to ("),
+            0U);
+  std::filesystem::create_symlink(folder / "nothing" / "there", folder / "link");
+  EXPECT_NE(obstacle(folder / "link").find("cannot be written to (No such file"),
+            std::string::npos);
 }
 
 }  // namespace

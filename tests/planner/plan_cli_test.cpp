@@ -256,6 +256,23 @@ TEST(PlanCli, FoldersOfOthersAreNamedBeforeTheSearch) {
   EXPECT_NE(result.err.find("cannot be written to"), std::string::npos) << result.err;
 }
 
+// Root may write to /proc, but there is nothing to write to.
+TEST(PlanCli, NothingIsWrittenWhereOneFileCannotBe) {
+  const std::string out = scratch("first.json");
+  for (const char* option : {"--report", "--trace", "--schedule-csv"}) {
+    const std::string mistake = std::string(option) + " /proc/new";
+    expect_mistake(kSmall + "--out " + out + " " + mistake,
+                   std::string(option) + ": /proc/new: folder /proc cannot be written to (");
+    EXPECT_FALSE(fs::exists(out)) << option;
+  }
+  expect_mistake(kSmall + "--out " + out + " --trace " + scratch("../") +
+                     Scratch::path().filename().string() + "/first.json",
+                 "is the file of --out too; valid: another file");
+  EXPECT_FALSE(fs::exists(out));
+  expect_mistake("--calibrate --out /proc/new", "--out: /proc/new: folder /proc cannot");
+  expect_mistake("--learn nowhere --cluster local-cpu --out /proc/new", "--out: /proc/new: folder");
+}
+
 TEST(PlanCli, ListsMayHaveBlanks) {
   const Result result =
       plan(kSmall + "--devices 4 --json --fix 'tp=2, pp = 2' --what-if 'price=2x, hbm=2x'");

@@ -27,6 +27,14 @@ std::string utc_now() {
   return text;
 }
 
+// What cannot be saved must not be found out after the steps.
+void require_files_in(const std::filesystem::path& folder) {
+  const std::string why = obstacle_to_files_in(folder);
+  if (why.empty()) return;
+  throw ConfigError(concat("--run-dir: no file can be made in ", folder.string(), ": ", why,
+                           "; valid: a folder of yours, or a new one in it"));
+}
+
 void refuse_checkpoints(const std::filesystem::path& run_dir) {
   const std::filesystem::path checkpoints = run_dir / "checkpoints";
   std::error_code none;
@@ -83,9 +91,12 @@ RunDir::RunDir(std::filesystem::path path, bool is_resume)
   std::error_code code;
   std::filesystem::create_directories(path_, code);
   if (code || !std::filesystem::is_directory(path_)) {
-    throw ConfigError(concat("--run-dir ", path_.string(), ": cannot be made a folder: ",
-                             code ? code.message() : "it is a file"));
+    throw ConfigError(concat("--run-dir ", path_.string(),
+                             ": cannot be made a folder: ", code ? code.message() : "it is a file",
+                             "; valid: a folder of yours, ", "or a new one in it"));
   }
+  require_files_in(path_);
+  if (std::filesystem::exists(checkpoints())) require_files_in(checkpoints());
   if (!is_resume) refuse_checkpoints(path_);
 }
 

@@ -43,8 +43,9 @@ struct RunMachine {
 
 class RunDir {
  public:
-  // Creates the folder. Throws ConfigError if it cannot be, or if it holds checkpoints and this is
-  // not a resume: they would be mixed with those of another run.
+  // Creates the folder. Throws ConfigError if it cannot be, if no file can be made in it or in its
+  // checkpoints, or if it holds checkpoints and this is not a resume: they would be mixed with
+  // those of another run.
   RunDir(std::filesystem::path path, bool is_resume);
 
   const std::filesystem::path& path() const { return path_; }

@@ -130,6 +130,33 @@ TEST_F(RunDirTest, RefusesAFile) {
   EXPECT_THROW(RunDir(path_ / "below", false), ConfigError);
 }
 
+// /proc: nobody can, not even root, whose permissions say otherwise.
+TEST_F(RunDirTest, RefusesFoldersThatTakeNoFiles) {
+  const auto mistake = [&](const std::filesystem::path& path) -> std::string {
+    try {
+      RunDir(path, false);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "none";
+  };
+  EXPECT_TRUE(mistake("/proc").starts_with("--run-dir: no file can be made in /proc: "));
+  std::filesystem::create_directories(path_);
+  std::filesystem::create_symlink("/proc", path_ / "checkpoints");
+  const std::string text = mistake(path_);
+  EXPECT_TRUE(
+      text.starts_with("--run-dir: no file can be made in " + path_.string() + "/checkpoints: "))
+      << text;
+  std::filesystem::remove(path_ / "checkpoints");
+  std::ofstream(path_ / "checkpoints") << "a file";
+  EXPECT_TRUE(mistake(path_).ends_with(
+      "/checkpoints: Not a directory; valid: a folder of yours, or a new one in it"))
+      << mistake(path_);
+  std::filesystem::remove(path_ / "checkpoints");
+  EXPECT_EQ(mistake(path_), "none");
+  EXPECT_TRUE(std::filesystem::is_empty(path_));
+}
+
 TEST_F(RunDirTest, StatusSaysHowItGoesAndHowItEnded) {
   RunDir run(path_, false);
   run.write_status(RunState::running, 0, 5, "");
