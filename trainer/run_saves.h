@@ -12,6 +12,7 @@
 #include "planner/spec/clock.h"
 #include "trainer/background_save.h"
 #include "trainer/options.h"
+#include "trainer/start_point.h"
 #include "trainer/trainer.h"
 
 namespace argosy {
@@ -21,15 +22,18 @@ class RunSaves {
   // Called when a checkpoint is there: its step, and where it is and how long it took.
   using Tell = std::function<void(int64_t step, const std::string& text)>;
 
-  // `init`: where the run's weights came from, empty for initial values; rank 0's counts.
-  RunSaves(const TrainOptions& options, std::string init, DeviceContext& device, Trainer& trainer,
-           Heartbeat& heartbeat, Tell tell)
+  // `start`: its step is the run's latest checkpoint, 0: there is none; of where its weights came
+  // from rank 0's word counts.
+  RunSaves(const TrainOptions& options, const StartPoint& start, DeviceContext& device,
+           Trainer& trainer, Heartbeat& heartbeat, Tell tell)
       : options_(options),
-        init_(std::move(init)),
+        init_(start.init),
         device_(device),
         trainer_(trainer),
         heartbeat_(heartbeat),
-        tell_(std::move(tell)) {}
+        tell_(std::move(tell)),
+        start_step_(start.step),
+        step_(start.step) {}
 
   // Collective. The state after `step`; finishes the save before it. Throws Error on all ranks.
   void begin(int64_t step);
@@ -37,6 +41,10 @@ class RunSaves {
   bool is_writing() const { return save_ && !save_->is_written(); }
   // Collective. Waits for what is being written beside the steps, if anything is.
   void finish();
+  // Collective. For a run that cannot go on behind `step`, whose state is still there: saved where
+  // it is good and no checkpoint of that step is there. Removes no older one, replaces none.
+  // Returns what came of it, for people. Throws Error on all ranks.
+  std::string rescue(int64_t step);
 
  private:
   CheckpointContent content(int64_t step) const;
@@ -49,7 +57,9 @@ class RunSaves {
   Trainer& trainer_;
   Heartbeat& heartbeat_;
   Tell tell_;
-  int64_t step_ = 0;  // of the latest save
+  int64_t start_step_;
+  int64_t step_;            // of the latest save
+  bool is_rescue_ = false;  // nothing older is to go
   Clock::time_point begin_ = Clock::now();
   std::optional<PinnedArena> arena_;    // on a device, once something was saved
   std::optional<BackgroundSave> save_;  // under way

@@ -135,7 +135,7 @@ class TrainingRun {
     settings.layers = inputs_.layers;
     settings.heartbeat = &heartbeat_;
     trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
-    saves_.emplace(options_, start_.init, device_, *trainer_, heartbeat_,
+    saves_.emplace(options_, start_, device_, *trainer_, heartbeat_,
                    [this](int64_t step, const std::string& text) { tell_saved(step, text); });
   }
 
@@ -303,7 +303,7 @@ class TrainingRun {
   bool run_step(int64_t step) {
     const Clock::time_point begin = Clock::now();
     const double lr = learning_rate(options_.lr, step, options_.steps);
-    const StepResult result = trainer_->step(*inputs_.data.source, *inputs_.data.order, step, lr);
+    const StepResult result = step_or_rescue(step, lr);
     Communicator& all = trainer_->groups().control();
     StepMetrics metrics = metrics_of(plan(), step, lr, result);
     const StepEnd end =
@@ -326,6 +326,18 @@ class TrainingRun {
     if (step == start_.step + 1) tell_slow_paths();
     tell_captured(step);
     return end.stop_requested;
+  }
+
+  // Collective. The last step's state is not lost with a step that is not finite.
+  StepResult step_or_rescue(int64_t step, double lr) {
+    try {
+      return trainer_->step(*inputs_.data.source, *inputs_.data.order, step, lr);
+    } catch (const NotFinite& error) {
+      std::string rescued;
+      const Outcome outcome = attempt([&] { rescued = saves_->rescue(last_step_); });
+      if (!outcome.ok()) rescued = concat("step ", last_step_, " is not saved: ", outcome.message);
+      throw Error(concat(error.what(), "; ", rescued));
+    }
   }
 
   // The first step has met all shapes of a run.

@@ -123,7 +123,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   const StepTotals totals = read_totals(work.sums);  // the step's one wait for the device
   fill_objective(totals, targets_of_mean(totals.num_targets), &result);
   if (!std::isfinite(result.loss) || !std::isfinite(result.grad_norm)) {
-    throw Error(
+    throw NotFinite(
         concat("step ", step, ": loss ", without_sign_of_nan(result.loss), ", gradient norm ",
                without_sign_of_nan(result.grad_norm),
                ": not finite; nothing was updated. A lower --lr or longer --warmup may help"));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "comm/groups.h"
+#include "planner/spec/check.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/plan.h"
 #include "planner/spec/timeline.h"
@@ -59,14 +60,21 @@ struct StepResult {
                          // with graphs of the last step before them
 };
 
+// On all ranks alike: loss or gradient of a step. Weights and optimizer are those of the step
+// before.
+class NotFinite : public Error {
+ public:
+  using Error::Error;
+};
+
 class Trainer {
  public:
   // Collective. Everything is allocated and initialised from plan.seed; load over it to resume.
   Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
           const TrainerSettings& settings);
 
-  // Collective. step: 1 for the first. Throws Error when the loss or the gradient is not finite,
-  // and when a guard finds copies that differ or collectives that do not match: on all ranks.
+  // Collective. step: 1 for the first. Throws NotFinite, and Error when a guard finds copies that
+  // differ or collectives that do not match: on all ranks.
   StepResult step(const TokenSource& source, const SampleOrder& order, int64_t step, double lr);
 
   // The next update waits on the device until `mark` is reached: what is copied out before it may

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <sstream>
 
+#include "checkpoint/checkpoint.h"
 #include "planner/spec/files.h"
 #include "planner/spec/model.h"
 #include "tests/end_to_end/layout_run.h"
@@ -17,6 +18,7 @@
 #include "tests/end_to_end/runs_support.h"
 #include "tests/support/cuda_emulation/gpu_ranks.h"
 #include "tests/support/cuda_emulation/streams.h"
+#include "trainer/run_saves.h"
 #include "trainer/trainer.h"
 #include "trainer/verify_command.h"
 
@@ -186,6 +188,37 @@ TEST_F(CudaRuns, VerifyComparesGpusWithOneGpu) {
       if (world.rank() != 0) return;
       EXPECT_EQ(code, fault == Fault::none ? kExitDone : kExitFailure) << out.str();
     });
+  }
+}
+
+// A save beside the steps is waited for; the state after the last good step comes from the device.
+TEST_F(CudaRuns, ARunThatIsNotFiniteSavesItsLastGoodStep) {
+  cuda_emulation::set_timing(Timing::seeded, 3);
+  for (const char* name : {"zero3_dp2", "moe_dp2_ep2"}) {
+    const Plan plan = plan_in(Precision::bf16, name, OptimizerKind::adamw);
+    TrainOptions options;
+    options.run_dir = folder_ / name;
+    run_on(Device::cuda, 2, [&](Communicator& world, DeviceContext& device) {
+      TrainerSettings settings;
+      settings.clip = 0;
+      Trainer trainer(device, world, plan, settings);
+      Heartbeat heartbeat;
+      std::vector<int64_t> saved;
+      RunSaves saves(options, {}, device, trainer, heartbeat,
+                     [&](int64_t step, const std::string&) { saved.push_back(step); });
+      const Sentences tokens;
+      const SampleOrder order(tokens.num_tokens(), plan.seq_len, 1, "sentences");
+      trainer.step(tokens, order, 1, 0.01);
+      saves.begin(1);
+      trainer.step(tokens, order, 2, 1e18);
+      EXPECT_THROW(trainer.step(tokens, order, 3, 0.01), NotFinite);
+      EXPECT_EQ(saves.rescue(2), "the last step is saved: --resume auto goes on from step 2");
+      EXPECT_EQ(saved, (std::vector<int64_t>{1, 2}));
+    });
+    for (const int64_t step : {1, 2}) {
+      EXPECT_EQ(verify_checkpoint(checkpoint_path(options.run_dir / "checkpoints", step)),
+                std::vector<std::string>{});
+    }
   }
 }
 

@@ -151,6 +151,71 @@ TEST_F(Ending, AHangingJobIsEndedAndSaysWhere) {
   EXPECT_EQ(status("run", "step"), std::to_string(metrics("run").back().step));
 }
 
+// Its first update makes weights whose products overflow in fp32, but not in fp64.
+constexpr const char* kOverflows = "--lr 1e10 --clip 0 ";
+
+TEST_F(Ending, TheLastGoodStepIsSavedOnEveryLayout) {
+  const struct {
+    const char *model, *fix;
+    int ranks;
+  } layouts[] = {{"dense.json", "tp=1", 1},
+                 {"moe.json", "dp=2,ep=2,tp=1,pp=1,zero=1", 2},
+                 {"dense.json", "tp=1,pp=2,dp=2,zero=3,micro_batch=2", 4}};
+  for (const auto& [model, fix, ranks] : layouts) {
+    SCOPED_TRACE(fix);
+    make_plan("plan.json", model, ranks, fix);
+    // Saved after every step in any case.
+    shell(launch("plan.json", "each", 9, concat(kOverflows, "--checkpoint-every 1")));
+    const ProgramResult result = shell(launch("plan.json", "run", 9, kOverflows));
+    EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
+    const std::string goes_on = "the last step is saved: --resume auto goes on from step 1";
+    EXPECT_TRUE(contains(result.err, goes_on)) << result.err;
+    EXPECT_TRUE(contains(status("run", "message"), goes_on));
+    EXPECT_EQ(status("run", "step"), "1");
+    EXPECT_TRUE(contains(result.out, "saved run/checkpoints/step_00000001 in ")) << result.out;
+    succeed("argosy-checkpoint verify run && argosy-checkpoint diff run each");
+    const std::string in_fp64 = "--resume auto --precision fp64 --lr 1e-3";
+    succeed(launch("plan.json", "run", 3, in_fp64));
+    EXPECT_EQ(metrics("run").size(), 3U);
+    for (const char* run : {"run", "each"}) fs::remove_all(path(run));
+  }
+}
+
+// What is there is neither replaced nor removed, whatever else is asked for.
+TEST_F(Ending, ALastGoodStepCostsNoOtherCheckpoint) {
+  make_two_rank_plan();
+  const auto steps = [&] { return succeed("ls run/checkpoints | tr '\n' ' '").out; };
+  succeed(launch("plan.json", "run", 3, "--checkpoint-every 1"));
+  const std::string hashes = succeed("argosy-checkpoint hash run").out;
+  const auto fail_from = [&](int step, const std::string& more) {
+    const ProgramResult result = shell(launch(
+        "plan.json", "run", 9, concat(kOverflows, more, " --resume ", std::to_string(step))));
+    EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
+    return result.err;
+  };
+  const std::string kept = fail_from(2, "");
+  EXPECT_TRUE(contains(kept, "step_00000003 of an earlier attempt is kept")) << kept;
+  EXPECT_TRUE(succeed("argosy-checkpoint hash run").out == hashes);
+  const std::string saved = fail_from(3, "--keep-checkpoints 1");
+  EXPECT_TRUE(contains(saved, "the last step is saved: --resume auto goes on from step 4"));
+  EXPECT_EQ(steps(), "step_00000001 step_00000002 step_00000003 step_00000004 ");
+  const std::string again = fail_from(4, "");
+  EXPECT_TRUE(contains(again, "no step was done after the checkpoint of step 4")) << again;
+  EXPECT_EQ(steps(), "step_00000001 step_00000002 step_00000003 step_00000004 ");
+}
+
+TEST_F(Ending, WhatIsNotGoodIsNotSaved) {
+  make_two_rank_plan();
+  ProgramResult result = shell(launch("plan.json", "run", 9, "--lr 1e39 --clip 0"));
+  EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
+  EXPECT_TRUE(contains(result.err, "step 1 left weights that are not finite: not saved"));
+  EXPECT_FALSE(fs::exists(path("run/checkpoints")));
+  result = shell(launch("plan.json", "never", 9, concat(kOverflows, "--checkpoint-every 0")));
+  EXPECT_EQ(result.exit_code, kExitFailure) << result.out;
+  EXPECT_TRUE(contains(result.err, "nothing is saved: --checkpoint-every 0")) << result.err;
+  EXPECT_FALSE(fs::exists(path("never/checkpoints")));
+}
+
 TEST_F(Ending, FailureIsToldOnceAndWritten) {
   make_two_rank_plan();
   const ProgramResult result =
