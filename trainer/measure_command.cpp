@@ -223,7 +223,7 @@ int run_measure(const TrainOptions& options, DeviceContext& device, Communicator
   const MeasureSizes sizes = measure_sizes(options.device);
   Progress progress(out, detect_terminal(STDOUT_FILENO));
   const auto say = [&](const std::string& line) {
-    if (is_root && !line.empty()) progress.line(line);
+    if (is_root && !line.empty()) progress.text(line);
   };
   const Clock::time_point begin = Clock::now();
   const int64_t num_ops = compute_jobs(sizes) + (is_gpu ? 1 : 0);
@@ -260,7 +260,7 @@ int run_measure(const TrainOptions& options, DeviceContext& device, Communicator
              options.measure_s, is_gpu ? " --device cuda" : "", ", all ranks at once");
   write_text_file(options.measure_out,
                   with_sources(cluster, sizes, measured, samples.size(), residual));
-  progress.line("wrote " + options.measure_out.string());
+  progress.text("wrote " + options.measure_out.string());
   return kExitDone;
 }
 

@@ -81,7 +81,7 @@ class TrainingRun {
   bool is_root() const { return world_.rank() == 0; }
   const Plan& plan() const { return inputs_.plan; }
   void say(const std::string& text, Emphasis emphasis = Emphasis::plain) {
-    if (is_root()) progress_.line(text, emphasis);
+    if (is_root()) progress_.text(text, emphasis);
   }
 
   void lap(std::string_view phase) {
@@ -363,14 +363,14 @@ class TrainingRun {
     const std::string text = doubt_of_peak(metrics, peak_flops_per_s_);
     doubts_peak_ = !text.empty();
     if (!doubts_peak_) return;
-    progress_.line(text, Emphasis::warning);
+    progress_.text(text, Emphasis::warning);
     run_dir_->append_event(metrics.step, "doubtful peak", text);
   }
 
   void warn_of_no_targets(int64_t step) {
     const std::string text = concat("step ", step, ": no token of it is to be predicted: the loss ",
                                     "is 0, only decay and momentum moved the weights");
-    progress_.line(text, Emphasis::warning);
+    progress_.text(text, Emphasis::warning);
     run_dir_->append_event(step, "no targets", text);
   }
 
@@ -409,9 +409,9 @@ class TrainingRun {
     write_run_report(*run_dir_, plan(), measured);
     run_dir_->write_status(state, exit_code, last_step_, message);
     progress_.status("");
-    if (!message.empty()) progress_.line(message, Emphasis::warning);
-    if (mean_parts_.num_steps() > 0) progress_.line("time   " + describe(mean_parts_.value()));
-    progress_.line(
+    if (!message.empty()) progress_.text(message, Emphasis::warning);
+    if (mean_parts_.num_steps() > 0) progress_.text("time   " + describe(mean_parts_.value()));
+    progress_.text(
         concat("report ", run_dir_->report().string(), ", trace ", run_dir_->trace().string()));
     return exit_code;
   }

@@ -57,6 +57,10 @@ TEST_F(Ending, DoneLeavesAWholeRunFolder) {
   EXPECT_EQ(status("run", "step"), "3");
   EXPECT_NE(status("run", "ended"), "null");
   EXPECT_TRUE(contains(result.out, "step 3/3 | loss ")) << result.out;
+  std::istringstream printed(result.out);
+  for (std::string line; std::getline(printed, line);) {
+    EXPECT_TRUE(line.size() <= 100 || line.starts_with("step ")) << line;
+  }
   const std::string options = read("run/run.cfg");
   for (const char* line : {"lr = 0.0003\n", "beta2 = 0.95\n", "eps = 1e-08\n", "clip = 1\n"}) {
     EXPECT_TRUE(contains(options, line)) << line << " in " << options;

@@ -38,6 +38,13 @@ std::string make_scratch_folder() {
 
 }  // namespace
 
+std::string unwrapped(std::string printed) {
+  const std::string continued = "\n" + std::string(9, ' ');
+  for (size_t at = 0; (at = printed.find(continued, at)) != std::string::npos;)
+    printed.replace(at, continued.size(), " ");
+  return printed;
+}
+
 ProgramTest::ProgramTest() : folder_(make_scratch_folder()) {
   // MPI's session folder: jobs that begin at the same time would race to make a common one.
   std::filesystem::create_directories(folder_ / "tmp");

@@ -21,6 +21,9 @@ struct ProgramResult {
   std::string out, err;
 };
 
+// What argosy-train prints for people, each message in one line again.
+std::string unwrapped(std::string printed);
+
 class ProgramTest : public testing::Test {
  protected:
   static constexpr int kTimeLimit_s = 60;  // of one program; a loaded machine takes a few

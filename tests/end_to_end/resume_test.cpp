@@ -158,8 +158,9 @@ TEST_F(Resume, AutoFallsBackToTheNewestCheckpointThatLoads) {
 
   const std::string go_on = "--checkpoint-every 1 --resume auto";
   const ProgramResult result = succeed(launch("plan.json", "run", 7, go_on));
-  EXPECT_TRUE(contains(result.out, "falls back to step 4")) << result.out;
-  EXPECT_TRUE(contains(result.out, "falls back to step 3")) << result.out;
+  const std::string printed = unwrapped(result.out);
+  EXPECT_TRUE(contains(printed, "falls back to step 4")) << printed;
+  EXPECT_TRUE(contains(printed, "falls back to step 3")) << printed;
   EXPECT_TRUE(contains(result.out, "resumed  run/checkpoints/step_00000003")) << result.out;
   const std::string events = read("run/events.jsonl");
   EXPECT_TRUE(contains(events, newest)) << events;
@@ -238,7 +239,7 @@ TEST_F(Resume, SaysWhichOptionsChanged) {
           .out;
   EXPECT_TRUE(contains(same, "options differ from those the run has had: steps 2 -> 3\n")) << same;
   const std::string changed =
-      succeed(launch("plan.json", "run", 4, "--resume 2 --eval-data text.txt")).out;
+      unwrapped(succeed(launch("plan.json", "run", 4, "--resume 2 --eval-data text.txt")).out);
   const std::string expected =
       "options differ from those the run has had: lr 0.003 -> 0.0003, "
       "lr-schedule wsd -> constant, beta1 0.8 -> 0.9\n";

@@ -10,9 +10,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <ostream>
+#include <sstream>
 #include <string>
 #include <system_error>
 
+#include "planner/report/text_table.h"
 #include "planner/spec/check.h"
 #include "trainer/run/step_line.h"
 
@@ -100,6 +102,18 @@ void Progress::line(std::string_view text, Emphasis emphasis) {
   erase_status();
   const std::string_view colour = terminal_.colours ? colour_of(emphasis) : "";
   out_ << colour << text << (colour.empty() ? "" : kResetColour) << '\n' << std::flush;
+}
+
+void Progress::text(const std::string& text, Emphasis emphasis) {
+  if (text.size() <= kTextColumns) return line(text, emphasis);
+  constexpr size_t kLabel = 9;  // "memory   ", whose blanks stay
+  const std::string indent(kLabel, ' ');
+  std::istringstream lines(wrap(text.substr(kLabel), kTextColumns - kLabel, ""));
+  std::string wrapped = text.substr(0, kLabel);
+  for (std::string one; std::getline(lines, one);) {
+    wrapped += concat(wrapped.size() > kLabel ? "\n" + indent : "", one);
+  }
+  line(wrapped, emphasis);
 }
 
 void Progress::status(std::string_view text) {

@@ -31,8 +31,11 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // A line that stays.
+  // A line that stays, as it is: what programs read.
   void line(std::string_view text, Emphasis emphasis = Emphasis::plain);
+  // The same for people: in lines of at most kTextColumns, where words allow it, continued below
+  // what follows a label of nine columns.
+  void text(const std::string& text, Emphasis emphasis = Emphasis::plain);
   // Replaces the status line; does nothing where output cannot be rewritten.
   void status(std::string_view text);
 

@@ -41,6 +41,18 @@ TEST(Progress, ColoursWhereWanted) {
   EXPECT_EQ(out.str(), "\033[33mcareful\033[0m\nplain\n");
 }
 
+TEST(Progress, TextForPeopleKeepsTo100Columns) {
+  std::ostringstream out;
+  Progress progress(out, Terminal{true, true, 80});
+  const std::string words = "memory   " + std::string(40, 'a') + " " + std::string(50, 'b');
+  progress.text(words);  // 100 columns
+  progress.text(words + "c " + std::string(95, 'd') + " e", Emphasis::warning);
+  progress.line(words + " and more");
+  EXPECT_EQ(out.str(), words + "\n\033[33mmemory   " + std::string(40, 'a') + "\n         " +
+                           std::string(50, 'b') + "c\n         " + std::string(95, 'd') +
+                           "\n         e\033[0m\n" + words + " and more\n");
+}
+
 TEST(Progress, StatusNeverWraps) {
   std::ostringstream out;
   Progress progress(out, Terminal{true, false, 6});
