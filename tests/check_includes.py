@@ -34,7 +34,7 @@ ALLOWED = {
     "trainer/chat": ["planner/spec"],
     "trainer/data": ["planner/spec", "trainer/tokenizer", "trainer/chat"],
     "trainer/optimizer": ["planner/spec"],
-    "trainer/run": ["planner/spec"],
+    "trainer/run": ["planner/spec", "planner/report"],
     "trainer/layers": ["planner/spec", "comm", "trainer/device", "trainer/tensor.h", "trainer/ops"],
     "trainer/parallel": ["planner/spec", "comm", "checkpoint", "trainer/device", "trainer/tensor.h", "trainer/ops",
                          "trainer/layers", "trainer/data", "trainer/optimizer"],
