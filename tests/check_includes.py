@@ -82,9 +82,23 @@ def check_include(path, included, root):
     return None
 
 
+def check_first_include(path, lines, root):
+    """What is wrong with the first include of a source that has a header of its own, or None."""
+    header = str(pathlib.PurePosixPath(path).with_suffix(".h"))
+    if not path.endswith((".cpp", ".cu")) or not (root / header).is_file():
+        return None
+    first = next((line for line in lines if line.startswith("#include")), "")
+    if first == f'#include "{header}"':
+        return None
+    return f'its first include is "{header}": so that header is known to compile alone'
+
+
 def check_file(path, root):
     text = (root / path).read_text(encoding="utf-8")
     lines = text.split("\n")
+    problem = check_first_include(path, lines, root)
+    if problem:
+        yield 1, problem
     if not any(LICENSE_LINE in line for line in lines[:2]):
         yield 1, f"the first lines lack '{LICENSE_LINE}'"
     if path.endswith((".h", ".cuh")) and "#pragma once" not in text:

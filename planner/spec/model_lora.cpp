@@ -3,13 +3,14 @@
 //
 // Which Linears a LoRA job adapts: PEFT's rule for target_modules, a module's whole path or its
 // end behind a dot (https://huggingface.co/docs/peft, LoraConfig).
+#include "planner/spec/model_lora.h"
+
 #include <algorithm>
 #include <sstream>
 
 #include "planner/spec/check.h"
 #include "planner/spec/integers.h"
 #include "planner/spec/model.h"
-#include "planner/spec/model_lora.h"
 #include "planner/spec/model_names.h"
 
 namespace argosy {
