@@ -193,6 +193,10 @@ Value Renderer::call_macro(const Callable& callable, const Arguments& arguments)
     throw TemplateFault(concat("macro `", macro.name, "` takes at most ", count, " arguments, ",
                                arguments.values.size(), " are given"));
   }
+  for (const Scope* scope = callable.scope; scope; scope = scope->outer) {
+    if (!scope->has_ended) continue;
+    throw TemplateFault(concat("macro `", macro.name, "` is called behind the block it is of"));
+  }
   const ScopeGuard guard(*this, callable.scope);
   for (size_t i = 0; i < arguments.values.size(); ++i) {
     set_variable(*scope_, macro.parameters[i].first, arguments.values[i]);

@@ -31,7 +31,8 @@ Rendering render(const Template& parsed, const RenderInputs& inputs);
 struct Scope {
   Scope* outer = nullptr;
   std::vector<std::pair<int, Value>> variables;
-  bool is_captured = false;  // a macro that was defined in it may be called later
+  bool is_captured = false;  // a macro was defined in it
+  bool has_ended = false;    // of one that is captured; others are used again
 };
 
 // One rendering. Statements are in template_statements.cpp, expressions in template_eval.cpp.

@@ -25,7 +25,10 @@ class ScopeGuard {
   ~ScopeGuard() {
     Scope* scope = renderer_.scope_;
     renderer_.scope_ = previous_;
-    if (scope->is_captured) return;
+    if (scope->is_captured) {
+      scope->has_ended = true;
+      return;
+    }
     scope->variables.clear();
     renderer_.free_scopes_.push_back(scope);
   }

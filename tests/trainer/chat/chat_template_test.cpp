@@ -134,11 +134,11 @@ TEST(ChatTemplate, LongChainsOfOtherwiseFlatTemplatesRender) {
   EXPECT_EQ(render(repeated("{{ 1 }}", 20000)).size(), 20000u);
 }
 
-TEST(ChatTemplate, AMacroThatLeftItsLoopStillWorks) {
-  EXPECT_EQ(
-      render("{% set ns = namespace() %}{% for x in [1, 2] %}{% macro m() %}{{ x }}{% endmacro %}"
-             "{% set ns.m = m %}{% endfor %}{% for x in [3, 4] %}{{ ns.m() }}{% endfor %}"),
-      "22");
+TEST(ChatTemplate, AMacroIsNotCalledBehindItsLoop) {
+  expect_error(
+      "{% set ns = namespace() %}{% for x in [1, 2] %}{% macro m() %}{{ x }}{% endmacro %}"
+      "{% set ns.m = m %}{% endfor %}\n{% for x in [3, 4] %}{{ ns.m() }}{% endfor %}",
+      {"line 2: macro `m` is called behind the block it is of"});
 }
 
 TEST(ChatTemplate, VariablesAreThoseOfTransformers) {

@@ -224,6 +224,11 @@ TEST(TrainingSegments, WhatHasNoAnswerIsRefused) {
   EXPECT_TRUE(contains(error_of(R"([{"role": "user", "content": "Hi"}])"),
                        "`messages` has none of the role assistant"));
   EXPECT_TRUE(contains(error_of("[]"), "`messages` has none of the role assistant"));
+  const ChatTemplate lenient("{% for m in messages %}{{ m.content }}{% endfor %}", "lenient");
+  const std::string odd =
+      R"(["x", {"role": "assistant", "content": "A", "tool_calls": ["f"]}, {"content": "C"}])";
+  EXPECT_EQ(training_segments(lenient, inputs_of(odd), kSpecialTokens, false),
+            (std::vector<ChatSegment>{{"A", true}, {"C", false}}));
   const ChatTemplate silent(
       "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}", "silent.jinja");
   const std::string error = config_error_of(
