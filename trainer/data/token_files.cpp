@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // llm.c's .bin: a mapped file as it lies on disk.
+#include "trainer/data/token_files.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -13,7 +15,6 @@
 #include "trainer/data/dataset.h"
 #include "trainer/data/mapped_tokens.h"
 #include "trainer/data/sources.h"
-#include "trainer/data/token_files.h"
 
 namespace argosy {
 
