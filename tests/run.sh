@@ -23,9 +23,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 log=build/test.log
 code=0
 start=$SECONDS
-# One more than there are cores: tests of programs wait most of their time for them (argosy-train without mpirun: 0.4 s, 0.05 of
-# them computing).
-ctest --test-dir build --output-on-failure --no-tests=error --parallel "$(($(nproc) + 1))" "$@" | tee "$log" || code=$?
+ctest --test-dir build --output-on-failure --no-tests=error --parallel "$(nproc)" "$@" | tee "$log" || code=$?
 result=$(grep -E 'tests passed,' "$log" || echo "no tests ran")
 echo "tests/run.sh: $result, $((SECONDS - start)) s"
 exit "$code"
