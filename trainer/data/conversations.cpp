@@ -98,7 +98,7 @@ void append_history(const Json& row, const std::string& where, Json& messages) {
 void append_alpaca(const Json& row, const std::string& where, Json& messages) {
   append_history(row, where, messages);
   std::string question = text_at(row, "instruction", where);
-  const std::string input = row.contains("input") ? text_at(row, "input", where) : "";
+  const std::string input = optional_text(row, "input", where);
   if (!input.empty()) question += (question.empty() ? "" : "\n") + input;
   messages.push_back(message("user", question));
   messages.push_back(message("assistant", text_at(row, "output", where)));
@@ -116,10 +116,15 @@ Json tools_of(const Json& row, const std::string& where) {
 
 }  // namespace
 
+std::string optional_text(const Json& row, const char* key, const std::string& where) {
+  const auto value = row.find(key);
+  return value == row.end() || value->is_null() ? "" : text_at(row, key, where);
+}
+
 Conversation conversation_of(const Json& row, const std::string& kind, const std::string& where) {
   Conversation conversation{Json::array(), tools_of(row, where)};
   Json& messages = conversation.messages;
-  const std::string system = row.contains("system") ? text_at(row, "system", where) : "";
+  const std::string system = optional_text(row, "system", where);
   if (!system.empty()) messages.push_back(message("system", system));
   if (kind == "messages") {
     append_messages(row, "messages", where, messages);

@@ -17,12 +17,15 @@ struct Conversation {
   bool only_last_turn = false;  // learned: the assistant's last message, not all of them
 };
 
+// The string under `key`; "" where it is missing or null.
+std::string optional_text(const Json& row, const char* key, const std::string& where);
+
 // messages                     OpenAI's, as they are
 // conversations                ShareGPT's: {"from": "human" | "gpt" | ..., "value"}
 // instruction, input, output   Alpaca's, with history, the last output learned alone
 // prompt, completion           lists of messages, the completion learned
-// `tools` (a list, or one as text) and `system` may stand beside any. `kind` is the first of the
-// keys above. Throws ConfigError beginning with `where` and naming the key.
+// `tools` (a list, or one as text) and `system` may stand beside any, and be null. `kind` is the
+// first of the keys above. Throws ConfigError beginning with `where` and naming the key.
 Conversation conversation_of(const Json& row, const std::string& kind, const std::string& where);
 
 }  // namespace argosy

@@ -247,7 +247,7 @@ RowKind append_row(std::string_view text, const std::string& where, RowReader& r
     append_pair(text_of(object, "prompt", where), text_of(object, "completion", where), where,
                 reader, row);
   } else {
-    const std::string input = object.contains("input") ? text_of(object, "input", where) : "";
+    const std::string input = optional_text(object, "input", where);
     append_pair(alpaca_prompt(text_of(object, "instruction", where), input),
                 text_of(object, "output", where), where, reader, row);
   }

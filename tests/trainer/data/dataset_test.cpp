@@ -301,6 +301,9 @@ TEST_F(ChatTest, OtherRowsAreConversationsToo) {
   EXPECT_EQ(read(R"({"conversations": [{"from": "human", "value": "the ship?"}, )"
                  R"({"from": "gpt", "value": "left"}]})"),
             asked + "(left<|end|>)\n");
+  EXPECT_EQ(
+      read(R"({"instruction": "the ship?", "input": null, "system": null, "output": "left"})"),
+      asked + "(left<|end|>)\n");
   EXPECT_EQ(read(R"({"instruction": "the", "input": "ship?", "output": "left"})"),
             "<s><|start|>user\nthe\nship?<|end|>\n<|start|>assistant\n(left<|end|>)\n");
   // Alpaca's history, and what is learned of it: the output.
