@@ -61,7 +61,7 @@ Renderer::Flow Renderer::run(const If& branches) {
 
 // What is left by the condition of the for, which sees the variables of the loop.
 SequencePtr Renderer::items_of(const For& loop) {
-  const SequencePtr all = iterate(eval(*loop.items));
+  SequencePtr all = iterate(eval(*loop.items));
   if (!loop.condition) return all;
   auto kept = std::make_shared<Sequence>();
   for (const Value& item : all->items) {

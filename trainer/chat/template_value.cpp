@@ -84,12 +84,12 @@ Value make_dict(std::vector<std::pair<Value, Value>> entries) {
   auto dict = std::make_shared<Dict>();
   dict->entries.reserve(entries.size());
   int inner = 0;
-  for (auto& [key, value] : entries) {
-    inner = std::max({inner, depth_of(key), depth_of(value)});
-    if (const Value* present = find(*dict, key)) {
-      const_cast<Value&>(*present) = std::move(value);  // ours: made above
+  for (std::pair<Value, Value>& entry : entries) {
+    inner = std::max({inner, depth_of(entry.first), depth_of(entry.second)});
+    if (const Value* present = find(*dict, entry.first)) {
+      const_cast<Value&>(*present) = std::move(entry.second);  // ours: made above
     } else {
-      dict->entries.emplace_back(std::move(key), std::move(value));
+      dict->entries.push_back(std::move(entry));
     }
   }
   dict->depth = checked_depth(inner);

@@ -107,9 +107,10 @@ void append_alpaca(const Json& row, const std::string& where, Json& messages) {
 // A list, or its JSON as text.
 Json tools_of(const Json& row, const std::string& where) {
   const auto tools = row.find("tools");
-  if (tools == row.end() || tools->is_null() || *tools == "") return nullptr;
-  const Json list =
-      tools->is_string() ? parse_json(tools->get<std::string>(), where + ": `tools`") : *tools;
+  if (tools == row.end() || tools->is_null()) return nullptr;
+  const std::string text = tools->is_string() ? tools->get<std::string>() : "";
+  if (tools->is_string() && text.empty()) return nullptr;
+  const Json list = tools->is_string() ? parse_json(text, where + ": `tools`") : *tools;
   if (!list.is_array()) throw ConfigError(concat(where, ": `tools` must be a list"));
   return list.empty() ? Json(nullptr) : list;
 }
