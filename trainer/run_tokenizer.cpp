@@ -69,7 +69,7 @@ std::string describe_data(const fs::path& path, const TokenSource& source,
 
 std::string data_warning(const TokenSource& source, const TokenizerFolder& tokenizer,
                          int64_t vocab_size) {
-  constexpr int64_t kManyTokens = 16 * kByteVocabulary;  // no model of bytes has so many
+  constexpr int64_t kManyTokens = 16 * int64_t{kByteVocabulary};  // no model of bytes has so many
   if (!source.is_text() || !tokenizer.tokenizer.is_of_bytes() || vocab_size < kManyTokens) {
     return "";
   }
