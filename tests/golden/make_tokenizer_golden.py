@@ -160,7 +160,7 @@ def with_odd_steps():
         pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=True)]),
         normalizers.Sequence([normalizers.NFKD(), normalizers.Replace(Regex("[!?]+"), "!")]))
     tokenizer.add_tokens([AddedToken("<left>", lstrip=True), AddedToken("<right>", rstrip=True, special=True),
-                          AddedToken("sub", single_word=True), AddedToken("caf\u00e9", normalized=True), AddedToken("<|end|><|end|>")])
+                          AddedToken("sub", single_word=True), AddedToken("caf\u00e9", normalized=True), special("<|end|><|end|>")])
     return tokenizer
 
 

@@ -220,11 +220,15 @@ TEST_F(DatasetTest, RowsKeepTheirOrder) {
 class TokenizedTest : public DatasetTest {
  protected:
   TokenizedTest() {
-    const std::string golden = std::string(ARGOSY_SOURCE_DIR) + "/tests/golden/tokenizers/";
-    std::filesystem::copy_file(golden + "like_llama3.json", folder_ / "tokenizer.json");
+    take("like_llama3.json");
     write("tokenizer_config.json", R"({"eos_token": "<|end|>", "bos_token": "<s>"})");
     tokenizer_ = read_tokenizer(folder_);
     vocab_size_ = tokenizer_.tokenizer.num_tokens();
+  }
+  void take(const char* kind) const {
+    const std::string golden = std::string(ARGOSY_SOURCE_DIR) + "/tests/golden/tokenizers/";
+    std::filesystem::copy_file(golden + kind, folder_ / "tokenizer.json",
+                               std::filesystem::copy_options::overwrite_existing);
   }
   int32_t id(const char* text) const { return tokenizer_.tokenizer.id_of(text); }
   std::vector<int32_t> part(std::string_view text) const {
@@ -338,6 +342,16 @@ TEST_F(ChatTest, MistakesNameTheirPlaceInTheRow) {
   tokenizer_ = read_tokenizer(folder_);
   expect_contains(error(R"({"messages": [{"role": "assistant", "content": "a"}]})"),
                   {"line 1", "chat template of", "no system"});
+}
+
+// SentencePiece puts a blank before a text: none between a prompt and its completion.
+TEST_F(TokenizedTest, CompletionsGoOnFromTheirPrompts) {
+  take("like_llama2.json");
+  write("tokenizer_config.json", R"({"eos_token": "</s>"})");
+  const TokenizerFolder llama2 = read_tokenizer(folder_);
+  const auto source = open_tokens(write("a.jsonl", R"({"prompt": "the sh", "completion": "ip"})"),
+                                  llama2.tokenizer.num_tokens(), llama2);
+  EXPECT_EQ(llama2.tokenizer.decode(tokens_of(*source)), "the ship");
 }
 
 TEST_F(TokenizedTest, RawTextIsReadAsItIs) {
