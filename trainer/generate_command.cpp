@@ -137,6 +137,7 @@ std::vector<int32_t> prompt_tokens(const TrainOptions& options, const TokenizerF
   if (!options.chat) tokens = folder.tokenizer.rules().prefix;  // else the template has it
   const std::string text = options.chat ? chat_text(options.prompt, folder) : options.prompt;
   naming("--generate", [&] { TextEncoder(folder.tokenizer).append(text, tokens); });
+  if (tokens.empty()) throw ConfigError("--generate: nothing of the prompt is a token");
   for (const int32_t token : tokens) {
     if (token < vocab_size) continue;
     throw ConfigError(concat("--generate: the prompt is read as token ", token,
