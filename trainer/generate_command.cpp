@@ -11,10 +11,12 @@
 #include "checkpoint/hf/model_folder.h"
 #include "planner/spec/philox.h"
 #include "trainer/chat/training_segments.h"
+#include "trainer/data/conversations.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/layers/stage.h"
 #include "trainer/microbatches.h"
 #include "trainer/model_checkpoint.h"
+#include "trainer/run_setup.h"
 #include "trainer/run_tokenizer.h"
 #include "trainer/start_point.h"
 #include "trainer/tokenizer/utf8.h"
@@ -115,19 +117,10 @@ std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
 
 // What a user says, up to where the answer begins.
 std::string chat_text(const std::string& prompt, const TokenizerFolder& folder) {
-  if (folder.chat_template.empty()) {
-    throw ConfigError(
-        concat("--chat: ", folder.folder.empty() ? "text is read as bytes" : folder.folder.string(),
-               folder.folder.empty() ? "" : " has no chat template",
-               "; valid: --tokenizer with chat_template.jinja, or chat_template in its "
-               "tokenizer_config.json"));
-  }
   ChatInputs inputs;
   inputs.messages = {{{"role", "user"}, {"content", prompt}}};
   inputs.tokens = folder.specials;
-  return chat_prompt(
-      ChatTemplate(folder.chat_template, concat("chat template of ", folder.folder.string())),
-      inputs);
+  return naming("--chat", [&] { return chat_prompt(chat_template_of(folder), inputs); });
 }
 
 // The prompt as the tokens that a text begins with.
@@ -174,10 +167,7 @@ class TextWriter {
 
 int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
                  std::ostream& out) {
-  if (world.size() != 1) {
-    throw AgreedConfigError(
-        concat("--generate runs on one rank, but ", world.size(), " were started"));
-  }
+  require_one_rank(world, "--generate");
   if (options.prompt.empty()) throw ConfigError("--generate: the prompt is empty");
   const Source source = find_source(options);
   const Plan& plan = source.plan;

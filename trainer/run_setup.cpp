@@ -106,6 +106,11 @@ RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   return inputs;
 }
 
+void require_one_rank(const Communicator& world, const char* option) {
+  if (world.size() == 1) return;
+  throw AgreedConfigError(concat(option, " runs on one rank, but ", world.size(), " were started"));
+}
+
 void on_root(Communicator& world, const std::function<void()>& action) {
   Outcome outcome;
   if (world.rank() == 0) outcome = attempt(action);

@@ -42,6 +42,9 @@ struct RunInputs {
 // Collective. Reads the plan and opens the data on every rank.
 RunInputs open_inputs(Communicator& world, const TrainOptions& options);
 
+// Throws ConfigError on all ranks where there are several: what `option` asks for is done by one.
+void require_one_rank(const Communicator& world, const char* option);
+
 // Collective. Runs `action` on rank 0; what it throws there is thrown on all ranks.
 void on_root(Communicator& world, const std::function<void()>& action);
 

@@ -2,12 +2,14 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/run_tokenizer.h"
 
+#include <algorithm>
 #include <cmath>
-#include <system_error>
+#include <vector>
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/checkpoint_names.h"
+#include "planner/spec/files.h"
 
 namespace argosy {
 
@@ -35,12 +37,35 @@ TokenizerFolder read_found_tokenizer(const TrainOptions& options, const fs::path
   return tokenizer;
 }
 
+namespace {
+
+// The same files with the same bytes.
+bool holds_tokenizer_of(const fs::path& kept, const fs::path& folder) {
+  const std::vector<fs::path> there = tokenizer_files(kept), here = tokenizer_files(folder);
+  return std::equal(there.begin(), there.end(), here.begin(), here.end(),
+                    [](const fs::path& a, const fs::path& b) {
+                      return a.filename() == b.filename() && read_text_file(a) == read_text_file(b);
+                    });
+}
+
+// tokenizer.1, tokenizer.2, ...: it may be somebody's own, in a folder that serves for runs too.
+void set_aside(const fs::path& kept) {
+  fs::path aside;
+  for (int number = 1; aside.empty() || fs::exists(aside); ++number) {
+    aside = concat(kept.string(), ".", number);
+  }
+  fs::rename(kept, aside);
+}
+
+}  // namespace
+
 void keep_tokenizer(const fs::path& folder, const fs::path& run_dir) {
   const fs::path kept = tokenizer_path(run_dir);
-  std::error_code error;
-  if (!folder.empty() && fs::equivalent(folder, kept, error)) return;
   try {
-    fs::remove_all(kept);
+    if (fs::exists(kept)) {
+      if (!folder.empty() && holds_tokenizer_of(kept, folder)) return;
+      set_aside(kept);
+    }
     if (folder.empty()) return;
     fs::create_directories(kept);
     for (const fs::path& file : tokenizer_files(folder))

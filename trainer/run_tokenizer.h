@@ -23,8 +23,8 @@ std::filesystem::path find_tokenizer(const TrainOptions& options);
 TokenizerFolder read_found_tokenizer(const TrainOptions& options,
                                      const std::filesystem::path& folder);
 
-// The run folder gets its files, where find_tokenizer looks, in place of any others; none for
-// bytes. Throws Error naming the file.
+// The run folder gets its files, where find_tokenizer looks; none for bytes. Another tokenizer that
+// is there is set aside, as tokenizer.1. Throws Error naming the file.
 void keep_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& run_dir);
 
 // "data     train.jsonl, 1,234,567 tokens, 34% of them learned; tokenizer llama, 128,256 tokens".

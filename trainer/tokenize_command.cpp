@@ -4,20 +4,18 @@
 
 #include <ostream>
 
-#include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "planner/spec/clock.h"
+#include "planner/spec/files.h"
 #include "trainer/data/token_files.h"
+#include "trainer/run_setup.h"
 #include "trainer/run_tokenizer.h"
 
 namespace argosy {
 
 int run_tokenize(const TrainOptions& options, Communicator& world, std::ostream& out) {
-  if (world.size() != 1) {
-    throw AgreedConfigError(
-        concat("--tokenize runs on one rank, but ", world.size(), " were started"));
-  }
+  require_one_rank(world, "--tokenize");
   if (!may_hold_text(options.data)) {
     throw ConfigError(concat("--data: ", options.data.string(),
                              ": no text to read; valid: .txt, .jsonl or .json"));
@@ -26,6 +24,7 @@ int run_tokenize(const TrainOptions& options, Communicator& world, std::ostream&
     throw ConfigError(
         concat("--tokenize: ", options.tokenize_out.string(), ": exists; valid: a new file"));
   }
+  require_writable("--tokenize", options.tokenize_out);
   const std::filesystem::path folder = find_tokenizer(options);
   if (folder.empty() && options.tokenizer.empty()) {
     throw ConfigError("--tokenize: missing: --tokenizer FOLDER, or bytes");

@@ -136,6 +136,28 @@ TEST_F(Text, MistakesAreToldBeforeAnythingIsWritten) {
   expect_mistake("--tokenize a.bin --data pairs.jsonl --tokenizer llama2",
                  {"3 of 5 tokens", "not to be learned"});
   EXPECT_FALSE(fs::exists(path("a.bin")));
+  expect_mistake("--tokenize none/a.bin --data rows.jsonl --tokenizer llama2",
+                 {"--tokenize", "there is no folder"});
+}
+
+// What another tokenizer has left in a run's folder may be somebody's own: it is kept aside, and a
+// new run does not read with it.
+TEST_F(Text, AnotherTokenizerInTheRunFolderIsSetAside) {
+  make_plan("plan.json", "model.json", 1, "tp=1");
+  fs::create_directories(path("run/tokenizer"));
+  write("run/tokenizer/tokenizer.json", "somebody's");
+  const std::string train =
+      "argosy-train --plan plan.json --data rows.jsonl --run-dir run --checkpoint-every 1 ";
+  succeed(train + "--steps 1 --tokenizer llama2");
+  EXPECT_EQ(read("run/tokenizer.1/tokenizer.json"), "somebody's");
+  EXPECT_EQ(read("run/tokenizer/tokenizer.json"), read("llama2/tokenizer.json"));
+  succeed(train + "--steps 2 --resume auto --tokenizer llama2");
+  EXPECT_FALSE(fs::exists(path("run/tokenizer.2")));  // the same as the one that is there
+  fs::remove_all(path("run/checkpoints"));
+  const ProgramResult bytes = succeed(train + "--steps 1");
+  EXPECT_TRUE(contains(bytes.out, "; bytes")) << bytes.out;
+  EXPECT_FALSE(fs::exists(path("run/tokenizer")));
+  EXPECT_TRUE(fs::exists(path("run/tokenizer.2")));
 }
 
 // A model of a real tokenizer, and no tokenizer: most likely not what was meant.

@@ -7,6 +7,7 @@
 
 #include "trainer/chat/template_utf8.h"
 #include "trainer/chat/template_value.h"
+#include "trainer/tokenizer/utf8.h"
 
 namespace argosy::jinja {
 
@@ -35,7 +36,7 @@ void append_code(std::string& value, std::string_view& rest, size_t size, int ba
       is_surrogate) {
     throw TemplateFault("an escape in this string is no character");
   }
-  append_utf8(value, code);
+  value += encode_utf8(code);
   rest.remove_prefix(size);
 }
 

@@ -65,10 +65,6 @@ char upper_of(char c) {
 
 }  // namespace
 
-bool is_ascii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c & 0x80) == 0; });
-}
-
 std::vector<std::string_view> characters(std::string_view text) {
   std::vector<std::string_view> all;
   all.reserve(text.size());
@@ -95,20 +91,6 @@ char32_t first_code_point(std::string_view text, size_t& size_bytes) {
     code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3Fu);
   }
   return code;
-}
-
-void append_utf8(std::string& text, char32_t code) {
-  const auto append = [&](char32_t byte) { text.push_back(static_cast<char>(byte)); };
-  const auto append_rest = [&](int shift) { append(0x80 | (code >> shift & 0x3F)); };
-  if (code < 0x80) return append(code);
-  if (code < 0x800) {
-    append(0xC0 | code >> 6);
-  } else if (code < 0x10000) {
-    append(0xE0 | code >> 12), append_rest(6);
-  } else {
-    append(0xF0 | code >> 18), append_rest(12), append_rest(6);
-  }
-  append_rest(0);
 }
 
 bool is_space(char32_t c) {

@@ -12,12 +12,10 @@
 
 namespace argosy::jinja {
 
-bool is_ascii(std::string_view text);
 std::vector<std::string_view> characters(std::string_view text);
 int64_t num_characters(std::string_view text);
 // The number of the first character of a text that is not empty; `size_bytes` of its bytes are it.
 char32_t first_code_point(std::string_view text, size_t& size_bytes);
-void append_utf8(std::string& text, char32_t code_point);
 
 // What str.isspace() calls white space.
 bool is_space(char32_t code_point);

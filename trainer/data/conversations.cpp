@@ -117,6 +117,17 @@ Json tools_of(const Json& row, const std::string& where) {
 
 }  // namespace
 
+ChatTemplate chat_template_of(const TokenizerFolder& tokenizer) {
+  const std::string folder = tokenizer.folder.string();
+  if (!tokenizer.chat_template.empty()) {
+    return {tokenizer.chat_template, concat("chat template of ", folder)};
+  }
+  throw ConfigError(
+      concat(folder.empty() ? "text is read as bytes" : folder + " has no chat template",
+             ", but a conversation needs one; valid: a tokenizer with "
+             "chat_template.jinja, or chat_template in its tokenizer_config.json"));
+}
+
 std::string optional_text(const Json& row, const char* key, const std::string& where) {
   const auto value = row.find(key);
   return value == row.end() || value->is_null() ? "" : text_at(row, key, where);

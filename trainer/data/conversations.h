@@ -8,8 +8,13 @@
 #include <string>
 
 #include "planner/spec/json.h"
+#include "trainer/chat/chat_template.h"
+#include "trainer/tokenizer/tokenizer_folder.h"
 
 namespace argosy {
+
+// The tokenizer's template, read. Throws ConfigError where it has none.
+ChatTemplate chat_template_of(const TokenizerFolder& tokenizer);
 
 struct Conversation {
   Json messages;                // [{"role", "content", ...}]

@@ -150,16 +150,10 @@ void append_pair(std::string_view prompt, std::string_view completion, const std
 const ChatReading& chat_of(RowReader& reader, const std::string& where) {
   if (reader.chat != nullptr) return *reader.chat;
   const TokenizerFolder& tokenizer = *reader.tokenizer;
-  if (tokenizer.chat_template.empty()) {
-    throw ConfigError(concat(where, ": a conversation needs a chat template, and ",
-                             tokenizer.folder.empty() ? "text is read as bytes"
-                                                      : tokenizer.folder.string() + " has none",
-                             "; valid: a tokenizer with chat_template.jinja, or chat_template in "
-                             "its tokenizer_config.json"));
-  }
-  reader.chat = std::make_shared<ChatReading>(
-      ChatReading{{tokenizer.chat_template, concat("chat template of ", tokenizer.folder.string())},
-                  tokenizer.tokenizer.special_texts()});
+  naming_row(where, [&] {
+    reader.chat = std::make_shared<ChatReading>(
+        ChatReading{chat_template_of(tokenizer), tokenizer.tokenizer.special_texts()});
+  });
   return *reader.chat;
 }
 

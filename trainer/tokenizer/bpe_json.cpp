@@ -56,8 +56,8 @@ void read_byte_ids(bool falls_back, TokenizerRules& rules) {
   }
 }
 
-int32_t id_of(const TokenizerRules& rules, const std::string& bytes, const std::string& written,
-              const JsonPlace& place) {
+int32_t vocabulary_id(const TokenizerRules& rules, const std::string& bytes,
+                      const std::string& written, const JsonPlace& place) {
   const auto id = rules.bpe.ids.find(bytes);
   if (id == rules.bpe.ids.end())
     place.fail(concat("made of the vocabulary's tokens, and `", written, "` is none"));
@@ -70,9 +70,9 @@ void add_merge(const std::string& left, const std::string& right, const JsonPlac
     return rules.bpe.is_byte_level ? bytes_of_byte_level(text).value_or(text) : text;
   };
   const std::string left_bytes = bytes_of(left), right_bytes = bytes_of(right);
-  const int32_t left_id = id_of(rules, left_bytes, left, place),
-                right_id = id_of(rules, right_bytes, right, place),
-                merged = id_of(rules, left_bytes + right_bytes, left + right, place);
+  const int32_t left_id = vocabulary_id(rules, left_bytes, left, place),
+                right_id = vocabulary_id(rules, right_bytes, right, place),
+                merged = vocabulary_id(rules, left_bytes + right_bytes, left + right, place);
   const auto rank = static_cast<int32_t>(rules.bpe.merges.size());
   rules.bpe.merges.emplace(pair_key(left_id, right_id), BpeMerge{rank, merged});
 }
@@ -108,7 +108,7 @@ int32_t unknown_id(const std::string& text, const JsonPlace& place, const Tokeni
   for (const AddedToken& token : rules.added_tokens) {
     if (token.content == text) return token.id;
   }
-  return id_of(rules, text, text, place);
+  return vocabulary_id(rules, text, text, place);
 }
 
 }  // namespace

@@ -56,13 +56,13 @@ Tokenizer Tokenizer::of_bytes() {
   return tokenizer;
 }
 
-int32_t Tokenizer::id_of(std::string_view text) const {
-  for (const AddedToken& token : rules_.added_tokens) {
+int32_t id_of(const TokenizerRules& rules, std::string_view text) {
+  for (const AddedToken& token : rules.added_tokens) {
     if (token.content == text) return token.id;
   }
-  const auto bytes = rules_.bpe.is_byte_level ? bytes_of_byte_level(text) : std::string(text);
-  const auto id = bytes ? rules_.bpe.ids.find(*bytes) : rules_.bpe.ids.end();
-  return id == rules_.bpe.ids.end() ? -1 : id->second;
+  const auto bytes = rules.bpe.is_byte_level ? bytes_of_byte_level(text) : std::string(text);
+  const auto id = bytes ? rules.bpe.ids.find(*bytes) : rules.bpe.ids.end();
+  return id == rules.bpe.ids.end() ? -1 : id->second;
 }
 
 std::vector<std::string> Tokenizer::special_texts() const {

@@ -30,8 +30,7 @@ class Tokenizer {
   // One more than the largest id.
   int64_t num_tokens() const { return static_cast<int64_t>(rules_.texts.size()); }
   const TokenizerRules& rules() const { return rules_; }
-  // Of a token as files write it; -1 if there is none.
-  int32_t id_of(std::string_view text) const;
+  int32_t id_of(std::string_view text) const { return argosy::id_of(rules_, text); }
   // Texts of the added tokens that are special, the longest first.
   std::vector<std::string> special_texts() const;
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "planner/spec/check.h"
-#include "planner/spec/mapped_file.h"
+#include "planner/spec/files.h"
 #include "trainer/tokenizer/json_values.h"
 
 namespace argosy {
@@ -25,20 +25,15 @@ constexpr const char* kSpecials = "special_tokens_map.json";
 constexpr std::array<const char*, 4> kSpecialNames = {"bos_token", "eos_token", "pad_token",
                                                       "unk_token"};
 
-std::string contents_of(const fs::path& path) {
-  const MappedFile file(path, "tokenizer's file", "name a folder with tokenizer.json");
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 json json_of(const fs::path& path) {
-  return parse_json_text(contents_of(path), path.string());
+  return parse_json_text(read_text_file(path), path.string());
 }
 
 TokenizerRules rules_of(const fs::path& folder) {
   if (fs::exists(folder / kRules)) {
-    return parse_tokenizer_json(contents_of(folder / kRules), (folder / kRules).string());
+    return parse_tokenizer_json(read_text_file(folder / kRules), (folder / kRules).string());
   }
-  return parse_vocab_and_merges(contents_of(folder / kVocab), contents_of(folder / kMerges),
+  return parse_vocab_and_merges(read_text_file(folder / kVocab), read_text_file(folder / kMerges),
                                 folder.string());
 }
 
@@ -78,13 +73,13 @@ int32_t end_of_model(const fs::path& folder) {
 
 // Llama's tokenizers put tokens around a text by their configuration, whatever their tokenizer.json
 // says (transformers, LlamaTokenizerFast.update_post_processor).
-void surround_as_llama(const JsonPlace& config, const Tokenizer& tokenizer, TokenizerFolder& read,
+void surround_as_llama(const JsonPlace& config, const TokenizerFolder& read,
                        TokenizerRules& rules) {
   if (!text_of(config, "tokenizer_class", "").starts_with("LlamaTokenizer")) return;
   const auto tokens_of = [&](const char* name) {
     const auto text = read.specials.find(name);
     return text == read.specials.end() ? std::vector<int32_t>()
-                                       : std::vector<int32_t>{tokenizer.id_of(text->second)};
+                                       : std::vector<int32_t>{id_of(rules, text->second)};
   };
   rules.prefix = rules.suffix = {};
   if (flag_of(config, "add_bos_token", true)) rules.prefix = tokens_of("bos_token");
@@ -132,21 +127,19 @@ TokenizerFolder read_tokenizer(const fs::path& path) {
   TokenizerFolder read;
   read.folder = tokenizer_folder(path);
   TokenizerRules rules = rules_of(read.folder);
-  for (const char* name : {kConfig, kSpecials}) {
-    if (!fs::exists(read.folder / name)) continue;
-    const json config = json_of(read.folder / name);
-    read_specials({&config, (read.folder / name).string(), ""}, read);
-  }
-  read.tokenizer = Tokenizer(rules);
-  if (fs::exists(read.folder / kConfig)) {
-    const json config = json_of(read.folder / kConfig);
-    const JsonPlace place{&config, (read.folder / kConfig).string(), ""};
-    read.chat_template = template_of(place);
-    surround_as_llama(place, read.tokenizer, read, rules);
-    read.tokenizer = Tokenizer(std::move(rules));
-  }
+  const json none = json::object();
+  const auto json_beside = [&](const char* name) {
+    return fs::exists(read.folder / name) ? json_of(read.folder / name) : none;
+  };
+  const json config = json_beside(kConfig), specials = json_beside(kSpecials);
+  const JsonPlace place{&config, (read.folder / kConfig).string(), ""};
+  read_specials(place, read);
+  read_specials({&specials, (read.folder / kSpecials).string(), ""}, read);
+  read.chat_template = template_of(place);
+  surround_as_llama(place, read, rules);
+  read.tokenizer = Tokenizer(std::move(rules));
   if (fs::exists(read.folder / kTemplate))
-    read.chat_template = contents_of(read.folder / kTemplate);
+    read.chat_template = read_text_file(read.folder / kTemplate);
   check_specials(read);
   const auto end = read.specials.find("eos_token");
   read.end_of_text =

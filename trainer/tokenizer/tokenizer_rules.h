@@ -29,6 +29,9 @@ struct TokenizerRules {
   std::vector<std::string> texts;  // of each token, as files write it; "" where an id is unused
 };
 
+// Of a token as files write it; -1 if there is none.
+int32_t id_of(const TokenizerRules& rules, std::string_view text);
+
 // The tokenizer.json in `text`. Byte-pair encodings alone are known. Throws ConfigError naming
 // `where`, the key and what would be valid.
 TokenizerRules parse_tokenizer_json(std::string_view text, const std::string& where);

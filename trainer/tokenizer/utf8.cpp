@@ -93,17 +93,4 @@ size_t unfinished_bytes(std::string_view text) {
   return 0;
 }
 
-std::string with_replacements(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const size_t valid = valid_utf8_bytes(bytes);
-    text.append(bytes.substr(0, valid));
-    bytes.remove_prefix(valid);
-    if (bytes.empty()) break;
-    text += encode_utf8(0xfffd);
-    bytes.remove_prefix(1);
-  }
-  return text;
-}
-
 }  // namespace argosy

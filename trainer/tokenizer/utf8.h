@@ -24,7 +24,4 @@ std::string encode_utf8(char32_t code_point);
 // U+FFFD that stands for such bytes.
 size_t unfinished_bytes(std::string_view text);
 
-// The bytes that do not belong to a valid character become U+FFFD, one each.
-std::string with_replacements(std::string_view bytes);
-
 }  // namespace argosy

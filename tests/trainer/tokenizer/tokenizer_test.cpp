@@ -36,6 +36,21 @@ std::vector<int32_t> part_tokens(const Tokenizer& tokenizer, std::string_view te
   return tokens;
 }
 
+// The bytes that do not belong to a valid character become U+FFFD, one each: as that library has
+// them.
+std::string with_replacements(std::string_view bytes) {
+  std::string text;
+  while (!bytes.empty()) {
+    const size_t valid = valid_utf8_bytes(bytes);
+    text.append(bytes.substr(0, valid));
+    bytes.remove_prefix(valid);
+    if (bytes.empty()) break;
+    text += encode_utf8(0xfffd);
+    bytes.remove_prefix(1);
+  }
+  return text;
+}
+
 class GoldenTokenizer : public testing::TestWithParam<const char*> {};
 
 TEST_P(GoldenTokenizer, EncodesAndDecodesAsHuggingFace) {
