@@ -270,13 +270,15 @@ run_all() {
   architecture=$(sed 's/.*, *//; s/\.//' <<<"$gpu")
   rm -rf "$out"
   mkdir -p "$out"
-  # Before the bundle's libraries come on the path: is it there, and does it see the GPU?
+  # Before the bundle's libraries come on the path: is it there, and does it see the GPU? Beside the first parts, since its
+  # import reads gigabytes from a disk that nobody has read yet.
   export PEER_LIBRARY_PATH=${LD_LIBRARY_PATH-}
-  "$peer_python" -c 'import torch; assert torch.cuda.is_available()' >"$out/torch.log" 2>&1 || compare_options=(--no-torch)
+  timeout 120 "$peer_python" -c 'import torch; assert torch.cuda.is_available()' >"$out/torch.log" 2>&1 &
+  torch_check=$!
   # shellcheck source=/dev/null
   [[ -e $pack/bundle/activate ]] && source "$pack/bundle/activate"
   # Programs of another machine may lack a library here; then they are built.
-  if [[ -x $pack/bin/argosy-train ]] && ! "$pack/bin/argosy-train" --help >"$out/pack.log" 2>&1; then
+  if [[ -x $pack/bin/argosy-train ]] && ! timeout 60 "$pack/bin/argosy-train" --help >"$out/pack.log" 2>&1; then
     add_row "programs of --pack" "do not run here, built instead: $(tail -1 "$out/pack.log" | cut -c1-160)"
     export GPU_PACK=/nonexistent
     pack=$GPU_PACK
@@ -291,14 +293,14 @@ run_all() {
 
   nccl_on_one_gpu
   local start_s=$SECONDS
-  part 15 "device" "$tests/cuda_device_test" --gtest_brief=1 && add_row "the device's clock, copies beside ops, CPUs near it" "passed: $(last_line)"
+  part 40 "device" "$tests/cuda_device_test" --gtest_brief=1 && add_row "the device's clock, copies beside ops, CPUs near it" "passed: $(last_line)"
   part 75 "ops against the CPU" "$self" --part ops && add_row "ops against the CPU" "$(last_line), $part_s s"
   for model in demo-dense demo-moe; do
     part 60 "$model, 20 steps" "$self" --part steps "$model" && add_row "$model, 20 steps, bf16, GPU twice and against the CPU's fp32" "$(tail -2 "$log" | paste -sd ';' | sed 's/;/; /')"
   done
-  part 60 "bandwidth of ops" "$bin/gpu_ops_bench" && { add_row "matrix products and memory-bound ops" "table below, $part_s s"; tables+=("$log"); }
+  part 90 "bandwidth of ops" "$bin/gpu_ops_bench" && { add_row "matrix products and memory-bound ops" "table below, $part_s s"; tables+=("$log"); }
   local nccl_works=no
-  part 25 "two ranks on one GPU" "$self" --part nccl 2 '*all_reduce*' && {
+  part 40 "two ranks on one GPU" "$self" --part nccl 2 '*all_reduce*' && {
     nccl_works=yes
     add_row "two NCCL ranks on one GPU" "an all-reduce in $part_s s"
     conformance 50 2
@@ -336,6 +338,10 @@ conformance() {
 # compare SECONDS WORK: Argosy beside PyTorch; each prints a line of one table.
 compare() {
   local limit=$1 work=$2
+  if [[ -n $torch_check ]]; then
+    wait "$torch_check" || compare_options=(--no-torch)
+    torch_check=
+  fi
   part "$limit" "PyTorch, $work" tests/bench/compare_torch_gpu.py --works "$work" --bin "$bin" --python "$peer_python" \
     --work-dir "$out/compare" --limit "$((limit - 5))" "${compare_options[@]}"
   # Also of a comparison that failed: what it has measured before.
@@ -345,6 +351,7 @@ compare() {
 tables=()
 comparisons=()
 compare_options=()
+torch_check=
 print_table() {
   echo
   echo "| $(date -u +%F), $gpu, $(cat "$pack/commit" 2>/dev/null || git describe --always --dirty 2>/dev/null || echo 'commit unknown') | |"

@@ -23,7 +23,8 @@ program() {
 program path/nvidia-smi <<<'echo "NVIDIA H200, 580.1, 9.0"'
 program path/compute-sanitizer <<<'echo clean'
 program path/mpirun <<<'echo "no ranks here"; exit 1'
-program path/python-without-torch <<<'[[ $2 == "import torch"* ]] && exit 1; exec python3 "$@"'
+# It takes its time to find out, and no part before the comparisons waits for that.
+program path/python-without-torch <<<'[[ $2 == "import torch"* ]] && { sleep 6; exit 1; }; exec python3 "$@"'
 program pack/bin/argosy-plan <<<'while (($#)); do [[ $1 == --out ]] && echo "{}" >"$2"; shift; done'
 # Trains on this very command alone; else it ends as after a fault.
 program pack/bin/argosy-train <<'PROGRAM'
