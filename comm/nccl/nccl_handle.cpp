@@ -4,7 +4,9 @@
 
 #include <sched.h>
 
+#include <atomic>
 #include <exception>
+#include <memory>
 #include <thread>
 
 #include "comm/nccl/nccl_check.h"
@@ -14,6 +16,29 @@ namespace argosy {
 namespace {
 
 constexpr double kFinalizeLimitS = 10.0;  // peers that are gone would keep it for ever
+constexpr double kAbortLimitS = 5.0;      // kernels have been told to end long before
+
+// NCCL tells a communicator's kernels to end and then waits for threads of its own, which may wait
+// for the device, on which kernels of another communicator wait for a rank that is gone (NCCL issue
+// 1013). So all are told at once, each by a thread. Calls that are part of a CUDA graph keep their
+// communicator until the graph is destroyed (commDestroySync() in NCCL's init.cc): by those who
+// hear of the error only when this returns. What has not ended by the limit is left to its thread.
+void abort_each(const std::vector<ncclComm_t>& comms) {
+  const auto under_way = std::make_shared<std::atomic<size_t>>(comms.size());
+  for (ncclComm_t comm : comms) {
+    const auto end_one = [comm, under_way] {
+      (void)ncclCommAbort(comm);
+      --*under_way;
+    };
+    try {
+      std::thread(end_one).detach();
+    } catch (const std::exception&) {  // no thread: one after the other then
+      end_one();
+    }
+  }
+  const Clock::time_point begin = Clock::now();
+  while (*under_way > 0 && seconds_since(begin) < kAbortLimitS) sched_yield();
+}
 
 }  // namespace
 
@@ -26,19 +51,13 @@ void NcclRank::check() {
   }
 }
 
-// NCCL tells a communicator's kernels to end and then waits for threads of its own, which may wait
-// for the device, on which kernels of another communicator wait for a rank that is gone (NCCL issue
-// 1013). So all are told at once, each by a thread.
 void NcclRank::abort_all() noexcept {
-  std::vector<std::thread> threads;
+  std::vector<ncclComm_t> comms;
+  comms.reserve(handles_.size());
   for (NcclHandle* handle : handles_) {
-    try {
-      threads.emplace_back([handle] { handle->abort(); });
-    } catch (const std::exception&) {  // no thread, no memory: one after the other then
-      handle->abort();
-    }
+    if (ncclComm_t comm = handle->give_up()) comms.push_back(comm);
   }
-  for (std::thread& thread : threads) thread.join();
+  abort_each(comms);
 }
 
 NcclHandle::NcclHandle(NcclRank& rank, const ncclUniqueId& id, int size, int member, double limit_s,
@@ -58,7 +77,7 @@ NcclHandle::~NcclHandle() {
   rank_.remove(this);
   if (comm_ == nullptr) return;
   if (!ready_) {
-    abort();
+    abort_each({give_up()});
     return;
   }
   const Clock::time_point begin = Clock::now();
@@ -70,13 +89,8 @@ NcclHandle::~NcclHandle() {
   if (code == ncclSuccess) {
     (void)ncclCommDestroy(comm_);
   } else {
-    abort();
+    abort_each({give_up()});
   }
-}
-
-void NcclHandle::abort() noexcept {
-  if (comm_ != nullptr) (void)ncclCommAbort(comm_);
-  comm_ = nullptr;
 }
 
 ncclResult_t NcclHandle::state() const {

@@ -8,6 +8,7 @@
 #include <nccl.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/spec/clock.h"
@@ -25,6 +26,7 @@ class NcclRank {
   void remove(NcclHandle* handle) { std::erase(handles_, handle); }
   // Throws Error, after it has aborted all, if a call of any handle failed on any of its ranks.
   void check();
+  // Returns when all have ended, or after some seconds: graphs of CUDA keep their communicators.
   void abort_all() noexcept;
 
  private:
@@ -48,7 +50,8 @@ class NcclHandle {
   void begin(ncclResult_t code, const char* call);
   bool taken();  // throws Error when it failed or took longer than the limit
   void check();  // throws Error if anything failed since
-  void abort() noexcept;
+  // The communicator, or null: for whoever aborts it.
+  ncclComm_t give_up() noexcept { return std::exchange(comm_, nullptr); }
 
  private:
   ncclResult_t state() const;

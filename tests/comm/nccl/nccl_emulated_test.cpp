@@ -7,6 +7,7 @@
 
 #include "comm/nccl/nccl_communicator.h"
 #include "comm/thread/thread_communicator.h"
+#include "planner/spec/clock.h"
 #include "tests/comm/conformance.h"
 #include "tests/comm/conformance_data.h"
 #include "tests/comm/nccl/device_adapter.h"
@@ -274,6 +275,32 @@ TEST(NcclEmulated, AGraphThatOutlivesItsGroupIsSeen) {
     });
     EXPECT_EQ(cuda_emulation::num_outlived_by_graphs() - before, outlives ? 2 : 0);
   }
+  cuda_emulation::reset_devices();
+}
+
+// An abort, too, lasts until graphs with the group's calls are gone; those who hold them hear of
+// the error only when the abort returns.
+TEST(NcclEmulated, AnErrorDoesNotWaitForGraphs) {
+  constexpr double kSoonS = 20;
+  const int before = cuda_emulation::num_stuck_aborts();
+  const Clock::time_point begin = Clock::now();
+  const std::string message = message_of([] {
+    cuda_emulation::run_on_gpus(2, [](Communicator& world, DeviceContext& device) {
+      const Tensor x = device.zeros({8}, DType::fp32, MemoryCategory::buffers);
+      const auto reduce = [&] {
+        world.all_reduce({x.raw(), x.size(), x.dtype(), Device::cuda}, ReduceOp::sum);
+      };
+      reduce();
+      const std::unique_ptr<DeviceGraph> graph = device.backend().graphs()->capture(reduce);
+      cuda_emulation::break_nccl(2);
+      reduce();
+    });
+  });
+  EXPECT_LT(seconds_since(begin), kSoonS);
+  cuda_emulation::break_nccl(0);
+  EXPECT_NE(message.find("NCCL's group of 2 failed"), std::string::npos) << message;
+  EXPECT_EQ(num_nccl_communicators(), 0);
+  EXPECT_EQ(cuda_emulation::num_stuck_aborts() - before, 0);
   cuda_emulation::reset_devices();
 }
 

@@ -19,6 +19,7 @@ namespace {
 constexpr int kLateAnswers = 2;       // how often a call that was taken still says that it was not
 constexpr int kLateInit = 50;         // the same of a communicator that is there, at most
 constexpr double kAbortLimitS = 1.0;  // of a device that others keep; NCCL waits for ever
+constexpr double kGraphsLimitS = 30;  // the same of graphs with the communicator's calls
 
 thread_local int group_depth = 0;
 thread_local std::vector<Batch> batches;
@@ -190,7 +191,8 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
   return ncclSuccess;
 }
 
-// What runs ends; the other ranks hear of it. Then it waits for the device, as freeing memory does.
+// What runs ends; the other ranks hear of it. Then it waits for the device, as freeing memory does,
+// and for the graphs with its calls.
 ncclResult_t ncclCommAbort(ncclComm_t comm) {
   {
     const std::scoped_lock lock(world().mutex);
@@ -201,13 +203,16 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
     world().comms.erase(comm);
   }
   const argosy::Clock::time_point begin = argosy::Clock::now();
-  while (others_keep(comm->device)) {
-    if (argosy::seconds_since(begin) > kAbortLimitS) {
-      const std::scoped_lock lock(world().mutex);
-      ++world().num_stuck_aborts;
-      break;
-    }
+  const auto is_stuck = [&](double limit_s) {
     sched_yield();
+    if (argosy::seconds_since(begin) <= limit_s) return false;
+    const std::scoped_lock lock(world().mutex);
+    ++world().num_stuck_aborts;
+    return true;
+  };
+  while (others_keep(comm->device) && !is_stuck(kAbortLimitS)) {
+  }
+  while (comm->graphs.use_count() > 1 && !is_stuck(kGraphsLimitS)) {
   }
   delete comm;
   return ncclSuccess;
