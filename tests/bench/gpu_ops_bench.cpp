@@ -2,9 +2,9 @@
 // Copyright 2026 The Argosy Authors
 //
 // What a GPU's ops reach of the GPU: the copy bandwidth and the matrix rate of the machine, then
-// each memory-bound op as a share of the former, with each byte counted once, and the products of
-// experts by both kernels. Markdown; below 85% a line says so. The first argument: rows, default
-// 2^19 (0.8 GB an array of bf16, which no L2 holds).
+// each memory-bound op as a share of the former, with each byte counted once, attention, and the
+// products of experts by both kernels. Markdown; below 85% a line says so. The first argument:
+// rows, default 2^19 (0.8 GB an array of bf16, which no L2 holds).
 //   build/cuda/bin/gpu_ops_bench
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +15,9 @@
 #include "tests/trainer/ops/cuda/device.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/device/host_copy.h"
+#include "trainer/ops/attention.h"
 #include "trainer/ops/cuda_matmul.h"
+#include "trainer/ops/device_policy.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/grouped_matmul.h"
 #include "trainer/ops/matmul.h"
@@ -130,6 +132,43 @@ void grouped(DeviceContext& ctx, int64_t experts, int64_t rows, int64_t n, int64
   cuda_of(ctx).state<ops::CudaMatmulPolicy>().grouped = ops::GroupedKernel::chosen;
 }
 
+// A layer's attention; gradients in a fixed order, as runs take them, and in any.
+void attention(DeviceContext& ctx, const ops::AttentionShape& s) {
+  const int64_t rows = s.batch * s.seq_len;
+  const Shape of_q{rows, s.num_heads * s.head_dim}, of_k{rows, s.num_kv_heads * s.head_dim};
+  const auto values = [&](Shape shape) {
+    const Tensor x = ctx.empty(shape, DType::bf16, MemoryCategory::buffers);
+    fill(ctx, x);
+    return x;
+  };
+  const Tensor q = values(of_q), k = values(of_k), v = values(of_k), dout = values(of_q);
+  const Tensor out = values(of_q), dq = values(of_q), dk = values(of_k), dv = values(of_k);
+  const Tensor lse = ctx.empty({rows, s.num_heads}, DType::fp32, MemoryCategory::buffers);
+  const double flops =
+      4.0 * static_cast<double>(s.head_dim * s.num_heads * s.batch * ops::attention_pairs(s));
+  const auto report = [&](const char* what, double times, const std::function<void()>& op) {
+    ctx.reset_peaks();
+    const double seconds = seconds_of_call(ctx, op);
+    const auto scratch = ctx.memory().peak[static_cast<size_t>(MemoryCategory::workspace)];
+    std::printf(
+        "| attention, %lld x %lld, heads %lld/%lld x %lld, %s | bf16 | %.0f TFLOP/s, scratch "
+        "%.2f GiB | |\n",
+        static_cast<long long>(s.batch), static_cast<long long>(s.seq_len),
+        static_cast<long long>(s.num_heads), static_cast<long long>(s.num_kv_heads),
+        static_cast<long long>(s.head_dim), what, times * flops / seconds / 1e12,
+        static_cast<double>(scratch) / (int64_t{1} << 30));
+    std::fflush(stdout);
+  };
+  report("forward", 1, [&] { ops::attention_forward(ctx, s, q, k, v, out, lse); });
+  for (const bool is_ordered : {true, false}) {
+    ops::apply_policy(ctx, {.is_deterministic = is_ordered});
+    report(is_ordered ? "backward" : "backward in any order", 2,
+           [&] { ops::attention_backward(ctx, s, dout, q, k, v, out, lse, dq, dk, dv); });
+  }
+  ops::apply_policy(ctx, {});
+  for (const std::string& line : ops::slow_paths(ctx)) std::printf("| %s | | | |\n", line.c_str());
+}
+
 void run(DeviceContext& ctx, int64_t rows) {
   std::printf("| op | type | rate | share of the copy |\n|---|---|---|---|\n");
   if (rows >= 1 << 17) {  // else the emulation, for which 8192^3 is too much
@@ -140,6 +179,12 @@ void run(DeviceContext& ctx, int64_t rows) {
     }
   }
   memory_ops(ctx, rows);
+  if (rows >= 1 << 17) {  // of llama-1b and llama-3.1-8b: cuDNN compiles three kernels for each
+    attention(ctx, {4, 4096, 32, 8, 64, 0.125});
+    attention(ctx, {2, 4096, 32, 8, 128, 0.088});
+  } else {
+    attention(ctx, {1, 32, 4, 2, 16, 0.25});
+  }
   const int64_t tokens = std::max<int64_t>(rows / 16, 32), width = std::min<int64_t>(rows, 2048);
   grouped(ctx, 8, tokens / 8, 2 * width, width);
   grouped(ctx, tokens >= 4096 ? 128 : 16, tokens / (tokens >= 4096 ? 128 : 16), width / 2, width);
