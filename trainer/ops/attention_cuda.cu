@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <bit>
+
 #include "trainer/ops/attention.h"
 #include "trainer/ops/cuda_attention.h"
 #include "trainer/ops/cuda_elements.cuh"
@@ -67,6 +69,23 @@ DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& s) {
                     s.head_dim};
   for_elements<1>(cuda_of(ctx), "document_offsets", size, false, op);
   return offsets;
+}
+
+// As cuDNN 9.19 says for an H200: 384 MiB for 16 sequences of 1,024 and 12 heads, 16 GiB for 16
+// documents in sequences of 4,096 and 32 heads; for grouped queries as much as dk and dv of all
+// heads more.
+int64_t ordered_scratch_bytes(const AttentionShape& s) {
+  constexpr int64_t kRows = 64, kCols = 128, kBytes = 2;  // of its tiles; of a number
+  return s.num_heads * round_up(s.seq_len, kRows) * round_up(s.seq_len, kCols) * kBytes;
+}
+
+int64_t sequences_at_once(const AttentionShape& s, int64_t most_bytes) {
+  const bool has_documents = s.document_rows.defined();
+  const int64_t count = has_documents ? s.document_rows.size() - 1 : s.batch;
+  const int64_t most =
+      std::clamp(most_bytes / std::max<int64_t>(1, ordered_scratch_bytes(s)), int64_t{1}, count);
+  if (!has_documents) return ceil_div(count, ceil_div(count, most));
+  return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most)));
 }
 
 void statistics_to_lse(const AttentionShape& s, const Tensor& statistics, const Tensor& lse) {

@@ -8,6 +8,7 @@
 #include <cudnn.h>
 
 #include <map>
+#include <vector>
 
 #include "planner/spec/integers.h"
 #include "trainer/device/cuda_check.h"
@@ -60,6 +61,31 @@ Tensor statistics_of(DeviceContext& ctx, const AttentionShape& s, const Tensor& 
   return ctx.empty({s.batch, s.num_heads, s.seq_len}, DType::fp32, MemoryCategory::workspace);
 }
 
+// What a call of the library's gradients gets: all, or as many sequences or documents as its
+// scratch has room for.
+std::vector<AttentionShape> parts_of(DeviceContext& ctx, const AttentionShape& s) {
+  constexpr int64_t kShare = 32;  // of the device's memory: 4.4 GiB of an H200
+  auto& settings = cuda_of(ctx).state<CudaAttention>();
+  if (!settings.is_deterministic) return {s};
+  if (settings.most_scratch_bytes == 0)
+    settings.most_scratch_bytes = ctx.backend().total_bytes() / kShare;
+  const int64_t documents = s.document_rows.defined() ? s.document_rows.size() - 1 : 0;
+  const int64_t count = documents > 0 ? documents : s.batch;
+  const int64_t at_once = sequences_at_once(s, settings.most_scratch_bytes);
+  std::vector<AttentionShape> parts;
+  parts.reserve(static_cast<size_t>(ceil_div(count, at_once)));
+  for (int64_t begin = 0; begin < count; begin += at_once) {
+    const int64_t size = std::min(at_once, count - begin);
+    parts.push_back(s);
+    if (documents > 0) {
+      parts.back().document_rows = s.document_rows.flat(begin, begin + size + 1, {size + 1});
+    } else {
+      parts.back().batch = size;
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::string fused_attention_description() {
@@ -88,20 +114,28 @@ bool fused_attention_backward(DeviceContext& ctx, const AttentionShape& s, const
                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
                               const Tensor& lse, const Tensor& dq, const Tensor& dk,
                               const Tensor& dv) {
-  const BuiltGraph& built = graph_of(ctx, s, true);
-  if (!built.graph) return false;
-  const Tensor statistics = statistics_of(ctx, s, lse);
-  if (statistics.raw() != lse.raw()) lse_to_statistics(s, lse, statistics);
-  run(ctx, s, built,
-      {{kQ, q.raw()},
-       {kK, k.raw()},
-       {kV, v.raw()},
-       {kOut, out.raw()},
-       {kDout, dout.raw()},
-       {kStatistics, statistics.raw()},
-       {kDq, dq.raw()},
-       {kDk, dk.raw()},
-       {kDv, dv.raw()}});
+  const std::vector<AttentionShape> parts = parts_of(ctx, s);
+  for (const AttentionShape& part : {parts.front(), parts.back()}) {
+    if (!graph_of(ctx, part, true).graph) return false;
+  }
+  int64_t row = 0;  // documents say themselves where they lie
+  for (const AttentionShape& part : parts) {
+    const int64_t end = row + part.batch * part.seq_len;
+    const Tensor own_lse = lse.rows(row, end), statistics = statistics_of(ctx, part, own_lse);
+    if (statistics.raw() != own_lse.raw()) lse_to_statistics(part, own_lse, statistics);
+    const auto at = [&](const Tensor& x) { return x.rows(row, end).raw(); };
+    run(ctx, part, graph_of(ctx, part, true),
+        {{kQ, at(q)},
+         {kK, at(k)},
+         {kV, at(v)},
+         {kOut, at(out)},
+         {kDout, at(dout)},
+         {kStatistics, statistics.raw()},
+         {kDq, at(dq)},
+         {kDk, at(dk)},
+         {kDv, at(dv)}});
+    if (!s.document_rows.defined()) row = end;
+  }
   return true;
 }
 

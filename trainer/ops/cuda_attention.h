@@ -17,6 +17,8 @@ struct CudaAttention {
   bool plain_only = false;  // for tests: never ask the library
   // Off: gradients of queries may be added in any order, faster, and a second run gives other bits.
   bool is_deterministic = true;
+  // Of the library's gradients in a fixed order; 0: not asked yet.
+  int64_t most_scratch_bytes = 0;
   // Shapes that the library refused, with its reason: they run plain. For a run's log.
   std::map<std::string, std::string> refused;
 };
@@ -51,6 +53,14 @@ struct DocumentOffsets {
   Tensor q, k, lse, lengths;
 };
 DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& shape);
+
+// Scratch of cuDNN's gradients in a fixed order, of a sequence or of a document, whose length it
+// does not know: gradients of all scores in bf16, also of those that a mask hides. (In any order it
+// takes none: they are added to dq as they come.) So a call is given as many as have room.
+int64_t ordered_scratch_bytes(const AttentionShape& shape);
+// Of `count` sequences or documents, for `most_bytes` of scratch: parts of about one size; of
+// documents, a power of two.
+int64_t sequences_at_once(const AttentionShape& shape, int64_t most_bytes);
 
 // lse (B*T, H) and cuDNN's statistics (B, H, T), both fp32, one into the other.
 void statistics_to_lse(const AttentionShape& shape, const Tensor& statistics, const Tensor& lse);

@@ -5,6 +5,7 @@
 #include "trainer/device/host_copy.h"
 #include "trainer/ops/attention.h"
 #include "trainer/ops/cuda_attention.h"
+#include "trainer/ops/elementwise.h"
 
 namespace argosy {
 namespace {
@@ -171,6 +172,68 @@ TEST_F(AttentionCuda, PlainKernelEqualsTheLibrarys) {
     }
     forget_twins();
   }
+}
+
+// The bytes are cuDNN 9.19's own answers for an H200, without those of grouped queries.
+TEST_F(AttentionCuda, ScratchOfGradientsInOrderIsBounded) {
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  const AttentionShape gpt2 = shape_of(16, 1024, 12, 12, 64), llama = shape_of(8, 4096, 32, 8, 64);
+  EXPECT_EQ(16 * ops::detail::ordered_scratch_bytes(gpt2), 384 * kMiB);
+  EXPECT_EQ(2 * ops::detail::ordered_scratch_bytes(shape_of(2, 1000, 12, 4, 80)), 48 * kMiB);
+  EXPECT_EQ(ops::detail::ordered_scratch_bytes(llama), 1024 * kMiB);
+  EXPECT_EQ(ops::detail::sequences_at_once(gpt2, 384 * kMiB), 16);
+  EXPECT_EQ(ops::detail::sequences_at_once(llama, 4096 * kMiB), 4);
+  EXPECT_EQ(ops::detail::sequences_at_once(llama, 7000 * kMiB), 4);  // not 6 and 2
+  EXPECT_EQ(ops::detail::sequences_at_once(llama, 1), 1);
+  AttentionShape documents = llama;
+  documents.document_rows = cuda->empty({65}, DType::int32, MemoryCategory::buffers);
+  EXPECT_EQ(ops::detail::sequences_at_once(documents, 7000 * kMiB), 4);
+  EXPECT_EQ(ops::detail::sequences_at_once(documents, 65536 * kMiB), 64);
+}
+
+// On a GPU: sequences, and documents, some after the others as all at once.
+TEST_F(AttentionCuda, PartsOfABatchHaveItsGradients) {
+  auto& settings = cuda_of(*cuda).state<ops::detail::CudaAttention>();
+  const Shape of_q{288, 256}, of_k{288, 128};
+  uint32_t seed = 0;
+  const auto random = [&](Shape shape) {
+    const Tensor wide = cuda->empty(shape, DType::fp32, MemoryCategory::buffers),
+                 x = cuda->empty(shape, DType::bf16, MemoryCategory::buffers);
+    copy_from_doubles(random_values(shape.size(), ++seed), wide);
+    ops::copy(*cuda, wide, x);
+    return x;
+  };
+  const auto doubles = [&](const Tensor& x) {
+    const Tensor wide = cuda->empty(x.shape(), DType::fp32, MemoryCategory::buffers);
+    ops::copy(*cuda, x, wide);
+    return copy_to_doubles(wide);
+  };
+  const Tensor dout = random(of_q), q = random(of_q), k = random(of_k), v = random(of_k);
+  const Tensor lse = cuda->empty({288, 4}, DType::fp32, MemoryCategory::buffers);
+  for (const bool has_documents : {false, true}) {
+    AttentionShape s = shape_of(3, 96, 4, 2, 64);
+    if (has_documents) {
+      Values begins;
+      for (int64_t b = 0; b < s.batch; ++b)
+        for (const double begin : documents(s.seq_len)) begins.push_back(begin);
+      const std::vector<int32_t> numbers(begins.begin(), begins.end());
+      s.document_begin = cuda->empty({288}, DType::int32, MemoryCategory::buffers);
+      copy_to_device(std::span<const int32_t>(numbers), s.document_begin);
+      s.document_rows = rows_of(begins, s.seq_len, *cuda);
+    }
+    const Tensor out = random(of_q);
+    ops::attention_forward(*cuda, s, q, k, v, out, lse);
+    std::vector<Values> gradients[2];
+    for (const bool in_parts : {false, true}) {
+      settings.most_scratch_bytes = in_parts ? 1 : int64_t{1} << 40;
+      const Tensor dq = random(of_q), dk = random(of_k), dv = random(of_k);
+      ops::attention_backward(*cuda, s, dout, q, k, v, out, lse, dq, dk, dv);
+      for (const Tensor& x : {dq, dk, dv}) gradients[in_parts].push_back(doubles(x));
+    }
+    for (size_t i = 0; i < gradients[0].size(); ++i)  // the library may choose by the batch's size
+      EXPECT_LE(relative_error(gradients[1][i], gradients[0][i]), 1e-2) << has_documents << i;
+  }
+  settings.most_scratch_bytes = 0;
 }
 
 TEST_F(AttentionCuda, TurnsStatistics) {

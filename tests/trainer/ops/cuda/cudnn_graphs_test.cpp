@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer/ops/cuda_attention.h"
 #include "trainer/ops/cudnn_graphs.h"
 
 namespace argosy::ops::detail {
@@ -38,14 +39,15 @@ bool open_driver() {
          dlopen(ARGOSY_CUDA_STUB, RTLD_NOW | RTLD_GLOBAL) != nullptr;
 }
 
-// The library's words where it has no kernel; empty: it has one.
-std::string refusal(const GraphKey& key) {
+// The library's words where it has no kernel of so much scratch; empty: it has one.
+std::string refusal(const GraphKey& key, int64_t most_bytes = INT64_MAX) {
   const std::string text = kH200;
   auto properties = std::make_shared<fe::DeviceProperties>();
   fe::error_t status = properties->deserialize({text.begin(), text.end()});
   if (status.is_bad()) return "properties: " + status.get_message();
   fe::graph::Graph graph;
   graph.set_device_properties(properties).set_sm_version(kHopper);
+  graph.deselect_workspace_greater_than(most_bytes);
   describe_graph(key, graph);
   status = graph.validate();
   if (status.is_good()) status = graph.build_operation_graph();
@@ -92,6 +94,25 @@ TEST_F(CudnnGraphs, AnH200HasKernelsForWhatModelsAsk) {
         EXPECT_EQ(refusal(key), "") << text_of(key);
       }
     }
+  }
+}
+
+// By which batches are cut (sequences_at_once()). Besides there are some KB for documents and, for
+// grouped queries, dk and dv of all heads.
+TEST_F(CudnnGraphs, GradientsInOrderTakeTheScratchThatIsReckonedWith) {
+  const std::vector<Case> cases = {{16, 1024, 12, 12, 64, 0, 0},
+                                   {8, 1024, 25, 25, 64, 0, 0},
+                                   {2, 1000, 12, 12, 80, 0, 0},
+                                   {2, 4096, 32, 8, 128, 0, 16},
+                                   {2, 4096, 12, 12, 64, 0, 1}};
+  constexpr int64_t kBesides = 1 << 16;
+  for (const Case& c : cases) {
+    const GraphKey key = key_of(c, true, true);
+    const AttentionShape shape{.batch = c.batch, .seq_len = c.seq_len, .num_heads = c.num_heads};
+    const int64_t bytes = (c.documents > 0 ? c.documents : c.batch) * ordered_scratch_bytes(shape);
+    EXPECT_EQ(refusal(key, bytes + kBesides), "") << text_of(key);
+    EXPECT_NE(refusal(key, bytes - 1), "") << text_of(key);
+    EXPECT_EQ(refusal(key_of(c, true, false), bytes / 8), "") << text_of(key) << ", in any order";
   }
 }
 
