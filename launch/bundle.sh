@@ -118,7 +118,10 @@ export CMAKE_PREFIX_PATH=$argosy_root/usr${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PAT
 export CPATH=$argosy_root/usr/include:$argosy_root/usr/include/x86_64-linux-gnu:$argosy_libraries/openmpi/include:$argosy_root/usr/include/hdf5/serial${CPATH:+:$CPATH}
 export LIBRARY_PATH=$argosy_libraries:$argosy_libraries/openmpi/lib:$argosy_libraries/hdf5/serial${LIBRARY_PATH:+:$LIBRARY_PATH}
 [[ -d $argosy_root/cudnn_frontend ]] && export CUDNN_FRONTEND_INCLUDE_DIR=$argosy_root/cudnn_frontend
-# NVIDIA's libraries often come as Python packages: their folders, where the toolkit lacks them.
+# NVIDIA's libraries: the toolkit's, which the loader need not know, and those that come as Python packages.
+for argosy_folder in /usr/local/cuda/lib64 /usr/local/cuda/lib; do
+  [[ -d $argosy_folder ]] && export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$argosy_folder LIBRARY_PATH=$LIBRARY_PATH:$argosy_folder
+done
 argosy_python=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])' 2>/dev/null)
 for argosy_folder in "$argosy_python"/nvidia/*/; do
   [[ -d $argosy_folder/lib ]] || continue
