@@ -10,6 +10,7 @@
 
 #include "planner/cost/job.h"
 #include "planner/cost/layer_costs.h"
+#include "planner/cost/memory.h"
 #include "planner/cost/stage_time.h"
 #include "planner/spec/timeline.h"
 

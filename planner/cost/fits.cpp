@@ -8,6 +8,8 @@
 #include "planner/cost/memory.h"
 #include "planner/cost/memory_band.h"
 #include "planner/cost/offload.h"
+#include "planner/cost/rank_layers.h"
+#include "planner/cost/state_memory.h"
 
 namespace argosy {
 

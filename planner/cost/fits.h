@@ -16,6 +16,7 @@
 #include "planner/cost/memory.h"
 #include "planner/cost/search_space.h"
 #include "planner/cost/settle.h"
+#include "planner/cost/state_memory.h"
 
 namespace argosy {
 

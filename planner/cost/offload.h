@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "planner/cost/job.h"
-#include "planner/cost/memory.h"
+#include "planner/cost/state_memory.h"
 
 namespace argosy {
 

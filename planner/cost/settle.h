@@ -10,6 +10,7 @@
 
 #include "planner/cost/fixed.h"
 #include "planner/cost/least_recompute.h"
+#include "planner/cost/memory.h"
 
 namespace argosy {
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "planner/cost/rank_layers.h"
+
 namespace argosy {
 
 namespace {
@@ -11,12 +13,8 @@ namespace {
 constexpr double kWeightBytes = 2;
 constexpr double kBytesPerPair = 5;  // Korthikanti et al. (arXiv:2205.05198) equation 1
 
-int64_t& category(StageMemory& memory, MemoryCategory c) {
-  return memory.bytes[static_cast<size_t>(c)];
-}
-
 void add(StageMemory& memory, MemoryCategory c, double bytes) {
-  category(memory, c) += static_cast<int64_t>(bytes);
+  bytes_of(memory.bytes, c) += static_cast<int64_t>(bytes);
 }
 
 // What is whole at a time: of a block, and of the head or the embedding, whose table is in it.
@@ -158,8 +156,8 @@ void add_moment(const Job& job, const Candidate& candidate, const Passing& passi
   add(memory, MemoryCategory::workspace, is_at_loss ? logits : working);
   add(memory, MemoryCategory::buffers, is_at_loss ? table : block);
   // Activations are gone when the update makes its copies: only what these need beyond counts.
-  const double gone = static_cast<double>(category(memory, MemoryCategory::activations) +
-                                          category(memory, MemoryCategory::workspace));
+  const double gone = static_cast<double>(bytes_of(memory.bytes, MemoryCategory::activations) +
+                                          bytes_of(memory.bytes, MemoryCategory::workspace));
   add(memory, MemoryCategory::workspace,
       std::max(0.0, passing.updated * facts.update_bytes - gone));
 }

@@ -8,6 +8,7 @@
 
 #include "planner/cost/compute.h"
 #include "planner/cost/offload.h"
+#include "planner/cost/state_memory.h"
 
 namespace argosy {
 

@@ -10,7 +10,6 @@
 
 #include "planner/cost/energy.h"
 #include "planner/cost/layer_costs.h"
-#include "planner/cost/memory.h"
 #include "planner/cost/step_pass.h"
 #include "planner/cost/traffic.h"
 

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "planner/cost/memory.h"
+#include "planner/cost/layer_costs.h"
 
 namespace argosy {
 

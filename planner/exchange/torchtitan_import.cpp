@@ -3,10 +3,11 @@
 //
 // Keys and defaults as in torchtitan/config/job_config.py, v0.2.
 #include <algorithm>
-#include <sstream>
 
 #include "planner/exchange/import.h"
 #include "planner/exchange/torchtitan_flavors.h"
+#include "planner/exchange/torchtitan_known.h"
+#include "planner/exchange/torchtitan_model.h"
 #include "planner/exchange/torchtitan_pipeline.h"
 #include "planner/exchange/torchtitan_words.h"
 #include "planner/spec/check.h"
@@ -17,78 +18,19 @@ namespace argosy {
 
 namespace {
 
-const Json::json_pointer kFloat8Options("/linear/float8");
-
-// Sections that decide something, and those that change neither what is computed nor what is kept.
-constexpr const char* kSections[] = {
-    "model", "optimizer", "training", "parallelism", "activation_checkpoint", "compile"};
-constexpr const char* kIgnoredSections[] = {"job",
-                                            "profiling",
-                                            "metrics",
-                                            "checkpoint",
-                                            "lr_scheduler",
-                                            "comm",
-                                            "debug",
-                                            "validation",
-                                            "quantize" /* by converters */,
-                                            "memory_estimation"};
-
-// Keys of the same kind.
-constexpr const char* kIgnoredKeys[] = {"hf_assets_path",
-                                        "tokenizer_path",
-                                        "print_after_conversion",
-                                        "lr",
-                                        "eps",
-                                        "beta1",
-                                        "beta2",
-                                        "weight_decay",
-                                        "dataset",
-                                        "dataset_path",
-                                        "dataloader",
-                                        "steps",
-                                        "max_norm",
-                                        "gc_freq",
-                                        "gc_debug",
-                                        "seed",
-                                        "deterministic",
-                                        "mixed_precision_reduce",
-                                        "pipeline_parallel_expert_parallel_overlap",
-                                        "per_op_sac_force_recompute_mm_shapes_by_fqns",
-                                        "early_stop",
-                                        "memory_budget",
-                                        "visualize_memory_budget_pareto",
-                                        "preserve_rng_state",
-                                        "determinism_check",
-                                        "debug"};
-
-// A key by these words is a decision under another name (of an older version, or a slip).
-constexpr const char* kDecisions[] = {"degree", "batch", "split_points", "schedule"};
-
-struct ModelFacts {
-  int64_t num_layers = 0;
-  bool has_moe = false;
-};
-
 // Every section is there afterwards.
 Json with_sections(Json root, const std::string& where) {
   const auto is_known = [&root](const char* section) { return root.contains(section); };
-  if (!root.is_object() || std::none_of(std::begin(kSections), std::end(kSections), is_known)) {
+  const auto sections = torchtitan_sections();
+  if (!root.is_object() || std::none_of(sections.begin(), sections.end(), is_known)) {
     throw ConfigError(concat(where,
                              ": is no job of torchtitan; valid: [model], [training], "
                              "[parallelism], [activation_checkpoint]"));
   }
-  for (const char* section : kSections) {
+  for (const char* section : sections) {
     if (!root.contains(section)) root[section] = Json::object();
   }
   return root;
-}
-
-// "enable = false", "enable_float8_linear = false"
-bool is_off(const Json& section) {
-  if (!section.is_object()) return false;
-  return std::any_of(section.items().begin(), section.items().end(), [](const auto& item) {
-    return item.key().starts_with("enable") && item.value() == Json(false);
-  });
 }
 
 class Importer {
@@ -102,12 +44,13 @@ class Importer {
         parallelism_(root_.object("parallelism")),
         recompute_(root_.object("activation_checkpoint")),
         compile_(root_.object("compile")),
-        num_devices_(num_devices) {
-    read_model(given);
-  }
+        num_devices_(num_devices),
+        given_(given) {}
 
   PeerRun run() {
+    facts_ = read_torchtitan_model(model_, given_, run_);
     read_training();
+    read_torchtitan_converters(root_, model_, facts_.has_moe, run_);
     read_degrees();
     read_zero();
     read_experts();
@@ -120,42 +63,6 @@ class Importer {
 
  private:
   void warn(const std::string& what) { run_.warnings.push_back(concat(root_.where(), ": ", what)); }
-
-  void read_model(const ModelSpec* given) {
-    name_ = model_.text("name", "llama3");
-    const std::string flavor = plain_flavor(model_.text("flavor", "debugmodel"));
-    if (given != nullptr) facts_ = {given->num_layers, given->has_moe()};
-    for (const TorchtitanFlavor& f : torchtitan_flavors()) {
-      if (name_ != f.name || flavor != f.flavor) continue;
-      if (given != nullptr && !model_.has("flavor")) break;  // its default means nothing
-      if (given != nullptr && !has_shapes(f, *given)) {
-        model_.fail("flavor",
-                    concat("expected the shapes of --model ", given->name, ", or no --model"));
-      }
-      if (given == nullptr) {
-        run_.model_config = f.config;
-        if (run_.model_config.empty()) run_.model_json = flavor_json(f);
-        facts_ = {f.layers, f.experts > 0};
-      }
-      return;
-    }
-    if (given == nullptr) {
-      model_.fail("flavor", concat("expected one of ", torchtitan_flavor_names(), ", or --model"));
-    }
-    warn(concat("model: ", name_, " ", flavor, " is taken to be --model ", given->name));
-  }
-
-  // Without what says which kernel attends: "8B_flex", "debugmodel_varlen_attn".
-  std::string plain_flavor(const std::string& flavor) {
-    for (const char* kernel : {"_flex_attn", "_varlen_attn", "_flex", "_varlen"}) {
-      if (!flavor.ends_with(kernel)) continue;
-      std::string plain = flavor.substr(0, flavor.size() - std::string_view(kernel).size());
-      warn(concat("model.flavor: ", flavor, " is priced as ", plain,
-                  ", whose attention goes over whole sequences"));
-      return plain;
-    }
-    return flavor;
-  }
 
   void read_training() {
     run_.seq_len = training_.positive_integer("seq_len", 2048);
@@ -176,46 +83,6 @@ class Importer {
     if (optimizer != "AdamW" && optimizer != "Adam") {
       optimizer_.fail("name", "expected \"AdamW\" or \"Adam\"");
     }
-    read_converters();
-  }
-
-  // A list, or words between commas.
-  std::vector<std::string> converters() {
-    if (!model_.has("converters")) return {};
-    if (model_.value("converters").is_array()) return model_.texts("converters");
-    std::vector<std::string> names;
-    std::istringstream words(model_.text("converters"));
-    for (std::string name; std::getline(words, name, ',');) names.push_back(name);
-    return names;
-  }
-
-  // Products in 8 bits: those of the blocks' Linears, and of experts by a converter of their own.
-  void read_converters() {
-    bool has_linears = false, has_experts = false;
-    for (const std::string& name : converters()) {
-      const bool is_experts = name == kFloat8Experts;
-      if (!is_experts && name != kFloat8Linears && name != kFloat8) {
-        model_.fail("converters", concat("expected [] or of \"", kFloat8Linears, "\", \"",
-                                         kFloat8Experts, "\", found \"", name, "\""));
-      }
-      (is_experts ? has_experts : has_linears) = true;
-    }
-    if (!has_linears && !has_experts) return;
-    if (!has_linears || (facts_.has_moe && !has_experts)) {
-      model_.fail("converters",
-                  concat("expected \"", kFloat8Linears, "\", and \"", kFloat8Experts,
-                         "\" with it where there are experts: a part in 8 bits cannot be priced"));
-    }
-    if (run_.precision != "bf16") {
-      model_.fail("converters", "expected training.mixed_precision_param = \"bfloat16\" with it");
-    }
-    run_.precision = "fp8";
-    const Json linears = root_.has("quantize")
-                             ? root_.value("quantize").value(kFloat8Options, Json::object())
-                             : Json::object();
-    if (linears.value("enable_fsdp_float8_all_gather", false)) {
-      warn("quantize.linear.float8.enable_fsdp_float8_all_gather is not modelled");
-    }
   }
 
   int64_t degree(const char* axis) {
@@ -225,9 +92,9 @@ class Importer {
   void read_degrees() {
     tp_ = degree("tensor_parallel");
     pp_ = degree("pipeline_parallel");
-    if (pp_ > 1 && has_no_pipeline(name_)) {
+    if (pp_ > 1 && has_no_pipeline(facts_.name)) {
       parallelism_.fail("pipeline_parallel_degree",
-                        concat(name_, " has no pipeline there; expected 1"));
+                        concat(facts_.name, " has no pipeline there; expected 1"));
     }
     cp_ = degree("context_parallel");
     replicas_ = degree("data_parallel_replicate");
@@ -371,30 +238,16 @@ class Importer {
     }
     for (JsonObject* section :
          {&model_, &optimizer_, &training_, &parallelism_, &recompute_, &compile_}) {
-      for (const char* key : kIgnoredKeys) section->ignore(key);
-      for (const std::string& key : section->unknown_keys()) read_unknown(key);
+      note_torchtitan_keys(*section, run_);
     }
-    for (const char* section : kIgnoredSections) root_.ignore(section);
-    for (const std::string& section : root_.unknown_keys()) {
-      if (!is_off(root_.value(section))) warn(concat(section, " is not modelled"));
-    }
-  }
-
-  void read_unknown(const std::string& key) {
-    for (const char* word : kDecisions) {
-      if (key.find(word) == std::string::npos) continue;
-      throw ConfigError(concat(root_.where(), ": ", key,
-                               " is not known, so that the setup cannot be priced; valid: the keys "
-                               "of torchtitan 0.2"));
-    }
-    warn(concat(key, " is not modelled"));
+    note_torchtitan_sections(root_, run_);
   }
 
   Json json_;
   JsonObject root_, model_, optimizer_, training_, parallelism_, recompute_, compile_;
   int64_t num_devices_, tp_ = 1, pp_ = 1, cp_ = 1, replicas_ = 1, shards_ = 1, dp_ = 1;
-  std::string name_;  // of the model's kind
-  ModelFacts facts_;
+  const ModelSpec* given_;  // the caller's, may be null
+  TorchtitanModel facts_;
   PeerRun run_;
 };
 
