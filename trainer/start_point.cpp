@@ -276,6 +276,12 @@ std::string describe(const StartPoint& start) {
   return concat(text, start.checkpoint.empty() ? "" : ", ", "adapter ", start.adapter.string());
 }
 
+InitialValues values_to_make(const StartPoint& start) {
+  if (start.checkpoint.empty()) return InitialValues::all;
+  const bool brings_adapters = start.restore == Restore::resume || !start.adapter.empty();
+  return brings_adapters ? InitialValues::none : InitialValues::adapters;
+}
+
 void restore_start(const LayerContext& ctx, const StartPoint& start, ParameterStore& store,
                    ShardedOptimizer& optimizer) {
   if (!start.checkpoint.empty())

@@ -53,8 +53,11 @@ std::optional<StartPoint> older_start(Communicator& world, const TrainOptions& o
 std::vector<std::filesystem::path> set_passed_over_aside(const TrainOptions& options,
                                                          const StartPoint& start);
 
-// Collective. Loads it, into memory that has its initial values. Throws Error on all ranks alike
-// where it is damaged; what was loaded until then must not be used.
+// What restore_start() does not bring: the rest is not made before it is loaded.
+InitialValues values_to_make(const StartPoint& start);
+
+// Collective. Loads it, into memory that has the initial values that values_to_make() names. Throws
+// Error on all ranks alike where it is damaged; what was loaded until then must not be used.
 void restore_start(const LayerContext& ctx, const StartPoint& start, ParameterStore& store,
                    ShardedOptimizer& optimizer);
 

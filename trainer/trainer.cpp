@@ -72,8 +72,8 @@ Trainer::Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
   groups_.set_heartbeat(settings_.heartbeat);
   if (settings_.check_collectives_every > 0) groups_.set_calls(&calls_);
   if (plan_.precision == Precision::fp8) ops::require_fp8(device_);
-  parameters_.initialize(plan_.seed);
-  optimizer_.reset_master(context_);
+  parameters_.initialize(plan_.seed, settings_.initial_values);
+  if (settings_.initial_values == InitialValues::all) optimizer_.reset_master(context_);
   sums_of_host_ = context_.scratch({layout_of_totals().size()}, DType::fp64);
   uses_graphs_ =
       argosy::uses_graphs(settings_.cuda_graphs, plan_, settings_.layers, device_.device());

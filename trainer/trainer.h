@@ -41,7 +41,8 @@ struct TrainerSettings {
   LayerSettings layers = {};       // dropout, document masks
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
   double router_bias_rate = 1e-3;  // step of the balancing bias; nothing moves in LoRA jobs
-  CudaGraphs cuda_graphs = CudaGraphs::off;  // `on` where they cannot be is a ConfigError
+  InitialValues initial_values = InitialValues::all;  // the others are loaded before the first step
+  CudaGraphs cuda_graphs = CudaGraphs::off;           // `on` where they cannot be is a ConfigError
 };
 
 // What all ranks agree on after a step, and this rank's own counts.
@@ -69,7 +70,8 @@ class NotFinite : public Error {
 
 class Trainer {
  public:
-  // Collective. Everything is allocated and initialised from plan.seed; load over it to resume.
+  // Collective. Everything is allocated, and initialised from plan.seed as settings.initial_values
+  // says; load over it to resume.
   Trainer(DeviceContext& device, Communicator& world, const Plan& plan,
           const TrainerSettings& settings);
 

@@ -85,13 +85,15 @@ void TrainingRun::tell_data() {
   if (options_.tokenizer.empty() && !warning.empty()) say(warning, Emphasis::warning);
 }
 
-// Collective. With initial values; one that was there is gone before.
+// Collective. With the initial values that nothing is loaded over; one that was there is gone
+// before.
 void TrainingRun::make_trainer() {
   saves_.reset();
   trainer_.reset();
   TrainerSettings settings = trainer_settings(options_);
   settings.layers = inputs_.layers;
   settings.heartbeat = &heartbeat_;
+  settings.initial_values = values_to_make(start_);
   trainer_ = std::make_unique<Trainer>(device_, world_, plan(), settings);
   saves_.emplace(options_, start_, device_, *trainer_, heartbeat_,
                  [this](int64_t step, const std::string& text) { tell_saved(step, text); });

@@ -168,8 +168,10 @@ const Parameter& ParameterStore::at(int layer, TensorRole role, int64_t expert) 
   return *parameter;
 }
 
-void ParameterStore::initialize(uint64_t seed) {
+void ParameterStore::initialize(uint64_t seed, InitialValues which) {
+  if (which == InitialValues::none) return;
   for (const LocalTensor& local : layout_.tensors) {
+    if (which == InitialValues::adapters && spec_of(local).lora == LoraPart::none) continue;
     for (const KeptPart& part : kept(local)) {
       ops::initialize(device_, spec_of(local), part.box, seed,
                       part.values.view({part.box.rows.size(), part.box.cols.size()}));

@@ -53,6 +53,10 @@ struct Parameter {
   }
 };
 
+// Which values a start makes. What is loaded before anybody reads it need not be made: drawing the
+// numbers takes longer than reading them.
+enum class InitialValues { all, adapters, none };
+
 // A rectangle of a tensor whose values this rank keeps, row-major.
 struct KeptPart {
   Box box;        // global coordinates
@@ -93,7 +97,8 @@ class ParameterStore {
     return tensors_[static_cast<size_t>(local.tensor)];
   }
 
-  void initialize(uint64_t seed);  // layout-invariant: see ops/initialize.h
+  // Layout-invariant: see ops/initialize.h.
+  void initialize(uint64_t seed, InitialValues which = InitialValues::all);
   // Whoever changed values says so: copies in 8 bits are old.
   void mark_values_changed();
   // Gradients of a step start. Matrices whose gradients are products are overwritten by the first;
