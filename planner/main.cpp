@@ -62,7 +62,8 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
     const std::string totals = request.phases.empty() ? totals_text(best) : "";
     std::cout << totals;
     if (options.explain) {
-      std::cout << (totals.empty() ? "" : "\n") << breakdown_text(best, job.cluster) << "\n";
+      std::cout << legend_text(result.plans) << (totals.empty() ? "" : "\n")
+                << breakdown_text(best, job.cluster) << "\n";
     }
   } else {
     std::cout << "No plan fits.\n"
@@ -78,6 +79,22 @@ void print_tables(const PlanOptions& options, const Request& request, const Sear
     std::cout << wrap(savings, kTextColumns, "    ");
   }
   if (!options.explain) std::cout << "what would fit: --explain\n";
+}
+
+// Plans that fit as surely as is usual; where none does and nobody has asked for that, those that
+// fit at all, with a warning.
+SearchResult find_plans(const PlanOptions& options, int num_threads, Job& job, const Fixed& fixed) {
+  const Rows rows = options.near_ties ? Rows::best : Rows::distinct;
+  SearchResult result = search(job, fixed, options.top, num_threads, rows);
+  if (!result.plans.empty() || options.fit_probability || job.fit_probability == 0) return result;
+  Job any = job;
+  any.fit_probability = 0;
+  SearchResult less_sure = search(any, fixed, options.top, num_threads, rows);
+  if (less_sure.plans.empty()) return result;
+  std::cerr << "warning: no plan fits with " << probability_text(job.fit_probability)
+            << "; these may fit (--fit-probability 0)\n";
+  job = std::move(any);
+  return less_sure;
 }
 
 // The best plan in another framework's words alone, so that it can go into a file.
@@ -140,14 +157,13 @@ int run(const PlanOptions& options) {
   if (!options.export_to.empty()) {
     format = export_format_from_string(options.export_to, "--export");
   }
-  const Request request = make_request(options);
+  Request request = make_request(options);
   for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
                                           : static_cast<int>(std::thread::hardware_concurrency());
   Questions questions = questions_of(options, request, threads);
   questions.corrections = corrections_note(request.corrections, request.job.cluster.name);
-  SearchResult result = search(request.job, request.fixed, options.top, threads,
-                               options.near_ties ? Rows::best : Rows::distinct);
+  SearchResult result = find_plans(options, threads, request.job, request.fixed);
   if (format && !result.plans.empty()) {
     const std::string note = choose_exportable(request, *format, threads, result.plans);
     if (!note.empty()) std::cerr << "warning: " << note << "\n";

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "planner/calibrate/calibrate.h"
+#include "planner/cost/memory_band.h"
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -200,15 +201,17 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
   add("offload", word(o.offload, "none|auto|optimizer")->default_value(o.offload),
       "the optimizer's state in the host's memory, as ZeRO-Offload keeps it: never, where it is "
       "better, always (for planning: argosy-train does not do it)");
-  add("fit-probability",
-      po::value(&o.fit_probability)->value_name("P")->notifier([](double probability) {
-        if (!(probability > 0 && probability < 1)) {
-          throw ConfigError(
-              concat("--fit-probability: ", probability, "; valid: above 0 and below 1"));
-        }
-      }),
-      "a plan must fit into the devices' memory with this probability, as 0.99; default: what the "
-      "cluster's reserved_bytes leaves");
+  add("fit-probability", po::value<double>()->value_name("P")->notifier([&o](double probability) {
+    if (!(probability >= 0 && probability < 1)) {
+      throw ConfigError(concat("--fit-probability: ", probability, "; valid: 0 to below 1"));
+    }
+    o.fit_probability = probability;
+  }),
+      concat(
+          "a plan must fit into the devices' memory with this probability, as 0.99; 0: into what "
+          "the cluster's reserved_bytes leaves; default: ",
+          kUsualFitProbability, ", and 0 where nothing fits so or the cluster has no context_bytes")
+          .c_str());
   add("threads", count(o.threads, "threads"), "threads of the search; default: all cores");
   all.add(search);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ inline constexpr int64_t kMostTokens = int64_t{1} << 30;  // of a sequence
 struct PlanOptions {
   std::string model, cluster;
   int64_t devices = 0, seq_len = 0, global_batch = 0;  // 0: default
-  double tokens = 0, fit_probability = 0;
+  double tokens = 0;
+  std::optional<double> fit_probability;  // 0: what reserved_bytes leaves; nothing: usual
   std::string task = "pretrain";
   int64_t lora_rank = 0;
   double lora_alpha = 0;  // 0: twice the rank

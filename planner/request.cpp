@@ -114,6 +114,19 @@ ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& w
 
 namespace {
 
+// An objective needs the figures that it is made of.
+void require_figures(const Job& job) {
+  const ClusterSpec& c = job.cluster;
+  const char* missing = nullptr;
+  if (job.objective == Objective::cost && c.usd_per_device_hour == 0) missing = "a price";
+  if (job.objective == Objective::carbon && (c.device_power_w == 0 || c.carbon_kg_per_kwh == 0)) {
+    missing = "power and carbon intensity";
+  }
+  if (missing == nullptr) return;
+  throw ConfigError(concat("--objective: the file of ", c.name, " does not give ", missing,
+                           "; valid: time, or a cluster whose file has `operation`"));
+}
+
 // What past runs say of the cluster, where there is something.
 void apply_corrections(const PlanOptions& options, Request& request) {
   Job& job = request.job;
@@ -241,12 +254,14 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   job.tokens = options.tokens;
   request.phases = options.phases;
   job.seed = options.seed;
-  job.fit_probability = options.fit_probability;
-  if (job.fit_probability > 0 && !has_memory_band(job.cluster)) {
+  const bool has_band = has_memory_band(job.cluster);
+  job.fit_probability = options.fit_probability.value_or(has_band ? kUsualFitProbability : 0);
+  if (job.fit_probability > 0 && !has_band) {
     throw ConfigError(concat("--fit-probability: ", job.cluster.name,
                              " does not give context_bytes; valid: without it"));
   }
   require_precision(job);
+  require_figures(job);
   if (job.lora.base_bits != kUnquantizedBits && job.precision != Precision::bf16) {
     throw ConfigError(concat("--base-bits: ", job.lora.base_bits, " with --precision ",
                              to_string(job.precision), "; valid: --precision bf16"));

@@ -47,7 +47,7 @@ void refuse_training_options(const PlanOptions& o) {
       {!o.stack.empty(), "--stack"},
       {o.objective != usual.objective, "--objective"},
       {o.offload != usual.offload, "--offload"},
-      {o.fit_probability > 0, "--fit-probability"},
+      {o.fit_probability.has_value(), "--fit-probability"},
       {o.corrections != usual.corrections, "--corrections"},
       {o.explain, "--explain"},
       {o.pareto, "--pareto"},

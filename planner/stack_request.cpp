@@ -44,7 +44,16 @@ void take_curves(const std::filesystem::path& configs, ClusterSpec& cluster) {
 
 void choose_stack(const PlanOptions& options, Job& job, std::vector<std::string>& warnings) {
   const bool is_cpu = job.cluster.device == Device::cpu;
-  if (options.stack == kOwnStack || (options.stack.empty() && is_cpu)) return;
+  // The runs that profiles were fitted to multiply in 16, 8 or 4 bits.
+  const bool is_wide = job.precision != Precision::bf16 && job.precision != Precision::fp8;
+  if (options.stack == kOwnStack || (options.stack.empty() && (is_cpu || is_wide))) return;
+  if (is_wide) {
+    throw ConfigError(concat(kStackOption, ": '", options.stack, "' with --precision ",
+                             to_string(job.precision),
+                             ": its numbers are of runs in bf16 and fp8; valid: --precision bf16 "
+                             "or fp8, or ",
+                             kStackOption, " ", kOwnStack));
+  }
   const std::filesystem::path configs = configs_folder();
   const std::vector<StackProfile> stacks = read_stacks(configs / "stacks");
   if (is_cpu) {

@@ -26,6 +26,9 @@ inline constexpr double kFragmentationMean = 0.0484, kFragmentationDeviation = 0
 // several experts averages over them.
 inline constexpr double kExpertLoadDeviation = 0.30;
 
+// What a plan must have where nobody says otherwise: of ten jobs one may have to give way a little.
+inline constexpr double kUsualFitProbability = 0.9;
+
 // A channel of a communicator has a buffer for each protocol: 4 MiB (Simple), 640 threads * 120 * 8
 // steps * 8 bytes (LL128), 512 threads * 8 * 8 steps * 16 bytes (LL); init.cc and device.h of
 // github.com/NVIDIA/nccl.

@@ -28,6 +28,7 @@ Json explain_json(const Answers& answers) {
                    {"bytes", e.bytes},
                    {"time", e.time},
                    {"missing_bytes", e.missing_bytes}};
+    if (!e.recompute.empty()) change["recompute"] = e.recompute;
     if (!e.remedy.empty()) {
       change["remedy"] = {{"change", e.remedy}, {"bytes", e.remedy_bytes}, {"time", e.remedy_time}};
     }

@@ -47,13 +47,15 @@ std::string byte_detail(const Plan& plan, MemoryCategory category, double bytes)
 }
 
 std::string change_text(const ChangeEffect& e) {
-  std::string text = concat(e.change, ": ", format_signed_bytes(e.bytes), ", ",
-                            format_signed_percent(e.time), " time");
+  std::string text =
+      concat(e.change, e.recompute.empty() ? "" : " with recompute ", e.recompute, ": ",
+             format_signed_bytes(e.bytes), ", ", format_signed_percent(e.time), " time");
   if (e.missing_bytes == 0) return text;
   text += concat("; does not fit, short by ", format_bytes(e.missing_bytes));
   if (e.remedy.empty()) return text + ", and no further change of one decision makes it fit";
-  return text + concat("; nearest that does: ", e.remedy, ": ", format_signed_bytes(e.remedy_bytes),
-                       ", ", format_signed_percent(e.remedy_time), " time");
+  return text + concat("; with ", e.remedy,
+                       " as well it does: ", format_signed_bytes(e.remedy_bytes), ", ",
+                       format_signed_percent(e.remedy_time), " time");
 }
 
 // "out of memory" of "out of memory; nearest: ...".
@@ -184,9 +186,10 @@ TextTable changes_table(const std::vector<ChangeEffect>& changes) {
   table.align.back() = Align::left;
   for (const ChangeEffect& e : changes) {
     const std::string remedy = e.remedy.empty() ? "" : concat("; would with ", e.remedy);
-    table.rows.push_back({e.change, format_signed_bytes(e.bytes), format_signed_percent(e.time),
-                          e.missing_bytes == 0
-                              ? "yes"
+    const std::string recompute = e.recompute.empty() ? "" : concat(", recompute ", e.recompute);
+    table.rows.push_back(
+        {e.change + recompute, format_signed_bytes(e.bytes), format_signed_percent(e.time),
+         e.missing_bytes == 0 ? "yes"
                               : concat("short by ", format_bytes(e.missing_bytes), remedy)});
   }
   return table;

@@ -6,6 +6,7 @@
 
 #include "planner/cost/offload.h"
 #include "planner/cost/settle.h"
+#include "planner/report/plan_text.h"
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -168,12 +169,11 @@ void find_remedy(const Job& job, const Plan& base, const Candidate& candidate,
     if (first_key(next.change) == first_key(effect.change)) continue;
     const Priced priced = price(job, next.candidate, cache);
     if (priced.missing_bytes > 0) continue;
-    const double time = priced.plan.predicted.step_s / base.predicted.step_s - 1 - effect.time;
+    const double time = priced.plan.predicted.step_s / base.predicted.step_s - 1;
     if (!effect.remedy.empty() && time >= effect.remedy_time) continue;
     effect.remedy = next.change;
     effect.remedy_time = time;
-    effect.remedy_bytes =
-        priced.plan.predicted.peak_bytes - base.predicted.peak_bytes - effect.bytes;
+    effect.remedy_bytes = priced.plan.predicted.peak_bytes - base.predicted.peak_bytes;
   }
 }
 
@@ -226,6 +226,9 @@ std::vector<ChangeEffect> change_effects(const Job& job, const Plan& plan) {
     effect.bytes = priced.plan.predicted.peak_bytes - plan.predicted.peak_bytes;
     effect.time = priced.plan.predicted.step_s / plan.predicted.step_s - 1;
     effect.missing_bytes = priced.missing_bytes;
+    if (priced.plan.recompute != plan.recompute && first_key(next.change) != "recompute") {
+      effect.recompute = recompute_text(priced.plan);
+    }
     if (priced.missing_bytes > 0) find_remedy(job, plan, next.candidate, cache, effect);
     effects.push_back(effect);
   }

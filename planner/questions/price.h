@@ -43,8 +43,9 @@ struct ChangeEffect {
   int64_t bytes = 0;          // more on the fullest rank
   double time = 0;            // more, as a share of the plan's step
   int64_t missing_bytes = 0;  // 0: it fits
+  std::string recompute;      // what is computed again now; "": as much as before
   // Of those that do not fit: the second change that makes it fit with the least time, "" if none
-  // does; its bytes and time are beside those of the first change.
+  // does; bytes and time of both, compared with the plan.
   std::string remedy;
   int64_t remedy_bytes = 0;
   double remedy_time = 0;

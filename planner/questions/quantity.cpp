@@ -16,7 +16,7 @@ bool take_end(std::string& text, std::string_view end) {
   return true;
 }
 
-// "G" -> 1e9, "Gi" -> 2^30, "" -> 1; NaN if it is no prefix.
+// "G" -> 1e9, "Gi" -> 2^30, "" (of "B/s") -> 1; NaN if it is no prefix.
 double prefix_scale(std::string prefix) {
   if (prefix.empty()) return 1;
   const bool is_binary = take_end(prefix, "i");
@@ -40,7 +40,9 @@ double seconds_of(const std::string& unit) {
 }  // namespace
 
 double scale_of(Quantity quantity, std::string unit) {
-  if (unit.empty()) return 1;
+  const bool is_bare = quantity == Quantity::usd_per_hour || quantity == Quantity::ratio ||
+                       quantity == Quantity::kg_per_kwh;
+  if (unit.empty() || is_bare) return unit.empty() && is_bare ? 1 : std::nan("");
   switch (quantity) {
     case Quantity::flops_per_s:
       if (!take_end(unit, "FLOP/s") && !take_end(unit, "FLOPS")) take_end(unit, "/s");
@@ -64,7 +66,7 @@ double scale_of(Quantity quantity, std::string unit) {
     case Quantity::usd_per_hour:
     case Quantity::ratio:
     case Quantity::kg_per_kwh:
-      break;  // without a unit
+      break;
   }
   return std::nan("");
 }

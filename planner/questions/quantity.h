@@ -22,7 +22,8 @@ enum class Quantity {
 };
 
 // How many base units one `unit` is: ("Gb/s", bytes_per_s) -> 1.25e8, ("us", seconds) -> 1e-6,
-// "" -> 1. NaN if it is no unit of that quantity.
+// "" -> 1 of what has no unit. NaN if it is no unit of that quantity: 50 of a bandwidth would be
+// bytes a second, which nobody means.
 double scale_of(Quantity quantity, std::string unit);
 
 // A value of it, for messages.

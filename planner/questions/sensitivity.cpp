@@ -84,7 +84,7 @@ std::string sensitivity_json(const std::vector<Sensitivity>& rows) {
   Json array = Json::array();
   for (const Sensitivity& row : rows) {
     array.push_back({{"property", row.key},
-                     {"half", row.half},
+                     {"half", row.key == kMemory ? Json() : Json(row.half)},
                      {"twice", row.twice},
                      {"best_at_twice", row.best_at_twice}});
   }

@@ -124,9 +124,10 @@ std::vector<ParetoPoint> pareto_points(const Job& job, const Fixed& fixed, int n
     std::optional<Plan> plan = fastest_on(part, fixed, device_seconds / count, num_threads);
     if (!plan) continue;
     device_seconds = plan->predicted.step_s * count;
-    Plan cleanest = cleanest_on(part, fixed, *plan, num_threads);
+    if (plan->predicted.carbon_kg > 0) {  // the cluster's file says what power emits
+      points.push_back({cleanest_on(part, fixed, *plan, num_threads), true});
+    }
     points.push_back({*std::move(plan), true});
-    points.push_back({std::move(cleanest), true});
   }
   for (ParetoPoint& point : points) {
     point.is_on_front = std::none_of(points.begin(), points.end(), [&](const ParetoPoint& other) {

@@ -16,9 +16,6 @@ std::string schedule_word(const Plan& plan) {
                                                     : std::string(to_string(plan.schedule));
 }
 
-namespace {
-
-// "full", "full 3/8": of 8 layers; "3f+1s/8": three in full, one selectively.
 std::string recompute_text(const Plan& plan) {
   if (recompute_word(plan) != "mixed") return std::string(recompute_word(plan));
   const auto count = [&plan](Recompute recompute) {
@@ -29,6 +26,8 @@ std::string recompute_text(const Plan& plan) {
   if (full == 0) return concat("sel. ", selective, of);
   return selective == 0 ? concat("full ", full, of) : concat(full, "f+", selective, "s", of);
 }
+
+namespace {
 
 // "5", "4-6": layers of a stage.
 std::string layers_text(const Plan& plan) {
@@ -237,8 +236,27 @@ std::string fit_text(const std::vector<Plan>& plans, double asked_probability) {
   if (plans.empty() || asked_probability > 0) return "";
   const double probability = plans.front().predicted.fits_probability;
   if (probability >= kSure) return "";
-  return concat("plan 1 fits with ", probability_text(probability),
-                "; --fit-probability 0.95 looks for surer ones\n");
+  return concat("plan 1 fits with ", probability_text(probability), "\n");
+}
+
+std::string legend_text(const std::vector<Plan>& plans) {
+  const auto any = [&plans](auto is_so) { return std::any_of(plans.begin(), plans.end(), is_so); };
+  std::string text;
+  const auto add = [&text](bool occurs, const char* line) {
+    if (occurs) text += wrap(line, kTextColumns, "    ");
+  };
+  add(any([](const Plan& p) { return p.mesh.etp > 1; }),
+      "ep 16x2: experts over 16 groups of ranks, each expert cut over 2 of them");
+  add(any([](const Plan& p) { return p.mesh.zero_shard > 0; }),
+      "ZeRO 3/8: shards within groups of 8 ranks, copies between them");
+  add(any([](const Plan& p) { return p.virtual_stages > 1; }),
+      "sched 1f1b x4: interleaved, 4 stages on each pipeline rank");
+  add(any([](const Plan& p) { return p.mesh.pp > 1; }), "L/st: layers of a stage, least to most");
+  add(any([](const Plan& p) { return recompute_word(p) == "mixed"; }),
+      "recomp 3f+1s/8: of 8 layers three are computed again, of one attention's scores alone");
+  add(any([](const Plan& p) { return p.predicted.fits_probability < 1; }),
+      "fits: how surely the fullest device has room, allocator and uneven experts considered");
+  return text.empty() ? "" : "columns:\n" + text;
 }
 
 std::string offload_text(const std::vector<Plan>& plans) {

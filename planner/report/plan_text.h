@@ -21,6 +21,12 @@ std::string plan_heading(const Plan& plan, const ClusterSpec& cluster);
 // "zb-v"; interleaved 1F1B says how many stages a rank has: "1f1b x4".
 std::string schedule_word(const Plan& plan);
 
+// "full", "full 3/8": of 8 layers; "3f+1s/8": three in full, one selectively.
+std::string recompute_text(const Plan& plan);
+
+// What is short in the rows of these plans, spelled out; a line for each that occurs.
+std::string legend_text(const std::vector<Plan>& plans);
+
 // One line a plan: mesh, ZeRO, micro-batch, schedule, recomputation and what is predicted.
 TextTable plan_rows(const std::vector<Plan>& plans);
 // Where the first plan is no sure thing and nobody asked for one: how to ask; else "".

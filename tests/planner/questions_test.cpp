@@ -64,13 +64,17 @@ TEST(Changes, SayWhatEvaluateSays) {
   LayerCostCache cache(job);
   const std::vector<ChangeEffect> effects = change_effects(job, plan);
   ASSERT_GT(effects.size(), 5u);
-  size_t num_missing = 0, num_remedies = 0;
+  size_t num_missing = 0, num_remedies = 0, num_recomputing = 0;
   for (const Neighbour& next : neighbours(job, candidate_of(plan), cache)) {
     const auto effect = std::find_if(effects.begin(), effects.end(),
                                      [&](const auto& e) { return e.change == next.change; });
     ASSERT_NE(effect, effects.end()) << next.change;
     const Verdict verdict = evaluate(job, next.candidate, cache);
     EXPECT_EQ(verdict.missing_bytes, effect->missing_bytes) << next.change;
+    const bool recomputes_else = to_plan(job, next.candidate).recompute != plan.recompute;
+    const bool is_said = !effect->recompute.empty() || next.change.starts_with("recompute");
+    EXPECT_EQ(is_said, recomputes_else) << next.change;
+    num_recomputing += effect->recompute.empty() ? 0 : 1;
     if (!verdict.feasible) {
       ++num_missing;
       num_remedies += effect->remedy.empty() ? 0 : 1;
@@ -81,6 +85,29 @@ TEST(Changes, SayWhatEvaluateSays) {
   }
   EXPECT_GT(num_missing, 0u);
   EXPECT_GT(num_remedies, 0u);
+  EXPECT_GT(num_recomputing, 0u);
+}
+
+// Two decisions changed, compared with the plan: what pricing both at once says.
+TEST(Changes, RemediesAreBothChangesTogether) {
+  const Job job = job_of(SmallModel::llama, kTightBytes);
+  const Plan plan = best_of(job);
+  LayerCostCache cache(job);
+  for (const ChangeEffect& effect : change_effects(job, plan)) {
+    if (effect.remedy.empty()) continue;
+    bool is_found = false;
+    for (const Neighbour& first : neighbours(job, candidate_of(plan), cache)) {
+      if (first.change != effect.change) continue;
+      for (const Neighbour& second : neighbours(job, first.candidate, cache)) {
+        if (second.change != effect.remedy) continue;
+        const Plan both = price(job, second.candidate, cache).plan;
+        is_found = true;
+        EXPECT_NEAR(both.predicted.step_s / plan.predicted.step_s - 1, effect.remedy_time, 1e-12);
+        EXPECT_EQ(both.predicted.peak_bytes - plan.predicted.peak_bytes, effect.remedy_bytes);
+      }
+    }
+    EXPECT_TRUE(is_found) << effect.change << ", " << effect.remedy;
+  }
 }
 
 // Whatever the search looks at itself cannot be better than what it found.
@@ -231,9 +258,10 @@ TEST(WhatIf, ReadsChanges) {
   EXPECT_EQ(parse_machine_changes("restart=3min")[0].value, 180);
   EXPECT_EQ(parse_machine_changes("power=1.2kW")[0].value, 1200);
   EXPECT_EQ(parse_machine_changes("mtbf=100d")[0].value, 2400);  // hours, as in cluster files
-  for (const char* wrong : {"speed=2x", "inter_bw", "inter_bw=fast", "hbm=0", "hbm=-3GB", "hbm=2q",
-                            "hbm=2x,hbm=3x", "hbm=nan", "hbm=5us", "power=3GB", "price=2us",
-                            "intra_latency=5GB/s", "mtbf=3W", "hbm=i", "hbm=1e30", "flops=1e9x"}) {
+  for (const char* wrong :
+       {"speed=2x", "inter_bw", "inter_bw=fast", "hbm=0", "hbm=-3GB", "hbm=2q", "hbm=2x,hbm=3x",
+        "hbm=nan", "inter_bw=50", "mtbf=900", "power=700", "hbm=5us", "power=3GB", "price=2us",
+        "intra_latency=5GB/s", "mtbf=3W", "hbm=i", "hbm=1e30", "flops=1e9x"}) {
     EXPECT_THROW(parse_machine_changes(wrong), ConfigError) << wrong;
   }
 }
