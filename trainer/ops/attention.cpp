@@ -11,7 +11,8 @@
 namespace argosy::ops {
 namespace {
 
-void check_spans(const AttentionShape& s, const std::vector<AttentionSpan>& spans) {
+// Returns their rows.
+int64_t check_spans(const std::vector<AttentionSpan>& spans) {
   int64_t row = 0, position = 0;
   for (const AttentionSpan& span : spans) {
     CHECK(span.row == row && span.length >= 0 && span.position >= position, "span of ", span.length,
@@ -19,7 +20,7 @@ void check_spans(const AttentionShape& s, const std::vector<AttentionSpan>& span
     row += span.length;
     position = span.position + span.length;
   }
-  CHECK(spans.empty() || row == s.seq_len, "spans of ", row, " rows, ", s.seq_len, " a sequence");
+  return row;
 }
 
 // The whole sequence where no spans are given.
@@ -40,10 +41,12 @@ void check_attention(const AttentionShape& s, const Tensor& q, const Tensor& k, 
             s.num_heads > 0 && s.num_heads % s.num_kv_heads == 0,
         "batch ", s.batch, ", seq_len ", s.seq_len, ", heads ", s.num_heads, "/", s.num_kv_heads,
         ", head_dim ", s.head_dim, ", window ", s.window);
-  check_spans(s, s.queries);
-  check_spans(s, s.keys);
+  const int64_t queries = check_spans(s.queries);
+  check_spans(s.keys);
+  CHECK(s.queries.empty() || queries == s.seq_len, "spans of ", queries, " queries, ", s.seq_len,
+        " a sequence");
   const int64_t rows = s.batch * s.seq_len;
-  const Shape keys{rows, s.num_kv_heads * s.head_dim};
+  const Shape keys{s.batch * num_keys(s), s.num_kv_heads * s.head_dim};
   check_shape("q", q, {rows, s.num_heads * s.head_dim});
   check_tensor("k", k, keys, q.dtype());
   check_tensor("v", v, keys, q.dtype());
@@ -62,6 +65,10 @@ int64_t pair_products(const AttentionShape& s) {
 }
 
 }  // namespace
+
+int64_t num_keys(const AttentionShape& shape) {
+  return shape.keys.empty() ? shape.seq_len : shape.keys.back().row + shape.keys.back().length;
+}
 
 int64_t attention_pairs(int64_t seq_len, int64_t window) {
   const int64_t w = window == 0 ? seq_len : std::min(window, seq_len);
@@ -102,6 +109,8 @@ void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const T
                         const Tensor& lse, const Tensor& dq, const Tensor& dk, const Tensor& dv,
                         Merge merge) {
   check_attention(shape, q, k, v, lse);
+  CHECK(num_keys(shape) == shape.seq_len, "gradients of ", num_keys(shape), " keys from ",
+        shape.seq_len, " queries a sequence");
   check_tensor("out", out, q.shape(), q.dtype());
   check_tensor("dout", dout, q.shape(), q.dtype());
   check_result("dq", dq, q.shape(), q.dtype());

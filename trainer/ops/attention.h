@@ -24,7 +24,8 @@ struct AttentionShape {
   double scale = 1.0;  // usually 1/sqrt(head_dim)
   int64_t window = 0;  // a query at p sees keys at max(0, p-window+1)..p; 0: at 0..p
   // Where the rows of every sequence stand, ascending: a rank of a context-parallel group has some
-  // chunks of a sequence and meets the keys of others. Empty: at 0..seq_len-1.
+  // chunks of a sequence and meets the keys of others. Empty: at 0..seq_len-1. Forward alone takes
+  // keys of another number of rows: a text that goes on asks those that were kept.
   std::vector<AttentionSpan> queries = {}, keys = {};
   // (N) int32, or undefined: query row i sees no key that stands before document_begin[i].
   Tensor document_begin = {};
@@ -33,6 +34,9 @@ struct AttentionShape {
   // that go from document to document; they run without it, more slowly.
   Tensor document_rows = {};
 };
+// Rows of k and v of each sequence; seq_len is the queries'.
+int64_t num_keys(const AttentionShape& shape);
+
 // Pairs (query, key) that are needed, per sequence and head: T(T+1)/2 when causal without a window.
 // Nominal: documents are not looked at.
 int64_t attention_pairs(int64_t seq_len, int64_t window);
@@ -41,10 +45,10 @@ int64_t attention_pairs(const AttentionShape& shape);
 // Whether results replace what is there, or are its continuation with other keys.
 enum class Merge { overwrite, accumulate };
 
-// q, out: (N, hq*D); k, v: (N, hk*D); lse: (N, hq) log-sum-exp of the scaled scores, in the
-// statistic dtype; out in that of q or in the statistic dtype. With Merge::accumulate out and lse
-// hold the attention to other keys and come to hold the attention to all of them. A query that saw
-// no key has out 0 and lse -infinity. Adds 4*D*hq*batch*pairs to ctx.matmul_flops.
+// q, out: (N, hq*D); k, v: (batch * num_keys, hk*D); lse: (N, hq) log-sum-exp of the scaled scores,
+// in the statistic dtype; out in that of q or in the statistic dtype. With Merge::accumulate out
+// and lse hold the attention to other keys and come to hold the attention to all of them. A query
+// that saw no key has out 0 and lse -infinity. Adds 4*D*hq*batch*pairs to ctx.matmul_flops.
 void attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& q,
                        const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,
                        Merge merge = Merge::overwrite);

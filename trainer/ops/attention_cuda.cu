@@ -19,7 +19,8 @@ bool is_for_library(DeviceContext& ctx, const AttentionShape& s, const Tensor& q
   const bool knows_documents = !s.document_begin.defined() || s.document_rows.defined();
   return !cuda_of(ctx).state<CudaAttention>().plain_only && merge == Merge::overwrite &&
          q.dtype() == DType::bf16 && result.dtype() == DType::bf16 && q.size() > 0 &&
-         q.size() <= INT32_MAX && is_whole(s.queries) && is_whole(s.keys) && knows_documents;
+         q.size() <= INT32_MAX && is_whole(s.queries) && is_whole(s.keys) &&
+         num_keys(s) == s.seq_len && knows_documents;
 }
 
 struct TurnRows {

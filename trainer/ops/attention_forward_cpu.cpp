@@ -4,6 +4,7 @@
 // Keeps a running maximum and sum per query row (Milakov & Gimelshein 2018; Dao et al. 2022).
 #include <cmath>
 
+#include "trainer/ops/attention_decoding_cpu.h"
 #include "trainer/ops/attention_packed_cpu.h"
 #include "trainer/ops/attention_tiles.h"
 #include "trainer/ops/cpu_kernels.h"
@@ -121,6 +122,7 @@ template <>
 void attention_forward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s, const Tensor& q,
                                     const Tensor& k, const Tensor& v, const Tensor& out,
                                     const Tensor& lse, Merge merge) {
+  if (is_decoding(s)) return decoding_attention_forward(ctx, s, q, k, v, out, lse, merge);
   if (const CpuKernel* kernel = packed_kernel(q.dtype()))
     return packed_attention_forward(ctx, *kernel, s, q, k, v, out, lse, merge);
   const std::vector<Tile> query_tiles = tiles_of(s.queries);

@@ -19,7 +19,7 @@ inline int64_t panels_of(int64_t indices, int64_t panel) {
 // (dim, row).
 inline MatrixView operand_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head,
                              bool k_is_strided) {
-  const int64_t offset = batch * s.seq_len * x.dim(1) + head * s.head_dim;
+  const int64_t offset = head_offset(x, s, batch, head);
   const auto* data = static_cast<const std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype());
   return {data, x.dtype(), x.dim(1), k_is_strided};
 }
@@ -31,7 +31,7 @@ struct ResultView {
   int64_t stride;  // elements
 };
 inline ResultView result_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
-  const int64_t offset = batch * s.seq_len * x.dim(1) + head * s.head_dim;
+  const int64_t offset = head_offset(x, s, batch, head);
   return {static_cast<std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype()), x.dtype(),
           x.dim(1)};
 }

@@ -67,13 +67,13 @@ __device__ void start_rows(const ForwardOperands<T, O>& a, const Rows<O>& out, i
 
 // scores become unnormalised probabilities; what was summed before is scaled to the new maximum.
 template <int kHeadDim>
-__device__ void online_softmax(const Spans& keys, int64_t first_key, int64_t seq_len,
+__device__ void online_softmax(const Spans& keys, int64_t first_key, int64_t num_keys,
                                float (&scores)[kOwnRows<kHeadDim>][kOwnCols],
                                RowState<kHeadDim>& state) {
   int position[kOwnCols];
   for (int j = 0; j < kOwnCols; ++j) {
     const int64_t key = first_key + col_group() + j * kColGroups;
-    position[j] = key < seq_len ? keys.position(key) : std::numeric_limits<int>::max();
+    position[j] = key < num_keys ? keys.position(key) : std::numeric_limits<int>::max();
   }
 #pragma unroll
   for (int i = 0; i < kOwnRows<kHeadDim>; ++i) {
@@ -126,8 +126,8 @@ __global__ void __launch_bounds__(kAttentionThreads)
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kTileRows<kHeadDim>, head = blockIdx.y,
                 sequence = blockIdx.z, kv_head = head / (a.s.num_heads / a.s.num_kv_heads);
   const auto q = head_rows(a.q, sequence, a.s.seq_len, head, a.s.num_heads, a.s.head_dim);
-  const auto k = head_rows(a.k, sequence, a.s.seq_len, kv_head, a.s.num_kv_heads, a.s.head_dim);
-  const auto v = head_rows(a.v, sequence, a.s.seq_len, kv_head, a.s.num_kv_heads, a.s.head_dim);
+  const auto k = head_rows(a.k, sequence, a.s.num_keys, kv_head, a.s.num_kv_heads, a.s.head_dim);
+  const auto v = head_rows(a.v, sequence, a.s.num_keys, kv_head, a.s.num_kv_heads, a.s.head_dim);
   const auto out = head_rows(a.out, sequence, a.s.seq_len, head, a.s.num_heads, a.s.head_dim);
   float* query = shared_memory<float>();                             // (kTileRows, kHeadDim)
   float* key = query + kTileRows<kHeadDim> * kTileStride<kHeadDim>;  // (kTileCols, kHeadDim)
@@ -138,15 +138,15 @@ __global__ void __launch_bounds__(kAttentionThreads)
   start_rows(a, out, sequence, head, first, state);
   // Positions ascend: keys behind the tile's last query are seen by none of it.
   const int newest = a.queries.position(min(first + kTileRows<kHeadDim>, a.s.seq_len) - 1);
-  for (int64_t first_key = 0; first_key < a.s.seq_len; first_key += kTileCols) {
+  for (int64_t first_key = 0; first_key < a.s.num_keys; first_key += kTileCols) {
     if (a.keys.position(first_key) > newest) break;
     __syncthreads();  // the tiles before are done with
-    load_tile<kHeadDim>(k, first_key, kTileCols, a.s.seq_len, a.s.head_dim, 1.0f, key);
-    load_tile<kHeadDim>(v, first_key, kTileCols, a.s.seq_len, a.s.head_dim, 1.0f, value);
+    load_tile<kHeadDim>(k, first_key, kTileCols, a.s.num_keys, a.s.head_dim, 1.0f, key);
+    load_tile<kHeadDim>(v, first_key, kTileCols, a.s.num_keys, a.s.head_dim, 1.0f, value);
     __syncthreads();
     float scores[kOwnRows<kHeadDim>][kOwnCols];
     multiply_rows<kHeadDim>(query, key, scores);
-    online_softmax(a.keys, first_key, a.s.seq_len, scores, state);
+    online_softmax(a.keys, first_key, a.s.num_keys, scores, state);
 #pragma unroll
     for (int i = 0; i < kOwnRows<kHeadDim>; ++i) {
 #pragma unroll

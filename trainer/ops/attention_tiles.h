@@ -51,6 +51,11 @@ inline std::vector<Tile> tiles_of(const std::vector<AttentionSpan>& spans, int64
   return tiles;
 }
 
+// Elements before a head of a sequence in a tensor of queries or of keys; s.batch > 0.
+inline int64_t head_offset(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
+  return batch * (x.dim(0) / s.batch) * x.dim(1) + head * s.head_dim;
+}
+
 // One head of one sequence inside of a tensor: row t starts at data + t * stride.
 template <typename T>
 struct HeadView {
@@ -59,7 +64,7 @@ struct HeadView {
 };
 template <typename T>
 HeadView<T> head_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
-  return {x.data<T>() + batch * s.seq_len * x.dim(1) + head * s.head_dim, x.dim(1)};
+  return {x.data<T>() + head_offset(x, s, batch, head), x.dim(1)};
 }
 
 // packed (kTile, padded) = factor * the tile's rows of x; zeros beyond the tile and the head.
@@ -151,14 +156,16 @@ void dispatch_result(DType dtype, DType result, Body&& body) {
 }
 
 // Calls task(pass, batch, kv_head) for all key/value heads; each thread has its own pass, which
-// make(memory) returns: its `elements` are those of the memory.
+// make(memory) returns: its `elements` are those of the memory. work: elements that are read, where
+// one thread may be enough.
 template <typename A, typename Make, typename Task>
 void for_each_kv_head(DeviceContext& ctx, const AttentionShape& s, DType accumulator,
-                      const Make& make, const Task& task) {
+                      const Make& make, const Task& task, int64_t work = kParallelElements) {
   const int64_t tasks = s.batch * s.num_kv_heads;
   if (tasks == 0 || s.seq_len == 0) return;
   const int64_t elements = round_up(make(nullptr).elements, 64 / static_cast<int64_t>(sizeof(A)));
-  const int threads = static_cast<int>(std::min<int64_t>(tasks, omp_get_max_threads()));
+  const int64_t most_threads = work < kParallelElements ? 1 : omp_get_max_threads();
+  const int threads = static_cast<int>(std::min(tasks, most_threads));
   const Tensor memory = ctx.empty({threads, elements}, accumulator, MemoryCategory::workspace);
 #pragma omp parallel num_threads(threads)
   {

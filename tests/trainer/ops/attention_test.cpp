@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/attention.h"
 
+#include "planner/spec/mesh.h"
 #include "tests/trainer/ops/ops_support.h"
 
 namespace argosy {
@@ -231,6 +232,85 @@ TEST(Attention, ChunksMergeToTheWhole) {
                 1e-12);
     }
   }
+}
+
+// Rows [begin, end) of every sequence of x.
+Tensor rows_of_each(DeviceContext& ctx, const AttentionShape& s, const Tensor& x, Range rows) {
+  const Values all = values_of(x);
+  Values picked;
+  for (int64_t b = 0; b < s.batch; ++b) {
+    const auto row_at = [&](int64_t row) {
+      return all.begin() + static_cast<std::ptrdiff_t>((b * s.seq_len + row) * x.dim(1));
+    };
+    picked.insert(picked.end(), row_at(rows.begin), row_at(rows.end));
+  }
+  return make(ctx, {s.batch * rows.size(), x.dim(1)}, x.dtype(), picked);
+}
+
+// Queries `asking` of a sequence by their keys that were kept, those of a window alone.
+void expect_rows_of_the_whole(const Fixture& whole, Range asking, double limit) {
+  const AttentionShape& s = whole.s;
+  DeviceContext& ctx = whole.ctx;
+  const int64_t oldest = s.window == 0 ? 0 : std::max<int64_t>(0, asking.begin - s.window + 1);
+  const Range kept = {oldest, asking.end};
+  AttentionShape part = s;
+  part.seq_len = asking.size();
+  part.queries = {{0, asking.begin, asking.size()}};
+  part.keys = {{0, kept.begin, kept.size()}};
+  const Tensor q = rows_of_each(ctx, s, whole.q, asking), k = rows_of_each(ctx, s, whole.k, kept),
+               v = rows_of_each(ctx, s, whole.v, kept);
+  const Tensor out = filled(ctx, q.shape(), q.dtype(), kPoison);
+  const Tensor lse = filled(ctx, {q.dim(0), s.num_heads}, whole.lse.dtype(), kPoison);
+  ops::attention_forward(ctx, part, q, k, v, out, lse);
+  const auto expected = [&](const Tensor& x) { return values_of(rows_of_each(ctx, s, x, asking)); };
+  EXPECT_LE(relative_error(values_of(out), expected(whole.out)), limit)
+      << asking.begin << " to " << asking.end << " of " << s.seq_len << " by " << s.window;
+  EXPECT_LE(relative_error(values_of(lse), expected(whole.lse)), std::min(limit, 1e-5));
+
+  // The same in two parts that are merged, the newer keys first.
+  if (kept.size() < 2) return;
+  const int64_t middle = (kept.begin + kept.end) / 2;
+  const Tensor sum = filled(ctx, q.shape(), whole.lse.dtype(), kPoison);
+  for (const Range keys : {Range{middle, kept.end}, Range{kept.begin, middle}}) {
+    part.keys = {{0, keys.begin, keys.size()}};
+    ops::attention_forward(ctx, part, q, rows_of_each(ctx, s, whole.k, keys),
+                           rows_of_each(ctx, s, whole.v, keys), sum, lse,
+                           keys.begin == middle ? ops::Merge::overwrite : ops::Merge::accumulate);
+  }
+  EXPECT_LE(relative_error(values_of(sum), expected(whole.out)), limit);
+}
+
+// One row, a few and many; beyond a few the packed kernels take over.
+TEST(Attention, QueriesOfATextThatGoesOn) {
+  DeviceContext ctx(Device::cpu);
+  for (const AttentionShape& s :
+       {make_shape(2, 7, 2, 1, 3), make_shape(1, 131, 6, 2, 40), make_shape(2, 150, 4, 4, 64),
+        make_shape(1, 131, 2, 2, 8, 17), make_shape(1, 131, 2, 1, 8, 1)}) {
+    for (const DType dtype : kDTypes) {
+      Fixture whole(ctx, s, dtype);
+      whole.forward();
+      const double limit = dtype == DType::fp64 ? 1e-13 : tolerance(dtype);
+      for (const int64_t rows : {1, 2, 8, 9, 100}) {
+        for (const int64_t begin : {int64_t{0}, int64_t{1}, s.seq_len / 2, s.seq_len - rows}) {
+          if (begin < 0 || begin + rows > s.seq_len) continue;
+          expect_rows_of_the_whole(whole, {begin, begin + rows}, limit);
+        }
+      }
+    }
+  }
+}
+
+TEST(Attention, GradientsNeedAQueryForEachKey) {
+  DeviceContext ctx(Device::cpu);
+  Fixture f(ctx, make_shape(1, 5, 2, 1, 4), DType::fp32);
+  f.s.seq_len = 1;
+  f.s.queries = {{0, 4, 1}};
+  f.s.keys = {{0, 0, 5}};
+  const auto one = [](const Tensor& x) { return x.rows(0, 1); };
+  ops::attention_forward(ctx, f.s, one(f.q), f.k, f.v, one(f.out), one(f.lse));
+  EXPECT_THROW(ops::attention_backward(ctx, f.s, one(f.dout), one(f.q), f.k, f.v, one(f.out),
+                                       one(f.lse), one(f.dq), f.dk, f.dv),
+               std::logic_error);
 }
 
 // Each rank of the zig-zag has the same pairs in each step of the ring.

@@ -123,6 +123,32 @@ TEST_F(AttentionCuda, Forward) {
   }
 }
 
+// Few rows ask keys that were kept; with a window none of them older than it.
+TEST_F(AttentionCuda, QueriesOfATextThatGoesOn) {
+  struct Asking {
+    AttentionShape shape;
+    int64_t queries, keys, position;  // rows a sequence; where the first query stands
+  };
+  for (const DType dtype : kCudaDTypes) {
+    for (const auto& [shape, queries, keys, position] :
+         {Asking{shape_of(1, 0, 4, 2, 16), 1, 67, 66}, Asking{shape_of(2, 0, 2, 1, 20), 3, 40, 37},
+          Asking{shape_of(1, 0, 2, 2, 8, 17), 1, 17, 50},
+          Asking{shape_of(1, 0, 2, 1, 64), 70, 99, 29}}) {
+      AttentionShape s = shape;
+      s.seq_len = queries;
+      s.queries = {{0, position, queries}};
+      s.keys = {{0, position + queries - keys, keys}};
+      const Shape of_q{s.batch * queries, s.num_heads * s.head_dim},
+          of_k{s.batch * keys, s.num_kv_heads * s.head_dim};
+      const Twin &q = operand(of_q, dtype), &k = operand(of_k, dtype), &v = operand(of_k, dtype),
+                 &out = result(of_q, dtype), &lse = result({of_q[0], s.num_heads}, DType::fp32);
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        ops::attention_forward(ctx, s, of(q), of(k), of(v), of(out), of(lse));
+      });
+    }
+  }
+}
+
 TEST_F(AttentionCuda, Backward) {
   for (const DType dtype : kCudaDTypes) {
     for (const Case& c : cases()) {
