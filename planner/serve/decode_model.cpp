@@ -7,6 +7,8 @@
 #include <map>
 #include <utility>
 
+#include "planner/spec/kv_cache.h"
+
 namespace argosy {
 
 namespace {
@@ -53,9 +55,7 @@ DecodeModel decode_model(const ModelSpec& model) {
   DecodeModel decode;
   const ParameterCount count = count_parameters(model);
   decode.parameters = static_cast<double>(count.total - count.mtp);
-  decode.kv_elements_per_layer = model.has_latent_attention()
-                                     ? model.latent.kv_rank + model.latent.rope_dim
-                                     : 2 * model.num_kv_heads * model.head_dim;
+  decode.kv_elements_per_layer = kv_elements_per_layer(model);
   decode.is_table_the_head = model.tied_head;
   for (const TensorSpec& tensor : tensors) {
     const bool is_table = tensor.role == TensorRole::embedding;
@@ -92,10 +92,6 @@ double DecodeModel::cached_tokens(double keys) const {
 
 double used_share(const WeightProduct& product, double tokens) {
   return 1 - std::pow(1 - product.share_per_token, tokens);
-}
-
-int64_t kv_elements_per_token(const ModelSpec& model) {
-  return decode_model(model).kv_elements_per_layer * model.num_layers;
 }
 
 ModelSpec resized(const ModelSpec& model, double parameters, int64_t head_multiple) {

@@ -48,10 +48,6 @@ DecodeModel decode_model(const ModelSpec& model);
 // random.
 double used_share(const WeightProduct& product, double tokens);
 
-// Elements of the cache of one token in all layers, windows aside: 2 * layers * key/value heads *
-// head size.
-int64_t kv_elements_per_token(const ModelSpec& model);
-
 // The same shape with about `parameters` parameters: width and depth shrink together (depth makes
 // up for what width, a multiple of `head_multiple` heads, cannot meet).
 ModelSpec resized(const ModelSpec& model, double parameters, int64_t head_multiple);

@@ -10,6 +10,7 @@
 #include "planner/cost/search_space.h"
 #include "planner/serve/serve.h"
 #include "planner/spec/check.h"
+#include "planner/spec/kv_cache.h"
 
 namespace argosy {
 

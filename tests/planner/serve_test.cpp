@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "planner/spec/check.h"
+#include "planner/spec/kv_cache.h"
 #include "tests/planner/small_jobs.h"
 
 namespace argosy {
