@@ -15,6 +15,7 @@
 
 #include "planner/spec/bfloat16.h"
 #include "planner/spec/mesh.h"
+#include "trainer/ops/few_rows_product.h"
 #include "trainer/ops/grouped_matmul.h"
 #include "trainer/ops/packed_product.h"
 
@@ -106,12 +107,20 @@ void run(const Task& task, const MatmulOptions& options, float* scratch) {
 }  // namespace
 
 template <>
-void grouped_matmul<Device::cpu>(DeviceContext& ctx, const std::vector<GroupProduct>& groups,
+void grouped_matmul<Device::cpu>(DeviceContext& ctx, const std::vector<GroupProduct>& all,
                                  const MatmulOptions& options) {
-  if (groups.front().c.dtype() == DType::fp64) {
-    for (const auto& [p, a, b, c] : groups) matmul<Device::cpu>(ctx, p, a, b, c, options);
-    return;
+  std::vector<GroupProduct> groups;  // those that share threads
+  groups.reserve(all.size());
+  for (const GroupProduct& group : all) {
+    const auto& [p, a, b, c] = group;
+    // Of a few rows a product waits for its weight, with all threads.
+    if (c.dtype() == DType::fp64 || has_few_rows(p, c)) {
+      matmul<Device::cpu>(ctx, p, a, b, c, options);
+    } else {
+      groups.push_back(group);
+    }
   }
+  if (groups.empty()) return;
   const GroupProduct& first = groups.front();
   if (const CpuKernel* kernel = packed_kernel(first.a, first.b, first.c)) {
     std::vector<PackedProduct> products;

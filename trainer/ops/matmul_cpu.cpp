@@ -7,6 +7,7 @@
 // while our AVX-512 kernel packs it, else in copies for sgemm.
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/elementwise.h"
+#include "trainer/ops/few_rows_product.h"
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/packed_product.h"
 #include "trainer/ops/simd_math.h"
@@ -103,6 +104,7 @@ template <>
 void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
                          const Tensor& c, const MatmulOptions& options) {
   if (p.m == 0 || p.n == 0) return;
+  if (has_few_rows(p, c)) return few_rows_product(ctx, p, a, b, c, options);
   const CpuKernel* kernel = packed_kernel(a, b, c);
   if (kernel != nullptr) return packed_matmul(ctx, *kernel, p, a, b, c, options);
   if (p.k == 0) {

@@ -78,7 +78,10 @@ TEST(Matmul, MixesFp32AndBf16) {
   const DType kinds[] = {DType::fp32, DType::bf16};
   for (const DType a : kinds) {
     for (const DType b : kinds) {
-      for (const DType c : kinds) check_products({37, 41, 129}, a, b, c, {.accumulate = true});
+      for (const DType c : kinds) {
+        check_products({37, 41, 129}, a, b, c, {.accumulate = true});
+        check_products({3, 41, 129}, a, b, c, {.accumulate = true});  // few rows
+      }
     }
   }
 }
@@ -96,7 +99,8 @@ TEST(Matmul, AccumulatesBf16ProductsInFp32) {
 TEST(Matmul, ThreadsDoNotChangeBits) {
   DeviceContext ctx(Device::cpu);
   for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
-    for (const Case& s : {Case{211, 256, 256}, Case{256, 256, 509}, Case{64, 48, 2048}}) {
+    for (const Case& s :
+         {Case{211, 256, 256}, Case{256, 256, 509}, Case{64, 48, 2048}, Case{2, 300, 129}}) {
       const Tensor x = make(ctx, {s.m, s.k}, dtype, random_values(s.m * s.k, 4));
       const Tensor w = make(ctx, {s.n, s.k}, dtype, random_values(s.n * s.k, 5));
       const Tensor y = ctx.empty({s.m, s.n}, dtype, MemoryCategory::buffers);
@@ -138,20 +142,21 @@ TEST(Matmul, RefusesWhatDoesNotFit) {
 // A row's bias, of the output's dtype, is added once.
 TEST(Matmul, AddsABias) {
   DeviceContext ctx(Device::cpu);
-  const Case s = {37, 41, 129};
-  const Values a = random_values(s.m * s.k, 1), b = random_values(s.n * s.k, 2);
-  const Values old = random_values(s.m * s.n, 3), bias = random_values(s.n, 4);
-  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
-    for (const bool accumulate : {false, true}) {
-      const Tensor out = make(ctx, {s.m, s.n}, dtype, old);
-      ops::MatmulOptions options = {.accumulate = accumulate, .alpha = 0.5};
-      Values expected = reference(s, false, true, a, b, old, options);
-      for (size_t i = 0; i < expected.size(); ++i)
-        expected[i] += bias[i % static_cast<size_t>(s.n)];
-      options.bias = make(ctx, {s.n}, dtype, bias);
-      ops::matmul_nt(ctx, make(ctx, {s.m, s.k}, dtype, a), make(ctx, {s.n, s.k}, dtype, b), out,
-                     options);
-      EXPECT_LE(relative_error(values_of(out), expected), tolerance_of(dtype));
+  for (const Case& s : {Case{37, 41, 129}, Case{2, 41, 129}}) {
+    const Values a = random_values(s.m * s.k, 1), b = random_values(s.n * s.k, 2);
+    const Values old = random_values(s.m * s.n, 3), bias = random_values(s.n, 4);
+    for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+      for (const bool accumulate : {false, true}) {
+        const Tensor out = make(ctx, {s.m, s.n}, dtype, old);
+        ops::MatmulOptions options = {.accumulate = accumulate, .alpha = 0.5};
+        Values expected = reference(s, false, true, a, b, old, options);
+        for (size_t i = 0; i < expected.size(); ++i)
+          expected[i] += bias[i % static_cast<size_t>(s.n)];
+        options.bias = make(ctx, {s.n}, dtype, bias);
+        ops::matmul_nt(ctx, make(ctx, {s.m, s.k}, dtype, a), make(ctx, {s.n, s.k}, dtype, b), out,
+                       options);
+        EXPECT_LE(relative_error(values_of(out), expected), tolerance_of(dtype));
+      }
     }
   }
 }
