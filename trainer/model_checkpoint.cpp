@@ -2,7 +2,9 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/model_checkpoint.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -235,17 +237,33 @@ void fill_together(const LayerContext& ctx, const std::vector<TensorPiece>& piec
   throw_if_failed(agree(ctx.groups.control(), attempt([&] { fill(find_sources(), pieces); })));
 }
 
-// All values of this rank; a name of `masters` from its master.
-std::vector<TensorPiece> value_pieces(const ParameterStore& store, Restore what,
+enum class Values { all, base, adapters };
+
+bool holds(Values values, const TensorSpec& spec) {
+  return values == Values::all || (values == Values::adapters) == (spec.lora != LoraPart::none);
+}
+
+Values values_of(Restore what) {
+  return what == Restore::base ? Values::base : Values::all;
+}
+
+// Values of this rank; a name of `masters` from its master.
+std::vector<TensorPiece> value_pieces(const ParameterStore& store, Values values,
                                       const std::set<std::string>& masters) {
   std::vector<TensorPiece> pieces;
   for (const LocalTensor& local : store.layout().tensors) {
     const TensorSpec& spec = store.spec_of(local);
-    if (what == Restore::base && spec.lora != LoraPart::none) continue;
+    if (!holds(values, spec)) continue;
     append_values(store, local, masters.contains(spec.name) ? "master" : "parameter",
                   local.elements(), &pieces);
   }
   return pieces;
+}
+
+// Masters that values are read from: where they are wider. What was frozen in the checkpoint's own
+// run has none.
+std::set<std::string> wider_masters(const LayerContext& ctx, const Manifest& stored) {
+  return ctx.compute() != DType::bf16 ? names_of_kind(stored, "master") : std::set<std::string>{};
 }
 
 }  // namespace
@@ -254,7 +272,7 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
                         Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
   CHECK(what != Restore::resume || optimizer != nullptr);
   if (what == Restore::base && is_hf_folder(checkpoint_dir)) {
-    fill_together(ctx, value_pieces(store, what, {}),
+    fill_together(ctx, value_pieces(store, values_of(what), {}),
                   [&] { return find_hf_model(checkpoint_dir, ctx.plan.model); });
     if (optimizer != nullptr) optimizer->reset_master(ctx);
     return;
@@ -265,10 +283,8 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
                           check_same_model(stored, store.tensors(), what, checkpoint_dir);
                         })));
   const std::set<std::string> masters = names_of_kind(stored, "master");
-  const bool wants_wide = ctx.compute() != DType::bf16;
-  // What was frozen in the checkpoint's own run has no master.
   std::vector<TensorPiece> pieces =
-      value_pieces(store, what, wants_wide ? masters : std::set<std::string>{});
+      value_pieces(store, values_of(what), wider_masters(ctx, stored));
   if (what == Restore::resume) {
     for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {
       const bool missing_master = state.kind == "master" && masters.empty();
@@ -285,9 +301,10 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
 }
 
 void restore_adapter(const LayerContext& ctx, const std::filesystem::path& adapter_dir,
-                     ParameterStore& store, const ShardedOptimizer& optimizer) {
+                     ParameterStore& store, const ShardedOptimizer* optimizer) {
   std::vector<TensorPiece> pieces;
-  const auto states = optimizer.state();
+  const auto states =
+      optimizer == nullptr ? std::vector<ShardedOptimizer::StateTensor>() : optimizer->state();
   for (const LocalTensor& local : store.layout().tensors) {
     if (store.spec_of(local).lora == LoraPart::none) continue;
     append_values(store, local, "parameter", local.elements(), &pieces);
@@ -299,6 +316,23 @@ void restore_adapter(const LayerContext& ctx, const std::filesystem::path& adapt
     }
   }
   fill_together(ctx, pieces, [&] { return find_peft_adapter(adapter_dir, ctx.plan); });
+}
+
+void restore_adapter_of_checkpoint(const LayerContext& ctx,
+                                   const std::filesystem::path& checkpoint_dir,
+                                   ParameterStore& store) {
+  Manifest stored;
+  throw_if_failed(agree(ctx.groups.control(), attempt([&] {
+                          std::vector<TensorSpec> factors;
+                          std::copy_if(store.tensors().begin(), store.tensors().end(),
+                                       std::back_inserter(factors), [](const TensorSpec& spec) {
+                                         return holds(Values::adapters, spec);
+                                       });
+                          stored = read_manifest(checkpoint_dir);
+                          check_same_model(stored, factors, Restore::weights, checkpoint_dir);
+                        })));
+  load_checkpoint(ctx.groups.control(), checkpoint_dir,
+                  value_pieces(store, Values::adapters, wider_masters(ctx, stored)));
 }
 
 }  // namespace argosy

@@ -54,8 +54,12 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
                         Restore what, ParameterStore& store, ShardedOptimizer* optimizer);
 
 // Collective. LoRA factors of PEFT's folder of an adapter, into parameters and their masters, of
-// which nothing is rounded off.
+// which nothing is rounded off; without optimizer into parameters alone.
 void restore_adapter(const LayerContext& ctx, const std::filesystem::path& adapter_dir,
-                     ParameterStore& store, const ShardedOptimizer& optimizer);
+                     ParameterStore& store, const ShardedOptimizer* optimizer);
+// Collective. The same from a checkpoint of a LoRA job, into parameters alone.
+void restore_adapter_of_checkpoint(const LayerContext& ctx,
+                                   const std::filesystem::path& checkpoint_dir,
+                                   ParameterStore& store);
 
 }  // namespace argosy

@@ -286,7 +286,7 @@ void restore_start(const LayerContext& ctx, const StartPoint& start, ParameterSt
                    ShardedOptimizer& optimizer) {
   if (!start.checkpoint.empty())
     restore_checkpoint(ctx, start.checkpoint, start.restore, store, &optimizer);
-  if (!start.adapter.empty()) restore_adapter(ctx, start.adapter, store, optimizer);
+  if (!start.adapter.empty()) restore_adapter(ctx, start.adapter, store, &optimizer);
 }
 
 }  // namespace argosy
