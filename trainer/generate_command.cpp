@@ -7,71 +7,21 @@
 #include <ostream>
 #include <vector>
 
-#include "checkpoint/exchange.h"
-#include "checkpoint/hf/model_folder.h"
+#include "planner/report/units.h"
+#include "planner/spec/clock.h"
 #include "planner/spec/philox.h"
 #include "trainer/chat/training_segments.h"
 #include "trainer/data/conversations.h"
-#include "trainer/device/host_copy.h"
+#include "trainer/decoder.h"
+#include "trainer/generate_source.h"
 #include "trainer/layers/stage.h"
-#include "trainer/microbatches.h"
-#include "trainer/model_checkpoint.h"
 #include "trainer/run_setup.h"
 #include "trainer/run_tokenizer.h"
-#include "trainer/start_point.h"
 #include "trainer/tokenizer/utf8.h"
-#include "trainer/verify.h"
 
 namespace argosy {
 
 namespace {
-
-// Where weights come from, and the network on one rank, a sequence at a time.
-struct Source {
-  std::filesystem::path folder;
-  Restore restore = Restore::weights;
-  Plan plan;
-};
-
-// Each token looks at its whole window anew: longer ones take longer.
-constexpr int64_t kMostWindow = 2048;
-
-// A plan for a network that no plan of ours has trained.
-Plan plan_of_hf(const std::filesystem::path& folder) {
-  Plan plan;
-  plan.model = read_model(folder).model;
-  plan.cluster = "local-cpu";
-  plan.micro_batch = plan.global_batch = 1;
-  plan.seq_len = kMostWindow;
-  if (plan.model.max_positions > 0) {
-    plan.seq_len = std::min(plan.seq_len, plan.model.max_positions);
-  }
-  return single_rank(plan);
-}
-
-Source find_source(const TrainOptions& options) {
-  const std::filesystem::path from = options.init.empty() ? options.run_dir : options.init;
-  if (from.empty()) throw ConfigError("--generate needs --run-dir or --init: whose weights?");
-  if (!options.init_adapter.empty()) {
-    throw ConfigError(
-        "--init-adapter: not supported with --generate; valid: --run-dir of a LoRA job, "
-        "or weights with their adapter merged");
-  }
-  Source source;
-  if (is_hf_folder(from)) {
-    source = {from, Restore::base, plan_of_hf(from)};
-  } else {
-    std::vector<std::string> skipped;
-    source.folder = resolve_checkpoint(from, &skipped);
-    source.plan = parse_plan(read_manifest(source.folder).plan_json,
-                             (source.folder / "manifest.json").string());
-  }
-  source.plan = single_rank(apply_options(source.plan, options));
-  source.plan.micro_batch = source.plan.global_batch = 1;
-  source.plan.moe_capacity_factor = 0;  // every token is wanted
-  validate(source.plan);
-  return source;
-}
 
 // Probabilities of the k likeliest tokens at a temperature; logits: (V).
 std::vector<double> distribution(const std::vector<double>& logits, double temperature,
@@ -102,17 +52,6 @@ int32_t sample(const std::vector<double>& logits, const TrainOptions& options, u
     if (rest < 0) return static_cast<int32_t>(i);
   }
   return static_cast<int32_t>(likeliest);  // rounding at the very end of the range
-}
-
-// Logits of the token after `tokens`.
-std::vector<double> next_logits(const LayerContext& ctx, Stage& stage,
-                                const std::vector<int32_t>& tokens) {
-  const int64_t length = std::min<int64_t>(static_cast<int64_t>(tokens.size()), ctx.plan.seq_len);
-  const std::vector<int32_t> window(tokens.end() - length, tokens.end());
-  const std::vector<int32_t> no_targets(window.size(), -1);
-  const Tensor logits = stage.logits(ctx, make_microbatch(ctx, {window, no_targets}, 1, length))
-                            .rows(length - 1, length);
-  return copy_to_doubles(logits);
 }
 
 // What a user says, up to where the answer begins.
@@ -163,35 +102,64 @@ class TextWriter {
   size_t num_written_;  // bytes of the text, the prompt's among them
 };
 
+// What it took. The pass of the prompt gives the first token.
+struct Rates {
+  int64_t num_prompt_tokens = 0, num_seen = 0;  // of them in the first window
+  int64_t num_tokens = 0;                       // that were chosen
+  double prompt_s = 0, others_s = 0;
+
+  void add(double pass_s) { (num_tokens++ == 0 ? prompt_s : others_s) += pass_s; }
+};
+
+std::string describe(const Rates& rates) {
+  const auto part = [](const char* name, int64_t num_tokens, int64_t num_rows, double seconds) {
+    std::string text = concat(name, " ", format_counted(num_tokens, "token"));
+    if (num_rows <= 0 || seconds <= 0) return text;
+    return concat(text, ", ", format_seconds(seconds), ", ",
+                  format_fixed(static_cast<double>(num_rows) / seconds, 1), " tokens/s");
+  };
+  return concat(
+      "argosy-train: ", part("prompt", rates.num_prompt_tokens, rates.num_seen, rates.prompt_s),
+      " | ", part("generated", rates.num_tokens, rates.num_tokens - 1, rates.others_s));
+}
+
 }  // namespace
 
 int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
-                 std::ostream& out) {
+                 std::ostream& out, std::ostream& log) {
   require_one_rank(world, "--generate");
   if (options.prompt.empty()) throw ConfigError("--generate: the prompt is empty");
-  const Source source = find_source(options);
-  const Plan& plan = source.plan;
+  GenerateSource source = find_generate_source(options);
+  Plan& plan = source.plan;
   const TokenizerFolder folder = read_found_tokenizer(options, find_tokenizer(options));
   std::vector<int32_t> tokens = prompt_tokens(options, folder, plan.model.vocab_size);
+  const auto num_prompt_tokens = static_cast<int64_t>(tokens.size());
+  // Neither cache nor tables of positions for more than there will be.
+  plan.seq_len = std::min(plan.seq_len, num_prompt_tokens + options.max_new_tokens);
 
   ProcessGroups groups(world, plan.mesh, plan.model.num_kv_heads);
   RouterState router = make_router_state(device, plan, AuxLossScope::sequence);
   const LayerContext ctx{device, groups, plan, {}, &router};
-  ParameterStore store(device, plan, 0);
+  ParameterStore store(device, plan, 0, Gradients::none);
   Stage stage(ctx, store, 0);
-  restore_checkpoint(ctx, source.folder, source.restore, store, nullptr);
+  restore_source(ctx, source, store);
 
   if (!options.chat) out << options.prompt << std::flush;
+  Decoder decoder(ctx, stage);
   TextWriter writer(folder.tokenizer, tokens, out);
+  Rates rates{.num_prompt_tokens = num_prompt_tokens,
+              .num_seen = std::min(num_prompt_tokens, plan.seq_len)};
   for (int64_t i = 0; i < options.max_new_tokens; ++i) {
-    const int32_t token =
-        sample(next_logits(ctx, stage, tokens), options, static_cast<uint64_t>(i));
+    const Clock::time_point begin = Clock::now();
+    const int32_t token = sample(decoder.next_logits(tokens), options, static_cast<uint64_t>(i));
+    rates.add(seconds_since(begin));
     if (token == folder.end_of_text) break;
     tokens.push_back(token);
     writer.write(tokens);
   }
   writer.end(tokens);
-  out << '\n';
+  out << '\n' << std::flush;
+  log << describe(rates) << '\n';
   return kExitDone;
 }
 

@@ -12,9 +12,10 @@
 
 namespace argosy {
 
-// Writes prompt and continuation to `out`, token by token; with --chat the answer alone. Throws
+// Writes prompt and continuation to `out`, token by token; with --chat the answer alone; and to
+// `log`, at the end, a line of the tokens' rates. Throws
 // ConfigError on more than one rank or without a checkpoint.
 int run_generate(const TrainOptions& options, DeviceContext& device, Communicator& world,
-                 std::ostream& out);
+                 std::ostream& out, std::ostream& log);
 
 }  // namespace argosy

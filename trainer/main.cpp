@@ -61,7 +61,7 @@ int run_on(const argosy::TrainOptions& options, argosy::DeviceContext& device,
     case TrainMode::verify:
       return run_verify(options, device, world, std::cout);
     case TrainMode::generate:
-      return run_generate(options, device, world, std::cout);
+      return run_generate(options, device, world, std::cout, std::cerr);
     case TrainMode::tokenize:
       return run_tokenize(options, world, std::cout);
     case TrainMode::measure:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #include "trainer/device/host_copy.h"
@@ -168,6 +169,20 @@ Microbatch make_microbatch(const LayerContext& ctx, const Batch& batch_tokens, i
     mask[static_cast<size_t>(i)] = local_targets[static_cast<size_t>(first + i)] >= 0 ? 1 : 0;
   upload(ctx, mask, &microbatch.mask);
   upload(ctx, count_unmasked(targets, batch, seq_len), &microbatch.unmasked);
+  return microbatch;
+}
+
+Microbatch make_text_microbatch(const LayerContext& ctx, const std::vector<int32_t>& tokens,
+                                int64_t position) {
+  CHECK(!ctx.settings.document_mask && ctx.plan.mesh.cp == 1, "a text on ", ctx.plan.mesh.cp,
+        " ranks");
+  const std::vector<int32_t> no_targets(tokens.size(), -1);
+  Microbatch microbatch =
+      make_microbatch(ctx, {tokens, no_targets}, 1, static_cast<int64_t>(tokens.size()));
+  std::vector<int32_t> positions(tokens.size());
+  std::iota(positions.begin(), positions.end(), static_cast<int32_t>(position));
+  upload(ctx, positions, &microbatch.positions);
+  microbatch.attention_positions = microbatch.positions;
   return microbatch;
 }
 

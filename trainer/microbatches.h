@@ -25,6 +25,11 @@ std::vector<Microbatch> read_microbatches(const LayerContext& ctx, const TokenSo
 Microbatch make_microbatch(const LayerContext& ctx, const Batch& tokens, int64_t batch,
                            int64_t seq_len, int64_t first_slot = 0, Microbatch before = {});
 
+// Tokens of one text without targets, the first of which stands at `position`; on one rank, without
+// document masks.
+Microbatch make_text_microbatch(const LayerContext& ctx, const std::vector<int32_t>& tokens,
+                                int64_t position);
+
 // Unmasked tokens of these micro-batches, in this rank's part of the sequences.
 int64_t count_targets(const std::vector<Microbatch>& microbatches);
 

@@ -58,7 +58,9 @@ po::options_description run_options() {
       "checkpoint (step_N, checkpoints or run folder)");
   add("init-adapter", text(),
       "with a LoRA plan: factors to start from, a folder of PEFT (adapter_config.json, "
-      "adapter_model.safetensors)");
+      "adapter_model.safetensors); with --generate: factors for the weights of --init or "
+      "--run-dir, "
+      "such a folder or a LoRA job's checkpoint");
   add("resume", text("none"),
       "none, auto (newest checkpoint that loads; damaged ones stay as step_N.damaged) or a step");
   return group;
@@ -144,7 +146,11 @@ po::options_description other_options() {
   add("verify", whole(),
       "steps: compare this layout with one rank instead of training; exit 1 when loss, gradients "
       "or parameters differ");
-  add("generate", text(), "prompt: print a continuation by the checkpoint of --run-dir or --init");
+  add("generate", text(),
+      "prompt: print a continuation by the checkpoint of --run-dir or --init; the model sees the "
+      "run's sequence length, of a folder of Hugging Face all its positions while their cache "
+      "takes "
+      "2 GiB at most; a longer text goes on from the newest half of what was seen");
   add("chat", po::bool_switch(),
       "with --generate: the prompt is what a user says, written by the tokenizer's chat template");
   add("tokenize", text(),

@@ -21,8 +21,10 @@ fs::path find_tokenizer(const TrainOptions& options) {
     return naming("--tokenizer", [&] { return tokenizer_folder(options.tokenizer); });
   }
   // A new run does not ask what an older one has left in its folder.
-  const bool goes_on = options.mode == TrainMode::generate || options.resume != "none";
-  for (const fs::path& weights : {options.init, goes_on ? options.run_dir : fs::path()}) {
+  const bool is_asked = options.mode == TrainMode::generate;
+  const bool goes_on = is_asked || options.resume != "none";
+  for (const fs::path& weights : {options.init, goes_on ? options.run_dir : fs::path(),
+                                  is_asked ? options.init_adapter : fs::path()}) {
     if (weights.empty()) continue;
     if (has_tokenizer(weights)) return weights;
     if (const auto folder = tokenizer_of_run(weights)) return *folder;

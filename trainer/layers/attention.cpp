@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "trainer/layers/context_attention.h"
@@ -69,6 +70,27 @@ AttentionResult Attention::attend(const LayerContext& ctx, const Microbatch& mic
   return result;
 }
 
+AttentionResult Attention::attend_cached(const LayerContext& ctx, const Microbatch& microbatch,
+                                         const Tensor& q, const Tensor& k, const Tensor& v,
+                                         LayerCache* cache) const {
+  const int64_t begin = cache->length, end = begin + q.dim(0);
+  CHECK(microbatch.batch == 1 && ctx.plan.mesh.cp == 1, "a cache for ", microbatch.batch,
+        " sequences on ", ctx.plan.mesh.cp, " ranks");
+  CHECK(end <= cache->k.dim(0), "token ", end, " in a cache of ", cache->k.dim(0));
+  ops::copy(ctx.device, k, cache->k.rows(begin, end));
+  ops::copy(ctx.device, v, cache->v.rows(begin, end));
+  cache->length = end;
+  // Keys that the window hides from the first query are hidden from all.
+  const int64_t oldest = window_ == 0 ? 0 : std::max<int64_t>(0, begin - window_ + 1);
+  ops::AttentionShape shape = shape_of(ctx, microbatch);
+  shape.queries = {{0, begin, end - begin}};
+  shape.keys = {{0, oldest, end - oldest}};
+  AttentionResult result{ctx.scratch(q.shape()), ctx.scratch({q.dim(0), heads_}, ctx.statistic())};
+  ops::attention_forward(ctx.device, shape, q, cache->k.rows(oldest, end),
+                         cache->v.rows(oldest, end), result.out, result.lse);
+  return result;
+}
+
 void Attention::attend_backward(const LayerContext& ctx, const Microbatch& microbatch,
                                 const Tensor& dout, const Tensor& q, const Tensor& k,
                                 const Tensor& v, const AttentionResult& result, const Tensor& dq,
@@ -84,7 +106,8 @@ void Attention::attend_backward(const LayerContext& ctx, const Microbatch& micro
 
 Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
                           const ops::RopeTable& rope, const Tensor& x, const Tensor& residual,
-                          AttentionState* state, Keep keep) const {
+                          AttentionState* state, Keep keep, LayerCache* cache) const {
+  CHECK(cache == nullptr || keep == Keep::discard, "a cache serves no backward pass");
   const MemoryCategory kept = category_of(keep);
   DeviceContext& device = ctx.device;
 
@@ -113,8 +136,9 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
     ops::rope(device, k, k.dim(1) / head_dim_, positions, rope, false);
   }
 
-  state->result =
-      attend(ctx, microbatch, q, k, state->v, keeps_result_ ? kept : MemoryCategory::workspace);
+  state->result = cache != nullptr ? attend_cached(ctx, microbatch, q, k, state->v, cache)
+                                   : attend(ctx, microbatch, q, k, state->v,
+                                            keeps_result_ ? kept : MemoryCategory::workspace);
   const Tensor projected = ctx.scratch({microbatch.tokens(), ctx.hidden()});
   o_.forward(ctx, state->result.out, projected, &state->o_lora, kept);
   if (!keeps_result_) state->result = {};

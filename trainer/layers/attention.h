@@ -6,6 +6,7 @@
 #pragma once
 
 #include "trainer/layers/context.h"
+#include "trainer/layers/decoding_cache.h"
 #include "trainer/layers/linear.h"
 #include "trainer/layers/norm.h"
 #include "trainer/ops/attention.h"
@@ -35,9 +36,11 @@ class Attention {
   Attention(const LayerContext& ctx, const ParameterStore& store, int layer);
 
   // x (s, H) -> y (s, H), in category buffers, without x. A `residual` is added to x first, unless
-  // it is undefined.
+  // it is undefined. With a cache the rows continue the text in it, and join it; nothing is kept
+  // for backward.
   Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-                 const Tensor& x, const Tensor& residual, AttentionState* state, Keep keep) const;
+                 const Tensor& x, const Tensor& residual, AttentionState* state, Keep keep,
+                 LayerCache* cache = nullptr) const;
   // gradient (s, H): in, of x + y; out, of x.
   void backward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
                 const Tensor& x, const AttentionState& state, const Tensor& gradient) const;
@@ -50,6 +53,10 @@ class Attention {
   // Softmax over all keys, from ready q and k.
   AttentionResult attend(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& q,
                          const Tensor& k, const Tensor& v, MemoryCategory kept) const;
+  // The same over the keys of a cache, to which k and v are appended.
+  AttentionResult attend_cached(const LayerContext& ctx, const Microbatch& microbatch,
+                                const Tensor& q, const Tensor& k, const Tensor& v,
+                                LayerCache* cache) const;
   // Gradients in the shapes of q, k, v from dout (n, hq*D).
   void attend_backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dout,
                        const Tensor& q, const Tensor& k, const Tensor& v,

@@ -20,21 +20,21 @@ Block::Block(const LayerContext& ctx, const ParameterStore& store, int layer, in
 
 Hidden Block::forward(const LayerContext& ctx, const Microbatch& microbatch,
                       const ops::RopeTable& rope, const Hidden& x, BlockState* state, Keep keep,
-                      RouterTotals* totals) const {
+                      RouterTotals* totals, LayerCache* cache) const {
   state->x = x.branch;
   if (keep == Keep::for_backward) ctx.device.recategorize(x.branch, MemoryCategory::activations);
   if (keep == Keep::for_backward && recompute_ != Recompute::full) {
-    return run(ctx, microbatch, rope, x.residual, state, keep, totals);
+    return run(ctx, microbatch, rope, x.residual, state, keep, totals, cache);
   }
   BlockState passing;
   passing.x = x.branch;
-  return run(ctx, microbatch, rope, x.residual, &passing, Keep::discard, totals);
+  return run(ctx, microbatch, rope, x.residual, &passing, Keep::discard, totals, cache);
 }
 
 Hidden Block::run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-                  const Tensor& residual, BlockState* state, Keep keep,
-                  RouterTotals* totals) const {
-  const Tensor input = run_to_mlp(ctx, microbatch, rope, residual, state, keep);
+                  const Tensor& residual, BlockState* state, Keep keep, RouterTotals* totals,
+                  LayerCache* cache) const {
+  const Tensor input = run_to_mlp(ctx, microbatch, rope, residual, state, keep, cache);
   Tensor y = mlp_ ? mlp_->forward(ctx, input, &state->mlp, keep, MemoryCategory::buffers)
                   : moe_->forward(ctx, microbatch, input, &state->moe, keep, totals);
   apply_dropout(ctx, microbatch, layer_, DropoutSite::mlp, y);
@@ -43,7 +43,8 @@ Hidden Block::run(const LayerContext& ctx, const Microbatch& microbatch, const o
 
 void Block::restore(const LayerContext& ctx, const Microbatch& microbatch,
                     const ops::RopeTable& rope, BlockState* state) const {
-  const Tensor input = run_to_mlp(ctx, microbatch, rope, Tensor(), state, Keep::for_backward);
+  const Tensor input = run_to_mlp(ctx, microbatch, rope, Tensor(), state, Keep::for_backward,
+                                  /*cache=*/nullptr);
   if (mlp_) {
     mlp_->restore(ctx, input, &state->mlp);
   } else {
@@ -53,8 +54,9 @@ void Block::restore(const LayerContext& ctx, const Microbatch& microbatch,
 
 Tensor Block::run_to_mlp(const LayerContext& ctx, const Microbatch& microbatch,
                          const ops::RopeTable& rope, const Tensor& residual, BlockState* state,
-                         Keep keep) const {
-  state->h = attention_.forward(ctx, microbatch, rope, state->x, residual, &state->attention, keep);
+                         Keep keep, LayerCache* cache) const {
+  state->h =
+      attention_.forward(ctx, microbatch, rope, state->x, residual, &state->attention, keep, cache);
   ctx.device.recategorize(state->h, category_of(keep));
   return mlp_norm_.forward(ctx, state->h, state->x, &state->mlp_norm, category_of(keep));
 }

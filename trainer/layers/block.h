@@ -31,9 +31,10 @@ class Block {
   Block(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index);
 
   // x (s, H) -> y (s, H) in buffers. x.branch becomes the sum; with Keep::for_backward it moves to
-  // activations and belongs to the state.
+  // activations and belongs to the state. cache: as Attention::forward has it.
   Hidden forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-                 const Hidden& x, BlockState* state, Keep keep, RouterTotals* totals) const;
+                 const Hidden& x, BlockState* state, Keep keep, RouterTotals* totals,
+                 LayerCache* cache = nullptr) const;
   // gradient (s, H): in, of y; out, of x. Empties the state.
   void backward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
                 BlockState* state, const Tensor& gradient) const;
@@ -41,14 +42,15 @@ class Block {
  private:
   // From state->x, to which `residual` is added first, unless it is undefined.
   Hidden run(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-             const Tensor& residual, BlockState* state, Keep keep, RouterTotals* totals) const;
+             const Tensor& residual, BlockState* state, Keep keep, RouterTotals* totals,
+             LayerCache* cache) const;
   // From state->x up to the last value that backward() reads.
   void restore(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
                BlockState* state) const;
   // The first half, and the input of the MLP.
   Tensor run_to_mlp(const LayerContext& ctx, const Microbatch& microbatch,
                     const ops::RopeTable& rope, const Tensor& residual, BlockState* state,
-                    Keep keep) const;
+                    Keep keep, LayerCache* cache) const;
 
   int layer_;
   Recompute recompute_;

@@ -38,7 +38,8 @@ bool takes_squares(const DeviceContext& device, const Plan& plan) {
 
 }  // namespace
 
-ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank)
+ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank,
+                               Gradients gradients)
     : device_(device),
       num_microbatches_(plan.num_microbatches()),
       tied_head_is_here_(has_tied_head(plan, rank)),
@@ -52,12 +53,12 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
     if (all == 0) continue;
     values_[d] = device.zeros({value_shards_[d] ? shards : all}, compute_dtype(plan.precision),
                               MemoryCategory::parameters);
-    if (is_trainable(domain)) {
+    if (is_trainable(domain) && gradients == Gradients::kept) {
       grads_[d] = device.zeros({gradient_shards_[d] ? shards : all}, gradient_dtype(plan.precision),
                                MemoryCategory::gradients);
     }
   }
-  if (takes_squares(device, plan))
+  if (gradients == Gradients::kept && takes_squares(device, plan))
     squares_ = device.zeros({1}, DType::fp64, MemoryCategory::buffers);
   for (const LocalTensor& local : layout_.tensors) {
     const TensorSpec& spec = spec_of(local);

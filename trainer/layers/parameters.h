@@ -63,9 +63,13 @@ struct KeptPart {
   Tensor values;  // (box.size())
 };
 
+// Whether there is memory for them: who only computes forward needs none.
+enum class Gradients { kept, none };
+
 class ParameterStore {
  public:
-  ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank);
+  ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank,
+                 Gradients gradients = Gradients::kept);
 
   // Null when this rank has no such tensor.
   const Parameter* find(int layer, TensorRole role, int64_t expert = -1,

@@ -65,13 +65,14 @@ void Stage::finish_backward(const LayerContext& ctx) const {
 }
 
 Hidden Stage::run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Hidden x,
-                         StageState* state, Keep keep, RouterTotals* totals) {
+                         StageState* state, Keep keep, RouterTotals* totals, DecodingCache* cache) {
   state->blocks.resize(blocks_.size());
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const int layer = first_layer_ + static_cast<int>(i);
     const int64_t before = kept_bytes(ctx);
     run_forward(ctx, layer, keep, [&] {
-      x = blocks_[i].forward(ctx, microbatch, rope_, x, &state->blocks[i], keep, totals);
+      x = blocks_[i].forward(ctx, microbatch, rope_, x, &state->blocks[i], keep, totals,
+                             cache == nullptr ? nullptr : &cache->layers[i]);
     });
     if (keep == Keep::for_backward) saved_bytes_[layer] = kept_bytes(ctx) - before;
     if (keep == Keep::discard) state->blocks[i] = {};
@@ -114,6 +115,33 @@ Tensor Stage::logits(const LayerContext& ctx, const Microbatch& microbatch) {
   const Hidden x = run_blocks(ctx, microbatch, {embedding_->forward(ctx, microbatch), Tensor()},
                               &state, Keep::discard, nullptr);
   return head_->logits(ctx, x);
+}
+
+DecodingCache Stage::make_cache(const LayerContext& ctx) const {
+  const ModelSpec& model = ctx.plan.model;
+  const Shape shape{ctx.plan.seq_len, model.num_kv_heads * model.head_dim};
+  // Buffers, as what flows between blocks: it waits for no backward pass, and is no op's scratch.
+  const auto empty = [&] {
+    return ctx.device.empty(shape, ctx.compute(), MemoryCategory::buffers);
+  };
+  DecodingCache cache;
+  cache.layers.reserve(blocks_.size());
+  for (size_t i = 0; i < blocks_.size(); ++i) cache.layers.push_back({empty(), empty()});
+  return cache;
+}
+
+Tensor Stage::next_logits(const LayerContext& ctx, const Microbatch& microbatch,
+                          DecodingCache* cache) {
+  CHECK(embedding_ && head_, "logits of a stage that is not the whole model");
+  CHECK(ctx.plan.mesh.tp == 1 && microbatch.tokens() > 0, microbatch.tokens(), " tokens on ",
+        ctx.plan.mesh.tp, " ranks of tp");
+  StageState state;
+  const Hidden x = run_blocks(ctx, microbatch, {embedding_->forward(ctx, microbatch), Tensor()},
+                              &state, Keep::discard, nullptr, cache);
+  const auto last_row = [](const Tensor& rows) {
+    return rows.defined() ? rows.rows(rows.dim(0) - 1, rows.dim(0)) : rows;
+  };
+  return head_->logits(ctx, {last_row(x.branch), last_row(x.residual)});
 }
 
 }  // namespace argosy

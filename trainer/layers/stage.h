@@ -44,6 +44,12 @@ class Stage {
   // Logits (n, V) of this rank's vocabulary, on a stage that is first and last; nothing is kept.
   Tensor logits(const LayerContext& ctx, const Microbatch& microbatch);
 
+  // An empty cache for a text of up to plan.seq_len tokens, on one rank.
+  DecodingCache make_cache(const LayerContext& ctx) const;
+  // Logits (1, V) of the token behind the micro-batch, one sequence that continues the text in the
+  // cache and joins it; its positions say where it stands. On one rank.
+  Tensor next_logits(const LayerContext& ctx, const Microbatch& microbatch, DecodingCache* cache);
+
   // Layer -> bytes that the latest forward kept for backward: the measured side of
   // Ledger::saved_bytes.
   const std::map<int, int64_t>& saved_bytes() const { return saved_bytes_; }
@@ -58,7 +64,8 @@ class Stage {
                    const std::function<void()>& run) const;
   void run_backward(const LayerContext& ctx, int layer, const std::function<void()>& run) const;
   Hidden run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Hidden x,
-                    StageState* state, Keep keep, RouterTotals* totals);
+                    StageState* state, Keep keep, RouterTotals* totals,
+                    DecodingCache* cache = nullptr);
 
   std::optional<Embedding> embedding_;
   std::vector<Block> blocks_;
