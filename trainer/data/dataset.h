@@ -30,8 +30,12 @@ class TokenSource {
   // documents.
   virtual bool knows_documents() const { return false; }
   virtual bool begins_document(int64_t) const { return false; }
+  // First tokens of the rows, or of the sequences of an index; none where the file does not say.
+  virtual std::vector<int64_t> row_begins() const { return {}; }
   // True if it was text, that a tokenizer has read.
   virtual bool is_text() const { return false; }
+  // Memory of this process, beside the pages of the file, which the ranks of a host share.
+  virtual int64_t held_bytes() const { return 0; }
 };
 
 // By its name: a file of text, or of rows that may hold text.

@@ -70,6 +70,38 @@ Index read_index(const std::filesystem::path& path) {
   return index;
 }
 
+// First tokens of the sequences of an index that was read before; empty ones begin nothing.
+std::vector<int64_t> sequence_begins(const std::filesystem::path& path, uint64_t num_sequences) {
+  const DataFile file(path);
+  std::vector<int64_t> begins;
+  begins.reserve(num_sequences);
+  int64_t begin = 0;
+  for (uint64_t i = 0; i < num_sequences; ++i) {
+    const auto length = number_at<int32_t>(file, kHeaderBytes + i * sizeof(int32_t));
+    if (length > 0) begins.push_back(begin);
+    begin += length;
+  }
+  return begins;
+}
+
+// The sequences are looked up where somebody asks for them: most runs do not.
+template <typename Token>
+class IndexedTokens : public MappedTokens<Token> {
+ public:
+  IndexedTokens(std::unique_ptr<DataFile> file, std::filesystem::path index_path,
+                uint64_t num_sequences)
+      : MappedTokens<Token>(std::move(file), 0),
+        index_path_(std::move(index_path)),
+        num_sequences_(num_sequences) {}
+  std::vector<int64_t> row_begins() const override {
+    return sequence_begins(index_path_, num_sequences_);
+  }
+
+ private:
+  std::filesystem::path index_path_;
+  uint64_t num_sequences_;
+};
+
 }  // namespace
 
 bool has_index(const std::filesystem::path& path) {
@@ -91,9 +123,13 @@ std::unique_ptr<TokenSource> open_indexed(const std::filesystem::path& path) {
                              index_path, " counts ", index.num_tokens, " tokens of ", token_bytes,
                              " bytes; one of them is damaged or was cut"));
   }
-  if (index.type == kUint16) return std::make_unique<MappedTokens<uint16_t>>(std::move(file), 0);
+  if (index.type == kUint16) {
+    return std::make_unique<IndexedTokens<uint16_t>>(std::move(file), index_path,
+                                                     index.num_sequences);
+  }
   // A negative id becomes one beyond every vocabulary.
-  return std::make_unique<MappedTokens<uint32_t>>(std::move(file), 0);
+  return std::make_unique<IndexedTokens<uint32_t>>(std::move(file), index_path,
+                                                   index.num_sequences);
 }
 
 }  // namespace argosy

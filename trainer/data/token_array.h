@@ -44,7 +44,19 @@ class TokenArray : public TokenSource {
   bool begins_document(int64_t index) const override {
     return tokens_.is_begin[static_cast<size_t>(index)];
   }
+  std::vector<int64_t> row_begins() const override {
+    std::vector<int64_t> begins;
+    for (size_t i = 0; i < tokens_.is_begin.size(); ++i) {
+      if (tokens_.is_begin[i]) begins.push_back(static_cast<int64_t>(i));
+    }
+    return begins;
+  }
   bool is_text() const override { return is_text_; }
+  int64_t held_bytes() const override {
+    constexpr size_t kBitsOfByte = 8;
+    return static_cast<int64_t>(tokens_.tokens.size() * sizeof(int32_t) +
+                                (tokens_.is_target.size() + tokens_.is_begin.size()) / kBitsOfByte);
+  }
 
  private:
   MarkedTokens tokens_;  // not empty

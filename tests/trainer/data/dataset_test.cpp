@@ -118,6 +118,10 @@ TEST_F(DatasetTest, MegatronsTokensAndIndex) {
   write("v1.0_text.idx", megatron_index(8, {2, 1}, 2));
   EXPECT_EQ(tokens_of(*open_tokens(folder_ / "v1.0_text", 65536)),
             (std::vector<int32_t>{7, 65535, 0}));
+  // Its sequences are rows, but only for those who ask for rows.
+  EXPECT_EQ(open_tokens(path16, 65536)->row_begins(), (std::vector<int64_t>{0, 2}));
+  EXPECT_EQ(open_tokens(index32, 128256)->row_begins(), (std::vector<int64_t>{0, 1}));
+  EXPECT_FALSE(open_tokens(path16, 65536)->knows_documents());
 
   const auto expect_mistake = [&](const std::string& index, const std::vector<std::string>& parts) {
     write("n.idx", index);
@@ -197,6 +201,7 @@ TEST_F(DatasetTest, RowsAreDocuments) {
     begins += source->begins_document(i) ? 'B' : '.';
   EXPECT_EQ(begins, "B..BB.");
   ASSERT_TRUE(source->knows_documents());
+  EXPECT_EQ(source->row_begins(), (std::vector<int64_t>{0, 3, 4}));
   const SampleOrder order(source->num_tokens(), 5, 0, "a.jsonl");
   const Batch batch = read_batch(*source, order, 1, 0, 1, 5, 1);
   EXPECT_EQ(batch.begins_document, (std::vector<bool>{true, false, false, true, true}));
