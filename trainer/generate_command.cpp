@@ -59,6 +59,7 @@ std::string chat_text(const std::string& prompt, const TokenizerFolder& folder) 
   ChatInputs inputs;
   inputs.messages = {{{"role", "user"}, {"content", prompt}}};
   inputs.tokens = folder.specials;
+  inputs.variables = variables_of(folder);
   return naming("--chat", [&] { return chat_prompt(chat_template_of(folder), inputs); });
 }
 

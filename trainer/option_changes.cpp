@@ -8,6 +8,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/number_text.h"
+#include "trainer/data/packing.h"
 
 namespace argosy {
 
@@ -31,6 +32,8 @@ constexpr const char* kOfSteps[] = {"lr",
                                     "precision",
                                     "document-mask",
                                     "end-of-text",
+                                    "packing",
+                                    "chat-template-kwargs",
                                     "router-aux-loss-coef",
                                     "allow-tf32",
                                     "router-aux-loss",
@@ -43,9 +46,11 @@ Values values_of(std::string_view run_cfg) {
   return values;
 }
 
+// Where older runs have an option not at all, it is as they were.
 std::string value_of(const Values& values, const std::string& key) {
   const auto it = values.find(key);
-  return it == values.end() ? kUnset : it->second;
+  if (it != values.end()) return it->second;
+  return key == "packing" ? std::string(to_string(Packing::stream)) : kUnset;
 }
 
 // 3e-4 and 0.0003 are one number.

@@ -41,6 +41,13 @@ po::options_description run_options() {
   add("tokenizer", text(),
       "what reads text: a folder with tokenizer.json, or bytes; unset: what lies with --init or in "
       "--run-dir, else bytes");
+  add("chat-template-kwargs", text(),
+      "variables for the chat template, a JSON object: {\"enable_thinking\": false}; rows may have "
+      "their own; unset: the run's with --resume and --generate, else none");
+  add("packing", text(),
+      "how rows become samples: stream (one after the other, cut where a sample ends), none (one a "
+      "sample, its end cut, padded) or best-fit (whole, as many as fit, with --document-mask); "
+      "unset: the run's with --resume, else stream");
   add("steps", whole(), "optimizer steps in total, resumed ones included");
   add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
   add("config", text(), "file of 'option = value' lines; the command line wins");

@@ -11,6 +11,7 @@
 #include "planner/spec/command_line.h"
 #include "planner/spec/model_lora.h"
 #include "trainer/device/device_backend.h"
+#include "trainer/kept_options.h"
 #include "trainer/ops/fp8.h"
 #include "trainer/option_list.h"
 #include "trainer/plan_support.h"
@@ -154,7 +155,10 @@ void read_training(const Reader& read, TrainOptions* options) {
                         .weight_decay = read.at_least_zero("weight-decay")};
   options->clip = read.at_least_zero("clip");
   options->dropout = read.decay("dropout");
-  options->document_mask = read.get<bool>("document-mask");
+  if (read.has("packing")) {
+    options->packing = packing_from_string(read.get<std::string>("packing"), "--packing");
+  }
+  options->document_mask = read.get<bool>("document-mask") || options->packing == Packing::best_fit;
   options->check_replicas_every = read.count("check-replicas", 0);
   options->check_collectives_every = read.count("check-collectives", 0);
   options->watchdog_s = read.count("watchdog", 0);
@@ -236,7 +240,8 @@ void check_against(const Plan& plan, const TrainOptions& options) {
 
 TrainOptions parse_train_options(int argc, const char* const* argv) {
   const po::options_description list = option_list();
-  const po::variables_map values = parse_options(list, argc, argv);
+  po::variables_map values = parse_options(list, argc, argv);
+  keep_options_of_run(values);
   const Reader read(values);
   TrainOptions options;
   options.help = help_of(list);
@@ -258,6 +263,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   options.eval_data = read.path("eval-data");
   options.measure_out = read.path("measure");
   options.tokenize_out = read.path("tokenize");
+  options.chat_template_kwargs = read.path("chat-template-kwargs");
   if (read.has("end-of-text")) options.end_of_text = read.count("end-of-text", 0);
   read_plan_options(read, &options);
   if (read.has("measure")) {

@@ -13,6 +13,7 @@
 
 #include "planner/spec/plan.h"
 #include "trainer/captured_step.h"
+#include "trainer/data/packing.h"
 #include "trainer/layers/router_state.h"
 #include "trainer/ops/device_policy.h"
 #include "trainer/optimizer/lr_schedule.h"
@@ -30,6 +31,7 @@ struct TrainOptions {
       tokenize_out,
       tokenizer;  // a folder, "bytes", or empty: what lies with the weights
   double measure_s = 30;
+  std::string chat_template_kwargs;  // a JSON object; "": none
   int64_t steps = 0;
   Device device = Device::cpu;
   bool share_gpus = false;  // several ranks may run on one GPU
@@ -45,7 +47,8 @@ struct TrainOptions {
   OptimizerSettings optimizer;
   double clip = 1.0;
   double dropout = 0;
-  bool document_mask = false;
+  bool document_mask = false;  // best_fit implies it
+  Packing packing = Packing::stream;
   int64_t end_of_text = -1;          // negative: the data's or the model's own
   double router_aux_loss_coef = -1;  // negative: the model's own, 0 for LoRA
   AuxLossScope router_aux_loss = AuxLossScope::sequence;

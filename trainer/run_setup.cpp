@@ -7,7 +7,6 @@
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "planner/spec/cpu_scratch.h"
-#include "planner/spec/json.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/work.h"
 #include "trainer/run_tokenizer.h"
@@ -26,49 +25,31 @@ void check_world_size(const Plan& plan, int num_ranks) {
              " were started; use argosy-launch, or mpirun -np ", plan.mesh.world_size()));
 }
 
-DataStream open_stream(const char* option, const fs::path& path, const Plan& plan,
-                       const TokenizerFolder& tokenizer, uint64_t seed) {
-  return naming(option, [&] {
-    DataStream stream;
-    stream.source = open_tokens(path, plan.model.vocab_size, tokenizer);
-    stream.order = std::make_unique<SampleOrder>(stream.source->num_tokens(), plan.seq_len, seed,
-                                                 path.string());
-    return stream;
-  });
-}
-
 Plan open_plan(const TrainOptions& options) {
   const Plan plan = naming("--plan", [&] { return read_plan(options.plan); });
   return apply_options(plan, options);
 }
 
-// The token that a model's configuration ends texts with; -1: it does not say.
-int64_t end_of_text_of(const ModelSpec& model) {
-  const Json config = parse_json(model.config_json, "the model of the plan");
-  const auto id = config.find("eos_token_id");
-  return id != config.end() && id->is_number_integer() ? id->get<int64_t>() : -1;
-}
-
-// Dropout and document masks of a run. Somebody must say which token ends a document, unless rows
-// are documents: in a conversation that token ends every turn.
-LayerSettings layer_settings(const TrainOptions& options, const Plan& plan,
-                             const RunInputs& inputs) {
+// Dropout and document masks of a run. Somebody must say which token ends a document, unless the
+// data know: rows are documents, and in a conversation that token ends every turn.
+LayerSettings layer_settings(const StreamOpener& opener, const RunInputs& inputs) {
+  const TrainOptions& options = opener.options;
   const TokenSource& source = *inputs.data.source;
   const TokenSource* evaluation = inputs.evaluation.source.get();
   LayerSettings settings{.dropout = options.dropout, .document_mask = options.document_mask};
   if (!options.document_mask) return settings;
-  int64_t end_of_text = options.end_of_text;
   const bool knows_documents =
       source.knows_documents() && (evaluation == nullptr || evaluation->knows_documents());
-  if (end_of_text < 0 && knows_documents) return settings;
-  if (end_of_text < 0 && source.is_text()) end_of_text = inputs.tokenizer.end_of_text;
-  if (end_of_text < 0) end_of_text = end_of_text_of(plan.model);
-  if (end_of_text < 0 || end_of_text >= plan.model.vocab_size) {
-    throw ConfigError(concat("--document-mask: which token ends a document is ",
-                             end_of_text < 0 ? "not known" : std::to_string(end_of_text),
-                             "; valid: --end-of-text ID below vocab_size=", plan.model.vocab_size));
+  if (options.end_of_text < 0 && knows_documents) return settings;
+  const std::vector<int32_t> ends = opener.document_ends(source);
+  const bool is_known = ends.size() == 1;
+  if (!is_known || ends[0] < 0 || ends[0] >= opener.plan.model.vocab_size) {
+    throw ConfigError(
+        concat("--document-mask: which token ends a document is ",
+               is_known ? std::to_string(ends[0]) : "not known",
+               "; valid: --end-of-text ID below vocab_size=", opener.plan.model.vocab_size));
   }
-  settings.end_of_text = static_cast<int32_t>(end_of_text);
+  settings.end_of_text = ends[0];
   return settings;
 }
 
@@ -87,22 +68,21 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   RunInputs inputs;
-  throw_if_failed(agree(world, attempt([&] {
-                          inputs.plan = open_plan(options);
-                          check_world_size(inputs.plan, world.size());
-                          inputs.tokenizer_folder = find_tokenizer(options);
-                          if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
-                            inputs.tokenizer =
-                                read_found_tokenizer(options, inputs.tokenizer_folder);
-                          }
-                          inputs.data = open_stream("--data", options.data, inputs.plan,
-                                                    inputs.tokenizer, inputs.plan.seed);
-                          if (!options.eval_data.empty()) {
-                            inputs.evaluation = open_stream("--eval-data", options.eval_data,
-                                                            inputs.plan, inputs.tokenizer, 0);
-                          }
-                          inputs.layers = layer_settings(options, inputs.plan, inputs);
-                        })));
+  throw_if_failed(agree(
+      world, attempt([&] {
+        inputs.plan = open_plan(options);
+        check_world_size(inputs.plan, world.size());
+        inputs.tokenizer_folder = find_tokenizer(options);
+        if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
+          inputs.tokenizer = read_found_tokenizer(options, inputs.tokenizer_folder);
+        }
+        const StreamOpener opener{options, inputs.plan, inputs.tokenizer_folder, inputs.tokenizer};
+        inputs.data = opener.open("--data", options.data, inputs.plan.seed);
+        if (!options.eval_data.empty()) {
+          inputs.evaluation = opener.open("--eval-data", options.eval_data, 0);
+        }
+        inputs.layers = layer_settings(opener, inputs);
+      })));
   return inputs;
 }
 

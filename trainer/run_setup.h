@@ -13,7 +13,7 @@
 
 #include "comm/communicator.h"
 #include "planner/spec/plan.h"
-#include "trainer/data/dataset.h"
+#include "trainer/data_streams.h"
 #include "trainer/layers/context.h"
 #include "trainer/options.h"
 #include "trainer/tokenizer/tokenizer_folder.h"
@@ -23,12 +23,6 @@ namespace argosy {
 
 // How steps are made, as the options say.
 TrainerSettings trainer_settings(const TrainOptions& options);
-
-// Tokens and the order in which they are read.
-struct DataStream {
-  std::unique_ptr<TokenSource> source;
-  std::unique_ptr<SampleOrder> order;
-};
 
 struct RunInputs {
   Plan plan;

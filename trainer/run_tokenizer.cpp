@@ -3,6 +3,7 @@
 #include "trainer/run_tokenizer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <vector>
 
@@ -10,10 +11,44 @@
 #include "planner/spec/check.h"
 #include "planner/spec/checkpoint_names.h"
 #include "planner/spec/files.h"
+#include "trainer/chat/chat_template.h"
 
 namespace argosy {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// A letter, digit or underscore, as names of variables have them.
+bool is_of_name(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+// Whether `name` stands somewhere in a template, not inside of another name.
+bool mentions(const std::string& chat_template, const std::string& name) {
+  for (size_t at = 0; (at = chat_template.find(name, at)) != std::string::npos; ++at) {
+    const size_t end = at + name.size();
+    const bool begins = at == 0 || !is_of_name(chat_template[at - 1]);
+    if (begins && (end == chat_template.size() || !is_of_name(chat_template[end]))) return true;
+  }
+  return false;
+}
+
+// A template does not tell what it never looks at, which is most likely misspelled.
+void take_variables(const TrainOptions& options, TokenizerFolder& tokenizer) {
+  const bool is_chat = options.mode != TrainMode::generate || options.chat;
+  if (options.chat_template_kwargs.empty() || !is_chat) return;
+  const Json variables = parse_chat_variables(options.chat_template_kwargs);
+  if (tokenizer.chat_template.empty()) return;  // a conversation will ask for one
+  for (const auto& [name, value] : variables.items()) {
+    if (mentions(tokenizer.chat_template, name)) continue;
+    throw ConfigError(concat("`", name, "`: the chat template of ", tokenizer.folder.string(),
+                             " has no such variable"));
+  }
+  tokenizer.chat_variables = options.chat_template_kwargs;
+}
+
+}  // namespace
 
 fs::path find_tokenizer(const TrainOptions& options) {
   if (options.tokenizer == "bytes") return {};
@@ -35,6 +70,7 @@ fs::path find_tokenizer(const TrainOptions& options) {
 TokenizerFolder read_found_tokenizer(const TrainOptions& options, const fs::path& folder) {
   TokenizerFolder tokenizer;
   if (!folder.empty()) tokenizer = read_tokenizer(folder);
+  naming("--chat-template-kwargs", [&] { take_variables(options, tokenizer); });
   if (options.end_of_text >= 0) tokenizer.end_of_text = static_cast<int32_t>(options.end_of_text);
   return tokenizer;
 }

@@ -18,8 +18,9 @@ namespace argosy {
 // Throws ConfigError where --tokenizer names none.
 std::filesystem::path find_tokenizer(const TrainOptions& options);
 
-// What find_tokenizer has found; --end-of-text, if given, is what ends a text. Throws ConfigError
-// naming the file.
+// What find_tokenizer has found; --end-of-text, if given, is what ends a text, and
+// --chat-template-kwargs what the chat template gets. Throws ConfigError naming the file, or the
+// variable that is none of the template's.
 TokenizerFolder read_found_tokenizer(const TrainOptions& options,
                                      const std::filesystem::path& folder);
 

@@ -79,8 +79,12 @@ void TrainingRun::prepare() {
 }
 
 void TrainingRun::tell_data() {
-  const TokenSource& source = *inputs_.data.source;
+  const TokenSource& source = inputs_.data.file();
   say(describe_data(options_.data, source, inputs_.tokenizer));
+  const std::string samples = describe_samples(inputs_.data, plan().seq_len);
+  if (!samples.empty()) say(samples);
+  const std::string memory = memory_warning(inputs_.data, inputs_.evaluation, host_.local_ranks);
+  if (!memory.empty()) say(memory, Emphasis::warning);
   const std::string warning = data_warning(source, inputs_.tokenizer, plan().model.vocab_size);
   if (options_.tokenizer.empty() && !warning.empty()) say(warning, Emphasis::warning);
 }

@@ -60,12 +60,16 @@ std::filesystem::path tokenizer_path(const std::filesystem::path& run_dir) {
   return run_dir / "tokenizer";
 }
 
-std::optional<std::filesystem::path> tokenizer_of_run(const std::filesystem::path& path) {
+std::filesystem::path run_of(const std::filesystem::path& path) {
   std::filesystem::path run_dir = (path / "").parent_path();
   if (step_of_checkpoint_name(whole_path(run_dir).filename().string()))
     run_dir = parent_of(run_dir);
   if (whole_path(run_dir).filename() == kCheckpointsFolder) run_dir = parent_of(run_dir);
-  const std::filesystem::path tokenizer = tokenizer_path(run_dir);
+  return run_dir;
+}
+
+std::optional<std::filesystem::path> tokenizer_of_run(const std::filesystem::path& path) {
+  const std::filesystem::path tokenizer = tokenizer_path(run_of(path));
   return std::filesystem::is_directory(tokenizer) ? std::optional(tokenizer) : std::nullopt;
 }
 

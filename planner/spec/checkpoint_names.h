@@ -26,6 +26,9 @@ std::vector<int64_t> list_checkpoints(const std::filesystem::path& checkpoints_d
 // run_dir/tokenizer: the files of the tokenizer that read the run's text, as they were given.
 std::filesystem::path tokenizer_path(const std::filesystem::path& run_dir);
 
+// The run folder in which `path` lies: itself, unless it is a run's checkpoints or one of them.
+std::filesystem::path run_of(const std::filesystem::path& path);
+
 // That folder of the run in which `path` lies: a run folder, its checkpoints or one of them.
 // Nothing if the run has none.
 std::optional<std::filesystem::path> tokenizer_of_run(const std::filesystem::path& path);

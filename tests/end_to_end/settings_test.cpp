@@ -5,6 +5,7 @@
 // and on several, and dropout is off in evaluations.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "comm/thread/thread_communicator.h"
 #include "planner/spec/philox.h"
 #include "tests/end_to_end/layouts.h"
+#include "trainer/data/packed_rows.h"
+#include "trainer/data/token_array.h"
 #include "trainer/trainer.h"
 
 namespace argosy {
@@ -106,6 +109,72 @@ TEST(DocumentMask, AlsoOverSeveralRanks) {
       const Result packed = train(world, layout, 4, kMasked);
       const std::lock_guard<std::mutex> lock(mutex);
       expect_equal(packed, separate);
+    });
+  }
+}
+
+// Rows of 2 to 8 tokens, of which each token but the first is predicted.
+std::unique_ptr<TokenArray> rows_of_many_lengths() {
+  MarkedTokens rows;
+  for (uint64_t row = 0; row < 23; ++row) {
+    const size_t begin = rows.tokens.size();
+    for (uint64_t i = 0; i < 2 + random_bits(6, 1, row) % 7; ++i) {
+      rows.tokens.push_back(static_cast<int32_t>(10 + random_bits(6, row + 2, i) % 40));
+      rows.mark(i > 0);
+    }
+    rows.mark_row(begin);
+  }
+  return std::make_unique<TokenArray>(std::move(rows), /*is_text=*/false);
+}
+
+// All rows in one step.
+Result train_on_rows(Communicator& world, Layout layout, Packing packing, int64_t seq_len) {
+  auto rows = rows_of_many_lengths();
+  PackedSamples samples = pack_rows(rows->row_begins(), rows->num_tokens(), seq_len, packing);
+  Plan plan = plan_of(layout);
+  plan.seq_len = seq_len;
+  plan.micro_batch = 1;
+  plan.global_batch = samples.num_samples();
+  validate(plan);
+  const PackedRows source(std::move(rows), std::move(samples), seq_len);
+  const SampleOrder order(source.num_tokens(), seq_len, 3, "rows");
+  DeviceContext device(Device::cpu);
+  const LayerSettings settings = {.document_mask = packing == Packing::best_fit};
+  Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
+  Result result;
+  result.evaluation = trainer.evaluate(source, order, 1);
+  const StepResult step = trainer.step(source, order, 1, 0.1);
+  result.loss = step.loss;
+  result.grad_norm = step.grad_norm;
+  EXPECT_EQ(step.num_targets, source.rows().num_targets());
+  return result;
+}
+
+// How much padding stands behind a row, and what stands beside it, changes nothing.
+TEST(Packing, RowsTrainAsIfEachWereAlone) {
+  const auto self = make_self_communicator();
+  for (const TinyModel model : {TinyModel::llama, TinyModel::gpt2, TinyModel::qwen3}) {
+    const Layout layout = {.name = "rows", .model = model};
+    const Result alone = train_on_rows(*self, layout, Packing::none, 8);
+    expect_equal(train_on_rows(*self, layout, Packing::none, 16), alone);
+    expect_equal(train_on_rows(*self, layout, Packing::best_fit, 8), alone);
+    expect_equal(train_on_rows(*self, layout, Packing::best_fit, 16), alone);
+    expect_equal(train_on_rows(*self, layout, Packing::best_fit, 12), alone);
+  }
+}
+
+TEST(Packing, AlsoOverSeveralRanks) {
+  const auto self = make_self_communicator();
+  const Layout one = {.name = "one", .model = TinyModel::gpt2};
+  const Result alone = train_on_rows(*self, one, Packing::none, 8);
+  for (const ContextParallel kind : {ContextParallel::ring, ContextParallel::ulysses}) {
+    const Layout layout = {
+        .name = "split", .model = TinyModel::gpt2, .mesh = {.tp = 2, .cp = 2}, .cp_kind = kind};
+    std::mutex mutex;
+    run_on_threads(4, [&](Communicator& world) {
+      const Result packed = train_on_rows(world, layout, Packing::best_fit, 16);
+      const std::lock_guard<std::mutex> lock(mutex);
+      expect_equal(packed, alone);
     });
   }
 }

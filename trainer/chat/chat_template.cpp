@@ -2,7 +2,9 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/chat/chat_template.h"
 
+#include <array>
 #include <limits>
+#include <string_view>
 
 #include "planner/spec/check.h"
 #include "trainer/chat/template_eval.h"
@@ -73,10 +75,38 @@ jinja::RenderInputs render_inputs(const ChatInputs& inputs) {
   values.variables.emplace_back("tools", value_of(inputs.tools, 0));
   values.variables.emplace_back("documents", Value{jinja::None{}});
   values.variables.emplace_back("add_generation_prompt", Value{inputs.add_generation_prompt});
+  for (const auto& [name, value] : inputs.variables.items()) {
+    values.variables.emplace_back(name, value_of(value, 0));
+  }
   return values;
 }
 
+// What the conversation itself says.
+constexpr std::array<std::string_view, 3> kOwnVariables = {"messages", "tools",
+                                                           "add_generation_prompt"};
+
 }  // namespace
+
+void check_chat_variables(const Json& variables) {
+  if (!variables.is_object()) {
+    throw ConfigError(concat("is ", variables.type_name(),
+                             ", must be a JSON object, as {\"enable_thinking\": false}"));
+  }
+  for (const std::string_view own : kOwnVariables) {
+    if (!variables.contains(own)) continue;
+    throw ConfigError(concat("`", own, "` is no variable of its own: the conversation has it"));
+  }
+}
+
+Json parse_chat_variables(const std::string& text) {
+  const Json variables = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (variables.is_discarded()) {
+    throw ConfigError(concat("'", text, "' is not valid JSON; valid: an object, as ",
+                             "{\"enable_thinking\": false}"));
+  }
+  check_chat_variables(variables);
+  return variables;
+}
 
 ChatTemplate::ChatTemplate(const std::string& source, const std::string& where)
     : template_(std::make_shared<const jinja::Template>(jinja::parse_template(source, where))) {}
@@ -89,7 +119,7 @@ RenderedChat ChatTemplate::render(const ChatInputs& inputs) const {
   try {
     values = render_inputs(inputs);
   } catch (const jinja::TemplateFault& fault) {
-    throw ConfigError(concat("messages or tools: ", fault.what()));
+    throw ConfigError(concat("messages, tools or variables: ", fault.what()));
   }
   jinja::Rendering rendering = jinja::render(*template_, values);
   RenderedChat chat{std::move(rendering.text), {}};

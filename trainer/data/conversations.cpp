@@ -115,6 +115,18 @@ Json tools_of(const Json& row, const std::string& where) {
   return list.empty() ? Json(nullptr) : list;
 }
 
+// As TRL has it.
+Json variables_of(const Json& row, const std::string& where) {
+  const auto variables = row.find("chat_template_kwargs");
+  if (variables == row.end() || variables->is_null()) return nullptr;
+  try {
+    check_chat_variables(*variables);
+  } catch (const ConfigError& error) {
+    throw ConfigError(concat(where, ": `chat_template_kwargs`: ", error.what()));
+  }
+  return *variables;
+}
+
 }  // namespace
 
 ChatTemplate chat_template_of(const TokenizerFolder& tokenizer) {
@@ -128,13 +140,18 @@ ChatTemplate chat_template_of(const TokenizerFolder& tokenizer) {
              "chat_template.jinja, or chat_template in its tokenizer_config.json"));
 }
 
+Json variables_of(const TokenizerFolder& tokenizer) {
+  return tokenizer.chat_variables.empty() ? Json::object()
+                                          : parse_chat_variables(tokenizer.chat_variables);
+}
+
 std::string optional_text(const Json& row, const char* key, const std::string& where) {
   const auto value = row.find(key);
   return value == row.end() || value->is_null() ? "" : text_at(row, key, where);
 }
 
 Conversation conversation_of(const Json& row, const std::string& kind, const std::string& where) {
-  Conversation conversation{Json::array(), tools_of(row, where)};
+  Conversation conversation{Json::array(), tools_of(row, where), variables_of(row, where)};
   Json& messages = conversation.messages;
   const std::string system = optional_text(row, "system", where);
   if (!system.empty()) messages.push_back(message("system", system));

@@ -47,9 +47,8 @@ bool PackedRows::begins_document(int64_t index) const {
 }
 
 int64_t PackedRows::held_bytes() const {
-  return rows_->held_bytes() +
-         static_cast<int64_t>(samples_.pieces.size() * sizeof(RowPiece) +
-                              samples_.first_piece.size() * sizeof(int64_t));
+  return rows_->held_bytes() + static_cast<int64_t>(samples_.pieces.size() * sizeof(RowPiece) +
+                                                    samples_.first_piece.size() * sizeof(int64_t));
 }
 
 }  // namespace argosy

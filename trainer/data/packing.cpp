@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "planner/spec/check.h"
@@ -24,7 +25,8 @@ constexpr int64_t kNone = -1;
 class OpenSamples {
  public:
   explicit OpenSamples(int64_t seq_len)
-      : last_(static_cast<size_t>(seq_len), kNone), is_there_(static_cast<size_t>(seq_len / 64 + 1)) {}
+      : last_(static_cast<size_t>(seq_len), kNone),
+        is_there_(static_cast<size_t>(seq_len / 64 + 1)) {}
 
   void add(int64_t sample, int64_t room) {
     if (room == 0) return;
@@ -165,7 +167,8 @@ PackedSamples pack_rows(std::span<const int64_t> row_begins, int64_t num_tokens,
   if (packing == Packing::best_fit) {
     place_best_fit(samples, seq_len);
   } else {
-    for (int64_t i = 0; i < std::ssize(samples.pieces); ++i) samples.first_piece.push_back(i);
+    samples.first_piece.resize(samples.pieces.size());
+    std::iota(samples.first_piece.begin(), samples.first_piece.end(), 0);
   }
   samples.first_piece.push_back(std::ssize(samples.pieces));
   return samples;
@@ -185,8 +188,8 @@ std::vector<int64_t> row_begins_of(const TokenSource& source, std::span<const in
   begins.push_back(0);
   bool ends = false;
   for (int64_t i = 0; i < source.num_tokens(); ++i) {
-    if (std::exchange(ends, std::find(row_ends.begin(), row_ends.end(), source.token(i)) !=
-                                row_ends.end())) {
+    if (std::exchange(
+            ends, std::find(row_ends.begin(), row_ends.end(), source.token(i)) != row_ends.end())) {
       begins.push_back(i);
     }
   }

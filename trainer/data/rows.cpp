@@ -13,8 +13,9 @@
 
 namespace argosy {
 
-struct ChatReading {
+struct ChatReading {  // NOLINT(bugprone-exception-escape): the JSON library's destructor allocates
   ChatTemplate chat_template;
+  Json variables;                          // of all conversations
   std::vector<std::string> special_texts;  // of the tokenizer
 };
 
@@ -151,8 +152,8 @@ const ChatReading& chat_of(RowReader& reader, const std::string& where) {
   if (reader.chat != nullptr) return *reader.chat;
   const TokenizerFolder& tokenizer = *reader.tokenizer;
   naming_row(where, [&] {
-    reader.chat = std::make_shared<ChatReading>(
-        ChatReading{chat_template_of(tokenizer), tokenizer.tokenizer.special_texts()});
+    reader.chat = std::make_shared<ChatReading>(ChatReading{
+        chat_template_of(tokenizer), variables_of(tokenizer), tokenizer.tokenizer.special_texts()});
   });
   return *reader.chat;
 }
@@ -160,8 +161,12 @@ const ChatReading& chat_of(RowReader& reader, const std::string& where) {
 // The template writes what begins and ends a text too.
 void append_conversation(const Conversation& conversation, const ChatReading& chat,
                          const std::string& where, RowReader& reader, MarkedTokens& row) {
-  const ChatInputs inputs{
-      conversation.messages, conversation.tools, false, reader.tokenizer->specials, {}};
+  ChatInputs inputs;
+  inputs.messages = conversation.messages;
+  inputs.tools = conversation.tools;
+  inputs.variables = chat.variables;
+  if (!conversation.variables.is_null()) inputs.variables.update(conversation.variables);
+  inputs.tokens = reader.tokenizer->specials;
   TextRow out(reader, where, row);
   const auto segments = naming_row(where, [&] {
     return training_segments(chat.chat_template, inputs, chat.special_texts,

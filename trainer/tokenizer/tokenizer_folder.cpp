@@ -59,16 +59,12 @@ std::string template_of(const JsonPlace& config) {
   return "";
 }
 
-// The token that a model's configuration says ends its texts; -1 if it does not.
+// The token that a text gets at its end by the model's configuration; -1 if it does not say.
 int32_t end_of_model(const fs::path& folder) {
   const fs::path path = folder / "config.json";
   if (!fs::exists(path)) return -1;
-  const json config = json_of(path);
-  const JsonPlace root{&config, path.string(), ""};
-  if (!root.contains("eos_token_id")) return -1;
-  const JsonPlace id = root.at("eos_token_id");
-  return id.value->is_array() ? whole_number(items_of(root, "eos_token_id").at(0))
-                              : whole_number(id);
+  const std::vector<int32_t> ends = end_tokens_of_config(read_text_file(path), path.string());
+  return ends.empty() ? -1 : ends.front();
 }
 
 // Llama's tokenizers put tokens around a text by their configuration, whatever their tokenizer.json
@@ -121,6 +117,17 @@ fs::path tokenizer_folder(const fs::path& path) {
                                  : ""));
   }
   return folder;
+}
+
+std::vector<int32_t> end_tokens_of_config(std::string_view config_json, const std::string& where) {
+  constexpr const char* kKey = "eos_token_id";
+  const json config = parse_json_text(config_json, where);
+  const JsonPlace root{&config, where, ""};
+  if (!root.contains(kKey)) return {};
+  if (!root.at(kKey).value->is_array()) return {whole_of(root, kKey)};
+  std::vector<int32_t> ends;
+  for (const JsonPlace& id : items_of(root, kKey)) ends.push_back(whole_number(id));
+  return ends;
 }
 
 TokenizerFolder read_tokenizer(const fs::path& path) {

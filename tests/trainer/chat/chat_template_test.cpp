@@ -122,8 +122,8 @@ TEST(ChatTemplate, NothingOverflowsTheStack) {
 TEST(ChatTemplate, DeepMessagesAreRefused) {
   Json deep = "x";
   for (int i = 0; i < 400; ++i) deep = Json::array({deep});
-  EXPECT_TRUE(
-      contains(error_of("", Json::array({Json{{"content", deep}}})), "messages or tools: lists"));
+  EXPECT_TRUE(contains(error_of("", Json::array({Json{{"content", deep}}})),
+                       "messages, tools or variables: lists"));
   EXPECT_TRUE(contains(error_of("", Json::array({18446744073709551615u})), "is beyond 64 bits"));
   EXPECT_TRUE(contains(error_of("", "text"), "messages: is string, must be a list"));
 }

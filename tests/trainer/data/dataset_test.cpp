@@ -326,6 +326,30 @@ TEST_F(ChatTest, OtherRowsAreConversationsToo) {
             asked + "(left<|end|>)\n");
 }
 
+// Of the run and, before them, of the row; tools are no variable of their own.
+TEST_F(ChatTest, TemplatesGetVariablesBesideTheConversation) {
+  write("chat_template.jinja",
+        "{{ mood }}{{ tools and tools[0].name }}{% for m in messages %}<|start|>{{ m.role }}\n"
+        "{{ m.content }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}");
+  tokenizer_ = read_tokenizer(folder_);
+  const std::string messages = R"({"messages": [{"role": "user", "content": "the ship?"}, )"
+                               R"({"role": "assistant", "content": "left"}])";
+  const std::string said = "<|start|>user\nthe ship?<|end|>\n<|start|>assistant\n(left<|end|>)\n";
+  tokenizer_.chat_variables = R"({"mood": "calm"})";
+  EXPECT_EQ(read(messages + "}"), "calmNone" + said);
+  EXPECT_EQ(read(messages + R"(, "chat_template_kwargs": null})"), "calmNone" + said);
+  EXPECT_EQ(read(messages + R"(, "chat_template_kwargs": {"mood": "wild"}})"), "wildNone" + said);
+  EXPECT_EQ(read(messages + R"(, "tools": [{"name": "bell"}]})"), "calmbell" + said);
+  tokenizer_.chat_variables = "";
+  EXPECT_EQ(read(messages + R"(, "chat_template_kwargs": {"mood": "wild"}})"), "wildNone" + said);
+  EXPECT_EQ(read(messages + "}"), "None" + said);
+  expect_contains(error(messages + R"(, "chat_template_kwargs": [1]})"),
+                  {"line 1", "`chat_template_kwargs`", "is array", "JSON object"});
+  expect_contains(error(messages + R"(, "chat_template_kwargs": {"tools": 1}})"),
+                  {"line 1", "`chat_template_kwargs`: `tools`"});
+}
+
 TEST_F(ChatTest, MistakesNameTheirPlaceInTheRow) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> rows = {
       {R"({"messages": []})", {"`messages` is empty"}},

@@ -49,8 +49,8 @@ TEST(PackRows, BestFitPutsTheLongestFirstAndEachWhereTheLeastRoomIsLeft) {
   // 5 leaves 5, 7 leaves 3: 3 goes to the 7 though the 5 has room, 4 to the 5, 2 opens another.
   const PackedSamples samples = pack({2, 5, 3, 7, 4}, 10, Packing::best_fit);
   EXPECT_EQ(lengths_of(samples), (Lengths{{7, 3}, {5, 4}, {2}}));
-  EXPECT_EQ(samples.pieces, (std::vector<RowPiece>{
-                                {10, 0, 7}, {7, 7, 3}, {2, 0, 5}, {17, 5, 4}, {0, 0, 2}}));
+  EXPECT_EQ(samples.pieces,
+            (std::vector<RowPiece>{{10, 0, 7}, {7, 7, 3}, {2, 0, 5}, {17, 5, 4}, {0, 0, 2}}));
   EXPECT_EQ(samples.num_rows, 5);
   EXPECT_EQ(samples.num_cut, 0);
   EXPECT_EQ(samples.num_dropped, 0);
@@ -114,8 +114,8 @@ TEST(PackRows, NoneCutsRowsAtTheEnd) {
 TEST(PackRows, PiecesOfLongRowsOverlapByTheTokenThatTheNextIsPredictedFrom) {
   const PackedSamples samples = pack({1, 10, 4}, 4, Packing::best_fit);
   // 1..4, 4..7, 7..10 of the long row, each a sample like the row of 4, and the row of 1.
-  EXPECT_EQ(samples.pieces, (std::vector<RowPiece>{
-                                {1, 0, 4}, {4, 0, 4}, {7, 0, 4}, {11, 0, 4}, {0, 0, 1}}));
+  EXPECT_EQ(samples.pieces,
+            (std::vector<RowPiece>{{1, 0, 4}, {4, 0, 4}, {7, 0, 4}, {11, 0, 4}, {0, 0, 1}}));
   EXPECT_EQ(samples.num_cut, 1);
   EXPECT_EQ(samples.num_dropped, 0);
   EXPECT_EQ(samples.num_rows, 3);
@@ -170,11 +170,9 @@ TEST(PackedRowsTest, RowsPredictNothingOfTheNextNorOfPadding) {
   const PackedRows source = packed({3, 2, 4}, 6, Packing::best_fit);  // {4, 2}, {3}
   const Batch batch = read_all(source, 6);
   EXPECT_EQ(batch.inputs, (std::vector<int32_t>{15, 16, 17, 18, 13, 14, 10, 11, 12, 0, 0, 0}));
-  EXPECT_EQ(batch.targets,
-            (std::vector<int32_t>{-1, 17, -1, -1, -1, -1, 11, -1, -1, -1, -1, -1}));
-  EXPECT_EQ(batch.begins_document,
-            (std::vector<bool>{true, false, false, false, true, false, true, false, false, true,
-                               false, false}));
+  EXPECT_EQ(batch.targets, (std::vector<int32_t>{-1, 17, -1, -1, -1, -1, 11, -1, -1, -1, -1, -1}));
+  EXPECT_EQ(batch.begins_document, (std::vector<bool>{true, false, false, false, true, false, true,
+                                                      false, false, true, false, false}));
   EXPECT_EQ(source.num_targets(), 2);  // 13 and 15 begin rows
   EXPECT_EQ(source.num_tokens(), 13);
   EXPECT_TRUE(source.knows_documents());

@@ -78,6 +78,22 @@ TEST_F(TokenizerFolderTest, OtherFilesSayWhatTheConfigurationDoesNot) {
 
 // transformers' LlamaTokenizerFast writes its own post-processor, whatever the file has:
 // like_llama2 has <s> before and </s> behind.
+// A number, a list, or nothing.
+TEST(EndTokens, OfAModelsConfiguration) {
+  const auto ends = [](const std::string& config) {
+    return end_tokens_of_config(config, "config.json");
+  };
+  EXPECT_EQ(ends(R"({"eos_token_id": 7})"), (std::vector<int32_t>{7}));
+  EXPECT_EQ(ends(R"({"eos_token_id": [128001, 8]})"), (std::vector<int32_t>{128001, 8}));
+  for (const char* nothing : {"{}", R"({"eos_token_id": null})", R"({"eos_token_id": []})"}) {
+    EXPECT_TRUE(ends(nothing).empty()) << nothing;
+  }
+  for (const char* wrong : {R"({"eos_token_id": "</s>"})", R"({"eos_token_id": [7, -1]})"}) {
+    const std::string error = config_error_of([&] { ends(wrong); });
+    EXPECT_TRUE(contains(error, "config.json") && contains(error, "eos_token_id")) << error;
+  }
+}
+
 TEST_F(TokenizerFolderTest, LlamasConfigurationSurroundsTexts) {
   take("like_llama2");
   const auto ends_of = [&](const char* config) {

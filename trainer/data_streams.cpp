@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+#include "trainer/data_streams.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "planner/report/units.h"
+#include "planner/spec/check.h"
+#include "trainer/data/ended_documents.h"
+#include "trainer/run_tokenizer.h"
+
+namespace argosy {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void pack(const StreamOpener& opener, const fs::path& path, DataStream* stream) {
+  const Packing packing = opener.options.packing;
+  const int64_t seq_len = opener.plan.seq_len;
+  if (seq_len < 2) {
+    throw ConfigError(concat(path.string(), ": --packing ", to_string(packing),
+                             " needs sequences of at least 2 tokens, the plan has ", seq_len));
+  }
+  std::unique_ptr<TokenSource> rows = std::move(stream->source);
+  const std::vector<int64_t> begins =
+      row_begins_of(*rows, opener.document_ends(*rows), path.string());
+  PackedSamples samples = pack_rows(begins, rows->num_tokens(), seq_len, packing);
+  auto packed = std::make_unique<PackedRows>(std::move(rows), std::move(samples), seq_len);
+  stream->packed = packed.get();
+  stream->source = std::move(packed);
+}
+
+// One token that ends documents the layers look for, of several the source knows.
+void mark_documents(const StreamOpener& opener, DataStream* stream) {
+  if (!opener.options.document_mask || stream->source->knows_documents()) return;
+  std::vector<int32_t> ends = opener.document_ends(*stream->source);
+  if (ends.size() < 2) return;
+  stream->source = std::make_unique<EndedDocuments>(std::move(stream->source), std::move(ends));
+}
+
+// What became of rows that are longer than a sample.
+std::string describe_cuts(const PackedSamples& samples) {
+  if (samples.num_cut == 0) return "none cut";
+  const std::string cut = format_counted(samples.num_cut, "row") + " cut";
+  if (samples.num_dropped > 0) {
+    return concat(cut, ", ", format_counted(samples.num_dropped, "token"), " dropped");
+  }
+  const int64_t num_pieces = std::ssize(samples.pieces) - samples.num_rows + samples.num_cut;
+  return concat(cut, " into ", format_grouped(num_pieces), " pieces");
+}
+
+}  // namespace
+
+DataStream StreamOpener::open(const char* option, const fs::path& path, uint64_t seed) const {
+  return naming(option, [&] {
+    DataStream stream;
+    stream.source = open_tokens(path, plan.model.vocab_size, tokenizer);
+    if (options.packing == Packing::stream) {
+      mark_documents(*this, &stream);
+    } else {
+      pack(*this, path, &stream);
+    }
+    stream.order = std::make_unique<SampleOrder>(stream.source->num_tokens(), plan.seq_len, seed,
+                                                 path.string());
+    return stream;
+  });
+}
+
+std::vector<int32_t> StreamOpener::document_ends(const TokenSource& source) const {
+  if (options.end_of_text >= 0) {
+    constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+    return {static_cast<int32_t>(std::min(options.end_of_text, kMost))};
+  }
+  if (source.is_text() && tokenizer.end_of_text >= 0) return {tokenizer.end_of_text};
+  std::vector<int32_t> ends = end_tokens_of_config(plan.model.config_json, "the model of the plan");
+  if (ends.size() < 2 || tokenizer_folder.empty()) return ends;
+  const TokenizerFolder own = read_tokenizer(tokenizer_folder);
+  if (own.specials.contains("eos_token")) ends = {own.end_of_text};
+  return ends;
+}
+
+std::string describe_samples(const DataStream& stream, int64_t seq_len) {
+  if (stream.packed == nullptr) {
+    if (stream.source->row_begins().empty()) return "";
+    return concat("samples  ", format_grouped(stream.order->num_samples()), " of ", seq_len,
+                  " tokens, cut from the stream of rows; --packing best-fit keeps rows whole");
+  }
+  const PackedSamples& samples = stream.packed->samples();
+  const auto num_positions = static_cast<double>(samples.num_samples() * seq_len);
+  return concat("samples  ", format_counted(samples.num_rows, "row"), " in ",
+                format_grouped(samples.num_samples()), " of ", seq_len, " tokens, ",
+                format_percent(static_cast<double>(samples.num_placed) / num_positions), " full, ",
+                describe_cuts(samples));
+}
+
+std::string memory_warning(const DataStream& data, const DataStream& evaluation, int local_ranks) {
+  constexpr int64_t kMuch = int64_t{1} << 30;
+  const int64_t held_bytes =
+      data.source->held_bytes() + (evaluation.source ? evaluation.source->held_bytes() : 0);
+  if (local_ranks < 2 || held_bytes * local_ranks < kMuch) return "";
+  return concat("--data: its tokens take ", format_bytes(held_bytes), " of memory on each of ",
+                local_ranks, " ranks of a host, ", format_bytes(held_bytes * local_ranks),
+                " in all; files of tokens (.bin) are shared by the ranks");
+}
+
+}  // namespace argosy
