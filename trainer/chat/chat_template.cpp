@@ -99,7 +99,7 @@ void check_chat_variables(const Json& variables) {
 }
 
 Json parse_chat_variables(const std::string& text) {
-  const Json variables = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json variables = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (variables.is_discarded()) {
     throw ConfigError(concat("'", text, "' is not valid JSON; valid: an object, as ",
                              "{\"enable_thinking\": false}"));
