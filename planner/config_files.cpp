@@ -28,7 +28,6 @@ std::vector<fs::path> config_roots() {
 }
 
 std::vector<std::string> names_in(const char* folder) {
-  if (std::string_view(folder) == "stacks") return {};  // --score takes tables, not profiles
   std::set<std::string> names;
   for (const fs::path& root : config_roots()) {
     std::error_code error;

@@ -284,6 +284,13 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   job.global_batch = options.global_batch > 0 ? options.global_batch
                                               : default_global_batch(job.model, job.cluster,
                                                                      job.task, job.seq_len, unit);
+  const double step_tokens =
+      static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len);
+  if (job.tokens > 0 && job.tokens < step_tokens) {
+    request.warnings.push_back(concat("--tokens: ", format_count(job.tokens),
+                                      " are less than one step's ", format_count(step_tokens),
+                                      "; smaller with --global-batch or --seq-len"));
+  }
   count_padding(options, job, request.warnings);
   mask_documents(options, job, request.warnings);
   check_fixed(job, request.fixed);

@@ -4,6 +4,7 @@
 // argosy-plan --score runs.csv.
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "planner/config_files.h"
@@ -23,7 +24,11 @@ constexpr size_t kRowsPerMessage = 100;
 void print_score(const PlanOptions& options) {
   const std::filesystem::path any = find_config("score", "any.json", {"stacks"});
   const ScoreFiles files = read_score_files(any.parent_path().parent_path());
-  const std::string path = find_config("score", options.score, {"stacks"}).string();
+  const std::string& path = options.score;
+  if (std::error_code error; !std::filesystem::exists(path, error)) {
+    throw ConfigError(concat("--score: there is no file '", path,
+                             "'; valid: a table of runs, as tests/golden/published_runs.csv"));
+  }
   const CsvTable table = parse_csv(read_text_file(path), path);
   const bool is_watched = isatty(STDERR_FILENO) != 0;
   const Score score =

@@ -188,6 +188,10 @@ AppliedCorrections find_corrections(const ClusterSpec& cluster,
   const std::filesystem::path path =
       is_auto ? corrections_path(cluster_file) : std::filesystem::path(choice);
   if (is_auto && !exists(path)) return applied;
+  if (std::error_code error; !exists(path, error)) {
+    throw ConfigError(concat("--corrections: there is no file '", path.string(),
+                             "'; valid: auto, none, or a file of --learn"));
+  }
   const CorrectionsFile file = parse_corrections(read_text_file(path), path.string());
   const std::string why = objection(file, cluster, cpu_model());
   if (!why.empty()) {

@@ -6,12 +6,12 @@
 #include <cmath>
 
 #include "planner/cost/totals.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 
 namespace {
 
-constexpr double kSecondsPerHour = 3600.0;
 constexpr double kSpareConfidence = 0.99;
 constexpr double kLowestGoodput = 0.01;  // a cluster that fails faster than it restarts
 

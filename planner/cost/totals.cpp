@@ -3,13 +3,12 @@
 #include "planner/cost/totals.h"
 
 #include "planner/cost/reliability.h"
+#include "planner/spec/clock.h"
 #include "planner/spec/work.h"
 
 namespace argosy {
 
 namespace {
-
-constexpr double kSecondsPerHour = 3600.0;
 
 double step_kwh(const Job& job, const StepUse& use) {
   return facility_kwh(job.cluster,

@@ -9,8 +9,6 @@
 
 namespace argosy {
 
-inline constexpr double kSecondsPerDay = 86400;
-
 // Weights and optimizer state of what is trained, once for all ranks: what a checkpoint holds.
 double checkpoint_bytes(const Job& job);
 

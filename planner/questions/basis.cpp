@@ -9,6 +9,7 @@
 #include "planner/report/plan_text.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 

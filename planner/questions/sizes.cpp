@@ -14,6 +14,7 @@
 #include "planner/cost/totals.h"
 #include "planner/questions/price.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 

@@ -3,10 +3,12 @@
 #include "planner/report/plan_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 #include "planner/spec/windows.h"
 
 namespace argosy {
@@ -269,6 +271,14 @@ std::string offload_text(const std::vector<Plan>& plans) {
               kTextColumns, "    ");
 }
 
+namespace {
+
+std::string format_minutes(double seconds) {
+  return format_counted(std::max<int64_t>(1, std::llround(seconds / 60)), "minute");
+}
+
+}  // namespace
+
 std::string totals_text(const Plan& plan) {
   const Prediction& p = plan.predicted;
   if (p.days <= 0) return "";
@@ -280,10 +290,11 @@ std::string totals_text(const Plan& plan) {
   if (p.embodied_kg > 0) {
     text += concat(" (", format_kg(p.embodied_kg), " of them the machines' making)");
   }
-  if (p.checkpoint_interval_s > 0) {
-    text +=
-        concat("; a checkpoint every ", format_fixed(p.checkpoint_interval_s / 60, 0), " minutes, ",
-               p.spare_nodes, p.spare_nodes == 1 ? " spare node" : " spare nodes");
+  if (p.checkpoint_interval_s >= p.days * kSecondsPerDay) {
+    text += "; one checkpoint, at the end";
+  } else if (p.checkpoint_interval_s > 0) {
+    text += concat("; a checkpoint every ", format_minutes(p.checkpoint_interval_s), ", ",
+                   format_counted(p.spare_nodes, "spare node"));
   }
   return wrap(text, kTextColumns, "    ");
 }

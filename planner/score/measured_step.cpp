@@ -7,6 +7,7 @@
 
 #include "planner/cost/totals.h"
 #include "planner/score/run_setup.h"
+#include "planner/spec/clock.h"
 #include "planner/spec/work.h"
 
 namespace argosy {

@@ -113,7 +113,8 @@ void read_measurements(const RowReader& row, PublishedRun& run) {
 std::vector<PublishedRun> published_runs(const CsvTable& table) {
   for (const char* column : {"id", "gpu", "num_gpus"}) {
     if (table.column_index.count(column) == 0) {
-      throw ConfigError(concat(table.where, ": no column '", column, "'"));
+      throw ConfigError(concat(table.where, ": no column '", column,
+                               "'; valid: id, gpu, num_gpus and those of planner/score/README.md"));
     }
   }
   std::vector<PublishedRun> runs;

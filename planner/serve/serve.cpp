@@ -10,6 +10,7 @@
 #include "planner/cost/memory_band.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
+#include "planner/spec/clock.h"
 
 namespace argosy {
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr double kActivationBytes = 2;   // bf16
 constexpr int64_t kPrefillChunk = 8192;  // tokens that engines take into a pass at once
-constexpr double kSecondsPerHour = 3600;
 
 Precision compute_precision(const ServeJob& job) {
   const bool is_8_bit = job.weights.bytes == 1 && job.cluster.accelerator.fp8_flops_per_s > 0;

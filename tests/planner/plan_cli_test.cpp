@@ -225,7 +225,9 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("--model llama-65b --cluster h100-8 --corrections x.json",
                  "with --stack nemo-2025; valid: with --stack argosy");
   expect_mistake("--cluster h100-8 --import ds.jsn", "--import: there is no file 'ds.jsn'");
-  expect_mistake("--score no_such_runs.csv", "--score: there is no file");
+  expect_mistake("--score no_such_runs.csv", "'no_such_runs.csv'; valid: a table of runs");
+  expect_mistake("--score " + write("other.csv", "a,b\n1,2\n"), "no column 'id'; valid: id, gpu,");
+  expect_mistake(kSmall + "--corrections no_such.json", "--corrections: there is no file");
   expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
   expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "valid: 1 to 2048");
   expect_mistake("--model llama-65b --cluster nowhere",
@@ -376,6 +378,18 @@ TEST(PlanCli, WidePrecisionIsTimedByItsOwnPeak) {
   }
   expect_mistake(job + "fp32 --stack megatron-2024",
                  "--stack: 'megatron-2024' with --precision fp32");
+}
+
+// A run that ends before its first checkpoint is due has none but the last.
+TEST(PlanCli, ShortRunsAreSaid) {
+  const std::string job = "--model llama-3.1-8b --cluster h100-8 --top 1 --tokens ";
+  const Result result = plan(job + "1e8");
+  EXPECT_NE(result.out.find("one checkpoint, at the end"), std::string::npos) << result.out;
+  EXPECT_EQ(result.err, "");
+  EXPECT_NE(plan(job + "1e10").out.find("a checkpoint every 1"), std::string::npos);
+  const std::string warning = plan(job + "1e3").err;
+  EXPECT_NE(warning.find("--tokens: 1.0k are less than one step's 4.0M"), std::string::npos)
+      << warning;
 }
 
 TEST(PlanCli, SequencesBeyondThePositionsAreSaid) {
