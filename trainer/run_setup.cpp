@@ -15,8 +15,6 @@ namespace argosy {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 void check_world_size(const Plan& plan, int num_ranks) {
   if (plan.mesh.world_size() == num_ranks) return;
   throw ConfigError(

@@ -93,6 +93,23 @@ TEST_F(Generate, AnAdapterThatDoesNotFitIsNamed) {
 }
 
 // The text alone goes to where it is piped.
+// What libgomp says of itself: its threads soon sleep, unless somebody has decided it.
+TEST_F(Generate, ThreadsThatWaitSoonSleep) {
+  make_plan("base.json", "dense.json", 1, "tp=1", "--precision fp32");
+  succeed("argosy-train --plan base.json --data text.txt --run-dir base --steps 1");
+  const auto spins = [&](const std::string& environment) {
+    const std::string said =
+        succeed(concat("env OMP_DISPLAY_ENV=verbose ", environment, " argosy-train --run-dir base",
+                       kAsk, "--max-new-tokens 1"))
+            .err;
+    const size_t last = said.rfind("GOMP_SPINCOUNT = ");
+    return last == std::string::npos ? said : said.substr(last, said.find('\n', last) - last);
+  };
+  EXPECT_EQ(spins(""), "GOMP_SPINCOUNT = '2000'");
+  EXPECT_EQ(spins("GOMP_SPINCOUNT=7"), "GOMP_SPINCOUNT = '7'");
+  EXPECT_NE(spins("OMP_WAIT_POLICY=active"), "GOMP_SPINCOUNT = '2000'");
+}
+
 TEST_F(Generate, SaysBesideTheTextWhatItTook) {
   make_plan("plan.json", "dense.json", 1, "tp=1");
   succeed("argosy-train --plan plan.json --data text.txt --run-dir run --steps 1");
