@@ -58,6 +58,7 @@ Fits::Split Fits::make_split(const Candidate& open, bool any_rank) {
   Split split;
   split.stages = stages_of(open);
   split.state_bytes.resize(4 * point_.zeros.size());
+  split.stack_states.resize(point_.zeros.size());
   for (size_t stage = 0; stage < split.stages.size(); ++stage) {
     const bool is_same = stage > 0 && split.stages[stage] == split.stages[stage - 1];
     split.shape_of_stage.push_back(is_same ? split.shape_of_stage.back()
@@ -90,6 +91,8 @@ Fits::Split Fits::make_split(const Candidate& open, bool any_rank) {
         rank.all[kind] += split.stages[stage][kind];
       }
     }
+    const bool is_ruled = settler_.rule().recompute.kind.has_value();
+    rank.all_full = is_ruled ? rank.all : recomputed(rank.all, Recompute::full);
     split.ranks.push_back(std::move(rank));
   }
   return split;
@@ -242,7 +245,10 @@ void Fits::look_at(const Candidate& open, size_t split, const LayerCosts& costs)
   open_ = &open;
   costs_ = &costs;
   split_ = &split_of(open, split);
-  if (job_.stack.keeps_memory) return;
+  if (job_.stack.keeps_memory) {
+    stack_.emplace(job_, open, costs, settler_.schedules());
+    return;
+  }
   short_ = is_plain(open.schedule)
                ? nullptr
                : &settler_.schedules().get(open.schedule, open.mesh.pp,
@@ -277,8 +283,39 @@ bool Fits::fits_in_full(size_t zero) {
   return true;
 }
 
+const std::vector<StackState>& Fits::stack_states(size_t zero) {
+  std::vector<StackState>& states = split_->stack_states[zero];
+  if (!states.empty()) return states;
+  const Candidate& candidate = zero_of(zero).candidate;
+  const ElementTable& elements = settler_.cache().elements(candidate);
+  states.reserve(split_->ranks.size());
+  for (const Rank& rank : split_->ranks) {
+    states.push_back(stack_state(job_, candidate, rank.rank, rank.all, elements));
+  }
+  return states;
+}
+
+// Limits from both sides: everything computed again is one choice, no choice takes fewer bytes
+// than least_bytes().
+int64_t Fits::missing_in_stack(size_t zero) {
+  const bool is_ruled = settler_.rule().recompute.kind.has_value();
+  const std::vector<StackState>& states = stack_states(zero);
+  const int64_t budget = zero_of(zero).usable_bytes;
+  int64_t missing = 0;
+  bool is_open = false;
+  for (size_t i = 0; i < states.size(); ++i) {
+    const Rank& rank = split_->ranks[i];
+    const int64_t bytes = stack_->memory(states[i], rank.all_full).total_bytes;
+    if (bytes <= budget) continue;
+    is_open = true;
+    const int64_t least = is_ruled ? bytes : stack_->least_bytes(states[i], rank.all);
+    missing = std::max(missing, least - budget);
+  }
+  return missing > 0 || !is_open ? missing : settled_missing_bytes(zero);
+}
+
 int64_t Fits::missing_bytes(size_t zero) {
-  if (job_.stack.keeps_memory) return settled_missing_bytes(zero);
+  if (job_.stack.keeps_memory) return missing_in_stack(zero);
   const Zero& known = zero_of(zero);
   if (known.follows_rows && fits_in_full(zero)) return 0;
   const std::vector<StateBytes>& state = state_bytes(zero);

@@ -16,6 +16,7 @@
 #include "planner/cost/memory.h"
 #include "planner/cost/search_space.h"
 #include "planner/cost/settle.h"
+#include "planner/cost/stack_memory.h"
 #include "planner/cost/state_memory.h"
 
 namespace argosy {
@@ -48,15 +49,16 @@ class Fits {
   struct Rank {
     int64_t rank = 0;
     bool is_copy = false;
-    StageLayers all{};
-    std::vector<size_t> stages;  // its own
-    std::vector<size_t> shapes;  // of those that differ
+    StageLayers all{}, all_full{};  // the latter computed again, if that is open
+    std::vector<size_t> stages;     // its own
+    std::vector<size_t> shapes;     // of those that differ
   };
   struct Split {
     std::vector<StageLayers> stages;
     std::vector<size_t> shape_of_stage;  // [stages]
     std::vector<Rank> ranks;
-    std::vector<std::vector<StateBytes>> state_bytes;  // [4 * zeros, as asked][ranks]
+    std::vector<std::vector<StateBytes>> state_bytes;   // [4 * zeros, as asked][ranks]
+    std::vector<std::vector<StackState>> stack_states;  // [zeros, as asked][ranks]
   };
   // Stages with the same layers keep the same, whatever split they are of.
   struct Shape {
@@ -92,6 +94,8 @@ class Fits {
   ActivationPeak recomputed_peak(const Rank& rank);
   int64_t least_kept(const Rank& rank) const;
   bool fits_in_full(size_t zero);
+  const std::vector<StackState>& stack_states(size_t zero);
+  int64_t missing_in_stack(size_t zero);
 
   const Job& job_;
   const MeshPoint& point_;
@@ -99,6 +103,7 @@ class Fits {
   const Candidate* open_ = nullptr;
   const LayerCosts* costs_ = nullptr;
   Split* split_ = nullptr;
+  std::optional<StackRanks> stack_;       // where another framework's memory counts
   const ShortSchedule* short_ = nullptr;  // of a schedule that is not plain
   std::vector<Shape> shapes_;
   std::vector<Kept> kept_;                    // [ranks of the split]

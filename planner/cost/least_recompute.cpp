@@ -33,13 +33,15 @@ int64_t num_blocks(const StageLayers& layers) {
 
 LeastRecompute::LeastRecompute(const ModelSpec& model, const Candidate& candidate,
                                int64_t num_microbatches, const std::vector<StageLayers>& stages,
-                               const LayerCosts& costs, const ShortSchedule* schedule)
+                               const LayerCosts& costs, const ShortSchedule* schedule,
+                               const StackRecompute* stack)
     : model_(model),
       candidate_(candidate),
       num_microbatches_(num_microbatches),
       stages_(stages),
       costs_(costs),
-      schedule_(schedule) {}
+      schedule_(schedule),
+      stack_(stack) {}
 
 LeastRecompute::Rank LeastRecompute::rank_of(int64_t rank) const {
   Rank found;
@@ -73,17 +75,31 @@ class LeastRecompute::Kept {
         chosen_(rank.kinds.size(), Recompute::none),
         is_counted_(rank.stages.size(), false),
         stages_(rank.stages.size()) {
-    for (const size_t stage : rank.stages) layers_.push_back(asked.stages_[stage]);
+    layers_.reserve(rank.stages.size());
+    for (const size_t stage : rank.stages) {
+      const StageLayers& layers = layers_.emplace_back(asked.stages_[stage]);
+      for (size_t kind = 0; kind < kNumLayerKinds; ++kind) all_[kind] += layers[kind];
+    }
+  }
+
+  // Whatever is chosen; nothing has been yet.
+  bool never_fits(int64_t budget_bytes) const {
+    const StackRecompute* stack = asked_.stack_;
+    return stack != nullptr && stack->ranks.least_bytes(state(), all_) > budget_bytes;
   }
 
   // The first `num_full` blocks again in full, `num_selective` behind them in part.
   int64_t bytes(int64_t num_full, int64_t num_selective) {
-    for (size_t i = 0; i < chosen_.size(); ++i) {
-      const auto at = static_cast<int64_t>(i);
-      choose(i, at < num_full                   ? Recompute::full
-                : at < num_full + num_selective ? Recompute::selective
-                                                : Recompute::none);
+    // Blocks outside of both choices stay as they are.
+    const int64_t begin = std::min(num_full, num_full_), end = num_full + num_selective;
+    for (int64_t i = begin; i < std::max(end, end_); ++i) {
+      choose(static_cast<size_t>(i), i < num_full ? Recompute::full
+                                     : i < end    ? Recompute::selective
+                                                  : Recompute::none);
     }
+    num_full_ = num_full;
+    end_ = end;
+    if (asked_.stack_ != nullptr) return asked_.stack_->ranks.memory(state(), all_).total_bytes;
     for (size_t i = 0; i < layers_.size(); ++i) {
       if (!is_counted_[i]) stages_[i] = stage_activations(layers_[i], asked_.costs_);
       is_counted_[i] = true;
@@ -98,9 +114,17 @@ class LeastRecompute::Kept {
   }
 
  private:
+  const StackState& state() const { return asked_.stack_->states[static_cast<size_t>(rank_.rank)]; }
+
   void choose(size_t i, Recompute recompute) {
     if (chosen_[i] == recompute) return;
-    StageLayers& layers = layers_[rank_.position[i]];
+    change(i, recompute, layers_[rank_.position[i]]);
+    change(i, recompute, all_);
+    is_counted_[rank_.position[i]] = false;
+    chosen_[i] = recompute;
+  }
+
+  void change(size_t i, Recompute recompute, StageLayers& layers) const {
     const auto at = [](LayerKind kind, Recompute r) {
       return static_cast<size_t>(with_recompute(kind, r));
     };
@@ -110,12 +134,12 @@ class LeastRecompute::Kept {
       // Modules behind the last block do as it does.
       std::swap(layers[at(LayerKind::mtp, chosen_[i])], layers[at(LayerKind::mtp, recompute)]);
     }
-    is_counted_[rank_.position[i]] = false;
-    chosen_[i] = recompute;
   }
 
   const LeastRecompute& asked_;
   const Rank& rank_;
+  int64_t num_full_ = 0, end_ = 0;        // blocks in full; in full or in part
+  StageLayers all_{};                     // of the rank
   std::vector<Recompute> chosen_;         // [blocks]
   std::vector<StageLayers> layers_;       // [stages of the rank]
   std::vector<bool> is_counted_;          // [stages of the rank]
@@ -135,6 +159,25 @@ int64_t LeastRecompute::least_bytes(int64_t rank_index) const {
   return least;
 }
 
+int64_t LeastRecompute::fewest_selective(Kept& kept, int64_t num_full, int64_t num_open,
+                                         int64_t budget_bytes) const {
+  if (stack_ != nullptr) {
+    // The first one may keep more than none: what it makes again.
+    for (int64_t count = 0; count <= num_open; ++count) {
+      if (kept.bytes(num_full, count) <= budget_bytes) return count;
+    }
+    return -1;
+  }
+  // More layers in part never keep more.
+  int64_t low = 0, high = num_open;
+  if (kept.bytes(num_full, high) > budget_bytes) return -1;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    kept.bytes(num_full, middle) <= budget_bytes ? high = middle : low = middle + 1;
+  }
+  return high;
+}
+
 bool LeastRecompute::choose(int64_t rank_index, int64_t budget_bytes, const LayerTimes& times,
                             std::vector<Recompute>& layers) const {
   const Rank rank = rank_of(rank_index);
@@ -145,6 +188,7 @@ bool LeastRecompute::choose(int64_t rank_index, int64_t budget_bytes, const Laye
     return times[static_cast<size_t>(with_recompute(kind, recompute))].durations.backward_s -
            times[static_cast<size_t>(kind)].durations.backward_s;
   };
+  if (kept.never_fits(budget_bytes)) return false;
   double least_s = std::numeric_limits<double>::infinity(), full_s = 0;
   int64_t best_full = -1, best_selective = 0;
   if (kept.bytes(0, 0) <= budget_bytes) {
@@ -152,19 +196,17 @@ bool LeastRecompute::choose(int64_t rank_index, int64_t budget_bytes, const Laye
     best_full = 0;
   }
   for (int64_t num_full = 0; num_full <= num_blocks && full_s < least_s; ++num_full) {
-    // More layers in part never keep more: the fewest that fit.
-    int64_t low = 0, high = num_blocks - num_full;
-    if (kept.bytes(num_full, high) <= budget_bytes) {
-      while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        kept.bytes(num_full, middle) <= budget_bytes ? high = middle : low = middle + 1;
-      }
+    const int64_t num_selective =
+        fewest_selective(kept, num_full, num_blocks - num_full, budget_bytes);
+    if (num_selective >= 0) {
       double sum_s = full_s;
-      for (int64_t i = 0; i < high; ++i) sum_s += added_s(num_full + i, Recompute::selective);
+      for (int64_t i = 0; i < num_selective; ++i) {
+        sum_s += added_s(num_full + i, Recompute::selective);
+      }
       if (sum_s < least_s) {
         least_s = sum_s;
         best_full = num_full;
-        best_selective = high;
+        best_selective = num_selective;
       }
     }
     if (num_full < num_blocks) full_s += added_s(num_full, Recompute::full);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "planner/cost/activations.h"
+#include "planner/cost/stack_memory.h"
 #include "planner/cost/stage_split.h"
 
 namespace argosy {
@@ -19,6 +20,12 @@ struct RecomputeRule {
   std::optional<int64_t> num_layers;  // with a kind: dealt to the stages in proportion
 };
 
+// Where another framework's memory counts: what ranks hold besides.
+struct StackRecompute {
+  StackRanks ranks;
+  std::vector<StackState> states;  // [pp]
+};
+
 // Chooses for one rank after the other. Of a rank's layers, in the order of its stages, the first
 // ones are computed again in full, those behind them selectively, the others not at all: of all
 // such choices that fit the one that adds the least seconds, of equal ones the one with fewer
@@ -27,10 +34,11 @@ struct RecomputeRule {
 class LeastRecompute {
  public:
   // The references must outlive this. `stages`: the split, nothing computed again. `schedule`:
-  // for ranks with several stages or a split backward.
+  // for ranks with several stages or a split backward. `stack`: where another framework's memory
+  // counts; budgets are then of all that the rank holds.
   LeastRecompute(const ModelSpec& model, const Candidate& candidate, int64_t num_microbatches,
                  const std::vector<StageLayers>& stages, const LayerCosts& costs,
-                 const ShortSchedule* schedule);
+                 const ShortSchedule* schedule, const StackRecompute* stack = nullptr);
 
   // What the rank keeps at least, whatever is computed again.
   int64_t least_bytes(int64_t rank) const;
@@ -44,6 +52,9 @@ class LeastRecompute {
   struct Rank;
   class Kept;
   Rank rank_of(int64_t rank) const;
+  // How many blocks in part behind `num_full` in full fit, at least; -1: no number does.
+  int64_t fewest_selective(Kept& kept, int64_t num_full, int64_t num_open,
+                           int64_t budget_bytes) const;
 
   const ModelSpec& model_;
   const Candidate& candidate_;
@@ -51,6 +62,7 @@ class LeastRecompute {
   const std::vector<StageLayers>& stages_;
   const LayerCosts& costs_;
   const ShortSchedule* schedule_;
+  const StackRecompute* stack_;
 };
 
 // [num_layers] Where the rule says it all; empty: it is for choose() to say.

@@ -27,13 +27,25 @@ bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
       is_plain(candidate.schedule)
           ? nullptr
           : &schedules_.get(candidate.schedule, candidate.mesh.pp, m, candidate.virtual_stages);
-  const LeastRecompute least(job_.model, candidate, m, stages, costs, schedule);
+  std::optional<StackRecompute> stack;
+  if (job_.stack.keeps_memory) {
+    stack.emplace(StackRecompute{{job_, candidate, costs, schedules_}, {}});
+    for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
+      stack->states.push_back(
+          stack_state(job_, candidate, rank, layers_of_rank(candidate, stages, rank), elements));
+    }
+  }
+  const LeastRecompute least(job_.model, candidate, m, stages, costs, schedule,
+                             stack ? &*stack : nullptr);
   std::vector<Recompute> layers(static_cast<size_t>(job_.model.num_layers), Recompute::none);
   for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
-    const StageLayers all = layers_of_rank(candidate, stages, rank);
-    const bool is_copy = holds_copy(job_.model, candidate, stages.size(), rank);
-    const int64_t budget = usable - state_bytes(job_, candidate, all, is_copy, elements).on_device -
-                           passing_bytes(job_, candidate, all, costs);
+    int64_t budget = usable;
+    if (!stack) {
+      const StageLayers all = layers_of_rank(candidate, stages, rank);
+      const bool is_copy = holds_copy(job_.model, candidate, stages.size(), rank);
+      budget -= state_bytes(job_, candidate, all, is_copy, elements).on_device +
+                passing_bytes(job_, candidate, all, costs);
+    }
     if (!least.choose(rank, budget, times, layers)) return false;
   }
   set_recompute(layers, candidate);
@@ -95,9 +107,7 @@ Settled Settler::settle(Candidate open) {
     return settled;
   }
   if (take_uniform(open, Recompute::none, settled)) return settled;
-  // Other frameworks' memory is known of whole models alone, computed again or not.
-  const bool fits = job_.stack.keeps_memory ? take_uniform(open, Recompute::selective, settled)
-                                            : take_least(open, needed_times(), settled);
+  const bool fits = take_least(open, needed_times(), settled);
   if (!fits) take_uniform(open, Recompute::full, settled);
   return settled;
 }

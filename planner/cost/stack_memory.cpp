@@ -17,62 +17,6 @@ void add(StageMemory& memory, MemoryCategory c, double bytes) {
   bytes_of(memory.bytes, c) += static_cast<int64_t>(bytes);
 }
 
-// What is whole at a time: of a block, and of the head or the embedding, whose table is in it.
-struct Whole {
-  double weights = 0, with_gradient = 0;  // bytes
-};
-struct Passing {
-  Whole block, edge;
-  double table = 0;    // trained elements of the largest table
-  double updated = 0;  // elements that the rank's optimizer updates
-};
-
-// Weights, gradients and optimizer.
-Passing add_state(const Job& job, const Candidate& candidate, const StageLayers& layers,
-                  const ElementTable& table, StageMemory& memory) {
-  const StackFacts& facts = job.stack.facts;
-  const double gradient_bytes = static_cast<double>(facts.gradient_bytes);
-  Passing passing;
-  const int zero = candidate.zero_stage;
-  for (size_t d = 0; d < kNumDomains; ++d) {
-    const auto domain = static_cast<Domain>(d);
-    const double ranks =
-        static_cast<double>(degree(candidate.mesh, shard_axis(candidate.mesh, domain)));
-    const bool is_frozen = !is_trainable(domain);
-    const bool is_in_4_bits = is_frozen && job.lora.base_bits != kUnquantizedBits;
-    double elements = 0, tables = 0, saved_by_nf4 = 0;
-    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-      const auto size = static_cast<double>(table[kind].layer[d].size + table[kind].table[d].size);
-      elements += static_cast<double>(layers[kind]) * size;
-      tables += static_cast<double>(layers[kind] * table[kind].table[d].size);
-      const ProductWeights& products = table[kind].layer[d].products;
-      const double saved = is_in_4_bits ? static_cast<double>(products.elements) * kWeightBytes -
-                                              static_cast<double>(products.nf4_bytes)
-                                        : 0;
-      saved_by_nf4 += static_cast<double>(layers[kind]) * saved;
-      if (layers[kind] == 0) continue;
-      const double whole = size * kWeightBytes - saved;
-      Whole& part = is_block(kind) ? passing.block : passing.edge;
-      part.weights = std::max(part.weights, whole);
-      part.with_gradient =
-          std::max(part.with_gradient, whole + (is_frozen ? 0 : size * gradient_bytes));
-      if (!is_frozen) {
-        passing.table = std::max(passing.table, static_cast<double>(table[kind].table[d].size));
-      }
-    }
-    add(memory, MemoryCategory::parameters,
-        (elements * kWeightBytes - saved_by_nf4) / (zero >= 3 ? ranks : 1));
-    if (is_frozen) elements = job.stack.base.trains_tables ? tables : 0;
-    passing.updated += elements / (zero >= 1 ? ranks : 1);
-    add(memory, MemoryCategory::gradients,
-        elements * facts.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1));
-    add(memory, MemoryCategory::optimizer,
-        elements * (facts.optimizer_bytes + (zero < 3 ? facts.flat_bytes : 0)) /
-            (zero >= 1 ? ranks : 1));
-  }
-  return passing;
-}
-
 // Outputs of both norms, and of the activation in front of the last product of an MLP, of the
 // chosen experts and the shared one.
 double product_bytes(const Job& job, const Candidate& candidate, size_t kind) {
@@ -105,35 +49,6 @@ Recompute recompute_of(const Candidate& candidate, size_t kind) {
   return recompute == Recompute::none ? candidate.recompute : recompute;
 }
 
-// Kept for backward by the micro-batches alive at once. Returns the bytes of one layer that is
-// computed again.
-double add_activations(const Job& job, const Candidate& candidate, const StageLayers& layers,
-                       const LayerCosts& costs, int alive, StageMemory& memory) {
-  const StackFacts& facts = job.stack.facts;
-  double kept = 0, working = 0;
-  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
-    if (layers[kind] == 0) continue;
-    double saved = static_cast<double>(costs[kind].saved_bytes);
-    double again = static_cast<double>(costs[kind].recomputed_bytes);
-    if (is_block(kind)) {
-      const Recompute recompute = recompute_of(candidate, kind);
-      const bool whole = recompute == Recompute::full;
-      (whole ? again : saved) *= facts.saved_share;
-      if (facts.keeps_products) (whole ? again : saved) += product_bytes(job, candidate, kind);
-      if (!facts.fuses_attention) {
-        (recompute == Recompute::none ? saved : again) += score_bytes(job, candidate);
-      }
-    }
-    kept += static_cast<double>(layers[kind]) * saved;
-    // Argosy's workspace is what it makes again of what these keep.
-    if (!facts.keeps_products) again += static_cast<double>(costs[kind].workspace_bytes);
-    working = std::max(working, again);
-  }
-  add(memory, MemoryCategory::activations,
-      kept * static_cast<double>(alive) / static_cast<double>(candidate.virtual_stages));
-  return working;
-}
-
 double logit_bytes(const Job& job, const Candidate& candidate) {
   const Mesh& mesh = candidate.mesh;
   const double tokens =
@@ -142,75 +57,198 @@ double logit_bytes(const Job& job, const Candidate& candidate) {
          job.stack.facts.logit_bytes;
 }
 
+std::vector<int> alive_of(const Job& job, const Candidate& candidate, ShortSchedules& schedules) {
+  const int64_t pp = candidate.mesh.pp, m = num_microbatches(job, candidate);
+  std::vector<int> alive;
+  alive.reserve(static_cast<size_t>(pp));
+  if (is_plain(candidate.schedule)) {
+    for (int64_t stage = 0; stage < pp; ++stage) {
+      alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
+    }
+    return alive;
+  }
+  for (const RankPasses& passes :
+       schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).passes) {
+    alive.push_back(static_cast<int>(passes.any));
+  }
+  return alive;
+}
+
+}  // namespace
+
+StackState stack_state(const Job& job, const Candidate& candidate, int64_t rank,
+                       const StageLayers& layers, const ElementTable& table) {
+  const StackFacts& facts = job.stack.facts;
+  const double gradient_bytes = static_cast<double>(facts.gradient_bytes);
+  const int zero = candidate.zero_stage;
+  StackState state;
+  state.rank = state.memory.stage = rank;
+  state.is_sharded = zero >= 3;
+  for (size_t d = 0; d < kNumDomains; ++d) {
+    const auto domain = static_cast<Domain>(d);
+    const double ranks =
+        static_cast<double>(degree(candidate.mesh, shard_axis(candidate.mesh, domain)));
+    const bool is_frozen = !is_trainable(domain);
+    const bool is_in_4_bits = is_frozen && job.lora.base_bits != kUnquantizedBits;
+    double elements = 0, tables = 0, saved_by_nf4 = 0;
+    for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+      if (layers[kind] == 0) continue;
+      const auto size = static_cast<double>(table[kind].layer[d].size + table[kind].table[d].size);
+      elements += static_cast<double>(layers[kind]) * size;
+      tables += static_cast<double>(layers[kind] * table[kind].table[d].size);
+      const ProductWeights& products = table[kind].layer[d].products;
+      const double saved = is_in_4_bits ? static_cast<double>(products.elements) * kWeightBytes -
+                                              static_cast<double>(products.nf4_bytes)
+                                        : 0;
+      saved_by_nf4 += static_cast<double>(layers[kind]) * saved;
+      const double whole = size * kWeightBytes - saved;
+      StackWhole& part = is_block(kind) ? state.block : state.edge;
+      part.weights = std::max(part.weights, whole);
+      part.with_gradient =
+          std::max(part.with_gradient, whole + (is_frozen ? 0 : size * gradient_bytes));
+      if (!is_frozen) {
+        state.table = std::max(state.table, static_cast<double>(table[kind].table[d].size));
+      }
+    }
+    add(state.memory, MemoryCategory::parameters,
+        (elements * kWeightBytes - saved_by_nf4) / (zero >= 3 ? ranks : 1));
+    if (is_frozen) elements = job.stack.base.trains_tables ? tables : 0;
+    state.updated += elements / (zero >= 1 ? ranks : 1);
+    add(state.memory, MemoryCategory::gradients,
+        elements * facts.accumulated_gradient_bytes / (zero >= 2 ? ranks : 1));
+    add(state.memory, MemoryCategory::optimizer,
+        elements * (facts.optimizer_bytes + (zero < 3 ? facts.flat_bytes : 0)) /
+            (zero >= 1 ? ranks : 1));
+  }
+  return state;
+}
+
+StackRanks::StackRanks(const Job& job, const Candidate& candidate, const LayerCosts& costs,
+                       std::vector<int> alive)
+    : job_(job),
+      candidate_(candidate),
+      alive_(std::move(alive)),
+      last_rank_(pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp,
+                                        candidate.num_stages() - 1)),
+      logit_bytes_(logit_bytes(job, candidate)) {
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    layer_bytes_[kind] = layer_bytes(costs, kind);
+  }
+}
+
+StackRanks::StackRanks(const Job& job, const Candidate& candidate, const LayerCosts& costs,
+                       ShortSchedules& schedules)
+    : StackRanks(job, candidate, costs, alive_of(job, candidate, schedules)) {}
+
+StackRanks::LayerBytes StackRanks::layer_bytes(const LayerCosts& costs, size_t kind) const {
+  const StackFacts& facts = job_.stack.facts;
+  double saved = static_cast<double>(costs[kind].saved_bytes);
+  double again = static_cast<double>(costs[kind].recomputed_bytes);
+  if (is_block(kind)) {
+    const Recompute recompute = recompute_of(candidate_, kind);
+    const bool whole = recompute == Recompute::full;
+    (whole ? again : saved) *= facts.saved_share;
+    if (facts.keeps_products) (whole ? again : saved) += product_bytes(job_, candidate_, kind);
+    if (!facts.fuses_attention) {
+      (recompute == Recompute::none ? saved : again) += score_bytes(job_, candidate_);
+    }
+  }
+  // Argosy's workspace is what it makes again of what these keep.
+  if (!facts.keeps_products) again += static_cast<double>(costs[kind].workspace_bytes);
+  return {saved, again};
+}
+
 // Of moments at which all that is kept is there, the one that needs most beside it: the loss, with
 // the logits and the gradient of a table; or the backward pass of a block, when those are gone. Of
 // sharded weights the layer at work and the block that follows are whole, and a gradient.
-void add_moment(const Job& job, const Candidate& candidate, const Passing& passing, double logits,
-                double working, StageMemory& memory) {
-  const StackFacts& facts = job.stack.facts;
-  const bool is_sharded = candidate.zero_stage >= 3;
-  const double table = passing.table * facts.table_gradient_bytes +
-                       (is_sharded ? passing.edge.with_gradient + passing.block.weights : 0);
-  const double block = is_sharded ? passing.block.with_gradient + passing.block.weights : 0;
+void StackRanks::add_moment(const StackState& state, double working, StageMemory& memory) const {
+  const StackFacts& facts = job_.stack.facts;
+  const double logits = state.rank == last_rank_ ? logit_bytes_ : 0;
+  const double table = state.table * facts.table_gradient_bytes +
+                       (state.is_sharded ? state.edge.with_gradient + state.block.weights : 0);
+  const double block = state.is_sharded ? state.block.with_gradient + state.block.weights : 0;
   const bool is_at_loss = logits + table > working + block;
   add(memory, MemoryCategory::workspace, is_at_loss ? logits : working);
   add(memory, MemoryCategory::buffers, is_at_loss ? table : block);
   // Activations are gone when the update makes its copies: only what these need beyond counts.
   const double gone = static_cast<double>(bytes_of(memory.bytes, MemoryCategory::activations) +
                                           bytes_of(memory.bytes, MemoryCategory::workspace));
-  add(memory, MemoryCategory::workspace,
-      std::max(0.0, passing.updated * facts.update_bytes - gone));
+  add(memory, MemoryCategory::workspace, std::max(0.0, state.updated * facts.update_bytes - gone));
 }
 
-}  // namespace
+StageMemory StackRanks::memory(const StackState& state, const StageLayers& layers) const {
+  double kept = 0, working = 0;
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    if (layers[kind] == 0) continue;
+    kept += static_cast<double>(layers[kind]) * layer_bytes_[kind].saved;
+    working = std::max(working, layer_bytes_[kind].again);
+  }
+  return memory(state, kept, working);
+}
 
-StageMemory stack_memory(const Job& job, const Candidate& candidate,
-                         const std::vector<StageLayers>& stages, const ElementTable& elements,
-                         const LayerCosts& costs, const std::vector<int>& alive) {
-  StageMemory most;
-  const int64_t pp = candidate.mesh.pp;
-  const int64_t last =
-      pipeline_rank_of_stage(candidate.schedule, pp, static_cast<int64_t>(stages.size()) - 1);
-  const std::vector<StageLayers> ranks = layers_of_ranks(candidate, stages);
-  for (int64_t rank = 0; rank < pp; ++rank) {
-    const auto at = static_cast<size_t>(rank);
-    const StageLayers& layers = ranks[at];
-    // Of equal layers the rank in front keeps no less.
-    const bool is_like_before = rank > 0 && rank != last && layers == ranks[at - 1];
-    if (is_like_before && alive[at] <= alive[at - 1]) continue;
-    StageMemory memory;
-    memory.stage = rank;
-    const double working = add_activations(job, candidate, layers, costs, alive[at], memory);
-    const Passing passing = add_state(job, candidate, layers, elements, memory);
-    add_moment(job, candidate, passing, rank == last ? logit_bytes(job, candidate) : 0, working,
-               memory);
-    const StackFacts& facts = job.stack.facts;
-    for (int64_t& bytes : memory.bytes) {
-      bytes = static_cast<int64_t>(static_cast<double>(bytes) * facts.reserve_share);
+StageMemory StackRanks::memory(const StackState& state, double kept, double working) const {
+  const StackFacts& facts = job_.stack.facts;
+  StageMemory memory = state.memory;
+  add(memory, MemoryCategory::activations,
+      kept * static_cast<double>(alive_[static_cast<size_t>(state.rank)]) /
+          static_cast<double>(candidate_.virtual_stages));
+  add_moment(state, working, memory);
+  for (int64_t& bytes : memory.bytes) {
+    bytes = static_cast<int64_t>(static_cast<double>(bytes) * facts.reserve_share);
+  }
+  add(memory, MemoryCategory::buffers, facts.constant_bytes);
+  for (const int64_t bytes : memory.bytes) memory.total_bytes += bytes;
+  return memory;
+}
+
+int64_t StackRanks::least_bytes(const StackState& state, const StageLayers& layers) const {
+  double kept = 0, working = 0;
+  for (size_t kind = 0; kind < kNumBaseKinds; ++kind) {
+    if (layers[kind] == 0) continue;
+    LayerBytes least = layer_bytes_[kind];
+    const bool is_open = is_block(kind) || static_cast<LayerKind>(kind) == LayerKind::mtp;
+    for (const Recompute recompute : {Recompute::selective, Recompute::full}) {
+      if (!is_open) break;
+      const LayerBytes& again = layer_bytes_[static_cast<size_t>(
+          with_recompute(static_cast<LayerKind>(kind), recompute))];
+      least.saved = std::min(least.saved, again.saved);
+      least.again = std::min(least.again, again.again);
     }
-    add(memory, MemoryCategory::buffers, facts.constant_bytes);
-    for (const int64_t bytes : memory.bytes) memory.total_bytes += bytes;
-    if (memory.total_bytes > most.total_bytes) most = memory;
+    kept += static_cast<double>(layers[kind]) * least.saved;
+    working = std::max(working, least.again);
+  }
+  // The update's copies need less where more is kept, and categories are cut to whole bytes.
+  StackState without_update = state;
+  without_update.updated = 0;
+  return memory(without_update, kept, working).total_bytes - kNumMemoryCategories;
+}
+
+StageMemory StackRanks::fullest(const std::vector<StageLayers>& stages,
+                                const ElementTable& elements) const {
+  const std::vector<StageLayers> ranks = layers_of_ranks(candidate_, stages);
+  StageMemory most;
+  for (size_t rank = 0; rank < ranks.size(); ++rank) {
+    const StageLayers& layers = ranks[rank];
+    const auto index = static_cast<int64_t>(rank);
+    // Of equal layers the rank in front keeps no less.
+    const bool is_like_before = rank > 0 && index != last_rank_ && layers == ranks[rank - 1];
+    if (is_like_before && alive_[rank] <= alive_[rank - 1]) continue;
+    const StageMemory full = memory(stack_state(job_, candidate_, index, layers, elements), layers);
+    if (full.total_bytes > most.total_bytes) most = full;
   }
   return most;
 }
 
 StageMemory stack_memory(const Job& job, const Candidate& candidate,
                          const std::vector<StageLayers>& stages, const ElementTable& elements,
+                         const LayerCosts& costs, const std::vector<int>& alive) {
+  return StackRanks(job, candidate, costs, alive).fullest(stages, elements);
+}
+
+StageMemory stack_memory(const Job& job, const Candidate& candidate,
+                         const std::vector<StageLayers>& stages, const ElementTable& elements,
                          const LayerCosts& costs, ShortSchedules& schedules) {
-  const int64_t pp = candidate.mesh.pp, m = num_microbatches(job, candidate);
-  std::vector<int> alive;
-  if (is_plain(candidate.schedule)) {
-    for (int64_t stage = 0; stage < pp; ++stage) {
-      alive.push_back(static_cast<int>(in_flight(candidate.schedule, pp, m, stage)));
-    }
-  } else {
-    for (const RankPasses& passes :
-         schedules.get(candidate.schedule, pp, m, candidate.virtual_stages).passes) {
-      alive.push_back(static_cast<int>(passes.any));
-    }
-  }
-  return stack_memory(job, candidate, stages, elements, costs, alive);
+  return StackRanks(job, candidate, costs, schedules).fullest(stages, elements);
 }
 
 }  // namespace argosy

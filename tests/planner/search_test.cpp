@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -315,78 +316,154 @@ TEST(Settle, LayersBalanceAroundModulesForMultiTokenPrediction) {
   EXPECT_GT(last_layers[1], last_layers[2]);
 }
 
-// On each rank, of all choices of some first layers in full and some next in part, none that fits
-// takes less time.
+// Of all choices on two ranks, each some first layers in full and some next in part, the least
+// seconds of backward that fit; infinite: none does.
+class EachRecomputation {
+ public:
+  EachRecomputation(const Job& job, const Settled& settled, Settler& settler)
+      : job_(job), settler_(settler), open_(settled.candidate), layers_(2) {
+    set_recompute({}, open_);
+    size_t layer = 0;
+    for (size_t stage = 0; stage < open_.layers_per_stage.size(); ++stage) {
+      const int64_t rank = pipeline_rank_of_stage(open_.schedule, 2, static_cast<int64_t>(stage));
+      for (int64_t i = 0; i < open_.layers_per_stage[stage]; ++i) {
+        layers_[static_cast<size_t>(rank)].push_back(layer++);
+      }
+    }
+    open_.layer_recompute.assign(layer, Recompute::none);
+  }
+
+  double seconds(const Candidate& c) {
+    double sum_s = 0;
+    for (const StageTime& time : times(c)) sum_s += time.durations.backward_s;
+    return sum_s;
+  }
+
+  double least_s() {
+    double least_s = std::numeric_limits<double>::infinity();
+    for_each_choice(0, open_, [&](const Candidate& first) {
+      for_each_choice(1, first, [&](const Candidate& c) {
+        const StageMemory memory =
+            fullest_stage(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
+                          settler_.cache().costs(c), &settler_.schedules());
+        if (memory.total_bytes <= job_.cluster.accelerator.memory_bytes) {
+          least_s = std::min(least_s, seconds(c));
+        }
+      });
+    });
+    return least_s;
+  }
+
+ private:
+  std::vector<StageTime> times(const Candidate& c) {
+    return stage_times(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
+                       settler_.cache().costs(c), place_all(c.mesh, job_));
+  }
+
+  template <typename Visit>
+  void for_each_choice(size_t rank, Candidate c, const Visit& visit) {
+    const std::vector<size_t>& layers = layers_[rank];
+    for (size_t full = 0; full <= layers.size(); ++full) {
+      for (size_t part = 0; full + part <= layers.size(); ++part) {
+        for (size_t i = 0; i < layers.size(); ++i) {
+          c.layer_recompute[layers[i]] = i < full          ? Recompute::full
+                                         : i < full + part ? Recompute::selective
+                                                           : Recompute::none;
+        }
+        visit(c);
+      }
+    }
+  }
+
+  const Job& job_;
+  Settler& settler_;
+  Candidate open_;
+  std::vector<std::vector<size_t>> layers_;  // [ranks], in the order of their stages
+};
+
+// How many of the settled choices were neither all nor nothing.
+int64_t expect_least_recomputation(const Job& job, ScheduleKind kind) {
+  LayerCostCache cache(job);
+  Settler settler(job, {}, cache);
+  Candidate open;
+  open.mesh.pp = 2;
+  open.schedule = kind;
+  const bool is_many = kind == ScheduleKind::zb_v || kind == ScheduleKind::interleaved;
+  open.virtual_stages = is_many ? 2 : 1;
+  const Settled settled = settler.settle(open);
+  EachRecomputation each(job, settled, settler);
+  const double least_s = each.least_s();
+  const std::string what =
+      concat(to_string(kind), " in ", job.cluster.accelerator.memory_bytes, " bytes");
+  EXPECT_EQ(settled.fits, std::isfinite(least_s)) << what;
+  if (!settled.fits) return 0;
+  EXPECT_NEAR(each.seconds(settled.candidate), least_s, 1e-9 * least_s) << what;
+  return settled.candidate.layer_recompute.empty() ? 0 : 1;
+}
+
+constexpr ScheduleKind kSchedules[] = {ScheduleKind::one_f_one_b, ScheduleKind::gpipe,
+                                       ScheduleKind::zb_h1, ScheduleKind::zb_v,
+                                       ScheduleKind::interleaved};
+
 TEST(Settle, NoRecomputationThatFitsTakesLessTime) {
-  constexpr Recompute kKinds[] = {Recompute::full, Recompute::selective, Recompute::none};
   int64_t num_mixed = 0;
   for (SmallModel model : {SmallModel::llama, SmallModel::moe}) {
-    for (ScheduleKind kind : {ScheduleKind::one_f_one_b, ScheduleKind::gpipe, ScheduleKind::zb_h1,
-                              ScheduleKind::zb_v, ScheduleKind::interleaved}) {
+    for (ScheduleKind kind : kSchedules) {
       for (int64_t kilobytes = 2000; kilobytes < 14000; kilobytes += 500) {
-        const Job job = small_job(model, 2, 16, kilobytes * 1000);
-        LayerCostCache cache(job);
-        Settler settler(job, {}, cache);
-        Candidate open;
-        open.mesh.pp = 2;
-        open.schedule = kind;
-        const bool is_many = kind == ScheduleKind::zb_v || kind == ScheduleKind::interleaved;
-        open.virtual_stages = is_many ? 2 : 1;
-        const Settled settled = settler.settle(open);
-        const std::vector<int64_t>& split = settled.candidate.layers_per_stage;
-        const auto seconds = [&](const Candidate& c) {
-          double sum_s = 0;
-          for (const StageTime& time :
-               stage_times(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
-                           place_all(c.mesh, job))) {
-            sum_s += time.durations.backward_s;
-          }
-          return sum_s;
-        };
-        // Layers of each rank in the order of its stages.
-        std::vector<std::vector<size_t>> layers(2);
-        size_t layer = 0;
-        for (size_t stage = 0; stage < split.size(); ++stage) {
-          const int64_t rank = pipeline_rank_of_stage(kind, 2, static_cast<int64_t>(stage));
-          for (int64_t i = 0; i < split[stage]; ++i) {
-            layers[static_cast<size_t>(rank)].push_back(layer++);
-          }
-        }
-        double least_s = 1e9;
-        const auto fill = [&](size_t rank, size_t full, size_t part, Candidate& c) {
-          for (size_t i = 0; i < layers[rank].size(); ++i) {
-            c.layer_recompute[layers[rank][i]] = kKinds[i < full ? 0 : i < full + part ? 1 : 2];
-          }
-        };
-        const auto for_each_choice = [&](size_t rank, auto visit) {
-          for (size_t full = 0; full <= layers[rank].size(); ++full) {
-            for (size_t part = 0; full + part <= layers[rank].size(); ++part) visit(full, part);
-          }
-        };
-        for_each_choice(0, [&](size_t full0, size_t part0) {
-          for_each_choice(1, [&](size_t full1, size_t part1) {
-            Candidate c = open;
-            c.layers_per_stage = split;
-            c.layer_recompute.assign(layer, Recompute::none);
-            fill(0, full0, part0, c);
-            fill(1, full1, part1, c);
-            const StageMemory memory =
-                fullest_stage(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
-                              &settler.schedules());
-            if (memory.total_bytes <= job.cluster.accelerator.memory_bytes) {
-              least_s = std::min(least_s, seconds(c));
-            }
-          });
-        });
-        EXPECT_EQ(settled.fits, least_s < 1e9) << to_string(kind) << " " << kilobytes;
-        if (!settled.fits) continue;
-        EXPECT_NEAR(seconds(settled.candidate), least_s, 1e-9 * least_s)
-            << to_string(kind) << " " << kilobytes;
-        num_mixed += settled.candidate.layer_recompute.empty() ? 0 : 1;
+        num_mixed += expect_least_recomputation(small_job(model, 2, 16, kilobytes * 1000), kind);
       }
     }
   }
   EXPECT_GT(num_mixed, 10);
+}
+
+// The same where another framework's memory counts: one that holds scores of all pairs, where a
+// block that is computed again needs what others have freed, and one that does not.
+TEST(Settle, NoRecomputationThatFitsAnotherFrameworkTakesLessTime) {
+  for (const bool fuses_attention : {false, true}) {
+    int64_t num_mixed = 0, num_without = 0;
+    for (SmallModel model : {SmallModel::llama, SmallModel::mixed_moe}) {
+      for (ScheduleKind kind : kSchedules) {
+        for (int64_t kilobytes = 2000; kilobytes < 20000; kilobytes += 500) {
+          Job job = small_job(model, 2, 16, kilobytes * 1000);
+          job.stack.keeps_memory = true;
+          job.stack.facts.is_own = false;
+          job.stack.facts.runs_own_kernels = false;
+          job.stack.facts.fuses_attention = fuses_attention;
+          job.stack.facts.keeps_products = fuses_attention;
+          const int64_t mixed = expect_least_recomputation(job, kind);
+          num_mixed += mixed;
+          num_without += 1 - mixed;
+        }
+      }
+    }
+    EXPECT_GT(num_mixed, 10) << fuses_attention;
+    EXPECT_GT(num_without, 10) << fuses_attention;
+  }
+}
+
+// A search with another framework's memory finds what is found when its recomputation is told.
+TEST(Search, AnotherFrameworkComputesNoMoreAgainThanItMust) {
+  int64_t num_mixed = 0;
+  for (int64_t megabytes = 4; megabytes < 14; ++megabytes) {
+    Job job = small_job(SmallModel::mixed_moe, 4, 16, megabytes * 1'000'000);
+    job.stack.keeps_memory = true;
+    const SearchResult found = search(job, {}, 1, 1);
+    for (const Recompute kind : {Recompute::selective, Recompute::full}) {
+      for (int64_t layers = 1; layers <= job.model.num_layers; ++layers) {
+        Fixed fixed;
+        fixed.recompute = kind;
+        fixed.recompute_layers = layers;
+        const SearchResult told = search(job, fixed, 1, 1);
+        if (told.plans.empty()) continue;
+        ASSERT_FALSE(found.plans.empty()) << megabytes;
+        EXPECT_LE(found.plans[0].predicted.step_s, told.plans[0].predicted.step_s * (1 + 1e-6))
+            << megabytes << " MB, " << to_string(kind) << " of " << layers;
+      }
+    }
+    if (!found.plans.empty()) num_mixed += recompute_word(found.plans[0]) == "mixed" ? 1 : 0;
+  }
+  EXPECT_GT(num_mixed, 0);
 }
 
 TEST(Search, EveryCandidateIsAccountedFor) {
