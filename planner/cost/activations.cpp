@@ -35,6 +35,18 @@ void pass_blocks(const StageLayers& layers, const LayerCosts& costs, Recompute r
 // Of PassOrder::passes.
 constexpr uint32_t kForward = 0, kBackward = 1, kInput = 2, kWeight = 3, kNoPass = 4;
 
+// Do as many passes of each stage and kind free as keep?
+bool is_balanced(const uint32_t* begin, size_t length, size_t num_stages) {
+  std::vector<int64_t> counts(4 * num_stages, 0);
+  for (size_t i = 0; i < length; ++i) ++counts[begin[i]];
+  for (size_t stage = 0; stage < num_stages; ++stage) {
+    const int64_t* count = &counts[4 * stage];
+    if (count[kForward] != count[kBackward] + count[kInput]) return false;
+    if (count[kInput] != count[kWeight]) return false;
+  }
+  return true;
+}
+
 // A pass, beside what was alive before: at its worst, what of that is not extra, and afterwards.
 struct PassBytes {
   int64_t at_most = 0, without_extra = 0, kept = 0;
@@ -102,6 +114,22 @@ PassOrder pass_order(const std::vector<Action>& actions) {
                                         static_cast<size_t>(action.stage));
     order.passes.push_back(4 * static_cast<uint32_t>(place - order.stages.begin()) +
                            kind_of(action.kind));
+  }
+  return order;
+}
+
+PassOrder without_repeats(PassOrder order, size_t period) {
+  std::vector<uint32_t>& passes = order.passes;
+  size_t begin = 0;
+  while (period > 0 && begin + 2 * period <= passes.size()) {
+    const uint32_t* first = &passes[begin];
+    const bool is_repeated = std::equal(first, first + period, first + period);
+    if (is_repeated && is_balanced(first, period, order.stages.size())) {
+      const auto at = passes.begin() + static_cast<std::ptrdiff_t>(begin);
+      passes.erase(at, at + static_cast<std::ptrdiff_t>(period));
+    } else {
+      ++begin;
+    }
   }
   return order;
 }
@@ -178,8 +206,11 @@ const ShortSchedule& ShortSchedules::get(ScheduleKind kind, int64_t pp, int64_t 
   const auto num_stages = static_cast<size_t>(schedule.num_stages);
   const std::vector<StageActivations> saved(num_stages, {1, 0, 0, 0}),
       any(num_stages, {1, 1, 0, 0});
+  // Passes of a group of micro-batches (interleaved), or of one of them.
+  const int64_t group = kind == ScheduleKind::interleaved ? pp * virtual_stages : virtual_stages;
+  const auto period = static_cast<size_t>((splits_backward(kind) ? 3 : 2) * group);
   for (const std::vector<Action>& actions : schedule.actions) {
-    const PassOrder& order = made.orders.emplace_back(pass_order(actions));
+    const PassOrder& order = made.orders.emplace_back(without_repeats(pass_order(actions), period));
     made.passes.push_back({activation_bytes(saved, order), activation_bytes(any, order)});
   }
   return made;

@@ -40,6 +40,9 @@ struct PassOrder {
   std::vector<uint32_t> passes;  // 4 * index in `stages` + F, B, I or W
 };
 PassOrder pass_order(const std::vector<Action>& actions);
+// Without passes that repeat the `period` before them and leave alive what was alive: each stage's
+// activations peak where they did.
+PassOrder without_repeats(PassOrder order, size_t period);
 
 // At most, of a rank with this list. `stages`: [PassOrder::stages].
 struct ActivationPeak {
@@ -67,7 +70,7 @@ struct RankPasses {
 };
 
 struct ShortSchedule {
-  std::vector<PassOrder> orders;   // [pipeline rank]
+  std::vector<PassOrder> orders;   // [pipeline rank], without_repeats()
   std::vector<RankPasses> passes;  // [pipeline rank]
 };
 

@@ -182,16 +182,16 @@ std::vector<StageLayers> stage_layers(const ModelSpec& model, const Candidate& c
           ? default_layers_per_stage(model.num_layers, candidate.num_stages())
           : candidate.layers_per_stage;
   std::vector<StageLayers> stages;
+  stages.reserve(counts.size());
   int64_t layer = 0;
   for (int64_t count : counts) {
-    StageLayers layers{};
+    StageLayers& layers = stages.emplace_back();
     for (int64_t i = 0; i < count; ++i, ++layer) {
       const Recompute recompute = candidate.layer_recompute.empty()
                                       ? Recompute::none
                                       : candidate.layer_recompute[static_cast<size_t>(layer)];
       ++layers[index(with_recompute(kind_of_layer(model, layer), recompute))];
     }
-    stages.push_back(layers);
   }
   stages.front()[index(LayerKind::embedding)] = 1;
   stages.back()[index(LayerKind::head)] = 1;

@@ -107,7 +107,8 @@ Layout layout_of(const Candidate& c, ScheduleKind schedule) {
 struct Point {
   const MeshResult* mesh = nullptr;
   const Group* group = nullptr;
-  size_t zero = 0;  // of MeshResult::zeros
+  size_t zero = 0;        // of MeshResult::zeros
+  bool is_begun = false;  // its first rank is in the bound
   std::unique_ptr<Settled> settled;
 };
 
@@ -152,7 +153,11 @@ class BestFirst {
         continue;
       }
       Point& point = points_[next.index - groups_.size()];
-      point.settled ? simulate(point, next.order) : settle(point, next);
+      if (point.settled) {
+        simulate(point, next.order);
+      } else {
+        point.is_begun ? settle(point, next) : begin(point, next);
+      }
     }
     return std::move(best_);
   }
@@ -188,8 +193,12 @@ class BestFirst {
   }
 
   std::vector<StageTime> times_of(const Candidate& c) {
-    return stage_times(job_, c, stage_layers(job_.model, c), settler_.cache().elements(c),
-                       settler_.cache().costs(c), place_all(c.mesh, job_));
+    return times_of(c, stage_layers(job_.model, c));
+  }
+
+  std::vector<StageTime> times_of(const Candidate& c, const std::vector<StageLayers>& stages) {
+    return stage_times(job_, c, stages, settler_.cache().elements(c), settler_.cache().costs(c),
+                       place_all(c.mesh, job_));
   }
 
   float value(const Candidate& c, const std::vector<StageTime>& times, double step_s) const {
@@ -197,21 +206,41 @@ class BestFirst {
         objective_value(job_, step_use(times, num_microbatches(job_, c), c.mesh.pp, step_s)));
   }
 
-  float bound(const Candidate& c) {
-    const std::vector<StageTime> times = times_of(c);
+  float bound(const Candidate& c, const std::vector<StageLayers>& stages) {
+    const std::vector<StageTime> times = times_of(c, stages);
     return value(c, times,
                  step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages));
   }
 
   void expand(const Open& open) {
     const auto& [mesh, group] = groups_[open.index];
+    Candidate c = mesh->candidate(*group, group->first_zero);
+    set_recompute(ruled_recompute(settler_.rule().recompute, c.layers_per_stage), c);
+    const std::vector<StageLayers> stages = stage_layers(job_.model, c);
     for (size_t zero = group->first_zero; zero < group->end_zero; ++zero) {
-      Candidate c = mesh->candidate(*group, zero);
-      set_recompute(ruled_recompute(settler_.rule().recompute, c.layers_per_stage), c);
-      queue_.push(
-          {bound(c), -1, open.order + (zero - group->first_zero), groups_.size() + points_.size()});
-      points_.push_back({mesh, group, zero, nullptr});
+      c.zero_stage = mesh->zeros[zero].stage;
+      c.mesh.zero_shard = mesh->zeros[zero].shard;
+      queue_.push({bound(c, stages), -1, open.order + (zero - group->first_zero),
+                   groups_.size() + points_.size()});
+      points_.push_back({mesh, group, zero, false, nullptr});
     }
+  }
+
+  // Most points are above the limit as soon as one rank has what it computes again.
+  void begin(Point& point, const Open& open) {
+    point.is_begun = true;
+    Candidate c = settler_.settle_first_rank(point.mesh->candidate(*point.group, point.zero));
+    if (c.layer_recompute.empty() && c.recompute == Recompute::none) {
+      queue_.push(open);
+      return;
+    }
+    const std::vector<StageTime> times = times_of(c);
+    set_recompute({}, c);
+    const std::vector<StageTime> plain = times_of(c);
+    const double first_s = times[0].durations.backward_s - plain[0].durations.backward_s;
+    const double step_s =
+        step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages) - first_s;
+    queue_.push({std::max(open.bound, value(c, times, step_s)), -1, open.order, open.index});
   }
 
   void settle(Point& point, const Open& open) {
@@ -219,7 +248,9 @@ class BestFirst {
         std::make_unique<Settled>(settler_.settle(point.mesh->candidate(*point.group, point.zero)));
     const Settled& settled = *point.settled;
     CHECK(settled.fits, "counted as fitting: ", shortage_of(job_, settled));
-    queue_.push({bound(settled.candidate), settled.memory.total_bytes, open.order, open.index});
+    const Candidate& c = settled.candidate;
+    queue_.push({bound(c, stage_layers(job_.model, c)), settled.memory.total_bytes, open.order,
+                 open.index});
   }
 
   void simulate(Point& point, size_t order) {

@@ -16,9 +16,10 @@ SettleRule settle_rule(const Fixed& fixed) {
   return {{fixed.recompute, fixed.recompute_layers}, fixed.layers};
 }
 
-// False: nothing fits. `routed_bytes`: rows of experts that the budget is for.
+// On the first `num_ranks`. False: nothing fits. `routed_bytes`: rows of experts that the budget is
+// for.
 bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
-                               const LayerTimes& times, int64_t routed_bytes) {
+                               const LayerTimes& times, int64_t routed_bytes, int64_t num_ranks) {
   const int64_t usable = usable_bytes(job_, candidate, routed_bytes);
   const ElementTable& elements = cache_.elements(candidate);
   const std::vector<StageLayers> stages = stage_layers(job_.model, candidate);
@@ -30,7 +31,7 @@ bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
   std::optional<StackRecompute> stack;
   if (job_.stack.keeps_memory) {
     stack.emplace(StackRecompute{{job_, candidate, costs, schedules_}, {}});
-    for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
+    for (int64_t rank = 0; rank < num_ranks; ++rank) {
       stack->states.push_back(
           stack_state(job_, candidate, rank, layers_of_rank(candidate, stages, rank), elements));
     }
@@ -38,7 +39,7 @@ bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,
   const LeastRecompute least(job_.model, candidate, m, stages, costs, schedule,
                              stack ? &*stack : nullptr);
   std::vector<Recompute> layers(static_cast<size_t>(job_.model.num_layers), Recompute::none);
-  for (int64_t rank = 0; rank < candidate.mesh.pp; ++rank) {
+  for (int64_t rank = 0; rank < num_ranks; ++rank) {
     int64_t budget = usable;
     if (!stack) {
       const StageLayers all = layers_of_rank(candidate, stages, rank);
@@ -72,7 +73,8 @@ bool Settler::take_least(const Candidate& open, const LayerTimes& times, Settled
   int64_t routed_bytes = 0;
   for (int i = 0; i < kTries; ++i) {
     Candidate chosen = open;
-    if (!choose_recompute(chosen, cache_.costs(open), times, routed_bytes)) return false;
+    if (!choose_recompute(chosen, cache_.costs(open), times, routed_bytes, open.mesh.pp))
+      return false;
     if (take(std::move(chosen), settled)) return true;
     if (settled.memory.routed_bytes <= routed_bytes) return false;
     routed_bytes = settled.memory.routed_bytes;
@@ -85,13 +87,28 @@ bool Settler::fits_in_full(const Candidate& open) {
   return !rule_.recompute.kind && take_uniform(open, Recompute::full, settled);
 }
 
+LayerTimes Settler::times_of(const Candidate& open) {
+  return layer_times(job_, open, cache_.elements(open), cache_.costs(open),
+                     place_all(open.mesh, job_), true);
+}
+
+Candidate Settler::settle_first_rank(Candidate open) {
+  if (rule_.recompute.kind) return open;
+  // The most that may be kept, however many rows of experts there are.
+  const int64_t memory = job_.cluster.accelerator.memory_bytes;
+  const bool grows = usable_bytes(job_, open, memory) > usable_bytes(job_, open, 0);
+  Candidate chosen = open;
+  const bool fits =
+      choose_recompute(chosen, cache_.costs(open), times_of(open), grows ? memory : 0, 1);
+  return fits ? chosen : open;
+}
+
 Settled Settler::settle(Candidate open) {
   set_recompute({}, open);
   std::optional<LayerTimes> times;
   const auto needed_times = [&]() -> const LayerTimes& {
     if (!times) {
-      times = layer_times(job_, open, cache_.elements(open), cache_.costs(open),
-                          place_all(open.mesh, job_), true);
+      times = times_of(open);
     }
     return *times;
   };

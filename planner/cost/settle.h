@@ -36,6 +36,12 @@ class Settler {
   // Layers that `open` has already are kept, its recomputation is not.
   Settled settle(Candidate open);
 
+  // With what the first rank computes again at least, and nothing else: a small part of settle().
+  // The step that it chooses is not shorter, but for what the rank's first stage computes again of
+  // one micro-batch: with less memory other layers of the rank may be chosen. `open` has its
+  // layers.
+  Candidate settle_first_rank(Candidate open);
+
   // With everything computed again, if that is open: then settle() finds a choice that fits.
   // `open` has its layers.
   bool fits_in_full(const Candidate& open);
@@ -49,7 +55,8 @@ class Settler {
   bool take_uniform(Candidate open, Recompute recompute, Settled& settled);
   bool take_least(const Candidate& open, const LayerTimes& times, Settled& settled);
   bool choose_recompute(Candidate& candidate, const LayerCosts& costs, const LayerTimes& times,
-                        int64_t routed_bytes);
+                        int64_t routed_bytes, int64_t num_ranks);
+  LayerTimes times_of(const Candidate& open);
 
   const Job& job_;
   const SettleRule rule_;
