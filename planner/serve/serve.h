@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,10 @@ struct Storage {
   double bytes = 2;  // of an element
 };
 Storage storage_from_string(std::string_view text, std::string_view where);
+
+// What somebody who waits for an answer is usually promised: a token each 40 ms (MLPerf Inference
+// 5.0, Llama 2 70B interactive). People read about 5 a second (MLPerf 4.0: 200 ms).
+inline constexpr double kChatTokensPerS = 25;
 
 struct ServeJob {
   ModelSpec model;
@@ -54,6 +59,9 @@ struct ServePlan {
 
 struct ServeResult {
   std::vector<ServePlan> plans;  // feasible ones, cheapest first
+  // Where neither users nor their rate are given and the cheapest is slower than that: the cheapest
+  // with kChatTokensPerS for each.
+  std::optional<ServePlan> for_chats;
   int64_t candidates = 0;
   int64_t num_too_large = 0, num_too_slow = 0;
   ServePlan nearest;        // of those that fit the fastest, else the smallest

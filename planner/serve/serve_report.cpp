@@ -109,6 +109,23 @@ std::string what_if_text(const ServeResult& before, const ServeAnswers& answers)
   return wrap(text, kTextColumns, "    ") + plan_rows(after);
 }
 
+// The cheapest plan has as many users as fit, and few tokens for each: says so.
+std::string rate_text(const ServeJob& job, const ServeResult& result) {
+  if (job.tokens_per_s_per_user > 0 || job.users > 0 || result.plans.empty()) return "";
+  const double rate = result.plans.front().tokens_per_s_per_user;
+  if (rate >= kChatTokensPerS) return "";
+  std::string text = concat("plan 1 is the cheapest whatever a user waits: ", format_fixed(rate, 1),
+                            " tokens/s each (people read about 5); with ",
+                            format_fixed(kChatTokensPerS, 0), ", as chats have it, ");
+  if (const std::optional<ServePlan>& p = result.for_chats) {
+    text += concat("tp=", p->tp, " pp=", p->pp, " users=", p->users, " for ",
+                   format_fixed(p->usd_per_million_tokens, 2), " USD per million tokens");
+  } else {
+    text += "there is no plan";
+  }
+  return wrap(text + "; --tokens-per-user decides", kTextColumns, "    ");
+}
+
 Json plan_json(const ServePlan& p) {
   return {{"tp", p.tp},
           {"pp", p.pp},
@@ -156,6 +173,7 @@ std::string serve_text(const ServeJob& job, const ServeResult& result,
                format_seconds(best.token_s - best.weight_s - best.cache_s - best.communication_s)),
         kTextColumns, "    ");
   }
+  text += rate_text(job, result);
   text += facts(job, result);
   text +=
       concat(format_counted(result.candidates, "split"), ": ", format_grouped(result.num_too_large),
@@ -191,6 +209,7 @@ std::string serve_json(const ServeJob& job, const ServeResult& result,
                  {"largest_parameters", result.largest_parameters}}},
                {"search", {{"candidates", result.candidates}}},
                {"rejected", Json::array()}};
+  if (result.for_chats) json["serve"]["for_chats"] = plan_json(*result.for_chats);
   if (answers.what_if) json["what_if"] = what_if_json(answers);
   if (!answers.sensitivity.empty()) {
     json["sensitivity"] = parse_json(sensitivity_json(answers.sensitivity), "sensitivity");

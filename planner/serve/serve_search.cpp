@@ -16,12 +16,40 @@ namespace argosy {
 
 namespace {
 
-constexpr int64_t kMostUsers = 8192;  // of a replica
+constexpr int64_t kMostGroup = int64_t{1} << 24;  // users of a stage
 
-std::vector<int64_t> user_counts(const ServeJob& job) {
+bool fits(const ServePlan& plan) {
+  return !plan.shortage.starts_with("out of memory");
+}
+
+// Numbers of users of a split that are worth a row: powers of two, for who wants less, and the most
+// of which each is served; a token is the cheaper the more share the weights that it reads. A stage
+// works on users/pp of them, rounded up, at a time: with what is left over of the last group, too.
+std::vector<int64_t> user_counts(const ServeJob& job, const DecodeModel& model, int64_t tp,
+                                 int64_t pp) {
   if (job.users > 0) return {job.users};
-  std::vector<int64_t> counts;
-  for (int64_t users = 1; users <= kMostUsers; users *= 2) counts.push_back(users);
+  const auto is_served = [&](int64_t users) {
+    return serve_plan(job, model, tp, pp, users).shortage.empty();
+  };
+  std::vector<int64_t> counts = {1};
+  while (is_served(counts.back()) && counts.back() < kMostGroup * pp) {
+    counts.push_back(2 * counts.back());
+  }
+  // The last one is too many, the one before is not.
+  int64_t low = counts.size() > 1 ? counts[counts.size() - 2] : 0, high = counts.back();
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    (is_served(middle) ? low : high) = middle;
+  }
+  // All of the groups take as long as the largest: one that is nearly empty is better left out.
+  const int64_t whole = low / pp * pp;
+  const auto rate = [&](int64_t users) {
+    return users == 0 ? 0 : serve_plan(job, model, tp, pp, users).tokens_per_s_per_device;
+  };
+  counts.push_back(rate(whole) > rate(low) ? whole : low);
+  std::erase(counts, 0);
+  std::sort(counts.begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
   return counts;
 }
 
@@ -144,13 +172,13 @@ double largest_parameters(const ServeJob& job) {
 
 }  // namespace
 
-ServeResult search_serve(const ServeJob& job, int64_t top) {
-  const DecodeModel model = decode_model(job.model);
-  ServeResult result;
-  add_facts(job, model, result);
+namespace {
+
+// Plans of all splits, cheapest first, and what is none.
+void search_splits(const ServeJob& job, const DecodeModel& model, ServeResult& result) {
   for (int64_t tp : tp_degrees(job)) {
     for (int64_t pp : pp_degrees(job, tp)) {
-      for (int64_t users : user_counts(job)) {
+      for (int64_t users : user_counts(job, model, tp, pp)) {
         const ServePlan plan = serve_plan(job, model, tp, pp, users);
         ++result.candidates;
         if (plan.shortage.empty()) {
@@ -159,11 +187,29 @@ ServeResult search_serve(const ServeJob& job, int64_t top) {
         }
         ++(plan.shortage.starts_with("too slow") ? result.num_too_slow : result.num_too_large);
         note_nearest(plan, result.nearest);
-        if (plan.shortage.starts_with("out of memory")) break;  // more users need more
+        if (!fits(plan)) break;  // more users need more
       }
     }
   }
   std::stable_sort(result.plans.begin(), result.plans.end(), better);
+}
+
+}  // namespace
+
+ServeResult search_serve(const ServeJob& job, int64_t top) {
+  const DecodeModel model = decode_model(job.model);
+  ServeResult result;
+  add_facts(job, model, result);
+  search_splits(job, model, result);
+  const bool is_slow =
+      !result.plans.empty() && result.plans.front().tokens_per_s_per_user < kChatTokensPerS;
+  if (job.tokens_per_s_per_user == 0 && job.users == 0 && is_slow) {
+    ServeJob chat = job;
+    chat.tokens_per_s_per_user = kChatTokensPerS;
+    ServeResult fast;
+    search_splits(chat, model, fast);
+    if (!fast.plans.empty()) result.for_chats = fast.plans.front();
+  }
   if (result.plans.size() > static_cast<size_t>(top)) {
     result.plans.resize(static_cast<size_t>(top));
   }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "planner/cost/search_space.h"
 #include "planner/spec/check.h"
 #include "planner/spec/kv_cache.h"
 #include "tests/planner/small_jobs.h"
@@ -128,6 +129,67 @@ TEST(Serve, SearchKeepsWhatFitsAndIsFastEnough) {
 
 // One latent vector a token for all heads (DeepSeek-V3: 512 + 64 elements in 61 layers, 70 kB in
 // bf16, arXiv:2412.19437), on every rank.
+// Every number of users of every split that fits, on devices of many sizes: with all overheads,
+// experts that are read by chance, groups that are not full, and a rate that must be kept.
+TEST(Serve, NoNumberOfUsersIsCheaper) {
+  int64_t num_odd = 0;
+  for (const SmallModel kind : {SmallModel::llama, SmallModel::moe, SmallModel::tied_gpt2}) {
+    for (const int64_t kilobytes : {400, 700, 1100, 1900, 3100}) {
+      const Job small = small_job(kind, 8, 8, kilobytes * 1000);
+      ServeJob job;
+      job.model = small.model;
+      job.cluster = small.cluster;
+      job.context_tokens = 100;
+      job.prompt_tokens = 10;
+      const DecodeModel model = decode_model(job.model);
+      for (const double rate : {0.0, 1000.0, 20000.0}) {
+        job.tokens_per_s_per_user = rate;
+        double most = 0;
+        for (int64_t tp : {1, 2, 4, 8}) {
+          if (!tp_reason(job.model, tp).empty()) continue;
+          for (int64_t pp = 1; pp <= std::min(8 / tp, job.model.num_layers); ++pp) {
+            for (int64_t users = 1; users < 3000; ++users) {
+              const ServePlan plan = serve_plan(job, model, tp, pp, users);
+              if (plan.shortage.starts_with("out of memory")) break;
+              if (plan.shortage.empty()) most = std::max(most, plan.tokens_per_s_per_device);
+            }
+          }
+        }
+        const std::vector<ServePlan> found = search_serve(job, 1).plans;
+        ASSERT_EQ(found.empty(), most == 0) << kilobytes << " " << rate;
+        if (found.empty()) continue;
+        EXPECT_LT(found[0].users, 3000);
+        EXPECT_DOUBLE_EQ(found[0].tokens_per_s_per_device, most) << kilobytes << " " << rate;
+        num_odd += (found[0].users & (found[0].users - 1)) != 0 ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(num_odd, 10);
+}
+
+// The cheapest plan has many users who wait: what one with chats in mind would take is beside it.
+TEST(Serve, CheapestThatIsSlowerThanChatsHasOneThatIsNot) {
+  ServeJob job = ideal_job(SmallModel::llama);
+  job.users = 0;
+  const DecodeModel model = decode_model(job.model);
+  // Two users get it, three do not.
+  const double read = serve_plan(job, model, 1, 1, 2).token_s * 1e9;
+  job.cluster.num_devices = 1;
+  job.cluster.accelerator.memory_bytes = 100'000'000;
+  job.cluster.accelerator.memory_bytes_per_s = read * (kChatTokensPerS + 0.1);
+  const ServeResult found = search_serve(job, 1);
+  ASSERT_TRUE(found.for_chats.has_value());
+  EXPECT_EQ(found.for_chats->users, 2);
+  EXPECT_LT(found.plans[0].tokens_per_s_per_user, kChatTokensPerS);
+  job.cluster.accelerator.memory_bytes_per_s *= 1000;
+  job.users = 1;
+  EXPECT_FALSE(search_serve(job, 1).for_chats.has_value());  // fast enough
+  job.cluster.accelerator.memory_bytes_per_s /= 1000;
+  job.users = 0;
+  job.tokens_per_s_per_user = 1;
+  EXPECT_FALSE(search_serve(job, 1).for_chats.has_value());  // who says it is not told
+}
+
 TEST(Serve, LatentCachesAreNotCut) {
   ServeJob job = ideal_job(SmallModel::llama);
   job.model = read_model(ARGOSY_SOURCE_DIR "/configs/models/deepseek-v3.json").model;
