@@ -229,17 +229,18 @@ class BestFirst {
   // Most points are above the limit as soon as one rank has what it computes again.
   void begin(Point& point, const Open& open) {
     point.is_begun = true;
-    Candidate c = settler_.settle_first_rank(point.mesh->candidate(*point.group, point.zero));
+    const FirstRank first =
+        settler_.settle_first_rank(point.mesh->candidate(*point.group, point.zero));
+    const Candidate& c = first.candidate;
     if (c.layer_recompute.empty() && c.recompute == Recompute::none) {
       queue_.push(open);
       return;
     }
+    // Messages beside the first stage may be longer by as much again.
     const std::vector<StageTime> times = times_of(c);
-    set_recompute({}, c);
-    const std::vector<StageTime> plain = times_of(c);
-    const double first_s = times[0].durations.backward_s - plain[0].durations.backward_s;
     const double step_s =
-        step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages) - first_s;
+        step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages) -
+        2 * first.first_stage_s;
     queue_.push({std::max(open.bound, value(c, times, step_s)), -1, open.order, open.index});
   }
 

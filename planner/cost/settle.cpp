@@ -92,15 +92,29 @@ LayerTimes Settler::times_of(const Candidate& open) {
                      place_all(open.mesh, job_), true);
 }
 
-Candidate Settler::settle_first_rank(Candidate open) {
-  if (rule_.recompute.kind) return open;
+FirstRank Settler::settle_first_rank(const Candidate& open) {
+  FirstRank first{open, 0};
+  if (rule_.recompute.kind) return first;
   // The most that may be kept, however many rows of experts there are.
   const int64_t memory = job_.cluster.accelerator.memory_bytes;
   const bool grows = usable_bytes(job_, open, memory) > usable_bytes(job_, open, 0);
-  Candidate chosen = open;
-  const bool fits =
-      choose_recompute(chosen, cache_.costs(open), times_of(open), grows ? memory : 0, 1);
-  return fits ? chosen : open;
+  const LayerTimes times = times_of(open);
+  if (!choose_recompute(first.candidate, cache_.costs(open), times, grows ? memory : 0, 1)) {
+    return {open, 0};
+  }
+  const StageLayers layers = stage_layers(job_.model, first.candidate).front();
+  const auto backward_s = [&times](size_t kind) { return times[kind].durations.backward_s; };
+  const bool is_uniform = first.candidate.layer_recompute.empty();
+  for (size_t kind = 0; kind < kNumLayerKinds; ++kind) {
+    const size_t base = kind % kNumBaseKinds;
+    const size_t chosen =
+        is_uniform && is_block(kind)
+            ? static_cast<size_t>(with_recompute(base_kind(kind), first.candidate.recompute))
+            : kind;
+    first.first_stage_s +=
+        static_cast<double>(layers[kind]) * (backward_s(chosen) - backward_s(base));
+  }
+  return first;
 }
 
 Settled Settler::settle(Candidate open) {

@@ -26,6 +26,14 @@ struct Settled {
   bool fits = false;
 };
 
+// A candidate whose first rank alone computes again what it must. With less memory other layers of
+// the rank may be chosen, which take no less time in all: a step of what settle() chooses is not
+// shorter but for `first_stage_s`.
+struct FirstRank {
+  Candidate candidate;
+  double first_stage_s = 0;  // what its first stage computes again of a micro-batch
+};
+
 // May be used by several threads.
 class Settler {
  public:
@@ -36,11 +44,8 @@ class Settler {
   // Layers that `open` has already are kept, its recomputation is not.
   Settled settle(Candidate open);
 
-  // With what the first rank computes again at least, and nothing else: a small part of settle().
-  // The step that it chooses is not shorter, but for what the rank's first stage computes again of
-  // one micro-batch: with less memory other layers of the rank may be chosen. `open` has its
-  // layers.
-  Candidate settle_first_rank(Candidate open);
+  // What the first rank computes again at least: a small part of settle(). `open` has its layers.
+  FirstRank settle_first_rank(const Candidate& open);
 
   // With everything computed again, if that is open: then settle() finds a choice that fits.
   // `open` has its layers.
