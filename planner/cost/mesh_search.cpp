@@ -37,6 +37,7 @@ class MeshSearch {
     open_.moe_capacity_factor = space.moe_capacity_factor;
     open_.offload = point.offload;
     result_.open = open_;
+    result_.point = &point;
   }
 
   MeshResult run() {
@@ -69,7 +70,7 @@ class MeshSearch {
     // Where most is left out, what it would take to compute again is not asked.
     LayerCostCache& cache = settler_.cache();
     const LayerCosts& costs =
-        is_limited() && !is_ruled ? cache.plain_costs(open_) : cache.costs(open_);
+        limits_.asks_memory_late && !is_ruled ? cache.plain_costs(open_) : cache.costs(open_);
     if (!placements_) placements_ = place_all(point_.mesh, job_);
     const LayerTimes times =
         layer_times(job_, open_, settler_.cache().elements(open_), costs, *placements_, is_ruled);
@@ -91,8 +92,6 @@ class MeshSearch {
       examine_schedule(times, split->second);
     }
   }
-
-  bool is_limited() const { return std::isfinite(limits_.most_value); }
 
   // Micro-batches of other sizes mostly have the same split.
   size_t number_of(std::vector<int64_t> layers) {
@@ -116,18 +115,19 @@ class MeshSearch {
   }
 
   void examine_schedule(const LayerTimes& times, size_t split) {
-    const double value = is_limited() ? bound(stages_of(split), times) : 0;
+    const bool is_late = limits_.asks_memory_late;
+    const double value = is_late ? bound(stages_of(split), times) : 0;
     if (value > limits_.most_value) return;
     Group group;
     group.first_zero = result_.zeros.size();
-    fits_.look_at(open_, split, settler_.cache().costs(open_));
+    if (!is_late) fits_.look_at(open_, split, settler_.cache().costs(open_));
     int64_t num_idle = 0, num_split = 0;
     for (size_t zero = 0; zero < point_.zeros.size(); ++zero) {
       if (is_idle(point_.zeros[zero])) {
         ++num_idle;
       } else if (point_.zeros[zero].stage >= 2 && splits_backward(open_.schedule)) {
         ++num_split;
-      } else if (const int64_t missing = fits_.missing_bytes(zero)) {
+      } else if (const int64_t missing = is_late ? 0 : fits_.missing_bytes(zero)) {
         note_shortage(zero, missing);
       } else {
         result_.zeros.push_back(point_.zeros[zero]);
@@ -137,14 +137,14 @@ class MeshSearch {
     if (num_split > 0) reject(kSplitBackward, num_split);
     group.end_zero = result_.zeros.size();
     if (group.first_zero == group.end_zero) return;
-    group.bound = is_limited() ? value : bound(fits_.stages(), times);
+    group.bound = is_late ? value : bound(fits_.stages(), times);
     group.micro_batch = open_.micro_batch;
     group.schedule = {open_.schedule, open_.virtual_stages};
     group.split = split;
     result_.groups.push_back(group);
   }
 
-  // Those of open_; many splits are left out before their memory is looked at.
+  // Those of open_, where memory is not looked at.
   const std::vector<StageLayers>& stages_of(size_t split) {
     if (stages_.size() <= split) stages_.resize(split + 1);
     if (stages_[split].empty()) stages_[split] = fits_.stages_of(open_);

@@ -24,8 +24,10 @@ struct Group {
   double bound = 0;
   int64_t micro_batch = 1;
   ScheduleChoice schedule;
-  size_t split = 0;                     // of MeshResult::splits
-  size_t first_zero = 0, end_zero = 0;  // those that fit, of MeshResult::zeros
+  size_t split = 0;  // of MeshResult::splits
+  // Of MeshResult::zeros: those that fit, or where memory is asked for late (MeshLimits) all that
+  // divide.
+  size_t first_zero = 0, end_zero = 0;
 };
 
 struct Missed {
@@ -40,6 +42,7 @@ inline constexpr const char* kOutOfMemory = "out of memory";
 // What one mesh contributes; meshes are worked on in any order and merged in theirs. There are
 // hundreds of thousands of groups: what they share is kept once.
 struct MeshResult {
+  const MeshPoint* point = nullptr;
   Candidate open;  // what is the same for all points of the mesh
   std::vector<Group> groups;
   std::vector<std::vector<int64_t>> splits;  // layers of each stage
@@ -55,9 +58,11 @@ struct MeshLimits {
   // The fewest bytes that a point misses on any mesh so far: of what misses more a mesh does not
   // say what is nearest.
   std::atomic<int64_t> nearest_bytes{std::numeric_limits<int64_t>::max()};
-  // Of the objective: groups whose bound is above it are left out before anything is asked about
-  // their memory, and are counted nowhere.
+  // Of the objective: groups whose bound is above it are left out, and are counted nowhere.
   double most_value = std::numeric_limits<double>::infinity();
+  // For who wants the best plan alone: whether a group fits is not asked here. Most of them are
+  // worse than the best plan by their bound, whether they fit or not.
+  bool asks_memory_late = false;
 };
 
 // May be called by several threads with one settler and the same limits.

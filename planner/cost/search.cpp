@@ -15,6 +15,7 @@
 #include <tuple>
 
 #include "planner/cost/evaluate.h"
+#include "planner/cost/fits.h"
 #include "planner/cost/memory_band.h"
 #include "planner/cost/mesh_search.h"
 #include "planner/cost/search_space.h"
@@ -126,9 +127,13 @@ struct Open {
 // worst of the `top` best values.
 class BestFirst {
  public:
-  BestFirst(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Rows rows,
-            Settler& settler)
-      : job_(job), top_(top), rows_(rows), settler_(settler) {
+  BestFirst(const Job& job, const std::vector<MeshResult>& meshes, const MeshLimits& limits,
+            size_t top, Rows rows, Settler& settler)
+      : job_(job),
+        top_(top),
+        rows_(rows),
+        asks_memory_(limits.asks_memory_late),
+        settler_(settler) {
     std::vector<Open> open;
     size_t order = 0;
     for (const MeshResult& mesh : meshes) {
@@ -212,12 +217,32 @@ class BestFirst {
                  step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages));
   }
 
+  // [choices of the group] Asked late: what mesh_search() would have left out.
+  std::vector<bool> too_large(const MeshResult& mesh, const Group& group) {
+    Fits& fits = fits_.try_emplace(&mesh, job_, *mesh.point, settler_).first->second;
+    Candidate open = mesh.candidate(group, group.first_zero);
+    open.zero_stage = 0;
+    open.mesh.zero_shard = 0;
+    fits.look_at(open, group.split, settler_.cache().costs(open));
+    std::vector<bool> result;
+    result.reserve(group.end_zero - group.first_zero);
+    for (size_t zero = group.first_zero; zero < group.end_zero; ++zero) {
+      const std::vector<ZeroChoice>& all = mesh.point->zeros;
+      const auto place = std::find(all.begin(), all.end(), mesh.zeros[zero]);
+      result.push_back(fits.missing_bytes(static_cast<size_t>(place - all.begin())) > 0);
+    }
+    return result;
+  }
+
   void expand(const Open& open) {
     const auto& [mesh, group] = groups_[open.index];
     Candidate c = mesh->candidate(*group, group->first_zero);
     set_recompute(ruled_recompute(settler_.rule().recompute, c.layers_per_stage), c);
     const std::vector<StageLayers> stages = stage_layers(job_.model, c);
+    const std::vector<bool> is_too_large =
+        asks_memory_ ? too_large(*mesh, *group) : std::vector<bool>();
     for (size_t zero = group->first_zero; zero < group->end_zero; ++zero) {
+      if (asks_memory_ && is_too_large[zero - group->first_zero]) continue;
       c.zero_stage = mesh->zeros[zero].stage;
       c.mesh.zero_shard = mesh->zeros[zero].shard;
       queue_.push({bound(c, stages), -1, open.order + (zero - group->first_zero),
@@ -285,7 +310,9 @@ class BestFirst {
   const Job& job_;
   size_t top_;
   Rows rows_;
+  bool asks_memory_;
   Settler& settler_;
+  std::map<const MeshResult*, Fits> fits_;  // of meshes that were asked about
   std::vector<std::pair<const MeshResult*, const Group*>> groups_;  // in the order of the space
   Queue queue_;
   std::vector<Point> points_;
@@ -300,9 +327,9 @@ struct Found {
   std::set<size_t> evaluated;  // their places in the space
 };
 
-Found find(const Job& job, const std::vector<MeshResult>& meshes, size_t top, Rows rows,
-           Settler& settler) {
-  BestFirst search(job, meshes, top, rows, settler);
+Found find(const Job& job, const std::vector<MeshResult>& meshes, const MeshLimits& limits,
+           size_t top, Rows rows, Settler& settler) {
+  BestFirst search(job, meshes, limits, top, rows, settler);
   std::vector<Costed> plans = search.run();
   return {std::move(plans), search.num_feasible(), search.evaluated()};
 }
@@ -339,9 +366,9 @@ SearchResult search(const Job& job, const Fixed& fixed, int64_t top, int num_thr
   result.summary.candidates = space.num_points();
   result.summary.rejected = merge_missed(job, results, settler);
   const auto count = static_cast<size_t>(top);
-  Found found = find(job, results, count, rows, settler);
+  Found found = find(job, results, limits, count, rows, settler);
   if (rows == Rows::distinct && found.plans.size() < count) {
-    fill(find(job, results, count, Rows::best, settler), count, found);
+    fill(find(job, results, limits, count, Rows::best, settler), count, found);
   }
   for (const Costed& costed : found.plans) {
     result.plans.push_back(predict(job, costed.candidate, costed.memory, costed.times));
@@ -361,9 +388,10 @@ std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most
   constexpr double kRounding = 1e-6;
   MeshLimits limits;
   limits.most_value = at_most * (1 + kRounding);
-  const std::vector<MeshResult> results =
-      search_meshes(job, search_space(job, fixed), settler, num_threads, limits);
-  const Found found = find(job, results, 1, Rows::best, settler);
+  limits.asks_memory_late = true;
+  const SearchSpace space = search_space(job, fixed);
+  const std::vector<MeshResult> results = search_meshes(job, space, settler, num_threads, limits);
+  const Found found = find(job, results, limits, 1, Rows::best, settler);
   if (found.plans.empty() || found.plans.front().value > rounded(limits.most_value)) {
     return std::nullopt;
   }
@@ -373,12 +401,9 @@ std::optional<Plan> best_plan(const Job& job, const Fixed& fixed, double at_most
 
 std::optional<Plan> best_plan_near(const Job& job, const Fixed& fixed, double guess,
                                    int num_threads, LayerCostCache& cache) {
+  constexpr double kWorse = 2;
   if (std::isinf(guess)) return std::nullopt;
-  for (const double worse : {1.1, 2.0}) {
-    std::optional<Plan> plan = best_plan(job, fixed, worse * guess, num_threads, cache);
-    if (plan) return plan;
-  }
-  return std::nullopt;
+  return best_plan(job, fixed, kWorse * guess, num_threads, cache);
 }
 
 }  // namespace argosy
