@@ -84,7 +84,7 @@ std::vector<int32_t> StreamOpener::document_ends(const TokenSource& source) cons
 
 std::string describe_samples(const DataStream& stream, int64_t seq_len) {
   if (stream.packed == nullptr) {
-    if (stream.source->row_begins().empty()) return "";
+    if (!stream.source->has_rows()) return "";
     return concat("samples  ", format_grouped(stream.order->num_samples()), " of ", seq_len,
                   " tokens, cut from the stream of rows; --packing best-fit keeps rows whole");
   }

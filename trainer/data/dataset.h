@@ -30,7 +30,8 @@ class TokenSource {
   // documents.
   virtual bool knows_documents() const { return false; }
   virtual bool begins_document(int64_t) const { return false; }
-  // First tokens of the rows, or of the sequences of an index; none where the file does not say.
+  // Whether the file says where its rows, or the sequences of its index, begin; their first tokens.
+  virtual bool has_rows() const { return false; }
   virtual std::vector<int64_t> row_begins() const { return {}; }
   // True if it was text, that a tokenizer has read.
   virtual bool is_text() const { return false; }

@@ -84,7 +84,7 @@ std::vector<int64_t> sequence_begins(const std::filesystem::path& path, uint64_t
   return begins;
 }
 
-// The sequences are looked up where somebody asks for them: most runs do not.
+// The sequences are looked up by who packs them alone.
 template <typename Token>
 class IndexedTokens : public MappedTokens<Token> {
  public:
@@ -93,6 +93,7 @@ class IndexedTokens : public MappedTokens<Token> {
       : MappedTokens<Token>(std::move(file), 0),
         index_path_(std::move(index_path)),
         num_sequences_(num_sequences) {}
+  bool has_rows() const override { return true; }
   std::vector<int64_t> row_begins() const override {
     return sequence_begins(index_path_, num_sequences_);
   }

@@ -64,7 +64,7 @@ class OpenSamples {
   std::vector<uint64_t> is_there_;  // a bit a room
 };
 
-// Indices into `counts` in the order of their value, those of one value as they were; values are
+// Indices into `values` in the order of their value, those of one value as they were; values are
 // below num_values.
 std::vector<int64_t> in_order(const std::vector<int64_t>& values, int64_t num_values) {
   std::vector<int64_t> next(static_cast<size_t>(num_values) + 1);
@@ -176,8 +176,7 @@ PackedSamples pack_rows(std::span<const int64_t> row_begins, int64_t num_tokens,
 
 std::vector<int64_t> row_begins_of(const TokenSource& source, std::span<const int32_t> row_ends,
                                    const std::string& where) {
-  std::vector<int64_t> begins = source.row_begins();
-  if (!begins.empty()) return begins;
+  if (source.has_rows()) return source.row_begins();
   if (source.is_text()) {
     throw ConfigError(concat(where, ": has no rows, it is one text; valid: --packing stream"));
   }
@@ -185,7 +184,7 @@ std::vector<int64_t> row_begins_of(const TokenSource& source, std::span<const in
     throw ConfigError(concat(where, ": which token ends a row of it is not known; valid: ",
                              "--end-of-text ID, or --packing stream"));
   }
-  begins.push_back(0);
+  std::vector<int64_t> begins = {0};
   bool ends = false;
   for (int64_t i = 0; i < source.num_tokens(); ++i) {
     if (std::exchange(

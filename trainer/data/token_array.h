@@ -44,6 +44,7 @@ class TokenArray : public TokenSource {
   bool begins_document(int64_t index) const override {
     return tokens_.is_begin[static_cast<size_t>(index)];
   }
+  bool has_rows() const override { return knows_documents(); }
   std::vector<int64_t> row_begins() const override {
     std::vector<int64_t> begins;
     for (size_t i = 0; i < tokens_.is_begin.size(); ++i) {
