@@ -38,7 +38,8 @@ LayerSettings layer_settings(const StreamOpener& opener, const RunInputs& inputs
   if (!options.document_mask) return settings;
   const bool knows_documents =
       source.knows_documents() && (evaluation == nullptr || evaluation->knows_documents());
-  if (options.end_of_text < 0 && knows_documents) return settings;
+  const bool keeps_rows = inputs.data.packed != nullptr;  // --end-of-text has cut them, if asked
+  if (knows_documents && (keeps_rows || options.end_of_text < 0)) return settings;
   const std::vector<int32_t> ends = opener.document_ends(source);
   const bool is_known = ends.size() == 1;
   if (!is_known || ends[0] < 0 || ends[0] >= opener.plan.model.vocab_size) {
