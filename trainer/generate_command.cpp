@@ -80,6 +80,16 @@ std::vector<int32_t> prompt_tokens(const TrainOptions& options, const TokenizerF
   return tokens;
 }
 
+// The tokens of which each ends what is written: --end-of-text alone, or the tokenizer's own and
+// those of the model that it belongs to.
+std::vector<int32_t> end_tokens(const TrainOptions& options, const TokenizerFolder& folder,
+                                const ModelSpec& model) {
+  if (options.end_of_text >= 0 || folder.folder.empty()) return {folder.end_of_text};
+  std::vector<int32_t> ends = end_tokens_of_config(model.config_json, "the model");
+  ends.push_back(folder.end_of_text);
+  return ends;
+}
+
 // Writes text as it becomes known: a character may be the tokens of several steps.
 class TextWriter {
  public:
@@ -113,15 +123,18 @@ struct Rates {
 };
 
 std::string describe(const Rates& rates) {
-  const auto part = [](const char* name, int64_t num_tokens, int64_t num_rows, double seconds) {
-    std::string text = concat(name, " ", format_counted(num_tokens, "token"));
+  const auto part = [](const char* name, int64_t num_tokens, int64_t num_rows, double seconds,
+                       const std::string& seen = "") {
+    std::string text = concat(name, " ", format_counted(num_tokens, "token"), seen);
     if (num_rows <= 0 || seconds <= 0) return text;
     return concat(text, ", ", format_seconds(seconds), ", ",
                   format_fixed(static_cast<double>(num_rows) / seconds, 1), " tokens/s");
   };
-  return concat(
-      "argosy-train: ", part("prompt", rates.num_prompt_tokens, rates.num_seen, rates.prompt_s),
-      " | ", part("generated", rates.num_tokens, rates.num_tokens - 1, rates.others_s));
+  const bool is_whole = rates.num_seen == rates.num_prompt_tokens;
+  const std::string seen = is_whole ? "" : concat(", the last ", rates.num_seen, " seen");
+  return concat("argosy-train: ",
+                part("prompt", rates.num_prompt_tokens, rates.num_seen, rates.prompt_s, seen),
+                " | ", part("generated", rates.num_tokens, rates.num_tokens - 1, rates.others_s));
 }
 
 }  // namespace
@@ -136,7 +149,10 @@ int run_generate(const TrainOptions& options, DeviceContext& device, Communicato
   std::vector<int32_t> tokens = prompt_tokens(options, folder, plan.model.vocab_size);
   const auto num_prompt_tokens = static_cast<int64_t>(tokens.size());
   // Neither cache nor tables of positions for more than there will be.
-  plan.seq_len = std::min(plan.seq_len, num_prompt_tokens + options.max_new_tokens);
+  if (options.max_new_tokens < plan.seq_len - num_prompt_tokens) {
+    plan.seq_len = num_prompt_tokens + options.max_new_tokens;
+  }
+  const std::vector<int32_t> ends = end_tokens(options, folder, plan.model);
 
   ProcessGroups groups(world, plan.mesh, plan.model.num_kv_heads);
   RouterState router = make_router_state(device, plan, AuxLossScope::sequence);
@@ -154,7 +170,7 @@ int run_generate(const TrainOptions& options, DeviceContext& device, Communicato
     const Clock::time_point begin = Clock::now();
     const int32_t token = sample(decoder.next_logits(tokens), options, static_cast<uint64_t>(i));
     rates.add(seconds_since(begin));
-    if (token == folder.end_of_text) break;
+    if (std::find(ends.begin(), ends.end(), token) != ends.end()) break;
     tokens.push_back(token);
     writer.write(tokens);
   }

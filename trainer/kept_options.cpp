@@ -23,26 +23,31 @@ std::string text_of(const po::variables_map& values, const char* key) {
   return values.count(key) > 0 ? values[key].as<std::string>() : std::string();
 }
 
-}  // namespace
-
-void keep_options_of_run(po::variables_map& values) {
-  std::vector<std::string> keys;
-  std::string from;
-  if (values.count("generate") > 0) {
-    from = text_of(values, "init");
-    if (from.empty()) from = text_of(values, "run-dir");
-    keys = {"chat-template-kwargs"};
-  } else if (text_of(values, "resume") != "none") {
-    from = text_of(values, "run-dir");
-    keys = {"chat-template-kwargs", "packing"};
-  }
-  if (from.empty()) return;
-  const fs::path path = run_of(from) / "run.cfg";
-  if (!fs::exists(path)) return;
-  for (const ConfigOption& option : parse_config_text(read_text_file(path), path.string())) {
+void keep_options(const fs::path& run_cfg, const std::vector<std::string>& keys,
+                  po::variables_map& values) {
+  if (!fs::exists(run_cfg)) return;
+  for (const ConfigOption& option : parse_config_text(read_text_file(run_cfg), run_cfg.string())) {
     const bool is_kept = std::find(keys.begin(), keys.end(), option.key) != keys.end();
     if (is_kept && values.count(option.key) == 0) {
       values.insert({option.key, po::variable_value(boost::any(option.value), false)});
+    }
+  }
+}
+
+}  // namespace
+
+void keep_options_of_run(po::variables_map& values) {
+  std::vector<std::string> keys = {"chat-template-kwargs"};
+  std::vector<const char*> runs;  // the first that says something of a key decides
+  if (values.count("generate") > 0) {
+    runs = {"init-adapter", text_of(values, "init").empty() ? "run-dir" : "init"};
+  } else if (text_of(values, "resume") != "none") {
+    runs = {"run-dir"};
+    keys.emplace_back("packing");
+  }
+  for (const char* run : runs) {
+    if (const std::string folder = text_of(values, run); !folder.empty()) {
+      keep_options(run_of(folder) / "run.cfg", keys, values);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/command_line.h"
 #include "planner/spec/model_lora.h"
+#include "trainer/chat/chat_template.h"
 #include "trainer/device/device_backend.h"
 #include "trainer/kept_options.h"
 #include "trainer/ops/fp8.h"
@@ -264,6 +265,9 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   options.measure_out = read.path("measure");
   options.tokenize_out = read.path("tokenize");
   options.chat_template_kwargs = read.path("chat-template-kwargs");
+  if (!options.chat_template_kwargs.empty()) {
+    naming("--chat-template-kwargs", [&] { parse_chat_variables(options.chat_template_kwargs); });
+  }
   if (read.has("end-of-text")) options.end_of_text = read.count("end-of-text", 0);
   read_plan_options(read, &options);
   if (read.has("measure")) {

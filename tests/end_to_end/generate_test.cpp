@@ -121,10 +121,28 @@ TEST_F(Generate, SaysBesideTheTextWhatItTook) {
   EXPECT_FALSE(contains(result.out, "tokens/s"));
   EXPECT_TRUE(contains(result.err, "prompt 8 tokens, ")) << result.err;
   EXPECT_TRUE(contains(result.err, "generated 70 tokens, ")) << result.err;
+  EXPECT_TRUE(contains(result.err, " tokens/s | ")) << result.err;
   EXPECT_EQ(result.err.find(" tokens/s"), result.err.find(" tokens/s | ")) << result.err;
   const ProgramResult one = succeed("argosy-train --run-dir run --generate a --max-new-tokens 1");
   EXPECT_TRUE(contains(one.err, "prompt 1 token, ")) << one.err;
   EXPECT_TRUE(contains(one.err, "generated 1 token\n")) << one.err;
+  const ProgramResult cut =
+      succeed("argosy-train --run-dir run --generate abcdefghijklmnopqrst --max-new-tokens 1");
+  EXPECT_TRUE(contains(cut.err, "prompt 20 tokens, the last 16 seen, ")) << cut.err;
+}
+
+// As many as there may ever be; the text ends with the token that comes first.
+TEST_F(Generate, AnyNumberOfTokensMayBeAsked) {
+  make_plan("plan.json", "dense.json", 1, "tp=1");
+  succeed("argosy-train --plan plan.json --data text.txt --run-dir run --steps 1");
+  const std::string ask = "argosy-train --run-dir run --generate ab --temperature 0 ";
+  const std::string one = succeed(ask + "--max-new-tokens 1 --end-of-text 9999").out;
+  ASSERT_EQ(one.size(), 4u) << one;  // the prompt, the token, the line's end
+  const int first = static_cast<unsigned char>(one[2]);
+  const ProgramResult all =
+      succeed(concat(ask, "--max-new-tokens 9223372036854775807 --end-of-text ", first));
+  EXPECT_EQ(all.out, "ab\n");
+  EXPECT_TRUE(contains(all.err, "generated 1 token\n")) << all.err;
 }
 
 }  // namespace

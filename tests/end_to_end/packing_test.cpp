@@ -144,6 +144,21 @@ std::string llmc_file_of(const std::vector<uint16_t>& tokens) {
   return content.append(reinterpret_cast<const char*>(tokens.data()), tokens.size() * 2);
 }
 
+// A token that ends texts may stand inside of a row: of a conversation every turn ends with it.
+TEST_F(PackingJobs, NoTokenEndsADocumentInsideOfARow) {
+  std::string rows;
+  for (int i = 0; i < 40; ++i) {
+    Json ids = Json::array();
+    for (int j = 0; j < 5 + i % 9; ++j) ids.push_back((i + 3 * j) % 7);
+    rows += Json{{"input_ids", ids}}.dump() + "\n";
+  }
+  write("ids.jsonl", rows);
+  const std::string data = "--data ids.jsonl --checkpoint-every 0 --packing best-fit ";
+  train("one.json", "rows", 2, data);
+  train("one.json", "three_ends", 2, data + "--end-of-text 3");
+  expect_losses("three_ends", "rows", 0);
+}
+
 // Documents of 4 and 5 tokens, which 7 and 8 end by turns.
 TEST_F(PackingJobs, TokensHaveRowsWhereATokenEndsThem) {
   std::vector<uint16_t> tokens;
@@ -233,6 +248,19 @@ TEST_F(PackingJobs, VariablesOfTheTemplateAreKeptWithTheRun) {
   succeed(ask + "--run-dir run");
   succeed(ask + "--init run/checkpoints/step_00000003");
   EXPECT_NE(shell(ask + "--run-dir run --chat-template-kwargs '{}'").exit_code, 0);
+
+  // An adapter brings those of its run, whatever the base beside it has.
+  train("plan.json", "base", 1, "--data text.txt --tokenizer llama2");
+  make_plan("lora.json", "model.json", 1, "micro_batch=8",
+            "--task lora --lora-rank 2 --lora-targets q_proj");
+  train("lora.json", "lora", 1, options + "--init base --chat-template-kwargs '{\"mood\": \"y\"}'");
+  EXPECT_TRUE(contains(shell(ask + "--init base").err, "no mood"));
+  succeed(ask + "--init base --init-adapter lora");
+  write("tokens.bin", llmc_file_of(std::vector<uint16_t>(40, 7)));
+  expect_mistake(
+      "--plan plan.json --run-dir bin --steps 1 --data tokens.bin "
+      "--chat-template-kwargs garbage",
+      {"--chat-template-kwargs: 'garbage'", "JSON"});
   train("plan.json", "other", 1, options + "--chat-template-kwargs '{\"mood\": 7}'");
   EXPECT_NE(metrics("other").front().loss, metrics("run").front().loss);
 }

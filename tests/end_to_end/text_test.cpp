@@ -58,6 +58,15 @@ TEST_F(Text, FromTheFirstStepToAnExportThatLoraStartsFrom) {
   succeed("argosy-checkpoint export-hf run hf");
   EXPECT_EQ(read("hf/tokenizer.json"), read("llama2/tokenizer.json"));
   EXPECT_EQ(succeed(concat("argosy-train --init hf --precision fp32", kPrompt)).out, expected);
+  // Any of the model's tokens that end texts does; here all are.
+  const std::string config = read("hf/config.json");
+  Json ends_at_once = Json::parse(config);
+  for (int token = 0; token < 448; ++token) ends_at_once["eos_token_id"].push_back(token);
+  write("hf/config.json", ends_at_once.dump());
+  const std::string ask = concat("argosy-train --init hf --precision fp32", kPrompt);
+  EXPECT_EQ(succeed(ask).out, "The ship left\n");
+  EXPECT_EQ(succeed(ask + " --end-of-text 447").out.substr(0, 30), expected.substr(0, 30));
+  write("hf/config.json", config);
 
   make_plan("lora.json", "hf", 1, "tp=1", "--precision fp32 --task lora --lora-rank 2");
   write("alpaca.json", R"([{"instruction": "Go", "input": "", "output": "The ship left."}])");
