@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/stage.h"
 
+#include "planner/spec/kv_cache.h"
 #include "trainer/layers/unit_hooks.h"
 #include "trainer/ops/elementwise.h"
 
@@ -118,8 +119,7 @@ Tensor Stage::logits(const LayerContext& ctx, const Microbatch& microbatch) {
 }
 
 DecodingCache Stage::make_cache(const LayerContext& ctx) const {
-  const ModelSpec& model = ctx.plan.model;
-  const Shape shape{ctx.plan.seq_len, model.num_kv_heads * model.head_dim};
+  const Shape shape{ctx.plan.seq_len, kv_elements_per_layer(ctx.plan.model) / 2};  // k, v alike
   // Buffers, as what flows between blocks: it waits for no backward pass, and is no op's scratch.
   const auto empty = [&] {
     return ctx.device.empty(shape, ctx.compute(), MemoryCategory::buffers);
