@@ -236,6 +236,24 @@ void require_writable_files(const PlanOptions& o) {
 
 namespace {
 
+double fit_probability_of(const PlanOptions& options, const ClusterSpec& cluster) {
+  const bool has_band = has_memory_band(cluster);
+  if (options.fit_probability.value_or(0) > 0 && !has_band) {
+    throw ConfigError(concat("--fit-probability: ", cluster.name,
+                             " does not give context_bytes; valid: without it"));
+  }
+  return options.fit_probability.value_or(has_band ? kUsualFitProbability : 0);
+}
+
+void compare_with_step(const Job& job, std::vector<std::string>& warnings) {
+  const double step_tokens =
+      static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len);
+  if (job.tokens <= 0 || job.tokens >= step_tokens) return;
+  warnings.push_back(concat("--tokens: ", format_count(job.tokens), " are less than one step's ",
+                            format_count(step_tokens),
+                            "; smaller with --global-batch or --seq-len"));
+}
+
 // `setup`: what is imported; null: nothing is.
 Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   Request request;
@@ -254,12 +272,7 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   job.tokens = options.tokens;
   request.phases = options.phases;
   job.seed = options.seed;
-  const bool has_band = has_memory_band(job.cluster);
-  job.fit_probability = options.fit_probability.value_or(has_band ? kUsualFitProbability : 0);
-  if (job.fit_probability > 0 && !has_band) {
-    throw ConfigError(concat("--fit-probability: ", job.cluster.name,
-                             " does not give context_bytes; valid: without it"));
-  }
+  job.fit_probability = fit_probability_of(options, job.cluster);
   require_precision(job);
   require_figures(job);
   if (job.lora.base_bits != kUnquantizedBits && job.precision != Precision::bf16) {
@@ -284,13 +297,7 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   job.global_batch = options.global_batch > 0 ? options.global_batch
                                               : default_global_batch(job.model, job.cluster,
                                                                      job.task, job.seq_len, unit);
-  const double step_tokens =
-      static_cast<double>(job.global_batch) * static_cast<double>(job.seq_len);
-  if (job.tokens > 0 && job.tokens < step_tokens) {
-    request.warnings.push_back(concat("--tokens: ", format_count(job.tokens),
-                                      " are less than one step's ", format_count(step_tokens),
-                                      "; smaller with --global-batch or --seq-len"));
-  }
+  compare_with_step(job, request.warnings);
   count_padding(options, job, request.warnings);
   mask_documents(options, job, request.warnings);
   check_fixed(job, request.fixed);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "planner/spec/files.h"
@@ -36,6 +37,9 @@ TEST(QuestionsCli, AnswersAsJson) {
   EXPECT_LT(json["what_if"]["plans"][0]["predicted"]["cost_usd"],
             json["plans"][0]["predicted"]["cost_usd"]);
   EXPECT_EQ(json["sensitivity"].size(), 9u);
+  for (const Json& row : json["sensitivity"]) {  // half the memory is not asked about
+    EXPECT_EQ(row["half"].is_null(), row["property"] == "hbm") << row;
+  }
   EXPECT_EQ(json["worst_regrets"].size(), json["plans"].size());
   EXPECT_GT(json["pareto"].size(), 4u);
   EXPECT_LT(json["deadline"]["devices"], 2048);
@@ -53,6 +57,21 @@ TEST(QuestionsCli, AnswersAsText) {
   }
   std::istringstream lines(output.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
+}
+
+// Without power nothing is cleaner: one plan on each part of the cluster, the fastest.
+TEST(QuestionsCli, AFrontWithoutCarbonHasTheFastestPlans) {
+  const Json json = Json::parse(run_plan("--model llama-3.1-8b --cluster h800-sxm5-80gb --devices "
+                                         "64 --tokens 1T --top 1 --pareto --json")
+                                    .out);
+  ASSERT_GT(json["pareto"].size(), 4u);
+  std::set<int64_t> devices;
+  for (const Json& point : json["pareto"]) {
+    const Json& mesh = point["plan"]["mesh"];
+    const int64_t count = mesh["tp"].get<int64_t>() * mesh["pp"].get<int64_t>() *
+                          mesh["dp"].get<int64_t>() * mesh["cp"].get<int64_t>();
+    EXPECT_TRUE(devices.insert(count).second) << count;
+  }
 }
 
 // A price changes no second: what it changes is said.

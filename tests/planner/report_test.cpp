@@ -31,6 +31,29 @@ size_t count_of(const std::string& text, const std::string& part) {
   return count;
 }
 
+// Each line stands where its column has something to explain.
+TEST(PlanTable, LegendNamesWhatOccurs) {
+  Plan plan = small_search().plans.at(0);
+  plan.mesh.pp = plan.mesh.etp = plan.virtual_stages = 1;
+  plan.mesh.zero_shard = 0;
+  plan.predicted.fits_probability = 1;
+  plan.recompute.assign(plan.recompute.size(), Recompute::none);
+  EXPECT_EQ(legend_text({plan}), "");
+  const auto expect_line = [&](const char* begin, const auto& change) {
+    Plan other = plan;
+    change(other);
+    const std::string text = legend_text({plan, other});
+    EXPECT_TRUE(text.starts_with(std::string("columns:\n") + begin)) << text;
+    EXPECT_EQ(count_of(text, "\n"), 2u) << text;
+  };
+  expect_line("ep 16x2", [](Plan& p) { p.mesh.etp = 2; });
+  expect_line("ZeRO 3/8", [](Plan& p) { p.mesh.zero_shard = 8; });
+  expect_line("sched 1f1b x4", [](Plan& p) { p.virtual_stages = 4; });
+  expect_line("L/st", [](Plan& p) { p.mesh.pp = 2; });
+  expect_line("recomp 3f+1s/8", [](Plan& p) { p.recompute[0] = Recompute::full; });
+  expect_line("fits", [](Plan& p) { p.predicted.fits_probability = 0.9; });
+}
+
 TEST(Units, ReadWell) {
   EXPECT_EQ(format_bytes(512), "512 B");
   EXPECT_EQ(format_bytes(65'712'999'424), "61.2 GiB");
