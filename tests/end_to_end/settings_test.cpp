@@ -43,7 +43,17 @@ class Documents : public TokenSource {
 
 struct Result {
   double loss = 0, grad_norm = 0, evaluation = 0;
+  int64_t num_targets = 0;
 };
+
+Result first_step_of(Communicator& world, const Plan& plan, const LayerSettings& settings,
+                     const TokenSource& source, const SampleOrder& order) {
+  DeviceContext device(Device::cpu);
+  Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
+  const double evaluation = trainer.evaluate(source, order, 1);
+  const StepResult step = trainer.step(source, order, 1, 0.1);
+  return {step.loss, step.grad_norm, evaluation, step.num_targets};
+}
 
 // All documents in one step: `packed` of them in a sequence.
 Result train(Communicator& world, Layout layout, int64_t packed, const LayerSettings& settings,
@@ -54,14 +64,7 @@ Result train(Communicator& world, Layout layout, int64_t packed, const LayerSett
   validate(plan);
   const Documents source(knows_documents);
   const SampleOrder order(source.num_tokens(), plan.seq_len, 3, "documents");
-  DeviceContext device(Device::cpu);
-  Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
-  Result result;
-  result.evaluation = trainer.evaluate(source, order, 1);
-  const StepResult step = trainer.step(source, order, 1, 0.1);
-  result.loss = step.loss;
-  result.grad_norm = step.grad_norm;
-  return result;
+  return first_step_of(world, plan, settings, source, order);
 }
 
 Result train_on_one_rank(const Layout& layout, int64_t packed, const LayerSettings& settings,
@@ -138,15 +141,9 @@ Result train_on_rows(Communicator& world, Layout layout, Packing packing, int64_
   validate(plan);
   const PackedRows source(std::move(rows), std::move(samples), seq_len);
   const SampleOrder order(source.num_tokens(), seq_len, 3, "rows");
-  DeviceContext device(Device::cpu);
   const LayerSettings settings = {.document_mask = packing == Packing::best_fit};
-  Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
-  Result result;
-  result.evaluation = trainer.evaluate(source, order, 1);
-  const StepResult step = trainer.step(source, order, 1, 0.1);
-  result.loss = step.loss;
-  result.grad_norm = step.grad_norm;
-  EXPECT_EQ(step.num_targets, source.rows().num_targets());
+  const Result result = first_step_of(world, plan, settings, source, order);
+  EXPECT_EQ(result.num_targets, source.rows().num_targets());
   return result;
 }
 
