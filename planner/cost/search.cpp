@@ -197,13 +197,14 @@ class BestFirst {
     return like != best_.end() && open.bound > like->value;
   }
 
-  std::vector<StageTime> times_of(const Candidate& c) {
-    return times_of(c, stage_layers(job_.model, c));
-  }
-
-  std::vector<StageTime> times_of(const Candidate& c, const std::vector<StageLayers>& stages) {
-    return stage_times(job_, c, stages, settler_.cache().elements(c), settler_.cache().costs(c),
-                       place_all(c.mesh, job_));
+  std::vector<StageTime> times_of(const MeshResult& mesh, const Candidate& c,
+                                  const std::vector<StageLayers>& stages) {
+    const auto key = std::pair(&mesh, c.mesh.zero_shard);
+    auto timer = timers_.find(key);
+    if (timer == timers_.end()) {
+      timer = timers_.try_emplace(key, job_, place_all(c.mesh, job_)).first;
+    }
+    return timer->second.times(c, stages, settler_.cache().elements(c), settler_.cache().costs(c));
   }
 
   float value(const Candidate& c, const std::vector<StageTime>& times, double step_s) const {
@@ -211,8 +212,8 @@ class BestFirst {
         objective_value(job_, step_use(times, num_microbatches(job_, c), c.mesh.pp, step_s)));
   }
 
-  float bound(const Candidate& c, const std::vector<StageLayers>& stages) {
-    const std::vector<StageTime> times = times_of(c, stages);
+  float bound(const MeshResult& mesh, const Candidate& c, const std::vector<StageLayers>& stages) {
+    const std::vector<StageTime> times = times_of(mesh, c, stages);
     return value(c, times,
                  step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages));
   }
@@ -245,7 +246,7 @@ class BestFirst {
       if (asks_memory_ && is_too_large[zero - group->first_zero]) continue;
       c.zero_stage = mesh->zeros[zero].stage;
       c.mesh.zero_shard = mesh->zeros[zero].shard;
-      queue_.push({bound(c, stages), -1, open.order + (zero - group->first_zero),
+      queue_.push({bound(*mesh, c, stages), -1, open.order + (zero - group->first_zero),
                    groups_.size() + points_.size()});
       points_.push_back({mesh, group, zero, false, nullptr});
     }
@@ -262,7 +263,7 @@ class BestFirst {
       return;
     }
     // Messages beside the first stage may be longer by as much again.
-    const std::vector<StageTime> times = times_of(c);
+    const std::vector<StageTime> times = times_of(*point.mesh, c, stage_layers(job_.model, c));
     const double step_s =
         step_bound_s(times, c.schedule, num_microbatches(job_, c), c.virtual_stages) -
         2 * first.first_stage_s;
@@ -275,8 +276,8 @@ class BestFirst {
     const Settled& settled = *point.settled;
     CHECK(settled.fits, "counted as fitting: ", shortage_of(job_, settled));
     const Candidate& c = settled.candidate;
-    queue_.push({bound(c, stage_layers(job_.model, c)), settled.memory.total_bytes, open.order,
-                 open.index});
+    queue_.push({bound(*point.mesh, c, stage_layers(job_.model, c)), settled.memory.total_bytes,
+                 open.order, open.index});
   }
 
   void simulate(Point& point, size_t order) {
@@ -284,7 +285,8 @@ class BestFirst {
     costed.candidate = std::move(point.settled->candidate);
     costed.memory = point.settled->memory;
     costed.order = order;
-    costed.times = times_of(costed.candidate);
+    costed.times =
+        times_of(*point.mesh, costed.candidate, stage_layers(job_.model, costed.candidate));
     const Schedule schedule = build_schedule(to_plan(job_, costed.candidate));
     costed.value = value(costed.candidate, costed.times,
                          simulated_step_s(schedule, durations_of(costed.times)));
@@ -313,7 +315,8 @@ class BestFirst {
   bool asks_memory_;
   Settler& settler_;
   std::map<const MeshResult*, Fits> fits_;  // of meshes that were asked about
-  std::vector<std::pair<const MeshResult*, const Group*>> groups_;  // in the order of the space
+  std::map<std::pair<const MeshResult*, int64_t>, StageTimer> timers_;  // by zero_shard
+  std::vector<std::pair<const MeshResult*, const Group*>> groups_;      // in the order of the space
   Queue queue_;
   std::vector<Point> points_;
   std::vector<Costed> best_;
