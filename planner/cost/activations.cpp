@@ -47,6 +47,40 @@ bool is_balanced(const uint32_t* begin, size_t length, size_t num_stages) {
   return true;
 }
 
+// How often a passage of this length is there from its begin on, one after the other.
+int64_t num_repeats(const std::vector<uint32_t>& passes, size_t begin, size_t length) {
+  int64_t count = 1;
+  for (size_t next = begin + length; next + length <= passes.size(); next += length, ++count) {
+    const uint32_t* first = &passes[begin];
+    if (!std::equal(first, first + length, &passes[next])) break;
+  }
+  return count;
+}
+
+// Rounds of forward, backward and weights of one stage make the longest passages.
+PassOrder with_runs(const PassOrder& order) {
+  constexpr size_t kLongest = 4;
+  constexpr int64_t kFewest = 3;  // what one repeat less would cost as much
+  PassOrder folded;
+  folded.stages = order.stages;
+  for (size_t begin = 0; begin < order.passes.size();) {
+    PassOrder::Run run;
+    for (run.length = 1; run.length <= kLongest; ++run.length) {
+      if (begin + run.length > order.passes.size()) break;
+      run.count = num_repeats(order.passes, begin, run.length);
+      if (run.count >= kFewest) break;
+    }
+    if (run.count < kFewest) run = {1, 1};
+    const auto first = order.passes.begin() + static_cast<std::ptrdiff_t>(begin);
+    folded.passes.insert(folded.passes.end(), first,
+                         first + static_cast<std::ptrdiff_t>(run.length));
+    begin += run.length * static_cast<size_t>(run.count);
+    const bool goes_on = run.count == 1 && !folded.runs.empty() && folded.runs.back().count == 1;
+    goes_on ? void(++folded.runs.back().length) : folded.runs.push_back(run);
+  }
+  return folded;
+}
+
 // A pass, beside what was alive before: at its worst, what of that is not extra, and afterwards.
 struct PassBytes {
   int64_t at_most = 0, without_extra = 0, kept = 0;
@@ -115,6 +149,7 @@ PassOrder pass_order(const std::vector<Action>& actions) {
     order.passes.push_back(4 * static_cast<uint32_t>(place - order.stages.begin()) +
                            kind_of(action.kind));
   }
+  order.runs = {{order.passes.size(), 1}};
   return order;
 }
 
@@ -131,7 +166,7 @@ PassOrder without_repeats(PassOrder order, size_t period) {
       ++begin;
     }
   }
-  return order;
+  return with_runs(order);
 }
 
 ActivationPeak activation_peak(const std::vector<StageActivations>& stages,
@@ -146,11 +181,23 @@ ActivationPeak activation_peak(const std::vector<StageActivations>& stages,
   }
   int64_t alive = 0;
   ActivationPeak peak;
-  for (const uint32_t pass : order.passes) {
-    const PassBytes& bytes = passes[pass];
-    peak.bytes = std::max(peak.bytes, alive + bytes.at_most);
-    peak.without_extra = std::max(peak.without_extra, alive + bytes.without_extra);
-    alive += bytes.kept;
+  const uint32_t* next = order.passes.data();
+  const auto go_through = [&](size_t length) {
+    for (const uint32_t* end = next + length; next != end; ++next) {
+      const PassBytes& bytes = passes[*next];
+      peak.bytes = std::max(peak.bytes, alive + bytes.at_most);
+      peak.without_extra = std::max(peak.without_extra, alive + bytes.without_extra);
+      alive += bytes.kept;
+    }
+  };
+  // Each time adds as much to what is alive: the first or the last one is the worst.
+  for (const PassOrder::Run& run : order.runs) {
+    const int64_t before = alive;
+    go_through(run.length);
+    if (run.count == 1) continue;
+    alive += (run.count - 2) * (alive - before);
+    next -= run.length;
+    go_through(run.length);
   }
   return peak;
 }

@@ -36,12 +36,18 @@ int64_t plain_activation_bytes(const StageActivations& stage, int64_t alive);
 
 // The compute actions of a rank in their order.
 struct PassOrder {
+  // The next `length` of `passes`, so many times one after the other.
+  struct Run {
+    size_t length = 0;
+    int64_t count = 1;
+  };
   std::vector<size_t> stages;    // of the rank, ascending
   std::vector<uint32_t> passes;  // 4 * index in `stages` + F, B, I or W
+  std::vector<Run> runs;
 };
 PassOrder pass_order(const std::vector<Action>& actions);
 // Without passes that repeat the `period` before them and leave alive what was alive: each stage's
-// activations peak where they did.
+// activations peak where they did. Short passages that repeat are runs.
 PassOrder without_repeats(PassOrder order, size_t period);
 
 // At most, of a rank with this list. `stages`: [PassOrder::stages].

@@ -191,7 +191,8 @@ Fits::Kept Fits::kept_on(const Rank& rank) {
       limits.add(kept_of(shape)[static_cast<size_t>(recompute)]);
     }
     kept.at_least = std::min(kept.at_least, passes.saved * limits.least_saved);
-    kept.at_most = std::min(kept.at_most, passes.any * limits.most + limits.extra);
+    kept.full_at_most = passes.any * limits.most + limits.extra;
+    kept.at_most = std::min(kept.at_most, kept.full_at_most);
     if (is_ruled) break;
   }
   return kept;
@@ -199,7 +200,7 @@ Fits::Kept Fits::kept_on(const Rank& rank) {
 
 void Fits::sharpen(const Rank& rank, Kept& kept) {
   if (kept.precision == Kept::coarse && !settler_.rule().recompute.kind) {
-    const ActivationPeak peak = recomputed_peak(rank);
+    const ActivationPeak& peak = full_peak(rank, kept);
     kept.at_most = std::min(kept.at_most, peak.bytes);
     kept.at_least = std::max(kept.at_least, peak.without_extra);
     kept.precision = Kept::close;
@@ -211,7 +212,8 @@ void Fits::sharpen(const Rank& rank, Kept& kept) {
 
 // Everything computed again is one choice, and nothing saves more than it does: only what runs
 // again at a time may be less.
-ActivationPeak Fits::recomputed_peak(const Rank& rank) {
+const ActivationPeak& Fits::full_peak(const Rank& rank, Kept& kept) {
+  if (kept.full_peak) return *kept.full_peak;
   const auto again = [&](size_t stage) -> const StageActivations& {
     return kept_of(split_->shape_of_stage[stage])[static_cast<size_t>(Recompute::full)];
   };
@@ -219,11 +221,13 @@ ActivationPeak Fits::recomputed_peak(const Rank& rank) {
     const StageActivations& stage = again(rank.stages.front());
     const int64_t alive =
         in_flight(open_->schedule, open_->mesh.pp, num_microbatches(job_, *open_), rank.rank);
-    return {plain_activation_bytes(stage, alive), alive * stage.saved_bytes};
+    kept.full_peak = {plain_activation_bytes(stage, alive), alive * stage.saved_bytes};
+  } else {
+    recomputed_.clear();
+    for (const size_t stage : rank.stages) recomputed_.push_back(again(stage));
+    kept.full_peak = activation_peak(recomputed_, short_->orders[static_cast<size_t>(rank.rank)]);
   }
-  recomputed_.clear();
-  for (const size_t stage : rank.stages) recomputed_.push_back(again(stage));
-  return activation_peak(recomputed_, short_->orders[static_cast<size_t>(rank.rank)]);
+  return *kept.full_peak;
 }
 
 // With everything that may be computed again; exact.
@@ -277,8 +281,9 @@ bool Fits::fits_in_full(size_t zero) {
     if (kept.at_least > budget || missing_host_bytes(job_.cluster, state[i].on_host) > 0) {
       return false;
     }
-    if (!kept.all_full) kept.all_full = recomputed_peak(split_->ranks[i]).bytes;
-    if (*kept.all_full > budget) return false;
+    if (kept.full_at_most > budget && full_peak(split_->ranks[i], kept).bytes > budget) {
+      return false;
+    }
   }
   return true;
 }

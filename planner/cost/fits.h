@@ -81,7 +81,8 @@ class Fits {
     int64_t passing_bytes = 0;
     int64_t at_least = 0, at_most = 0;
     enum { coarse, close, exact } precision = coarse;
-    std::optional<int64_t> all_full;  // with everything computed again that may be
+    int64_t full_at_most = 0;  // with everything computed again that may be
+    std::optional<ActivationPeak> full_peak;
   };
   size_t shape_of(const StageLayers& layers);
   Split make_split(const Candidate& open, bool any_rank);
@@ -91,7 +92,7 @@ class Fits {
   const std::vector<StateBytes>& state_bytes(size_t zero);
   Kept kept_on(const Rank& rank);
   void sharpen(const Rank& rank, Kept& kept);
-  ActivationPeak recomputed_peak(const Rank& rank);
+  const ActivationPeak& full_peak(const Rank& rank, Kept& kept);
   int64_t least_kept(const Rank& rank) const;
   bool fits_in_full(size_t zero);
   const std::vector<StackState>& stack_states(size_t zero);
