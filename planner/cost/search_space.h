@@ -6,12 +6,10 @@
 // tp, sequence parallelism on and off; where offloading is allowed, with and without it. On each of
 // these
 //   micro-batch     every divisor of the batch of a data-parallel rank
-//   ZeRO            0 to 3; from 1 on sharded over all of dp*cp, or over the part of it that fills
-//   a
-//                   node or an island
+//   ZeRO            0 to 3; from 1 on sharded over all of dp*cp, or over the part of it that
+//                   fills a node or an island
 //   schedule        gpipe, 1f1b, zb-h1, zb-v, interleaved with 2 stages a rank up to as many as
-//   there
-//                   are layers for
+//                   there are layers for
 // What is fixed is not varied. Layers per stage and recomputation per layer are not points: for
 // each point they are solved (settle.h).
 #pragma once

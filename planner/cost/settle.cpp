@@ -16,6 +16,11 @@ SettleRule settle_rule(const Fixed& fixed) {
   return {{fixed.recompute, fixed.recompute_layers}, fixed.layers};
 }
 
+std::string shortage_of(const Job& job, const Settled& settled) {
+  return describe_shortage(settled.memory, settled.candidate,
+                           usable_bytes(job, settled.candidate, settled.memory.routed_bytes));
+}
+
 // On the first `num_ranks`. False: nothing fits. `routed_bytes`: rows of experts that the budget is
 // for.
 bool Settler::choose_recompute(Candidate& candidate, const LayerCosts& costs,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "planner/cost/fixed.h"
@@ -25,6 +26,9 @@ struct Settled {
   StageMemory memory;   // of its fullest rank
   bool fits = false;
 };
+
+// What it is short of, and where.
+std::string shortage_of(const Job& job, const Settled& settled);
 
 // A candidate whose first rank alone computes again what it must. With less memory other layers of
 // the rank may be chosen, which take no less time in all: a step of what settle() chooses is not

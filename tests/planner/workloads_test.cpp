@@ -13,6 +13,7 @@
 #include "planner/cost/evaluate.h"
 #include "planner/cost/offload.h"
 #include "planner/cost/search.h"
+#include "planner/cost/step_pass.h"
 #include "planner/spec/check.h"
 #include "planner/spec/work.h"
 #include "tests/planner/small_jobs.h"
