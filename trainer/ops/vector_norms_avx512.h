@@ -78,131 +78,112 @@ void normalize(const NormRow& row, const bfloat16* bias, bfloat16* y) {
   });
 }
 
-// sums += v, which is in the order of load_mixed().
-inline void accumulate(float* sums, const Pair& v, auto part) {
+// sums += v, both in the order of load_mixed(); behind the last whole step sums are in order.
+inline void accumulate(float* sums, const Pair& v, Whole part) {
+  store(sums, plus(load(sums, part), v), part);
+}
+inline void accumulate(float* sums, const Pair& v, Part part) {
   store(sums, plus(load(sums, part), unmixed(v)), part);
 }
-
-// Rows of the backward pass that are worked on together: gain is loaded, and the sums over rows
-// are, once for all of them.
-constexpr int64_t kRowsTogether = 2;  // of 768 columns four would not fit into a level-1 cache
-
-// What a row of the backward pass needs besides its elements.
-struct RowTerms {
-  float mean, inv, shift, slope;
-};
-
-// The sums over the columns that shift and slope come from, of kRows rows. With mean(d) where
-// kCentered.
-template <int kRows, bool kCentered>
-struct RowSums {
-  __m512 sums[kRows], projections[kRows];
-
-  RowSums() {
-    for (int r = 0; r < kRows; ++r) sums[r] = projections[r] = _mm512_setzero_ps();
+// sums += a b
+inline void accumulate(float* sums, const Pair& a, const Pair& b, Whole part) {
+  store(sums, fused(a, b, load(sums, part)), part);
+}
+inline void accumulate(float* sums, const Pair& a, const Pair& b, Part part) {
+  accumulate(sums, both([](__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }, a, b), part);
+}
+// f of each whole step of the sums, which may be null.
+void reorder(float* sums, int64_t size, Pair (*f)(const Pair&)) {
+  if (sums == nullptr) return;
+  for (int64_t i = 0; i + kStep <= size; i += kStep) {
+    store(sums + i, f(load(sums + i, Whole{})), Whole{});
   }
-  // Columns i and on of each of the rows, which begin with `first`.
-  [[gnu::always_inline]] void add(const NormRow* first, const bfloat16* dy, const Pair& gain,
-                                  int64_t i, auto part) {
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      const __m512 mean = all(first[r].mean), inv = all(first[r].inv);
-      const auto xhat_of = [=](__m512 x) {
-        return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
-      };
-      const int64_t at = r * first->cols + i;
-      const Pair d = both([](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); },
-                          load_mixed(dy + at, part), gain);
-      const Pair xhat = both(xhat_of, load_mixed(first->x + at, part));
-      if constexpr (kCentered) sums[r] = _mm512_add_ps(sums[r], _mm512_add_ps(d.low, d.high));
-      projections[r] = _mm512_fmadd_ps(d.low, xhat.low, projections[r]);
-      projections[r] = _mm512_fmadd_ps(d.high, xhat.high, projections[r]);
-    }
-  }
-  void finish(const NormRow* first, RowTerms* terms) const {
-    const float size = static_cast<float>(first->cols);
-    for (int r = 0; r < kRows; ++r) {
-      terms[r] = {first[r].mean, first[r].inv,
-                  kCentered ? _mm512_reduce_add_ps(sums[r]) / size : 0.0f,
-                  _mm512_reduce_add_ps(projections[r]) / size};
-    }
-  }
-};
-
-// Of rows whose sums nobody has taken yet.
-template <int kRows, bool kCentered>
-void take_sums(const NormRow* first, const bfloat16* dy, RowTerms* terms) {
-  RowSums<kRows, kCentered> sums;
-  for_steps(first->cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
-    sums.add(first, dy, load_mixed(first->gain + i, part), i, part);
-  });
-  sums.finish(first, terms);
 }
 
-// kRows rows whose terms are known; with kNext the sums of as many rows behind them in the same
-// loop, and the rows behind those are asked for: memory is read all the time, not in bursts.
-template <int kRows, bool kCentered, bool kAdd, bool kNext>
-void rows_backward(const NormRow* first, RowTerms* terms, const bfloat16* dy, bfloat16* dx,
-                   float* dgain, float* dbias) {
-  const int64_t cols = first->cols, group = kRows * cols;
-  RowSums<kRows, kCentered> next;
+// What the backward pass of a row needs besides its elements.
+struct RowTerms {
+  float shift, slope;
+};
+
+// xhat of a row; RMSNorm's mean is 0.
+template <bool kCentered>
+[[gnu::always_inline]] inline Pair xhat_of(const NormRow& row, int64_t i, auto part) {
+  const __m512 mean = all(row.mean), inv = all(row.inv);
+  const auto f = [=](__m512 x) {
+    return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
+  };
+  return both(f, load_mixed(row.x + i, part));
+}
+
+// The sums over the columns that shift and slope come from.
+template <bool kCentered>
+struct RowSums {
+  __m512 sum = _mm512_setzero_ps(), projection = _mm512_setzero_ps();
+
+  [[gnu::always_inline]] void add(const NormRow& row, const bfloat16* dy, const Pair& gain,
+                                  int64_t i, auto part) {
+    const Pair d = both([](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); },
+                        load_mixed(dy + i, part), gain);
+    const Pair xhat = xhat_of<kCentered>(row, i, part);
+    if constexpr (kCentered) sum = _mm512_add_ps(sum, _mm512_add_ps(d.low, d.high));
+    projection = _mm512_fmadd_ps(d.low, xhat.low, projection);
+    projection = _mm512_fmadd_ps(d.high, xhat.high, projection);
+  }
+  RowTerms terms(int64_t cols) const {
+    const auto size = static_cast<float>(cols);
+    return {kCentered ? _mm512_reduce_add_ps(sum) / size : 0.0f,
+            _mm512_reduce_add_ps(projection) / size};
+  }
+};
+
+// A row whose terms are known; with kNext the sums of the one behind it in the same loop, and what
+// both loops will read is asked for: memory is read all the time, not in bursts. Returns the next
+// row's terms.
+template <bool kCentered, bool kAdd, bool kNext>
+RowTerms row_backward(const NormRow* row, const RowTerms& terms, const bfloat16* dy, bfloat16* dx,
+                      float* dgain, float* dbias) {
+  constexpr int64_t kAhead = 2304;  // 4.5 KiB; half or twice of it are slower
+  const int64_t cols = row->cols;
+  const __m512 inv = all(row->inv), shift = all(terms.shift), slope = all(terms.slope);
+  const auto gradient = [=](__m512 grad, __m512 gain, __m512 xhat) {
+    const __m512 bent =
+        kCentered ? _mm512_fmadd_ps(xhat, slope, shift) : _mm512_mul_ps(xhat, slope);
+    return _mm512_fmsub_ps(grad, gain, bent);
+  };
+  RowSums<kCentered> next;
   for_steps(cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
-    const Pair gain = load_mixed(first->gain + i, part);
-    Pair gain_sum = {}, bias_sum = {};
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) {
-      const int64_t at = r * cols + i;
-      const RowTerms& row = terms[r];
-      const __m512 mean = all(row.mean), inv = all(row.inv);
-      const __m512 shift = all(row.shift), slope = all(row.slope);
-      const auto xhat_of = [=](__m512 x) {
-        return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
-      };
-      const auto gradient = [=](__m512 grad, __m512 g, __m512 xhat) {
-        const __m512 bent =
-            kCentered ? _mm512_fmadd_ps(xhat, slope, shift) : _mm512_mul_ps(xhat, slope);
-        return _mm512_fmsub_ps(grad, g, bent);
-      };
-      prefetch(dy + 2 * group + at);
-      prefetch(first->x + 2 * group + at);
-      prefetch(dx + group + at);
-      const Pair grad = load_mixed(dy + at, part);
-      const Pair xhat = both(xhat_of, load_mixed(first->x + at, part));
-      gain_sum = fused(grad, xhat, gain_sum);
-      if constexpr (kCentered) bias_sum = plus(bias_sum, grad);
-      const Pair bent = both(gradient, grad, gain, xhat);
-      if constexpr (kAdd) {
-        const auto sum = [=](__m512 v, __m512 old) { return _mm512_fmadd_ps(inv, v, old); };
-        store_mixed(dx + at, both(sum, bent, load_mixed(dx + at, part)), part);
-      } else {
-        store_mixed(dx + at, both([=](__m512 v) { return _mm512_mul_ps(inv, v); }, bent), part);
-      }
+    prefetch(dy + cols + kAhead + i);
+    prefetch(row->x + cols + kAhead + i);
+    prefetch(dx + kAhead + i);
+    const Pair gain = load_mixed(row->gain + i, part), grad = load_mixed(dy + i, part);
+    const Pair xhat = xhat_of<kCentered>(*row, i, part);
+    const Pair bent = both(gradient, grad, gain, xhat);
+    if constexpr (kAdd) {
+      const auto sum = [=](__m512 v, __m512 old) { return _mm512_fmadd_ps(inv, v, old); };
+      store_mixed(dx + i, both(sum, bent, load_mixed(dx + i, part)), part);
+    } else {
+      store_mixed(dx + i, both([=](__m512 v) { return _mm512_mul_ps(inv, v); }, bent), part);
     }
-    if (dgain != nullptr) accumulate(dgain + i, gain_sum, part);
-    if (kCentered && dbias != nullptr) accumulate(dbias + i, bias_sum, part);
-    if constexpr (kNext) next.add(first + kRows, dy + group, gain, i, part);
+    if (dgain != nullptr) accumulate(dgain + i, grad, xhat, part);
+    if (kCentered && dbias != nullptr) accumulate(dbias + i, grad, part);
+    if constexpr (kNext) next.add(row[1], dy + cols, gain, i, part);
   });
-  if constexpr (kNext) next.finish(first + kRows, terms);
+  return next.terms(cols);
 }
 
 template <bool kCentered, bool kAdd>
 void all_backward(const NormRow* rows, int64_t count, const bfloat16* dy, bfloat16* dx,
                   float* dgain, float* dbias) {
-  constexpr int kRows = kRowsTogether;
-  constexpr int64_t kBlock = kRows;
-  if (count == 0) return;
   const int64_t cols = rows->cols;
-  RowTerms terms[kRows];
-  if (count >= kRows) take_sums<kRows, kCentered>(rows, dy, terms);
-  for (; count >= kBlock;
-       count -= kBlock, rows += kBlock, dy += kBlock * cols, dx += kBlock * cols) {
-    const auto run = count >= 2 * kBlock ? rows_backward<kRows, kCentered, kAdd, true>
-                                         : rows_backward<kRows, kCentered, kAdd, false>;
-    run(rows, terms, dy, dx, dgain, dbias);
-  }
-  for (; count > 0; --count, ++rows, dy += cols, dx += cols) {
-    take_sums<1, kCentered>(rows, dy, terms);
-    rows_backward<1, kCentered, kAdd, false>(rows, terms, dy, dx, dgain, dbias);
+  RowSums<kCentered> first;
+  for_steps(cols, [&](int64_t i, auto part) [[gnu::always_inline]] {
+    first.add(*rows, dy, load_mixed(rows->gain + i, part), i, part);
+  });
+  RowTerms terms = first.terms(cols);
+  for (int64_t r = 0; r < count; ++r) {
+    const auto run =
+        r + 1 < count ? row_backward<kCentered, kAdd, true> : row_backward<kCentered, kAdd, false>;
+    terms = run(rows + r, terms, dy + r * cols, dx + r * cols, dgain, dbias);
   }
 }
 
@@ -210,7 +191,10 @@ void normalize_backward(const NormRow* rows, int64_t count, const bfloat16* dy, 
                         bool add, bfloat16* dx, float* dgain, float* dbias) {
   const auto run = centered ? (add ? all_backward<true, true> : all_backward<true, false>)
                             : (add ? all_backward<false, true> : all_backward<false, false>);
+  if (count == 0) return;
+  for (float* sums : {dgain, dbias}) reorder(sums, rows->cols, in_mixed_order);
   run(rows, count, dy, dx, dgain, dbias);
+  for (float* sums : {dgain, dbias}) reorder(sums, rows->cols, unmixed);
 }
 
 }  // namespace

@@ -91,6 +91,11 @@ inline Pair unmixed(const Pair& v) {
   const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
   return {_mm512_permutex2var_ps(v.low, low, v.high), _mm512_permutex2var_ps(v.low, high, v.high)};
 }
+inline Pair in_mixed_order(const Pair& v) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+  return {_mm512_permutex2var_ps(v.low, even, v.high), _mm512_permutex2var_ps(v.low, odd, v.high)};
+}
 inline Pair load_mixed(const bfloat16* at, Whole) {
   return mixed(_mm512_loadu_si512(at));
 }
