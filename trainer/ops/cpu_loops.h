@@ -64,6 +64,20 @@ void for_columns(int64_t num_rows, int64_t num_cols, const Body& body) {
   for_blocks(num_cols, std::min(blocks_of_share * kColumnBlock, kMostColumns), num_rows, body);
 }
 
+// sums (C) += the rows of partials (blocks,C), in their order; both of A.
+template <typename A>
+void add_partials(const Tensor& partials, const Tensor& sums) {
+  const int64_t blocks = partials.dim(0), cols = partials.dim(1);
+  const A* from = partials.data<A>();
+  A* to = sums.data<A>();
+  for_columns(blocks, cols, [=](int64_t begin, int64_t end) {
+    for (int64_t b = 0; b < blocks; ++b) {
+#pragma omp simd
+      for (int64_t c = begin; c < end; ++c) to[c] += from[b * cols + c];
+    }
+  });
+}
+
 // The pointer to elements of T, which is bfloat16 wherever VectorRows are used.
 template <typename T>
 auto* bf16(T* pointer) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <vector>
@@ -103,20 +104,22 @@ void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
 // Rows are summed in blocks of a fixed number, then block after block: a thread reads whole rows,
 // one behind the other, and the number of threads changes no bit.
 template <>
-void detail::bias_backward<Device::cpu>(DeviceContext&, const Tensor& dy, const Tensor& dbias) {
+void detail::bias_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy, const Tensor& dbias) {
   constexpr int64_t kRowsPerBlock = 64;  // long against the second sum, short against N
   dispatch_float(dy.dtype(), [&]<typename T>() {
     using A = Accumulator<T>;
     const int64_t num_rows = dy.dim(0), num_cols = dy.dim(1);
     const int64_t num_blocks = (num_rows + kRowsPerBlock - 1) / kRowsPerBlock;
-    const T* from = dy.data<T>();                                         // (N,C)
-    std::vector<A> partials(static_cast<size_t>(num_blocks * num_cols));  // (blocks,C)
+    const T* from = dy.data<T>();  // (N,C)
+    const Tensor partials =
+        ctx.empty({num_blocks, num_cols}, dbias.dtype(), MemoryCategory::workspace);
     for_blocks(num_rows, kRowsPerBlock, num_cols, [&](int64_t begin, int64_t end) {
-      A* sums = partials.data() + begin / kRowsPerBlock * num_cols;
+      A* sums = partials.data<A>() + begin / kRowsPerBlock * num_cols;
       if (const VectorRows* vectors = vector_rows_of<T>()) {
         return vectors->sum_rows(bf16(from + begin * num_cols), end - begin,
                                  reinterpret_cast<float*>(sums), num_cols);
       }
+      std::fill_n(sums, num_cols, A(0));
       int64_t row = begin;
       for (; row + 4 <= end; row += 4) {  // so that sums are loaded and stored once for four rows
         const T *r0 = from + row * num_cols, *r1 = r0 + num_cols, *r2 = r1 + num_cols;
@@ -132,12 +135,7 @@ void detail::bias_backward<Device::cpu>(DeviceContext&, const Tensor& dy, const 
         for (int64_t c = 0; c < num_cols; ++c) sums[c] += static_cast<A>(from[row * num_cols + c]);
       }
     });
-    A* to = dbias.data<A>();  // (C)
-    for (int64_t block = 0; block < num_blocks; ++block) {
-      const A* sums = partials.data() + block * num_cols;
-#pragma omp simd
-      for (int64_t c = 0; c < num_cols; ++c) to[c] += sums[c];
-    }
+    add_partials<A>(partials, dbias);
   });
 }
 

@@ -14,8 +14,7 @@
 namespace argosy::ops::detail {
 namespace {
 
-constexpr int64_t kRowsPerBlock = 32;   // long against the second sum, short against N
-constexpr int64_t kColsPerChunk = 256;  // columns that a thread sums at a time
+constexpr int64_t kRowsPerBlock = 32;  // long against the second sum, short against N
 
 // row += residual; what follows finds the row in the cache.
 template <typename T>
@@ -92,22 +91,6 @@ void row_backward(const T* dy, const T* x, const T* gain, A mean, A inv, int64_t
       if constexpr (kCentered) dbias[c] += grad;
     }
     store(dx[c], old + inv * (A(gain[c]) * grad - shift - xhat * slope));
-  }
-}
-
-// sums (cols) += partials (blocks, cols), block after block.
-template <typename A>
-void add_partials(const Tensor& partials, const Tensor& sums) {
-  const int64_t blocks = partials.dim(0), cols = partials.dim(1);
-  const A* from = partials.data<A>();
-  A* to = sums.data<A>();
-#pragma omp parallel for schedule(static) if (blocks * cols >= kParallelElements)
-  for (int64_t begin = 0; begin < cols; begin += kColsPerChunk) {
-    const int64_t end = std::min(cols, begin + kColsPerChunk);
-    for (int64_t b = 0; b < blocks; ++b) {
-#pragma omp simd
-      for (int64_t c = begin; c < end; ++c) to[c] += from[b * cols + c];
-    }
   }
 }
 
