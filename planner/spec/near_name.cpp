@@ -44,6 +44,9 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
   size_t nearest = (wanted.size() <= kShort ? 1 : kFarthest) + 1;
   std::string found;
   for (const std::string& name : names) {
+    if (wanted.size() >= kShort && letters_of(name).starts_with(wanted)) return name;
+  }
+  for (const std::string& name : names) {
     const size_t distance = edit_distance(wanted, letters_of(name));
     if (distance >= nearest) continue;
     nearest = distance;

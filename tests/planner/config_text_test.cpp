@@ -84,5 +84,12 @@ TEST(NearName, TakesTheNearestOfThoseInReach) {
   EXPECT_EQ(nearest_name("mixtral", names), "");
 }
 
+TEST(NearName, WhatBeginsSoComesFirst) {
+  const std::vector<std::string> clusters = {"h100-8", "h800-sxm5-80gb", "h800-pcie"};
+  EXPECT_EQ(nearest_name("h800", clusters), "h800-sxm5-80gb");
+  EXPECT_EQ(nearest_name("H800_SXM", clusters), "h800-sxm5-80gb");
+  EXPECT_EQ(nearest_name("h8", {"h800-pcie"}), "");  // too little to tell
+}
+
 }  // namespace
 }  // namespace argosy

@@ -394,6 +394,48 @@ TEST(StageTime, LayersCostWhatStageWorkSays) {
   }
 }
 
+double all_seconds(const std::vector<StageTime>& times) {
+  double sum_s = 0;
+  for (const StageTime& time : times) {
+    const StageDurations& d = time.durations;
+    sum_s += d.forward_s + d.backward_s + d.backward_input_s + d.backward_weight_s +
+             d.send_activation_s + d.send_gradient_s + d.reduce_s + d.optimizer_s +
+             time.communication_s + time.message_s + time.step_communication_s;
+  }
+  return sum_s;
+}
+
+// What a timer remembers of one candidate of a mesh it takes for others: the same as of each alone,
+// of the trainer and of a framework whose passes depend on ZeRO.
+TEST(StageTime, ATimerOfAMeshSaysTheSame) {
+  for (const bool is_own : {true, false}) {
+    for (SmallModel model : kModels) {
+      Job job = small_job(model, 8, 16);
+      job.stack.facts.is_own = is_own;
+      LayerCostCache cache(job);
+      std::map<std::string, StageTimer> timers;
+      size_t num_candidates = 0;
+      for (Candidate c : candidates_with_cp(job)) {
+        const Mesh& m = c.mesh;
+        const Placements placements = place_all(m, job);
+        StageTimer& timer = timers
+                                .try_emplace(concat(m.tp, " ", m.pp, " ", m.dp, " ", m.cp, " ",
+                                                    m.ep, " ", m.etp, " ", m.zero_shard, " ",
+                                                    c.sequence_parallel, " ", to_string(c.cp_kind)),
+                                             job, placements)
+                                .first->second;
+        const std::vector<StageLayers> stages = stage_layers(job.model, c);
+        EXPECT_EQ(
+            all_seconds(timer.times(c, stages, cache.elements(c), cache.costs(c))),
+            all_seconds(stage_times(job, c, stages, cache.elements(c), cache.costs(c), placements)))
+            << name_of(c);
+        ++num_candidates;
+      }
+      EXPECT_GT(num_candidates, 5 * timers.size());
+    }
+  }
+}
+
 // Copies and sums take memory bandwidth and multiprocessors from the products beside them: the
 // shorter of both slows the longer.
 TEST(StageTime, TrafficSlowsWhatItRunsBeside) {

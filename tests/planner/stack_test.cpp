@@ -264,6 +264,26 @@ TEST(Stack, DefaultsAreUnique) {
   }
 }
 
+// What a layer with experts keeps of a token, by DeepSeek-V3's report (arXiv:2412.19437, sections
+// 3.2.2 and 3.3.3), over what the trainer keeps: saved_share of the profile. 8 bits have a scale of
+// 32 bits for each 128; norms, up-projections and SwiGLU run again.
+TEST(Stack, DeepSeekKeepsTheTensorsOfItsReport) {
+  Job job;
+  job.model = read_model(ARGOSY_SOURCE_DIR "/configs/models/deepseek-v3.json").model;
+  job.cluster = read_cluster(ARGOSY_SOURCE_DIR "/configs/clusters/h100-8.json").cluster;
+  job.seq_len = 4096;
+  job.global_batch = 1;
+  const double scaled = 1 + 4.0 / 128, hidden = 7168, latent = 1536 + 512 + 64;
+  const double attention = 2 * hidden + 2 * latent + 1.5 * 128 * 128;  // inputs in 16 bits
+  const double experts = scaled * 8 * (hidden + 2 * 2048), shared = scaled * 2 * 2048;
+  const double kept = attention + 2 * hidden + experts + shared;
+  LayerCostCache cache(job);
+  const LayerCost& moe = cache.costs(Candidate())[static_cast<size_t>(LayerKind::moe)];
+  const double own = static_cast<double>(moe.saved_bytes) / static_cast<double>(job.seq_len);
+  const StackFacts& facts = stack_named(read_stacks(kStacks), "deepseek", "--stack").facts;
+  EXPECT_NEAR(facts.saved_share, kept / own, 0.005);
+}
+
 // Clusters are compared by the seconds that they take: a profile of one's own for each would make
 // an H200 slower than an H100.
 TEST(Stack, NewerClustersAreTimedAlike) {

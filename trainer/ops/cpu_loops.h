@@ -59,7 +59,7 @@ void for_elements(int64_t size, const Body& body) {
 template <typename Body>
 void for_columns(int64_t num_rows, int64_t num_cols, const Body& body) {
   const int64_t threads = num_rows * num_cols >= kParallelElements ? omp_get_max_threads() : 1;
-  const int64_t share = (num_cols + threads - 1) / threads;
+  const int64_t share = std::max<int64_t>(1, (num_cols + threads - 1) / threads);
   const int64_t blocks_of_share = (share + kColumnBlock - 1) / kColumnBlock;
   for_blocks(num_cols, std::min(blocks_of_share * kColumnBlock, kMostColumns), num_rows, body);
 }
