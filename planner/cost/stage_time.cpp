@@ -30,7 +30,8 @@ double pass_seconds(const Job& job, double ops_s, const Hiding& hiding, double n
                     const std::vector<CollectiveWork>& collectives, const Placements& placements,
                     KnownLinks& known, double& communication_s) {
   const AxisSeconds exposed = exposed_seconds(collectives, hiding, placements, job, known);
-  const double exposed_s = std::accumulate(exposed.begin(), exposed.end(), 0.0);
+  const double exposed_s = std::max(std::accumulate(exposed.begin(), exposed.end(), 0.0),
+                                    least_pass_s(collectives, placements, job, known) - ops_s);
   communication_s += exposed_s;
   const double busy_s = ops_s + exposed_s;
   return busy_s + host_wait_s(job, busy_s, num_launches, collectives, placements);
@@ -41,26 +42,33 @@ double pass_seconds(const Job& job, double ops_s, const Hiding& hiding, double n
 void add_sharded_traffic(const Job& job, const Candidate& candidate, const LayerElements& elements,
                          const Placements& placements, LayerPass& time) {
   const StackFacts& facts = job.stack.facts;
-  double gather_s = 0, reduce_s = 0;
-  const auto seconds = [&](CollectiveKind kind, int64_t bytes, Axis axis) {
-    return static_cast<double>(facts.calls_per_layer) *
-           link_seconds(job, kind, bytes / facts.calls_per_layer, axis, placements);
+  struct {
+    double seen_s = 0, wire_s = 0;
+  } gather, reduce;
+  const auto add = [&](CollectiveKind kind, int64_t bytes, Axis axis, auto& sum) {
+    const auto calls = static_cast<double>(facts.calls_per_layer);
+    const int64_t of_call = bytes / facts.calls_per_layer;
+    sum.seen_s += calls * link_seconds(job, kind, of_call, axis, placements);
+    if (hides_more(job)) sum.wire_s += calls * wire_seconds(job, kind, of_call, axis, placements);
   };
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);
     const Axis axis = shard_axis(candidate.mesh, domain);
     const int64_t size = elements.layer[d].size + elements.table[d].size;
     if (candidate.zero_stage >= 3) {
-      gather_s += seconds(CollectiveKind::all_gather,
-                          size * size_in_bytes(compute_dtype(job.precision)), axis);
+      add(CollectiveKind::all_gather, size * size_in_bytes(compute_dtype(job.precision)), axis,
+          gather);
     }
     if (!is_trainable(domain)) continue;
-    reduce_s += seconds(CollectiveKind::reduce_scatter, size * gradient_wire_bytes(job), axis);
+    add(CollectiveKind::reduce_scatter, size * gradient_wire_bytes(job), axis, reduce);
   }
   const double before_s = time.forward_s + time.backward_s;
   if (before_s <= 0) return;
-  time.forward_s = beside(time.forward_s, gather_s, facts.overlaps_parameters);
-  time.backward_s = beside(time.backward_s, gather_s + reduce_s, facts.overlaps_gradients);
+  time.forward_s =
+      std::max(gather.wire_s, beside(time.forward_s, gather.seen_s, facts.overlaps_parameters));
+  time.backward_s =
+      std::max(gather.wire_s + reduce.wire_s,
+               beside(time.backward_s, gather.seen_s + reduce.seen_s, facts.overlaps_gradients));
   time.communication_s += time.forward_s + time.backward_s - before_s;
 }
 
@@ -190,20 +198,27 @@ std::vector<StageTime> StageTimer::times(const Candidate& candidate,
   return times;
 }
 
+// What hides a part of a message that no fact names is a pass at most.
 void StageTimer::add_all_messages(const Candidate& candidate, std::vector<StageTime>& times) const {
   const GroupPlacement& pipeline = placements_[static_cast<size_t>(Axis::pp)];
-  const int64_t bytes = seen_bytes(job_, boundary_bytes(job_, candidate));
+  const int64_t bytes = boundary_bytes(job_, candidate);
   const double taken = taken_share(job_, Axis::pp, pipeline);
   const auto rank_of = [&candidate](size_t stage) {
     return pipeline_rank_of_stage(candidate.schedule, candidate.mesh.pp,
                                   static_cast<int64_t>(stage));
   };
+  const auto send_s = [&](size_t stage, int64_t seen) {
+    return pipeline_send_seconds(seen, candidate.mesh, rank_of(stage), rank_of(stage + 1), pipeline,
+                                 job_.cluster);
+  };
   double previous_s = 0;
   for (size_t stage = 0; stage < times.size(); ++stage) {
     double next_s = 0;
     if (stage + 1 < times.size()) {
-      next_s = pipeline_send_seconds(bytes, candidate.mesh, rank_of(stage), rank_of(stage + 1),
-                                     pipeline, job_.cluster);
+      next_s = send_s(stage, seen_bytes(job_, bytes));
+      if (hides_more(job_)) {
+        next_s = std::max(next_s, send_s(stage, bytes) - times[stage].durations.forward_s);
+      }
     }
     add_messages(next_s, previous_s, job_.stack.facts.overlaps_pipeline, taken, times[stage]);
     previous_s = next_s;

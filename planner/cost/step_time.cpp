@@ -20,13 +20,18 @@ void add_traffic(const Job& job, const Candidate& candidate, const Pass& pass,
                        shard_axis(candidate.mesh, Domain::expert)};
   for (const CollectiveWork& work : pass.collectives) {
     const double one_s = link_seconds(job, work.kind, work.bytes, work.axis, placements);
-    const double seconds = static_cast<double>(work.count) * one_s;
+    const double count = static_cast<double>(work.count), seconds = count * one_s;
+    const double wire_s =
+        hides_more(job) ? count * wire_seconds(job, work.kind, work.bytes, work.axis, placements)
+                        : 0;
     const bool is_over_data = work.axis == data[0] || work.axis == data[1];
     if (work.kind == CollectiveKind::all_gather) {
       end.gather_s += seconds;
+      end.wire_gather_s += wire_s;
       end.one_gather_s = std::max(end.one_gather_s, one_s);
     } else if (is_over_data || !job.stack.facts.is_own) {
       end.reduce_s += seconds;
+      end.wire_reduce_s += wire_s;
       end.one_reduce_s = std::max(end.one_reduce_s, one_s);
     } else {
       end.sum_s += seconds;
@@ -82,8 +87,15 @@ double add_step_end(const Job& job, const Candidate& candidate, const StepEnd& e
   if (facts.is_own) {
     add_own_traffic(job, candidate, end, d);
   } else {
-    d.reduce_s += facts.overlaps_gradients ? added_s(end.reduce_s, d.backward_s) : end.reduce_s;
-    d.optimizer_s += facts.overlaps_parameters ? added_s(end.gather_s, d.forward_s) : end.gather_s;
+    const double reduce_s =
+        facts.overlaps_gradients ? added_s(end.reduce_s, d.backward_s) : end.reduce_s;
+    const double gather_s =
+        facts.overlaps_parameters ? added_s(end.gather_s, d.forward_s) : end.gather_s;
+    // What is hidden is beside one pass at most, or beside as many as other stages of the rank
+    // have before the next one is due.
+    const double passes = candidate.virtual_stages > 1 ? static_cast<double>(candidate.mesh.pp) : 1;
+    d.reduce_s += std::max(reduce_s, end.wire_reduce_s - passes * d.backward_s);
+    d.optimizer_s += std::max(gather_s, end.wire_gather_s - passes * d.forward_s);
   }
   const double communication_s = d.reduce_s + d.optimizer_s;
   d.optimizer_s += end.update_s;

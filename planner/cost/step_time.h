@@ -18,6 +18,8 @@ struct StepEnd {
   // Collectives over data-parallel axes, over others, and gathers: seconds of all, and of one.
   double reduce_s = 0, sum_s = 0, gather_s = 0;
   double one_reduce_s = 0, one_gather_s = 0;
+  // wire_seconds() of these, where the stack hides more than its facts say.
+  double wire_reduce_s = 0, wire_gather_s = 0;
   double update_s = 0;   // on the device
   double offload_s = 0;  // on its host, with the way there and back
 };

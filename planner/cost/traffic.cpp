@@ -43,24 +43,38 @@ double nodes_of_token(const MoeSpec& moe, double nodes) {
 
 }  // namespace
 
-// A link that reaches `link_share` of its rate takes the time of more bytes.
 int64_t seen_bytes(const Job& job, int64_t bytes) {
   const double share = job.stack.numbers.link_share;
   return share == 1 ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / share);
 }
 
-double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
+namespace {
+
+double call_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements) {
   const GroupPlacement& placement = placements[static_cast<size_t>(axis)];
   const bool crosses_once = job.stack.facts.dispatches_once && axis == Axis::ep &&
                             kind == CollectiveKind::all_to_all && bytes > 0 &&
                             !is_in_first_tier(placement);
-  if (!crosses_once)
-    return collective_seconds(kind, seen_bytes(job, bytes), placement, job.cluster);
+  if (!crosses_once) return collective_seconds(kind, bytes, placement, job.cluster);
   const double nodes =
       static_cast<double>(placement.size) / static_cast<double>(placement.branches.front());
-  return all_to_all_once_seconds(seen_bytes(job, bytes), static_cast<double>(job.model.moe.top_k),
+  return all_to_all_once_seconds(bytes, static_cast<double>(job.model.moe.top_k),
                                  nodes_of_token(job.model.moe, nodes), placement, job.cluster);
+}
+
+}  // namespace
+
+double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
+                    const Placements& placements) {
+  return call_seconds(job, kind, seen_bytes(job, bytes), axis, placements);
+}
+
+double wire_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
+                    const Placements& placements) {
+  if (bytes <= 0) return 0;
+  return call_seconds(job, kind, bytes, axis, placements) -
+         call_seconds(job, kind, 1, axis, placements);
 }
 
 double beside(double compute_s, double traffic_s, bool overlaps) {
@@ -92,16 +106,39 @@ Placements place_all(const Mesh& mesh, const Job& job) {
   return placements;
 }
 
-double KnownLinks::seconds(const Job& job, const CollectiveWork& work,
-                           const Placements& placements) {
+const KnownLinks::Entry& KnownLinks::entry_of(const Job& job, const CollectiveWork& work,
+                                              const Placements& placements) {
   for (const Entry& entry : entries_) {
     if (entry.kind == work.kind && entry.axis == work.axis && entry.bytes == work.bytes) {
-      return entry.seconds;
+      return entry;
     }
   }
   const double seconds = link_seconds(job, work.kind, work.bytes, work.axis, placements);
-  entries_.push_back({work.kind, work.axis, work.bytes, seconds});
-  return seconds;
+  const double wire_s =
+      hides_more(job) ? argosy::wire_seconds(job, work.kind, work.bytes, work.axis, placements) : 0;
+  return entries_.emplace_back(Entry{work.kind, work.axis, work.bytes, seconds, wire_s});
+}
+
+double KnownLinks::seconds(const Job& job, const CollectiveWork& work,
+                           const Placements& placements) {
+  return entry_of(job, work, placements).seconds;
+}
+
+double KnownLinks::wire_seconds(const Job& job, const CollectiveWork& work,
+                                const Placements& placements) {
+  return entry_of(job, work, placements).wire_s;
+}
+
+double least_pass_s(const std::vector<CollectiveWork>& collectives, const Placements& placements,
+                    const Job& job, KnownLinks& known) {
+  if (!hides_more(job)) return 0;
+  AxisSeconds seconds{};
+  for (const CollectiveWork& work : collectives) {
+    if (work.axis == Axis::cp && work.kind == CollectiveKind::recv) continue;
+    seconds[static_cast<size_t>(work.axis)] +=
+        static_cast<double>(work.count) * known.wire_seconds(job, work, placements);
+  }
+  return *std::max_element(seconds.begin(), seconds.end());
 }
 
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,

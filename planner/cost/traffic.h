@@ -42,14 +42,17 @@ AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, cons
 class KnownLinks {
  public:
   double seconds(const Job& job, const CollectiveWork& work, const Placements& placements);
+  double wire_seconds(const Job& job, const CollectiveWork& work, const Placements& placements);
 
  private:
   struct Entry {
     CollectiveKind kind;
     Axis axis;
     int64_t bytes;
-    double seconds;
+    double seconds, wire_s;
   };
+  const Entry& entry_of(const Job& job, const CollectiveWork& work, const Placements& placements);
+
   std::vector<Entry> entries_;  // few
 };
 AxisSeconds exposed_seconds(const std::vector<CollectiveWork>& collectives, const Hiding& hiding,
@@ -62,12 +65,25 @@ double host_op_seconds(const Job& job);
 double host_wait_s(const Job& job, double busy_s, double num_launches,
                    const std::vector<CollectiveWork>& collectives, const Placements& placements);
 
-// A link that reaches link_share of its rate takes the time of more bytes.
+// A link that reaches link_share of its rate takes the time of more bytes. A share above 1 is no
+// rate: so much of the traffic is hidden in ways that the stack's facts do not name, which takes
+// compute beside it (wire_seconds()).
 int64_t seen_bytes(const Job& job, int64_t bytes);
+inline bool hides_more(const Job& job) {
+  return job.stack.numbers.link_share > 1;
+}
 
 // Seconds of one call, as the job's stack uses links.
 double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements);
+// Seconds for which its bytes hold them at their own rate, hidden or not: without latency.
+double wire_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
+                    const Placements& placements);
+
+// Seconds that a pass takes at least because its collectives hold the links of one of their axes so
+// long; 0 unless the stack hides more than its facts say.
+double least_pass_s(const std::vector<CollectiveWork>& collectives, const Placements& placements,
+                    const Job& job, KnownLinks& known);
 
 // Seconds of compute and traffic, one after the other or side by side, where each slows the other.
 double beside(double compute_s, double traffic_s, bool overlaps);

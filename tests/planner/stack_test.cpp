@@ -36,13 +36,16 @@ std::vector<Stack> other_stacks() {
   hides.facts.expert_overlap = 0.3;
   hides.facts.gradient_bytes = 2;
   hides.numbers = {0.9, 0.5, 1, 0.8, 1.2, 1e-5};
+  Stack hides_more = hides;
+  hides_more.name = "hides_more";
+  hides_more.numbers.link_share = 3;
   Stack waits = hides;
   waits.name = "waits";
   waits.facts = {};
   waits.facts.is_own = waits.facts.runs_own_kernels = false;
   waits.facts.fuses_attention = waits.facts.overlaps_pipeline = false;
   waits.facts.gradient_bytes = 4;
-  return {hides, waits};
+  return {hides, hides_more, waits};
 }
 
 std::vector<Candidate> sample(const Job& job, const char* fixed) {
@@ -262,6 +265,43 @@ TEST(Stack, DefaultsAreUnique) {
       seen.push_back(accelerator);
     }
   }
+}
+
+// Links so slow that they hold everything up: whatever share of them a profile was fitted to, a
+// step is not shorter than its bytes are on the wire. ZeRO 3 gathers weights of 16 bits twice and
+// reduces gradients of 16 at least, ZeRO 1 does each once.
+TEST(Stack, NoProfileIsFasterThanTheWire) {
+  Job job;
+  job.model = read_model(ARGOSY_SOURCE_DIR "/configs/models/llama-3.1-8b.json").model;
+  job.cluster = read_cluster(ARGOSY_SOURCE_DIR "/configs/clusters/h100-8192.json").cluster;
+  job.cluster.num_devices = 256;
+  job.cluster.tiers[1].bytes_per_s = 1e9;
+  job.seq_len = 8192;
+  job.global_batch = 256;
+  const std::vector<StackProfile> stacks = read_stacks(kStacks);
+  const double weights = 2 * static_cast<double>(count_parameters(job.model).total);
+  const double wire_s = weights / 8 * 31 / 32 / 1e9;  // of a node's 8 adapters, over 32 nodes
+  size_t num_above_one = 0;
+  for (const StackProfile& stack : stacks) {
+    job.stack.name = stack.name;
+    job.stack.facts = stack.facts;
+    job.stack.numbers = numbers_of(stacks, stack, "H100-SXM5-80GB");
+    num_above_one += job.stack.numbers.link_share > 1 ? 1 : 0;
+    LayerCostCache cache(job);
+    for (const int zero : {1, 3}) {
+      Candidate c;
+      c.mesh.dp = 256;
+      c.mesh.zero_shard = 256;
+      c.zero_stage = zero;
+      c.recompute = Recompute::full;
+      const std::vector<StageTime> times =
+          stage_times(job, c, stage_layers(job.model, c), cache.elements(c), cache.costs(c),
+                      place_all(c.mesh, job));
+      EXPECT_GT(step_bound_s(times, c.schedule, 1), zero == 1 ? 2 * wire_s : 3 * wire_s)
+          << stack.name << " ZeRO " << zero;
+    }
+  }
+  EXPECT_GT(num_above_one, 10u);
 }
 
 // What a layer with experts keeps of a token, by DeepSeek-V3's report (arXiv:2412.19437, sections
