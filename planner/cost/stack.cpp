@@ -48,6 +48,24 @@ std::map<std::string, StackNumbers> read_accelerator_numbers(JsonObject object) 
   return all;
 }
 
+void read_memory(JsonObject& object, StackFacts& facts) {
+  facts.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
+  facts.optimizer_bytes = object.number("optimizer_bytes", 12.0);
+  facts.update_bytes = object.number("update_bytes", 0.0);
+  facts.logit_bytes = object.number("logit_bytes", 8.0);
+  facts.table_gradient_bytes = object.number("table_gradient_bytes", 0.0);
+  facts.flat_bytes = object.number("flat_bytes", 0.0);
+  facts.keeps_products = object.boolean("keeps_products", false);
+  facts.reserve_share = object.positive_number("reserve_share", 1.0);
+  facts.saved_share = object.positive_number("saved_share", 1.0);
+  facts.constant_bytes = object.number("constant_bytes", 0.0);
+  for (const char* key : {"accumulated_gradient_bytes", "optimizer_bytes", "update_bytes",
+                          "logit_bytes", "table_gradient_bytes", "flat_bytes", "keeps_products",
+                          "reserve_share", "saved_share", "constant_bytes"}) {
+    facts.states_memory = facts.states_memory || object.has(key);
+  }
+}
+
 StackFacts read_facts(JsonObject& object) {
   StackFacts facts;
   facts.is_own = facts.runs_own_kernels = false;
@@ -71,16 +89,7 @@ StackFacts read_facts(JsonObject& object) {
   facts.balances_stages = object.boolean("balances_stages", false);
   facts.captures_steps = object.boolean("captures_steps", false);
   facts.gradient_bytes = object.positive_integer("gradient_bytes", 4);
-  facts.accumulated_gradient_bytes = object.number("accumulated_gradient_bytes", 4.0);
-  facts.optimizer_bytes = object.number("optimizer_bytes", 12.0);
-  facts.update_bytes = object.number("update_bytes", 0.0);
-  facts.logit_bytes = object.number("logit_bytes", 8.0);
-  facts.table_gradient_bytes = object.number("table_gradient_bytes", 0.0);
-  facts.flat_bytes = object.number("flat_bytes", 0.0);
-  facts.keeps_products = object.boolean("keeps_products", false);
-  facts.reserve_share = object.positive_number("reserve_share", 1.0);
-  facts.saved_share = object.positive_number("saved_share", 1.0);
-  facts.constant_bytes = object.number("constant_bytes", 0.0);
+  read_memory(object, facts);
   return facts;
 }
 

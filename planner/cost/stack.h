@@ -97,6 +97,7 @@ struct StackFacts {
   double logit_bytes = 8, table_gradient_bytes = 0;
   double saved_share = 1;
   bool keeps_products = false;
+  bool states_memory = false;  // one of these, up to constant_bytes, is of the profile's own
   double flat_bytes = 0;  // below ZeRO 3: of an element in the update's flat copies, kept beside
   double reserve_share = 1, constant_bytes = 0;
 };

@@ -33,9 +33,12 @@ std::string stack_text(const Job& job) {
 }
 
 std::string memory_text(const Job& job) {
-  const std::string whose = job.stack.keeps_memory
-                                ? concat("as ", job.stack.name, " keeps tensors")
-                                : std::string("argosy-train's ledger, byte by byte");
+  std::string whose = "argosy-train's ledger, byte by byte";
+  if (job.stack.keeps_memory) whose = concat("as ", job.stack.name, " keeps tensors");
+  if (job.stack.keeps_memory && !job.stack.facts.states_memory) {
+    whose = concat("tensors of argosy-train, states and logits of PyTorch: the profile ",
+                   job.stack.name, " says nothing of its own");
+  }
   if (job.fit_probability > 0) {
     return concat(whose, "; must fit with ", probability_text(job.fit_probability));
   }
