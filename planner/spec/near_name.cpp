@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -43,9 +44,14 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
   const std::string wanted = letters_of(given);
   size_t nearest = (wanted.size() <= kShort ? 1 : kFarthest) + 1;
   std::string found;
-  for (const std::string& name : names) {
-    if (wanted.size() >= kShort && letters_of(name).starts_with(wanted)) return name;
-  }
+  const auto fewer_letters = [](const std::string& a, const std::string& b) {
+    return letters_of(a).size() < letters_of(b).size();
+  };
+  std::vector<std::string> longer;
+  std::copy_if(names.begin(), names.end(), std::back_inserter(longer), [&](const auto& name) {
+    return wanted.size() >= kShort && letters_of(name).starts_with(wanted);
+  });
+  if (!longer.empty()) return *std::min_element(longer.begin(), longer.end(), fewer_letters);
   for (const std::string& name : names) {
     const size_t distance = edit_distance(wanted, letters_of(name));
     if (distance >= nearest) continue;

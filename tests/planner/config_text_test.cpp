@@ -86,7 +86,7 @@ TEST(NearName, TakesTheNearestOfThoseInReach) {
 
 TEST(NearName, WhatBeginsSoComesFirst) {
   const std::vector<std::string> clusters = {"h100-8", "h800-sxm5-80gb", "h800-pcie"};
-  EXPECT_EQ(nearest_name("h800", clusters), "h800-sxm5-80gb");
+  EXPECT_EQ(nearest_name("h800", clusters), "h800-pcie");
   EXPECT_EQ(nearest_name("H800_SXM", clusters), "h800-sxm5-80gb");
   EXPECT_EQ(nearest_name("h8", {"h800-pcie"}), "");  // too little to tell
 }
