@@ -50,7 +50,9 @@ po::options_description run_options() {
       "unset: the run's with --resume, else stream");
   add("steps", whole(), "optimizer steps in total, resumed ones included");
   add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
-  add("config", text(), "file of 'option = value' lines; the command line wins");
+  add("config", text(),
+      "file of 'option = value' lines, as a run.cfg; the command line wins; lines that have no "
+      "effect in a job are passed over");
   add("device", text("cpu"), "cpu or cuda: a GPU a rank, by its number on the node");
   add("share-gpus", po::bool_switch(),
       "several ranks may run on one GPU: to test layouts, never to time them");

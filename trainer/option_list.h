@@ -8,6 +8,9 @@
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>
 #include <string>
+#include <vector>
+
+#include "planner/spec/config_text.h"
 
 namespace argosy {
 
@@ -17,6 +20,10 @@ boost::program_options::options_description option_list();
 // option, its value and what would be valid.
 boost::program_options::variables_map parse_options(
     const boost::program_options::options_description& list, int argc, const char* const* argv);
+
+// Those of the command line alone, in their order. Throws alike.
+std::vector<ConfigOption> given_options(const boost::program_options::options_description& list,
+                                        int argc, const char* const* argv);
 
 // Every value, defaults included, as lines that --config reads back; but --config and --help.
 std::string resolved_lines(const boost::program_options::variables_map& values);

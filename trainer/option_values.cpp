@@ -7,7 +7,6 @@
 #include <charconv>
 
 #include "planner/spec/command_line.h"
-#include "planner/spec/config_text.h"
 #include "trainer/option_list.h"
 
 namespace argosy {
@@ -33,6 +32,11 @@ std::string text_of(const boost::any& value) {
 po::variables_map parse_options(const po::options_description& list, int argc,
                                 const char* const* argv) {
   return read_options(list, {argv + 1, argv + argc}, "argosy-train");
+}
+
+std::vector<ConfigOption> given_options(const po::options_description& list, int argc,
+                                        const char* const* argv) {
+  return options_in_words(list, {argv + 1, argv + argc}, "argosy-train");
 }
 
 std::string resolved_lines(const po::variables_map& values) {

@@ -14,6 +14,7 @@
 #include "trainer/device/device_backend.h"
 #include "trainer/kept_options.h"
 #include "trainer/ops/fp8.h"
+#include "trainer/option_jobs.h"
 #include "trainer/option_list.h"
 #include "trainer/plan_support.h"
 
@@ -105,27 +106,16 @@ bool is_on(const char* key, const std::string& word) {
   throw ConfigError(concat("--", key, ": '", word, "'; valid: on, off"));
 }
 
-// An option of another job is a mistake unless it says what holds anyway, as a run.cfg does.
-void refuse_of_other_jobs(const Reader& read, TrainMode mode) {
-  const TrainOptions unless_given;
-  const auto refuse = [](const char* key, const char* job) {
-    throw ConfigError(concat("--", key, ": has no meaning here; valid: with --", job));
-  };
-  if (mode != TrainMode::generate) {
-    if (read.get<double>("temperature") != unless_given.temperature)
-      refuse("temperature", "generate");
-    if (read.get<int64_t>("top-k") != unless_given.top_k) refuse("top-k", "generate");
-    if (read.get<int64_t>("max-new-tokens") != unless_given.max_new_tokens)
-      refuse("max-new-tokens", "generate");
-    if (read.get<bool>("chat")) refuse("chat", "generate");
-  }
-  if (mode != TrainMode::measure && read.get<double>("measure-seconds") != unless_given.measure_s)
-    refuse("measure-seconds", "measure");
+TrainMode mode_of(const Reader& read) {
+  if (read.has("help")) return TrainMode::help;
+  if (read.has("measure")) return TrainMode::measure;
+  if (read.has("tokenize")) return TrainMode::tokenize;
+  if (read.has("generate")) return TrainMode::generate;
+  return read.has("verify") ? TrainMode::verify : TrainMode::train;
 }
 
 void read_training(const Reader& read, TrainOptions* options) {
-  if (read.has("verify")) {
-    options->mode = TrainMode::verify;
+  if (options->mode == TrainMode::verify) {
     require(read, {"plan", "data"});
     options->verify_steps = read.count("verify", 1);
   } else {
@@ -237,6 +227,27 @@ void check_against(const Plan& plan, const TrainOptions& options) {
     contradiction("router-aux-loss", "global", kNoExperts);
 }
 
+void read_job(const Reader& read, TrainOptions* options) {
+  switch (options->mode) {
+    case TrainMode::measure:
+      options->measure_s = read.measure_seconds("measure-seconds");
+      return;
+    case TrainMode::tokenize:
+      return require(read, {"data"});
+    case TrainMode::generate:
+      options->prompt = read.get<std::string>("generate");
+      options->max_new_tokens = read.count("max-new-tokens", 1);
+      options->temperature = read.at_least_zero("temperature");
+      options->top_k = read.count("top-k", 0);
+      return;
+    case TrainMode::train:
+    case TrainMode::verify:
+      return read_training(read, options);
+    case TrainMode::help:
+      return;
+  }
+}
+
 }  // namespace
 
 TrainOptions parse_train_options(int argc, const char* const* argv) {
@@ -246,10 +257,10 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   const Reader read(values);
   TrainOptions options;
   options.help = help_of(list);
-  if (read.has("help")) {
-    options.mode = TrainMode::help;
-    return options;
-  }
+  options.mode = mode_of(read);
+  if (options.mode == TrainMode::help) return options;
+  options.chat = read.get<bool>("chat");
+  refuse_options_of_other_jobs(given_options(list, argc, argv), options);
   options.device = available_device(read.get<std::string>("device"));
   options.share_gpus = read.get<bool>("share-gpus");
   options.policy = {
@@ -270,23 +281,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   }
   if (read.has("end-of-text")) options.end_of_text = read.count("end-of-text", 0);
   read_plan_options(read, &options);
-  if (read.has("measure")) {
-    options.mode = TrainMode::measure;
-    options.measure_s = read.measure_seconds("measure-seconds");
-  } else if (read.has("tokenize")) {
-    options.mode = TrainMode::tokenize;
-    require(read, {"data"});
-  } else if (read.has("generate")) {
-    options.mode = TrainMode::generate;
-    options.prompt = read.get<std::string>("generate");
-    options.max_new_tokens = read.count("max-new-tokens", 1);
-    options.temperature = read.at_least_zero("temperature");
-    options.top_k = read.count("top-k", 0);
-    options.chat = read.get<bool>("chat");
-  } else {
-    read_training(read, &options);
-  }
-  refuse_of_other_jobs(read, options.mode);
+  read_job(read, &options);
   options.resolved = resolved_lines(values);
   return options;
 }

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "planner/spec/check.h"
-#include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
 #include "planner/spec/near_name.h"
 
@@ -57,22 +56,25 @@ std::string explain(const po::error& error, const po::options_description& optio
   return concat(error.what(), near, "; valid options: ", program, " --help");
 }
 
-void store_words(const po::options_description& options, const std::vector<std::string>& words,
-                 po::variables_map& values) {
+// Of the words that belong to no option the first is told.
+po::parsed_options parse_words(const po::options_description& options,
+                               const std::vector<std::string>& words) {
   po::options_description with_stray = options;
   with_stray.add_options()(kStrayWord, po::value<std::vector<std::string>>());
   po::positional_options_description positions;
   positions.add(kStrayWord, -1);
   // Abbreviations would change their meaning when options are added.
   const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-  po::store(
-      po::command_line_parser(words).options(with_stray).style(style).positional(positions).run(),
-      values);
-  if (values.count(kStrayWord) == 0) return;
-  const std::string& word = values[kStrayWord].as<std::vector<std::string>>().front();
-  throw ConfigError(concat("'", word,
-                           "' belongs to no option; valid: --option value, and lists "
-                           "without blanks or in quotes"));
+  po::parsed_options parsed =
+      po::command_line_parser(words).options(with_stray).style(style).positional(positions).run();
+  for (const po::option& option : parsed.options) {
+    if (option.string_key != kStrayWord) continue;
+    throw ConfigError(concat("'", option.value.front(),
+                             "' belongs to no option; valid: --option value, and lists "
+                             "without blanks or in quotes"));
+  }
+  parsed.description = &options;  // knows them all, and lives on
+  return parsed;
 }
 
 void store_config_file(const po::options_description& options, const std::string& path,
@@ -110,11 +112,25 @@ std::string help_of(const po::options_description& options) {
   return text;
 }
 
+std::vector<ConfigOption> options_in_words(const po::options_description& options,
+                                           const std::vector<std::string>& words,
+                                           const std::string& program) {
+  std::vector<ConfigOption> given;
+  try {
+    for (const po::option& option : parse_words(options, words).options) {
+      given.push_back({option.string_key, option.value.empty() ? "" : option.value.front()});
+    }
+  } catch (const po::error& error) {
+    throw ConfigError(explain(error, options, program));
+  }
+  return given;
+}
+
 po::variables_map read_options(const po::options_description& options,
                                const std::vector<std::string>& words, const std::string& program) {
   po::variables_map values;
   try {
-    store_words(options, words, values);
+    po::store(parse_words(options, words), values);
     if (values.count("config") > 0) {
       store_config_file(options, values["config"].as<std::string>(), program, values);
     }

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "planner/spec/config_text.h"
+
 namespace argosy {
 
 // Values of `options`: the words of the command line, which win, then the lines of the file that an
@@ -17,6 +19,12 @@ namespace argosy {
 // Throws ConfigError naming the option, its value and what would be valid, or the word that belongs
 // to no option.
 boost::program_options::variables_map read_options(
+    const boost::program_options::options_description& options,
+    const std::vector<std::string>& words, const std::string& program);
+
+// The options among `words`, in their order, as lines of a file would have them; of an option that
+// takes no value the value is "". Throws as read_options.
+std::vector<ConfigOption> options_in_words(
     const boost::program_options::options_description& options,
     const std::vector<std::string>& words, const std::string& program);
 
