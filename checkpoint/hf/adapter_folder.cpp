@@ -14,12 +14,40 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Keys that ask for what plain LoRA has not, and what says that they do not
+// (github.com/huggingface/peft, LoraConfig).
+constexpr struct {
+  const char *key, *unset;
+} kBeyondPlainLora[] = {{"use_dora", "false"},
+                        {"use_rslora", "false"},
+                        {"use_qalora", "false"},
+                        {"lora_bias", "false"},
+                        {"bias", "\"none\""},
+                        {"rank_pattern", "{}"},
+                        {"alpha_pattern", "{}"},
+                        {"modules_to_save", "null"},
+                        {"layers_to_transform", "null"},
+                        {"layers_pattern", "null"},
+                        {"layer_replication", "null"},
+                        {"exclude_modules", "null"},
+                        {"target_parameters", "null"},
+                        {"trainable_token_indices", "null"},
+                        {"alora_invocation_tokens", "null"}};
+
 // Of a key whose absence, null, false and emptiness all say that nothing is asked for.
 bool is_unset(const Json& config, const char* key) {
   if (!config.contains(key)) return true;
   const Json& value = config[key];
-  return value.is_null() || value == false || value == "none" ||
+  return value.is_null() || value == false || value == "none" || value == "" ||
          (value.is_structured() && value.empty());
+}
+
+// Factors that began so stand on weights that are the base's own. Others (PiSSA, OLoRA, CorDA,
+// LoftQ) took out of the base's weights what the factors had at first, or rounded them.
+bool keeps_base(const Json& config) {
+  const Json init = config.value("init_lora_weights", Json());
+  return init.is_null() || init.is_boolean() || init == "gaussian" || init == "eva" ||
+         init == "orthogonal";
 }
 
 [[noreturn]] void refuse(const fs::path& path, const Json& config, const char* key,
@@ -29,14 +57,21 @@ bool is_unset(const Json& config, const char* key) {
                            "; valid: ", valid));
 }
 
-// Keys that ask for what plain LoRA has not.
 void check_is_plain(const fs::path& path, const Json& config) {
-  for (const char* key : {"use_dora", "use_rslora", "bias", "rank_pattern", "alpha_pattern",
-                          "modules_to_save", "lora_bias", "layer_replication"}) {
-    if (is_unset(config, key)) continue;
+  const auto refuse_value = [&](const char* key, const char* valid) {
     throw ConfigError(concat(path.string(), ": ", key, " is ", config[key].dump(),
-                             ": not supported; valid: an adapter of plain LoRA"));
+                             ": not supported; valid: ", valid));
+  };
+  for (const auto& [key, unset] : kBeyondPlainLora) {
+    if (!is_unset(config, key)) refuse_value(key, unset);
   }
+  if (!keeps_base(config)) {
+    refuse_value("init_lora_weights", R"(true, false, "gaussian", "eva", "orthogonal")");
+  }
+  // Either is right: factors lie alike, and PEFT itself sees how a module's weights do.
+  const Json lies_across = config.value("fan_in_fan_out", Json());
+  if (!lies_across.is_null() && !lies_across.is_boolean())
+    refuse_value("fan_in_fan_out", "true, false");
 }
 
 void check_config(const fs::path& path, const Plan& plan) {

@@ -21,7 +21,8 @@ LoraSpec read_peft_lora(const std::filesystem::path& folder);
 // Finds the factors of the plan's adapters and maps their file; values are not read. Rank and alpha
 // must be the plan's, every factor must be there, and none may be left over. Throws ConfigError
 // naming file and key or tensor, also for what an adapter may have and a plan has not: DoRA, ranks
-// by module, a scale of alpha / sqrt(rank), trained biases or modules.
+// by module, some of the layers, a scale of alpha / sqrt(rank), trained biases or modules, factors
+// that began with a part of the base's weights.
 HfSources find_peft_adapter(const std::filesystem::path& folder, const Plan& plan);
 
 }  // namespace argosy
