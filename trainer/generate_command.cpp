@@ -17,7 +17,6 @@
 #include "trainer/layers/stage.h"
 #include "trainer/run_setup.h"
 #include "trainer/run_tokenizer.h"
-#include "trainer/tokenizer/utf8.h"
 
 namespace argosy {
 
@@ -90,27 +89,28 @@ std::vector<int32_t> end_tokens(const TrainOptions& options, const TokenizerFold
   return ends;
 }
 
-// Writes text as it becomes known: a character may be the tokens of several steps.
+// Writes the text behind the prompt as it becomes known: a character may be the tokens of several
+// steps.
 class TextWriter {
  public:
   TextWriter(const Tokenizer& tokenizer, const std::vector<int32_t>& prompt, std::ostream& out)
-      : tokenizer_(tokenizer), out_(out), num_written_(tokenizer.decode(prompt).size()) {}
-
-  void write(const std::vector<int32_t>& tokens) { write_until(tokens, /*is_end=*/false); }
-  void end(const std::vector<int32_t>& tokens) { write_until(tokens, /*is_end=*/true); }
-
- private:
-  void write_until(const std::vector<int32_t>& tokens, bool is_end) {
-    const std::string text = tokenizer_.decode(tokens);
-    const size_t known = is_end ? text.size() : text.size() - unfinished_bytes(text);
-    if (known <= num_written_) return;
-    out_ << text.substr(num_written_, known - num_written_) << std::flush;
-    num_written_ = known;
+      : decoder_(tokenizer), out_(out), num_prompt_bytes_(tokenizer.decode(prompt).size()) {
+    for (const int32_t token : prompt) write(token);
   }
 
-  const Tokenizer& tokenizer_;
+  void write(int32_t token) { write(decoder_.append(token)); }
+  void end() { write(decoder_.end()); }
+
+ private:
+  void write(const std::string& text) {
+    const size_t of_prompt = std::min(text.size(), num_prompt_bytes_);
+    num_prompt_bytes_ -= of_prompt;
+    if (of_prompt < text.size()) out_ << text.substr(of_prompt) << std::flush;
+  }
+
+  TextDecoder decoder_;
   std::ostream& out_;
-  size_t num_written_;  // bytes of the text, the prompt's among them
+  size_t num_prompt_bytes_;  // of the text that is to come
 };
 
 // What it took. The pass of the prompt gives the first token.
@@ -172,9 +172,9 @@ int run_generate(const TrainOptions& options, DeviceContext& device, Communicato
     rates.add(seconds_since(begin));
     if (std::find(ends.begin(), ends.end(), token) != ends.end()) break;
     tokens.push_back(token);
-    writer.write(tokens);
+    writer.write(token);
   }
-  writer.end(tokens);
+  writer.end();
   out << '\n' << std::flush;
   log << describe(rates) << '\n';
   return kExitDone;

@@ -32,8 +32,35 @@ using DecoderStep =
 // The byte that a token such as <0x0A> stands for, or -1.
 int byte_of_token(std::string_view token);
 
-// Text of the tokens; not always valid UTF-8, as tokens may end inside a character. Without steps
-// blanks stand between tokens.
-std::string decode_tokens(const std::vector<DecoderStep>& steps, std::vector<std::string> tokens);
+// Text of tokens that come one by one; not always valid UTF-8, as tokens may end inside a
+// character. Without steps blanks stand between tokens.
+class TokenDecoder {
+ public:
+  // `steps` must live on.
+  explicit TokenDecoder(const std::vector<DecoderStep>& steps);
+
+  // What is known by one token more, and what remains at the end: no later token changes it. Bytes
+  // wait for the end of their run, since one that belongs to no character changes all of it; a
+  // whole text that a step replaces something in waits for its own.
+  std::string append(std::string_view token);
+  std::string end();
+
+ private:
+  struct Step;  // one step's work on one token
+  struct State {
+    bool is_joined = false;   // tokens that come here are parts of a single one
+    bool is_first = true;     // no token has come to it
+    size_t num_stripped = 0;  // characters at the beginning of the joined text
+    bool is_begun = false;    // nothing more is to be stripped there
+    std::string held;         // what has come and is not known
+  };
+
+  void pass(size_t step, std::string_view token);
+
+  const std::vector<DecoderStep>* steps_;
+  std::vector<State> states_;  // one a step
+  bool is_first_ = true;       // no token has come yet
+  std::string known_;
+};
 
 }  // namespace argosy

@@ -75,15 +75,31 @@ std::vector<std::string> Tokenizer::special_texts() const {
   return texts;
 }
 
+std::string_view Tokenizer::text_of(int32_t token) const {
+  const auto index = static_cast<size_t>(token);
+  if (token < 0 || index >= rules_.texts.size() || is_special_[index]) return {};
+  return rules_.texts[index];
+}
+
 std::string Tokenizer::decode(std::span<const int32_t> tokens) const {
-  std::vector<std::string> texts;
-  texts.reserve(tokens.size());
-  for (const int32_t token : tokens) {
-    const auto index = static_cast<size_t>(token);
-    if (token < 0 || index >= rules_.texts.size() || is_special_[index]) continue;
-    if (!rules_.texts[index].empty()) texts.push_back(rules_.texts[index]);
-  }
-  return decode_tokens(rules_.decoder, std::move(texts));
+  TextDecoder decoder(*this);
+  std::string text;
+  for (const int32_t token : tokens) text += decoder.append(token);
+  return text + decoder.end();
+}
+
+std::string TextDecoder::append(int32_t token) {
+  const std::string_view added = tokenizer_->text_of(token);
+  if (added.empty()) return {};
+  std::string text = std::exchange(unfinished_, {}) + tokens_.append(added);
+  const size_t known = text.size() - unfinished_bytes(text);
+  unfinished_ = text.substr(known);
+  text.resize(known);
+  return text;
+}
+
+std::string TextDecoder::end() {
+  return std::exchange(unfinished_, {}) + tokens_.end();
 }
 
 void TextEncoder::append(std::string_view text, std::vector<int32_t>& tokens, TextStart start) {

@@ -40,6 +40,10 @@ class Tokenizer {
 
  private:
   friend class TextEncoder;
+  friend class TextDecoder;
+  // What a decoder has of it; "" of what is left out.
+  std::string_view text_of(int32_t token) const;
+
   TokenizerRules rules_;
   bool is_of_bytes_ = false;
   AddedTokenSearch in_text_, in_normal_text_;
@@ -64,6 +68,24 @@ class TextEncoder {
 
   const Tokenizer* tokenizer_;
   TextMap<std::vector<int32_t>> words_;  // tokens of pieces
+};
+
+// The text of tokens that come one by one, as Tokenizer::decode has it.
+class TextDecoder {
+ public:
+  // `tokenizer` must live on.
+  explicit TextDecoder(const Tokenizer& tokenizer)
+      : tokenizer_(&tokenizer), tokens_(tokenizer.rules().decoder) {}
+
+  // What one token more makes known, in whole characters: no later token changes it. And what
+  // remains at the end.
+  std::string append(int32_t token);
+  std::string end();
+
+ private:
+  const Tokenizer* tokenizer_;
+  TokenDecoder tokens_;
+  std::string unfinished_;  // the beginning of a character
 };
 
 // A whole text, with what the tokenizer puts around it (<s>).

@@ -78,12 +78,6 @@ std::string encode_utf8(char32_t code_point) {
 }
 
 size_t unfinished_bytes(std::string_view text) {
-  const std::string replacement = encode_utf8(0xfffd);
-  size_t unfinished = 0;
-  while (text.substr(0, text.size() - unfinished).ends_with(replacement)) {
-    unfinished += replacement.size();
-  }
-  if (unfinished > 0) return unfinished;
   for (size_t bytes = 1; bytes <= 3 && bytes <= text.size(); ++bytes) {
     const auto first = static_cast<uint8_t>(text[text.size() - bytes]);
     if ((first & 0xc0) == kContinuation) continue;

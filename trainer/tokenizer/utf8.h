@@ -20,8 +20,7 @@ size_t first_character_bytes(std::string_view text);
 // One character as its bytes. `code_point` is below 0x110000 and no surrogate.
 std::string encode_utf8(char32_t code_point);
 
-// How many bytes at the end of `text` may yet become another character: the beginning of one, or
-// U+FFFD that stands for such bytes.
+// How many bytes at the end of `text` are the beginning of a character that may yet become whole.
 size_t unfinished_bytes(std::string_view text);
 
 }  // namespace argosy

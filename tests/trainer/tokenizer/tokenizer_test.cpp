@@ -6,11 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
-
 #include "tests/support/texts.h"
+#include "tests/trainer/tokenizer/golden_tokenizers.h"
 #include "trainer/tokenizer/utf8.h"
 
 namespace argosy {
@@ -18,37 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kFolder = std::string(ARGOSY_SOURCE_DIR) + "/tests/golden/tokenizers/";
-
-std::string contents(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-Tokenizer golden_tokenizer(const std::string& name) {
-  return Tokenizer(parse_tokenizer_json(contents(kFolder + name + ".json"), name));
-}
-
 std::vector<int32_t> part_tokens(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<int32_t> tokens;
   TextEncoder(tokenizer).append(text, tokens);
   return tokens;
-}
-
-// The bytes that do not belong to a valid character become U+FFFD, one each: as that library has
-// them.
-std::string with_replacements(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    const size_t valid = valid_utf8_bytes(bytes);
-    text.append(bytes.substr(0, valid));
-    bytes.remove_prefix(valid);
-    if (bytes.empty()) break;
-    text += encode_utf8(0xfffd);
-    bytes.remove_prefix(1);
-  }
-  return text;
 }
 
 class GoldenTokenizer : public testing::TestWithParam<const char*> {};
@@ -56,11 +26,11 @@ class GoldenTokenizer : public testing::TestWithParam<const char*> {};
 TEST_P(GoldenTokenizer, EncodesAndDecodesAsHuggingFace) {
   const std::string name = GetParam();
   const Tokenizer tokenizer = golden_tokenizer(name);
-  const json all = json::parse(contents(kFolder + "cases.json"));
-  ASSERT_GT(all.at(name).size(), 20u);
+  const json cases = golden_cases(name);
+  ASSERT_GT(cases.size(), 20u);
   TextEncoder encoder(tokenizer);  // of all texts: what it remembers must not change them
   for (const int round : {1, 2}) {
-    for (const json& one : all.at(name)) {
+    for (const json& one : cases) {
       const std::string text = one.at("text").get<std::string>();
       SCOPED_TRACE(concat("round ", round, ": ", one.at("text").dump()));
       std::vector<int32_t> tokens;
@@ -72,10 +42,7 @@ TEST_P(GoldenTokenizer, EncodesAndDecodesAsHuggingFace) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllKinds, GoldenTokenizer,
-                         testing::Values("like_gpt2", "like_llama3", "like_qwen2",
-                                         "without_some_bytes", "like_deepseek", "like_llama2",
-                                         "like_mistral", "with_metaspace", "with_odd_steps"),
+INSTANTIATE_TEST_SUITE_P(AllKinds, GoldenTokenizer, testing::ValuesIn(kGoldenTokenizers),
                          [](const auto& one) { return std::string(one.param); });
 
 TEST(ByteTokenizer, EveryByteComesBack) {
@@ -162,7 +129,7 @@ TEST(TokenizerJson, MistakesNameFileKeyAndWhatIsValid) {
       {"/added_tokens/0/content", "null", {"added_tokens[0].content", "missing"}},
       {"/added_tokens", "{}", {"added_tokens", "a list"}},
   };
-  const json good = json::parse(contents(kFolder + "like_llama3.json"));
+  const json good = json::parse(golden_file("like_llama3"));
   for (const BadFile& bad : files) {
     json file = good;
     file[json::json_pointer(bad.pointer)] = json::parse(bad.value);
