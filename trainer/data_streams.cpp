@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void pack(const StreamOpener& opener, const fs::path& path, DataStream* stream) {
+void pack(StreamOpener& opener, const fs::path& path, DataStream* stream) {
   const Packing packing = opener.options.packing;
   const int64_t seq_len = opener.plan.seq_len;
   if (seq_len < 2) {
@@ -34,7 +34,7 @@ void pack(const StreamOpener& opener, const fs::path& path, DataStream* stream) 
 }
 
 // One token that ends documents the layers look for, of several the source knows.
-void mark_documents(const StreamOpener& opener, DataStream* stream) {
+void mark_documents(StreamOpener& opener, DataStream* stream) {
   if (!opener.options.document_mask || stream->source->knows_documents()) return;
   std::vector<int32_t> ends = opener.document_ends(*stream->source);
   if (ends.size() < 2) return;
@@ -52,9 +52,22 @@ std::string describe_cuts(const PackedSamples& samples) {
   return concat(cut, " into ", format_grouped(num_pieces), " pieces");
 }
 
+// The model's; of several the one that the tokenizer beside it says.
+std::vector<int32_t> ends_of_model(const StreamOpener& opener) {
+  std::vector<int32_t> ends =
+      end_tokens_of_config(opener.plan.model.config_json, "the model of the plan");
+  if (ends.size() < 2 || opener.tokenizer_folder.empty()) return ends;
+  const auto choose = [&](const TokenizerFolder& own) {
+    if (own.specials.contains("eos_token")) ends = {own.end_of_text};
+    return ends;
+  };
+  if (!opener.tokenizer.folder.empty()) return choose(opener.tokenizer);  // it has read the text
+  return choose(read_tokenizer(opener.tokenizer_folder));
+}
+
 }  // namespace
 
-DataStream StreamOpener::open(const char* option, const fs::path& path, uint64_t seed) const {
+DataStream StreamOpener::open(const char* option, const fs::path& path, uint64_t seed) {
   return naming(option, [&] {
     DataStream stream;
     stream.source = open_tokens(path, plan.model.vocab_size, tokenizer);
@@ -69,17 +82,14 @@ DataStream StreamOpener::open(const char* option, const fs::path& path, uint64_t
   });
 }
 
-std::vector<int32_t> StreamOpener::document_ends(const TokenSource& source) const {
+std::vector<int32_t> StreamOpener::document_ends(const TokenSource& source) {
   if (options.end_of_text >= 0) {
     constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
     return {static_cast<int32_t>(std::min(options.end_of_text, kMost))};
   }
   if (source.is_text() && tokenizer.end_of_text >= 0) return {tokenizer.end_of_text};
-  std::vector<int32_t> ends = end_tokens_of_config(plan.model.config_json, "the model of the plan");
-  if (ends.size() < 2 || tokenizer_folder.empty()) return ends;
-  const TokenizerFolder own = read_tokenizer(tokenizer_folder);
-  if (own.specials.contains("eos_token")) ends = {own.end_of_text};
-  return ends;
+  if (!ends_of_tokens) ends_of_tokens = ends_of_model(*this);
+  return *ends_of_tokens;
 }
 
 std::string describe_samples(const DataStream& stream, int64_t seq_len) {

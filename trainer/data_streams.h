@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,15 +35,17 @@ struct StreamOpener {
   const Plan& plan;
   const std::filesystem::path& tokenizer_folder;  // empty: bytes
   const TokenizerFolder& tokenizer;               // read where there is text
+  // Of files of tokens, once they are known: for them a tokenizer may have to be read.
+  std::optional<std::vector<int32_t>> ends_of_tokens = {};
 
   // Throws ConfigError naming the option, the file and what would be valid.
-  DataStream open(const char* option, const std::filesystem::path& path, uint64_t seed) const;
+  DataStream open(const char* option, const std::filesystem::path& path, uint64_t seed);
 
   // Each of these tokens ends a document of `source`, where it does not know its documents: of
   // --end-of-text, else of the tokenizer that reads the text, else of the model's eos_token_id. Of
   // several of the model's, the tokenizer's own eos_token where a tokenizer lies with the weights
   // and has one. Empty: nobody says.
-  std::vector<int32_t> document_ends(const TokenSource& source) const;
+  std::vector<int32_t> document_ends(const TokenSource& source);
 };
 
 // "samples  160 rows in 42 of 256 tokens, 97.3% full, 3 rows cut"; "" where there are no rows.

@@ -30,7 +30,7 @@ Plan open_plan(const TrainOptions& options) {
 
 // Dropout and document masks of a run. Somebody must say which token ends a document, unless the
 // data know: rows are documents, and in a conversation that token ends every turn.
-LayerSettings layer_settings(const StreamOpener& opener, const RunInputs& inputs) {
+LayerSettings layer_settings(StreamOpener& opener, const RunInputs& inputs) {
   const TrainOptions& options = opener.options;
   const TokenSource& source = *inputs.data.source;
   const TokenSource* evaluation = inputs.evaluation.source.get();
@@ -67,21 +67,21 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
   RunInputs inputs;
-  throw_if_failed(agree(
-      world, attempt([&] {
-        inputs.plan = open_plan(options);
-        check_world_size(inputs.plan, world.size());
-        inputs.tokenizer_folder = find_tokenizer(options);
-        if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
-          inputs.tokenizer = read_found_tokenizer(options, inputs.tokenizer_folder);
-        }
-        const StreamOpener opener{options, inputs.plan, inputs.tokenizer_folder, inputs.tokenizer};
-        inputs.data = opener.open("--data", options.data, inputs.plan.seed);
-        if (!options.eval_data.empty()) {
-          inputs.evaluation = opener.open("--eval-data", options.eval_data, 0);
-        }
-        inputs.layers = layer_settings(opener, inputs);
-      })));
+  throw_if_failed(
+      agree(world, attempt([&] {
+              inputs.plan = open_plan(options);
+              check_world_size(inputs.plan, world.size());
+              inputs.tokenizer_folder = find_tokenizer(options);
+              if (may_hold_text(options.data) || may_hold_text(options.eval_data)) {
+                inputs.tokenizer = read_found_tokenizer(options, inputs.tokenizer_folder);
+              }
+              StreamOpener opener{options, inputs.plan, inputs.tokenizer_folder, inputs.tokenizer};
+              inputs.data = opener.open("--data", options.data, inputs.plan.seed);
+              if (!options.eval_data.empty()) {
+                inputs.evaluation = opener.open("--eval-data", options.eval_data, 0);
+              }
+              inputs.layers = layer_settings(opener, inputs);
+            })));
   return inputs;
 }
 
