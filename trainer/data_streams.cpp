@@ -3,13 +3,13 @@
 #include "trainer/data_streams.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
 #include "trainer/data/ended_documents.h"
-#include "trainer/run_tokenizer.h"
 
 namespace argosy {
 
@@ -92,6 +92,23 @@ std::vector<int32_t> StreamOpener::document_ends(const TokenSource& source) {
   return *ends_of_tokens;
 }
 
+std::string describe_data(const fs::path& path, const DataStream& stream,
+                          const TokenizerFolder& tokenizer) {
+  const TokenSource& file = stream.file();
+  const auto num_tokens = static_cast<double>(file.num_tokens());
+  std::string text = concat("data     ", path.string(), ", ", format_count(num_tokens), " tokens");
+  const int64_t num_targets =
+      stream.packed != nullptr ? file.num_tokens() : stream.source->num_targets();
+  if (num_targets < file.num_tokens()) {
+    const double share = static_cast<double>(num_targets) / num_tokens;
+    text += concat(", ", std::lround(100 * share), "% of them learned");
+  }
+  if (!file.is_text()) return text;
+  if (tokenizer.folder.empty()) return text + "; bytes";
+  return concat(text, "; tokenizer ", tokenizer.folder.string(), ", ",
+                format_grouped(tokenizer.tokenizer.num_tokens()), " tokens");
+}
+
 std::string describe_samples(const DataStream& stream, int64_t seq_len) {
   if (stream.packed == nullptr) {
     if (!stream.source->has_rows()) return "";
@@ -103,7 +120,8 @@ std::string describe_samples(const DataStream& stream, int64_t seq_len) {
   return concat("samples  ", format_counted(samples.num_rows, "row"), " in ",
                 format_grouped(samples.num_samples()), " of ", seq_len, " tokens, ",
                 format_percent(static_cast<double>(samples.num_placed) / num_positions), " full, ",
-                describe_cuts(samples));
+                describe_cuts(samples), ", ", format_counted(stream.packed->num_targets(), "token"),
+                " learned");
 }
 
 std::string memory_warning(const DataStream& data, const DataStream& evaluation, int local_ranks) {

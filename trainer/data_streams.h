@@ -48,7 +48,13 @@ struct StreamOpener {
   std::vector<int32_t> document_ends(const TokenSource& source);
 };
 
-// "samples  160 rows in 42 of 256 tokens, 97.3% full, 3 rows cut"; "" where there are no rows.
+// "data     train.jsonl, 1,234,567 tokens, 34% of them learned; tokenizer llama, 128,256 tokens".
+// Where rows stay whole, it is their samples that say what is learned.
+std::string describe_data(const std::filesystem::path& path, const DataStream& stream,
+                          const TokenizerFolder& tokenizer);
+
+// "samples  160 rows in 42 of 256 tokens, 97.3% full, 3 rows cut into 7 pieces, 5,120 tokens
+// learned"; "" where there are no rows.
 std::string describe_samples(const DataStream& stream, int64_t seq_len);
 
 // What a user may not have meant: much memory for tokens on a host of so many ranks, each of which

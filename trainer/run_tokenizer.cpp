@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <vector>
 
 #include "planner/report/units.h"
@@ -111,23 +110,6 @@ void keep_tokenizer(const fs::path& folder, const fs::path& run_dir) {
   } catch (const fs::filesystem_error& failure) {
     throw Error(concat("copying the tokenizer: ", failure.what()));
   }
-}
-
-std::string describe_data(const fs::path& path, const TokenSource& source,
-                          const TokenizerFolder& tokenizer) {
-  const int64_t num_targets = source.num_targets();
-  std::string text = concat("data     ", path.string(), ", ",
-                            format_count(static_cast<double>(source.num_tokens())), " tokens");
-  if (num_targets < source.num_tokens()) {
-    text += concat(", ",
-                   std::lround(100.0 * static_cast<double>(num_targets) /
-                               static_cast<double>(source.num_tokens())),
-                   "% of them learned");
-  }
-  if (!source.is_text()) return text;
-  if (tokenizer.folder.empty()) return text + "; bytes";
-  return concat(text, "; tokenizer ", tokenizer.folder.string(), ", ",
-                format_grouped(tokenizer.tokenizer.num_tokens()), " tokens");
 }
 
 std::string data_warning(const TokenSource& source, const TokenizerFolder& tokenizer,

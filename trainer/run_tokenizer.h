@@ -28,10 +28,6 @@ TokenizerFolder read_found_tokenizer(const TrainOptions& options,
 // is there is set aside, as tokenizer.1. Throws Error naming the file.
 void keep_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& run_dir);
 
-// "data     train.jsonl, 1,234,567 tokens, 34% of them learned; tokenizer llama, 128,256 tokens".
-std::string describe_data(const std::filesystem::path& path, const TokenSource& source,
-                          const TokenizerFolder& tokenizer);
-
 // What a user may not have meant: text read as bytes by a model with many more tokens. "" if there
 // is nothing to say.
 std::string data_warning(const TokenSource& source, const TokenizerFolder& tokenizer,

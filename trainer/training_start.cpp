@@ -80,7 +80,7 @@ void TrainingRun::prepare() {
 
 void TrainingRun::tell_data() {
   const TokenSource& source = inputs_.data.file();
-  say(describe_data(options_.data, source, inputs_.tokenizer));
+  say(describe_data(options_.data, inputs_.data, inputs_.tokenizer));
   const std::string samples = describe_samples(inputs_.data, plan().seq_len);
   if (!samples.empty()) say(samples);
   const std::string memory = memory_warning(inputs_.data, inputs_.evaluation, host_.local_ranks);

@@ -94,11 +94,19 @@ TEST_F(PackingJobs, TheStartSaysHowFullSamplesAreAndWhatWasCut) {
     return train("one.json", run_dir, 1, "--data rows.jsonl --packing " + packing).out;
   };
   const std::string none = samples("none"), best_fit = samples("best-fit");
-  EXPECT_TRUE(contains(none, "samples  3 rows in 3 of 16 tokens, 60.4% full, 1 row cut, 4 tokens"))
+  EXPECT_TRUE(contains(none,
+                       "samples  3 rows in 3 of 16 tokens, 60.4% full, 1 row cut, 4 tokens "
+                       "dropped, 8 tokens learned\n"))
       << none;
-  EXPECT_TRUE(
-      contains(best_fit, "samples  3 rows in 3 of 16 tokens, 70.8% full, 1 row cut into 2 pieces"))
+  EXPECT_TRUE(contains(best_fit,
+                       "samples  3 rows in 3 of 16 tokens, 70.8% full, 1 row cut into 2 pieces, "
+                       "10 tokens learned\n"))
       << best_fit;
+  // What is learned is said of what rows keep, and of the file where all of it is read.
+  EXPECT_TRUE(contains(best_fit, "data     rows.jsonl, 33 tokens; bytes")) << best_fit;
+  const std::string stream = train("one.json", "cut", 1, "--data rows.jsonl").out;
+  EXPECT_TRUE(contains(stream, "data     rows.jsonl, 33 tokens, 30% of them learned; bytes"))
+      << stream;
 }
 
 // Rows of a sample do not see each other: their mean loss is that of rows alone. Held-out rows are
@@ -124,6 +132,34 @@ TEST_F(PackingJobs, LoraOnRowsOverStagesAndPartsOfSequences) {
     train("lora4.json", packing + "4", 3, options);
     expect_losses(packing + "4", packing + "1", 1e-10);
   }
+}
+
+// Experts see padding and rows of other samples: however they are spread, to the same losses, with
+// the auxiliary loss among them.
+TEST_F(PackingJobs, ExpertsOnOneRankAndOnTwo) {
+  make_plan("moe1.json", "moe.json", 1, "micro_batch=4", "--precision fp64");
+  make_plan("ep2.json", "moe.json", 2, "dp=2,ep=2,micro_batch=2", "--precision fp64");
+  make_plan("etp2.json", "moe.json", 2, "tp=2,dp=1,ep=1,etp=2,micro_batch=4", "--precision fp64");
+  make_plan("cp2.json", "moe.json", 2, "cp=2,dp=1,ep=2,micro_batch=2", "--precision fp64");
+  const auto compare = [&](const std::string& packing, const std::vector<std::string>& plans) {
+    const std::string options =
+        "--data mixed.jsonl --lr 1e-2 --router-aux-loss-coef 0.1 --checkpoint-every 0 --packing " +
+        packing;
+    train("moe1.json", packing + "1", 3, options);
+    const auto one = metrics(packing + "1");
+    for (const std::string& plan : plans) {
+      train(plan + ".json", packing + plan, 3, options);
+      expect_losses(packing + plan, packing + "1", 1e-12);
+      const auto two = metrics(packing + plan);
+      for (size_t i = 0; i < two.size(); ++i) {
+        EXPECT_GT(*one[i].aux_loss, 0);
+        EXPECT_NEAR(*two[i].aux_loss, *one[i].aux_loss, 1e-12) << plan << ' ' << i;
+      }
+    }
+  };
+  compare("best-fit", {"ep2", "etp2", "cp2"});
+  compare("none", {"ep2"});
+  EXPECT_NE(metrics("none1").front().loss, metrics("best-fit1").front().loss);
 }
 
 TEST_F(PackingJobs, AnotherPackingOfAResumeIsTold) {

@@ -3,6 +3,7 @@
 #include "trainer/data/packed_rows.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace argosy {
 
@@ -32,6 +33,9 @@ bool PackedRows::is_target(int64_t index) const {
 }
 
 int64_t PackedRows::num_targets() const {
+  if (rows_->num_targets() == rows_->num_tokens()) {  // not those that begin pieces
+    return samples_.num_placed - std::ssize(samples_.pieces);
+  }
   int64_t count = 0;
   for (const RowPiece& piece : samples_.pieces) {
     for (int64_t i = 1; i < piece.length; ++i) count += rows_->is_target(piece.begin + i) ? 1 : 0;

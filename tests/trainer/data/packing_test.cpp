@@ -131,24 +131,24 @@ TEST(PackRows, WordsOfTheOption) {
             "--packing: 'bfd'; valid: stream, none, best-fit");
 }
 
-// Tokens 10, 11, ... in rows of these lengths; of each row the first token and what is even is not
-// to be predicted.
-std::unique_ptr<TokenArray> rows_of(const std::vector<int64_t>& lengths) {
+// Tokens 10, 11, ... in rows of these lengths; what is even is not to be predicted, or all is.
+std::unique_ptr<TokenArray> rows_of(const std::vector<int64_t>& lengths, bool is_all = false) {
   MarkedTokens tokens;
   for (const int64_t length : lengths) {
     const size_t begin = tokens.tokens.size();
     for (int64_t i = 0; i < length; ++i) {
       const auto token = static_cast<int32_t>(10 + tokens.tokens.size());
       tokens.tokens.push_back(token);
-      tokens.mark(token % 2 == 1);
+      tokens.mark(is_all || token % 2 == 1);
     }
     tokens.mark_row(begin);
   }
   return std::make_unique<TokenArray>(std::move(tokens), /*is_text=*/true);
 }
 
-PackedRows packed(const std::vector<int64_t>& lengths, int64_t seq_len, Packing packing) {
-  auto rows = rows_of(lengths);
+PackedRows packed(const std::vector<int64_t>& lengths, int64_t seq_len, Packing packing,
+                  bool is_all = false) {
+  auto rows = rows_of(lengths, is_all);
   const std::vector<int64_t> begins = row_begins_of(*rows, {}, "rows");
   PackedSamples samples = pack_rows(begins, rows->num_tokens(), seq_len, packing);
   return {std::move(rows), std::move(samples), seq_len};
@@ -177,6 +177,17 @@ TEST(PackedRowsTest, RowsPredictNothingOfTheNextNorOfPadding) {
   EXPECT_EQ(source.num_tokens(), 13);
   EXPECT_TRUE(source.knows_documents());
   EXPECT_TRUE(source.is_text());
+}
+
+TEST(PackedRowsTest, WhatIsLearnedIsCounted) {
+  for (const Packing packing : {Packing::none, Packing::best_fit}) {
+    for (const bool is_all : {false, true}) {
+      const PackedRows source = packed({3, 9, 1, 6, 14, 2}, 6, packing, is_all);
+      int64_t count = 0;
+      for (int64_t i = 0; i < source.num_tokens(); ++i) count += source.is_target(i) ? 1 : 0;
+      EXPECT_EQ(source.num_targets(), count) << to_string(packing) << ' ' << is_all;
+    }
+  }
 }
 
 TEST(PackedRowsTest, SamplesOfAnEpochAreTheRows) {
