@@ -95,17 +95,16 @@ class StreamedGoldenTokenizer : public testing::TestWithParam<const char*> {};
 
 TEST_P(StreamedGoldenTokenizer, WritesWhatHuggingFaceDecodes) {
   const Tokenizer tokenizer = golden_tokenizer(GetParam());
-  for (const nlohmann::json& one : golden_cases(GetParam())) {
-    SCOPED_TRACE(one.at("text").dump());
+  for (const GoldenCase& one : golden_cases(GetParam())) {
+    SCOPED_TRACE(one.text);
     TextDecoder decoder(tokenizer);
-    const std::string decoded = one.at("decoded").get<std::string>();
     std::string text;
-    for (const nlohmann::json& token : one.at("ids")) {
-      text += decoder.append(token.get<int32_t>());
-      EXPECT_TRUE(decoded.starts_with(with_replacements(text))) << text;
+    for (const int32_t token : one.ids) {
+      text += decoder.append(token);
+      EXPECT_TRUE(one.decoded.starts_with(with_replacements(text))) << text;
     }
     text += decoder.end();
-    EXPECT_EQ(with_replacements(text), decoded);
+    EXPECT_EQ(with_replacements(text), one.decoded);
   }
 }
 

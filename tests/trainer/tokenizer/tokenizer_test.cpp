@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/texts.h"
 #include "tests/trainer/tokenizer/golden_tokenizers.h"
 #include "trainer/tokenizer/utf8.h"
@@ -26,18 +28,17 @@ class GoldenTokenizer : public testing::TestWithParam<const char*> {};
 TEST_P(GoldenTokenizer, EncodesAndDecodesAsHuggingFace) {
   const std::string name = GetParam();
   const Tokenizer tokenizer = golden_tokenizer(name);
-  const json cases = golden_cases(name);
+  const std::vector<GoldenCase> cases = golden_cases(name);
   ASSERT_GT(cases.size(), 20u);
   TextEncoder encoder(tokenizer);  // of all texts: what it remembers must not change them
   for (const int round : {1, 2}) {
-    for (const json& one : cases) {
-      const std::string text = one.at("text").get<std::string>();
-      SCOPED_TRACE(concat("round ", round, ": ", one.at("text").dump()));
+    for (const GoldenCase& one : cases) {
+      SCOPED_TRACE(concat("round ", round, ": ", one.text));
       std::vector<int32_t> tokens;
-      encoder.append(text, tokens);
-      EXPECT_EQ(tokens, one.at("ids").get<std::vector<int32_t>>());
-      EXPECT_EQ(encode(tokenizer, text), one.at("whole").get<std::vector<int32_t>>());
-      EXPECT_EQ(with_replacements(tokenizer.decode(tokens)), one.at("decoded").get<std::string>());
+      encoder.append(one.text, tokens);
+      EXPECT_EQ(tokens, one.ids);
+      EXPECT_EQ(encode(tokenizer, one.text), one.whole);
+      EXPECT_EQ(with_replacements(tokenizer.decode(tokens)), one.decoded);
     }
   }
 }
