@@ -38,8 +38,11 @@ constexpr struct {
 bool is_unset(const Json& config, const char* key) {
   if (!config.contains(key)) return true;
   const Json& value = config[key];
-  return value.is_null() || value == false || value == "none" || value == "" ||
-         (value.is_structured() && value.empty());
+  if (value.is_string()) {
+    const auto word = value.get<std::string>();
+    return word.empty() || word == "none";
+  }
+  return value.is_null() || value == false || (value.is_structured() && value.empty());
 }
 
 // Factors that began so stand on weights that are the base's own. Others (PiSSA, OLoRA, CorDA,

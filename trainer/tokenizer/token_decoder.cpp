@@ -124,16 +124,14 @@ struct TokenDecoder::Step {
     State& state = this->state();
     std::string& held = state.held;
     while (!state.is_begun) {
-      if (state.num_stripped == step.at_begin) {
-        state.is_begun = true;
-      } else if (held.starts_with(step.character)) {
+      const bool may_strip = state.num_stripped < step.at_begin;
+      if (may_strip && held.starts_with(step.character)) {
         held.erase(0, step.character.size());
         ++state.num_stripped;
-      } else if (step.character.starts_with(held)) {
-        return false;  // it may become one
-      } else {
-        state.is_begun = true;
+        continue;
       }
+      if (may_strip && step.character.starts_with(held)) return false;  // it may become one
+      state.is_begun = true;
     }
     return true;
   }

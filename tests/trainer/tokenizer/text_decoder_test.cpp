@@ -56,6 +56,8 @@ TEST(TokenDecoder, EndsOfAJoinedTextAreThoseOfTheText) {
   EXPECT_EQ(parts_of(steps, {"a", "b", "ab", "ab", "c"}), (Parts{"", "", "", "", "a", "bc"}));
   EXPECT_EQ(parts_of(steps, {"ab", "c", "ab"}), (Parts{"", "", "c", ""}));
   EXPECT_EQ(parts_of(steps, {"a"}), (Parts{"", "a"}));
+  const std::vector<DecoderStep> at_begin = {JoinAll{}, StripEnds{"ab", 1, 0}};
+  EXPECT_EQ(parts_of(at_begin, {"a", "b", "ab"}), (Parts{"", "", "ab", ""}));
 }
 
 TEST(TokenDecoder, SentencePiecesFirstBlankIsDropped) {
