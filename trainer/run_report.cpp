@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <vector>
 
 #include "planner/report/run_report.h"
 #include "planner/report/trace.h"
@@ -59,8 +60,12 @@ void write_run_report(const RunDir& run_dir, const Plan& plan, const Timeline& m
   report.plan = plan;
   report.predicted = predicted_step(plan);
   report.measured = measured;
-  for (const StepMetrics& metrics : read_metrics(run_dir.metrics())) {
+  const std::vector<StepMetrics> steps = read_metrics(run_dir.metrics());
+  report.steps.reserve(steps.size());
+  report.first_step = first_step_of_layout(steps, layout_text(plan));
+  for (const StepMetrics& metrics : steps) {
     report.steps.push_back(run_step_of(metrics));
+    if (metrics.step < report.first_step) continue;
     report.peak_bytes = std::max(report.peak_bytes, metrics.peak_bytes);
     if (metrics.parts) mean.add(*metrics.parts);
   }

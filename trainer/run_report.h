@@ -17,7 +17,8 @@ namespace argosy {
 std::string timeline_to_text(const Timeline& timeline);
 void append_timeline(const std::string& text, Timeline* timeline);
 
-// Reads metrics.jsonl of the run; measured: the last step of all ranks.
+// Reads metrics.jsonl of the run: figures are of the last steps, those under this plan's layout;
+// measured: the last step of all ranks.
 void write_run_report(const RunDir& run_dir, const Plan& plan, const Timeline& measured);
 
 }  // namespace argosy

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "checkpoint/exchange.h"
+#include "planner/report/run_report.h"
 #include "planner/report/units.h"
 #include "planner/spec/clock.h"
 #include "trainer/means_over_ranks.h"
@@ -75,7 +76,11 @@ bool TrainingRun::run_step(int64_t step) {
       (is_last || (options_.eval_every > 0 && step % options_.eval_every == 0))) {
     metrics.eval_loss = evaluate(step);
   }
-  if (is_root()) report_step(metrics);
+  if (is_root()) {
+    metrics.start = run_dir_->start();
+    metrics.layout = layout_text(plan());
+    report_step(metrics);
+  }
   if (step == start_.step + 1) tell_slow_paths();
   tell_captured(step);
   return end.stop_requested;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "planner/report/html.h"
 #include "planner/report/svg.h"
@@ -14,16 +15,42 @@ namespace argosy {
 
 namespace {
 
+std::vector<RunStep> steps_of_layout(const RunReport& report) {
+  std::vector<RunStep> steps;
+  std::copy_if(report.steps.begin(), report.steps.end(), std::back_inserter(steps),
+               [&](const RunStep& step) { return step.step >= report.first_step; });
+  return steps;
+}
+
 // Of the steps after the first, which pays for first touches and caches.
-double median(const std::vector<RunStep>& steps, double RunStep::*number) {
+std::optional<double> median(const std::vector<RunStep>& steps, double RunStep::*number) {
   std::vector<double> values;
+  values.reserve(steps.size());
   for (size_t i = steps.size() > 1 ? 1 : 0; i < steps.size(); ++i) {
     values.push_back(steps[i].*number);
   }
-  if (values.empty()) return 0;
+  if (values.empty()) return std::nullopt;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+std::string median_text(const std::vector<RunStep>& steps, double RunStep::*number,
+                        std::string (*format)(double)) {
+  const std::optional<double> value = median(steps, number);
+  return value ? format(*value) : "-";
+}
+
+// A run that was resumed under another layout; empty: all steps ran under this one.
+std::string note_of_layouts(const RunReport& report) {
+  if (report.steps.empty() || report.steps.front().step >= report.first_step) return "";
+  const int64_t first = report.steps.front().step, last = report.steps.back().step;
+  if (report.first_step > last) {
+    return concat("No step ran under this layout yet: steps ", first, " to ", last,
+                  " ran under another one. Curves are of all steps.");
+  }
+  return concat("Figures are of steps ", report.first_step, " to ", last, ": steps ", first, " to ",
+                report.first_step - 1, " ran under another layout. Curves are of all steps.");
 }
 
 std::string chart(const std::vector<RunStep>& steps, const std::string& name,
@@ -40,15 +67,16 @@ std::string comparison(const RunReport& report) {
   const Prediction& p = report.plan.predicted;
   const bool planned = !p.stages.empty();
   const auto or_dash = [&](const std::string& text) { return planned ? text : std::string("-"); };
+  const std::vector<RunStep> steps = steps_of_layout(report);
   TextTable table;
   table.header = {"", "planned", "measured (median)"};
   table.align = {Align::left, Align::right, Align::right};
   table.rows = {
       {"step", or_dash(format_seconds(p.step_s)),
-       format_seconds(median(report.steps, &RunStep::step_s))},
-      {"MFU", or_dash(format_percent(p.mfu)), format_percent(median(report.steps, &RunStep::mfu))},
+       median_text(steps, &RunStep::step_s, format_seconds)},
+      {"MFU", or_dash(format_percent(p.mfu)), median_text(steps, &RunStep::mfu, format_percent)},
       {"tokens/s", or_dash(format_count(p.tokens_per_s)),
-       format_count(median(report.steps, &RunStep::tokens_per_s))},
+       median_text(steps, &RunStep::tokens_per_s, format_count)},
       {"memory of the fullest rank", or_dash(format_bytes(p.peak_bytes)),
        report.peak_bytes > 0 ? format_bytes(report.peak_bytes) : "-"}};
   return html_table(table);
@@ -87,20 +115,29 @@ std::string timelines(const RunReport& report) {
 
 }  // namespace
 
+std::string layout_text(const Plan& plan) {
+  const std::string virtual_stages =
+      plan.virtual_stages > 1 ? concat(" x", plan.virtual_stages) : "";
+  return concat(to_string(plan.precision), " | ", to_string(plan.mesh), " | ZeRO ", plan.zero_stage,
+                ", micro-batch ", plan.micro_batch, ", ", to_string(plan.schedule), virtual_stages,
+                ", recompute ", recompute_word(plan), " | ", plan.global_batch, " sequences of ",
+                plan.seq_len);
+}
+
 std::string run_report(const RunReport& report) {
   const Plan& plan = report.plan;
-  std::string body =
-      concat("<p>", escape_html(plan.model.name), ", ", to_string(plan.task), ", ",
-             to_string(plan.precision), " | ", escape_html(to_string(plan.mesh)), " | ZeRO ",
-             plan.zero_stage, ", micro-batch ", plan.micro_batch, ", ", to_string(plan.schedule),
-             " | ", plan.global_batch, " sequences of ", plan.seq_len, "</p>\n");
+  std::string body = concat("<p>", escape_html(plan.model.name), ", ", to_string(plan.task), ", ",
+                            escape_html(layout_text(plan)), "</p>\n");
   if (!report.steps.empty()) {
     const RunStep &first = report.steps.front(), &last = report.steps.back();
-    body += html_figures({{format_grouped(last.step), "steps"},
-                          {format_fixed(first.loss, 3), "first loss"},
-                          {format_fixed(last.loss, 3), "last loss"},
-                          {format_percent(median(report.steps, &RunStep::mfu)), "MFU"}});
+    body += html_figures(
+        {{format_grouped(last.step), "steps"},
+         {format_fixed(first.loss, 3), "first loss"},
+         {format_fixed(last.loss, 3), "last loss"},
+         {median_text(steps_of_layout(report), &RunStep::mfu, format_percent), "MFU"}});
   }
+  const std::string layouts = note_of_layouts(report);
+  if (!layouts.empty()) body += concat("<p>", layouts, "</p>\n");
   for (const std::string& note : report.notes) body += concat("<p>", escape_html(note), "</p>\n");
   body += "<h2>Planned and measured</h2>\n" + comparison(report) + parts_of_a_step(report);
   using Value = std::optional<double>;

@@ -26,14 +26,20 @@ struct RunStep {
 struct RunReport {
   Plan plan;                   // with its prediction, if it has one
   std::vector<RunStep> steps;  // ascending
-  Timeline predicted;          // of one step; empty: not drawn
+  // From here on steps ran under the layout of `plan`: figures are of these, curves of all.
+  int64_t first_step = 1;
+  Timeline predicted;  // of one step; empty: not drawn
   Timeline measured;
-  // Where the time of a step went: names and mean seconds, which sum to the mean step. Empty: not
-  // known.
+  // Where the time of one of these steps went: names and mean seconds, which sum to the mean step.
+  // Empty: not known.
   std::vector<std::pair<std::string, double>> parts;
   int64_t peak_bytes = 0;          // measured, of the fullest rank
   std::vector<std::string> notes;  // plain text, a paragraph each
 };
+
+// What the seconds of a step depend on, as the page is headed: "fp32 | tp=2 pp=1 ... | ZeRO 1,
+// micro-batch 2, 1f1b, recompute none | 8 sequences of 16".
+std::string layout_text(const Plan& plan);
 
 std::string run_report(const RunReport& report);
 

@@ -102,6 +102,17 @@ TEST_F(Resume, GoesOnUnderAnotherLayout) {
     EXPECT_NEAR(other[i].loss, same[i].loss, 1e-5 * same[i].loss) << "step " << i + 1;
   }
   EXPECT_NEAR(*other[4].eval_loss, *same[4].eval_loss, 1e-5 * *same[4].eval_loss);
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(other[i].start, i < 3 ? 1 : 2) << "step " << i + 1;
+    EXPECT_EQ(same[i].start, i < 3 ? 1 : 2) << "step " << i + 1;
+    EXPECT_TRUE(contains(other[i].layout, i < 3 ? "tp=1 pp=2" : "tp=2 pp=1")) << other[i].layout;
+  }
+  // One stage waits for none: bubbles are of the first layout.
+  const std::string page = read("run/report.html"), page_of_same = read("same/report.html");
+  EXPECT_TRUE(contains(page, "Figures are of steps 4 to 5"));
+  EXPECT_TRUE(contains(page, "<title>bubble: 0.0%</title>"));
+  EXPECT_FALSE(contains(page_of_same, "Figures are of steps"));
+  EXPECT_FALSE(contains(page_of_same, "<title>bubble: 0.0%</title>"));
 }
 
 // Frozen weights have no masters, trained ones do.

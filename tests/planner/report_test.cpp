@@ -263,6 +263,34 @@ TEST(RunReport, ShowsPlanAndRun) {
   EXPECT_EQ(page.find("nan,"), page.npos);
 }
 
+TEST(RunReport, FiguresAreOfTheLastLayoutAndCurvesOfAll) {
+  RunReport report;
+  report.plan = small_search().plans.front();
+  for (int step = 1; step <= 9; ++step) {
+    const bool is_earlier = step < 6;
+    report.steps.push_back({.step = step,
+                            .loss = 5.0 / step,
+                            .mfu = is_earlier ? 0.125 : 0.5,
+                            .step_s = is_earlier ? 0.75 : 0.25,
+                            .tokens_per_s = 1,
+                            .eval_loss = {}});
+  }
+  report.first_step = 6;
+  std::string page = run_report(report);
+  for (const char* expected : {"250 ms", "50.0%", "5.000", "Figures are of steps 6 to 9",
+                               "steps 1 to 5 ran under another layout"}) {
+    EXPECT_NE(page.find(expected), page.npos) << expected;
+  }
+  for (const char* other : {"750 ms", "12.5%"}) EXPECT_EQ(page.find(other), page.npos) << other;
+
+  report.first_step = 10;
+  page = run_report(report);
+  EXPECT_NE(page.find("No step ran under this layout yet"), page.npos);
+  for (const char* other : {"750 ms", "250 ms", "50.0%", "0.0%"}) {
+    EXPECT_EQ(page.find(other), page.npos) << other;
+  }
+}
+
 TEST(RunReport, AnEmptyRunHasAPageToo) {
   EXPECT_NE(run_report({}).find("</html>"), std::string::npos);
 }

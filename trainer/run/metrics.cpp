@@ -144,6 +144,8 @@ std::string to_json_line(const StepMetrics& metrics) {
   if (metrics.parts) write_parts(*metrics.parts, &line);
   if (metrics.ops) write_ops(*metrics.ops, &line);
   if (metrics.trained_tokens) line["trained_tokens"] = *metrics.trained_tokens;
+  if (metrics.start > 0) line["start"] = metrics.start;
+  if (!metrics.layout.empty()) line["layout"] = metrics.layout;
   return line.dump();  // the shortest digits that read back exactly
 }
 
@@ -170,7 +172,18 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
   if (object.has(kPartsKey)) metrics.parts = read_parts(object);
   if (object.has(kOpsKey)) metrics.ops = read_ops(object);
   if (object.has("trained_tokens")) metrics.trained_tokens = object.integer("trained_tokens");
+  if (object.has("start")) metrics.start = object.positive_integer("start");
+  if (object.has("layout")) metrics.layout = object.text("layout");
   return metrics;
+}
+
+int64_t first_step_of_layout(const std::vector<StepMetrics>& steps, std::string_view layout) {
+  int64_t first = steps.empty() ? 1 : steps.back().step + 1;
+  for (auto of_step = steps.rbegin(); of_step != steps.rend(); ++of_step) {
+    if (of_step->layout != layout) break;
+    first = of_step->step;
+  }
+  return first;
 }
 
 namespace {

@@ -41,6 +41,8 @@ struct StepMetrics {
   std::optional<OpParts> ops;              // of them, by kind of op and collective
   std::optional<double> eval_loss;         // on the evaluation data after this step
   std::optional<int64_t> trained_tokens;   // unmasked tokens of this step
+  int64_t start = 0;   // which start of the job made it, from 1 (RunDir::start); 0: not known
+  std::string layout;  // under which it ran (planner/report/run_report.h); empty: not known
 
   bool operator==(const StepMetrics&) const = default;
 };
@@ -55,6 +57,10 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where);
 
 // All lines of a metrics.jsonl; a last line that was cut short by a crash is left out.
 std::vector<StepMetrics> read_metrics(const std::filesystem::path& path);
+
+// The first of the trailing steps that ran under `layout`; one past the last step where it has made
+// none since another. `steps` ascend.
+int64_t first_step_of_layout(const std::vector<StepMetrics>& steps, std::string_view layout);
 
 // The text of those lines whose step is at most `last_step`, unchanged.
 std::string metrics_lines_until(const std::filesystem::path& path, int64_t last_step);

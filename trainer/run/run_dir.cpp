@@ -4,9 +4,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -52,6 +54,11 @@ void refuse_checkpoints(const std::filesystem::path& run_dir) {
 void drop_metrics_after(const std::filesystem::path& path, int64_t last_step) {
   const bool keeps_some = last_step > 0 && std::filesystem::exists(path);
   write_text_file(path, keeps_some ? metrics_lines_until(path, last_step) : "");
+}
+
+// Steps of an older version do not say which start made them: it was the first.
+int64_t start_after(const std::vector<StepMetrics>& steps) {
+  return steps.empty() ? 1 : std::max<int64_t>(steps.back().start, 1) + 1;
 }
 
 // Messages may quote anything: bytes that are not UTF-8 are replaced, not fatal.
@@ -110,6 +117,7 @@ void RunDir::begin(std::string_view plan_json, std::string_view run_cfg, int64_t
   }
   write_text_file(path_ / "run.cfg", run_cfg);
   drop_metrics_after(metrics(), resume_step);
+  start_ = start_after(read_metrics(metrics()));
   metrics_ = open_for_append(metrics());
   events_ = open_for_append(path_ / "events.jsonl");
 }

@@ -60,6 +60,10 @@ class RunDir {
   // stays as plan.step_<resume_step>.json. Throws Error naming the file that cannot be written.
   void begin(std::string_view plan_json, std::string_view run_cfg, int64_t resume_step);
 
+  // Which start of the job this is, from 1: one more than the steps before it tell. A start that
+  // has left no step does not count. begin() comes first.
+  int64_t start() const { return start_; }
+
   // Each line is handed to the system before the call returns: a crash of the program loses none.
   // Metrics bring status.json up to date as well, at most once a second.
   void append(const StepMetrics& metrics);
@@ -74,6 +78,7 @@ class RunDir {
  private:
   std::filesystem::path path_;
   std::string started_;  // ISO 8601, UTC
+  int64_t start_ = 0;
   std::ofstream metrics_, events_;
   Clock::time_point status_written_ = Clock::now();
 };

@@ -35,6 +35,7 @@ StepMetrics full_metrics() {
   metrics.ops = OpParts{.matmul_s = 0.05, .attention_s = 1.0 / 7};
   metrics.ops->collective_s[static_cast<size_t>(CollectiveKind::all_to_all)] = 0.011;
   metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
+  metrics.start = 3, metrics.layout = "tp=2 pp=1";
   return metrics;
 }
 
@@ -82,7 +83,9 @@ TEST(Metrics, KeysOfTheContract) {
                           "ops_s",
                           "collectives_s",
                           "eval_loss",
-                          "trained_tokens"}) {
+                          "trained_tokens",
+                          "start",
+                          "layout"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
   for (const char* key :
@@ -99,6 +102,18 @@ TEST(Metrics, UnknownIsAbsentAndNotFiniteIsNull) {
   EXPECT_EQ(line.find("aux_loss"), std::string::npos);
   EXPECT_NE(line.find("\"loss\":null"), std::string::npos) << line;
   EXPECT_TRUE(std::isnan(parse_metrics(line, "test").loss));
+}
+
+TEST(Metrics, StepsOfTheLastLayout) {
+  std::vector<StepMetrics> steps(5);
+  for (size_t i = 0; i < steps.size(); ++i) steps[i].step = static_cast<int64_t>(i) + 1;
+  EXPECT_EQ(first_step_of_layout(steps, "b"), 6) << "an older version wrote no layout";
+  for (StepMetrics& step : steps) step.layout = step.step == 3 ? "a" : "b";
+  EXPECT_EQ(first_step_of_layout(steps, "b"), 4) << "what ran before another layout is left out";
+  EXPECT_EQ(first_step_of_layout(steps, "a"), 6) << "it has made no step since";
+  for (StepMetrics& step : steps) step.layout = "b";
+  EXPECT_EQ(first_step_of_layout(steps, "b"), 1);
+  EXPECT_EQ(first_step_of_layout({}, "b"), 1);
 }
 
 TEST(Metrics, BadLinesNameThePlace) {

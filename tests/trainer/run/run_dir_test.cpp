@@ -98,6 +98,19 @@ TEST_F(RunDirTest, AnotherPlanKeepsTheOlderOne) {
   EXPECT_EQ(read("plan.step_40.json"), "old");
 }
 
+// A start that has left no step is none.
+TEST_F(RunDirTest, StartsAreNumberedByTheStepsTheyLeft) {
+  for (const int64_t resume_step : {0, 1, 1, 2}) {
+    RunDir run(path_, resume_step > 0);
+    run.begin("plan", "", resume_step);
+    const int64_t expected = resume_step == 0 ? 1 : resume_step == 1 ? 2 : 3;
+    EXPECT_EQ(run.start(), expected) << "from step " << resume_step;
+    StepMetrics metrics = step(resume_step + 1);
+    if (resume_step > 0) metrics.start = run.start();  // or as older versions wrote it
+    run.append(metrics);
+  }
+}
+
 TEST_F(RunDirTest, SecondFreshRunStartsOver) {
   {
     RunDir run(path_, false);
