@@ -10,7 +10,9 @@ namespace argosy {
 
 int64_t ranks_of_node(const BatchRanks& asked, int64_t num_ranks) {
   const std::string scheduler = concat("--scheduler ", asked.scheduler, ": ");
-  if (asked.per_node == 0) {
+  const int64_t per_node =
+      asked.per_node == 0 && asked.planned ? asked.planned->per_node : asked.per_node;
+  if (per_node == 0) {
     throw ConfigError(
         concat(scheduler, "--ranks-per-node is missing: the devices of ", asked.holder, ", as 8"));
   }
@@ -18,7 +20,11 @@ int64_t ranks_of_node(const BatchRanks& asked, int64_t num_ranks) {
     throw ConfigError(
         concat(scheduler, "--threads-per-rank is missing: the cores that each rank gets"));
   }
-  const int64_t ranks = std::min(asked.per_node, num_ranks);
+  const int64_t ranks = std::min(per_node, num_ranks);
+  if (num_ranks % ranks != 0 && asked.per_node == 0) {
+    throw ConfigError(concat("--ranks-per-node: ", per_node, ", which the nodes of --plan ",
+                             asked.plan_path, " have, does not divide its ", num_ranks, " ranks"));
+  }
   if (num_ranks % ranks != 0) {
     throw ConfigError(concat("--ranks-per-node: ", asked.per_node, " does not divide the ",
                              num_ranks, " ranks of --plan ", asked.plan_path));

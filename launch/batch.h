@@ -5,7 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "planner/spec/plan.h"
 
 namespace argosy {
 
@@ -14,7 +17,8 @@ struct BatchRanks {
   const char* holder;     // of --ranks-per-node devices: "a node"
   int64_t per_node = 0;   // 0: not given
   int64_t threads_per_rank = 0;
-  std::string plan_path;  // for messages
+  std::string plan_path;                       // for messages
+  std::optional<PlannedDevices> planned = {};  // whose nodes are taken where per_node is not given
 };
 
 // Ranks of each node: all of them where a node has devices to spare. Throws ConfigError naming the

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "launch/batch.h"
+#include "launch/devices.h"
 #include "launch/kubernetes_names.h"
 #include "launch/restart.h"
 #include "launch/words.h"
@@ -32,9 +33,13 @@ struct Pods {
 
 Pods pods_of(const KubernetesJob& job, const Plan& plan) {
   const int64_t num_ranks = plan.mesh.world_size();
-  const int64_t ranks = ranks_of_node(
-      {"kubernetes", "a worker's pod", job.ranks_per_node, job.threads_per_rank, job.plan_path},
-      num_ranks);
+  const int64_t ranks = ranks_of_node({.scheduler = "kubernetes",
+                                       .holder = "a worker's pod",
+                                       .per_node = job.ranks_per_node,
+                                       .threads_per_rank = job.threads_per_rank,
+                                       .plan_path = job.plan_path,
+                                       .planned = plan.devices},
+                                      num_ranks);
   return {num_ranks / ranks, ranks};
 }
 
@@ -120,8 +125,7 @@ Json workers_of(const KubernetesJob& job, const std::string& name, const Pods& p
                 const std::vector<VolumeClaim>& claims) {
   Json limits = {{"cpu", std::to_string(pods.ranks * job.threads_per_rank)}};
   if (!job.memory.empty()) limits["memory"] = job.memory;
-  if (has_argument(job.trainer_arguments, "--device", "cuda"))
-    limits["nvidia.com/gpu"] = std::to_string(pods.ranks);
+  if (asks_for_gpus(job.trainer_arguments)) limits["nvidia.com/gpu"] = std::to_string(pods.ranks);
   // Through which ranks of a pod communicate, and NCCL too: Docker's 64 MB would not do.
   Json mounts = mounts_of(claims), volumes = volumes_of(name, claims);
   mounts.push_back({{"name", "shm"}, {"mountPath", "/dev/shm"}});

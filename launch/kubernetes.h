@@ -20,7 +20,7 @@ struct KubernetesJob {
   std::string image;                // with argosy-launch in PATH and argosy-train beside it
   std::vector<std::string> claims;  // of volumes, as "NAME:/path/in/pods"
   std::string memory;               // of a worker's pod, as "512Gi"; empty: not said
-  int64_t ranks_per_node = 0;       // 0: not said; ranks of a worker's pod, and its GPUs
+  int64_t ranks_per_node = 0;       // ranks of a worker's pod, and its GPUs; 0: as the plan's nodes
   int64_t threads_per_rank = 0;     // 0: not said; cores of a rank, and its OpenMP threads
   int max_restarts = 0;
   std::string plan_path;  // for messages

@@ -11,6 +11,7 @@
 #include <iostream>
 #include <system_error>
 
+#include "launch/devices.h"
 #include "launch/gpus.h"
 #include "launch/hostfile.h"
 #include "launch/job_process.h"
@@ -105,6 +106,7 @@ SlurmJob slurm_job(const LaunchOptions& options, const Plan& plan) {
           .mesh = plan.mesh,
           .plan = options.plan,
           .ranks_per_node = options.ranks_per_node,
+          .planned = plan.devices,
           .threads_per_rank = options.threads_per_rank,
           .max_restarts = options.max_restarts,
           .sbatch = options.sbatch,
@@ -173,6 +175,8 @@ int run(const std::vector<std::string>& arguments) {
     return kExitDone;
   }
   const Plan plan = read_plan(options.plan);
+  const std::string doubt = doubt_of_devices(plan, options.plan, options.trainer_arguments);
+  if (!doubt.empty()) std::cerr << "argosy-launch: warning: " << doubt << std::endl;
   return options.scheduler == Scheduler::mpirun ? run_mpirun(options, plan)
                                                 : run_batch(options, plan);
 }

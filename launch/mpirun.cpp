@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "launch/devices.h"
 #include "launch/words.h"
 #include "planner/spec/check.h"
 
@@ -110,7 +111,7 @@ int64_t threads_of_rank(const MpirunJob& job, int64_t num_cores) {
 }
 
 bool uses_gpus(const MpirunJob& job) {
-  return has_argument(job.trainer_arguments, "--device", "cuda");
+  return asks_for_gpus(job.trainer_arguments);
 }
 
 void check_gpus(const MpirunJob& job) {

@@ -39,7 +39,7 @@ po::options_description description() {
       "how often a job that failed goes on from its newest checkpoint: with mpirun and kubernetes "
       "in a row without a new checkpoint, with slurm in all");
   add("ranks-per-node", po::value<int64_t>(),
-      "with slurm: devices of a node; kubernetes: of a pod");
+      "with slurm: devices of a node; kubernetes: of a pod; else those of a node of the plan");
   add("sbatch", texts(),
       "with slurm: an option of sbatch, as partition=gpu or time=24:00:00; can be repeated");
   add("image", text(), "with kubernetes: the container image of all pods");

@@ -3,6 +3,7 @@
 #include "launch/slurm.h"
 
 #include "launch/batch.h"
+#include "launch/devices.h"
 #include "launch/words.h"
 #include "planner/spec/check.h"
 #include "planner/spec/host.h"
@@ -29,8 +30,7 @@ std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks) {
                                       concat("signal=USR1@", kWarningS),
                                       "requeue",
                                       "open-mode=append"};
-  if (has_argument(job.trainer_arguments, "--device", "cuda"))
-    options.push_back(concat("gpus-per-node=", ranks));
+  if (asks_for_gpus(job.trainer_arguments)) options.push_back(concat("gpus-per-node=", ranks));
   options.insert(options.end(), job.sbatch.begin(), job.sbatch.end());
   std::string text;
   for (const std::string& option : options) text += concat("#SBATCH --", option, "\n");
@@ -41,8 +41,13 @@ std::string directives(const SlurmJob& job, int64_t nodes, int64_t ranks) {
 
 std::string slurm_script(const SlurmJob& job) {
   const int64_t num_ranks = job.mesh.world_size();
-  const int64_t ranks = ranks_of_node(
-      {"slurm", "a node", job.ranks_per_node, job.threads_per_rank, job.plan}, num_ranks);
+  const int64_t ranks = ranks_of_node({.scheduler = "slurm",
+                                       .holder = "a node",
+                                       .per_node = job.ranks_per_node,
+                                       .threads_per_rank = job.threads_per_rank,
+                                       .plan_path = job.plan,
+                                       .planned = job.planned},
+                                      num_ranks);
   const int64_t num_nodes = num_ranks / ranks;
   check_order(job, num_nodes);
   const std::string resume = trainer_option(job.trainer_arguments, "resume").value_or("none");

@@ -6,18 +6,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "planner/spec/mesh.h"
+#include "planner/spec/plan.h"
 
 namespace argosy {
 
 struct SlurmJob {
   std::string name;  // of the job in queues
   Mesh mesh;
-  std::string plan;                 // path, handed on to the trainer
-  int64_t ranks_per_node = 0;       // 0: not said
+  std::string plan;            // path, handed on to the trainer
+  int64_t ranks_per_node = 0;  // 0: not said, the devices of a node of the plan
+  std::optional<PlannedDevices> planned = {};
   int64_t threads_per_rank = 0;     // 0: not said; cores of a rank, and its OpenMP threads
   int max_restarts = 0;             // after failures; a job that was stopped always goes on
   std::vector<std::string> sbatch;  // more of its options, as "time=24:00:00"

@@ -27,6 +27,7 @@ Plan to_plan(const Job& job, const Candidate& candidate) {
   Plan plan;
   plan.model = job.model;
   plan.cluster = job.cluster.name;
+  plan.devices = PlannedDevices{job.cluster.device, job.cluster.devices_per_node};
   plan.mesh = candidate.mesh;
   plan.zero_stage = candidate.zero_stage;
   plan.sequence_parallel = candidate.sequence_parallel;

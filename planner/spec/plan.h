@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,9 +88,17 @@ struct Prediction {
   std::vector<StageDurations> stages;  // [pp * virtual_stages]; empty: no prediction
 };
 
+// The devices that a plan was made for.
+struct PlannedDevices {
+  Device kind = Device::cpu;
+  int64_t per_node = 1;
+  bool operator==(const PlannedDevices&) const = default;
+};
+
 struct Plan {
   ModelSpec model;
-  std::string cluster;  // name of the cluster it was made for
+  std::string cluster;                    // name of the cluster it was made for
+  std::optional<PlannedDevices> devices;  // of it; nothing: not known (plans of earlier versions)
   Mesh mesh;
   int zero_stage = 0;
   bool sequence_parallel = false;

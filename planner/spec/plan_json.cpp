@@ -158,6 +158,14 @@ Mesh read_mesh(JsonObject json) {
   return mesh;
 }
 
+PlannedDevices read_devices(JsonObject json) {
+  PlannedDevices devices;
+  devices.kind = device_from_string(json.text("kind"), json.where() + ": devices.kind");
+  devices.per_node = json.positive_integer("per_node");
+  json.reject_unknown_keys();
+  return devices;
+}
+
 LoraSpec read_lora(JsonObject json) {
   LoraSpec lora;
   lora.rank = json.integer("rank");
@@ -198,6 +206,10 @@ std::string to_json(const Plan& plan) {
   json["format_version"] = kFormatVersion;
   json["model_name"] = plan.model.name;
   json["cluster"] = plan.cluster;
+  if (plan.devices) {
+    json["devices"] = {{"kind", to_string(plan.devices->kind)},
+                       {"per_node", plan.devices->per_node}};
+  }
   for (const auto& [key, member] : kMeshDegrees) json["mesh"][key] = plan.mesh.*member;
   json["mesh"]["zero_shard"] = plan.mesh.zero_shard;
   json["mesh"]["order"] = to_string(plan.mesh.order);
@@ -234,6 +246,7 @@ Plan parse_plan(std::string_view json_text, const std::string& where) {
   Plan plan;
   plan.model = read_embedded_model(json);
   plan.cluster = json.text("cluster");
+  if (json.has("devices")) plan.devices = read_devices(json.object("devices"));
   plan.mesh = read_mesh(json.object("mesh"));
   read_run(json, plan);
   plan.lora = read_lora(json.object("lora"));

@@ -170,6 +170,36 @@ TEST_F(LaunchTest, HelpNamesTheOptions) {
   }
 }
 
+// A job without GPUs of a plan for GPUs is hardly meant, and nothing in it would fail.
+TEST_F(LaunchTest, APlanForGpusWantsThem) {
+  Plan plan = read_plan(plan_path());
+  plan.cluster = "h200-8";
+  plan.devices = PlannedDevices{.kind = Device::cuda, .per_node = 4};
+  const std::string path = (folder_ / "gpus.json").string();
+  write_plan(plan, path);
+  const std::string start = kProgram + " --dry-run --threads-per-rank 1 --plan " + path;
+  const std::string warning = concat("argosy-launch: warning: --plan ", path,
+                                     " was made for GPUs (h200-8), the trainer's options have no "
+                                     "--device cuda: ranks will use CPU cores\n");
+  const std::string config = write("gpu.cfg", "device = cuda\n");
+  for (const std::string scheduler : {"", " --bind-to none", " --scheduler slurm",
+                                      " --scheduler kubernetes --image a:1 --claim runs:/runs"}) {
+    const auto printed = [&](const std::string& more) {
+      return shell(start + scheduler + " -- --run-dir /runs/a --steps 1 " + more).output;
+    };
+    SCOPED_TRACE(scheduler);
+    EXPECT_TRUE(printed("").starts_with(warning)) << printed("");
+    for (const std::string meant : {"--device cuda --share-gpus", "--device=cuda --share-gpus",
+                                    "--device cpu", "--share-gpus --config "}) {
+      const std::string text = printed(meant.ends_with(' ') ? meant + config : meant);
+      EXPECT_EQ(text.find("warning"), std::string::npos) << meant << '\n' << text;
+    }
+  }
+  // A file of options asks for GPUs as a command line does.
+  const std::string slurm = start + " --scheduler slurm -- --config " + config;
+  EXPECT_NE(shell(slurm).output.find("--gpus-per-node=4\n"), std::string::npos);
+}
+
 // With a stand-in for sbatch: it reads the very script that --dry-run prints.
 TEST_F(LaunchTest, SubmitsTheScript) {
   const std::string script = (folder_ / "script").string();

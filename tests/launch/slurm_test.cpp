@@ -66,6 +66,19 @@ TEST(Slurm, ASmallJobTakesAPartOfANode) {
   EXPECT_FALSE(contains(script, "gpus")) << script;
 }
 
+TEST(Slurm, NodesAreThoseOfThePlanUnlessTheyAreGiven) {
+  SlurmJob job = job_of(12, 0);
+  job.planned = PlannedDevices{.kind = Device::cuda, .per_node = 4};
+  EXPECT_TRUE(contains(slurm_script(job), "--nodes=3\n#SBATCH --ntasks-per-node=4\n"));
+  job.ranks_per_node = 6;
+  EXPECT_TRUE(contains(slurm_script(job), "--nodes=2\n#SBATCH --ntasks-per-node=6\n"));
+  job = job_of(12, 0);
+  job.planned = PlannedDevices{.kind = Device::cuda, .per_node = 8};
+  EXPECT_EQ(config_error(job),
+            "--ranks-per-node: 8, which the nodes of --plan plan.json have, does not divide its "
+            "12 ranks");
+}
+
 TEST(Slurm, WhatItCannotKnowIsAskedFor) {
   SlurmJob job = job_of(16, 0);
   EXPECT_TRUE(contains(config_error(job), "--ranks-per-node is missing"));

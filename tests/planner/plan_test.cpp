@@ -28,6 +28,7 @@ Mesh mesh(int64_t tp, int64_t pp, int64_t dp, int64_t ep = 1) {
 Plan rich_plan() {
   Plan plan = tiny_plan(tiny_mixtral(), mesh(2, 2, 2, 2), 1, 3);
   plan.cluster = "h100 \"east\"";
+  plan.devices = PlannedDevices{.kind = Device::cuda, .per_node = 8};
   plan.micro_batch = 2;
   plan.global_batch = 12;
   plan.precision = Precision::bf16;
@@ -69,6 +70,7 @@ TEST(PlanJson, ReadsBackExactly) {
   EXPECT_EQ(back.cp_kind, plan.cp_kind);
   EXPECT_EQ(back.recompute, plan.recompute);
   EXPECT_EQ(back.cluster, plan.cluster);
+  EXPECT_EQ(back.devices, plan.devices);
   EXPECT_EQ(back.mesh.order, RankOrder::tp_cp_pp_dp);
   EXPECT_EQ(back.predicted.fits_probability, 0.97);
   EXPECT_EQ(back.predicted.mfu, plan.predicted.mfu);
@@ -81,6 +83,15 @@ TEST(PlanJson, ReadsBackExactly) {
   EXPECT_EQ(back.schedule, plan.schedule);
   EXPECT_EQ(back.model.name, "tiny-mixtral");
   EXPECT_EQ(model_tensors(back.model).size(), model_tensors(plan.model).size());
+}
+
+// Plans of earlier versions do not say for which devices they were made.
+TEST(PlanJson, DevicesMayBeUnknown) {
+  Plan plan = rich_plan();
+  plan.devices.reset();
+  const std::string text = to_json(plan);
+  EXPECT_EQ(text.find("\"devices\""), std::string::npos);
+  EXPECT_EQ(parse_plan(text, "plan.json").devices, std::nullopt);
 }
 
 TEST(PlanJson, IsWrittenByRename) {
@@ -131,6 +142,8 @@ TEST(PlanJson, MistakesNameFileKeyAndValue) {
       {"\"sgd\"", "\"lion\"", "p.json: optimizer: 'lion' is not an optimizer; valid: adamw, sgd"},
       {"\"lora\",", "\"sft\",",
        "p.json: task: 'sft' is not a task; valid: pretrain, finetune, lora"},
+      {"\"cuda\"", "\"gpu\"", "p.json: devices.kind: 'gpu'"},
+      {"\"per_node\": 8", "\"per_node\": 0", "p.json: devices.per_node: expected an integer of"},
       {"\"rank\"", "\"r\"", "p.json: lora.rank: expected an integer, but the key is missing"},
       {"\"seed\": 18446744073709551615", "\"seed\": -1", "p.json: seed: expected an integer that"},
       {"\"mfu\"", "\"mfv\"", "p.json: predicted.mfu: expected a number, but the key is missing"},
