@@ -126,7 +126,7 @@ prove_base_unchanged() {
 # numbers TEXT FILE: those that directly follow TEXT.
 numbers() { grep -o "$1 *[0-9.e+-]*" "$2" | grep -o '[0-9.e+-]*$'; }
 first_and_last() { numbers "$1" "$2" | sed -n '1p;$p' | xargs printf '%.4f -> %.4f\n'; }
-average() { numbers "$1" "$2" | awk -v scale="$3" '{ sum += $1 } END { printf "%.1f", scale * sum / NR }'; }
+average() { numbers "$1" "$2" | awk -v scale="$3" '{ sum += $1 } END { if (NR) printf "%.1f", scale * sum / NR; else printf "?" }'; }
 median() { sort -g | awk '{ all[NR] = $1 } END { printf "%.0f", 1000 * all[int((NR + 1) / 2)] }'; }
 # planned_and_measured PLAN FIRST LAST: milliseconds of a step in the plan, and in the median of these steps of the run.
 planned_and_measured() {

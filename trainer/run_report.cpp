@@ -8,6 +8,7 @@
 
 #include "planner/report/run_report.h"
 #include "planner/report/trace.h"
+#include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/schedule.h"
 #include "trainer/run/metrics.h"
@@ -52,6 +53,12 @@ RunStep run_step_of(const StepMetrics& metrics) {
           .eval_loss = metrics.eval_loss};
 }
 
+std::string note_of_doubt(const StepRange& steps) {
+  return concat("The MFU of steps ", steps.first, " to ", steps.last,
+                " is not known: one of them did more than the peak allows that was measured at ",
+                "their start, while the machine was busy.");
+}
+
 }  // namespace
 
 void write_run_report(const RunDir& run_dir, const Plan& plan, const Timeline& measured) {
@@ -60,7 +67,9 @@ void write_run_report(const RunDir& run_dir, const Plan& plan, const Timeline& m
   report.plan = plan;
   report.predicted = predicted_step(plan);
   report.measured = measured;
-  const std::vector<StepMetrics> steps = read_metrics(run_dir.metrics());
+  std::vector<StepMetrics> steps = read_metrics(run_dir.metrics());
+  for (const StepRange& range : forget_doubted_mfu(&steps))
+    report.notes.push_back(note_of_doubt(range));
   report.steps.reserve(steps.size());
   report.first_step = first_step_of_layout(steps, layout_text(plan));
   for (const StepMetrics& metrics : steps) {

@@ -110,7 +110,8 @@ void TrainingRun::tell_captured(int64_t step) {
   if (is_root()) run_dir_->append_event(step, "graphs", to_string(*facts));
 }
 
-void TrainingRun::report_step(const StepMetrics& metrics) {
+void TrainingRun::report_step(StepMetrics metrics) {
+  const std::string doubt = doubt_of_step(&metrics, peak_flops_per_s_, &doubts_peak_);
   run_dir_->append(metrics);
   StepLineContext context;
   context.total_steps = options_.steps;
@@ -119,17 +120,13 @@ void TrainingRun::report_step(const StepMetrics& metrics) {
   context.eta_s = eta_.remaining_s(options_.steps - metrics.step);
   progress_.line(step_line(metrics, context));
   if (metrics.trained_tokens == 0) warn_of_no_targets(metrics.step);
-  if (!doubts_peak_) warn_of_doubtful_peak(metrics);
+  if (!doubt.empty()) warn_of_doubtful_peak(metrics.step, doubt);
   progress_.status(progress_bar(metrics.step, options_.steps, *context.eta_s));
 }
 
-// Once: later steps are no surer.
-void TrainingRun::warn_of_doubtful_peak(const StepMetrics& metrics) {
-  const std::string text = doubt_of_peak(metrics, peak_flops_per_s_);
-  doubts_peak_ = !text.empty();
-  if (!doubts_peak_) return;
+void TrainingRun::warn_of_doubtful_peak(int64_t step, const std::string& text) {
   progress_.text(text, Emphasis::warning);
-  run_dir_->append_event(metrics.step, "doubtful peak", text);
+  run_dir_->append_event(step, "doubtful peak", text);
 }
 
 void TrainingRun::warn_of_no_targets(int64_t step) {

@@ -73,8 +73,8 @@ class TrainingRun {
   StepResult step_or_rescue(int64_t step, double lr);
   void tell_slow_paths();
   void tell_captured(int64_t step);
-  void report_step(const StepMetrics& metrics);
-  void warn_of_doubtful_peak(const StepMetrics& metrics);
+  void report_step(StepMetrics metrics);
+  void warn_of_doubtful_peak(int64_t step, const std::string& text);
   void warn_of_no_targets(int64_t step);
   double evaluate(int64_t step);
   void tell_saved(int64_t step, const std::string& text);

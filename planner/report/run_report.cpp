@@ -3,6 +3,7 @@
 #include "planner/report/run_report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <iterator>
 
@@ -22,12 +23,12 @@ std::vector<RunStep> steps_of_layout(const RunReport& report) {
   return steps;
 }
 
-// Of the steps after the first, which pays for first touches and caches.
+// Of the steps of which it is known, after the first, which pays for first touches and caches.
 std::optional<double> median(const std::vector<RunStep>& steps, double RunStep::*number) {
   std::vector<double> values;
   values.reserve(steps.size());
   for (size_t i = steps.size() > 1 ? 1 : 0; i < steps.size(); ++i) {
-    values.push_back(steps[i].*number);
+    if (std::isfinite(steps[i].*number)) values.push_back(steps[i].*number);
   }
   if (values.empty()) return std::nullopt;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);

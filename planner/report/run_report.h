@@ -19,7 +19,8 @@ namespace argosy {
 struct RunStep {
   int64_t step = 0;
   double loss = 0, grad_norm = 0;
-  double mfu = 0, step_s = 0, tokens_per_s = 0;
+  double mfu = 0;  // not finite: not known
+  double step_s = 0, tokens_per_s = 0;
   std::optional<double> eval_loss;
 };
 

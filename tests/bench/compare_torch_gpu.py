@@ -17,6 +17,7 @@ graphs, at the same micro-batch.
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import random
@@ -171,8 +172,9 @@ def measure_argosy(work, deadline, problems):
             problems.append(f"{work.name}: Argosy, micro-batch {batch}: {error}")
             continue
         rates = [m["tokens_per_s"] for m in metrics[WARMUP_STEPS:]]
+        mfus = [math.nan if m["mfu"] is None else m["mfu"] for m in metrics[WARMUP_STEPS:]]  # null: the peak is in doubt
         result = {"tokens_per_s": statistics.median(rates), "micro_batch": batch, "start_s": start_s,
-                  "mfu": statistics.median(m["mfu"] for m in metrics[WARMUP_STEPS:]), "loss": metrics[-1]["loss"],
+                  "mfu": math.nan if any(map(math.isnan, mfus)) else statistics.median(mfus), "loss": metrics[-1]["loss"],
                   "memory_bytes": sum(metrics[-1]["memory_bytes"].values())}
         say(f"    Argosy, micro-batch {batch}: {result['tokens_per_s']:,.0f} tokens/s, MFU {result['mfu']:.1%}")
         if best is None or result["tokens_per_s"] > best["tokens_per_s"]:

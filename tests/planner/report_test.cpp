@@ -291,6 +291,21 @@ TEST(RunReport, FiguresAreOfTheLastLayoutAndCurvesOfAll) {
   }
 }
 
+TEST(RunReport, AnMfuThatIsNotKnownIsNotShown) {
+  RunReport report;
+  for (int step = 1; step <= 5; ++step) {
+    RunStep s;
+    s.step = step;
+    s.mfu = step < 4 ? std::numeric_limits<double>::quiet_NaN() : 0.25;
+    report.steps.push_back(s);
+  }
+  EXPECT_NE(run_report(report).find("25.0%"), std::string::npos);
+  for (RunStep& step : report.steps) step.mfu = std::numeric_limits<double>::quiet_NaN();
+  const std::string page = run_report(report);
+  EXPECT_EQ(page.find("nan"), std::string::npos);
+  EXPECT_EQ(page.find(">0.0%"), std::string::npos);
+}
+
 TEST(RunReport, AnEmptyRunHasAPageToo) {
   EXPECT_NE(run_report({}).find("</html>"), std::string::npos);
 }

@@ -2,6 +2,9 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/run/metrics.h"
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "planner/spec/check.h"
@@ -175,6 +178,29 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
   if (object.has("start")) metrics.start = object.positive_integer("start");
   if (object.has("layout")) metrics.layout = object.text("layout");
   return metrics;
+}
+
+void forget_mfu(StepMetrics* metrics) {
+  metrics->mfu = metrics->mfu_palm = metrics->hfu = std::numeric_limits<double>::quiet_NaN();
+}
+
+bool knows_mfu(const StepMetrics& metrics) {
+  return std::isfinite(metrics.mfu);
+}
+
+std::vector<StepRange> forget_doubted_mfu(std::vector<StepMetrics>* steps) {
+  std::vector<StepRange> doubted;
+  for (auto begin = steps->begin(); begin != steps->end();) {
+    const auto end = std::find_if(begin, steps->end(), [start = begin->start](const auto& step) {
+      return step.start != start;
+    });
+    if (!std::all_of(begin, end, knows_mfu)) {
+      doubted.push_back({begin->step, std::prev(end)->step});
+      std::for_each(begin, end, [](StepMetrics& step) { forget_mfu(&step); });
+    }
+    begin = end;
+  }
+  return doubted;
 }
 
 int64_t first_step_of_layout(const std::vector<StepMetrics>& steps, std::string_view layout) {

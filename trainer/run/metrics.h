@@ -27,7 +27,7 @@ struct StepMetrics {
   double step_s = 0;   // wall time of the slowest rank
   int64_t tokens = 0;  // positions: global_batch * seq_len
   double tokens_per_s = 0;
-  double mfu = 0, mfu_palm = 0, hfu = 0;
+  double mfu = 0, mfu_palm = 0, hfu = 0;  // not finite: the peak is in doubt (forget_mfu)
   std::array<int64_t, kNumMemoryCategories> memory_bytes{};  // peaks of the fullest rank
   int64_t peak_bytes = 0;                                    // of all categories together
 
@@ -57,6 +57,20 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where);
 
 // All lines of a metrics.jsonl; a last line that was cut short by a crash is left out.
 std::vector<StepMetrics> read_metrics(const std::filesystem::path& path);
+
+// Leaves no MFU of any kind to a step whose peak is in doubt: what is not to be trusted is not
+// told.
+void forget_mfu(StepMetrics* metrics);
+bool knows_mfu(const StepMetrics& metrics);
+
+struct StepRange {
+  int64_t first = 0, last = 0;
+  bool operator==(const StepRange&) const = default;
+};
+
+// A start measures its peak once: where it came into doubt, no MFU of that start is known, those
+// before the doubt included. Returns the steps of these starts. `steps` ascend.
+std::vector<StepRange> forget_doubted_mfu(std::vector<StepMetrics>* steps);
 
 // The first of the trailing steps that ran under `layout`; one past the last step where it has made
 // none since another. `steps` ascend.

@@ -53,11 +53,11 @@ std::string memory(const StepMetrics& metrics, int64_t limit_bytes) {
 }  // namespace
 
 std::string step_line(const StepMetrics& metrics, const StepLineContext& context) {
-  std::string line =
-      concat("step ", metrics.step, "/", context.total_steps, " | loss ",
-             format("%.4f", metrics.loss), " | norm ", format_norm(metrics.grad_norm), " | lr ",
-             format("%.2e", metrics.lr), " | ", format("%.1f", 1e3 * metrics.step_s), " ms | ",
-             format_rate(metrics.tokens_per_s), " tok/s | MFU ", percent("%.1f", metrics.mfu));
+  std::string line = concat(
+      "step ", metrics.step, "/", context.total_steps, " | loss ", format("%.4f", metrics.loss),
+      " | norm ", format_norm(metrics.grad_norm), " | lr ", format("%.2e", metrics.lr), " | ",
+      format("%.1f", 1e3 * metrics.step_s), " ms | ", format_rate(metrics.tokens_per_s),
+      " tok/s | MFU ", knows_mfu(metrics) ? percent("%.1f", metrics.mfu) : "?");
   if (context.planned_mfu) line += " (plan " + percent("%.1f", *context.planned_mfu) + ")";
   line += bubble_and_comm(metrics) + memory(metrics, context.memory_limit_bytes);
   if (context.eta_s) line += " | eta " + format_duration(*context.eta_s);
@@ -73,6 +73,13 @@ std::string doubt_of_peak(const StepMetrics& metrics, double peak_flops_per_s) {
                 format("%.1f", peak_flops_per_s / 1e9),
                 " GFLOP/s: that was measured while the machine was busy, and no MFU of this run ",
                 "is to be trusted");
+}
+
+std::string doubt_of_step(StepMetrics* metrics, double peak_flops_per_s, bool* in_doubt) {
+  const std::string doubt = *in_doubt ? "" : doubt_of_peak(*metrics, peak_flops_per_s);
+  if (!doubt.empty()) *in_doubt = true;
+  if (*in_doubt) forget_mfu(metrics);
+  return doubt;
 }
 
 std::string format_duration(double seconds) {

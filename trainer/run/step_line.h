@@ -5,7 +5,7 @@
 //   step 120/1000 | loss 3.2841 | norm 0.912 | lr 3.00e-04 | 812.4 ms | 80.6k tok/s | MFU 41.2%
 //   (plan 43.0%) | bubble 6% comm 11% | mem 61.2/80 GiB | eta 0:11:32
 // Mixture-of-Experts adds " | aux 0.0102 imb 1.31 drop 0.0%", an evaluation " | eval 3.3012".
-// What is not known is left out.
+// What is not known is left out; an MFU whose peak is in doubt is "?".
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,10 @@ std::string step_line(const StepMetrics& metrics, const StepLineContext& context
 
 // What to say of a step that did more than the measured peak allows; empty: nothing.
 std::string doubt_of_peak(const StepMetrics& metrics, double peak_flops_per_s);
+
+// The same, said once: from that step on *in_doubt is true, and steps lose their MFU, because later
+// ones are no surer.
+std::string doubt_of_step(StepMetrics* metrics, double peak_flops_per_s, bool* in_doubt);
 
 std::string format_duration(double seconds);  // "0:11:32"
 std::string format_rate(double per_second);   // "950", "80.6k", "1.2M"

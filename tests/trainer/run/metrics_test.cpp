@@ -116,6 +116,22 @@ TEST(Metrics, StepsOfTheLastLayout) {
   EXPECT_EQ(first_step_of_layout({}, "b"), 1);
 }
 
+// Earlier steps of that start were measured against the same peak.
+TEST(Metrics, DoubtIsOfAllStepsOfAStart) {
+  std::vector<StepMetrics> steps(6);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    steps[i].step = static_cast<int64_t>(i) + 1;
+    steps[i].start = i < 2 ? 1 : i < 5 ? 2 : 3;
+    steps[i].mfu = steps[i].mfu_palm = steps[i].hfu = 0.5;
+  }
+  EXPECT_TRUE(forget_doubted_mfu(&steps).empty());
+  forget_mfu(&steps[4]);
+  EXPECT_EQ(forget_doubted_mfu(&steps), (std::vector<StepRange>{{3, 5}}));
+  for (const StepMetrics& step : steps) {
+    EXPECT_EQ(knows_mfu(step), step.start != 2) << "step " << step.step;
+  }
+}
+
 TEST(Metrics, BadLinesNameThePlace) {
   try {
     parse_metrics("{\"step\": \"one\"}", "metrics.jsonl line 3");

@@ -44,6 +44,32 @@ TEST(StepLine, MoreThanThePeakIsDoubted) {
             "step 120 reached 142% of the peak of 87.3 GFLOP/s: that ");
 }
 
+TEST(StepLine, DoubtIsToldOnceAndStays) {
+  bool in_doubt = false;
+  StepMetrics before = example(), doubted = example(), after = example();
+  doubted.hfu = 1.42;
+  EXPECT_EQ(doubt_of_step(&before, 1e12, &in_doubt), "");
+  EXPECT_TRUE(knows_mfu(before));
+  EXPECT_EQ(doubt_of_step(&doubted, 1e12, &in_doubt).substr(0, 21), "step 120 reached 142%");
+  EXPECT_FALSE(knows_mfu(doubted));
+  EXPECT_EQ(doubt_of_step(&after, 1e12, &in_doubt), "");
+  EXPECT_FALSE(knows_mfu(after));
+}
+
+TEST(StepLine, AnMfuThatIsNotKnownIsAQuestion) {
+  StepMetrics metrics = example();
+  metrics.mfu_palm = metrics.hfu = 1.2;
+  forget_mfu(&metrics);
+  EXPECT_EQ(step_line(metrics, {1000, 0.43, 0, std::nullopt}),
+            "step 120/1000 | loss 3.2841 | norm 0.912 | lr 3.00e-04 | 812.4 ms | 80.6k tok/s | "
+            "MFU ? (plan 43.0%) | mem 61.2 GiB");
+  const std::string line = to_json_line(metrics);
+  for (const char* key : {"\"mfu\":null", "\"mfu_palm\":null", "\"hfu\":null"})
+    EXPECT_NE(line.find(key), std::string::npos) << key << " in " << line;
+  EXPECT_FALSE(knows_mfu(parse_metrics(line, "test")));
+  EXPECT_TRUE(knows_mfu(example()));
+}
+
 TEST(StepLine, UnknownFieldsAreAbsent) {
   EXPECT_EQ(step_line(example(), {1000, std::nullopt, 0, std::nullopt}),
             "step 120/1000 | loss 3.2841 | norm 0.912 | lr 3.00e-04 | 812.4 ms | 80.6k tok/s | "
