@@ -292,11 +292,9 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   allow_offload(options.offload, request.fixed);
   job.seq_len = options.seq_len > 0 ? options.seq_len : default_seq_len(job.model, job.cluster);
   check_positions(job, request.warnings);
-  const int64_t unit = implied_dp(request.fixed, job.num_devices()).value_or(1) *
-                       request.fixed.micro_batch.value_or(1);
-  job.global_batch = options.global_batch > 0 ? options.global_batch
-                                              : default_global_batch(job.model, job.cluster,
-                                                                     job.task, job.seq_len, unit);
+  job.is_default_batch = options.global_batch == 0;
+  job.global_batch =
+      job.is_default_batch ? default_global_batch(job, request.fixed) : options.global_batch;
   compare_with_step(job, request.warnings);
   count_padding(options, job, request.warnings);
   mask_documents(options, job, request.warnings);

@@ -176,6 +176,12 @@ std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices) {
   return num_devices / others;
 }
 
+int64_t default_global_batch(const Job& job, const Fixed& fixed) {
+  const int64_t unit =
+      implied_dp(fixed, job.num_devices()).value_or(1) * fixed.micro_batch.value_or(1);
+  return default_global_batch(job.model, job.cluster, job.task, job.seq_len, unit);
+}
+
 bool needs_pipeline(const Fixed& fixed) {
   const ScheduleKind kind = fixed.schedule.value_or(ScheduleKind::one_f_one_b);
   return fixed.virtual_stages.value_or(1) > 1 ||

@@ -44,4 +44,8 @@ bool needs_pipeline(const Fixed& fixed);
 // The degree dp, if the fixed values leave one choice.
 std::optional<int64_t> implied_dp(const Fixed& fixed, int64_t num_devices);
 
+// The batch of the job's devices when nobody asks for one: a multiple of what `fixed` divides it
+// by.
+int64_t default_global_batch(const Job& job, const Fixed& fixed);
+
 }  // namespace argosy

@@ -23,7 +23,9 @@ struct Job {
   ClusterSpec cluster;  // as its devices are seen: with_devices()
   int64_t seq_len = 0;
   int64_t global_batch = 0;  // sequences per optimizer step
-  double tokens = 0;         // of the whole run; 0: not asked
+  // Nobody asked for that batch: for another number of devices it is rounded anew (fixed.h).
+  bool is_default_batch = false;
+  double tokens = 0;  // of the whole run; 0: not asked
   Task task = Task::pretrain;
   LoraSpec lora;  // rank 0 unless task is lora
   OptimizerKind optimizer = OptimizerKind::adamw;

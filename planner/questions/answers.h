@@ -42,7 +42,7 @@ struct Answers {
   std::vector<double> regrets;  // robust: of each plan
   std::vector<ParetoPoint> pareto;
   std::vector<PlannedPhase> phases;
-  std::optional<Plan> in_time;  // deadline; none: the whole cluster is too slow
+  std::optional<Plan> in_time;  // deadline; none: no part is fast enough
 };
 
 // `result` is what search() said of job and fixed; with `robust` its plans are put in the order of

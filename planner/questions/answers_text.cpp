@@ -69,6 +69,7 @@ std::vector<std::string> size_row(const Plan& plan, const std::string& note) {
   const Prediction& p = plan.predicted;
   const int64_t devices = plan.mesh.world_size();
   return {format_grouped(devices),
+          format_grouped(plan.global_batch),
           format_day_number(p.days),
           format_count(p.cost_usd),
           format_count(p.carbon_kg / 1000),
@@ -79,8 +80,9 @@ std::vector<std::string> size_row(const Plan& plan, const std::string& note) {
 
 std::string pareto_text(const std::vector<ParetoPoint>& points) {
   if (points.empty()) return "time, money and carbon: no plan fits, on no part of the cluster\n";
-  TextTable table = labelled_table({"devices", "days", "USD", "t CO2e", "MFU", "plan", "front"});
-  table.align[5] = table.align[6] = Align::left;
+  TextTable table =
+      labelled_table({"devices", "batch", "days", "USD", "t CO2e", "MFU", "plan", "front"});
+  table.align[6] = table.align[7] = Align::left;
   for (const ParetoPoint& point : points) {
     table.rows.push_back(size_row(point.plan, point.is_on_front ? "yes" : "-"));
   }
@@ -167,8 +169,8 @@ std::string deadline_text(const Job& job, const SearchResult& result, double day
     }
     return wrap(text, kTextColumns, "    ");
   }
-  TextTable table = labelled_table({"devices", "days", "USD", "t CO2e", "MFU", "plan"});
-  table.align[5] = Align::left;
+  TextTable table = labelled_table({"devices", "batch", "days", "USD", "t CO2e", "MFU", "plan"});
+  table.align[6] = Align::left;
   table.rows.push_back(size_row(*plan, ""));
   table.rows.back().pop_back();
   return concat("deadline: the smallest part of the cluster that is done in ", asked, ":\n",

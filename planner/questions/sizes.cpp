@@ -22,13 +22,15 @@ namespace {
 
 // A part of the cluster, and what is costed there.
 struct Part {
-  Part(const Job& whole, int64_t devices, LayerCostCache& network)
-      : job(on_part(whole, devices)), cache(job, network) {}
+  Part(const Job& whole, const Fixed& fixed, int64_t devices, LayerCostCache& network)
+      : job(on_part(whole, fixed, devices)), cache(job, network) {}
   Part(const Part&) = delete;
   Part& operator=(const Part&) = delete;
 
-  static Job on_part(Job job, int64_t devices) {
+  // A batch that suits the whole cluster may divide badly here.
+  static Job on_part(Job job, const Fixed& fixed, int64_t devices) {
     job.cluster = with_devices(job.cluster, devices);
+    if (job.is_default_batch) job.global_batch = default_global_batch(job, fixed);
     job.objective = Objective::time;
     return job;
   }
@@ -115,16 +117,17 @@ std::vector<ParetoPoint> pareto_points(const Job& job, const Fixed& fixed, int n
   std::vector<ParetoPoint> points;
   int64_t last = 0;
   LayerCostCache network(job);  // whose elements are the same on all parts
-  double device_seconds = std::numeric_limits<double>::infinity();  // of a step
+  double device_seconds = std::numeric_limits<double>::infinity();  // of a sequence
   for (double fraction : kFractions) {
     const int64_t devices = part_of(job.cluster, fraction);
     if (devices == 0 || devices == last) continue;
     last = devices;
-    Part part(job, devices, network);
-    const auto count = static_cast<double>(devices);
-    std::optional<Plan> plan = fastest_on(part, fixed, device_seconds / count, num_threads);
+    Part part(job, fixed, devices, network);
+    // Parts differ in the sequences of a step.
+    const double share = static_cast<double>(devices) / static_cast<double>(part.job.global_batch);
+    std::optional<Plan> plan = fastest_on(part, fixed, device_seconds / share, num_threads);
     if (!plan) continue;
-    device_seconds = plan->predicted.step_s * count;
+    device_seconds = plan->predicted.step_s * share;
     if (plan->predicted.carbon_kg > 0) {  // the cluster's file says what power emits
       points.push_back({cleanest_on(part, fixed, *plan, num_threads), true});
     }
@@ -195,23 +198,24 @@ std::optional<Plan> in_time_on(Part& part, const Fixed& fixed, double days, int 
 std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double days,
                                      int num_threads) {
   LayerCostCache network(job);
-  Part all(job, job.num_devices(), network);
+  Part all(job, fixed, job.num_devices(), network);
   std::optional<Plan> whole =
       fastest_on(all, fixed, std::numeric_limits<double>::infinity(), num_threads);
-  double fewest = 0;  // devices, at the limit of the MFU
+  double fewest = 0;  // devices, at the limit of the MFU: the run's FLOPs know no batch
   if (whole) {
     const Prediction& p = whole->predicted;
-    if (p.days > days) return std::nullopt;
     fewest = p.mfu * p.days * p.goodput * static_cast<double>(job.num_devices()) /
              (days * mfu_limit(job));
   }
-  // One after the other: more devices are not always faster, some counts do not split at all.
+  // One after the other: more devices are not always faster, some counts do not split at all, and a
+  // part may be in time where the whole is not.
   for (const int64_t devices : device_counts(job.cluster)) {
     if (static_cast<double>(devices) < fewest || devices == job.num_devices()) continue;
-    Part part(job, devices, network);
+    Part part(job, fixed, devices, network);
     std::optional<Plan> plan = in_time_on(part, fixed, days, num_threads);
     if (plan) return plan;
   }
+  if (whole && whole->predicted.days > days) return std::nullopt;
   return whole;
 }
 

@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // Questions over parts of a cluster: what can be traded between time, money and carbon, and which
-// is the smallest part that is done in time.
+// is the smallest part that is done in time. Each part has the plans that a search on as many
+// devices has: where the job's batch is a default, with the batch that is the default there.
 #pragma once
 
 #include <optional>
@@ -28,9 +29,9 @@ std::vector<ParetoPoint> pareto_points(const Job& job, const Fixed& fixed, int n
 // "30d", "12h", "2.5w" -> days. Throws ConfigError naming --deadline.
 double days_from_string(std::string_view text);
 
-// The plan of the smallest part of the cluster that is done in `days`; none if the whole cluster is
-// not. Parts are whole nodes whose number has no prime factor above 7 (others split badly), or
-// divisors of one node.
+// The plan of the smallest part of the cluster that is done in `days`; none if no part is. Parts
+// are whole nodes whose number has no prime factor above 7 (others split badly), or divisors of one
+// node.
 std::optional<Plan> smallest_in_time(const Job& job, const Fixed& fixed, double days,
                                      int num_threads);
 

@@ -112,6 +112,22 @@ TEST(QuestionsCli, TooSlowIsSaid) {
   EXPECT_NE(text.find("times the devices"), std::string::npos);
 }
 
+// The smallest part is what --devices would find, with the batch of its devices.
+TEST(QuestionsCli, TheDeadlineRoundsTheBatchOfEachPart) {
+  const std::string job = "--model llama-3.1-70b --cluster h100-8192 --tokens 2T --top 1 ";
+  const std::string whole = job + "--devices 1024 --deadline 30d ";
+  const Json found = Json::parse(run_plan(whole + "--json").out)["deadline"];
+  const int64_t devices = found["devices"];
+  EXPECT_EQ(devices, 672);
+  const std::string count = std::to_string(devices);
+  const Json alone = Json::parse(run_plan(job + "--devices " + count + " --json").out);
+  EXPECT_EQ(found["plan"]["global_batch"], alone["plans"][0]["global_batch"]);
+  EXPECT_NEAR(found["plan"]["predicted"]["days"], alone["plans"][0]["predicted"]["days"], 1e-9);
+  const std::string text = run_plan(whole).out;
+  EXPECT_NE(text.find("devices  batch"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n672        504 "), std::string::npos) << text;
+}
+
 TEST(QuestionsCli, WhereNothingFitsItIsSaid) {
   const std::string text =
       run_plan("--model llama-3.1-405b --cluster h100-8 --tokens 1T --pareto --deadline 3d").out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "planner/cost/compute.h"
@@ -388,6 +389,43 @@ TEST(Deadline, TheSmallestPartThatIsInTime) {
     }
   }
   EXPECT_FALSE(smallest_in_time(job, Fixed{}, whole_days / 2, 1).has_value());
+}
+
+// The batch of 128 that nobody asked for is 120 to 132 on parts of 10 nodes, as it is for
+// --devices.
+TEST(Deadline, ADefaultBatchIsThatOfThePart) {
+  Job job = small_job(SmallModel::llama, 40, 0);
+  job.task = Task::finetune;
+  job.is_default_batch = true;
+  std::map<int64_t, Plan> alone;  // of each part
+  for (const int64_t devices : {1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40}) {
+    job.global_batch = 0;
+    Job part = job;
+    part.cluster = with_devices(job.cluster, devices);
+    part.global_batch = default_global_batch(part, Fixed{});
+    alone[devices] = search(part, Fixed{}, 1, 1).plans.at(0);
+  }
+  std::set<int64_t> batches;
+  for (const auto& [devices, best] : alone) batches.insert(best.global_batch);
+  EXPECT_GT(batches.size(), 2u);
+  job.global_batch = alone.at(40).global_batch;
+  for (const auto& [devices, best] : alone) {
+    const double days = best.predicted.days * (1 + 1e-9);
+    const auto is_in_time = [days](const auto& entry) {
+      return entry.second.predicted.days <= days;
+    };
+    const Plan& smallest = std::find_if(alone.begin(), alone.end(), is_in_time)->second;
+    const std::optional<Plan> found = smallest_in_time(job, Fixed{}, days, 1);
+    ASSERT_TRUE(found.has_value()) << devices;
+    EXPECT_EQ(to_json(*found), to_json(smallest)) << devices;
+  }
+  const std::vector<ParetoPoint> points = pareto_points(job, Fixed{}, 1);
+  ASSERT_GT(points.size(), 3u);
+  for (const ParetoPoint& point : points) {
+    const Plan& best = alone.at(point.plan.mesh.world_size());
+    EXPECT_EQ(point.plan.global_batch, best.global_batch);
+    EXPECT_GE(point.plan.predicted.days, best.predicted.days * (1 - 1e-6));
+  }
 }
 
 // With tp 4 and pp 2 the batch of 32 splits over 1, 2, 4 or 8 copies alone: most parts of 16 nodes
