@@ -3,6 +3,7 @@
 //
 // --import: a setup for another framework instead of one's own decisions.
 #include <optional>
+#include <string_view>
 
 #include "planner/exchange/megatron_import.h"
 #include "planner/import_setup.h"
@@ -33,7 +34,11 @@ void refuse_both(const PlanOptions& options, const ImportSetup& setup, const Pee
     throw ConfigError(
         concat(setup.option, ": with ", option, "; valid: the setup alone decides what it says"));
   };
-  refuse(!options.fix.empty(), "--fix");
+  if (!options.fix.empty() && !options.frees_layout) {
+    throw ConfigError(concat(setup.option,
+                             ": with --fix; valid: the setup alone decides what it "
+                             "says, or with --free layout, which searches the layout anew"));
+  }
   refuse(options.seq_len > 0 && peer.seq_len > 0, "--seq-len");
   refuse(options.global_batch > 0 && peer.global_batch > 0, "--global-batch");
   if (!options.model.empty() && !peer.model_json.empty()) {
@@ -94,6 +99,22 @@ int64_t devices_of_import(const ImportSetup& setup, const PlanOptions& options,
   return options.devices;
 }
 
+namespace {
+
+// The decisions of the setup; where its layout is free those of --fix, and of its own the one that
+// says which tokens are trained on.
+std::string fix_of(const PlanOptions& options, const PeerRun& peer) {
+  if (!options.frees_layout) return peer.fix;
+  constexpr std::string_view kCapacity = "moe_capacity_factor=";
+  if (options.fix.find(kCapacity) != std::string::npos) return options.fix;
+  const size_t begin = peer.fix.find(kCapacity);
+  if (begin == std::string::npos) return options.fix;
+  const std::string capacity = peer.fix.substr(begin, peer.fix.find(',', begin) - begin);
+  return concat(options.fix, options.fix.empty() ? "" : ",", capacity);
+}
+
+}  // namespace
+
 ModelSpec apply_import(const ImportSetup& setup, PlanOptions& options, int64_t num_devices,
                        Request& request) {
   std::vector<std::string>& warnings = request.warnings;
@@ -106,7 +127,7 @@ ModelSpec apply_import(const ImportSetup& setup, PlanOptions& options, int64_t n
   request.unmodelled_savings = peer.unmodelled_savings;
   options.precision = peer.precision;
   options.optimizer = peer.optimizer;
-  options.fix = peer.fix;
+  options.fix = fix_of(options, peer);
   if (peer.global_batch > 0) options.global_batch = peer.global_batch;
   if (!(options.tokens > 0)) options.tokens = peer.tokens;
   if (!peer.ramp.empty()) {

@@ -37,6 +37,7 @@ struct PlanOptions {
   int64_t document_tokens = 0;  // 0: attention goes over whole sequences
   std::string optimizer = "adamw", precision = "bf16", objective = "time";
   std::string fix;
+  bool frees_layout = false;  // of an imported setup: what it decides as for `fix` is searched
   std::string offload = "none";
   // --task serve
   int64_t users = 0, context = 0, prompt = 0;  // 0: default

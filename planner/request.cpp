@@ -307,7 +307,12 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
 Request make_request(const PlanOptions& given) {
   refuse_lora_options(given);
   refuse_serve_options(given);
-  if (!has_import(given)) return read_request(given, nullptr);
+  if (!has_import(given)) {
+    if (given.frees_layout) {
+      throw ConfigError("--free: layout; valid: with --import, whose layout it is");
+    }
+    return read_request(given, nullptr);
+  }
   const ImportSetup setup = read_import_setup(given);
   try {
     Request request = read_request(given, &setup);

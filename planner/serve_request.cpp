@@ -58,6 +58,7 @@ void refuse_training_options(const PlanOptions& o) {
       {!o.export_to.empty(), "--export"},
       {!o.import_from.empty(), "--import"},
       {!o.import_megatron.empty(), "--import-megatron"},
+      {o.frees_layout, "--free"},
       {!o.out.empty(), "--out"},
       {!o.trace.empty(), "--trace"},
       {!o.report.empty(), "--report"},

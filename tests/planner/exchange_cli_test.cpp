@@ -199,6 +199,36 @@ TEST(ExchangeCli, ImportsWhatItExports) {
   }
 }
 
+// Model, batch, precision and devices of a script with the layout searched anew: the answer of the
+// same job without a script, which goes into files as any other.
+TEST(ExchangeCli, ImportsAJobWithItsLayoutFree) {
+  const std::string script = scratch_path("free.sh"), plan = scratch_path("free.json");
+  write_text_file(script,
+                  "torchrun --nproc_per_node 8 --nnodes 8 pretrain_gpt.py --seq-length 4096 "
+                  "--micro-batch-size 1 --global-batch-size 256 --bf16 "
+                  "--tensor-model-parallel-size 8 --sequence-parallel "
+                  "--pipeline-model-parallel-size 4 --use-distributed-optimizer\n");
+  const std::string job = "--model llama-2-7b --cluster a100-2048 --top 1 --json ";
+  const auto first = [](const PlanOutput& output) {
+    EXPECT_EQ(output.exit_code, 0) << output.err;
+    return Json::parse(output.out)["plans"][0];
+  };
+  const std::string import = job + "--import " + script;
+  const Json free = first(run_plan(import + " --free layout --out " + plan));
+  const std::string own = job + "--devices 64 --seq-len 4096 --global-batch 256 ";
+  EXPECT_EQ(free, first(run_plan(own)));
+  EXPECT_LT(free["predicted"]["step_s"], first(run_plan(import))["predicted"]["step_s"]);
+  EXPECT_EQ(Json::parse(read_text_file(plan))["predicted"]["step_s"], free["predicted"]["step_s"]);
+  EXPECT_EQ(first(run_plan(import + " --free layout --fix tp=2,pp=2")),
+            first(run_plan(own + "--fix tp=2,pp=2")));
+  const std::string flags =
+      "--model llama-2-7b --cluster a100-2048 --export megatron --import " + script;
+  EXPECT_NE(run_plan(flags + " --free layout").out, run_plan(flags).out);
+  expect_plan_mistake(import + " --fix tp=2", "--free layout");
+  expect_plan_mistake(import + " --free batch", "--free: 'batch'; valid: layout");
+  expect_plan_mistake(job + "--free layout", "--free: layout; valid: with --import");
+}
+
 TEST(ExchangeCli, ImportMistakesAreOneMessage) {
   const std::string cluster = "--cluster a100-2048 --devices 64 ";
   const std::string ds = scratch_path("ds.json"), toml = scratch_path("job.toml"),
