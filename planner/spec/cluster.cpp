@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/cluster_units.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
 
@@ -287,6 +289,9 @@ ClusterReading parse_cluster(std::string_view json_text, const std::string& name
   if (object.has("host")) read_host(object.object("host"), cluster);
   ignore_sources(object);
   check_tiers(cluster, object);
+  for (std::string& warning : unit_warnings(cluster, where)) {
+    reading.warnings.push_back(std::move(warning));
+  }
   return reading;
 }
 

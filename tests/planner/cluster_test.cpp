@@ -174,6 +174,30 @@ TEST(Cluster, ErrorsNameFileAndKey) {
   expect("\"memory_efficiency\": [", "\"memory_efficiency\": [[1, 2],", "memory_efficiency");
 }
 
+TEST(Cluster, WarnsOfOtherUnits) {
+  const std::string good = to_json(read_cluster(config("h200-8")).cluster, "test");
+  EXPECT_TRUE(parse_cluster(good, "x", "x.json").warnings.empty());
+  const struct {
+    const char *key, *value, *named;
+  } kCases[] = {
+      {"bytes_per_s", "900", "bytes_per_s: 900 is below 1e+07; meant are bytes/s"},
+      {"bytes_per_s", "4.5e20", "bytes_per_s: 4.5e+20 is above 1e+14"},
+      {"memory_bytes", "141", "accelerator.memory_bytes: 141 is below 1e+08; meant are bytes"},
+      {"memory_bytes_per_s", "4.8", "accelerator.memory_bytes_per_s: 4.8 is below 1e+07"},
+      {"bf16_flops_per_s", "989", "accelerator.bf16_flops_per_s: 989 is below 1e+09; meant are "}};
+  for (const auto& c : kCases) {
+    Json json = parse_json(good, "x.json");
+    const bool is_link = std::string(c.key) == "bytes_per_s";
+    Json& object = is_link ? json["tiers"][0] : json["accelerator"];
+    object[c.key] = std::stod(c.value);
+    json["accelerator"]["reserved_bytes"] = 0, json["accelerator"]["context_bytes"] = 0;
+    const std::vector<std::string> warnings = parse_cluster(json.dump(), "x", "x.json").warnings;
+    ASSERT_EQ(warnings.size(), 1u) << c.key;
+    EXPECT_NE(warnings[0].find(c.named), std::string::npos) << warnings[0];
+    EXPECT_TRUE(warnings[0].starts_with("x.json: ")) << warnings[0];
+  }
+}
+
 TEST(Cluster, EfficiencyIsLinearInTheLogarithm) {
   const EfficiencyCurve curve = {{1e3, 0.2}, {1e5, 0.6}};
   EXPECT_DOUBLE_EQ(efficiency_at(curve, 1), 0.2);
