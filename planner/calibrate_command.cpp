@@ -6,6 +6,7 @@
 
 #include "planner/calibrate/calibrate.h"
 #include "planner/calibrate/corrections_file.h"
+#include "planner/cluster_file.h"
 #include "planner/config_files.h"
 #include "planner/options.h"
 #include "planner/spec/check.h"
@@ -30,7 +31,7 @@ void run_calibration(const PlanOptions& options) {
   request.assumed = find_cluster(options.cluster.empty() ? kAssumed : options.cluster);
   request.num_devices = options.devices;
   request.seconds = options.calibrate_s;
-  const ClusterSpec assumed = read_cluster(request.assumed).cluster;
+  const ClusterSpec assumed = read_cluster_file(request.assumed).cluster;
   const ClusterSpec measured = calibrate(request);
   if (options.json) {
     std::cout << calibration_json(measured, assumed, request.out);
@@ -42,7 +43,7 @@ void run_calibration(const PlanOptions& options) {
 
 void run_learning(const PlanOptions& options) {
   const std::filesystem::path cluster_file = find_cluster(options.cluster);
-  const ClusterSpec cluster = read_cluster(cluster_file).cluster;
+  const ClusterSpec cluster = read_cluster_file(cluster_file).cluster;
   const std::filesystem::path path =
       options.out.empty() ? corrections_path(cluster_file) : std::filesystem::path(options.out);
   require_writable("--out", path);

@@ -18,4 +18,7 @@ std::filesystem::path find_config(const char* option, const std::string& given,
 // What --cluster names: a cluster, or an accelerator in the usual node around it.
 std::filesystem::path find_cluster(const std::string& given);
 
+// The file of an accelerator that a cluster's file names; `where`: its place there, for messages.
+std::filesystem::path find_accelerator(const std::string& where, const std::string& given);
+
 }  // namespace argosy

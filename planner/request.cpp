@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "planner/cluster_file.h"
 #include "planner/config_files.h"
 #include "planner/cost/compute.h"
 #include "planner/cost/memory_band.h"
@@ -95,7 +96,7 @@ ModelSpec read_named_model(const std::string& name, std::vector<std::string>& wa
 }
 
 ClusterSpec make_cluster(const PlanOptions& options, std::vector<std::string>& warnings) {
-  ClusterReading reading = read_cluster(find_cluster(options.cluster));
+  ClusterReading reading = read_cluster_file(find_cluster(options.cluster));
   warnings.insert(warnings.end(), reading.warnings.begin(), reading.warnings.end());
   const ClusterSpec& cluster = reading.cluster;
   const int64_t devices = options.devices > 0 ? options.devices : cluster.num_devices;
@@ -137,7 +138,7 @@ void apply_corrections(const PlanOptions& options, Request& request) {
                              ", whose runs they are of"));
   }
   const std::filesystem::path file = find_cluster(options.cluster);
-  request.corrections = find_corrections(read_cluster(file).cluster, file, job.precision,
+  request.corrections = find_corrections(read_cluster_file(file).cluster, file, job.precision,
                                          job.num_devices(), options.corrections);
   const std::vector<std::string>& warnings = request.corrections.warnings;
   request.warnings.insert(request.warnings.end(), warnings.begin(), warnings.end());

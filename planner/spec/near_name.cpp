@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -44,14 +43,13 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
   const std::string wanted = letters_of(given);
   size_t nearest = (wanted.size() <= kShort ? 1 : kFarthest) + 1;
   std::string found;
-  const auto fewer_letters = [](const std::string& a, const std::string& b) {
-    return letters_of(a).size() < letters_of(b).size();
-  };
-  std::vector<std::string> longer;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(longer), [&](const auto& name) {
-    return wanted.size() >= kShort && letters_of(name).starts_with(wanted);
-  });
-  if (!longer.empty()) return *std::min_element(longer.begin(), longer.end(), fewer_letters);
+  for (const std::string& name : names) {
+    const bool begins = wanted.size() >= kShort && letters_of(name).starts_with(wanted);
+    if (begins && (found.empty() || letters_of(name).size() < letters_of(found).size())) {
+      found = name;
+    }
+  }
+  if (!found.empty()) return found;
   for (const std::string& name : names) {
     const size_t distance = edit_distance(wanted, letters_of(name));
     if (distance >= nearest) continue;

@@ -88,6 +88,7 @@ TEST(NearName, WhatBeginsSoComesFirst) {
   const std::vector<std::string> clusters = {"h100-8", "h800-sxm5-80gb", "h800-pcie"};
   EXPECT_EQ(nearest_name("h800", clusters), "h800-pcie");
   EXPECT_EQ(nearest_name("H800_SXM", clusters), "h800-sxm5-80gb");
+  EXPECT_EQ(nearest_name("h100", {"h100-24k-pods", "h100-8", "h100-8192"}), "h100-8");
   EXPECT_EQ(nearest_name("h8", {"h800-pcie"}), "");  // too little to tell
 }
 

@@ -175,6 +175,47 @@ void expect_mistake(const std::string& arguments, const std::string& named) {
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
 
+// A cluster's file in four lines: what its accelerator's file says need not be said again.
+TEST(PlanCli, AClusterThatNamesItsAccelerator) {
+  const std::string job = "--model llama-2-7b --seq-len 4096 --global-batch 256 --top 1 --json ";
+  const std::string file = R"({"num_devices": 256, "accelerator": "h100-sxm5-80gb"})";
+  const Json own = Json::parse(plan(job + "--cluster " + write("least.json", file)).out);
+  const Json known = Json::parse(plan(job + "--cluster h100-sxm5-80gb --devices 256").out);
+  EXPECT_EQ(own["plans"][0]["predicted"], known["plans"][0]["predicted"]);
+  EXPECT_EQ(own["cluster"]["name"], "least");
+  const std::string more = R"({
+    "num_devices": 256, "devices_per_node": 4, "accelerator": "h100-sxm5-80gb",
+    "operation": {"usd_per_device_hour": 2}})";
+  const Json priced =
+      Json::parse(plan(job + "--tokens 1T --cluster " + write("more.json", more)).out);
+  EXPECT_GT(priced["plans"][0]["predicted"]["cost_usd"], 0);
+  EXPECT_GT(priced["plans"][0]["predicted"]["step_s"], own["plans"][0]["predicted"]["step_s"]);
+  const std::string slow = R"({
+    "num_devices": 256, "devices_per_node": 8, "accelerator": "h100-sxm5-80gb",
+    "tiers": [{"name": "NVLink", "devices": 8, "bytes_per_s": 450e9},
+              {"name": "Ethernet", "devices": 256, "bytes_per_s": 1e9}]})";
+  const Json slower = Json::parse(plan(job + "--cluster " + write("slow.json", slow)).out);
+  EXPECT_GT(slower["plans"][0]["predicted"]["step_s"], own["plans"][0]["predicted"]["step_s"]);
+  const std::string arguments = "--model llama-2-7b --cluster ";
+  expect_mistake(arguments + write("b.json", R"({"accelerator": "h100-sxm5-80g"})"),
+                 "b.json: accelerator: there is no file 'h100-sxm5-80g', neither as given nor by "
+                 "that name in configs/accelerators, meant h100-sxm5-80gb?");
+  expect_mistake(arguments + write("k.json", R"({"accelerator": "h100-sxm5-80gb", "nodes": 4})"),
+                 "k.json: nodes");
+}
+
+// 900 for 900 GB/s would be 17 million seconds a step without a word.
+TEST(PlanCli, UnitsOfAClusterAreLookedAt) {
+  const std::string file = R"({"num_devices": 8, "accelerator": "h100-sxm5-80gb",
+    "tiers": [{"name": "NVLink", "devices": 8, "bytes_per_s": 900}]})";
+  const Result result = plan("--model llama-2-7b --top 1 --cluster " + write("units.json", file));
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("units.json: tiers: NVLink: bytes_per_s: 900 is below 1e+07; meant are "
+                            "bytes/s of a device in one direction, as 450e9 for 450 GB/s"),
+            std::string::npos)
+      << result.err;
+}
+
 TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("", "--model is missing; valid: a path, or a name in configs/models: deepseek-v3");
   expect_mistake("--model llama-65b", "--cluster is missing; valid: a path, or a name in ");
@@ -236,8 +277,15 @@ TEST(PlanCli, MistakesAreOneMessage) {
   expect_mistake("--model Llama3-8B --cluster h100-8",
                  "configs/models, meant llama-3.1-8b?; valid");
   expect_mistake("--model llama-65b --cluster h100", "meant h100-8?");
-  expect_mistake("--model llama-65b --cluster nowhere",
-                 "configs/accelerators: a10, a100-pcie-80gb");
+  // The machines are known, in another number; accelerators are too many to be listed.
+  const std::string unlisted = "--model llama-65b --cluster ";
+  expect_mistake(unlisted + "h100-1024",
+                 ", meant h100-8192 --devices 1024? (--devices takes a part");
+  expect_mistake(unlisted + "h100-7", ", meant h100-8 --devices 7? (");
+  expect_mistake(unlisted + "l40s-64", ", meant l40s --devices 64? (");
+  expect_mistake(unlisted + "nowhere-64", "configs/accelerators; valid: ");
+  expect_mistake(unlisted + "nowhere", " names in configs/accelerators, as a10\n");
+  EXPECT_LT(plan(unlisted + "h100-1024").err.size(), 500u);
   expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048",
                  "--seq-len: 2048 exceeds the 1024 learned positions");
   expect_mistake(kSmall + "--fix schedule=1f1b,virtual_stages=2", "--fix: schedule=1f1b with");
