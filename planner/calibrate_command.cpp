@@ -32,7 +32,9 @@ void run_calibration(const PlanOptions& options) {
   request.num_devices = options.devices;
   request.seconds = options.calibrate_s;
   const ClusterSpec assumed = read_cluster_file(request.assumed).cluster;
-  const ClusterSpec measured = calibrate(request);
+  const ClusterReading reading = calibrate(request);
+  const ClusterSpec& measured = reading.cluster;
+  for (const std::string& warning : reading.warnings) std::cerr << "warning: " << warning << "\n";
   if (options.json) {
     std::cout << calibration_json(measured, assumed, request.out);
     return;

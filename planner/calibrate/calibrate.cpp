@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "planner/calibrate/child_process.h"
+#include "planner/calibrate/machine_load.h"
 #include "planner/report/text_table.h"
 #include "planner/report/units.h"
 #include "planner/spec/check.h"
@@ -158,7 +159,7 @@ std::vector<Fact> facts_of(const ClusterSpec& measured, const ClusterSpec& assum
 
 }  // namespace
 
-ClusterSpec calibrate(const CalibrationRequest& request) {
+ClusterReading calibrate(const CalibrationRequest& request) {
   const std::filesystem::path folder = absolute(request.out).parent_path();
   if (!is_directory(folder)) {
     throw ConfigError(
@@ -166,17 +167,21 @@ ClusterSpec calibrate(const CalibrationRequest& request) {
   }
   const std::string assumed_text = read_text_file(request.assumed);
   const ChildCommand command = measure_command(request);
+  const CoreSeconds cores_before = core_seconds_now();
+  const double own_before_s = child_seconds_now();
   require_success(run_child(command), command);
+  const std::string load =
+      load_warning(cores_before, core_seconds_now(), child_seconds_now() - own_before_s);
   Json measured = parse_json(read_text_file(request.out), request.out.string());
   const Json assumed = parse_json(assumed_text, request.assumed.string());
   for (const char* key : {"operation", "embodied"}) {  // not to be measured
     if (assumed.contains(key)) measured[key] = assumed[key];
   }
   const std::string text = measured.dump(2) + "\n";
-  ClusterSpec cluster =
-      parse_cluster(text, request.out.stem().string(), request.out.string()).cluster;
+  ClusterReading reading = parse_cluster(text, request.out.stem().string(), request.out.string());
   write_text_file(request.out, text);
-  return cluster;
+  if (!load.empty()) reading.warnings.push_back(load);
+  return reading;
 }
 
 std::string calibration_table(const ClusterSpec& measured, const ClusterSpec& assumed) {

@@ -23,11 +23,12 @@ struct CalibrationRequest {
 // The longest time that the measuring is given.
 inline constexpr double kMaxCalibration_s = 50;
 
-// Returns what was measured, as it reads back from `out`. Throws ConfigError where mpirun or
-// argosy-train is missing or says that the request is wrong and where more ranks than cores are
-// asked for (a rank that waits for its turn does not notice in a short measurement), Error where it
-// failed for another reason; its own words have gone to standard error then.
-ClusterSpec calibrate(const CalibrationRequest& request);
+// Returns what was measured, as it reads back from `out`, with a warning where other programs had
+// the cores meanwhile. Throws ConfigError where mpirun or argosy-train is missing or says that the
+// request is wrong and where more ranks than cores are asked for (a rank that waits for its turn
+// does not notice in a short measurement), Error where it failed for another reason; its own words
+// have gone to standard error then.
+ClusterReading calibrate(const CalibrationRequest& request);
 
 // What was measured beside what was assumed, a line a fact.
 std::string calibration_table(const ClusterSpec& measured, const ClusterSpec& assumed);
