@@ -16,11 +16,22 @@ namespace argosy {
 
 namespace {
 
-// Of memory half as much does not slow a plan down: it may no longer fit.
+// Half as much of it does not slow a plan down: it may no longer fit.
 constexpr const char* kMemory = "hbm";
 
 ClusterSpec changed(const ClusterSpec& cluster, const std::string& key, double factor) {
   return with_changes(cluster, {{key, "", factor, true}});
+}
+
+bool fits_in_half(const ClusterSpec& cluster, const SecondsOn& seconds_on) {
+  const Accelerator& device = cluster.accelerator;
+  if (device.memory_bytes / 2 <= device.reserved_bytes) return false;
+  return seconds_on.fits(changed(cluster, kMemory, 0.5));
+}
+
+std::string half_text(const Sensitivity& row) {
+  if (!row.half_fits) return format_signed_percent(row.half);
+  return *row.half_fits ? "fits" : "does not fit";
 }
 
 Job on_cluster(const Job& job, const ClusterSpec& cluster) {
@@ -39,7 +50,11 @@ std::vector<Sensitivity> sensitivities(const ClusterSpec& cluster, const Seconds
     row.key = key;
     const ClusterSpec twice = changed(cluster, key, 2);
     row.twice = seconds_on.of_plan(twice) / now_s - 1;
-    if (key != kMemory) row.half = seconds_on.of_plan(changed(cluster, key, 0.5)) / now_s - 1;
+    if (key == kMemory) {
+      row.half_fits = fits_in_half(cluster, seconds_on);
+    } else {
+      row.half = seconds_on.of_plan(changed(cluster, key, 0.5)) / now_s - 1;
+    }
     row.best_at_twice = seconds_on.of_best(twice) / now_s - 1;
     rows.push_back(std::move(row));
   }
@@ -58,6 +73,11 @@ std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const
     LayerCostCache cache(there, network);
     return price(there, candidate_of(plan), cache).plan.predicted.step_s;
   };
+  seconds_on.fits = [&](const ClusterSpec& cluster) {
+    const Job there = on_cluster(job, cluster);
+    LayerCostCache cache(there, network);
+    return price(there, candidate_of(plan), cache).missing_bytes == 0;
+  };
   // The plan at hand fits there too: none that is worse has to be looked at.
   seconds_on.of_best = [&](const ClusterSpec& cluster) {
     const Job there = on_cluster(job, cluster);
@@ -73,8 +93,7 @@ std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const
 TextTable sensitivity_table(const std::vector<Sensitivity>& rows, const std::string& best) {
   TextTable table = labelled_table({"property", "halved", "doubled", best});
   for (const Sensitivity& row : rows) {
-    table.rows.push_back({row.key, row.key == kMemory ? "-" : format_signed_percent(row.half),
-                          format_signed_percent(row.twice),
+    table.rows.push_back({row.key, half_text(row), format_signed_percent(row.twice),
                           format_signed_percent(row.best_at_twice)});
   }
   return table;
@@ -84,9 +103,10 @@ std::string sensitivity_json(const std::vector<Sensitivity>& rows) {
   Json array = Json::array();
   for (const Sensitivity& row : rows) {
     array.push_back({{"property", row.key},
-                     {"half", row.key == kMemory ? Json() : Json(row.half)},
+                     {"half", row.half_fits ? Json() : Json(row.half)},
                      {"twice", row.twice},
                      {"best_at_twice", row.best_at_twice}});
+    if (row.half_fits) array.back()["half_fits"] = *row.half_fits;
   }
   return array.dump();
 }

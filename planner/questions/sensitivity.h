@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,16 @@ namespace argosy {
 // What a property of the machines is worth to a plan.
 struct Sensitivity {
   std::string key;
-  double half = 0, twice = 0;  // change of the plan's time, a share of it
-  double best_at_twice = 0;    // of the best plan's time: another plan may use it better
+  double half = 0, twice = 0;     // change of the plan's time, a share of it
+  double best_at_twice = 0;       // of the best plan's time: another plan may use it better
+  std::optional<bool> half_fits;  // of memory, half of which slows nothing down; else nothing
 };
 
 // The seconds that a question is about, on other machines.
 struct SecondsOn {
   std::function<double(const ClusterSpec&)> of_plan;  // the plan at hand
   std::function<double(const ClusterSpec&)> of_best;  // the best plan there
+  std::function<bool(const ClusterSpec&)> fits;       // does the plan at hand?
 };
 
 // Properties that act on time, most valuable first.
@@ -36,7 +39,8 @@ std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const
 
 // `best` heads the last column: "doubled, best plan for it".
 TextTable sensitivity_table(const std::vector<Sensitivity>& rows, const std::string& best);
-// [{"property", "half", "twice", "best_at_twice"}, ...]
+// [{"property", "half", "twice", "best_at_twice"}, ...]; of memory "half" is null and there is
+// "half_fits"
 std::string sensitivity_json(const std::vector<Sensitivity>& rows);
 
 // The largest loss of each plan against the best of them, as shares, when rates of the machine are

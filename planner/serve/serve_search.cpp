@@ -231,6 +231,9 @@ std::vector<Sensitivity> serve_sensitivities(const ServeJob& job, const ServePla
   seconds_on.of_plan = [&](const ClusterSpec& cluster) {
     return 1 / serve_plan(on(cluster), model, plan.tp, plan.pp, plan.users).tokens_per_s_per_device;
   };
+  seconds_on.fits = [&](const ClusterSpec& cluster) {
+    return serve_plan(on(cluster), model, plan.tp, plan.pp, plan.users).shortage.empty();
+  };
   seconds_on.of_best = [&](const ClusterSpec& cluster) {
     const std::vector<ServePlan> best = search_serve(on(cluster), 1).plans;
     return best.empty() ? seconds_on.of_plan(cluster) : 1 / best.front().tokens_per_s_per_device;

@@ -37,8 +37,9 @@ TEST(QuestionsCli, AnswersAsJson) {
   EXPECT_LT(json["what_if"]["plans"][0]["predicted"]["cost_usd"],
             json["plans"][0]["predicted"]["cost_usd"]);
   EXPECT_EQ(json["sensitivity"].size(), 9u);
-  for (const Json& row : json["sensitivity"]) {  // half the memory is not asked about
+  for (const Json& row : json["sensitivity"]) {  // half the memory fits, or does not
     EXPECT_EQ(row["half"].is_null(), row["property"] == "hbm") << row;
+    EXPECT_EQ(row.contains("half_fits"), row["property"] == "hbm") << row;
   }
   EXPECT_EQ(json["worst_regrets"].size(), json["plans"].size());
   EXPECT_GT(json["pareto"].size(), 4u);

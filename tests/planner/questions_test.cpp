@@ -202,6 +202,30 @@ TEST(Sensitivity, BestPlansAreThoseOfFullSearches) {
   }
 }
 
+// As --what-if would: the plan alone, in half of the memory.
+TEST(Sensitivity, HalfTheMemoryFitsOrDoesNot) {
+  int num_fit = 0;
+  for (const int64_t factor : {1, 8}) {
+    const Job job = job_of(SmallModel::llama, factor * kTightBytes);
+    const Plan plan = best_of(job);
+    Job half = job;
+    half.cluster = with_changes(job.cluster, parse_machine_changes("hbm=0.5x"));
+    LayerCostCache cache(half);
+    const bool fits = price(half, candidate_of(plan), cache).missing_bytes == 0;
+    const std::vector<Sensitivity> rows = sensitivities(job, Fixed{}, plan, 1);
+    const auto hbm = std::find_if(rows.begin(), rows.end(),
+                                  [](const Sensitivity& row) { return row.key == "hbm"; });
+    ASSERT_NE(hbm, rows.end());
+    EXPECT_EQ(hbm->half_fits, fits) << factor;
+    const std::string text = to_text(sensitivity_table({*hbm}, "best"));
+    EXPECT_NE(text.find(fits ? "hbm               fits" : "hbm       does not fit"),
+              std::string::npos)
+        << text;
+    num_fit += fits ? 1 : 0;
+  }
+  EXPECT_EQ(num_fit, 1);
+}
+
 TEST(Rivals, SayWhatComesAlong) {
   const Job job = job_of(SmallModel::llama);
   for (const char* fixed : {"pp=1", "pp=2,tp=2"}) {
