@@ -300,6 +300,7 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   count_padding(options, job, request.warnings);
   mask_documents(options, job, request.warnings);
   check_fixed(job, request.fixed);
+  if (setup == nullptr) refuse_contradictions(request.fixed, job.num_devices());
   return request;
 }
 

@@ -285,4 +285,25 @@ void check_fixed(const Job& job, const Fixed& fixed) {
   }
 }
 
+void refuse_contradictions(const Fixed& fixed, int64_t num_devices) {
+  if (fixed.sequence_parallel.value_or(false) && fixed.tp == 1) {
+    throw ConfigError(
+        "--fix: sequence_parallel=1 with tp=1 splits nothing; valid: tp=2 or more, or "
+        "sequence_parallel=0");
+  }
+  const int zero = fixed.zero_stage.value_or(0);
+  if (zero >= 2 && fixed.schedule && splits_backward(*fixed.schedule)) {
+    throw ConfigError(concat("--fix: zero=", zero, " with schedule=", to_string(*fixed.schedule),
+                             ", which keeps gradients of weights until their second half; valid: "
+                             "zero=0 or 1, or schedule=gpipe, 1f1b or interleaved"));
+  }
+  const bool is_alone = implied_dp(fixed, num_devices) == 1 && fixed.cp.value_or(1) == 1;
+  if (zero >= 1 && is_alone) {
+    throw ConfigError(concat("--fix: zero=", zero,
+                             " with dp*cp=1 shards over one rank; valid: zero=0, or degrees that "
+                             "leave dp*cp=2 or more of ",
+                             num_devices, " devices"));
+  }
+}
+
 }  // namespace argosy

@@ -261,6 +261,13 @@ TEST(PlanCli, MistakesAreOneMessage) {
                  "--lora-targets: lora: target 'nothing'");
   expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
   expect_mistake(kSmall + "--fix speed=9", "speed");
+  const std::string dense = "--model llama-3.1-8b --cluster h100-8 --fix ";
+  expect_mistake(dense + "sequence_parallel=1,tp=1",
+                 "--fix: sequence_parallel=1 with tp=1 splits nothing; valid: tp=2 or more");
+  expect_mistake(dense + "zero=3,schedule=zb-h1", "valid: zero=0 or 1, or schedule=gpipe, 1f1b");
+  expect_mistake(dense + "zero=3,tp=4,pp=2",
+                 "--fix: zero=3 with dp*cp=1 shards over one rank; valid: zero=0, or degrees");
+  EXPECT_EQ(plan(dense + "zero=3,tp=4,cp=2").exit_code, 0);  // cp's ranks share shards
   expect_mistake(kSmall + "--seed -1", "--seed: -1; valid: a whole number of at least 0");
   expect_mistake(kSmall + "--what-if ''", "--what-if: ''; valid: key=value");
   expect_mistake("--model llama-65b --cluster h100-8 --corrections x.json",
