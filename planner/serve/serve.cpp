@@ -233,6 +233,9 @@ ServePlan serve_plan(const ServeJob& job, const DecodeModel& model, int64_t tp, 
   plan.tokens_per_s_per_device = rate / static_cast<double>(plan.devices());
   plan.usd_per_million_tokens =
       job.cluster.usd_per_device_hour / kSecondsPerHour / plan.tokens_per_s_per_device * 1e6;
+  plan.usd_per_million_prompt_tokens = job.cluster.usd_per_device_hour / kSecondsPerHour *
+                                       static_cast<double>(plan.devices()) * plan.first_token_s /
+                                       static_cast<double>(job.prompt_tokens) * 1e6;
   predict_memory(job, model, cost, plan);
   find_shortage(job, plan);
   return plan;

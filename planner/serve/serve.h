@@ -49,7 +49,9 @@ struct ServePlan {
   double token_s = 0;        // between two tokens of a user
   double first_token_s = 0;  // of a prompt that finds the replica idle
   double tokens_per_s_per_user = 0, tokens_per_s_per_device = 0;
-  double usd_per_million_tokens = 0;                          // generated ones
+  // Of generated tokens, as if nothing else were done; of a prompt's, which a replica reads while
+  // it generates nothing.
+  double usd_per_million_tokens = 0, usd_per_million_prompt_tokens = 0;
   double weight_s = 0, cache_s = 0, communication_s = 0;      // of token_s: their part
   int64_t weight_bytes = 0, cache_bytes = 0, peak_bytes = 0;  // of the fullest device
   std::string shortage;  // why not; empty: it fits and is fast enough

@@ -51,20 +51,30 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
           " (multi-query: ", decimal_bytes(r.multi_query_cache_bytes),
           "); smallest replica: ", r.devices_needed > 0 ? devices_text(r.devices_needed) : "none"),
       kTextColumns, "    ");
-  text += wrap(
-      concat("bandwidth limit: ", devices_text(job.cluster.num_devices),
-             job.cluster.num_devices == 1 ? " streams" : " stream", " what one user's token reads ",
-             format_fixed(r.bandwidth_tokens_per_s, 1), " times a second at most",
-             r.is_beyond_bandwidth ? concat("; the ", format_fixed(job.tokens_per_s_per_user, 1),
-                                            " asked for are infeasible whatever the split")
-                                   : ""),
-      kTextColumns, "    ");
+  // Beside many devices a user's rate is out of reach, and the limit says nothing.
+  const bool is_telling = r.plans.empty() || job.tokens_per_s_per_user > 0 ||
+                          job.cluster.num_devices <= r.plans.front().devices();
+  if (is_telling)
+    text += wrap(
+        concat("bandwidth limit: ", devices_text(job.cluster.num_devices),
+               job.cluster.num_devices == 1 ? " streams" : " stream",
+               " what one user's token reads ", format_fixed(r.bandwidth_tokens_per_s, 1),
+               " times a second at most",
+               r.is_beyond_bandwidth ? concat("; the ", format_fixed(job.tokens_per_s_per_user, 1),
+                                              " asked for are infeasible whatever the split")
+                                     : ""),
+        kTextColumns, "    ");
   if (r.largest_parameters > 0) {
     text += concat("largest model of this shape that fits and reaches ",
                    format_fixed(job.tokens_per_s_per_user, 1),
                    " tokens/s per user: ", format_count(r.largest_parameters), " parameters\n");
   }
   return text;
+}
+
+// Accelerators' files have no price.
+std::string price_text(double usd) {
+  return usd > 0 ? format_fixed(usd, 2) : "-";
 }
 
 std::string plan_rows(const ServeResult& result) {
@@ -79,7 +89,7 @@ std::string plan_rows(const ServeResult& result) {
                           format_seconds(p.token_s), format_fixed(p.tokens_per_s_per_user, 1),
                           format_fixed(p.tokens_per_s_per_device, 1),
                           format_seconds(p.first_token_s), format_bytes(p.weight_bytes),
-                          format_bytes(p.cache_bytes), format_fixed(p.usd_per_million_tokens, 2)});
+                          format_bytes(p.cache_bytes), price_text(p.usd_per_million_tokens)});
   }
   return to_text(table);
 }
@@ -97,16 +107,36 @@ std::string what_if_text(const ServeResult& before, const ServeAnswers& answers)
                 kTextColumns, "    ");
   }
   const ServePlan& a = after.plans.front();
-  text += concat(": ", format_fixed(a.tokens_per_s_per_user, 1), " tokens/s per user for ",
-                 format_fixed(a.usd_per_million_tokens, 2), " USD per million tokens");
+  text += concat(": ", format_fixed(a.tokens_per_s_per_user, 1), " tokens/s per user");
+  const bool has_price = a.usd_per_million_tokens > 0;
+  if (has_price) {
+    text += concat(" for ", format_fixed(a.usd_per_million_tokens, 2), " USD per million tokens");
+  }
   if (!before.plans.empty()) {
     const ServePlan& b = before.plans.front();
-    text +=
-        concat(" instead of ", format_fixed(b.tokens_per_s_per_user, 1), " for ",
-               format_fixed(b.usd_per_million_tokens, 2), " (",
-               format_signed_percent(a.usd_per_million_tokens / b.usd_per_million_tokens - 1), ")");
+    text += concat(" instead of ", format_fixed(b.tokens_per_s_per_user, 1));
+    if (has_price && b.usd_per_million_tokens > 0) {
+      text += concat(" for ", format_fixed(b.usd_per_million_tokens, 2), " (",
+                     format_signed_percent(a.usd_per_million_tokens / b.usd_per_million_tokens - 1),
+                     ")");
+    }
   }
   return wrap(text, kTextColumns, "    ") + plan_rows(after);
+}
+
+// What the price of a generated token leaves out.
+std::string prompt_text(const ServeJob& job, const ServePlan& p) {
+  const double devices = static_cast<double>(p.devices());
+  std::string text = concat(
+      "prompts are not in tok/s/dev and USD/M tok: one of ", format_grouped(job.prompt_tokens),
+      " tokens takes the replica of plan 1 ", format_seconds(p.first_token_s),
+      p.pp > 1 ? " at most" : "", ", as long as ",
+      format_count(p.first_token_s * devices * p.tokens_per_s_per_device), " generated tokens");
+  if (p.usd_per_million_prompt_tokens > 0) {
+    text += concat("; ", format_fixed(p.usd_per_million_prompt_tokens, 2),
+                   " USD per million tokens of prompts");
+  }
+  return wrap(text, kTextColumns, "    ");
 }
 
 // The cheapest plan has as many users as fit, and few tokens for each: says so.
@@ -118,8 +148,11 @@ std::string rate_text(const ServeJob& job, const ServeResult& result) {
                             " tokens/s each (people read about 5); with ",
                             format_fixed(kChatTokensPerS, 0), ", as chats have it, ");
   if (const std::optional<ServePlan>& p = result.for_chats) {
-    text += concat("tp=", p->tp, " pp=", p->pp, " users=", p->users, " for ",
-                   format_fixed(p->usd_per_million_tokens, 2), " USD per million tokens");
+    text += concat("tp=", p->tp, " pp=", p->pp, " users=", p->users);
+    if (p->usd_per_million_tokens > 0) {
+      text +=
+          concat(" for ", format_fixed(p->usd_per_million_tokens, 2), " USD per million tokens");
+    }
   } else {
     text += "there is no plan";
   }
@@ -136,6 +169,7 @@ Json plan_json(const ServePlan& p) {
           {"tokens_per_s_per_user", p.tokens_per_s_per_user},
           {"tokens_per_s_per_device", p.tokens_per_s_per_device},
           {"usd_per_million_tokens", p.usd_per_million_tokens},
+          {"usd_per_million_prompt_tokens", p.usd_per_million_prompt_tokens},
           {"weight_s", p.weight_s},
           {"cache_s", p.cache_s},
           {"communication_s", p.communication_s},
@@ -172,6 +206,7 @@ std::string serve_text(const ServeJob& job, const ServeResult& result,
                format_seconds(best.communication_s), " + small ops ",
                format_seconds(best.token_s - best.weight_s - best.cache_s - best.communication_s)),
         kTextColumns, "    ");
+    text += prompt_text(job, best);
   }
   text += rate_text(job, result);
   text += facts(job, result);

@@ -55,6 +55,33 @@ TEST(ServeCases, ATrillionOn8H100) {
   EXPECT_NE(text.out.find("infeasible"), std::string::npos);
 }
 
+// A generated token's price has no prompts in it: what one costs stands beside it.
+TEST(ServeCases, PromptsHaveAPriceOfTheirOwn) {
+  const std::string job = "--model llama-65b --cluster h200-8 --prompt 1024 ";
+  const Json best = serve(job)["plans"][0];
+  const double devices = best["tp"].get<double>() * best["pp"].get<double>();
+  const double usd_of_device_s = best["usd_per_million_tokens"].get<double>() / 1e6 *
+                                 best["tokens_per_s_per_device"].get<double>();
+  EXPECT_NEAR(best["usd_per_million_prompt_tokens"].get<double>(),
+              best["first_token_s"].get<double>() * devices * usd_of_device_s / 1024 * 1e6, 1e-6);
+  const std::string text = run_plan("--task serve " + job).out;
+  EXPECT_NE(text.find("prompts are not in tok/s/dev and USD/M tok: one of 1,024 tokens"),
+            std::string::npos)
+      << text;
+}
+
+// Many devices: what they would stream for one user together is no rate of any split.
+TEST(ServeCases, TheLimitIsSaidWhereItTells) {
+  const auto says = [](const std::string& more) {
+    const std::string text =
+        run_plan("--task serve --model llama-3.1-8b --cluster h100-8192 " + more).out;
+    return text.find("bandwidth limit") != std::string::npos;
+  };
+  EXPECT_FALSE(says("--devices 1024"));
+  EXPECT_TRUE(says("--devices 1"));
+  EXPECT_TRUE(says("--devices 8 --tokens-per-user 30"));
+}
+
 // Pope et al. (arXiv:2211.05102, section 1): 3 TB for a multi-head model beyond 500B at batch 512
 // and 2,048 tokens, three times its weights; one key/value head leaves 1/48 of it.
 TEST(ServeCases, CacheOfAMultiHeadModel) {
