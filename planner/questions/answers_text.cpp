@@ -65,14 +65,19 @@ std::string plan_words(const Plan& plan) {
   return words;
 }
 
+// Four digits: sizes differ by a percent. Where the cluster says nothing of it, nothing is said.
+std::string total_text(double amount) {
+  return amount > 0 ? format_four(amount) : "-";
+}
+
 std::vector<std::string> size_row(const Plan& plan, const std::string& note) {
   const Prediction& p = plan.predicted;
   const int64_t devices = plan.mesh.world_size();
   return {format_grouped(devices),
           format_grouped(plan.global_batch),
           format_day_number(p.days),
-          format_count(p.cost_usd),
-          format_count(p.carbon_kg / 1000),
+          total_text(p.cost_usd),
+          total_text(p.carbon_kg / 1000),
           format_percent(p.mfu),
           plan_words(plan),
           note};
@@ -109,9 +114,9 @@ std::vector<std::string> phase_row(size_t number, const PlannedPhase& part) {
     return row;
   }
   const Prediction& p = part.plan->predicted;
-  row.insert(row.end(), {plan_words(*part.plan), format_seconds(p.step_s), format_percent(p.mfu),
-                         format_day_number(p.days), format_count(p.cost_usd),
-                         format_count(p.carbon_kg / 1000)});
+  row.insert(row.end(),
+             {plan_words(*part.plan), format_seconds(p.step_s), format_percent(p.mfu),
+              format_day_number(p.days), total_text(p.cost_usd), total_text(p.carbon_kg / 1000)});
   return row;
 }
 
@@ -130,8 +135,8 @@ TextTable phases_table(const std::vector<PlannedPhase>& phases) {
   }
   elide_middle(table);
   if (!phases.empty()) {
-    table.rows.push_back({"all", "", "", "", "", "", "", format_day_number(days), format_count(usd),
-                          format_count(tonnes)});
+    table.rows.push_back({"all", "", "", "", "", "", "", format_day_number(days), total_text(usd),
+                          total_text(tonnes)});
   }
   return table;
 }

@@ -76,6 +76,16 @@ std::string straggler_text(const Job& job) {
                 " time, in all of its seconds");
 }
 
+// Files of accelerators say nothing of either.
+std::string money_text(const ClusterSpec& cluster) {
+  if (cluster.usd_per_device_hour + cluster.carbon_kg_per_kwh <= 0) {
+    return "not in the file of the cluster: no totals of them";
+  }
+  return concat(format_fixed(cluster.usd_per_device_hour, 2), " USD a device and hour, PUE ",
+                format_fixed(cluster.pue, 2), ", ", format_fixed(cluster.carbon_kg_per_kwh, 3),
+                " kg CO2e a kWh");
+}
+
 }  // namespace
 
 TextTable basis_table(const Job& job, const std::string& corrections) {
@@ -90,10 +100,7 @@ TextTable basis_table(const Job& job, const std::string& corrections) {
   table.rows.push_back({"machines", concat(cluster.name,
                                            ": peaks, curves and links with a source "
                                            "each in its file")});
-  table.rows.push_back({"money and carbon",
-                        concat(format_fixed(cluster.usd_per_device_hour, 2),
-                               " USD a device and hour, PUE ", format_fixed(cluster.pue, 2), ", ",
-                               format_fixed(cluster.carbon_kg_per_kwh, 3), " kg CO2e a kWh")});
+  table.rows.push_back({"money and carbon", money_text(cluster)});
   table.rows.push_back({"power", power_text(cluster)});
   table.rows.push_back({"stragglers", straggler_text(job)});
   table.rows.push_back({"failures", failures_text(job)});

@@ -28,6 +28,10 @@ std::string byte_detail(const Plan& plan, MemoryCategory category, double bytes)
   };
   switch (category) {
     case MemoryCategory::parameters:
+      if (plan.lora.base_bits != kUnquantizedBits) {
+        return concat("frozen matrices of the blocks in ", plan.lora.base_bits,
+                      " bits (NF4), the rest in ", to_string(compute_dtype(plan.precision)));
+      }
       return elements(compute_dtype(plan.precision));
     case MemoryCategory::gradients:
       return elements(gradient_dtype(plan.precision));

@@ -82,7 +82,9 @@ std::vector<StepPart> step_parts(const Job& job, const Plan& plan) {
     step_communication_s -= use.message_s;
   }
   parts.push_back({"gradients and parameters", step_communication_s});
-  parts.push_back({"waiting in the pipeline", use.step_s - use.compute_s - use.communication_s});
+  // Without a pipeline nothing is left, or a rounding error below it.
+  const double waiting_s = std::max(0.0, use.step_s - use.compute_s - use.communication_s);
+  parts.push_back({"waiting in the pipeline", waiting_s});
   return parts;
 }
 

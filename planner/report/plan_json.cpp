@@ -96,6 +96,10 @@ std::string cluster_json(const ClusterSpec& cluster) {
   return json.dump();
 }
 
+std::string error_json(const std::string& message) {
+  return Json{{"error", message}}.dump(2) + "\n";
+}
+
 std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary,
                        const std::vector<std::pair<std::string, std::string>>& sections) {
   Json json = {{"plans", Json::array()},

@@ -24,8 +24,8 @@ std::string headline(const Plan& plan) {
       {format_bytes(p.peak_bytes), "memory of the fullest rank"}};
   if (p.days > 0) {
     figures.push_back({format_day_number(p.days), "days"});
-    figures.push_back({format_count(p.cost_usd), "USD"});
-    figures.push_back({format_count(p.carbon_kg / 1000), "t CO2e"});
+    if (p.cost_usd > 0) figures.push_back({format_amount(p.cost_usd), "USD"});
+    if (p.carbon_kg > 0) figures.push_back({format_amount(p.carbon_kg / 1000), "t CO2e"});
   }
   return html_figures(figures);
 }
@@ -97,24 +97,37 @@ std::string scatter(const std::vector<ReportPoint>& points, const Quantity& x, c
   for (const ReportPoint& point : points) {
     const Prediction& p = point.plan.predicted;
     const std::string devices = format_grouped(point.plan.mesh.world_size());
-    drawn.push_back({x.value(p), y.value(p), devices,
-                     concat(devices, " devices, ", to_string(point.plan.mesh), ": ",
-                            format_day_number(p.days), " days, ", format_count(p.cost_usd),
-                            " USD, ", format_count(p.carbon_kg / 1000), " t CO2e"),
-                     point.is_on_front});
+    std::string detail = concat(devices, " devices, ", to_string(point.plan.mesh), ": ",
+                                format_day_number(p.days), " days");
+    if (p.cost_usd > 0) detail += concat(", ", format_four(p.cost_usd), " USD");
+    if (p.carbon_kg > 0) detail += concat(", ", format_four(p.carbon_kg / 1000), " t CO2e");
+    drawn.push_back({x.value(p), y.value(p), devices, detail, point.is_on_front});
   }
   return scatter_svg(drawn, x.name, y.name);
 }
 
+// The pairs that the cluster says something of; none: nothing is drawn.
 std::string front(const std::vector<ReportPoint>& points) {
+  const auto knows = [&points](const Quantity& quantity) {
+    return std::any_of(points.begin(), points.end(), [&](const ReportPoint& point) {
+      return quantity.value(point.plan.predicted) > 0;
+    });
+  };
+  std::vector<std::pair<std::string, std::string>> panels;
+  const auto add = [&](const char* name, const Quantity& x, const Quantity& y) {
+    if (knows(x) && knows(y)) panels.emplace_back(name, scatter(points, x, y));
+  };
+  add("time and money", kDays, kUsd);
+  add("time and carbon", kDays, kTonnes);
+  add("money and carbon", kUsd, kTonnes);
+  if (panels.empty()) return "";
   return "<h2>Time, money and carbon on parts of the cluster</h2>\n" +
-         html_panels("front", {{"time and money", scatter(points, kDays, kUsd)},
-                               {"time and carbon", scatter(points, kDays, kTonnes)},
-                               {"money and carbon", scatter(points, kUsd, kTonnes)}}) +
+         html_panels("front", panels) +
          "<p>Points are named by their devices; grey ones are beaten in all three.</p>\n";
 }
 
 std::string rejections_table(const SearchSummary& summary) {
+  if (summary.rejected.empty()) return "";
   TextTable table;
   table.header = {"count", "reason", "nearest"};
   table.align = {Align::right, Align::left, Align::left};

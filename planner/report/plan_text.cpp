@@ -253,7 +253,8 @@ std::string legend_text(const std::vector<Plan>& plans) {
       "ZeRO 3/8: shards within groups of 8 ranks, copies between them");
   add(any([](const Plan& p) { return p.virtual_stages > 1; }),
       "sched 1f1b x4: interleaved, 4 stages on each pipeline rank");
-  add(any([](const Plan& p) { return p.mesh.pp > 1; }), "L/st: layers of a stage, least to most");
+  const std::string table = plan_table(plans);  // which has no room for all columns
+  add(table.find("L/st") < table.find('\n'), "L/st: layers of a stage, least to most");
   add(any([](const Plan& p) { return recompute_word(p) == "mixed"; }),
       "recomp 3f+1s/8: of 8 layers three are computed again, of one attention's scores alone");
   add(any([](const Plan& p) { return p.predicted.fits_probability < 1; }),
@@ -284,8 +285,8 @@ std::string totals_text(const Plan& plan) {
   if (p.days <= 0) return "";
   std::string text = concat("whole run: ", format_days(p.days));
   if (p.goodput < 1) text += concat(" at a goodput of ", format_percent(p.goodput));
-  if (p.cost_usd > 0) text += concat(", ", format_count(p.cost_usd), " USD");
-  if (p.energy_kwh > 0) text += concat(", ", format_count(p.energy_kwh), " kWh");
+  if (p.cost_usd > 0) text += concat(", ", format_amount(p.cost_usd), " USD");
+  if (p.energy_kwh > 0) text += concat(", ", format_amount(p.energy_kwh), " kWh");
   if (p.carbon_kg > 0) text += concat(", ", format_kg(p.carbon_kg), " CO2e");
   if (p.embodied_kg > 0) {
     text += concat(" (", format_kg(p.embodied_kg), " of them the machines' making)");
@@ -295,6 +296,7 @@ std::string totals_text(const Plan& plan) {
   } else if (p.checkpoint_interval_s > 0) {
     text += concat("; a checkpoint every ", format_minutes(p.checkpoint_interval_s), ", ",
                    format_counted(p.spare_nodes, "spare node"));
+    if (p.spare_nodes > 0 && p.cost_usd + p.energy_kwh > 0) text += ", which the totals leave out";
   }
   return wrap(text, kTextColumns, "    ");
 }

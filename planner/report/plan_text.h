@@ -56,10 +56,15 @@ std::string breakdown_text(const Plan& plan, const ClusterSpec& cluster);
 std::string model_json(const ModelSpec& model, const LoraSpec& lora);
 std::string cluster_json(const ClusterSpec& cluster);
 
+// Of predicted: days, cost_usd, energy_kwh and carbon_kg are those of the mesh's devices, without
+// spare_nodes.
 // {"plans": [...], "search": {...}, "rejected": [...]}; the shape that scripts rely on. `sections`:
 // more keys with JSON texts as values.
 std::string plans_json(const std::vector<Plan>& plans, const SearchSummary& summary,
                        const std::vector<std::pair<std::string, std::string>>& sections = {});
+
+// {"error": "..."}: what --json prints where there is nothing else to print.
+std::string error_json(const std::string& message);
 
 // One of those plans: its decisions and what is predicted.
 std::string plan_summary_json(const Plan& plan);

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/report/units.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cmath>
@@ -52,6 +53,23 @@ std::string format_seconds(double seconds) {
 std::string format_count(double count) {
   constexpr std::array<const char*, 6> kUnits = {"", "k", "M", "B", "T", "P"};
   return scaled(count, 1000, kUnits, "");
+}
+
+std::string format_amount(double amount) {
+  if (amount <= 0 || amount >= 10) return format_count(amount);
+  return format_fixed(amount, std::max(1, 1 - static_cast<int>(std::floor(std::log10(amount)))));
+}
+
+std::string format_four(double amount) {
+  constexpr std::array<const char*, 6> kUnits = {"", "k", "M", "B", "T", "P"};
+  size_t unit = 0;
+  double rest = amount;
+  while (std::abs(rest) >= 999.95 && unit + 1 < kUnits.size()) {
+    rest /= 1000;
+    ++unit;
+  }
+  const int before = rest == 0 ? 1 : 1 + static_cast<int>(std::floor(std::log10(std::abs(rest))));
+  return format_fixed(rest, std::max(0, 4 - before)) + kUnits[unit];
 }
 
 std::string format_percent(double fraction) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -73,6 +74,26 @@ TEST(QuestionsCli, AFrontWithoutCarbonHasTheFastestPlans) {
                           mesh["dp"].get<int64_t>() * mesh["cp"].get<int64_t>();
     EXPECT_TRUE(devices.insert(count).second) << count;
   }
+}
+
+// Sizes of nearly one price: two digits would make rows look alike.
+TEST(QuestionsCli, TheFrontHasMoneyInFourDigits) {
+  const std::string text = run_plan(kLlama + "--top 1 --pareto").out;
+  EXPECT_TRUE(std::regex_search(text, std::regex("2,048 +[0-9.]+ +[0-9]\\.[0-9]{3}M "))) << text;
+}
+
+// Files of accelerators say nothing of money, power and failures: nor does the output.
+TEST(QuestionsCli, WithoutPricesThereAreNoZeros) {
+  const std::string page = scratch_path("bare.html");
+  const std::string job = "--model llama-3.1-8b --cluster h800-sxm5-80gb --devices 16 --top 1 ";
+  const std::string text = run_plan(job + "--tokens 1T --pareto --report " + page).out;
+  EXPECT_TRUE(std::regex_search(text, std::regex("\n16 +[0-9.]+ +- +- +[0-9.]+%"))) << text;
+  const std::string html = read_text_file(page);
+  for (const char* term : {">USD<", "USD", "CO2e", "no points", "time and money"}) {
+    EXPECT_EQ(html.find(term), std::string::npos) << term;
+  }
+  const std::string served = run_plan("--task serve " + job).out;
+  EXPECT_EQ(served.find("0.00"), std::string::npos) << served;
 }
 
 // A price changes no second: what it changes is said.
@@ -146,6 +167,26 @@ std::string unwrapped(std::string text) {
 
 // Failures, stragglers, power and the machines' making of a real run are said, and are what the
 // prediction holds.
+// One rank waits for nobody: not for less than no time either. Weights of 4 bits are called that.
+TEST(QuestionsCli, PartsOfOneRankReadWell) {
+  const std::string text = run_plan(
+                               "--model llama-3.1-8b --cluster h100-8 --devices 1 --task lora "
+                               "--base-bits 4 --top 1 --explain")
+                               .out;
+  EXPECT_EQ(text.find("-0.0"), std::string::npos) << text;
+  EXPECT_NE(text.find("frozen matrices of the blocks in 4 bits (NF4), the rest in bf16"),
+            std::string::npos)
+      << text;
+}
+
+// Spares are announced; the totals are of the mesh, and say so.
+TEST(QuestionsCli, TotalsAreWithoutSpares) {
+  const std::string text = run_plan(kLlama + "--top 1").out;
+  EXPECT_TRUE(std::regex_search(
+      text, std::regex("spare\\s+nodes?,\\s+which\\s+the\\s+totals\\s+leave\\s+out")))
+      << text;
+}
+
 TEST(QuestionsCli, FailuresAndPowerAreSaid) {
   const std::string job = "--model llama-65b --cluster a100-2048 --tokens 1.4e12 --top 1 ";
   const std::string text = unwrapped(run_plan(job + "--explain").out);

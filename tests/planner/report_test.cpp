@@ -38,6 +38,7 @@ TEST(PlanTable, LegendNamesWhatOccurs) {
   plan.mesh.zero_shard = 0;
   plan.predicted.fits_probability = 1;
   plan.recompute.assign(plan.recompute.size(), Recompute::none);
+  plan.layers_per_stage = {plan.model.num_layers};
   EXPECT_EQ(legend_text({plan}), "");
   const auto expect_line = [&](const char* begin, const auto& change) {
     Plan other = plan;
@@ -49,7 +50,14 @@ TEST(PlanTable, LegendNamesWhatOccurs) {
   expect_line("ep 16x2", [](Plan& p) { p.mesh.etp = 2; });
   expect_line("ZeRO 3/8", [](Plan& p) { p.mesh.zero_shard = 8; });
   expect_line("sched 1f1b x4", [](Plan& p) { p.virtual_stages = 4; });
-  expect_line("L/st", [](Plan& p) { p.mesh.pp = 2; });
+  expect_line("L/st", [](Plan& p) {
+    p.mesh.pp = 2;
+    p.layers_per_stage = {1, 3};
+  });
+  Plan even = plan;  // the table has no such column
+  even.mesh.pp = 2;
+  even.layers_per_stage = {2, 2};
+  EXPECT_EQ(legend_text({even}), "");
   expect_line("recomp 3f+1s/8", [](Plan& p) { p.recompute[0] = Recompute::full; });
   expect_line("fits", [](Plan& p) { p.predicted.fits_probability = 0.9; });
 }
@@ -62,6 +70,14 @@ TEST(Units, ReadWell) {
   EXPECT_EQ(format_seconds(15e-6), "15.0 us");
   EXPECT_EQ(format_count(80'600), "80.6k");
   EXPECT_EQ(format_count(950), "950");
+  EXPECT_EQ(format_amount(0.527), "0.53");
+  EXPECT_EQ(format_amount(0.0025), "0.0025");
+  EXPECT_EQ(format_amount(5.25), "5.2");
+  EXPECT_EQ(format_amount(53.2), "53");
+  EXPECT_EQ(format_four(1'002'400), "1.002M");
+  EXPECT_EQ(format_four(1'031'000), "1.031M");
+  EXPECT_EQ(format_four(999'990), "1.000M");
+  EXPECT_EQ(format_four(0.5312), "0.5312");
   EXPECT_EQ(format_days(16.84), "16.8 days");
   EXPECT_EQ(format_days(0.25), "6.0 hours");
   EXPECT_EQ(format_days(150.0 / 86400), "2.5 minutes");
