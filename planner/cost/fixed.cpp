@@ -298,11 +298,12 @@ void refuse_contradictions(const Fixed& fixed, int64_t num_devices) {
                              "zero=0 or 1, or schedule=gpipe, 1f1b or interleaved"));
   }
   const bool is_alone = implied_dp(fixed, num_devices) == 1 && fixed.cp.value_or(1) == 1;
-  if (zero >= 1 && is_alone) {
-    throw ConfigError(concat("--fix: zero=", zero,
-                             " with dp*cp=1 shards over one rank; valid: zero=0, or degrees that "
-                             "leave dp*cp=2 or more of ",
-                             num_devices, " devices"));
+  if (zero >= 2 && is_alone) {
+    throw ConfigError(
+        concat("--fix: zero=", zero,
+               " with dp*cp=1 shards over one rank; valid: zero=0 or 1, or degrees that "
+               "leave dp*cp=2 or more of ",
+               num_devices, " devices"));
   }
 }
 

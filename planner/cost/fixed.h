@@ -39,8 +39,9 @@ Fixed parse_fixed(std::string_view text);
 void check_fixed(const Job& job, const Fixed& fixed);
 
 // Throws ConfigError if values are given that do nothing or cancel each other: sequence_parallel=1
-// with tp=1, ZeRO 2 or 3 with a backward in two halves, ZeRO where dp*cp leaves one rank. Of --fix
-// as a user types it: setups of other frameworks say such things and mean nothing by them.
+// with tp=1, ZeRO 2 or 3 with a backward in two halves, or where dp*cp leaves one rank (1 is what a
+// habit says there, and the same as 0). Of --fix as a user types it: setups of other frameworks say
+// such things and mean nothing by them.
 void refuse_contradictions(const Fixed& fixed, int64_t num_devices);
 
 // Schedules and virtual stages that one stage has no use for: Megatron-LM refuses them at pp 1.
