@@ -229,6 +229,21 @@ TEST(ExchangeCli, ImportsAJobWithItsLayoutFree) {
   expect_plan_mistake(job + "--free layout", "--free: layout; valid: with --import");
 }
 
+// The capacity of experts says which tokens are trained on: no layout.
+TEST(ExchangeCli, AFreeLayoutKeepsTheCapacityOfExperts) {
+  const std::string where = " --cluster h100-8192 --devices 64 ", script = scratch_path("moe.sh");
+  write_text_file(script, run_plan("--model mixtral-8x7b --seq-len 4096 --global-batch 256 --fix "
+                                   "moe_capacity_factor=1.25,tp=2 --export megatron" +
+                                   where)
+                              .out);
+  const std::string import = "--top 1 --json --free layout --import " + script + where;
+  const Json kept = Json::parse(run_plan(import).out)["plans"][0];
+  EXPECT_EQ(kept["moe_capacity_factor"], 1.25);
+  EXPECT_EQ(kept["mesh"]["tp"], 1);
+  const Json own = Json::parse(run_plan(import + "--fix moe_capacity_factor=2").out)["plans"][0];
+  EXPECT_EQ(own["moe_capacity_factor"], 2);
+}
+
 TEST(ExchangeCli, ImportMistakesAreOneMessage) {
   const std::string cluster = "--cluster a100-2048 --devices 64 ";
   const std::string ds = scratch_path("ds.json"), toml = scratch_path("job.toml"),
