@@ -120,7 +120,6 @@ TEST_F(Resume, ThePageSaysWhoseMfuIsNotKnown) {
   make_plan("plan.json", "dense.json", 1, "tp=1");
   const std::string train = "argosy-train --plan plan.json --data text.txt --run-dir run ";
   succeed(train + "--steps 2");
-  EXPECT_FALSE(contains(read("run/report.html"), "is not known"));
   succeed(R"(sed -i '2s/"mfu":[^,]*/"mfu":null/' run/metrics.jsonl)");
   succeed(train + "--steps 4 --resume auto");
   EXPECT_TRUE(contains(read("run/report.html"), "The MFU of steps 1 to 2 is not known"));

@@ -93,6 +93,7 @@ TEST(PlanCli, WritesThePlanThatItPrints) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);
   const Plan read = read_plan(path);
+  EXPECT_EQ(read.devices, (PlannedDevices{.kind = Device::cpu, .per_node = 4}));
   validate(read);
   EXPECT_EQ(read.mesh.tp, 2);
   EXPECT_EQ(read.mesh.ep, 2);
