@@ -31,9 +31,26 @@ std::map<Key, std::string> axes_by(const ProcessGroups& groups, Key (*key)(const
 
 }  // namespace
 
-Placement placement_of_rank(int job_cpus) {
-  return {static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)), job_cpus, ops::num_threads(),
-          static_cast<int>(usable_cores().list.size()), std::getenv("OMP_NUM_THREADS") != nullptr};
+Placement placement_of_rank(int job_cpus, int job_ranks) {
+  Placement placement;
+  placement.node_cpus = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN));
+  placement.job_cpus = job_cpus;
+  placement.job_ranks = job_ranks;
+  placement.num_threads = ops::num_threads();
+  const Cores cores = usable_cores();
+  placement.num_cores = static_cast<int>(cores.list.size());
+  placement.num_cpus = 0;
+  for (const Core& core : cores.list) placement.num_cpus += static_cast<int>(core.cpus.size());
+  placement.chosen = std::getenv("OMP_NUM_THREADS") != nullptr;
+  return placement;
+}
+
+int shared_cores(const Placement& of_rank) {
+  // Of ranks that are not bound each has all cores of the job in its mask; of bound ones only the
+  // logical CPUs of all together are known.
+  const bool has_all = of_rank.num_cpus >= of_rank.job_cpus;
+  const int cores = has_all ? of_rank.num_cores : of_rank.job_cpus;
+  return of_rank.job_cpus > 0 && of_rank.job_ranks > cores ? cores : 0;
 }
 
 int gpu_of_rank(const GpuSeat& seat) {
@@ -49,9 +66,11 @@ std::vector<std::string> placement_warnings(Communicator& world, const Placement
   const bool is_crowded = of_rank.num_threads > of_rank.num_cores;
   const bool is_idle =
       !of_rank.chosen && of_rank.job_cpus > 0 && of_rank.job_cpus < of_rank.node_cpus;
-  std::array<int32_t, 4> worst = {
+  const int shared = shared_cores(of_rank);
+  std::array<int32_t, 6> worst = {
       is_crowded ? of_rank.num_threads : 0, is_crowded ? -of_rank.num_cores : -1'000'000,
-      is_idle ? of_rank.node_cpus : 0, is_idle ? -of_rank.job_cpus : -1'000'000};
+      is_idle ? of_rank.node_cpus : 0,      is_idle ? -of_rank.job_cpus : -1'000'000,
+      shared > 0 ? of_rank.job_ranks : 0,   shared > 0 ? -shared : -1'000'000};
   world.all_reduce({worst.data(), static_cast<int64_t>(worst.size()), DType::int32}, ReduceOp::max);
   std::vector<std::string> warnings;
   if (worst[0] > 0) {
@@ -64,6 +83,12 @@ std::vector<std::string> placement_warnings(Communicator& world, const Placement
         concat("the ranks are bound to ", -worst[3], " of the ", worst[2],
                " CPUs of their machine, the others idle: mpirun gives each of one or "
                "two ranks a single core; start them with argosy-launch"));
+  }
+  if (worst[4] > 0) {
+    warnings.push_back(concat(worst[4], " ranks share ", -worst[5],
+                              -worst[5] == 1 ? " core" : " cores",
+                              ": others compute while one waits (bubble, comm), so that waits "
+                              "and MFU can add up to more than a step"));
   }
   return warnings;
 }

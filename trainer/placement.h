@@ -16,11 +16,17 @@ namespace argosy {
 struct Placement {
   int node_cpus = 0;  // online
   int job_cpus = 0;
+  int job_ranks = 1;    // on this node
   int num_threads = 1;  // OpenMP threads of this rank
   int num_cores = 1;    // physical cores of this rank's affinity mask
+  int num_cpus = 1;     // its logical CPUs
   bool chosen = false;  // OMP_NUM_THREADS says how many threads there shall be
 };
-Placement placement_of_rank(int job_cpus);
+Placement placement_of_rank(int job_cpus, int job_ranks);
+
+// Cores that the ranks of this node share, where there are more ranks than cores; 0: each can have
+// its own, or nobody knows.
+int shared_cores(const Placement& of_rank);
 
 // Which of the GPUs that this process sees is its own: that of its number on the node, all GPUs
 // being visible to each rank; or the only one, where a scheduler has hidden the others from it.

@@ -109,7 +109,8 @@ void TrainingRun::tell_places() {
   say(concat("comm     ", is_gpu() ? "NCCL between GPUs; hosts: " : "", routes));
   std::vector<std::string> warnings = route_warnings(trainer_->groups());
   if (!is_gpu()) {
-    for (std::string& warning : placement_warnings(world_, placement_of_rank(host_.local_cpus))) {
+    for (std::string& warning :
+         placement_warnings(world_, placement_of_rank(host_.local_cpus, host_.local_ranks))) {
       warnings.push_back(std::move(warning));
     }
   }

@@ -6,7 +6,9 @@
 #include <sched.h>
 
 #include <string>
+#include <vector>
 
+#include "comm/self/self_communicator.h"
 #include "planner/spec/check.h"
 #include "planner/spec/cores.h"
 
@@ -39,6 +41,23 @@ TEST(GpuOfRank, IsSharedIfItMay) {
                 "rank a GPU, or --share-gpus for tests");
     }
   }
+}
+
+// Two cores of two hyper-threads each.
+TEST(PlacementWarnings, RanksThatShareCoresAreToldOnce) {
+  const auto warnings_of = [](int ranks, int cores, int cpus) {
+    Placement placement = {.node_cpus = 4, .job_cpus = 4, .job_ranks = ranks};
+    placement.num_cores = cores, placement.num_cpus = cpus;
+    return placement_warnings(*make_self_communicator(), placement);
+  };
+  EXPECT_TRUE(warnings_of(2, 2, 4).empty()) << "unbound, a core each";
+  EXPECT_TRUE(warnings_of(2, 1, 2).empty()) << "bound, a core each";
+  EXPECT_TRUE(warnings_of(4, 1, 1).empty()) << "bound to a hyper-thread each";
+  EXPECT_EQ(warnings_of(3, 2, 4),
+            (std::vector<std::string>{
+                "3 ranks share 2 cores: others compute while one waits (bubble, comm), so that "
+                "waits and MFU can add up to more than a step"}));
+  EXPECT_EQ(warnings_of(5, 1, 1).size(), 1U) << "bound, several to one";
 }
 
 TEST(KeepToCpus, LeavesWhatIsNearAndNeverNothing) {
