@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <system_error>
 
 #include "launch/devices.h"
@@ -140,6 +141,18 @@ int run_batch(const LaunchOptions& options, const Plan& plan) {
   submit(text, {"sbatch"}, "slurm-client");
 }
 
+// The trainer's own verdict on what stands behind --, before there are ranks: mpirun would add a
+// dozen lines to the one that tells the mistake. Other machines may have other files: their ranks
+// look for themselves. Nothing where the ranks are to start.
+std::optional<int> refused_by_trainer(const MpirunJob& job) {
+  if (!job.hosts.empty()) return std::nullopt;
+  std::vector<std::string> words = trainer_words(job.trainer, job.plan, job.trainer_arguments);
+  words.emplace_back("--check-options");
+  const JobEnd end = run_job(words, JobSignals());
+  const bool is_refused = end.exit_code == kExitUserError || end.was_stopped;
+  return is_refused ? std::optional(end.exit_code) : std::nullopt;
+}
+
 int run_mpirun(const LaunchOptions& options, const Plan& plan) {
   MpirunJob job = mpirun_job(options, plan);
   const Command command = mpirun_command(job);
@@ -155,6 +168,7 @@ int run_mpirun(const LaunchOptions& options, const Plan& plan) {
   }
   require_trainer();
   prepare_environment(command);
+  if (const std::optional<int> code = refused_by_trainer(job)) return *code;
   // Signals reach mpirun, and its exit code is ours.
   if (!is_supervised) replace_by(command.words, "openmpi-bin");
   job.trainer_arguments = without_option(options.trainer_arguments, "resume");

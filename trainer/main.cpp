@@ -23,6 +23,7 @@
 #include "trainer/options.h"
 #include "trainer/placement.h"
 #include "trainer/run/run_dir.h"
+#include "trainer/run_setup.h"
 #include "trainer/tokenize_command.h"
 #include "trainer/train_command.h"
 #include "trainer/verify_command.h"
@@ -175,9 +176,29 @@ void bound_spinning_of_generate(int argc, char** argv) {
   execv("/proc/self/exe", argv);  // where it returns, all goes on as it was
 }
 
+// Before there are ranks, of which each would end with a mistake, and mpirun tell of them all.
+bool asks_for_check(int argc, char** argv) {
+  return std::any_of(argv + 1, argv + argc,
+                     [](std::string_view word) { return word == "--check-options"; });
+}
+
+int check_options(int argc, char** argv) {
+  const argosy::Outcome outcome = argosy::attempt([&] {
+    const argosy::TrainOptions options = argosy::parse_train_options(argc, argv);
+    const bool needs_plan =
+        options.mode == argosy::TrainMode::train || options.mode == argosy::TrainMode::verify;
+    if (needs_plan) argosy::open_plan(options);
+  });
+  if (outcome.ok()) return argosy::kExitDone;
+  std::cerr << "argosy-train: " << outcome.message << std::endl;
+  const bool is_mistake = outcome.kind == argosy::Outcome::Kind::config_error;
+  return is_mistake ? argosy::kExitUserError : argosy::kExitFailure;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (asks_for_check(argc, argv)) return check_options(argc, argv);
   bound_spinning_of_generate(argc, argv);
   argosy::StartTimes start_times;
   argosy::prepare_cuda_environment();

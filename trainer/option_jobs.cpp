@@ -28,7 +28,7 @@ struct Row {
 // Every option once. The plan is for all: argosy-launch names it, whatever the job is. Of options
 // that must say what the plan says, --generate checks LoRA's.
 constexpr Row kRows[] = {
-    {kAll, {"help", "config", "plan"}},
+    {kAll, {"help", "config", "plan", "check-options"}},
     {kAll & ~kTokenize, {"device", "share-gpus", "allow-tf32", "deterministic"}},
     {kWeights | kTokenize, {"tokenizer", "init", "end-of-text"}},
     {kSteps | kTokenize, {"data"}},

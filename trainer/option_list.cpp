@@ -170,6 +170,8 @@ po::options_description other_options() {
   add("measure", text(),
       "measure this machine and write a cluster file; under mpirun with a rank a core, or a GPU");
   add("measure-seconds", number(30, "30"), "with --measure: what it may take, 1 to 50");
+  add("check-options", po::bool_switch(),
+      "say what is wrong with the options and the plan, and end: no ranks, no data");
   add("help", "this text");
   return group;
 }

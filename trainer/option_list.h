@@ -25,7 +25,8 @@ boost::program_options::variables_map parse_options(
 std::vector<ConfigOption> given_options(const boost::program_options::options_description& list,
                                         int argc, const char* const* argv);
 
-// Every value, defaults included, as lines that --config reads back; but --config and --help.
+// Every value, defaults included, as lines that --config reads back; but --config, --help and
+// --check-options.
 std::string resolved_lines(const boost::program_options::variables_map& values);
 
 }  // namespace argosy

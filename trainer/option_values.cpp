@@ -42,7 +42,8 @@ std::vector<ConfigOption> given_options(const po::options_description& list, int
 std::string resolved_lines(const po::variables_map& values) {
   std::string lines;
   for (const auto& [key, value] : values) {
-    if (key != "config" && key != "help") lines += config_line(key, text_of(value.value()));
+    const bool is_of_run = key != "config" && key != "check-options" && key != "help";
+    if (is_of_run) lines += config_line(key, text_of(value.value()));
   }
   return lines;
 }

@@ -261,7 +261,9 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   if (options.mode == TrainMode::help) return options;
   options.chat = read.get<bool>("chat");
   refuse_options_of_other_jobs(given_options(list, argc, argv), options);
-  options.device = available_device(read.get<std::string>("device"));
+  const auto device = read.get<std::string>("device");
+  options.device = read.get<bool>("check-options") ? device_from_string(device, "--device")
+                                                   : available_device(device);
   options.share_gpus = read.get<bool>("share-gpus");
   options.policy = {
       .allow_tf32 = read.get<bool>("allow-tf32"),

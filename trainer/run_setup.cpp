@@ -23,11 +23,6 @@ void check_world_size(const Plan& plan, int num_ranks) {
              " were started; use argosy-launch, or mpirun -np ", plan.mesh.world_size()));
 }
 
-Plan open_plan(const TrainOptions& options) {
-  const Plan plan = naming("--plan", [&] { return read_plan(options.plan); });
-  return apply_options(plan, options);
-}
-
 // Dropout and document masks of a run. Somebody must say which token ends a document, unless the
 // data know: rows are documents, and in a conversation that token ends every turn.
 LayerSettings layer_settings(StreamOpener& opener, const RunInputs& inputs) {
@@ -63,6 +58,11 @@ TrainerSettings trainer_settings(const TrainOptions& options) {
           .aux_loss_scope = options.router_aux_loss,
           .router_bias_rate = options.router_bias_update_rate,
           .cuda_graphs = options.cuda_graphs};
+}
+
+Plan open_plan(const TrainOptions& options) {
+  const Plan plan = naming("--plan", [&] { return read_plan(options.plan); });
+  return apply_options(plan, options);
 }
 
 RunInputs open_inputs(Communicator& world, const TrainOptions& options) {

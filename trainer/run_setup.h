@@ -33,6 +33,10 @@ struct RunInputs {
   DataStream evaluation;  // empty without --eval-data
 };
 
+// The plan with what the options may change. Throws ConfigError naming --plan and what is wrong
+// with the file, or both values where an option contradicts it.
+Plan open_plan(const TrainOptions& options);
+
 // Collective. Reads the plan and opens the data on every rank.
 RunInputs open_inputs(Communicator& world, const TrainOptions& options);
 

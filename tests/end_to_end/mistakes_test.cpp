@@ -236,6 +236,14 @@ TEST_F(Mistakes, OnManyRanks) {
   expect_mistake_in("--plan four.json --data text.txt --steps 3",
                     {"1*2*2*1 = 4 ranks, but 1 were started", "argosy-launch"});
   expect_mistake(launch("four.json", "new", 3, "--colour 3"), {"'--colour'"});
+  // Of options and plan one line is all there is: mpirun has not been started.
+  for (const char* mistake : {"--colour 3", "--lr-schedule sine", "--seed -1", "--lora-rank 4",
+                              "--config none.cfg", "--checkpoint-every some"}) {
+    const ProgramResult result = shell(launch("four.json", "new", 3, mistake));
+    EXPECT_EQ(result.exit_code, kExitUserError) << mistake;
+    EXPECT_EQ(count(result.err, "\n"), 1) << mistake << '\n' << result.err;
+    EXPECT_TRUE(result.err.starts_with("argosy-train: ")) << result.err;
+  }
   expect_mistake(launch("four.json", "new", 3, "--eval-data none.txt"),
                  {"argosy-train: --eval-data", "none.txt"});
   succeed("argosy-train --plan plan.json --data text.txt --steps 1 --run-dir dense");

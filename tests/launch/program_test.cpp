@@ -277,6 +277,36 @@ TEST_F(LaunchTest, StartsAgainWhatHasNotBegunAsItWas) {
   EXPECT_EQ(starts.output, "1\n") << shell("cat " + (folder_ / "starts").string()).output;
 }
 
+// With stand-ins: mpirun, which would add its own words, is not started for a mistake.
+TEST_F(LaunchTest, TheTrainerIsAskedFirst) {
+  const std::string launcher = (folder_ / "argosy-launch").string();
+  std::filesystem::copy_file(kProgram, launcher);
+  make_program("mpirun", "echo started");
+  const std::string start =
+      "PATH=" + folder_.string() + ":$PATH " + launcher + " --plan " + plan_path();
+  const auto answers = [&](int code) {
+    make_program("argosy-train", concat("echo \"$*\"; exit ", code));
+  };
+  const std::string asked = concat("--plan ", plan_path(), " --colour 3 --check-options\n");
+  answers(kExitUserError);
+  for (const std::string restarts : {"", " --max-restarts 2"}) {
+    const std::string more = restarts.empty() ? "" : " --run-dir a --checkpoint-every 5";
+    const Outcome refused = shell(start + restarts + " -- --colour 3" + more);
+    EXPECT_EQ(refused.exit_code, kExitUserError);
+    EXPECT_EQ(refused.output,
+              concat("--plan ", plan_path(), " --colour 3", more, " --check-options\n"));
+  }
+  // What is no verdict (it does not even start here, say) stops nobody.
+  for (const int code : {kExitDone, kExitFailure, 127}) {
+    answers(code);
+    EXPECT_EQ(shell(start + " -- --colour 3").output, asked + "started\n") << code;
+  }
+  // Ranks on other machines read the files of theirs.
+  answers(kExitUserError);
+  const std::string hosts = " --hostfile " + write("four", "localhost slots=4\n");
+  EXPECT_EQ(shell(start + hosts + " -- --colour 3").output, "started\n");
+}
+
 TEST_F(LaunchTest, DryRunSaysWhatARestartWouldBe) {
   const Outcome outcome =
       shell(kProgram + " --dry-run --max-restarts 2 --plan " + plan_path() + " -- --run-dir " +
