@@ -94,7 +94,8 @@ class Importer {
     const int64_t copy = product_of({tp, pp_, cp});
     if (num_devices_ % copy != 0) {
       throw ConfigError(concat("tp*pp*cp=", copy, " does not divide the ", num_devices_,
-                               " devices; valid: another --devices"));
+                               " devices; valid: ", valid_tp(product_of({pp_, cp})),
+                               "or another --devices"));
     }
     const int64_t dp = dp_ = num_devices_ / copy;
     add_fix(run_, "tp", tp);
@@ -218,9 +219,20 @@ class Importer {
     if (!unset.empty()) warn(concat("not set by the script, taken as empty: ", unset));
   }
 
+  // "--tensor-model-parallel-size 1, 2, 4, ", where the other degrees leave a choice.
+  std::string valid_tp(int64_t others) const {
+    if (num_devices_ % others != 0) return "degrees whose product does, ";
+    std::string degrees;
+    const int64_t most = num_devices_ / others;
+    for (int64_t tp = 1; tp <= most; ++tp) {
+      if (most % tp == 0) append_listed(degrees, tp);
+    }
+    return concat("--tensor-model-parallel-size ", degrees, ", ");
+  }
+
   // What is left is of no weight, not told apart, or a mistake.
   void read_rest() {
-    std::string unknown, not_modelled;
+    std::string unknown, meant, not_modelled;
     for (const std::string& flag : flags_.left()) {
       const FlagWeight weight = weight_of(flag);
       if (weight == FlagWeight::not_modelled) {
@@ -230,13 +242,16 @@ class Importer {
         }
       }
       if (weight == FlagWeight::refused) refuse_known_flag(flag);
-      if (weight == FlagWeight::unknown) append_listed(unknown, flag);
+      if (weight != FlagWeight::unknown) continue;
+      append_listed(unknown, flag);
+      if (const std::string near = flags_.meant(flag); !near.empty()) append_listed(meant, near);
     }
     if (!not_modelled.empty()) warn("not modelled: " + not_modelled);
     if (unknown.empty()) return;
-    throw ConfigError(concat(unknown,
-                             ": not known, or a flag of the model without --num-layers; valid: "
-                             "without what changes neither model, layout, batch nor memory"));
+    throw ConfigError(
+        concat(unknown, ": not known", meant.empty() ? "" : concat(", meant ", meant, "?"),
+               "; valid: without",
+               num_layers_ > 0 ? "" : ", or with --num-layers, if it describes the model"));
   }
 
   void warn(const std::string& what) { run_.warnings.push_back(what); }

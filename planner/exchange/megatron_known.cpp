@@ -62,6 +62,7 @@ constexpr std::string_view kIgnored =
 
 // They act on speed or bytes, and our model of cost does not tell them apart: said, not refused.
 constexpr std::string_view kNotModelled =
+    "--overlap-grad-reduce --overlap-param-gather --tp-comm-overlap "
     "--overlap- --no-overlap --tp-comm- --no-tp-comm- --disable-tp-comm- --use-sharp "
     "--sharp-enabled --use-nccl-ub --no-symmetric --disable-symmetric --symmetric-ar "
     "--high-priority --use-ring-exchange --no-scatter-gather --no-contiguous-buffers "
@@ -167,6 +168,20 @@ FlagWeight weight_of(const std::string& flag) {
   }
   if (begins_with_any(flag, kIgnored)) return FlagWeight::none;
   return begins_with_any(flag, kNotModelled) ? FlagWeight::not_modelled : FlagWeight::unknown;
+}
+
+std::vector<std::string> weighed_flags() {
+  std::vector<std::string> names;
+  const auto add = [&names](std::string_view flags) {
+    while (!flags.empty()) {
+      const std::string_view name = flags.substr(0, flags.find(' '));
+      flags.remove_prefix(std::min(flags.size(), name.size() + 1));
+      if (!name.empty() && !name.ends_with('-')) names.emplace_back(name);
+    }
+  };
+  for (const std::string_view flags : {kNotModelled, kIgnored}) add(flags);
+  for (const auto& refused : kRefused) add(refused.flags);
+  return names;
 }
 
 std::string saving_of(const std::string& flag) {

@@ -8,6 +8,7 @@
 
 #include "planner/exchange/shell_tokens.h"
 #include "planner/spec/check.h"
+#include "planner/spec/near_name.h"
 #include "planner/spec/number_text.h"
 
 namespace argosy {
@@ -52,9 +53,21 @@ MegatronFlags::MegatronFlags(const std::vector<std::string>& words) {
   }
 }
 
-bool MegatronFlags::take(const std::string& flag) {
+const std::vector<std::string>* MegatronFlags::find(const std::string& flag) const {
+  asked_.insert(flag);
   const auto found = flags_.find(flag);
-  if (found == flags_.end()) return false;
+  return found == flags_.end() ? nullptr : &found->second;
+}
+
+std::string MegatronFlags::meant(const std::string& flag) const {
+  std::vector<std::string> names = weighed_flags();
+  names.insert(names.end(), asked_.begin(), asked_.end());
+  return nearest_name(flag, names);
+}
+
+bool MegatronFlags::take(const std::string& flag) {
+  if (!has(flag)) return false;
+  const auto found = flags_.find(flag);
   for (const std::string& word : found->second) {
     if (is_variable(word)) passed_over_.push_back(word);
   }
@@ -71,8 +84,8 @@ std::string MegatronFlags::take_all(std::initializer_list<const char*> flags) {
 }
 
 std::string MegatronFlags::text(const std::string& flag, const std::string& fallback) {
+  if (!has(flag)) return fallback;
   const auto found = flags_.find(flag);
-  if (found == flags_.end()) return fallback;
   if (found->second.size() != 1) throw ConfigError(concat(flag, "; valid: one value"));
   std::string value = std::move(found->second.front());
   flags_.erase(found);
@@ -119,8 +132,8 @@ int64_t MegatronFlags::required(const std::string& flag) {
 }
 
 std::vector<std::string> MegatronFlags::words(const std::string& flag) {
+  if (!has(flag)) return {};
   const auto found = flags_.find(flag);
-  if (found == flags_.end()) return {};
   std::vector<std::string> values = std::move(found->second);
   flags_.erase(found);
   for (const std::string& value : values) require_known(flag, value);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,7 @@ class MegatronFlags {
  public:
   explicit MegatronFlags(const std::vector<std::string>& words);
 
-  bool has(const std::string& flag) const { return flags_.contains(flag); }
+  bool has(const std::string& flag) const { return find(flag) != nullptr; }
   bool take(const std::string& flag);  // was it there?
   // Takes those that are there, whatever they say, and lists them: "--a, --b".
   std::string take_all(std::initializer_list<const char*> flags);
@@ -33,10 +34,16 @@ class MegatronFlags {
   std::vector<std::string> words(const std::string& flag);   // all of its values; empty: not there
   std::vector<int64_t> counts(const std::string& flag);      // the same, each at least 1
   std::vector<std::string> left() const;
+  // The flag that this one may have been meant to be, of those that were asked for and those of
+  // which weight_of() knows; empty: none is near.
+  std::string meant(const std::string& flag) const;
   const std::vector<std::string>& passed_over() const { return passed_over_; }  // variables
 
  private:
+  const std::vector<std::string>* find(const std::string& flag) const;  // null: not there
+
   std::map<std::string, std::vector<std::string>> flags_;
+  mutable std::set<std::string> asked_;  // whether they are there or not
   std::vector<std::string> passed_over_;
 };
 
@@ -48,6 +55,9 @@ enum class FlagWeight {
   unknown        // it must not be passed over
 };
 FlagWeight weight_of(const std::string& flag);
+
+// The whole names among those that weight_of() goes by.
+std::vector<std::string> weighed_flags();
 
 // What one that is not modelled has smaller: "gradients of 2 bytes"; "": it saves no memory.
 std::string saving_of(const std::string& flag);

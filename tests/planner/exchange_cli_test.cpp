@@ -118,7 +118,19 @@ TEST(ExchangeCli, ImportsTheScriptsDevices) {
                   "torchrun --nproc_per_node 8 pretrain_gpt.py --seq-length 2048 "
                   "--micro-batch-size 1 --tensor-model-parallel-size 16\n");
   expect_plan_mistake("--model llama-2-7b --cluster a100-2048 --import " + cut,
-                      "valid: other numbers of ranks in the script (--nproc_per_node 8)");
+                      "or other numbers of ranks in the script (--nproc_per_node 8)");
+}
+
+// A slip of the pen has the name that was meant; a degree those that divide.
+TEST(ExchangeCli, ImportSaysWhatWouldBeValid) {
+  const std::string job = "--model llama-3.1-8b --cluster h100-8 ";
+  const std::string flags = "--import '--seq-length 4096 --micro-batch-size 1 ";
+  expect_plan_mistake(job + flags + "--tp-com-overlap'",
+                      "--tp-com-overlap: not known, meant --tp-comm-overlap?; valid: without");
+  expect_plan_mistake(job + flags + "--pipeline-model-paralel-size 2'",
+                      "meant --pipeline-model-parallel-size?");
+  expect_plan_mistake(job + flags + "--tensor-model-parallel-size 3'",
+                      "valid: --tensor-model-parallel-size 1, 2, 4, 8, or another --devices");
 }
 
 // Messages name the option, the file and what stands in it, never what nobody typed.
