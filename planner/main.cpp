@@ -2,10 +2,12 @@
 // Copyright 2026 The Argosy Authors
 //
 // argosy-plan: the best plans for a model on a cluster, and why the others lost.
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include "planner/cost/search.h"
@@ -189,6 +191,15 @@ int run(const PlanOptions& options) {
   return result.plans.empty() ? kExitNoPlan : kExitDone;
 }
 
+// The message on stderr; for who reads JSON alone, on stdout too.
+int fail(int argc, const char* const* argv, const std::string& message, int exit_code) {
+  std::cerr << "argosy-plan: " << message << "\n";
+  const bool is_json =
+      std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
+  if (is_json) std::cout << error_json(message);
+  return exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -200,10 +211,8 @@ int main(int argc, char** argv) {
     }
     return run(line.options);
   } catch (const ConfigError& error) {
-    std::cerr << "argosy-plan: " << error.what() << "\n";
-    return kExitUserError;
+    return fail(argc, argv, error.what(), kExitUserError);
   } catch (const std::exception& error) {
-    std::cerr << "argosy-plan: " << error.what() << "\n";
-    return kExitFailure;
+    return fail(argc, argv, error.what(), kExitFailure);
   }
 }

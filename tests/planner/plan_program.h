@@ -19,7 +19,7 @@ PlanOutput run_plan(const std::string& arguments);
 // A path in a folder of this test program, which is removed at its end.
 std::string scratch_path(const std::string& name);
 
-// One message, exit 2, nothing on stdout.
+// One message, exit 2, nothing on stdout but with --json.
 void expect_plan_mistake(const std::string& arguments, const std::string& named);
 
 }  // namespace argosy
