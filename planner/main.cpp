@@ -105,7 +105,10 @@ void print_export(ExportFormat format, const Job& job, const SearchResult& resul
     std::cerr << "No plan fits: nothing to export.\n";
     return;
   }
-  std::cout << export_plan(result.plans.front(), format, job.tokens);
+  const StackFacts& facts = job.stack.facts;
+  const HiddenTraffic hidden = {facts.overlaps_gradients, facts.overlaps_parameters,
+                                facts.tensor_overlap > 0};
+  std::cout << export_plan(result.plans.front(), format, job.tokens, hidden);
 }
 
 // plan.json -> plan.phase_2.json

@@ -13,10 +13,11 @@ ExportFormat export_format_from_string(std::string_view text, std::string_view w
   throw ConfigError(concat(where, ": '", text, "'; valid: megatron, deepspeed, torchtitan"));
 }
 
-std::string export_plan(const Plan& plan, ExportFormat format, double tokens) {
+std::string export_plan(const Plan& plan, ExportFormat format, double tokens,
+                        const HiddenTraffic& hidden) {
   switch (format) {
     case ExportFormat::megatron:
-      return megatron_flags(plan, tokens);
+      return megatron_flags(plan, tokens, hidden);
     case ExportFormat::deepspeed:
       return deepspeed_json(plan);
     case ExportFormat::torchtitan:

@@ -115,6 +115,17 @@ void add_parallelism(const Plan& plan, MegatronLines& flags) {
   }
 }
 
+// Where there is such traffic, and Megatron-LM takes the flags: parameters are gathered by the
+// distributed optimizer alone, and beside compute only with gradients; products of one rank's part
+// of a sequence are what tensor-parallel traffic is cut along.
+void add_hidden_traffic(const Plan& plan, const HiddenTraffic& hidden, MegatronLines& flags) {
+  const bool has_copies = plan.mesh.dp * plan.mesh.cp > 1;
+  flags.add_if(has_copies && hidden.gradients, "--overlap-grad-reduce");
+  flags.add_if(has_copies && hidden.gradients && hidden.parameters && plan.zero_stage >= 1,
+               "--overlap-param-gather");
+  flags.add_if(plan.sequence_parallel && hidden.tensors, "--tp-comm-overlap");
+}
+
 void add_recompute(const Plan& plan, MegatronLines& flags) {
   if (!is_recomputed_alike(plan)) {
     flags.add("--recompute-granularity", "full");
@@ -156,11 +167,12 @@ void add_training(const Plan& plan, MegatronLines& flags) {
 
 }  // namespace
 
-std::string megatron_flags(const Plan& plan, double tokens) {
+std::string megatron_flags(const Plan& plan, double tokens, const HiddenTraffic& hidden) {
   refuse(plan);
   MegatronLines flags;
   add_megatron_model(plan, flags);
   add_parallelism(plan, flags);
+  add_hidden_traffic(plan, hidden, flags);
   add_training(plan, flags);
   if (tokens > 0) {
     const double samples = tokens / static_cast<double>(plan.seq_len);
