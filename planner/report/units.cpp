@@ -68,7 +68,9 @@ std::string format_four(double amount) {
     rest /= 1000;
     ++unit;
   }
-  const int before = rest == 0 ? 1 : 1 + static_cast<int>(std::floor(std::log10(std::abs(rest))));
+  // As it will be rounded: 0.99999 has a digit before the point.
+  const double shown = std::abs(rest) * (1 + 5e-5);
+  const int before = rest == 0 ? 1 : 1 + static_cast<int>(std::floor(std::log10(shown)));
   return format_fixed(rest, std::max(0, 4 - before)) + kUnits[unit];
 }
 

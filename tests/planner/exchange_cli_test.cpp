@@ -124,7 +124,8 @@ TEST(ExchangeCli, ImportsTheScriptsDevices) {
 // The time of the default profile hides traffic of copies: so must who runs the plan. The flags
 // come back as the same plan.
 TEST(ExchangeCli, MegatronHidesWhatTheTimeHides) {
-  const std::string job = "--cluster h100-8192 --devices 64 --seq-len 4096 --global-batch 256 ";
+  const std::string gpus = "--cluster h100-8192 --devices 64 ";
+  const std::string job = gpus + "--seq-len 4096 --global-batch 256 ";
   const std::string model = "--model llama-3.1-8b --fix tp=2,pp=1,sequence_parallel=1,zero=";
   const std::string sharded = run_plan(job + model + "1 --export megatron").out;
   EXPECT_NE(sharded.find("--overlap-grad-reduce\n"), std::string::npos) << sharded;
@@ -135,7 +136,7 @@ TEST(ExchangeCli, MegatronHidesWhatTheTimeHides) {
   EXPECT_EQ(alone.find("--overlap-grad-reduce"), std::string::npos) << alone;
   const std::string script = scratch_path("hides.sh");
   write_text_file(script, sharded);
-  const PlanOutput again = run_plan(job + "--json --import " + script);
+  const PlanOutput again = run_plan(gpus + "--json --import " + script);
   ASSERT_EQ(again.exit_code, 0) << again.err;
   const PlanOutput first = run_plan(job + model + "1 --json");
   EXPECT_EQ(Json::parse(again.out)["plans"][0]["mesh"], Json::parse(first.out)["plans"][0]["mesh"]);

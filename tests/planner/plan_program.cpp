@@ -50,7 +50,8 @@ PlanOutput run_plan(const std::string& arguments) {
 void expect_plan_mistake(const std::string& arguments, const std::string& named) {
   const PlanOutput result = run_plan(arguments);
   EXPECT_EQ(result.exit_code, 2) << arguments << "\n" << result.err;
-  if (arguments.find("--json") == std::string::npos) EXPECT_EQ(result.out, "") << arguments;
+  const bool says_so_in_json = arguments.find("--json") != std::string::npos;
+  EXPECT_EQ(result.out.empty(), !says_so_in_json) << arguments << "\n" << result.out;
   EXPECT_NE(result.err.find(named), std::string::npos) << arguments << "\n" << result.err;
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
