@@ -195,9 +195,8 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
     o.frees_layout = true;
   }),
       "with --import: takes model, batch, sequence length, precision, optimizer, tokens and "
-      "devices "
-      "of the setup (and the capacity of its experts), and searches its layout anew: degrees, "
-      "micro-batch, ZeRO, schedule, recomputation; --fix may decide some of it");
+      "devices of the setup (and the capacity of its experts), and searches its layout anew: "
+      "degrees, micro-batch, ZeRO, schedule, recomputation; --fix may decide some of it");
   add("fix", word(o.fix, "LIST"),
       "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
       "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
