@@ -76,7 +76,7 @@ std::string doubt_of_peak(const StepMetrics& metrics, double peak_flops_per_s) {
 }
 
 std::string doubt_of_step(StepMetrics* metrics, double peak_flops_per_s, bool* in_doubt) {
-  const std::string doubt = *in_doubt ? "" : doubt_of_peak(*metrics, peak_flops_per_s);
+  std::string doubt = *in_doubt ? "" : doubt_of_peak(*metrics, peak_flops_per_s);
   if (!doubt.empty()) *in_doubt = true;
   if (*in_doubt) forget_mfu(metrics);
   return doubt;
