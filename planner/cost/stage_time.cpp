@@ -49,7 +49,7 @@ void add_sharded_traffic(const Job& job, const Candidate& candidate, const Layer
     const auto calls = static_cast<double>(facts.calls_per_layer);
     const int64_t of_call = bytes / facts.calls_per_layer;
     sum.seen_s += calls * link_seconds(job, kind, of_call, axis, placements);
-    if (hides_more(job)) sum.wire_s += calls * wire_seconds(job, kind, of_call, axis, placements);
+    sum.wire_s += calls * wire_seconds(job, kind, of_call, axis, placements);
   };
   for (size_t d = 0; d < kNumDomains; ++d) {
     const auto domain = static_cast<Domain>(d);

@@ -21,9 +21,7 @@ void add_traffic(const Job& job, const Candidate& candidate, const Pass& pass,
   for (const CollectiveWork& work : pass.collectives) {
     const double one_s = link_seconds(job, work.kind, work.bytes, work.axis, placements);
     const double count = static_cast<double>(work.count), seconds = count * one_s;
-    const double wire_s =
-        hides_more(job) ? count * wire_seconds(job, work.kind, work.bytes, work.axis, placements)
-                        : 0;
+    const double wire_s = count * wire_seconds(job, work.kind, work.bytes, work.axis, placements);
     const bool is_over_data = work.axis == data[0] || work.axis == data[1];
     if (work.kind == CollectiveKind::all_gather) {
       end.gather_s += seconds;

@@ -41,15 +41,7 @@ double nodes_of_token(const MoeSpec& moe, double nodes) {
   return std::min(reached, std::max(1.0, groups * nodes));
 }
 
-}  // namespace
-
-int64_t seen_bytes(const Job& job, int64_t bytes) {
-  const double share = job.stack.numbers.link_share;
-  return share == 1 ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / share);
-}
-
-namespace {
-
+// One call, as if nothing were hidden and links reached their rate.
 double call_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements) {
   const GroupPlacement& placement = placements[static_cast<size_t>(axis)];
@@ -65,6 +57,11 @@ double call_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axi
 
 }  // namespace
 
+int64_t seen_bytes(const Job& job, int64_t bytes) {
+  const double share = job.stack.numbers.link_share;
+  return share == 1 ? bytes : static_cast<int64_t>(static_cast<double>(bytes) / share);
+}
+
 double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements) {
   return call_seconds(job, kind, seen_bytes(job, bytes), axis, placements);
@@ -72,7 +69,7 @@ double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axi
 
 double wire_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements) {
-  if (bytes <= 0) return 0;
+  if (!hides_more(job) || bytes <= 0) return 0;
   return call_seconds(job, kind, bytes, axis, placements) -
          call_seconds(job, kind, 1, axis, placements);
 }
@@ -114,8 +111,7 @@ const KnownLinks::Entry& KnownLinks::entry_of(const Job& job, const CollectiveWo
     }
   }
   const double seconds = link_seconds(job, work.kind, work.bytes, work.axis, placements);
-  const double wire_s =
-      hides_more(job) ? argosy::wire_seconds(job, work.kind, work.bytes, work.axis, placements) : 0;
+  const double wire_s = argosy::wire_seconds(job, work.kind, work.bytes, work.axis, placements);
   return entries_.emplace_back(Entry{work.kind, work.axis, work.bytes, seconds, wire_s});
 }
 

@@ -76,12 +76,13 @@ inline bool hides_more(const Job& job) {
 // Seconds of one call, as the job's stack uses links.
 double link_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements);
-// Seconds for which its bytes hold them at their own rate, hidden or not: without latency.
+// Seconds for which its bytes hold them at their own rate, hidden or not: without latency. 0 unless
+// the stack hides more than its facts say: then nothing else keeps a pass from being shorter.
 double wire_seconds(const Job& job, CollectiveKind kind, int64_t bytes, Axis axis,
                     const Placements& placements);
 
 // Seconds that a pass takes at least because its collectives hold the links of one of their axes so
-// long; 0 unless the stack hides more than its facts say.
+// long (wire_seconds()).
 double least_pass_s(const std::vector<CollectiveWork>& collectives, const Placements& placements,
                     const Job& job, KnownLinks& known);
 
