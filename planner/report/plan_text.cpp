@@ -132,6 +132,10 @@ void add_layers_column(TextTable& table, const std::vector<Plan>& plans) {
   }
 }
 
+bool has_column(const TextTable& table, const char* name) {
+  return std::find(table.header.begin(), table.header.end(), name) != table.header.end();
+}
+
 void remove_column(TextTable& table, const std::string& name) {
   const auto found = std::find(table.header.begin(), table.header.end(), name);
   if (found == table.header.end()) return;
@@ -218,19 +222,26 @@ TextTable plan_rows(const std::vector<Plan>& plans) {
   return table;
 }
 
-std::string plan_table(const std::vector<Plan>& plans) {
+namespace {
+
+// Without what follows from other columns or matters least, until a line has room for the rest;
+// --json and the page have it all.
+TextTable rows_with_room(const std::vector<Plan>& plans) {
   TextTable table = plan_rows(plans);
   const bool has_days = std::any_of(plans.begin(), plans.end(),
                                     [](const Plan& plan) { return plan.predicted.days > 0; });
   if (!has_days) remove_column(table, "days");
-  std::string text = to_text(table);
-  // What follows from other columns, or matters least; --json and the page have it all.
   for (const char* name : {"bubble", "SP", "tok/s", "L/st", "mbs"}) {
-    if (text.substr(0, text.find('\n')).size() <= kTextColumns) break;
+    if (to_text(table).find('\n') <= kTextColumns) break;
     remove_column(table, name);
-    text = to_text(table);
   }
-  return text;
+  return table;
+}
+
+}  // namespace
+
+std::string plan_table(const std::vector<Plan>& plans) {
+  return to_text(rows_with_room(plans));
 }
 
 std::string fit_text(const std::vector<Plan>& plans, double asked_probability) {
@@ -253,8 +264,7 @@ std::string legend_text(const std::vector<Plan>& plans) {
       "ZeRO 3/8: shards within groups of 8 ranks, copies between them");
   add(any([](const Plan& p) { return p.virtual_stages > 1; }),
       "sched 1f1b x4: interleaved, 4 stages on each pipeline rank");
-  const std::string table = plan_table(plans);  // which has no room for all columns
-  add(table.find("L/st") < table.find('\n'), "L/st: layers of a stage, least to most");
+  add(has_column(rows_with_room(plans), "L/st"), "L/st: layers of a stage, least to most");
   add(any([](const Plan& p) { return recompute_word(p) == "mixed"; }),
       "recomp 3f+1s/8: of 8 layers three are computed again, of one attention's scores alone");
   add(any([](const Plan& p) { return p.predicted.fits_probability < 1; }),

@@ -15,16 +15,27 @@ namespace argosy {
 
 namespace {
 
-// Largest unit that leaves at least 1 before the point; three significant digits.
-template <size_t kSize>
-std::string scaled(double value, double step, const std::array<const char*, kSize>& units,
-                   const char* separator) {
-  size_t unit = 0;
-  double rest = value;
-  while (std::abs(rest) >= step && unit + 1 < kSize) {
-    rest /= step;
-    ++unit;
+constexpr std::array<const char*, 6> kThousands = {"", "k", "M", "B", "T", "P"};
+
+struct Scaled {
+  double rest = 0;
+  size_t unit = 0;  // times that `step` was taken out
+};
+// The largest unit that leaves at least 1 before the point: while `most` is reached.
+Scaled scale(double value, double step, double most, size_t num_units) {
+  Scaled scaled{value};
+  while (std::abs(scaled.rest) >= most && scaled.unit + 1 < num_units) {
+    scaled.rest /= step;
+    ++scaled.unit;
   }
+  return scaled;
+}
+
+// Three significant digits.
+template <size_t kSize>
+std::string in_units(double value, double step, const std::array<const char*, kSize>& units,
+                     const char* separator) {
+  const auto [rest, unit] = scale(value, step, step, kSize);
   const bool whole = unit == 0 || std::abs(rest) >= 100;
   return format_fixed(rest, whole ? 0 : 1) + separator + units[unit];
 }
@@ -39,7 +50,7 @@ std::string format_fixed(double value, int decimals) {
 
 std::string format_bytes(int64_t bytes) {
   constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
-  return scaled(static_cast<double>(bytes), 1024, kUnits, " ");
+  return in_units(static_cast<double>(bytes), 1024, kUnits, " ");
 }
 
 std::string format_seconds(double seconds) {
@@ -51,8 +62,7 @@ std::string format_seconds(double seconds) {
 }
 
 std::string format_count(double count) {
-  constexpr std::array<const char*, 6> kUnits = {"", "k", "M", "B", "T", "P"};
-  return scaled(count, 1000, kUnits, "");
+  return in_units(count, 1000, kThousands, "");
 }
 
 std::string format_amount(double amount) {
@@ -61,17 +71,12 @@ std::string format_amount(double amount) {
 }
 
 std::string format_four(double amount) {
-  constexpr std::array<const char*, 6> kUnits = {"", "k", "M", "B", "T", "P"};
-  size_t unit = 0;
-  double rest = amount;
-  while (std::abs(rest) >= 999.95 && unit + 1 < kUnits.size()) {
-    rest /= 1000;
-    ++unit;
-  }
+  constexpr double kMost = 999.95;  // what would be rounded to five digits
+  const auto [rest, unit] = scale(amount, 1000, kMost, kThousands.size());
   // As it will be rounded: 0.99999 has a digit before the point.
   const double shown = std::abs(rest) * (1 + 5e-5);
   const int before = rest == 0 ? 1 : 1 + static_cast<int>(std::floor(std::log10(shown)));
-  return format_fixed(rest, std::max(0, 4 - before)) + kUnits[unit];
+  return format_fixed(rest, std::max(0, 4 - before)) + kThousands[unit];
 }
 
 std::string format_percent(double fraction) {

@@ -58,6 +58,15 @@ TEST(PlanTable, LegendNamesWhatOccurs) {
   even.mesh.pp = 2;
   even.layers_per_stage = {2, 2};
   EXPECT_EQ(legend_text({even}), "");
+  Plan wide = plan;  // it has no room for the column
+  wide.mesh.pp = 2;
+  wide.layers_per_stage = {1, 3};
+  wide.mesh.tp = wide.mesh.dp = 1'000'000'000'000;
+  wide.mesh.cp = 8;
+  wide.mesh.order = RankOrder::tp_cp_pp_dp;
+  wide.micro_batch = 1'000'000'000'000;
+  EXPECT_EQ(plan_table({wide}).find("L/st"), std::string::npos);
+  EXPECT_EQ(legend_text({wide}).find("L/st"), std::string::npos);
   expect_line("recomp 3f+1s/8", [](Plan& p) { p.recompute[0] = Recompute::full; });
   expect_line("fits", [](Plan& p) { p.predicted.fits_probability = 0.9; });
 }
