@@ -68,15 +68,16 @@ std::vector<Sensitivity> sensitivities(const Job& job, const Fixed& fixed, const
                                        int num_threads) {
   LayerCostCache network(job);  // whose elements are the same on all machines
   SecondsOn seconds_on;
-  seconds_on.of_plan = [&](const ClusterSpec& cluster) {
+  const auto priced_on = [&](const ClusterSpec& cluster) {
     const Job there = on_cluster(job, cluster);
     LayerCostCache cache(there, network);
-    return price(there, candidate_of(plan), cache).plan.predicted.step_s;
+    return price(there, candidate_of(plan), cache);
+  };
+  seconds_on.of_plan = [&](const ClusterSpec& cluster) {
+    return priced_on(cluster).plan.predicted.step_s;
   };
   seconds_on.fits = [&](const ClusterSpec& cluster) {
-    const Job there = on_cluster(job, cluster);
-    LayerCostCache cache(there, network);
-    return price(there, candidate_of(plan), cache).missing_bytes == 0;
+    return priced_on(cluster).missing_bytes == 0;
   };
   // The plan at hand fits there too: none that is worse has to be looked at.
   seconds_on.of_best = [&](const ClusterSpec& cluster) {

@@ -54,7 +54,7 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
   // Beside many devices a user's rate is out of reach, and the limit says nothing.
   const bool is_telling = r.plans.empty() || job.tokens_per_s_per_user > 0 ||
                           job.cluster.num_devices <= r.plans.front().devices();
-  if (is_telling)
+  if (is_telling) {
     text += wrap(
         concat("bandwidth limit: ", devices_text(job.cluster.num_devices),
                job.cluster.num_devices == 1 ? " streams" : " stream",
@@ -64,6 +64,7 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
                                               " asked for are infeasible whatever the split")
                                      : ""),
         kTextColumns, "    ");
+  }
   if (r.largest_parameters > 0) {
     text += concat("largest model of this shape that fits and reaches ",
                    format_fixed(job.tokens_per_s_per_user, 1),
@@ -75,6 +76,9 @@ std::string facts(const ServeJob& job, const ServeResult& r) {
 // Accelerators' files have no price.
 std::string price_text(double usd) {
   return usd > 0 ? format_fixed(usd, 2) : "-";
+}
+std::string price_words(double usd) {
+  return usd > 0 ? concat(" for ", format_fixed(usd, 2), " USD per million tokens") : "";
 }
 
 std::string plan_rows(const ServeResult& result) {
@@ -107,15 +111,12 @@ std::string what_if_text(const ServeResult& before, const ServeAnswers& answers)
                 kTextColumns, "    ");
   }
   const ServePlan& a = after.plans.front();
-  text += concat(": ", format_fixed(a.tokens_per_s_per_user, 1), " tokens/s per user");
-  const bool has_price = a.usd_per_million_tokens > 0;
-  if (has_price) {
-    text += concat(" for ", format_fixed(a.usd_per_million_tokens, 2), " USD per million tokens");
-  }
+  text += concat(": ", format_fixed(a.tokens_per_s_per_user, 1), " tokens/s per user",
+                 price_words(a.usd_per_million_tokens));
   if (!before.plans.empty()) {
     const ServePlan& b = before.plans.front();
     text += concat(" instead of ", format_fixed(b.tokens_per_s_per_user, 1));
-    if (has_price && b.usd_per_million_tokens > 0) {
+    if (a.usd_per_million_tokens > 0 && b.usd_per_million_tokens > 0) {
       text += concat(" for ", format_fixed(b.usd_per_million_tokens, 2), " (",
                      format_signed_percent(a.usd_per_million_tokens / b.usd_per_million_tokens - 1),
                      ")");
@@ -148,11 +149,8 @@ std::string rate_text(const ServeJob& job, const ServeResult& result) {
                             " tokens/s each (people read about 5); with ",
                             format_fixed(kChatTokensPerS, 0), ", as chats have it, ");
   if (const std::optional<ServePlan>& p = result.for_chats) {
-    text += concat("tp=", p->tp, " pp=", p->pp, " users=", p->users);
-    if (p->usd_per_million_tokens > 0) {
-      text +=
-          concat(" for ", format_fixed(p->usd_per_million_tokens, 2), " USD per million tokens");
-    }
+    text += concat("tp=", p->tp, " pp=", p->pp, " users=", p->users,
+                   price_words(p->usd_per_million_tokens));
   } else {
     text += "there is no plan";
   }
