@@ -237,6 +237,16 @@ std::vector<StepMetrics> read_metrics(const std::filesystem::path& path) {
   return metrics;
 }
 
+std::optional<StepMetrics> last_metrics(const std::filesystem::path& path) {
+  const std::string text = read_text_file(path);
+  const size_t end = text.rfind('\n');
+  if (end == std::string::npos) return std::nullopt;
+  const size_t before = end == 0 ? std::string::npos : text.rfind('\n', end - 1);
+  const size_t begin = before == std::string::npos ? 0 : before + 1;
+  return parse_metrics(std::string_view(text).substr(begin, end - begin),
+                       concat(path.string(), ", the last line"));
+}
+
 std::string metrics_lines_until(const std::filesystem::path& path, int64_t last_step) {
   std::string kept;
   for_each_line(path, [&](std::string_view line, const StepMetrics& of_step) {

@@ -58,6 +58,9 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where);
 // All lines of a metrics.jsonl; a last line that was cut short by a crash is left out.
 std::vector<StepMetrics> read_metrics(const std::filesystem::path& path);
 
+// Of its last whole line; none where it has no such line.
+std::optional<StepMetrics> last_metrics(const std::filesystem::path& path);
+
 // Leaves no MFU of any kind to a step whose peak is in doubt: what is not to be trusted is not
 // told.
 void forget_mfu(StepMetrics* metrics);

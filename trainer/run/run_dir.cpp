@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -57,8 +57,8 @@ void drop_metrics_after(const std::filesystem::path& path, int64_t last_step) {
 }
 
 // Steps of an older version do not say which start made them: it was the first.
-int64_t start_after(const std::vector<StepMetrics>& steps) {
-  return steps.empty() ? 1 : std::max<int64_t>(steps.back().start, 1) + 1;
+int64_t start_after(const std::optional<StepMetrics>& last) {
+  return last ? std::max<int64_t>(last->start, 1) + 1 : 1;
 }
 
 // Messages may quote anything: bytes that are not UTF-8 are replaced, not fatal.
@@ -117,7 +117,7 @@ void RunDir::begin(std::string_view plan_json, std::string_view run_cfg, int64_t
   }
   write_text_file(path_ / "run.cfg", run_cfg);
   drop_metrics_after(metrics(), resume_step);
-  start_ = start_after(read_metrics(metrics()));
+  start_ = start_after(last_metrics(metrics()));
   metrics_ = open_for_append(metrics());
   events_ = open_for_append(path_ / "events.jsonl");
 }
@@ -179,8 +179,7 @@ void write_failure_of_rank(const std::filesystem::path& run_dir, int exit_code,
     status["ended"] = utc_now();
     status["updated_unix_s"] = std::time(nullptr);
     if (std::filesystem::exists(run_dir / "metrics.jsonl")) {
-      const auto steps = read_metrics(run_dir / "metrics.jsonl");
-      if (!steps.empty()) status["step"] = steps.back().step;
+      if (const auto last = last_metrics(run_dir / "metrics.jsonl")) status["step"] = last->step;
     }
     write_text_file(path, dump(status, 2) + "\n");
   } catch (const std::exception&) {  // no such folder, or none that this machine can write to
