@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "launch/words.h"
 
+#include <algorithm>
+
 #include "planner/spec/check.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
@@ -38,14 +40,8 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
-bool has_argument(const std::vector<std::string>& arguments, std::string_view name,
-                  std::string_view value) {
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    if (value.empty() ? arguments[i] == name : arguments[i] == concat(name, "=", value))
-      return true;
-    if (arguments[i] == name && i + 1 < arguments.size() && arguments[i + 1] == value) return true;
-  }
-  return false;
+bool has_argument(const std::vector<std::string>& arguments, std::string_view name) {
+  return std::find(arguments.begin(), arguments.end(), name) != arguments.end();
 }
 
 std::optional<std::string> trainer_option(const std::vector<std::string>& arguments,

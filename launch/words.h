@@ -14,9 +14,8 @@ namespace argosy {
 // A word for a POSIX shell, quoted where it has to be.
 std::string shell_word(const std::string& word);
 
-// True if the arguments have `name value` or `name=value`; without a value, `name` alone.
-bool has_argument(const std::vector<std::string>& arguments, std::string_view name,
-                  std::string_view value = {});
+// True if `name` is one of the arguments, as "--share-gpus".
+bool has_argument(const std::vector<std::string>& arguments, std::string_view name);
 
 // What the trainer will read as the value of --NAME: from its arguments, else from the --config
 // file among them, whose mistakes are left for the trainer to tell. Nothing where neither has it.
