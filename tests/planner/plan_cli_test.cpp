@@ -3,10 +3,7 @@
 //
 // argosy-plan as scripts see it: exit codes, what is on which stream, files, first answers.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -16,6 +13,7 @@
 #include "planner/spec/files.h"
 #include "planner/spec/plan.h"
 #include "planner/spec/schedule.h"
+#include "tests/planner/plan_program.h"
 
 namespace argosy {
 namespace {
@@ -23,49 +21,15 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-struct Result {
-  int exit_code = -1;
-  std::string out, err;
-};
-
-// A folder of this test program, removed at its end.
-class Scratch : public testing::Environment {
- public:
-  static fs::path path() {
-    return fs::temp_directory_path() / ("argosy_plan_cli_test." + std::to_string(getpid()));
-  }
-  void SetUp() override { fs::create_directories(path()); }
-  void TearDown() override { fs::remove_all(path()); }
-};
-[[maybe_unused]] const testing::Environment* const kScratch =
-    testing::AddGlobalTestEnvironment(new Scratch);
-
-std::string scratch(const std::string& name) {
-  return (Scratch::path() / name).string();
-}
-
 std::string write(const std::string& name, const std::string& text) {
-  std::ofstream(scratch(name)) << text;
-  return scratch(name);
-}
-
-// Runs from /, so that configurations must be found relative to the program.
-Result plan(const std::string& arguments, const std::string& before = "") {
-  const std::string out = scratch("out"), err = scratch("err");
-  const std::string command = "cd / && " + before + " " ARGOSY_BINARY_DIR "/argosy-plan " +
-                              arguments + " > '" + out + "' 2> '" + err + "'";
-  const int status = std::system(command.c_str());
-  Result result;
-  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  result.out = read_text_file(out);
-  result.err = read_text_file(err);
-  return result;
+  std::ofstream(scratch_path(name)) << text;
+  return scratch_path(name);
 }
 
 const std::string kSmall = "--model configs/models/demo-moe.json --cluster local-cpu ";
 
 TEST(PlanCli, PrintsATable) {
-  const Result result = plan(kSmall + "--devices 2");
+  const PlanOutput result = run_plan(kSmall + "--devices 2");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.err, "");
   for (const char* term :
@@ -77,7 +41,7 @@ TEST(PlanCli, PrintsATable) {
 }
 
 TEST(PlanCli, JsonAloneOnStdout) {
-  const Result result = plan(kSmall + "--devices 4 --json --top 2 --explain");
+  const PlanOutput result = run_plan(kSmall + "--devices 4 --json --top 2 --explain");
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("warning"), std::string::npos);  // 4 ranks on 2 cores
   const Json json = Json::parse(result.out);
@@ -88,7 +52,7 @@ TEST(PlanCli, JsonAloneOnStdout) {
 // Who reads stdout alone finds the reason there; jq accepts empty input.
 TEST(PlanCli, MistakesAreJsonToo) {
   for (const std::string& mistake : {kSmall + "--fix speed=9", kSmall + "--xyzzy 1"}) {
-    const Result result = plan(mistake + " --json");
+    const PlanOutput result = run_plan(mistake + " --json");
     EXPECT_EQ(result.exit_code, 2);
     ASSERT_NE(result.out, "") << mistake;
     EXPECT_EQ(result.err,
@@ -97,10 +61,10 @@ TEST(PlanCli, MistakesAreJsonToo) {
 }
 
 TEST(PlanCli, WritesThePlanThatItPrints) {
-  const std::string path = scratch("plan.json");
-  const Result result =
-      plan(kSmall + "--devices 4 --fix tp=2,ep=2,pp=2,zero=1 --json --out " + path + " --report " +
-           scratch("p.html") + " --trace " + scratch("t.json"));
+  const std::string path = scratch_path("plan.json");
+  const PlanOutput result =
+      run_plan(kSmall + "--devices 4 --fix tp=2,ep=2,pp=2,zero=1 --json --out " + path +
+               " --report " + scratch_path("p.html") + " --trace " + scratch_path("t.json"));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json json = Json::parse(result.out);
   const Plan read = read_plan(path);
@@ -112,15 +76,15 @@ TEST(PlanCli, WritesThePlanThatItPrints) {
   EXPECT_EQ(read.zero_stage, 1);
   EXPECT_EQ(read.predicted.step_s, json["plans"][0]["predicted"]["step_s"]);
   EXPECT_EQ(read.predicted.stages.size(), static_cast<size_t>(read.num_stages()));
-  EXPECT_TRUE(read_text_file(scratch("p.html")).starts_with("<!doctype html>"));
-  EXPECT_FALSE(Json::parse(read_text_file(scratch("t.json")))["traceEvents"].empty());
+  EXPECT_TRUE(read_text_file(scratch_path("p.html")).starts_with("<!doctype html>"));
+  EXPECT_FALSE(Json::parse(read_text_file(scratch_path("t.json")))["traceEvents"].empty());
 }
 
 TEST(PlanCli, WritesTheSchedule) {
-  const std::string path = scratch("plan.json"), csv = scratch("schedule.csv");
+  const std::string path = scratch_path("plan.json"), csv = scratch_path("schedule.csv");
   for (const char* fix : {"pp=4,schedule=1f1b", "pp=2,schedule=zb-v", "tp=4"}) {
-    const Result result =
-        plan(kSmall + "--devices 4 --fix " + fix + " --out " + path + " --schedule-csv " + csv);
+    const PlanOutput result =
+        run_plan(kSmall + "--devices 4 --fix " + fix + " --out " + path + " --schedule-csv " + csv);
     ASSERT_EQ(result.exit_code, 0) << result.err;
     const Schedule planned = build_schedule(read_plan(path));
     const Schedule read = parse_schedule_csv(read_text_file(csv));
@@ -132,9 +96,9 @@ TEST(PlanCli, WritesTheSchedule) {
 
 TEST(PlanCli, SameAnswerWithAnyThreads) {
   const auto answer = [](const char* threads) {
-    Json json = Json::parse(
-        plan("--model mixtral-8x7b --cluster a100-2048 --json --threads " + std::string(threads))
-            .out);
+    Json json = Json::parse(run_plan("--model mixtral-8x7b --cluster a100-2048 --json --threads " +
+                                     std::string(threads))
+                                .out);
     json["search"].erase("seconds");
     return json;
   };
@@ -142,12 +106,12 @@ TEST(PlanCli, SameAnswerWithAnyThreads) {
 }
 
 TEST(PlanCli, NoPlanIsExitThree) {
-  const Result json = plan("--model llama-3.1-405b --cluster h200-8 --json");
+  const PlanOutput json = run_plan("--model llama-3.1-405b --cluster h200-8 --json");
   EXPECT_EQ(json.exit_code, 3);
   const Json parsed = Json::parse(json.out);
   EXPECT_TRUE(parsed["plans"].empty());
   ASSERT_FALSE(parsed["rejected"].empty());
-  const Result table = plan("--model llama-3.1-405b --cluster h200-8");
+  const PlanOutput table = run_plan("--model llama-3.1-405b --cluster h200-8");
   EXPECT_EQ(table.exit_code, 3);
   EXPECT_NE(table.out.find("out of memory"), std::string::npos);
   EXPECT_NE(table.out.find("short by"), std::string::npos);
@@ -156,72 +120,65 @@ TEST(PlanCli, NoPlanIsExitThree) {
 TEST(PlanCli, ConfigFileHoldsOptions) {
   const std::string config =
       write("plan.cfg", "model = demo-moe\ncluster = local-cpu\ndevices = 2\nfix = dp=2\n");
-  const Result result = plan("--config " + config + " --fix tp=2 --json");
+  const PlanOutput result = run_plan("--config " + config + " --fix tp=2 --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(Json::parse(result.out)["plans"][0]["mesh"]["tp"], 2);  // the command line wins
   const std::string unknown = write("bad.cfg", "modle = demo-moe\n");
-  const Result mistake = plan("--config " + unknown);
+  const PlanOutput mistake = run_plan("--config " + unknown);
   EXPECT_EQ(mistake.exit_code, 2);
   EXPECT_NE(mistake.err.find("'modle'"), std::string::npos) << mistake.err;
 }
 
 TEST(PlanCli, LoraPlans) {
-  const Result result = plan(kSmall +
-                             "--devices 2 --task lora --lora-rank 8 --lora-alpha 16 "
-                             "--lora-targets q_proj,v_proj --out " +
-                             scratch("lora.json"));
+  const PlanOutput result = run_plan(kSmall +
+                                     "--devices 2 --task lora --lora-rank 8 --lora-alpha 16 "
+                                     "--lora-targets q_proj,v_proj --out " +
+                                     scratch_path("lora.json"));
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  const Plan read = read_plan(scratch("lora.json"));
+  const Plan read = read_plan(scratch_path("lora.json"));
   EXPECT_EQ(read.task, Task::lora);
   EXPECT_EQ(read.lora.rank, 8);
   EXPECT_EQ(read.lora.alpha, 16.0);
   EXPECT_EQ(read.lora.targets, (std::vector<std::string>{"q_proj", "v_proj"}));
 }
 
-// One message, exit 2, nothing on stdout but the same in JSON where that was asked for.
-void expect_mistake(const std::string& arguments, const std::string& named) {
-  const Result result = plan(arguments);
-  EXPECT_EQ(result.exit_code, 2) << arguments << "\n" << result.err;
-  const bool says_so_in_json = arguments.find("--json") != std::string::npos;
-  EXPECT_EQ(result.out.empty(), !says_so_in_json) << arguments << "\n" << result.out;
-  EXPECT_NE(result.err.find(named), std::string::npos) << arguments << "\n" << result.err;
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-}
-
 // A cluster's file in four lines: what its accelerator's file says need not be said again.
 TEST(PlanCli, AClusterThatNamesItsAccelerator) {
   const std::string job = "--model llama-2-7b --seq-len 4096 --global-batch 256 --top 1 --json ";
   const std::string file = R"({"num_devices": 256, "accelerator": "h100-sxm5-80gb"})";
-  const Json own = Json::parse(plan(job + "--cluster " + write("least.json", file)).out);
-  const Json known = Json::parse(plan(job + "--cluster h100-sxm5-80gb --devices 256").out);
+  const Json own = Json::parse(run_plan(job + "--cluster " + write("least.json", file)).out);
+  const Json known = Json::parse(run_plan(job + "--cluster h100-sxm5-80gb --devices 256").out);
   EXPECT_EQ(own["plans"][0]["predicted"], known["plans"][0]["predicted"]);
   EXPECT_EQ(own["cluster"]["name"], "least");
   const std::string more = R"({
     "num_devices": 256, "devices_per_node": 4, "accelerator": "h100-sxm5-80gb",
     "operation": {"usd_per_device_hour": 2}})";
   const Json priced =
-      Json::parse(plan(job + "--tokens 1T --cluster " + write("more.json", more)).out);
+      Json::parse(run_plan(job + "--tokens 1T --cluster " + write("more.json", more)).out);
   EXPECT_GT(priced["plans"][0]["predicted"]["cost_usd"], 0);
   EXPECT_GT(priced["plans"][0]["predicted"]["step_s"], own["plans"][0]["predicted"]["step_s"]);
   const std::string slow = R"({
     "num_devices": 256, "devices_per_node": 8, "accelerator": "h100-sxm5-80gb",
     "tiers": [{"name": "NVLink", "devices": 8, "bytes_per_s": 450e9},
               {"name": "Ethernet", "devices": 256, "bytes_per_s": 1e9}]})";
-  const Json slower = Json::parse(plan(job + "--cluster " + write("slow.json", slow)).out);
+  const Json slower = Json::parse(run_plan(job + "--cluster " + write("slow.json", slow)).out);
   EXPECT_GT(slower["plans"][0]["predicted"]["step_s"], own["plans"][0]["predicted"]["step_s"]);
   const std::string arguments = "--model llama-2-7b --cluster ";
-  expect_mistake(arguments + write("b.json", R"({"accelerator": "h100-sxm5-80g"})"),
-                 "b.json: accelerator: there is no file 'h100-sxm5-80g', neither as given nor by "
-                 "that name in configs/accelerators, meant h100-sxm5-80gb?");
-  expect_mistake(arguments + write("k.json", R"({"accelerator": "h100-sxm5-80gb", "nodes": 4})"),
-                 "k.json: nodes");
+  expect_plan_mistake(
+      arguments + write("b.json", R"({"accelerator": "h100-sxm5-80g"})"),
+      "b.json: accelerator: there is no file 'h100-sxm5-80g', neither as given nor by "
+      "that name in configs/accelerators, meant h100-sxm5-80gb?");
+  expect_plan_mistake(
+      arguments + write("k.json", R"({"accelerator": "h100-sxm5-80gb", "nodes": 4})"),
+      "k.json: nodes");
 }
 
 // 900 for 900 GB/s would be 17 million seconds a step without a word.
 TEST(PlanCli, UnitsOfAClusterAreLookedAt) {
   const std::string file = R"({"num_devices": 8, "accelerator": "h100-sxm5-80gb",
     "tiers": [{"name": "NVLink", "devices": 8, "bytes_per_s": 900}]})";
-  const Result result = plan("--model llama-2-7b --top 1 --cluster " + write("units.json", file));
+  const PlanOutput result =
+      run_plan("--model llama-2-7b --top 1 --cluster " + write("units.json", file));
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.err.find("units.json: tiers: NVLink: bytes_per_s: 900 is below 1e+07; meant are "
                             "bytes/s of a device in one direction, as 450e9 for 450 GB/s"),
@@ -230,100 +187,106 @@ TEST(PlanCli, UnitsOfAClusterAreLookedAt) {
 }
 
 TEST(PlanCli, MistakesAreOneMessage) {
-  expect_mistake("", "--model is missing; valid: a path, or a name in configs/models: deepseek-v3");
-  expect_mistake("--model llama-65b", "--cluster is missing; valid: a path, or a name in ");
-  expect_mistake("--model nowhere.json --cluster local-cpu", "nowhere.json");
-  expect_mistake("--model nowhere.json --cluster local-cpu", "llama-3.1-8b");
-  expect_mistake("--model llama-65b --cluster nowhere", "nowhere");
-  expect_mistake(kSmall + "--devices 0", "--devices");
-  expect_mistake(kSmall + "--devices two", "--devices: 'two'; valid: a whole number");
-  expect_mistake(kSmall + "--devices 2.5", "--devices: '2.5'; valid: a whole number");
-  expect_mistake(kSmall + "--global-batch 4M", "--global-batch: '4M'; valid: a whole number");
-  expect_mistake(kSmall + "--devices 99999999999", "--devices");
-  expect_mistake(kSmall + "--global-batch 9223372036854775807", "--global-batch");
-  expect_mistake(kSmall + "--global-batch -4", "--global-batch");
-  expect_mistake(kSmall + "--seq-len 0", "--seq-len");
-  expect_mistake(kSmall + "--seq-len 8q", "--seq-len: '8q'; valid: a whole number");
-  expect_mistake(kSmall + "--tokens -1", "--tokens");
-  expect_mistake(kSmall + "--tokens 1.4Q", "--tokens: '1.4Q'; valid: a number above 0, as 1.4e12");
-  expect_mistake(kSmall + "--top 0", "--top");
-  expect_mistake(kSmall + "--out /no/such/plan.json",
-                 "--out: /no/such/plan.json: there is no folder /no/such");
-  expect_mistake(kSmall + "--out " + scratch(""), "is a folder; valid: a file in it");
-  expect_mistake(kSmall + "--report /tmp", "--report: /tmp: is a folder");
-  expect_mistake(kSmall + "--devices 2 tp=2", "'tp=2' belongs to no option");
-  expect_mistake("demo-moe " + kSmall, "'demo-moe' belongs to no option");
-  expect_mistake("--modle demo-moe", "unrecognised option '--modle', meant --model?; valid");
-  expect_mistake(kSmall + "--xyzzy 1", "unrecognised option '--xyzzy'; valid options");
-  expect_mistake("--config " + write("near.cfg", "modle = demo-moe\n"), "'modle', meant --model?");
-  expect_mistake(kSmall + "--task dance",
-                 "--task: 'dance'; valid: pretrain, finetune, lora, serve");
-  expect_mistake(kSmall + "--optimizer lion", "lion");
-  expect_mistake(kSmall + "--precision fp8", "valid: fp64, fp32, bf16");
-  expect_mistake(kSmall + "--precision int4", "int4");
-  expect_mistake(kSmall + "--objective fun", "fun");
+  expect_plan_mistake(
+      "", "--model is missing; valid: a path, or a name in configs/models: deepseek-v3");
+  expect_plan_mistake("--model llama-65b", "--cluster is missing; valid: a path, or a name in ");
+  expect_plan_mistake("--model nowhere.json --cluster local-cpu", "nowhere.json");
+  expect_plan_mistake("--model nowhere.json --cluster local-cpu", "llama-3.1-8b");
+  expect_plan_mistake("--model llama-65b --cluster nowhere", "nowhere");
+  expect_plan_mistake(kSmall + "--devices 0", "--devices");
+  expect_plan_mistake(kSmall + "--devices two", "--devices: 'two'; valid: a whole number");
+  expect_plan_mistake(kSmall + "--devices 2.5", "--devices: '2.5'; valid: a whole number");
+  expect_plan_mistake(kSmall + "--global-batch 4M", "--global-batch: '4M'; valid: a whole number");
+  expect_plan_mistake(kSmall + "--devices 99999999999", "--devices");
+  expect_plan_mistake(kSmall + "--global-batch 9223372036854775807", "--global-batch");
+  expect_plan_mistake(kSmall + "--global-batch -4", "--global-batch");
+  expect_plan_mistake(kSmall + "--seq-len 0", "--seq-len");
+  expect_plan_mistake(kSmall + "--seq-len 8q", "--seq-len: '8q'; valid: a whole number");
+  expect_plan_mistake(kSmall + "--tokens -1", "--tokens");
+  expect_plan_mistake(kSmall + "--tokens 1.4Q",
+                      "--tokens: '1.4Q'; valid: a number above 0, as 1.4e12");
+  expect_plan_mistake(kSmall + "--top 0", "--top");
+  expect_plan_mistake(kSmall + "--out /no/such/plan.json",
+                      "--out: /no/such/plan.json: there is no folder /no/such");
+  expect_plan_mistake(kSmall + "--out " + scratch_path(""), "is a folder; valid: a file in it");
+  expect_plan_mistake(kSmall + "--report /tmp", "--report: /tmp: is a folder");
+  expect_plan_mistake(kSmall + "--devices 2 tp=2", "'tp=2' belongs to no option");
+  expect_plan_mistake("demo-moe " + kSmall, "'demo-moe' belongs to no option");
+  expect_plan_mistake("--modle demo-moe", "unrecognised option '--modle', meant --model?; valid");
+  expect_plan_mistake(kSmall + "--xyzzy 1", "unrecognised option '--xyzzy'; valid options");
+  expect_plan_mistake("--config " + write("near.cfg", "modle = demo-moe\n"),
+                      "'modle', meant --model?");
+  expect_plan_mistake(kSmall + "--task dance",
+                      "--task: 'dance'; valid: pretrain, finetune, lora, serve");
+  expect_plan_mistake(kSmall + "--optimizer lion", "lion");
+  expect_plan_mistake(kSmall + "--precision fp8", "valid: fp64, fp32, bf16");
+  expect_plan_mistake(kSmall + "--precision int4", "int4");
+  expect_plan_mistake(kSmall + "--objective fun", "fun");
   const std::string bare = "--model llama-3.1-8b --cluster h800-sxm5-80gb --objective ";
-  expect_mistake(bare + "carbon", "does not give power and carbon intensity; valid: time");
-  expect_mistake(bare + "cost", "does not give a price; valid: time");
-  expect_mistake(kSmall + "--lora-rank 4", "--lora-rank");
-  expect_mistake(kSmall + "--lora-alpha 4", "--lora-alpha: 4; valid: only with --task lora");
-  expect_mistake(kSmall + "--lora-targets q_proj", "--lora-targets");
-  expect_mistake(kSmall + "--users 4", "--users: 4; valid: only with --task serve");
-  expect_mistake(kSmall + "--weights int8", "--weights: int8; valid: only with --task serve");
-  expect_mistake(kSmall + "--task lora --lora-targets nothing",
-                 "--lora-targets: lora: target 'nothing'");
-  expect_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
-  expect_mistake(kSmall + "--fix speed=9", "speed");
+  expect_plan_mistake(bare + "carbon", "does not give power and carbon intensity; valid: time");
+  expect_plan_mistake(bare + "cost", "does not give a price; valid: time");
+  expect_plan_mistake(kSmall + "--lora-rank 4", "--lora-rank");
+  expect_plan_mistake(kSmall + "--lora-alpha 4", "--lora-alpha: 4; valid: only with --task lora");
+  expect_plan_mistake(kSmall + "--lora-targets q_proj", "--lora-targets");
+  expect_plan_mistake(kSmall + "--users 4", "--users: 4; valid: only with --task serve");
+  expect_plan_mistake(kSmall + "--weights int8", "--weights: int8; valid: only with --task serve");
+  expect_plan_mistake(kSmall + "--task lora --lora-targets nothing",
+                      "--lora-targets: lora: target 'nothing'");
+  expect_plan_mistake(kSmall + "--fix tp=2,pp=2,dp=2 --devices 4", "tp*pp*dp");
+  expect_plan_mistake(kSmall + "--fix speed=9", "speed");
   const std::string dense = "--model llama-3.1-8b --cluster h100-8 --fix ";
-  expect_mistake(dense + "sequence_parallel=1,tp=1",
-                 "--fix: sequence_parallel=1 with tp=1 splits nothing; valid: tp=2 or more");
-  expect_mistake(dense + "zero=3,schedule=zb-h1", "valid: zero=0 or 1, or schedule=gpipe, 1f1b");
-  expect_mistake(dense + "zero=3,tp=4,pp=2",
-                 "--fix: zero=3 with dp*cp=1 shards over one rank; valid: zero=0 or 1, or");
-  EXPECT_EQ(plan(dense + "zero=3,tp=4,cp=2").exit_code, 0);  // cp's ranks share shards
-  expect_mistake(kSmall + "--seed -1", "--seed: -1; valid: a whole number of at least 0");
-  expect_mistake(kSmall + "--what-if ''", "--what-if: ''; valid: key=value");
-  expect_mistake("--model llama-65b --cluster h100-8 --corrections x.json",
-                 "with --stack nemo-2025; valid: with --stack argosy");
-  expect_mistake("--cluster h100-8 --import ds.jsn", "--import: there is no file 'ds.jsn'");
-  expect_mistake("--score no_such_runs.csv", "'no_such_runs.csv'; valid: a table of runs");
-  expect_mistake("--score " + write("other.csv", "a,b\n1,2\n"), "no column 'id'; valid: id, gpu,");
-  expect_mistake(kSmall + "--corrections no_such.json", "--corrections: there is no file");
-  expect_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"), "num_gpus: 'x'");
-  expect_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "valid: 1 to 2048");
-  expect_mistake("--model llama-65b --cluster nowhere",
-                 "configs/clusters or configs/accelerators; valid: a path, or a name in "
-                 "configs/clusters: a100-2048");
-  expect_mistake("--model Llama3-8B --cluster h100-8",
-                 "configs/models, meant llama-3.1-8b?; valid");
-  expect_mistake("--model llama-65b --cluster h100", "meant h100-8?");
+  expect_plan_mistake(dense + "sequence_parallel=1,tp=1",
+                      "--fix: sequence_parallel=1 with tp=1 splits nothing; valid: tp=2 or more");
+  expect_plan_mistake(dense + "zero=3,schedule=zb-h1",
+                      "valid: zero=0 or 1, or schedule=gpipe, 1f1b");
+  expect_plan_mistake(dense + "zero=3,tp=4,pp=2",
+                      "--fix: zero=3 with dp*cp=1 shards over one rank; valid: zero=0 or 1, or");
+  EXPECT_EQ(run_plan(dense + "zero=3,tp=4,cp=2").exit_code, 0);  // cp's ranks share shards
+  expect_plan_mistake(kSmall + "--seed -1", "--seed: -1; valid: a whole number of at least 0");
+  expect_plan_mistake(kSmall + "--what-if ''", "--what-if: ''; valid: key=value");
+  expect_plan_mistake("--model llama-65b --cluster h100-8 --corrections x.json",
+                      "with --stack nemo-2025; valid: with --stack argosy");
+  expect_plan_mistake("--cluster h100-8 --import ds.jsn", "--import: there is no file 'ds.jsn'");
+  expect_plan_mistake("--score no_such_runs.csv", "'no_such_runs.csv'; valid: a table of runs");
+  expect_plan_mistake("--score " + write("other.csv", "a,b\n1,2\n"),
+                      "no column 'id'; valid: id, gpu,");
+  expect_plan_mistake(kSmall + "--corrections no_such.json", "--corrections: there is no file");
+  expect_plan_mistake("--score " + write("bad.csv", "id,gpu,num_gpus\na,H100,x\n"),
+                      "num_gpus: 'x'");
+  expect_plan_mistake("--model llama-65b --cluster a100-2048 --devices 4096", "valid: 1 to 2048");
+  expect_plan_mistake("--model llama-65b --cluster nowhere",
+                      "configs/clusters or configs/accelerators; valid: a path, or a name in "
+                      "configs/clusters: a100-2048");
+  expect_plan_mistake("--model Llama3-8B --cluster h100-8",
+                      "configs/models, meant llama-3.1-8b?; valid");
+  expect_plan_mistake("--model llama-65b --cluster h100", "meant h100-8?");
   // The machines are known, in another number; accelerators are too many to be listed.
   const std::string unlisted = "--model llama-65b --cluster ";
-  expect_mistake(unlisted + "h100-1024",
-                 ", meant h100-8192 --devices 1024? (--devices takes a part");
-  expect_mistake(unlisted + "h100-7", ", meant h100-8 --devices 7? (");
-  expect_mistake(unlisted + "l40s-64", ", meant l40s --devices 64? (");
-  expect_mistake(unlisted + "nowhere-64", "configs/accelerators; valid: ");
-  expect_mistake(unlisted + "nowhere", " names in configs/accelerators, as a10\n");
-  EXPECT_LT(plan(unlisted + "h100-1024").err.size(), 500u);
-  expect_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048",
-                 "--seq-len: 2048 exceeds the 1024 learned positions");
-  expect_mistake(kSmall + "--fix schedule=1f1b,virtual_stages=2", "--fix: schedule=1f1b with");
-  expect_mistake("--model " + write("m.json", "{\"model_type\": ") + " --cluster local-cpu",
-                 "m.json");
-  expect_mistake("--model demo-moe --cluster " + write("c.json", "{\"device\": \"cpu\"}"),
-                 "c.json");
+  expect_plan_mistake(unlisted + "h100-1024",
+                      ", meant h100-8192 --devices 1024? (--devices takes a part");
+  expect_plan_mistake(unlisted + "h100-7", ", meant h100-8 --devices 7? (");
+  expect_plan_mistake(unlisted + "l40s-64", ", meant l40s --devices 64? (");
+  expect_plan_mistake(unlisted + "nowhere-64", "configs/accelerators; valid: ");
+  expect_plan_mistake(unlisted + "nowhere", " names in configs/accelerators, as a10\n");
+  EXPECT_LT(run_plan(unlisted + "h100-1024").err.size(), 500u);
+  expect_plan_mistake("--model gpt2-124m --cluster h200-8 --seq-len 2048",
+                      "--seq-len: 2048 exceeds the 1024 learned positions");
+  expect_plan_mistake(kSmall + "--fix schedule=1f1b,virtual_stages=2", "--fix: schedule=1f1b with");
+  expect_plan_mistake("--model " + write("m.json", "{\"model_type\": ") + " --cluster local-cpu",
+                      "m.json");
+  expect_plan_mistake("--model demo-moe --cluster " + write("c.json", "{\"device\": \"cpu\"}"),
+                      "c.json");
 }
 
 // Root may write everywhere: it becomes somebody else.
 TEST(PlanCli, FoldersOfOthersAreNamedBeforeTheSearch) {
-  const std::string folder = scratch("closed");
+  const std::string folder = scratch_path("closed");
   fs::create_directory(folder);
   fs::permissions(folder, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read |
                               fs::perms::others_exec);
   const std::string other = geteuid() == 0 ? "setpriv --reuid=65534 --clear-groups" : "";
-  if (plan("--help", other).exit_code != 0) GTEST_SKIP() << "no other user can run the program";
-  const Result result = plan(kSmall + "--out " + folder + "/plan.json", other);
+  if (run_plan("--help", other).exit_code != 0) GTEST_SKIP() << "no other user can run the program";
+  const PlanOutput result = run_plan(kSmall + "--out " + folder + "/plan.json", other);
   EXPECT_EQ(result.exit_code, 2) << result.err;
   EXPECT_EQ(result.out, "");
   EXPECT_NE(result.err.find("cannot be written to"), std::string::npos) << result.err;
@@ -331,24 +294,25 @@ TEST(PlanCli, FoldersOfOthersAreNamedBeforeTheSearch) {
 
 // Root may write to /proc, but there is nothing to write to.
 TEST(PlanCli, NothingIsWrittenWhereOneFileCannotBe) {
-  const std::string out = scratch("first.json");
+  const std::string out = scratch_path("first.json");
   for (const char* option : {"--report", "--trace", "--schedule-csv"}) {
     const std::string mistake = std::string(option) + " /proc/new";
-    expect_mistake(kSmall + "--out " + out + " " + mistake,
-                   std::string(option) + ": /proc/new: folder /proc cannot be written to (");
+    expect_plan_mistake(kSmall + "--out " + out + " " + mistake,
+                        std::string(option) + ": /proc/new: folder /proc cannot be written to (");
     EXPECT_FALSE(fs::exists(out)) << option;
   }
-  expect_mistake(kSmall + "--out " + out + " --trace " + scratch("../") +
-                     Scratch::path().filename().string() + "/first.json",
-                 "is the file of --out too; valid: another file");
+  expect_plan_mistake(kSmall + "--out " + out + " --trace " + scratch_path("../") +
+                          fs::path(out).parent_path().filename().string() + "/first.json",
+                      "is the file of --out too; valid: another file");
   EXPECT_FALSE(fs::exists(out));
-  expect_mistake("--calibrate --out /proc/new", "--out: /proc/new: folder /proc cannot");
-  expect_mistake("--learn nowhere --cluster local-cpu --out /proc/new", "--out: /proc/new: folder");
+  expect_plan_mistake("--calibrate --out /proc/new", "--out: /proc/new: folder /proc cannot");
+  expect_plan_mistake("--learn nowhere --cluster local-cpu --out /proc/new",
+                      "--out: /proc/new: folder");
 }
 
 TEST(PlanCli, ListsMayHaveBlanks) {
-  const Result result =
-      plan(kSmall + "--devices 4 --json --fix 'tp=2, pp = 2' --what-if 'price=2x, hbm=2x'");
+  const PlanOutput result =
+      run_plan(kSmall + "--devices 4 --json --fix 'tp=2, pp = 2' --what-if 'price=2x, hbm=2x'");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json mesh = Json::parse(result.out)["plans"][0]["mesh"];
   EXPECT_EQ(mesh["tp"], 2);
@@ -358,9 +322,9 @@ TEST(PlanCli, ListsMayHaveBlanks) {
 // An accelerator's file is of one node; there may be more of them.
 TEST(PlanCli, AcceleratorsByName) {
   const auto dp_of = [](const std::string& devices) {
-    const Result result =
-        plan("--model llama-3.1-8b --cluster l40s --task lora --fix tp=1,pp=1 --json --top 1 " +
-             devices);
+    const PlanOutput result =
+        run_plan("--model llama-3.1-8b --cluster l40s --task lora --fix tp=1,pp=1 --json --top 1 " +
+                 devices);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return Json::parse(result.out)["plans"][0]["mesh"]["dp"].get<int>();
   };
@@ -370,7 +334,8 @@ TEST(PlanCli, AcceleratorsByName) {
 
 TEST(PlanCli, NumbersMayHaveUnits) {
   const auto best = [](const std::string& options) {
-    const Result result = plan("--model llama-3.1-8b --cluster h100-8 --json --top 1 " + options);
+    const PlanOutput result =
+        run_plan("--model llama-3.1-8b --cluster h100-8 --json --top 1 " + options);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     return Json::parse(result.out)["plans"][0];
   };
@@ -378,7 +343,8 @@ TEST(PlanCli, NumbersMayHaveUnits) {
 }
 
 TEST(PlanCli, JsonNamesModelAndMachines) {
-  const Json json = Json::parse(plan("--model llama-3.1-8b --cluster h100-8 --top 1 --json").out);
+  const Json json =
+      Json::parse(run_plan("--model llama-3.1-8b --cluster h100-8 --top 1 --json").out);
   EXPECT_EQ(json["model"]["parameters"], 8030261248);  // Llama 3.1's own count
   EXPECT_EQ(json["cluster"]["devices"], 8);
   EXPECT_EQ(json["cluster"]["accelerator"], "H100-SXM5-80GB");
@@ -386,9 +352,9 @@ TEST(PlanCli, JsonNamesModelAndMachines) {
 
 TEST(PlanCli, ProfilesOnOtherAcceleratorsSaySo) {
   const std::string job = "--model llama-3.1-8b --top 1 --stack megatron-bridge-26.06 --cluster ";
-  EXPECT_NE(plan(job + "a100-8").err.find("no run of megatron-bridge-26.06 on A100-SXM4-80GB"),
+  EXPECT_NE(run_plan(job + "a100-8").err.find("no run of megatron-bridge-26.06 on A100-SXM4-80GB"),
             std::string::npos);
-  EXPECT_EQ(plan(job + "gb200-nvl72").err, "");
+  EXPECT_EQ(run_plan(job + "gb200-nvl72").err, "");
 }
 
 // QLoRA's heading is the longest.
@@ -401,7 +367,7 @@ TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
         "--model llama-3.1-8b --cluster h100-8192 --devices 100 --what-if "
         "hbm=141GB,inter_bw=800Gb/s,intra_latency=2us,power=1kW",
         "--stack list"}) {
-    const Result result = plan(options);
+    const PlanOutput result = run_plan(options);
     ASSERT_EQ(result.exit_code, 0) << result.err;
     std::istringstream lines(result.out);
     for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
@@ -409,7 +375,7 @@ TEST(PlanCli, NoLineIsLongerThanHundredColumns) {
 }
 
 TEST(PlanCli, HelpHasNoBlanksAtTheEnds) {
-  std::istringstream lines(plan("--help").out);
+  std::istringstream lines(run_plan("--help").out);
   for (std::string line; std::getline(lines, line);) {
     EXPECT_LE(line.size(), 100u) << line;
     EXPECT_FALSE(line.ends_with(' ')) << line;
@@ -420,54 +386,54 @@ TEST(PlanCli, HelpHasNoBlanksAtTheEnds) {
 TEST(PlanCli, PlansFitSurelyUnlessNoneDoes) {
   const std::string job = "--model mixtral-8x7b --cluster h100-8192 --devices 64 --top 1 ";
   const auto probability = [&](const std::string& options) {
-    const Json best = Json::parse(plan(job + options + " --json").out)["plans"][0];
+    const Json best = Json::parse(run_plan(job + options + " --json").out)["plans"][0];
     return best["predicted"]["fits_probability"].get<double>();
   };
   EXPECT_GE(probability(""), 0.9);
   EXPECT_GE(probability("--fit-probability 0.99"), 0.99);
   EXPECT_LT(probability("--fit-probability 0"), 0.9);
-  EXPECT_EQ(plan(job).err, "");
+  EXPECT_EQ(run_plan(job).err, "");
   const std::string tight =
       "--model mixtral-8x7b --cluster a100-2048 --devices 16 --top 1 "
       "--fix tp=2,pp=1,micro_batch=1,zero=1,recompute=none ";
-  const Result unsure = plan(tight);
+  const PlanOutput unsure = run_plan(tight);
   EXPECT_EQ(unsure.exit_code, 0);
   EXPECT_NE(unsure.err.find("no plan fits with 90.0%"), std::string::npos) << unsure.err;
   EXPECT_NE(unsure.out.find("plan 1 fits with 61.0%"), std::string::npos) << unsure.out;
-  EXPECT_EQ(plan(tight + "--fit-probability 0.9").exit_code, 3);
+  EXPECT_EQ(run_plan(tight + "--fit-probability 0.9").exit_code, 3);
 }
 
 // Profiles know no products in 32 bits: those of 16 would be ten times too fast.
 TEST(PlanCli, WidePrecisionIsTimedByItsOwnPeak) {
   const std::string job = "--model llama-3.1-8b --cluster h100-8 --top 1 --json --precision ";
   for (const char* precision : {"fp32", "fp64"}) {
-    const Json best = Json::parse(plan(job + precision).out)["plans"][0];
+    const Json best = Json::parse(run_plan(job + precision).out)["plans"][0];
     EXPECT_LT(best["predicted"]["mfu"], 0.9) << precision;
   }
-  expect_mistake(job + "fp32 --stack megatron-2024",
-                 "--stack: 'megatron-2024' with --precision fp32");
+  expect_plan_mistake(job + "fp32 --stack megatron-2024",
+                      "--stack: 'megatron-2024' with --precision fp32");
 }
 
 // A run that ends before its first checkpoint is due has none but the last.
 TEST(PlanCli, ShortRunsAreSaid) {
   const std::string job = "--model llama-3.1-8b --cluster h100-8 --top 1 --tokens ";
-  const Result result = plan(job + "1e8");
+  const PlanOutput result = run_plan(job + "1e8");
   EXPECT_NE(result.out.find("one checkpoint, at the end"), std::string::npos) << result.out;
   EXPECT_EQ(result.err, "");
-  EXPECT_NE(plan(job + "1e10").out.find("a checkpoint every 1"), std::string::npos);
-  const std::string warning = plan(job + "1e3").err;
+  EXPECT_NE(run_plan(job + "1e10").out.find("a checkpoint every 1"), std::string::npos);
+  const std::string warning = run_plan(job + "1e3").err;
   EXPECT_NE(warning.find("--tokens: 1.0k are less than one step's 4.0M"), std::string::npos)
       << warning;
 }
 
 TEST(PlanCli, SequencesBeyondThePositionsAreSaid) {
-  const Result result = plan("--model llama-2-7b --cluster h100-8 --seq-len 32k --top 1");
+  const PlanOutput result = run_plan("--model llama-2-7b --cluster h100-8 --seq-len 32k --top 1");
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_NE(result.err.find("--seq-len: 32768 is beyond the 4096 positions"), std::string::npos);
 }
 
 TEST(PlanCli, HelpNamesEveryOption) {
-  const Result result = plan("--help");
+  const PlanOutput result = run_plan("--help");
   EXPECT_EQ(result.exit_code, 0);
   for (const char* option :
        {"--model",     "--cluster",   "--devices",   "--seq-len",    "--global-batch",
@@ -482,7 +448,7 @@ TEST(PlanCli, HelpNamesEveryOption) {
 
 // arXiv:2302.13971 section 2.4: 1.4T tokens on 2,048 A100 80 GB take about 21 days.
 TEST(FirstAnswers, Llama65b) {
-  const Result result = plan(
+  const PlanOutput result = run_plan(
       "--model configs/models/llama-65b.json --cluster configs/clusters/a100-2048.json "
       "--tokens 1.4e12 --seq-len 2048 --global-batch 2048 --fix schedule=1f1b "
       "--json");
@@ -490,7 +456,7 @@ TEST(FirstAnswers, Llama65b) {
   const Json best = Json::parse(result.out)["plans"][0];
   EXPECT_GE(best["predicted"]["days"], 18.0);
   EXPECT_LE(best["predicted"]["days"], 24.0);
-  EXPECT_EQ(Json::parse(plan("--model llama-65b --cluster a100-2048 --tokens 1.4e12 --json")
+  EXPECT_EQ(Json::parse(run_plan("--model llama-65b --cluster a100-2048 --tokens 1.4e12 --json")
                             .out)["plans"][0]["global_batch"],
             2048);
 }
@@ -499,7 +465,7 @@ TEST(FirstAnswers, Llama65b) {
 // 60M tokens a step, 13T tokens, 90 to 100 days. Their 32 to 36% MFU count 6 FLOPs a parameter and
 // no attention: public_cases_test does so too.
 TEST(FirstAnswers, Gpt4Moe) {
-  const Result result = plan(
+  const PlanOutput result = run_plan(
       "--model gpt4-moe --cluster a100-25k --tokens 13e12 --global-batch 7280 --json --fix "
       "tp=8,pp=15,zero=1,micro_batch=1,schedule=1f1b");
   ASSERT_EQ(result.exit_code, 0) << result.err;
@@ -512,7 +478,7 @@ TEST(FirstAnswers, Gpt4Moe) {
 
 // Millions of candidates, of which few are simulated.
 TEST(FirstAnswers, TheWholeSpaceOfALargeCluster) {
-  const Result result = plan("--model gpt4-moe --cluster a100-25k --json");
+  const PlanOutput result = run_plan("--model gpt4-moe --cluster a100-25k --json");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const Json search = Json::parse(result.out)["search"];
   EXPECT_GT(search["candidates"], 10'000'000);

@@ -35,10 +35,10 @@ std::string scratch_path(const std::string& name) {
   return (Scratch::path() / name).string();
 }
 
-PlanOutput run_plan(const std::string& arguments) {
+PlanOutput run_plan(const std::string& arguments, const std::string& before) {
   const std::string out = scratch_path("out"), err = scratch_path("err");
-  const std::string command = "cd / && " ARGOSY_BINARY_DIR "/argosy-plan " + arguments + " > '" +
-                              out + "' 2> '" + err + "'";
+  const std::string command = "cd / && " + before + " " ARGOSY_BINARY_DIR "/argosy-plan " +
+                              arguments + " > '" + out + "' 2> '" + err + "'";
   const int status = std::system(command.c_str());
   PlanOutput result;
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -14,7 +14,8 @@ struct PlanOutput {
 };
 
 // From /, so that configurations must be found relative to the program.
-PlanOutput run_plan(const std::string& arguments);
+// `before`: words in front of the program, as variables of its environment.
+PlanOutput run_plan(const std::string& arguments, const std::string& before = "");
 
 // A path in a folder of this test program, which is removed at its end.
 std::string scratch_path(const std::string& name);
