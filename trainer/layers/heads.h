@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Argosy Authors
+//
+// Queries, keys and values as attention reads them, each from a Linear of the normed input: with
+// norms of q and k (q_norm, k_norm) and the rotation. Heads are split over tp.
+#pragma once
+
+#include "trainer/layers/context.h"
+#include "trainer/layers/linear.h"
+#include "trainer/layers/norm.h"
+#include "trainer/ops/rope.h"
+
+namespace argosy {
+
+// (n, hq*D), (n, hk*D), (n, hk*Dv), or gradients of these shapes; Dv is D but for latent attention.
+// Where heads are exchanged (Ulysses) all tokens of a part of the heads: (B*T, hq/cp*D).
+struct Heads {
+  Tensor q, k, v;
+};
+
+// The input of a block's attention, (s, H), which is made again where a gradient needs it.
+struct NormedInput {
+  const Norm& norm;
+  const Tensor& x;
+  const NormStatistics& statistics;
+  Tensor again(const LayerContext& ctx) const { return norm.apply(ctx, x, statistics); }
+};
+
+// Kept by forward.
+struct ProjectionState {
+  Heads heads;                    // ready, or with q_norm/k_norm q and k before the norm
+  Tensor q_rms, k_rms;            // (n*hq), (n*hk) statistics of q_norm and k_norm
+  Tensor q_lora, k_lora, v_lora;  // (n, r)
+};
+
+class HeadProjections {
+ public:
+  HeadProjections(const LayerContext& ctx, const ParameterStore& store, int layer);
+
+  int64_t num_heads() const { return q_.out_features() / head_dim_; }
+  int64_t num_kv_heads() const { return k_.out_features() / head_dim_; }
+
+  // `normed` (s, H).
+  Heads forward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                const Tensor& normed, ProjectionState* state, MemoryCategory kept) const;
+  // The same heads from what is kept.
+  Heads ready(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+              const ProjectionState& state) const;
+  // Gradients of the heads, which it writes over -> gradient of the normed input (s, H).
+  Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+                  const NormedInput& input, const ProjectionState& state, Heads gradient) const;
+
+ private:
+  // A Linear of the normed input (n, H), as attention works on it.
+  Tensor project(const LayerContext& ctx, const Microbatch& microbatch, const Linear& linear,
+                 const ProductOperand& input, Tensor* lora, MemoryCategory kept) const;
+  // q or k, normed into new memory; fills its statistics.
+  Tensor norm_heads(const LayerContext& ctx, const Parameter& gain, const Tensor& x, Tensor* rms,
+                    MemoryCategory kept) const;
+  // In place, on whole heads.
+  void turn(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+            const Tensor& x, bool inverse) const;
+  // q or k as attention reads it, from what is kept.
+  Tensor ready(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
+               const Tensor& kept, const Tensor& rms, const Parameter* gain) const;
+  // In place: gradient of a ready q or k -> gradient of the Linear's output.
+  void ready_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                      const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
+                      const Parameter* gain, const Tensor& gradient) const;
+
+  Linear q_, k_, v_;
+  const Parameter* q_norm_;  // gain (D), null without q_norm/k_norm
+  const Parameter* k_norm_;
+  int64_t head_dim_;
+  bool use_rope_;
+  double eps_;
+};
+
+}  // namespace argosy
