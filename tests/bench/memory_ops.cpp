@@ -96,8 +96,9 @@ void ropes(const MemoryOps& b) {
   const std::vector<double> frequencies(static_cast<size_t>(half), 0.01);
   const auto table = ops::make_rope_table(b.ctx, frequencies, length, DType::fp32, 1.0);
   const Tensor x = values(b, {b.rows, kHidden}), positions = integers(b, b.rows, length);
+  const ops::RopePart whole{.head_dim = 2 * half, .begin = 0, .size = 2 * half};
   compare_wide(b, "RoPE", kHidden, {.updated = 1},
-               [&] { ops::rope(b.ctx, x, kHeads, positions, table, false); });
+               [&] { ops::rope(b.ctx, x, whole, positions, table, false); });
 }
 
 void losses(const MemoryOps& b) {

@@ -40,7 +40,8 @@ Tensor HeadProjections::norm_heads(const LayerContext& ctx, const Parameter& gai
 void HeadProjections::turn(const LayerContext& ctx, const Microbatch& microbatch,
                            const ops::RopeTable& rope, const Tensor& x, bool inverse) const {
   if (!use_rope_) return;
-  ops::rope(ctx.device, x, x.dim(1) / head_dim_, microbatch.attention_positions, rope, inverse);
+  const ops::RopePart whole = {.head_dim = head_dim_, .begin = 0, .size = head_dim_};
+  ops::rope(ctx.device, x, whole, microbatch.attention_positions, rope, inverse);
 }
 
 Heads HeadProjections::forward(const LayerContext& ctx, const Microbatch& microbatch,

@@ -19,18 +19,20 @@ RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse
   return table;
 }
 
-void rope(DeviceContext& ctx, const Tensor& x, int64_t num_heads, const Tensor& positions,
+void rope(DeviceContext& ctx, const Tensor& x, const RopePart& part, const Tensor& positions,
           const RopeTable& table, bool inverse) {
   check_rank("x", x, 2);
   check_rank("the table", table.cos, 2);
   check_tensor("the table of sines", table.sin, table.cos.shape(), statistic_of(x.dtype()));
   check_dtype("the table of cosines", table.cos, statistic_of(x.dtype()));
-  CHECK(num_heads > 0 && x.dim(1) == num_heads * 2 * table.cos.dim(1), "x is ",
-        to_string(x.shape()), " with ", num_heads, " heads, the table ",
-        to_string(table.cos.shape()));
+  CHECK(part.begin >= 0 && part.size > 0 && part.begin + part.size <= part.head_dim, "elements ",
+        part.begin, " to ", part.begin + part.size, " of a head of ", part.head_dim);
+  CHECK(x.dim(1) > 0 && x.dim(1) % part.head_dim == 0 && part.size == 2 * table.cos.dim(1), "x is ",
+        to_string(x.shape()), " in heads of ", part.head_dim, ", of which ", part.size,
+        " turn, the table ", to_string(table.cos.shape()));
   check_tensor("positions", positions, {x.dim(0)}, DType::int32);
   dispatch_device(ctx.device(),
-                  [&]<Device D>() { detail::rope<D>(x, num_heads, positions, table, inverse); });
+                  [&]<Device D>() { detail::rope<D>(x, part, positions, table, inverse); });
 }
 
 }  // namespace argosy::ops

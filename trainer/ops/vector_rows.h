@@ -28,6 +28,11 @@ struct Moments {
   float mean, variance;
 };
 
+// `heads` heads of a row, `stride` elements apart, of each of which `half` pairs turn.
+struct TurningHeads {
+  int64_t heads, stride, half;
+};
+
 struct VectorRows {
   void (*gelu)(const bfloat16* x, bfloat16* y, int64_t size);
   void (*gelu_backward)(const bfloat16* dy, const bfloat16* x, bfloat16* dx, int64_t size);
@@ -45,9 +50,11 @@ struct VectorRows {
   // not null. Of `count` rows of the same norm, one behind the other.
   void (*normalize_backward)(const NormRow* rows, int64_t count, const bfloat16* dy, bool centered,
                              bool add, bfloat16* dx, float* dgain, float* dbias);
-  // Turns each pair (x[i], x[i + half]) of each of `heads` heads by its angle.
-  void (*rotate)(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
-                 int64_t half);
+  // Turns each pair (x[i], x[i + half]), or (x[2i], x[2i + 1]), of each head by its angle.
+  void (*rotate_halves)(bfloat16* x, TurningHeads turning, const float* cos, const float* sin,
+                        bool inverse);
+  void (*rotate_neighbours)(bfloat16* x, TurningHeads turning, const float* cos, const float* sin,
+                            bool inverse);
   void (*add)(const bfloat16* x, bfloat16* y, int64_t size);  // y += x
   // sums (size) = the sum of `count` > 0 rows of `size`, one behind the other, in their order.
   void (*sum_rows)(const bfloat16* rows, int64_t count, float* sums, int64_t size);

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/ops/vector_rows.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "trainer/ops/cpu_kernel_list.h"
@@ -12,25 +13,45 @@
 namespace argosy::ops::detail {
 namespace {
 
-void rotate(bfloat16* x, int64_t heads, const float* cos, const float* sin, bool inverse,
-            int64_t half) {
+// By one angle each: the new first and second of 16 pairs.
+inline __m512 turned(__m512 a, __m512 b, __m512 cosine, __m512 sine) {
+  return _mm512_fmsub_ps(a, cosine, _mm512_mul_ps(b, sine));
+}
+inline __m512 other(__m512 a, __m512 b, __m512 cosine, __m512 sine) {
+  return _mm512_fmadd_ps(b, cosine, _mm512_mul_ps(a, sine));
+}
+inline __m512 signed_sine(__m512 sine, bool inverse) {
   const __m512i sign = _mm512_set1_epi32(inverse ? std::numeric_limits<int32_t>::min() : 0);
-  for_steps(half, [&](int64_t i, auto part) [[gnu::always_inline]] {
-    const auto signed_sine = [=](__m512 v) {
-      return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(v), sign));
-    };
-    const auto turned = [](__m512 a, __m512 b, __m512 cosine, __m512 sine) {
-      return _mm512_fmsub_ps(a, cosine, _mm512_mul_ps(b, sine));
-    };
-    const auto other = [](__m512 a, __m512 b, __m512 cosine, __m512 sine) {
-      return _mm512_fmadd_ps(b, cosine, _mm512_mul_ps(a, sine));
-    };
-    const Pair c = load(cos + i, part), s = both(signed_sine, load(sin + i, part));
-    bfloat16* low = x + i;
-    for (int64_t head = 0; head < heads; ++head, low += 2 * half) {
-      const Pair first = load(low, part), second = load(low + half, part);
+  return _mm512_castsi512_ps(_mm512_xor_si512(_mm512_castps_si512(sine), sign));
+}
+
+void rotate_halves(bfloat16* x, TurningHeads turning, const float* cos, const float* sin,
+                   bool inverse) {
+  for_steps(turning.half, [&](int64_t i, auto part) [[gnu::always_inline]] {
+    const auto signs = [=](__m512 sine) { return signed_sine(sine, inverse); };
+    const Pair c = load(cos + i, part), s = both(signs, load(sin + i, part));
+    bfloat16 *low = x + i, *high = low + turning.half;
+    for (int64_t head = 0; head < turning.heads; ++head) {
+      const Pair first = load(low, part), second = load(high, part);
       store(low, both(turned, first, second, c, s), part);
-      store(low + half, both(other, first, second, c, s), part);
+      store(high, both(other, first, second, c, s), part);
+      low += turning.stride;
+      high += turning.stride;
+    }
+  });
+}
+
+// 32 elements are 16 pairs, which load_mixed() takes apart.
+void rotate_neighbours(bfloat16* x, TurningHeads turning, const float* cos, const float* sin,
+                       bool inverse) {
+  for_steps(2 * turning.half, [&](int64_t i, auto part) [[gnu::always_inline]] {
+    const __mmask16 pairs = low_bits(std::min(turning.half - i / 2, kStep / 2));
+    const __m512 c = _mm512_maskz_loadu_ps(pairs, cos + i / 2);
+    const __m512 s = signed_sine(_mm512_maskz_loadu_ps(pairs, sin + i / 2), inverse);
+    bfloat16* at = x + i;
+    for (int64_t head = 0; head < turning.heads; ++head, at += turning.stride) {
+      const Pair v = load_mixed(at, part);
+      store_mixed(at, {turned(v.low, v.high, c, s), other(v.low, v.high, c, s)}, part);
     }
   });
 }
@@ -191,16 +212,27 @@ void exp_to(const float* x, float top, float scale, T* to, int64_t size) {
 }  // namespace
 
 const VectorRows& avx512_vector_rows() {
-  static constexpr VectorRows kRows = {gelu<bfloat16>, gelu_backward<bfloat16>,
-                                       gelu<float>,    gelu_backward<float>,
-                                       swiglu,         swiglu_backward,
-                                       sum_of_squares, moments,
-                                       normalize,      normalize_backward,
-                                       rotate,         add,
-                                       sum_rows,       weighted_sum,
-                                       scaled_and_dot, tile_squares,
-                                       maximum,        exp_sum,
-                                       exp_to<float>,  exp_to<bfloat16>};
+  static constexpr VectorRows kRows = {gelu<bfloat16>,
+                                       gelu_backward<bfloat16>,
+                                       gelu<float>,
+                                       gelu_backward<float>,
+                                       swiglu,
+                                       swiglu_backward,
+                                       sum_of_squares,
+                                       moments,
+                                       normalize,
+                                       normalize_backward,
+                                       rotate_halves,
+                                       rotate_neighbours,
+                                       add,
+                                       sum_rows,
+                                       weighted_sum,
+                                       scaled_and_dot,
+                                       tile_squares,
+                                       maximum,
+                                       exp_sum,
+                                       exp_to<float>,
+                                       exp_to<bfloat16>};
   return kRows;
 }
 

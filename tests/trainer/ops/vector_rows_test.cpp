@@ -263,26 +263,38 @@ TEST_F(VectorRowsTest, MomentsOfARow) {
   EXPECT_TRUE(std::isnan(rows().moments(bad.data(), 40).variance));
 }
 
-TEST_F(VectorRowsTest, RotationsAndSums) {
+// Three heads with something between them, which stays.
+TEST_F(VectorRowsTest, Rotations) {
+  constexpr size_t kHeads = 3, kGap = 5;
+  for (const int64_t size : kSizes) {
+    const auto half = static_cast<size_t>(size), stride = 2 * half + kGap;
+    const TurningHeads turning = {kHeads, static_cast<int64_t>(stride), size};
+    const Halves before = halves(static_cast<int64_t>(kHeads * stride), 1);
+    const Floats cos = floats(size, 3), sin = floats(size, 4);
+    for (const bool is_interleaved : {false, true}) {
+      for (const double direction : {1.0, -1.0}) {
+        Halves heads = before;
+        const auto rotate = is_interleaved ? rows().rotate_neighbours : rows().rotate_halves;
+        rotate(heads.data(), turning, cos.data(), sin.data(), direction < 0);
+        expect(heads, 2 * kBf16, [&](size_t i) {
+          const size_t place = i % stride;
+          if (place >= 2 * half) return of(before, i);
+          const size_t pair = is_interleaved ? place / 2 : place % half;
+          const bool is_second = is_interleaved ? place % 2 == 1 : place >= half;
+          const size_t apart = is_interleaved ? 1 : half;
+          const double other = of(before, is_second ? i - apart : i + apart);
+          const double sine = direction * static_cast<double>(sin[pair]);
+          return of(before, i) * static_cast<double>(cos[pair]) +
+                 (is_second ? other : -other) * sine;
+        });
+      }
+    }
+  }
+}
+
+TEST_F(VectorRowsTest, Sums) {
   for (const int64_t size : kSizes) {
     const Halves a = halves(size, 1), b = halves(size, 2);
-    const Floats cos = floats(size, 3), sin = floats(size, 4);
-    for (const double direction : {1.0, -1.0}) {
-      Halves heads(a.begin(), a.end() - 1);  // the second head is the first, exchanged
-      heads.insert(heads.end(), b.begin(), b.end() - 1);
-      heads.insert(heads.end(), b.begin(), b.end() - 1);
-      heads.insert(heads.end(), a.begin(), a.end());
-      const Halves before = heads;
-      rows().rotate(heads.data(), 2, cos.data(), sin.data(), direction < 0, size);
-      expect(heads, 2 * kBf16, [&](size_t i) {
-        const auto half = static_cast<size_t>(size);
-        const size_t j = i % half, first = i / (2 * half) * (2 * half) + j;
-        const double x = of(before, first), y = of(before, first + half);
-        const double cosine = static_cast<double>(cos[j]);
-        const double sine = direction * static_cast<double>(sin[j]);
-        return i % (2 * half) < half ? x * cosine - y * sine : y * cosine + x * sine;
-      });
-    }
     Halves y = b;
     rows().add(a.data(), y.data(), size);
     expect(y, kBf16, [&](size_t i) { return of(a, i) + of(b, i); });
@@ -291,7 +303,7 @@ TEST_F(VectorRowsTest, RotationsAndSums) {
       const Halves one = halves(size, 6 + row);
       four.insert(four.end(), one.begin(), one.end() - 1);
     }
-    Floats totals = cos;
+    Floats totals = floats(size, 3);
     for (const size_t count : {1, 4}) {
       rows().sum_rows(four.data(), static_cast<int64_t>(count), totals.data(), size);
       expect(totals, kFp32, [&](size_t i) {

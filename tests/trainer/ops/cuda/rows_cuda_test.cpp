@@ -84,24 +84,31 @@ TEST_F(RowsCuda, Positions) {
   }
 }
 
+// Whole heads, and parts of them at places where packs of 16 bytes fit and do not.
 TEST_F(RowsCuda, Rope) {
+  const ops::RopePart parts[] = {{2, 0, 2},    {10, 0, 10},    {16, 0, 16}, {128, 0, 128},
+                                 {128, 0, 64}, {192, 128, 64}, {24, 8, 16}, {24, 4, 16},
+                                 {17, 0, 16},  {15, 3, 10}};
   for (const DType dtype : kCudaDTypes) {
-    for (const int64_t half : {1, 5, 8, 64}) {
+    for (ops::RopePart part : parts) {
+      const int64_t half = part.size / 2;
+      std::vector<double> frequencies(static_cast<size_t>(half));
+      for (size_t i = 0; i < frequencies.size(); ++i)
+        frequencies[i] = std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(half));
+      const ops::RopeTable tables[] = {
+          ops::make_rope_table(cpu, frequencies, 41, DType::fp32, 1.1),
+          ops::make_rope_table(*cuda, frequencies, 41, DType::fp32, 1.1)};
       for (const int64_t rows : {0, 1, 37}) {
         for (const bool inverse : {false, true}) {
-          const int64_t heads = 3;
-          std::vector<double> frequencies(static_cast<size_t>(half));
-          for (size_t i = 0; i < frequencies.size(); ++i)
-            frequencies[i] = std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(half));
-          const ops::RopeTable tables[] = {
-              ops::make_rope_table(cpu, frequencies, 41, DType::fp32, 1.1),
-              ops::make_rope_table(*cuda, frequencies, 41, DType::fp32, 1.1)};
-          const Twin &position = ids({rows}, random_ids(rows, 0, 41, 4)),
-                     &x = added_to({rows, heads * 2 * half}, dtype);
-          expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-            ops::rope(ctx, of(x), heads, of(position), tables[ctx.device() == Device::cuda ? 1 : 0],
-                      inverse);
-          });
+          for (const bool interleaved : {false, true}) {
+            part.interleaved = interleaved;
+            const Twin &position = ids({rows}, random_ids(rows, 0, 41, 4)),
+                       &x = added_to({rows, 3 * part.head_dim}, dtype);
+            expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+              ops::rope(ctx, of(x), part, of(position),
+                        tables[ctx.device() == Device::cuda ? 1 : 0], inverse);
+            });
+          }
         }
       }
     }
