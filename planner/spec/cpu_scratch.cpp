@@ -31,7 +31,8 @@ int64_t attention_bytes_of_thread(const Plan& plan) {
   const bool is_ring = plan.cp_kind == ContextParallel::ring;
   const int64_t element = size_in_bytes(compute_dtype(plan.precision));
   const int64_t word = size_in_bytes(DType::fp32);
-  const int64_t dims = ceil_div(plan.model.head_dim, kMostPanel) * kMostPanel;
+  const int64_t dims =
+      ceil_div(std::max(plan.model.head_dim, plan.model.value_dim()), kMostPanel) * kMostPanel;
   // A ring's part of a sequence is in two pieces, each with a ragged tile.
   const int64_t keys = plan.seq_len / (is_ring ? plan.mesh.cp : 1) + 2 * kScoreKeys;
   const int64_t of_keys = keys * dims * (3 * element + 2 * word);

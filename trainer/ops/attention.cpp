@@ -23,8 +23,9 @@ int64_t check_spans(const std::vector<AttentionSpan>& spans) {
   return row;
 }
 
-// The whole sequence where no spans are given.
-AttentionShape with_spans(AttentionShape s) {
+// What may be left out, as kernels read it: spans of the whole sequence, and value_dim.
+AttentionShape complete(AttentionShape s) {
+  s.value_dim = value_dim(s);
   if (s.queries.empty()) s.queries = {{0, 0, s.seq_len}};
   if (s.keys.empty()) s.keys = {{0, 0, s.seq_len}};
   return s;
@@ -37,19 +38,20 @@ void check_result(const char* name, const Tensor& x, const Shape& shape, DType d
 
 void check_attention(const AttentionShape& s, const Tensor& q, const Tensor& k, const Tensor& v,
                      const Tensor& lse) {
-  CHECK(s.batch >= 0 && s.seq_len >= 0 && s.num_kv_heads > 0 && s.head_dim > 0 && s.window >= 0 &&
-            s.num_heads > 0 && s.num_heads % s.num_kv_heads == 0,
+  CHECK(s.batch >= 0 && s.seq_len >= 0 && s.num_kv_heads > 0 && s.head_dim > 0 &&
+            s.value_dim >= 0 && s.window >= 0 && s.num_heads > 0 &&
+            s.num_heads % s.num_kv_heads == 0,
         "batch ", s.batch, ", seq_len ", s.seq_len, ", heads ", s.num_heads, "/", s.num_kv_heads,
-        ", head_dim ", s.head_dim, ", window ", s.window);
+        ", head_dim ", s.head_dim, ", value_dim ", s.value_dim, ", window ", s.window);
   const int64_t queries = check_spans(s.queries);
   check_spans(s.keys);
   CHECK(s.queries.empty() || queries == s.seq_len, "spans of ", queries, " queries, ", s.seq_len,
         " a sequence");
   const int64_t rows = s.batch * s.seq_len;
-  const Shape keys{s.batch * num_keys(s), s.num_kv_heads * s.head_dim};
+  const int64_t num_rows = s.batch * num_keys(s);
   check_shape("q", q, {rows, s.num_heads * s.head_dim});
-  check_tensor("k", k, keys, q.dtype());
-  check_tensor("v", v, keys, q.dtype());
+  check_tensor("k", k, {num_rows, s.num_kv_heads * s.head_dim}, q.dtype());
+  check_tensor("v", v, {num_rows, s.num_kv_heads * value_dim(s)}, q.dtype());
   check_tensor("lse", lse, {rows, s.num_heads}, statistic_of(q.dtype()));
   if (s.document_begin.defined())
     check_tensor("document_begin", s.document_begin, {rows}, DType::int32);
@@ -60,14 +62,23 @@ void check_attention(const AttentionShape& s, const Tensor& q, const Tensor& k, 
   }
 }
 
+// Of queries and keys and, as many, of probabilities and values.
 int64_t pair_products(const AttentionShape& s) {
-  return s.head_dim * s.num_heads * s.batch * attention_pairs(s);
+  return (s.head_dim + value_dim(s)) * s.num_heads * s.batch * attention_pairs(s);
+}
+
+Shape result_shape(const AttentionShape& s) {
+  return {s.batch * s.seq_len, s.num_heads * value_dim(s)};
 }
 
 }  // namespace
 
 int64_t num_keys(const AttentionShape& shape) {
   return shape.keys.empty() ? shape.seq_len : shape.keys.back().row + shape.keys.back().length;
+}
+
+int64_t value_dim(const AttentionShape& shape) {
+  return shape.value_dim == 0 ? shape.head_dim : shape.value_dim;
 }
 
 int64_t attention_pairs(int64_t seq_len, int64_t window) {
@@ -78,7 +89,7 @@ int64_t attention_pairs(int64_t seq_len, int64_t window) {
 int64_t attention_pairs(const AttentionShape& shape) {
   if (shape.queries.empty() && shape.keys.empty())
     return attention_pairs(shape.seq_len, shape.window);
-  const AttentionShape s = with_spans(shape);
+  const AttentionShape s = complete(shape);
   int64_t pairs = 0;
   for (const AttentionSpan& query : s.queries) {
     for (int64_t p = query.position; p < query.position + query.length; ++p) {
@@ -96,12 +107,12 @@ void attention_forward(DeviceContext& ctx, const AttentionShape& shape, const Te
                        const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,
                        Merge merge) {
   check_attention(shape, q, k, v, lse);
-  check_result("out", out, q.shape(), q.dtype());
+  check_result("out", out, result_shape(shape), q.dtype());
   const OpTimer timer(ctx, ctx.op_seconds.attention_s);
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::attention_forward<D>(ctx, with_spans(shape), q, k, v, out, lse, merge);
+    detail::attention_forward<D>(ctx, complete(shape), q, k, v, out, lse, merge);
   });
-  ctx.matmul_flops += 4 * pair_products(shape);
+  ctx.matmul_flops += 2 * pair_products(shape);
 }
 
 void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const Tensor& dout,
@@ -111,17 +122,16 @@ void attention_backward(DeviceContext& ctx, const AttentionShape& shape, const T
   check_attention(shape, q, k, v, lse);
   CHECK(num_keys(shape) == shape.seq_len, "gradients of ", num_keys(shape), " keys from ",
         shape.seq_len, " queries a sequence");
-  check_tensor("out", out, q.shape(), q.dtype());
-  check_tensor("dout", dout, q.shape(), q.dtype());
+  check_tensor("out", out, result_shape(shape), q.dtype());
+  check_tensor("dout", dout, result_shape(shape), q.dtype());
   check_result("dq", dq, q.shape(), q.dtype());
   check_tensor("dk", dk, k.shape(), dq.dtype());
-  check_tensor("dv", dv, k.shape(), dq.dtype());
+  check_tensor("dv", dv, v.shape(), dq.dtype());
   const OpTimer timer(ctx, ctx.op_seconds.attention_s);
   dispatch_device(ctx.device(), [&]<Device D>() {
-    detail::attention_backward<D>(ctx, with_spans(shape), dout, q, k, v, out, lse, dq, dk, dv,
-                                  merge);
+    detail::attention_backward<D>(ctx, complete(shape), dout, q, k, v, out, lse, dq, dk, dv, merge);
   });
-  ctx.matmul_flops += 8 * pair_products(shape);
+  ctx.matmul_flops += 4 * pair_products(shape);
 }
 
 std::string attention_description(Device device) {

@@ -20,7 +20,7 @@ struct DecodingPass {
     Arena<A> arena{memory};
     scores = arena.take(num_keys(s));
     query = arena.take(s.head_dim);
-    sums = arena.take(s.head_dim);
+    sums = arena.take(s.value_dim);
     elements = arena.used;
   }
 
@@ -36,7 +36,7 @@ struct DecodingPass {
   void ask_ahead(HeadView<T> x, int64_t row) const {
     constexpr int64_t kRowsAhead = 16, kLineBytes = 64;
     const auto* from = reinterpret_cast<const char*>(x.data + (row + kRowsAhead) * x.stride);
-    const int64_t bytes = s.head_dim * static_cast<int64_t>(sizeof(T));
+    const int64_t bytes = x.size * static_cast<int64_t>(sizeof(T));
     for (int64_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(from + i);
   }
 
@@ -69,14 +69,14 @@ struct DecodingPass {
       const A* w = scores + row;
       for (int64_t i = 0; i < 4; ++i) ask_ahead(v, row + i);
 #pragma omp simd
-      for (int64_t i = 0; i < s.head_dim; ++i)
+      for (int64_t i = 0; i < v.size; ++i)
         sums[i] += w[0] * A(a[i]) + w[1] * A(b[i]) + w[2] * A(c[i]) + w[3] * A(d[i]);
     }
     for (; row < rows.end; ++row) {
       const T* value = v.data + row * v.stride;
       const A weight = scores[row];
 #pragma omp simd
-      for (int64_t i = 0; i < s.head_dim; ++i) sums[i] += weight * A(value[i]);
+      for (int64_t i = 0; i < v.size; ++i) sums[i] += weight * A(value[i]);
     }
     return sum;
   }
@@ -93,12 +93,12 @@ struct DecodingPass {
       highest = multiply_keys(k, visible(keys, oldest, position), highest);
     const A shift = highest == kLowest ? A(0) : highest;  // no visible key: zeros
     const A before = merge == Merge::accumulate ? std::exp(lse - shift) : A(0);
-    for (int64_t d = 0; d < s.head_dim; ++d) sums[d] = before > 0 ? before * A(out[d]) : A(0);
+    for (int64_t d = 0; d < s.value_dim; ++d) sums[d] = before > 0 ? before * A(out[d]) : A(0);
     A sum = before;
     for (const AttentionSpan& keys : s.keys)
       sum += add_values(v, visible(keys, oldest, position), shift);
     const A weight = sum > 0 ? 1 / sum : A(0);
-    for (int64_t d = 0; d < s.head_dim; ++d) store(out[d], weight * sums[d]);
+    for (int64_t d = 0; d < s.value_dim; ++d) store(out[d], weight * sums[d]);
     lse = highest == kLowest ? kLowest : shift + std::log(sum);
   }
 
@@ -120,13 +120,14 @@ void decoding_attention_forward(DeviceContext& ctx, const AttentionShape& s, con
     using A = Accumulator<T>;
     const int64_t group = s.num_heads / s.num_kv_heads;
     const auto task = [&](DecodingPass<A>& pass, int64_t batch, int64_t kv_head) {
-      const HeadView<T> keys = head_of<T>(k, s, batch, kv_head),
-                        values = head_of<T>(v, s, batch, kv_head);
+      const HeadIndex kv = {batch, kv_head, s.num_kv_heads};
+      const HeadView<T> keys = head_of<T>(k, s, kv), values = head_of<T>(v, s, kv);
       const int32_t* begins = document_begins(s, batch);
       for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        const HeadView<T> queries = head_of<T>(q, s, batch, head);
-        const HeadView<O> results = head_of<O>(out, s, batch, head);
-        const HeadView<A> head_lse = lse_of<A>(lse, s, batch, head);
+        const HeadIndex index = {batch, head, s.num_heads};
+        const HeadView<T> queries = head_of<T>(q, s, index);
+        const HeadView<O> results = head_of<O>(out, s, index);
+        const HeadView<A> head_lse = lse_of<A>(lse, s, index);
         for (const Tile& query : tiles_of(s.queries, 1)) {
           pass.run(queries.data + query.row * queries.stride, keys, values,
                    oldest_key(s, begins, query.row, query.position), query.position,

@@ -37,14 +37,17 @@ A online_softmax_row(A* scores, A& maximum, A& sum) {
 template <typename A>
 struct Forward {
   Forward(const AttentionShape& shape, A* memory)
-      : s(shape), key_tiles(tiles_of(s.keys)), padded(round_up(s.head_dim, kTileCols<A>)) {
+      : s(shape),
+        key_tiles(tiles_of(s.keys)),
+        padded(round_up(s.head_dim, kTileCols<A>)),
+        padded_values(round_up(s.value_dim, kTileCols<A>)) {
     Arena<A> arena{memory};
     const auto tiles = static_cast<int64_t>(key_tiles.size());
     keys = arena.take(tiles * s.head_dim * kTile);
-    values = arena.take(tiles * kTile * padded);
+    values = arena.take(tiles * kTile * padded_values);
     query = arena.take(kTile * padded);
     scores = arena.take(kTile * kTile);
-    out = arena.take(kTile * padded);
+    out = arena.take(kTile * padded_values);
     elements = arena.used;
   }
 
@@ -52,8 +55,8 @@ struct Forward {
   void pack_keys(HeadView<T> k, HeadView<T> v) {
     for (size_t t = 0; t < key_tiles.size(); ++t) {
       const auto i = static_cast<int64_t>(t);
-      pack_columns(s, k, key_tiles[t], keys + i * s.head_dim * kTile);
-      pack_rows(s, v, key_tiles[t], A(1), padded, values + i * kTile * padded);
+      pack_columns(k, key_tiles[t], keys + i * s.head_dim * kTile);
+      pack_rows(v, key_tiles[t], A(1), padded_values, values + i * kTile * padded_values);
     }
   }
 
@@ -64,13 +67,13 @@ struct Forward {
              A* sums) {
     std::fill_n(maxima, kTile, -std::numeric_limits<A>::infinity());
     std::fill_n(sums, kTile, A(0));
-    std::fill_n(out, kTile * padded, A(0));
+    std::fill_n(out, kTile * padded_values, A(0));
     if (merge == Merge::overwrite) return;
     for (int64_t r = 0; r < tile.rows; ++r) {
       maxima[r] = lse.data[(tile.row + r) * lse.stride];
       sums[r] = 1;
     }
-    pack_rows(s, result, tile, A(1), padded, out);
+    pack_rows(result, tile, A(1), padded_values, out);
   }
 
   template <typename O>
@@ -78,10 +81,10 @@ struct Forward {
               HeadView<A> lse) {
     for (int64_t r = 0; r < tile.rows; ++r) {
       const A weight = sums[r] > 0 ? 1 / sums[r] : A(0);  // 0: no key was visible
-      for (int64_t d = 0; d < padded; ++d) out[r * padded + d] *= weight;
+      for (int64_t d = 0; d < padded_values; ++d) out[r * padded_values + d] *= weight;
       lse.data[(tile.row + r) * lse.stride] = maxima[r] + std::log(sums[r]);
     }
-    unpack_rows(s, out, padded, tile, A(1), Merge::overwrite, result);
+    unpack_rows(out, padded_values, tile, A(1), Merge::overwrite, result);
   }
 
   // The tile's queries of one head; begins: as document_begins(); lse: (seq_len) with a stride.
@@ -91,7 +94,7 @@ struct Forward {
     const int64_t tile_rows = round_up(tile.rows, kTileRows);
     A maxima[kTile], sums[kTile];
     start(tile, result, lse, merge, maxima, sums);
-    pack_rows(s, q, tile, static_cast<A>(s.scale), padded, query);
+    pack_rows(q, tile, static_cast<A>(s.scale), padded, query);
     for (size_t t = 0; t < key_tiles.size(); ++t) {
       if (!is_visible(s, begins, tile, key_tiles[t])) continue;
       const auto i = static_cast<int64_t>(t);
@@ -101,17 +104,17 @@ struct Forward {
       mask_scores(s, begins, tile, key_tiles[t], -std::numeric_limits<A>::infinity(), scores);
       for (int64_t r = 0; r < tile.rows; ++r) {
         const A factor = online_softmax_row(scores + r * kTile, maxima[r], sums[r]);
-        for (int64_t d = 0; d < padded; ++d) out[r * padded + d] *= factor;
+        for (int64_t d = 0; d < padded_values; ++d) out[r * padded_values + d] *= factor;
       }
-      add_product(tile_rows, padded, kTile, scores, kTile, 1, values + i * kTile * padded, padded,
-                  out, padded);
+      add_product(tile_rows, padded_values, kTile, scores, kTile, 1,
+                  values + i * kTile * padded_values, padded_values, out, padded_values);
     }
     finish(tile, maxima, sums, result, lse);
   }
 
   const AttentionShape& s;
   std::vector<Tile> key_tiles;
-  int64_t padded;  // head_dim in whole tile columns
+  int64_t padded, padded_values;  // head_dim and value_dim in whole tile columns
   A *keys, *values, *query, *scores, *out;
   int64_t elements;  // of the workspace
 };
@@ -130,11 +133,13 @@ void attention_forward<Device::cpu>(DeviceContext& ctx, const AttentionShape& s,
     using A = Accumulator<T>;
     const int64_t group = s.num_heads / s.num_kv_heads;
     const auto task = [&](Forward<A>& pass, int64_t batch, int64_t kv_head) {
-      pass.pack_keys(head_of<T>(k, s, batch, kv_head), head_of<T>(v, s, batch, kv_head));
+      const HeadIndex keys = {batch, kv_head, s.num_kv_heads};
+      pass.pack_keys(head_of<T>(k, s, keys), head_of<T>(v, s, keys));
       for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+        const HeadIndex index = {batch, head, s.num_heads};
         for (const Tile& tile : query_tiles) {
-          pass.run_tile(head_of<T>(q, s, batch, head), tile, document_begins(s, batch),
-                        head_of<O>(out, s, batch, head), lse_of<A>(lse, s, batch, head), merge);
+          pass.run_tile(head_of<T>(q, s, index), tile, document_begins(s, batch),
+                        head_of<O>(out, s, index), lse_of<A>(lse, s, index), merge);
         }
       }
     };

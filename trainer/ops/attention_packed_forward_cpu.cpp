@@ -12,12 +12,12 @@ struct PackedForward : PackedPass {
       : PackedPass(k, shape) {
     Arena<float> arena{memory};
     const int64_t tiles = num_key_tiles(), key_words = kernel.words(kScoreKeys);
-    keys = take(arena, tiles * 2, kPanelColumns, dim_words);
-    values = take(arena, tiles * dim_panels, kPanelColumns, key_words);
-    query = take(arena, row_panels, kernel.panel_rows, dim_words);
+    keys = take(arena, tiles * 2, kPanelColumns, keys_dim.words);
+    values = take(arena, tiles * values_dim.panels, kPanelColumns, key_words);
+    query = take(arena, row_panels, kernel.panel_rows, keys_dim.words);
     probabilities = take(arena, row_panels, kernel.panel_rows, key_words);
     scores = arena.take(kScoreRows * kScoreKeys);
-    out = arena.take(dim_panels * kScoreRows * kPanelColumns);
+    out = arena.take(values_dim.panels * kScoreRows * kPanelColumns);
     elements = arena.used;
   }
 
@@ -25,7 +25,7 @@ struct PackedForward : PackedPass {
     for (int64_t t = 0; t < num_key_tiles(); ++t) {
       const Range rows = {key_tile(t).row, key_tile(t).row + key_tile(t).rows};
       kernel.pack_columns(k, rows, {0, s.head_dim}, keys.panel(2 * t));
-      kernel.pack_columns(v, {0, s.head_dim}, rows, values.panel(t * dim_panels));
+      kernel.pack_columns(v, {0, s.value_dim}, rows, values.panel(t * values_dim.panels));
     }
   }
 
@@ -35,13 +35,13 @@ struct PackedForward : PackedPass {
   void start(const Tile& tile, HeadView<O> result, HeadView<float> lse, Merge merge) {
     std::fill_n(maxima, kScoreRows, -std::numeric_limits<float>::infinity());
     std::fill_n(sums, kScoreRows, 0.0f);
-    std::fill_n(out, dim_panels * kScoreRows * kPanelColumns, 0.0f);
+    std::fill_n(out, values_dim.panels * kScoreRows * kPanelColumns, 0.0f);
     if (merge == Merge::overwrite) return;
     for (int64_t r = 0; r < tile.rows; ++r) {
       maxima[r] = lse.data[(tile.row + r) * lse.stride];
       sums[r] = 1;
       const O* row = result.data + (tile.row + r) * result.stride;
-      for (int64_t d = 0; d < s.head_dim; ++d) {
+      for (int64_t d = 0; d < result.size; ++d) {
         out[(d / kPanelColumns * kScoreRows + r) * kPanelColumns + d % kPanelColumns] =
             static_cast<float>(row[d]);
       }
@@ -63,10 +63,11 @@ struct PackedForward : PackedPass {
     for (int64_t t = 0; t < num_key_tiles(); ++t) {
       const Tile& key = key_tile(t);
       if (!is_visible(s, begins, tile, key)) continue;
-      multiply_scores(tile, key, query, keys.panel(2 * t), scores);
+      multiply_scores(tile, key, keys_dim.words, query, keys.panel(2 * t), scores);
       kernel.softmax(score_tile(begins, tile, key, scores, first, last), maxima, sums, out,
-                     dim_panels, probabilities.data);
-      add_over_keys(tile, key, probabilities, values.panel(t * dim_panels), out);
+                     values_dim.panels, probabilities.data);
+      add_over_keys(tile, key, probabilities, values.panel(t * values_dim.panels),
+                    values_dim.panels, out);
     }
   }
 
@@ -86,16 +87,18 @@ void packed_attention_forward(DeviceContext& ctx, const CpuKernel& kernel, const
   const int64_t group = s.num_heads / s.num_kv_heads;
   const auto make = [&](float* memory) { return PackedForward(kernel, s, memory); };
   const auto task = [&](PackedForward& pass, int64_t batch, int64_t kv_head) {
-    pass.pack_keys(operand_of(k, s, batch, kv_head, false), operand_of(v, s, batch, kv_head, true));
+    const HeadIndex keys = {batch, kv_head, s.num_kv_heads};
+    pass.pack_keys(operand_of(k, s, keys, false), operand_of(v, s, keys, true));
     kernel.begin();
     for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-      const HeadView<float> head_lse = lse_of<float>(lse, s, batch, head);
+      const HeadIndex index = {batch, head, s.num_heads};
+      const HeadView<float> head_lse = lse_of<float>(lse, s, index);
       for (const Tile& tile : query_tiles) {
         dispatch_float(out.dtype(), [&]<typename O>() {
-          pass.start(tile, head_of<O>(out, s, batch, head), head_lse, merge);
+          pass.start(tile, head_of<O>(out, s, index), head_lse, merge);
         });
-        pass.run_tile(operand_of(q, s, batch, head, false), tile, document_begins(s, batch));
-        pass.finish(tile, result_of(out, s, batch, head), head_lse);
+        pass.run_tile(operand_of(q, s, index, false), tile, document_begins(s, batch));
+        pass.finish(tile, result_of(out, s, index), head_lse);
       }
     }
     kernel.end();

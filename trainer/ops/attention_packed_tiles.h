@@ -17,9 +17,9 @@ inline int64_t panels_of(int64_t indices, int64_t panel) {
 
 // One head of one sequence inside of a tensor, as an operand. (index, k) is (row, dim) or, strided,
 // (dim, row).
-inline MatrixView operand_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head,
+inline MatrixView operand_of(const Tensor& x, const AttentionShape& s, const HeadIndex& index,
                              bool k_is_strided) {
-  const int64_t offset = head_offset(x, s, batch, head);
+  const int64_t offset = index.offset_in(x, s);
   const auto* data = static_cast<const std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype());
   return {data, x.dtype(), x.dim(1), k_is_strided};
 }
@@ -28,13 +28,18 @@ inline MatrixView operand_of(const Tensor& x, const AttentionShape& s, int64_t b
 struct ResultView {
   std::byte* data;
   DType dtype;
-  int64_t stride;  // elements
+  int64_t stride, size;  // elements from row to row, and of a row
 };
-inline ResultView result_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
-  const int64_t offset = head_offset(x, s, batch, head);
-  return {static_cast<std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype()), x.dtype(),
-          x.dim(1)};
+inline ResultView result_of(const Tensor& x, const AttentionShape& s, const HeadIndex& index) {
+  const int64_t offset = index.offset_in(x, s);
+  return {static_cast<std::byte*>(x.raw()) + offset * size_in_bytes(x.dtype()), x.dtype(), x.dim(1),
+          index.size_in(x)};
 }
+
+// What a head's elements take: words along k, panels as columns.
+struct HeadPanels {
+  int64_t words = 0, panels = 0;
+};
 
 // Packed panels of one operand in the workspace, counted in floats (words).
 struct PackedOperand {
@@ -49,8 +54,8 @@ struct PackedPass {
         fp32_kernel(*kernel_choice(DType::fp32).kernel),
         s(shape),
         key_tiles(tiles_of(s.keys, kScoreKeys)),
-        dim_words(kernel.words(s.head_dim)),
-        dim_panels(panels_of(s.head_dim, kPanelColumns)),
+        keys_dim{kernel.words(s.head_dim), panels_of(s.head_dim, kPanelColumns)},
+        values_dim{kernel.words(s.value_dim), panels_of(s.value_dim, kPanelColumns)},
         row_panels(panels_of(kScoreRows, kernel.panel_rows)) {}
 
   int64_t num_key_tiles() const { return static_cast<int64_t>(key_tiles.size()); }
@@ -79,29 +84,29 @@ struct PackedPass {
     return std::clamp<int64_t>(newest - key.position + 1, 0, key.rows);
   }
 
-  // scores (rows, keys) = a b for the panels that see each other.
-  void multiply_scores(const Tile& query, const Tile& key, const PackedOperand& a, const float* b,
-                       float* scores) const {
-    const int64_t b_size = panel_bytes(kPanelColumns, dim_words) / kWordBytes;
+  // scores (rows, keys) = a b over `words` for the panels that see each other.
+  void multiply_scores(const Tile& query, const Tile& key, int64_t words, const PackedOperand& a,
+                       const float* b, float* scores) const {
+    const int64_t b_size = panel_bytes(kPanelColumns, words) / kWordBytes;
     for (int64_t row = 0, i = 0; row < query.rows; row += kernel.panel_rows, ++i) {
       const int64_t rows = std::min(kernel.panel_rows, query.rows - row);
       const int64_t keys = keys_before(query, key, row + rows);
       for (int64_t p = 0; p * kPanelColumns < keys; ++p) {
-        kernel.multiply(rows, dim_words, a.panel(i), b + p * b_size,
+        kernel.multiply(rows, words, a.panel(i), b + p * b_size,
                         scores + (p * kScoreRows + row) * kPanelColumns, kPanelColumns, false);
       }
     }
   }
 
-  // out (rows, head_dim) += a (rows, keys) b (keys, head_dim); out in panels of 32.
+  // out (rows, dims) += a (rows, keys) b (keys, dims), the dims in `panels` of 32.
   void add_over_keys(const Tile& query, const Tile& key, const PackedOperand& a, const float* b,
-                     float* out) const {
+                     int64_t panels, float* out) const {
     const int64_t b_size = panel_bytes(kPanelColumns, kernel.words(key.rows)) / kWordBytes;
     for (int64_t row = 0, i = 0; row < query.rows; row += kernel.panel_rows, ++i) {
       const int64_t rows = std::min(kernel.panel_rows, query.rows - row);
       const int64_t words = kernel.words(keys_before(query, key, row + rows));
       if (words == 0) continue;
-      for (int64_t p = 0; p < dim_panels; ++p) {
+      for (int64_t p = 0; p < panels; ++p) {
         kernel.multiply(rows, words, a.panel(i), b + p * b_size,
                         out + (p * kScoreRows + row) * kPanelColumns, kPanelColumns, true);
       }
@@ -134,10 +139,9 @@ struct PackedPass {
   // A row of a result in panels of 32 columns to row `to_row` of a tensor.
   void write_row(const float* panels, int64_t panel_stride, float alpha, bool add_old,
                  const ResultView& to, int64_t to_row) const {
-    for (int64_t d = 0; d < s.head_dim; d += kPanelColumns) {
+    for (int64_t d = 0; d < to.size; d += kPanelColumns) {
       kernel.write_tile(panels + d / kPanelColumns * panel_stride, 1,
-                        std::min(kPanelColumns, s.head_dim - d),
-                        {alpha, nullptr, add_old, to.dtype},
+                        std::min(kPanelColumns, to.size - d), {alpha, nullptr, add_old, to.dtype},
                         to.data + (to_row * to.stride + d) * size_in_bytes(to.dtype), to.stride);
     }
   }
@@ -146,8 +150,8 @@ struct PackedPass {
   const CpuKernel& fp32_kernel;
   const AttentionShape& s;
   std::vector<Tile> key_tiles;
-  int64_t dim_words, dim_panels;  // of head_dim along k; of head_dim as columns
-  int64_t row_panels;             // of kScoreRows
+  HeadPanels keys_dim, values_dim;  // of head_dim, of value_dim
+  int64_t row_panels;               // of kScoreRows
 };
 
 }  // namespace argosy::ops::detail

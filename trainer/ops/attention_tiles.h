@@ -51,54 +51,59 @@ inline std::vector<Tile> tiles_of(const std::vector<AttentionSpan>& spans, int64
   return tiles;
 }
 
-// Elements before a head of a sequence in a tensor of queries or of keys; s.batch > 0.
-inline int64_t head_offset(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
-  return batch * (x.dim(0) / s.batch) * x.dim(1) + head * s.head_dim;
-}
+// Which head of which sequence, of tensors with so many heads: of queries or of keys.
+struct HeadIndex {
+  int64_t batch = 0, head = 0, num_heads = 0;
+  int64_t size_in(const Tensor& x) const { return x.dim(1) / num_heads; }
+  // Elements before it; s.batch > 0.
+  int64_t offset_in(const Tensor& x, const AttentionShape& s) const {
+    return batch * (x.dim(0) / s.batch) * x.dim(1) + head * size_in(x);
+  }
+};
 
-// One head of one sequence inside of a tensor: row t starts at data + t * stride.
+// One head of one sequence inside of a tensor: row t, `size` elements, starts at data + t * stride.
 template <typename T>
 struct HeadView {
   T* data;
   int64_t stride;
+  int64_t size;
 };
 template <typename T>
-HeadView<T> head_of(const Tensor& x, const AttentionShape& s, int64_t batch, int64_t head) {
-  return {x.data<T>() + head_offset(x, s, batch, head), x.dim(1)};
+HeadView<T> head_of(const Tensor& x, const AttentionShape& s, const HeadIndex& index) {
+  return {x.data<T>() + index.offset_in(x, s), x.dim(1), index.size_in(x)};
 }
 
 // packed (kTile, padded) = factor * the tile's rows of x; zeros beyond the tile and the head.
 template <typename T, typename A>
-void pack_rows(const AttentionShape& s, HeadView<T> x, const Tile& tile, A factor, int64_t padded,
-               A* packed) {
+void pack_rows(HeadView<T> x, const Tile& tile, A factor, int64_t padded, A* packed) {
   std::fill_n(packed, kTile * padded, A(0));
   for (int64_t r = 0; r < tile.rows; ++r) {
     const T* row = x.data + (tile.row + r) * x.stride;
-    for (int64_t d = 0; d < s.head_dim; ++d) packed[r * padded + d] = factor * A(row[d]);
+    for (int64_t d = 0; d < x.size; ++d) packed[r * padded + d] = factor * A(row[d]);
   }
 }
 
-// packed (head_dim, kTile): the same rows as columns.
+// packed (x.size, kTile): the same rows as columns.
 template <typename T, typename A>
-void pack_columns(const AttentionShape& s, HeadView<T> x, const Tile& tile, A* packed) {
-  if (tile.rows < kTile) std::fill_n(packed, s.head_dim * kTile, A(0));
+void pack_columns(HeadView<T> x, const Tile& tile, A* packed) {
+  if (tile.rows < kTile) std::fill_n(packed, x.size * kTile, A(0));
   for (int64_t r = 0; r < tile.rows; ++r) {
     const T* row = x.data + (tile.row + r) * x.stride;
-    for (int64_t d = 0; d < s.head_dim; ++d) packed[d * kTile + r] = A(row[d]);
+    for (int64_t d = 0; d < x.size; ++d) packed[d * kTile + r] = A(row[d]);
   }
 }
 
 // The tile's rows of x = or += factor * packed.
 template <typename T, typename A>
-void unpack_rows(const AttentionShape& s, const A* packed, int64_t padded, const Tile& tile,
-                 A factor, Merge merge, HeadView<T> x) {
+void unpack_rows(const A* packed, int64_t padded, const Tile& tile, A factor, Merge merge,
+                 HeadView<T> x) {
   for (int64_t r = 0; r < tile.rows; ++r) {
     T* row = x.data + (tile.row + r) * x.stride;
     const A* from = packed + r * padded;
     if (merge == Merge::accumulate) {
-      for (int64_t d = 0; d < s.head_dim; ++d) row[d] = T(A(row[d]) + factor * from[d]);
+      for (int64_t d = 0; d < x.size; ++d) row[d] = T(A(row[d]) + factor * from[d]);
     } else {
-      for (int64_t d = 0; d < s.head_dim; ++d) row[d] = T(factor * from[d]);
+      for (int64_t d = 0; d < x.size; ++d) row[d] = T(factor * from[d]);
     }
   }
 }
@@ -177,8 +182,8 @@ void for_each_kv_head(DeviceContext& ctx, const AttentionShape& s, DType accumul
 
 // The log-sum-exps of one head of one sequence.
 template <typename A>
-HeadView<A> lse_of(const Tensor& lse, const AttentionShape& s, int64_t batch, int64_t head) {
-  return {lse.data<A>() + batch * s.seq_len * s.num_heads + head, s.num_heads};
+HeadView<A> lse_of(const Tensor& lse, const AttentionShape& s, const HeadIndex& index) {
+  return head_of<A>(lse, s, index);
 }
 
 }  // namespace argosy::ops::detail

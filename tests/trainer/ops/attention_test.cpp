@@ -14,13 +14,13 @@ size_t at(int64_t i) {
   return static_cast<size_t>(i);
 }
 
-// out (N, hq*D) and lse (N, hq), from the T x T matrix of each head.
+// out (N, hq*Dv) and lse (N, hq), from the T x T matrix of each head.
 struct Reference {
   Values out, lse;
 };
 Reference reference(const AttentionShape& s, const Values& q, const Values& k, const Values& v) {
-  const int64_t rows = s.batch * s.seq_len, dim = s.head_dim;
-  Reference r{Values(at(rows * s.num_heads * dim)), Values(at(rows * s.num_heads))};
+  const int64_t rows = s.batch * s.seq_len, dim = s.head_dim, value_dim = ops::value_dim(s);
+  Reference r{Values(at(rows * s.num_heads * value_dim)), Values(at(rows * s.num_heads))};
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t start = row / s.seq_len * s.seq_len;
     const int64_t first = s.window == 0 ? start : std::max(start, row - s.window + 1);
@@ -39,9 +39,9 @@ Reference reference(const AttentionShape& s, const Values& q, const Values& k, c
       }
       r.lse[at(row * s.num_heads + h)] = std::log(sum);
       for (int64_t key = first; key <= row; ++key) {
-        for (int64_t d = 0; d < dim; ++d) {
-          r.out[at((row * s.num_heads + h) * dim + d)] +=
-              weights[at(key - first)] / sum * v[at((key * s.num_kv_heads + kv) * dim + d)];
+        for (int64_t d = 0; d < value_dim; ++d) {
+          r.out[at((row * s.num_heads + h) * value_dim + d)] +=
+              weights[at(key - first)] / sum * v[at((key * s.num_kv_heads + kv) * value_dim + d)];
         }
       }
     }
@@ -57,41 +57,46 @@ struct Fixture {
         rows(s.batch * s.seq_len),
         queries{rows, s.num_heads * s.head_dim},
         keys{rows, s.num_kv_heads * s.head_dim},
+        values{rows, s.num_kv_heads * ops::value_dim(s)},
+        results{rows, s.num_heads * ops::value_dim(s)},
         q_values(random_values(queries.size(), 1)),
         k_values(random_values(keys.size(), 2)),
-        v_values(random_values(keys.size(), 3)),
-        dout_values(random_values(queries.size(), 4)),
+        v_values(random_values(values.size(), 3)),
+        dout_values(random_values(results.size(), 4)),
         q(make(ctx, queries, dtype, q_values)),
         k(make(ctx, keys, dtype, k_values)),
-        v(make(ctx, keys, dtype, v_values)),
-        dout(make(ctx, queries, dtype, dout_values)),
-        out(filled(ctx, queries, dtype, kPoison)),
+        v(make(ctx, values, dtype, v_values)),
+        dout(make(ctx, results, dtype, dout_values)),
+        out(filled(ctx, results, dtype, kPoison)),
         lse(filled(ctx, {rows, s.num_heads}, dtype == DType::fp64 ? DType::fp64 : DType::fp32,
                    kPoison)),
         dq(filled(ctx, queries, dtype, kPoison)),
         dk(filled(ctx, keys, dtype, kPoison)),
-        dv(filled(ctx, keys, dtype, kPoison)) {}
+        dv(filled(ctx, values, dtype, kPoison)) {}
   void forward() { ops::attention_forward(ctx, s, q, k, v, out, lse); }
   void backward() { ops::attention_backward(ctx, s, dout, q, k, v, out, lse, dq, dk, dv); }
 
   DeviceContext& ctx;
   AttentionShape s;
   int64_t rows;
-  Shape queries, keys;
+  Shape queries, keys, values, results;
   Values q_values, k_values, v_values, dout_values;
   Tensor q, k, v, dout, out, lse, dq, dk, dv;
 };
 
 AttentionShape make_shape(int64_t batch, int64_t seq_len, int64_t heads, int64_t kv_heads,
-                          int64_t dim, int64_t window = 0) {
-  return {batch, seq_len, heads, kv_heads, dim, 1.0 / std::sqrt(static_cast<double>(dim)), window};
+                          int64_t dim, int64_t window = 0, int64_t value_dim = 0) {
+  const double scale = 1.0 / std::sqrt(static_cast<double>(dim));
+  return {batch, seq_len, heads, kv_heads, dim, scale, window, value_dim};
 }
-const AttentionShape kShapes[] = {make_shape(1, 1, 1, 1, 1),       make_shape(2, 7, 2, 1, 3),
-                                  make_shape(1, 64, 2, 2, 32),     make_shape(2, 65, 6, 2, 5),
-                                  make_shape(1, 131, 3, 3, 40),    make_shape(1, 200, 4, 1, 17),
-                                  make_shape(2, 131, 2, 1, 8, 1),  make_shape(1, 131, 2, 2, 8, 17),
-                                  make_shape(1, 200, 2, 1, 8, 64), make_shape(1, 200, 1, 1, 8, 70),
-                                  make_shape(1, 67, 1, 1, 8, 500)};
+const AttentionShape kShapes[] = {
+    make_shape(1, 1, 1, 1, 1),          make_shape(2, 7, 2, 1, 3),
+    make_shape(1, 64, 2, 2, 32),        make_shape(2, 65, 6, 2, 5),
+    make_shape(1, 131, 3, 3, 40),       make_shape(1, 200, 4, 1, 17),
+    make_shape(2, 131, 2, 1, 8, 1),     make_shape(1, 131, 2, 2, 8, 17),
+    make_shape(1, 200, 2, 1, 8, 64),    make_shape(1, 200, 1, 1, 8, 70),
+    make_shape(1, 67, 1, 1, 8, 500),    make_shape(2, 65, 2, 2, 24, 0, 16),
+    make_shape(1, 131, 4, 2, 5, 0, 40), make_shape(1, 131, 2, 2, 70, 17, 33)};
 const DType kDTypes[] = {DType::fp64, DType::fp32, DType::bf16};
 
 double tolerance(DType dtype) {
@@ -116,7 +121,8 @@ TEST(Attention, ForwardEqualsTheDefinition) {
 TEST(Attention, BackwardEqualsFiniteDifferences) {
   DeviceContext ctx(Device::cpu);
   for (const AttentionShape& s :
-       {make_shape(2, 7, 2, 1, 3), make_shape(1, 67, 2, 1, 2), make_shape(1, 67, 1, 1, 3, 5)}) {
+       {make_shape(2, 7, 2, 1, 3), make_shape(1, 67, 2, 1, 2), make_shape(1, 67, 1, 1, 3, 5),
+        make_shape(2, 7, 2, 2, 3, 0, 2), make_shape(1, 67, 2, 1, 2, 0, 5)}) {
     Fixture f(ctx, s, DType::fp64);
     f.forward();
     f.backward();
@@ -186,7 +192,8 @@ TEST(Attention, ChunksMergeToTheWhole) {
   DeviceContext ctx(Device::cpu);
   constexpr int64_t kRanks = 3;
   for (const AttentionShape& s :
-       {make_shape(1, 6, 2, 1, 3), make_shape(1, 402, 4, 2, 5), make_shape(1, 180, 2, 2, 8, 50)}) {
+       {make_shape(1, 6, 2, 1, 3), make_shape(1, 402, 4, 2, 5), make_shape(1, 180, 2, 2, 8, 50),
+        make_shape(1, 180, 2, 2, 9, 0, 5)}) {
     Fixture whole(ctx, s, DType::fp64);
     whole.forward();
     whole.backward();
@@ -195,7 +202,7 @@ TEST(Attention, ChunksMergeToTheWhole) {
     for (int64_t rank = 0; rank < kRanks; ++rank) {
       const auto mine = zig_zag(s.seq_len, kRanks, rank);
       const Tensor q = rows_of(ctx, whole.q, mine), dout = rows_of(ctx, whole.dout, mine);
-      const Tensor out = filled(ctx, q.shape(), DType::fp64, kPoison);
+      const Tensor out = filled(ctx, dout.shape(), DType::fp64, kPoison);
       const Tensor lse = filled(ctx, {q.dim(0), s.num_heads}, DType::fp64, kPoison);
       for (int64_t step = 0; step < kRanks; ++step) {  // others first: a query may see no key yet
         const auto theirs = zig_zag(s.seq_len, kRanks, (rank + step + 1) % kRanks);
@@ -215,7 +222,7 @@ TEST(Attention, ChunksMergeToTheWhole) {
         const auto o = static_cast<size_t>(other);
         if (!dk_sum[o].defined()) {
           dk_sum[o] = filled(ctx, k.shape(), DType::fp64, 0.0);
-          dv_sum[o] = filled(ctx, k.shape(), DType::fp64, 0.0);
+          dv_sum[o] = filled(ctx, v.shape(), DType::fp64, 0.0);
         }
         ops::attention_backward(ctx, with(s, {mine, theirs}), dout, q, k, v, out, lse, dq,
                                 dk_sum[o], dv_sum[o], ops::Merge::accumulate);
@@ -259,7 +266,8 @@ void expect_rows_of_the_whole(const Fixture& whole, Range asking, double limit) 
   part.keys = {{0, kept.begin, kept.size()}};
   const Tensor q = rows_of_each(ctx, s, whole.q, asking), k = rows_of_each(ctx, s, whole.k, kept),
                v = rows_of_each(ctx, s, whole.v, kept);
-  const Tensor out = filled(ctx, q.shape(), q.dtype(), kPoison);
+  const Shape results = {q.dim(0), whole.out.dim(1)};
+  const Tensor out = filled(ctx, results, q.dtype(), kPoison);
   const Tensor lse = filled(ctx, {q.dim(0), s.num_heads}, whole.lse.dtype(), kPoison);
   ops::attention_forward(ctx, part, q, k, v, out, lse);
   const auto expected = [&](const Tensor& x) { return values_of(rows_of_each(ctx, s, x, asking)); };
@@ -270,7 +278,7 @@ void expect_rows_of_the_whole(const Fixture& whole, Range asking, double limit) 
   // The same in two parts that are merged, the newer keys first.
   if (kept.size() < 2) return;
   const int64_t middle = (kept.begin + kept.end) / 2;
-  const Tensor sum = filled(ctx, q.shape(), whole.lse.dtype(), kPoison);
+  const Tensor sum = filled(ctx, results, whole.lse.dtype(), kPoison);
   for (const Range keys : {Range{middle, kept.end}, Range{kept.begin, middle}}) {
     part.keys = {{0, keys.begin, keys.size()}};
     ops::attention_forward(ctx, part, q, rows_of_each(ctx, s, whole.k, keys),
@@ -285,7 +293,8 @@ TEST(Attention, QueriesOfATextThatGoesOn) {
   DeviceContext ctx(Device::cpu);
   for (const AttentionShape& s :
        {make_shape(2, 7, 2, 1, 3), make_shape(1, 131, 6, 2, 40), make_shape(2, 150, 4, 4, 64),
-        make_shape(1, 131, 2, 2, 8, 17), make_shape(1, 131, 2, 1, 8, 1)}) {
+        make_shape(1, 131, 2, 2, 8, 17), make_shape(1, 131, 2, 1, 8, 1),
+        make_shape(1, 131, 2, 2, 24, 0, 16)}) {
     for (const DType dtype : kDTypes) {
       Fixture whole(ctx, s, dtype);
       whole.forward();
@@ -394,6 +403,11 @@ TEST(Attention, CountsNominalFlops) {
   EXPECT_EQ(ctx.matmul_flops, 4 * 7 * 4 * 3 * 9);
   f.backward();
   EXPECT_EQ(ctx.matmul_flops, 12 * 7 * 4 * 3 * 9);
+  ctx.matmul_flops = 0;
+  Fixture narrow_values(ctx, make_shape(3, 5, 4, 2, 7, 2, 4), DType::fp32);
+  narrow_values.forward();
+  narrow_values.backward();
+  EXPECT_EQ(ctx.matmul_flops, 6 * (7 + 4) * 4 * 3 * 9);
 }
 
 TEST(Attention, ThreadsDoNotChangeBits) {
