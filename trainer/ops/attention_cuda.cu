@@ -19,19 +19,21 @@ bool is_for_library(DeviceContext& ctx, const AttentionShape& s, const Tensor& q
   const bool knows_documents = !s.document_begin.defined() || s.document_rows.defined();
   return !cuda_of(ctx).state<CudaAttention>().plain_only && merge == Merge::overwrite &&
          q.dtype() == DType::bf16 && result.dtype() == DType::bf16 && q.size() > 0 &&
-         q.size() <= INT32_MAX && is_whole(s.queries) && is_whole(s.keys) &&
-         num_keys(s) == s.seq_len && knows_documents;
+         q.size() <= INT32_MAX && result.size() <= INT32_MAX && is_whole(s.queries) &&
+         is_whole(s.keys) && num_keys(s) == s.seq_len && knows_documents;
 }
 
 struct TurnRows {
   const int32_t* rows;
-  int32_t *q, *k, *lse, *lengths;
-  int64_t documents, heads, kv_heads, head_dim;
+  int32_t *q, *k, *v, *out, *lse, *lengths;
+  int64_t documents, heads, kv_heads, head_dim, value_dim;
   template <int kSize>
   __device__ void run(int64_t i) const {
     const int64_t row = rows[i];
     q[i] = static_cast<int32_t>(row * heads * head_dim);
     k[i] = static_cast<int32_t>(row * kv_heads * head_dim);
+    v[i] = static_cast<int32_t>(row * kv_heads * value_dim);
+    out[i] = static_cast<int32_t>(row * heads * value_dim);
     lse[i] = static_cast<int32_t>(row * heads);
     if (i < documents) lengths[i] = rows[i + 1] - rows[i];
   }
@@ -58,16 +60,20 @@ DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& s) {
   const auto empty = [&](int64_t count) {
     return ctx.empty({count}, DType::int32, MemoryCategory::workspace);
   };
-  const DocumentOffsets offsets{empty(size), empty(size), empty(size), empty(size - 1)};
+  const DocumentOffsets offsets{empty(size), empty(size), empty(size),
+                                empty(size), empty(size), empty(size - 1)};
   const TurnRows op{s.document_rows.data<int32_t>(),
                     offsets.q.data<int32_t>(),
                     offsets.k.data<int32_t>(),
+                    offsets.v.data<int32_t>(),
+                    offsets.out.data<int32_t>(),
                     offsets.lse.data<int32_t>(),
                     offsets.lengths.data<int32_t>(),
                     size - 1,
                     s.num_heads,
                     s.num_kv_heads,
-                    s.head_dim};
+                    s.head_dim,
+                    s.value_dim};
   for_elements<1>(cuda_of(ctx), "document_offsets", size, false, op);
   return offsets;
 }

@@ -26,12 +26,17 @@ struct GraphCache {
 BuiltGraph& graph_of(DeviceContext& ctx, const AttentionShape& s, bool is_backward) {
   CudaDevice& device = cuda_of(ctx);
   const int64_t documents = s.document_rows.defined() ? s.document_rows.size() - 1 : 0;
-  const GraphKey key{
-      is_backward,    s.batch,
-      s.seq_len,      s.num_heads,
-      s.num_kv_heads, s.head_dim,
-      s.window,       s.scale,
-      documents,      !is_backward || device.state<CudaAttention>().is_deterministic};
+  const GraphKey key{is_backward,
+                     s.batch,
+                     s.seq_len,
+                     s.num_heads,
+                     s.num_kv_heads,
+                     s.head_dim,
+                     s.value_dim,
+                     s.window,
+                     s.scale,
+                     documents,
+                     !is_backward || device.state<CudaAttention>().is_deterministic};
   std::map<GraphKey, BuiltGraph>& graphs = device.state<GraphCache>().graphs;
   const auto [place, is_new] = graphs.try_emplace(key);
   if (is_new) {
@@ -48,6 +53,8 @@ void run(DeviceContext& ctx, const AttentionShape& s, const BuiltGraph& built, P
     tensors.insert({{kLengths, offsets.lengths.raw()},
                     {kOffsetsOfQ, offsets.q.raw()},
                     {kOffsetsOfK, offsets.k.raw()},
+                    {kOffsetsOfV, offsets.v.raw()},
+                    {kOffsetsOfOut, offsets.out.raw()},
                     {kOffsetsOfStatistics, offsets.lse.raw()}});
   }
   const Tensor workspace =

@@ -4,6 +4,7 @@
 // The plain kernel's gradients. Three launches, each of which owns what it writes, so that no sum
 // needs an atomic: the rows' sums of dout * out, then dq by tiles of queries, then dk and dv by
 // tiles of keys. Probabilities are computed again from the log-sum-exp, twice.
+#include <algorithm>
 #include <limits>
 
 #include "trainer/ops/cuda_attention.cuh"
@@ -24,13 +25,13 @@ struct BackwardOperands {
 
 // delta (N, hq): the sum of dout * out over the head. A warp has a row of a head.
 template <typename T>
-__global__ void row_products_kernel(const T* dout, const T* out, int64_t rows, int64_t head_dim,
+__global__ void row_products_kernel(const T* dout, const T* out, int64_t rows, int64_t value_dim,
                                     float* delta) {
   const int64_t row = thread_of_grid() / kWarp;
   if (row >= rows) return;
   float sum = 0;
-  for (int64_t d = lane_of_thread(); d < head_dim; d += kWarp)
-    sum += to_float(dout[row * head_dim + d]) * to_float(out[row * head_dim + d]);
+  for (int64_t d = lane_of_thread(); d < value_dim; d += kWarp)
+    sum += to_float(dout[row * value_dim + d]) * to_float(out[row * value_dim + d]);
   sum = warp_sum(sum);
   if (lane_of_thread() == 0) delta[row] = sum;
 }
@@ -87,22 +88,23 @@ __global__ void __launch_bounds__(kAttentionThreads)
     query_gradient_kernel(BackwardOperands<T, O> a) {
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kTileRows<kHeadDim>, head = blockIdx.y,
                 sequence = blockIdx.z, kv_head = head / (a.s.num_heads / a.s.num_kv_heads);
-  const auto of_query = [&]<typename E>(E* x) {
-    return head_rows(x, sequence, a.s.seq_len, head, a.s.num_heads, a.s.head_dim);
+  const auto of_query = [&]<typename E>(E* x, int64_t size) {
+    return head_rows(x, sequence, a.s.seq_len, head, a.s.num_heads, size);
   };
-  const auto of_key = [&]<typename E>(E* x) {
-    return head_rows(x, sequence, a.s.seq_len, kv_head, a.s.num_kv_heads, a.s.head_dim);
+  const auto of_key = [&]<typename E>(E* x, int64_t size) {
+    return head_rows(x, sequence, a.s.seq_len, kv_head, a.s.num_kv_heads, size);
   };
+  const int64_t head_dim = a.s.head_dim, value_dim = a.s.value_dim;
   constexpr int kStride = kTileStride<kHeadDim>;
   float* query = shared_memory<float>();                // (kTileRows, kHeadDim)
   float* dout = query + kTileRows<kHeadDim> * kStride;  // (kTileRows, kHeadDim)
   float* key =
       dout + kTileRows<kHeadDim> * kStride;      // (kTileCols, kHeadDim), then the values, then
   float* gradients = key + kTileCols * kStride;  // (kTileRows, kTileCols + 1)
-  load_tile<kHeadDim>(of_query(a.q), first, kTileRows<kHeadDim>, a.s.seq_len, a.s.head_dim,
+  load_tile<kHeadDim>(of_query(a.q, head_dim), first, kTileRows<kHeadDim>, a.s.seq_len, head_dim,
                       a.s.scale, query);
-  load_tile<kHeadDim>(of_query(a.dout), first, kTileRows<kHeadDim>, a.s.seq_len, a.s.head_dim, 1.0f,
-                      dout);
+  load_tile<kHeadDim>(of_query(a.dout, value_dim), first, kTileRows<kHeadDim>, a.s.seq_len,
+                      value_dim, 1.0f, dout);
   QueryTerms terms[kOwnRows<kHeadDim>];
   for (int i = 0; i < kOwnRows<kHeadDim>; ++i)
     terms[i] = query_terms(a, sequence, head, first + row_group() + i * kRowGroups);
@@ -111,12 +113,14 @@ __global__ void __launch_bounds__(kAttentionThreads)
   for (int64_t first_key = 0; first_key < a.s.seq_len; first_key += kTileCols) {
     if (a.keys.position(first_key) > newest) break;
     __syncthreads();  // the keys before are done with
-    load_tile<kHeadDim>(of_key(a.v), first_key, kTileCols, a.s.seq_len, a.s.head_dim, 1.0f, key);
+    load_tile<kHeadDim>(of_key(a.v, value_dim), first_key, kTileCols, a.s.seq_len, value_dim, 1.0f,
+                        key);
     __syncthreads();
     float scores[kOwnRows<kHeadDim>][kOwnCols], gradient[kOwnRows<kHeadDim>][kOwnCols];
     multiply_rows<kHeadDim>(dout, key, gradient);
     __syncthreads();
-    load_tile<kHeadDim>(of_key(a.k), first_key, kTileCols, a.s.seq_len, a.s.head_dim, 1.0f, key);
+    load_tile<kHeadDim>(of_key(a.k, head_dim), first_key, kTileCols, a.s.seq_len, head_dim, 1.0f,
+                        key);
     __syncthreads();
     multiply_rows<kHeadDim>(query, key, scores);
 #pragma unroll
@@ -132,8 +136,8 @@ __global__ void __launch_bounds__(kAttentionThreads)
     __syncwarp();  // a row is written and read by the lanes of one warp
     add_weighted_rows<kHeadDim, kTileCols>(gradients, key, sums);
   }
-  store_rows<kHeadDim>(of_query(a.dq), first, a.s.seq_len, a.s.head_dim, a.s.scale, a.accumulate,
-                       sums);
+  store_rows<kHeadDim>(of_query(a.dq, head_dim), first, a.s.seq_len, head_dim, a.s.scale,
+                       a.accumulate, sums);
 }
 
 // Block (tile of keys, key/value head, sequence): kTileCols keys, which all query heads of the
@@ -142,24 +146,27 @@ template <int kHeadDim, typename T, typename O>
 __global__ void __launch_bounds__(kAttentionThreads) key_gradient_kernel(BackwardOperands<T, O> a) {
   const int64_t first_key = static_cast<int64_t>(blockIdx.x) * kTileCols, kv_head = blockIdx.y,
                 sequence = blockIdx.z, group = a.s.num_heads / a.s.num_kv_heads;
-  const auto of_key = [&]<typename E>(E* x) {
-    return head_rows(x, sequence, a.s.seq_len, kv_head, a.s.num_kv_heads, a.s.head_dim);
+  const auto of_key = [&]<typename E>(E* x, int64_t size) {
+    return head_rows(x, sequence, a.s.seq_len, kv_head, a.s.num_kv_heads, size);
   };
+  const int64_t head_dim = a.s.head_dim, value_dim = a.s.value_dim;
   constexpr int kStride = kTileStride<kHeadDim>;
   float* key = shared_memory<float>();         // (kTileCols, kHeadDim)
   float* value = key + kTileCols * kStride;    // (kTileCols, kHeadDim)
   float* query = value + kTileCols * kStride;  // (kTileRows, kHeadDim): queries, then dout
   float* scores = query + kTileRows<kHeadDim> * kStride;  // (kTileCols, kTileRows + 1)
-  load_tile<kHeadDim>(of_key(a.k), first_key, kTileCols, a.s.seq_len, a.s.head_dim, 1.0f, key);
-  load_tile<kHeadDim>(of_key(a.v), first_key, kTileCols, a.s.seq_len, a.s.head_dim, 1.0f, value);
+  load_tile<kHeadDim>(of_key(a.k, head_dim), first_key, kTileCols, a.s.seq_len, head_dim, 1.0f,
+                      key);
+  load_tile<kHeadDim>(of_key(a.v, value_dim), first_key, kTileCols, a.s.seq_len, value_dim, 1.0f,
+                      value);
   // Of the keys a thread has rows row_group() + j*kRowGroups, of the queries every sixteenth.
   int position[kOwnCols];
   for (int j = 0; j < kOwnCols; ++j)
     position[j] = key_position(a.keys, first_key + row_group() + j * kRowGroups, a.s.seq_len);
   float dk[kOwnCols][kHeadDim / kColGroups] = {}, dv[kOwnCols][kHeadDim / kColGroups] = {};
   for (int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    const auto of_query = [&]<typename E>(E* x) {
-      return head_rows(x, sequence, a.s.seq_len, head, a.s.num_heads, a.s.head_dim);
+    const auto of_query = [&]<typename E>(E* x, int64_t size) {
+      return head_rows(x, sequence, a.s.seq_len, head, a.s.num_heads, size);
     };
     for (int64_t first = 0; first < a.s.seq_len; first += kTileRows<kHeadDim>) {
       // The tile's last query stands before these keys: it sees none, nor do those before it.
@@ -168,13 +175,13 @@ __global__ void __launch_bounds__(kAttentionThreads) key_gradient_kernel(Backwar
         continue;
       float probs[kOwnCols][kOwnRows<kHeadDim>], gradient[kOwnCols][kOwnRows<kHeadDim>];
       __syncthreads();  // the queries before are done with
-      load_tile<kHeadDim>(of_query(a.q), first, kTileRows<kHeadDim>, a.s.seq_len, a.s.head_dim,
-                          a.s.scale, query);
+      load_tile<kHeadDim>(of_query(a.q, head_dim), first, kTileRows<kHeadDim>, a.s.seq_len,
+                          head_dim, a.s.scale, query);
       __syncthreads();
       multiply_rows<kHeadDim>(key, query, probs);
       __syncthreads();
-      load_tile<kHeadDim>(of_query(a.dout), first, kTileRows<kHeadDim>, a.s.seq_len, a.s.head_dim,
-                          1.0f, query);
+      load_tile<kHeadDim>(of_query(a.dout, value_dim), first, kTileRows<kHeadDim>, a.s.seq_len,
+                          value_dim, 1.0f, query);
       __syncthreads();
       multiply_rows<kHeadDim>(value, query, gradient);
 #pragma unroll
@@ -198,14 +205,16 @@ __global__ void __launch_bounds__(kAttentionThreads) key_gradient_kernel(Backwar
                  i * kColGroups] = gradient[j][i];
         }
       }
-      load_tile<kHeadDim>(of_query(a.q), first, kTileRows<kHeadDim>, a.s.seq_len, a.s.head_dim,
-                          a.s.scale, query);
+      load_tile<kHeadDim>(of_query(a.q, head_dim), first, kTileRows<kHeadDim>, a.s.seq_len,
+                          head_dim, a.s.scale, query);
       __syncthreads();
       add_weighted_rows<kHeadDim, kTileRows<kHeadDim>>(scores, query, dk);
     }
   }
-  store_rows<kHeadDim>(of_key(a.dk), first_key, a.s.seq_len, a.s.head_dim, 1.0f, a.accumulate, dk);
-  store_rows<kHeadDim>(of_key(a.dv), first_key, a.s.seq_len, a.s.head_dim, 1.0f, a.accumulate, dv);
+  store_rows<kHeadDim>(of_key(a.dk, head_dim), first_key, a.s.seq_len, head_dim, 1.0f, a.accumulate,
+                       dk);
+  store_rows<kHeadDim>(of_key(a.dv, value_dim), first_key, a.s.seq_len, value_dim, 1.0f,
+                       a.accumulate, dv);
 }
 
 }  // namespace
@@ -220,8 +229,8 @@ void plain_attention_backward(DeviceContext& ctx, const AttentionShape& s, const
     const int64_t rows = lse.size();
     launch(device, "attention_row_products", row_products_kernel<T>,
            {blocks_of(ceil_div(rows, kAttentionThreads / kWarp)), kAttentionThreads},
-           dout.data<T>(), out.data<T>(), rows, s.head_dim, delta.data<float>());
-    dispatch_head_dim(s.head_dim, [&]<int kHeadDim>() {
+           dout.data<T>(), out.data<T>(), rows, s.value_dim, delta.data<float>());
+    dispatch_head_dim(std::max(s.head_dim, s.value_dim), [&]<int kHeadDim>() {
       const BackwardOperands<T, O> a{sizes_of(s),
                                      spans_of(s.queries),
                                      spans_of(s.keys),

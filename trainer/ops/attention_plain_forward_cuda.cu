@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 //
 // The plain kernel: every mask and span, any head up to 256, fp32 arithmetic, no tensor cores.
+#include <algorithm>
 #include <limits>
 
 #include "trainer/ops/cuda_attention.cuh"
@@ -60,7 +61,7 @@ __device__ void start_rows(const ForwardOperands<T, O>& a, const Rows<O>& out, i
 #pragma unroll
     for (int d = 0; d < kHeadDim / kColGroups; ++d) {
       const int column = col_group() + d * kColGroups;
-      state.out[i][d] = goes_on && column < a.s.head_dim ? to_float(out.at(row)[column]) : 0.0f;
+      state.out[i][d] = goes_on && column < a.s.value_dim ? to_float(out.at(row)[column]) : 0.0f;
     }
   }
 }
@@ -110,7 +111,7 @@ __device__ void finish_rows(const ForwardOperands<T, O>& a, const Rows<O>& out, 
 #pragma unroll
     for (int d = 0; d < kHeadDim / kColGroups; ++d) {
       const int column = col_group() + d * kColGroups;
-      if (column < a.s.head_dim) out.at(row)[column] = from_float<O>(state.out[i][d] * weight);
+      if (column < a.s.value_dim) out.at(row)[column] = from_float<O>(state.out[i][d] * weight);
     }
     if (col_group() == 0) {
       a.lse[(sequence * a.s.seq_len + row) * a.s.num_heads + head] =
@@ -127,8 +128,8 @@ __global__ void __launch_bounds__(kAttentionThreads)
                 sequence = blockIdx.z, kv_head = head / (a.s.num_heads / a.s.num_kv_heads);
   const auto q = head_rows(a.q, sequence, a.s.seq_len, head, a.s.num_heads, a.s.head_dim);
   const auto k = head_rows(a.k, sequence, a.s.num_keys, kv_head, a.s.num_kv_heads, a.s.head_dim);
-  const auto v = head_rows(a.v, sequence, a.s.num_keys, kv_head, a.s.num_kv_heads, a.s.head_dim);
-  const auto out = head_rows(a.out, sequence, a.s.seq_len, head, a.s.num_heads, a.s.head_dim);
+  const auto v = head_rows(a.v, sequence, a.s.num_keys, kv_head, a.s.num_kv_heads, a.s.value_dim);
+  const auto out = head_rows(a.out, sequence, a.s.seq_len, head, a.s.num_heads, a.s.value_dim);
   float* query = shared_memory<float>();                             // (kTileRows, kHeadDim)
   float* key = query + kTileRows<kHeadDim> * kTileStride<kHeadDim>;  // (kTileCols, kHeadDim)
   float* value = key + kTileCols * kTileStride<kHeadDim>;            // (kTileCols, kHeadDim)
@@ -142,7 +143,7 @@ __global__ void __launch_bounds__(kAttentionThreads)
     if (a.keys.position(first_key) > newest) break;
     __syncthreads();  // the tiles before are done with
     load_tile<kHeadDim>(k, first_key, kTileCols, a.s.num_keys, a.s.head_dim, 1.0f, key);
-    load_tile<kHeadDim>(v, first_key, kTileCols, a.s.num_keys, a.s.head_dim, 1.0f, value);
+    load_tile<kHeadDim>(v, first_key, kTileCols, a.s.num_keys, a.s.value_dim, 1.0f, value);
     __syncthreads();
     float scores[kOwnRows<kHeadDim>][kOwnCols];
     multiply_rows<kHeadDim>(query, key, scores);
@@ -167,7 +168,7 @@ void plain_attention_forward(DeviceContext& ctx, const AttentionShape& s, const 
                              const Tensor& k, const Tensor& v, const Tensor& out, const Tensor& lse,
                              Merge merge) {
   dispatch_cuda_result(q.dtype(), out.dtype(), [&]<typename T, typename O>() {
-    dispatch_head_dim(s.head_dim, [&]<int kHeadDim>() {
+    dispatch_head_dim(std::max(s.head_dim, s.value_dim), [&]<int kHeadDim>() {
       const ForwardOperands<T, O> a{sizes_of(s),   spans_of(s.queries), spans_of(s.keys),
                                     q.data<T>(),   k.data<T>(),         v.data<T>(),
                                     out.data<O>(), lse.data<float>(),   merge == Merge::accumulate};

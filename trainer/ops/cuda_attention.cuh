@@ -56,7 +56,7 @@ __device__ Rows<T> head_rows(T* x, int64_t sequence, int64_t seq_len, int64_t he
 }
 
 struct AttentionSizes {
-  int64_t seq_len, num_heads, num_kv_heads, head_dim, window;
+  int64_t seq_len, num_heads, num_kv_heads, head_dim, value_dim, window;
   int64_t num_keys;  // of a sequence; backward: seq_len
   float scale;
   const int32_t* document_begin;  // (N), or null
@@ -66,6 +66,7 @@ inline AttentionSizes sizes_of(const AttentionShape& s) {
           s.num_heads,
           s.num_kv_heads,
           s.head_dim,
+          s.value_dim,
           s.window,
           num_keys(s),
           static_cast<float>(s.scale),

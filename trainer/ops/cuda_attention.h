@@ -50,7 +50,7 @@ std::string fused_attention_description();
 // Documents for cuDNN, as many "sequences" of their own lengths: where each begins, in elements of
 // q (N, hq*D), of k (N, hk*D) and of lse (N, hq), (D+1) int32 each, and its rows, (D).
 struct DocumentOffsets {
-  Tensor q, k, lse, lengths;
+  Tensor q, k, v, out, lse, lengths;
 };
 DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& shape);
 

@@ -21,7 +21,7 @@ int64_t graph_batch(const GraphKey& key) {
 
 // What tells where documents lie; null without them.
 struct Ragged {
-  GraphTensor lengths, q, k, statistics;
+  GraphTensor lengths, q, k, v, out, statistics;
 };
 Ragged add_ragged(Graph& graph, const GraphKey& key) {
   if (key.documents == 0) return {};
@@ -32,30 +32,46 @@ Ragged add_ragged(Graph& graph, const GraphKey& key) {
                             .set_dim({size, 1, 1, 1})
                             .set_stride({1, 1, 1, 1}));
   };
-  return {integers(kLengths, key.documents), integers(kOffsetsOfQ, key.documents + 1),
+  return {integers(kLengths, key.documents),
+          integers(kOffsetsOfQ, key.documents + 1),
           integers(kOffsetsOfK, key.documents + 1),
+          integers(kOffsetsOfV, key.documents + 1),
+          integers(kOffsetsOfOut, key.documents + 1),
           integers(kOffsetsOfStatistics, key.documents + 1)};
 }
 
-// Heads of rows (B*T, num_heads*D), as (B, num_heads, T, D).
-void set_layout(Attributes& tensor, const GraphKey& key, int64_t num_heads,
-                const GraphTensor& offsets) {
-  const int64_t row = num_heads * key.head_dim;
-  tensor.set_dim({graph_batch(key), num_heads, key.seq_len, key.head_dim})
-      .set_stride({key.seq_len * row, key.head_dim, row, 1});
-  if (offsets) tensor.set_ragged_offset(offsets);
+// Heads of rows (B*T, heads*size), as (B, heads, T, size).
+struct HeadLayout {
+  int64_t heads = 0, size = 0;
+  GraphTensor offsets;  // of documents; null without them
+};
+HeadLayout of_queries(const GraphKey& key, const Ragged& ragged) {
+  return {key.num_heads, key.head_dim, ragged.q};
 }
-GraphTensor operand(Graph& graph, const GraphKey& key, Uid uid, int64_t num_heads,
-                    const GraphTensor& offsets) {
+HeadLayout of_keys(const GraphKey& key, const Ragged& ragged) {
+  return {key.num_kv_heads, key.head_dim, ragged.k};
+}
+HeadLayout of_values(const GraphKey& key, const Ragged& ragged) {
+  return {key.num_kv_heads, key.value_dim, ragged.v};
+}
+HeadLayout of_results(const GraphKey& key, const Ragged& ragged) {
+  return {key.num_heads, key.value_dim, ragged.out};
+}
+void set_layout(Attributes& tensor, const GraphKey& key, const HeadLayout& layout) {
+  const int64_t row = layout.heads * layout.size;
+  tensor.set_dim({graph_batch(key), layout.heads, key.seq_len, layout.size})
+      .set_stride({key.seq_len * row, layout.size, row, 1});
+  if (layout.offsets) tensor.set_ragged_offset(layout.offsets);
+}
+GraphTensor operand(Graph& graph, const GraphKey& key, Uid uid, const HeadLayout& layout) {
   Attributes tensor;
   tensor.set_uid(uid).set_data_type(fe::DataType_t::BFLOAT16);
-  set_layout(tensor, key, num_heads, offsets);
+  set_layout(tensor, key, layout);
   return graph.tensor(tensor);
 }
-void set_result(const GraphTensor& tensor, const GraphKey& key, Uid uid, int64_t num_heads,
-                const GraphTensor& offsets) {
+void set_result(const GraphTensor& tensor, const GraphKey& key, Uid uid, const HeadLayout& layout) {
   tensor->set_output(true).set_uid(uid).set_data_type(fe::DataType_t::BFLOAT16);
-  set_layout(*tensor, key, num_heads, offsets);
+  set_layout(*tensor, key, layout);
 }
 // Of documents as lse is, head by head in a row; of whole sequences all rows of a head.
 void set_statistics(Attributes& tensor, const GraphKey& key, const GraphTensor& offsets) {
@@ -90,10 +106,10 @@ void add_forward(Graph& graph, const GraphKey& key) {
   fe::graph::SDPA_attributes options;
   options.set_name("attention_forward").set_generate_stats(true);
   set_mask(options, key, ragged);
-  auto [out, statistics] = graph.sdpa(operand(graph, key, kQ, key.num_heads, ragged.q),
-                                      operand(graph, key, kK, key.num_kv_heads, ragged.k),
-                                      operand(graph, key, kV, key.num_kv_heads, ragged.k), options);
-  set_result(out, key, kOut, key.num_heads, ragged.q);
+  auto [out, statistics] = graph.sdpa(operand(graph, key, kQ, of_queries(key, ragged)),
+                                      operand(graph, key, kK, of_keys(key, ragged)),
+                                      operand(graph, key, kV, of_values(key, ragged)), options);
+  set_result(out, key, kOut, of_results(key, ragged));
   statistics->set_output(true);
   set_statistics(*statistics, key, ragged.statistics);
 }
@@ -105,15 +121,15 @@ void add_backward(Graph& graph, const GraphKey& key) {
   set_mask(options, key, ragged);
   Attributes statistics;
   set_statistics(statistics, key, ragged.statistics);
-  auto [dq, dk, dv] = graph.sdpa_backward(operand(graph, key, kQ, key.num_heads, ragged.q),
-                                          operand(graph, key, kK, key.num_kv_heads, ragged.k),
-                                          operand(graph, key, kV, key.num_kv_heads, ragged.k),
-                                          operand(graph, key, kOut, key.num_heads, ragged.q),
-                                          operand(graph, key, kDout, key.num_heads, ragged.q),
+  auto [dq, dk, dv] = graph.sdpa_backward(operand(graph, key, kQ, of_queries(key, ragged)),
+                                          operand(graph, key, kK, of_keys(key, ragged)),
+                                          operand(graph, key, kV, of_values(key, ragged)),
+                                          operand(graph, key, kOut, of_results(key, ragged)),
+                                          operand(graph, key, kDout, of_results(key, ragged)),
                                           graph.tensor(statistics), options);
-  set_result(dq, key, kDq, key.num_heads, ragged.q);
-  set_result(dk, key, kDk, key.num_kv_heads, ragged.k);
-  set_result(dv, key, kDv, key.num_kv_heads, ragged.k);
+  set_result(dq, key, kDq, of_queries(key, ragged));
+  set_result(dk, key, kDk, of_keys(key, ragged));
+  set_result(dv, key, kDv, of_values(key, ragged));
 }
 
 }  // namespace
@@ -121,6 +137,7 @@ void add_backward(Graph& graph, const GraphKey& key) {
 std::string text_of(const GraphKey& key) {
   return concat(key.is_backward ? "backward" : "forward", " of batch ", key.batch, ", T ",
                 key.seq_len, ", heads ", key.num_heads, "/", key.num_kv_heads, " x ", key.head_dim,
+                key.value_dim != key.head_dim ? concat(" (values ", key.value_dim, ")") : "",
                 ", window ", key.window,
                 key.documents > 0 ? concat(", documents ", key.documents) : "",
                 key.is_backward && !key.is_deterministic ? ", in any order" : "");

@@ -32,12 +32,15 @@ enum Uid : int64_t {
   kLengths,
   kOffsetsOfQ,
   kOffsetsOfK,
+  kOffsetsOfV,
+  kOffsetsOfOut,
   kOffsetsOfStatistics
 };
 
 struct GraphKey {
   bool is_backward = false;
-  int64_t batch = 0, seq_len = 0, num_heads = 0, num_kv_heads = 0, head_dim = 0, window = 0;
+  int64_t batch = 0, seq_len = 0, num_heads = 0, num_kv_heads = 0, head_dim = 0, value_dim = 0;
+  int64_t window = 0;
   double scale = 0;
   int64_t documents = 0;  // 0: whole sequences
   bool is_deterministic = true;

@@ -58,11 +58,13 @@ std::string refusal(const GraphKey& key, int64_t most_bytes = INT64_MAX) {
 
 struct Case {
   int64_t batch, seq_len, num_heads, num_kv_heads, head_dim, window, documents;
+  int64_t value_dim = 0;  // 0: head_dim
 };
 
 GraphKey key_of(const Case& c, bool is_backward, bool is_deterministic) {
-  return {is_backward, c.batch,  c.seq_len, c.num_heads, c.num_kv_heads,
-          c.head_dim,  c.window, 0.125,     c.documents, is_deterministic};
+  const int64_t value_dim = c.value_dim == 0 ? c.head_dim : c.value_dim;
+  return {is_backward, c.batch,  c.seq_len, c.num_heads, c.num_kv_heads,  c.head_dim,
+          value_dim,   c.window, 0.125,     c.documents, is_deterministic};
 }
 
 class CudnnGraphs : public ::testing::Test {
@@ -72,19 +74,21 @@ class CudnnGraphs : public ::testing::Test {
 
 TEST_F(CudnnGraphs, AnH200HasKernelsForWhatModelsAsk) {
   const std::vector<Case> cases = {
-      {16, 1024, 12, 12, 64, 0, 0},     // GPT-2 124M
-      {8, 1024, 25, 25, 64, 0, 0},      // GPT-2 1.5B
-      {4, 4096, 32, 8, 64, 0, 0},       // llama-1b
-      {2, 4096, 32, 8, 128, 0, 0},      // llama-3.1-8b
-      {2, 4096, 32, 8, 128, 1024, 0},   // a sliding window
-      {8, 256, 8, 2, 32, 64, 0},        // the demo's experts
-      {8, 256, 8, 2, 32, 64, 32},       // the same, documents
-      {2, 4096, 32, 8, 128, 0, 16},     // documents
-      {2, 4096, 32, 8, 128, 1024, 16},  // documents, a window
-      {2, 4096, 12, 12, 64, 0, 1},      // one document
-      {2, 1000, 12, 4, 80, 0, 0},       // no round length
-      {1, 37, 3, 1, 24, 0, 0},          // nothing round
-      {1, 256, 8, 2, 256, 0, 0},        // the widest head
+      {16, 1024, 12, 12, 64, 0, 0},        // GPT-2 124M
+      {8, 1024, 25, 25, 64, 0, 0},         // GPT-2 1.5B
+      {4, 4096, 32, 8, 64, 0, 0},          // llama-1b
+      {2, 4096, 32, 8, 128, 0, 0},         // llama-3.1-8b
+      {2, 4096, 32, 8, 128, 1024, 0},      // a sliding window
+      {8, 256, 8, 2, 32, 64, 0},           // the demo's experts
+      {8, 256, 8, 2, 32, 64, 32},          // the same, documents
+      {2, 4096, 32, 8, 128, 0, 16},        // documents
+      {2, 4096, 32, 8, 128, 1024, 16},     // documents, a window
+      {2, 4096, 12, 12, 64, 0, 1},         // one document
+      {2, 1000, 12, 4, 80, 0, 0},          // no round length
+      {1, 37, 3, 1, 24, 0, 0},             // nothing round
+      {1, 256, 8, 2, 256, 0, 0},           // the widest head
+      {1, 4096, 16, 16, 192, 0, 0, 128},   // DeepSeek-V3, tp 8
+      {1, 4096, 16, 16, 192, 0, 16, 128},  // the same, documents
   };
   for (const Case& c : cases) {
     for (const bool is_backward : {false, true}) {
