@@ -76,8 +76,10 @@ GradientSum gradient_sum_of(const Plan& plan, const TensorSpec& tensor, const Cu
     return cut.kv_copies > 1 ? GradientSum::kv_replica : GradientSum::none;
   }
   if (tensor.shard != Shard::replicated) return GradientSum::none;
-  // A replicated factor of an adapter meets the rank's part of the outputs (A) or inputs (B).
-  if (tensor.lora != LoraPart::none) return GradientSum::tp;
+  // A replicated factor of an adapter meets the rank's part of the outputs (A) or inputs (B); beside
+  // a weight that is replicated itself, what that meets.
+  const bool is_beside_a_part = !sees_part_of_sequence(tensor.role);
+  if (tensor.lora != LoraPart::none && is_beside_a_part) return GradientSum::tp;
   // Each rank normalises its own heads.
   if (tensor.role == TensorRole::q_norm || tensor.role == TensorRole::k_norm) {
     return GradientSum::tp;

@@ -34,7 +34,8 @@ struct RopeSpec {
   int64_t original_max_positions = 0;                    // llama3, yarn
   double beta_fast = 32.0, beta_slow = 1.0;              // yarn
   double attention_factor = 1.0;                         // yarn: multiplies cos and sin
-  bool truncates = true;  // yarn: the dimensions between which it blends are whole numbers
+  double score_factor = 1.0;  // yarn, with latent attention: multiplies the scale of the scores
+  bool truncates = true;      // yarn: the dimensions between which it blends are whole numbers
 };
 // D/2 angular frequencies for head size D.
 std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_dim);
@@ -62,7 +63,10 @@ struct MoeSpec {
 struct LatentAttention {
   int64_t q_rank = 0, kv_rank = 0;
   int64_t nope_dim = 0, rope_dim = 0, value_dim = 0;
+  bool rope_interleaved = true;  // neighbours turn together, not elements half a part apart
 };
+// Of the norms of latents, whatever rms_norm_eps is: as Transformers' DeepseekV3Attention.
+inline constexpr double kLatentNormEps = 1e-6;
 
 struct ModelSpec {
   std::string name;         // file name without .json, or the folder's name
@@ -100,6 +104,9 @@ struct ModelSpec {
   // The last stage uses the token embedding too: for a tied head, or to predict further tokens.
   bool needs_embedding_at_end() const { return tied_head || num_mtp_modules > 0; }
   int64_t value_dim() const { return has_latent_attention() ? latent.value_dim : head_dim; }
+  // Elements of a query's head that turn with its position.
+  int64_t turning_dim() const { return has_latent_attention() ? latent.rope_dim : head_dim; }
+  double attention_scale() const;  // of q . k, before the softmax
 };
 
 struct ModelReading {

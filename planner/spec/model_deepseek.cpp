@@ -3,7 +3,7 @@
 //
 // DeepSeek-V3 (arXiv:2412.19437) and models built like it: latent attention, experts that are
 // chosen by sigmoid scores, some dense layers first. GLM-4.5 (arXiv:2508.06471) has its experts and
-// its modules for multi-token prediction. For planning; argosy-train refuses both.
+// its modules for multi-token prediction.
 #include "planner/spec/check.h"
 #include "planner/spec/model_reading.h"
 
@@ -21,6 +21,8 @@ void read_latent_attention(JsonObject& config, ModelSpec& model) {
   latent.nope_dim = read_size(config, "qk_nope_head_dim");
   latent.rope_dim = read_size(config, "qk_rope_head_dim");
   latent.value_dim = read_size(config, "v_head_dim");
+  if (latent.rope_dim % 2 != 0) config.fail("qk_rope_head_dim", "expected an even number");
+  latent.rope_interleaved = config.boolean("rope_interleave", true);
   model.head_dim = latent.nope_dim + latent.rope_dim;
   expect_flag(config, "attention_bias", false);
 }

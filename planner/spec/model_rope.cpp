@@ -34,6 +34,9 @@ void read_yarn(JsonObject& scaling, RopeSpec& rope, int64_t max_positions) {
           ? yarn_temperature(rope.factor, mscale) / yarn_temperature(rope.factor, mscale_all_dim)
           : yarn_temperature(rope.factor, 1.0);
   rope.attention_factor = scaling.positive_number("attention_factor", temperature);
+  if (mscale_all_dim != 0.0) {
+    rope.score_factor = std::pow(yarn_temperature(rope.factor, mscale_all_dim), 2.0);
+  }
   rope.truncates = scaling.boolean("truncate", true);
 }
 
@@ -93,6 +96,11 @@ RopeSpec read_rope(JsonObject& config, double default_theta, int64_t max_positio
   }
   scaling.reject_unknown_keys();  // a key that scales positions must not be passed over
   return rope;
+}
+
+double ModelSpec::attention_scale() const {
+  const double scale = 1.0 / std::sqrt(static_cast<double>(head_dim));
+  return has_latent_attention() ? scale * rope.score_factor : scale;
 }
 
 std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_dim) {

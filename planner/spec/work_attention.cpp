@@ -93,6 +93,23 @@ void add_attention_input_reduce(Pass& pass, const RankShape& shape,
       Axis::tp, latent_bytes(shape, attention), shape.tp);
 }
 
+int64_t attention_inputs_bytes(const RankShape& shape, const AttentionWork& attention) {
+  const auto reads = [&](size_t i) { return attention.in[i].reads_input_in_backward(); };
+  const auto input_bytes = [&](size_t i) {
+    const LinearWork& linear = attention.in[i];
+    return reads(i) ? linear.num_rows() * linear.inputs * shape.element_bytes : 0;
+  };
+  if (attention.latent_width == 0) {
+    return reads(0) || reads(1) || reads(2) ? shape.full_bytes() : 0;
+  }
+  const size_t kv_b = attention.in.size() - 1, kv_a = kv_b - 1;
+  // kv_a shares the normed input with q_a, and with q where that gathers nothing.
+  const bool is_shared = reads(0) && (!gathers_input(shape, attention) || !shape.sequence_parallel);
+  int64_t bytes = input_bytes(0) + (is_shared ? 0 : input_bytes(kv_a)) + input_bytes(kv_b);
+  if (shape.model.latent.q_rank > 0) bytes += input_bytes(1);  // q_b
+  return bytes;
+}
+
 int64_t latent_saved_bytes(const RankShape& shape, const AttentionWork& attention) {
   if (attention.latent_width == 0) return 0;
   const int64_t num_norms = shape.model.latent.q_rank > 0 ? 2 : 1;

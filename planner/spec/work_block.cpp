@@ -4,6 +4,7 @@
 // A transformer block: x + attention(norm(x)), then x + mlp(norm(x)). The sequence of ops and
 // collectives is the trainer's; bytes of memory-bound ops count each tensor read or written once.
 #include <algorithm>
+#include <initializer_list>
 
 #include "planner/spec/work_shape.h"
 
@@ -38,13 +39,10 @@ void add_hops(Pass& pass, const RankShape& shape, int64_t key_bytes, int64_t val
   }
 }
 
-void add_head_exchanges(Pass& pass, const RankShape& shape, int64_t num_queries, int64_t num_keys) {
-  if (shape.cp > 1) pass.num_launches += 2 * (num_queries + num_keys);  // before and behind each
-  for (int64_t i = 0; i < num_queries; ++i) {
-    add_collective(pass, CollectiveKind::all_to_all, Axis::cp, query_bytes(shape), shape.cp);
-  }
-  for (int64_t i = 0; i < num_keys; ++i) {
-    add_collective(pass, CollectiveKind::all_to_all, Axis::cp, key_bytes(shape), shape.cp);
+void add_head_exchanges(Pass& pass, const RankShape& shape, std::initializer_list<int64_t> bytes) {
+  for (const int64_t of_tensor : bytes) {
+    if (shape.cp > 1) pass.num_launches += 2;  // before and behind
+    add_collective(pass, CollectiveKind::all_to_all, Axis::cp, of_tensor, shape.cp);
   }
 }
 
@@ -77,7 +75,7 @@ void add_attend(Pass& pass, const RankShape& shape) {
   if (shape.cp_kind == ContextParallel::ring) {
     add_hops(pass, shape, key_bytes(shape), value_bytes(shape));
   } else {
-    add_head_exchanges(pass, shape, 1, 0);  // out
+    add_head_exchanges(pass, shape, {attention_output_bytes(shape)});
   }
 }
 
@@ -88,7 +86,9 @@ void add_attend_backward(Pass& pass, const RankShape& shape) {
     const int64_t wider = shape.statistic_bytes / shape.element_bytes;
     add_hops(pass, shape, key_bytes(shape) * wider, value_bytes(shape) * wider);
   } else {
-    add_head_exchanges(pass, shape, 3, 2);  // out, dout, dq; dk, dv
+    const int64_t out = attention_output_bytes(shape);
+    add_head_exchanges(  // out, dout; dq, dk, dv
+        pass, shape, {out, out, query_bytes(shape), key_bytes(shape), value_bytes(shape)});
   }
 }
 
@@ -109,7 +109,9 @@ void add_attention_forward(Pass& pass, const RankShape& shape) {
   add_memory(pass, 2 * shape.split_bytes());  // norm
   add_attention_gather(pass, shape, attention);
   for (const LinearWork& l : attention.in) add_forward(pass, l);
-  if (shape.cp_kind == ContextParallel::ulysses) add_head_exchanges(pass, shape, 1, 2);  // q; k, v
+  if (shape.cp_kind == ContextParallel::ulysses) {
+    add_head_exchanges(pass, shape, {query_bytes(shape), key_bytes(shape), value_bytes(shape)});
+  }
   add_position_ops(pass, shape);
   add_attend(pass, shape);
   add_forward(pass, attention.o);
@@ -179,12 +181,8 @@ int64_t attention_workspace_bytes(const RankShape& shape) {
 DeferredBytes attention_deferred_bytes(const RankShape& shape, Recompute recompute) {
   const AttentionWork attention = attention_linears(shape);
   DeferredBytes bytes;
-  bool reads_input = false;
-  for (const LinearWork& l : attention.in) {
-    add_deferred(bytes, l);
-    reads_input = reads_input || l.reads_input_in_backward();
-  }
-  if (reads_input) bytes.added += shape.full_bytes();
+  for (const LinearWork& l : attention.in) add_deferred(bytes, l);
+  bytes.added += attention_inputs_bytes(shape, attention);
   add_deferred(bytes, attention.o);
   if (attention.o.reads_input_in_backward()) {
     (recompute == Recompute::selective ? bytes.added : bytes.kept) += attention_output_bytes(shape);

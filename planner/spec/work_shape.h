@@ -130,6 +130,9 @@ int64_t attention_output_bytes(const RankShape& shape);
 // Before and after the Linears of `in`: gather their input or, between them, the latents.
 void add_attention_gather(Pass& pass, const RankShape& shape, const AttentionWork& attention);
 void add_attention_input_reduce(Pass& pass, const RankShape& shape, const AttentionWork& attention);
+// What products of weights' gradients read, made anew by backward: inputs of the Linears of `in`,
+// each counted once.
+int64_t attention_inputs_bytes(const RankShape& shape, const AttentionWork& attention);
 // Latents and their norms' statistics, kept for backward; 0 without them.
 int64_t latent_saved_bytes(const RankShape& shape, const AttentionWork& attention);
 

@@ -21,8 +21,9 @@ struct Feature {
 };
 
 bool is_mixture(const Layout& l) {
-  return l.model != TinyModel::llama && l.model != TinyModel::qwen2_tied &&
-         l.model != TinyModel::qwen3 && l.model != TinyModel::gpt2;
+  return l.model != TinyModel::llama && l.model != TinyModel::latent_dense &&
+         l.model != TinyModel::qwen2_tied && l.model != TinyModel::qwen3 &&
+         l.model != TinyModel::gpt2;
 }
 
 // Experts need a model that has some, and ranks to lie on.
@@ -59,6 +60,8 @@ const Feature kFeatures[] = {
     {"sigmoid_router", Kind::model,
      [](const Layout& l) { return l.model == TinyModel::sigmoid_moe; },
      [](Layout& l) { l.model = TinyModel::sigmoid_moe; }},
+    {"latent", Kind::model, [](const Layout& l) { return l.model == TinyModel::deepseek; },
+     [](Layout& l) { l.model = TinyModel::deepseek; }},
     {"tied", Kind::model, [](const Layout& l) { return l.model == TinyModel::qwen2_tied; },
      [](Layout& l) { l.model = TinyModel::qwen2_tied; }},
     {"gpt2", Kind::model, [](const Layout& l) { return l.model == TinyModel::gpt2; },
@@ -85,7 +88,8 @@ const Feature kFeatures[] = {
     {"ulysses", Kind::context, [](const Layout& l) { return has_cp(l, ContextParallel::ulysses); },
      [](Layout& l) {
        l.mesh.cp = 2, l.cp_kind = ContextParallel::ulysses;
-       if (l.mesh.tp > 1) l.model = TinyModel::gpt2;  // more key/value heads to deal out
+       // More key/value heads to deal out.
+       if (l.mesh.tp > 1 && l.model != TinyModel::deepseek) l.model = TinyModel::gpt2;
      }},
     {"zero1", Kind::zero, [](const Layout& l) { return l.zero_stage == 1; },
      [](Layout& l) { set_zero(l, 1); }},

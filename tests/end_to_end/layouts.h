@@ -24,11 +24,14 @@ enum class TinyModel {
   gpt2,
   mixtral,
   qwen2_moe,
-  ungated_moe,  // the same, its shared expert without a gate
-  sigmoid_moe,  // balancing bias, groups, scaled weights, 6 experts
-  group_moe,    // softmax scores, groups, a shared expert
-  two_experts,  // sigmoid scores, one choice of two: a large bias sends all tokens to one
-  five_experts  // one choice of five: fewer tokens on a rank than experts
+  ungated_moe,   // the same, its shared expert without a gate
+  sigmoid_moe,   // balancing bias, groups, scaled weights, 6 experts
+  group_moe,     // softmax scores, groups, a shared expert
+  two_experts,   // sigmoid scores, one choice of two: a large bias sends all tokens to one
+  five_experts,  // one choice of five: fewer tokens on a rank than experts
+  deepseek,      // latent attention, a dense layer, then sigmoid scores in groups, a shared expert
+  moonlight,     // the same but for its queries, which are made of the input itself
+  latent_dense   // latent attention without experts
 };
 
 struct Layout {

@@ -36,6 +36,12 @@ LLAMA_LIKE = {
     "hidden_act": "silu", "rms_norm_eps": 1e-5, "rope_theta": 500.0, "tie_word_embeddings": False,
     "attention_dropout": 0.0, "initializer_range": 0.02,
 }
+LATENT = {
+    **LLAMA_LIKE, "num_key_value_heads": 4, "kv_lora_rank": 12, "qk_nope_head_dim": 6,
+    "qk_rope_head_dim": 4, "v_head_dim": 5, "n_routed_experts": 8, "num_experts_per_tok": 2,
+    "moe_intermediate_size": 10, "n_shared_experts": 1, "first_k_dense_replace": 1,
+    "norm_topk_prob": True, "attention_bias": False, "num_nextn_predict_layers": 0,
+}
 CONFIGS = {
     "llama": {"model_type": "llama", **LLAMA_LIKE, "attention_bias": False, "mlp_bias": False},
     "qwen3": {"model_type": "qwen3", **LLAMA_LIKE, "head_dim": 8, "attention_bias": False},
@@ -54,6 +60,20 @@ CONFIGS = {
         "moe_intermediate_size": 10, "shared_expert_intermediate_size": 14,
         "norm_topk_prob": False, "decoder_sparse_step": 1, "mlp_only_layers": [],
         "router_aux_loss_coef": 0.0, "use_sliding_window": False,
+    },
+    # Latent attention with both ranks and yarn's factor of the scores, a dense layer and experts in
+    # groups; then with queries of the input itself and pairs half a part apart.
+    "deepseek_v3": {
+        "model_type": "deepseek_v3", **LATENT, "q_lora_rank": 10, "n_group": 4, "topk_group": 2,
+        "routed_scaling_factor": 1.5, "rope_interleave": True,
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "mscale": 0.7, "mscale_all_dim": 1.1,
+                         "original_max_position_embeddings": 8, "beta_fast": 4.0,
+                         "beta_slow": 1.0},
+    },
+    "deepseek_v3_half_pairs": {
+        "model_type": "deepseek_v3", **LATENT, "q_lora_rank": None, "n_group": 1, "topk_group": 1,
+        "routed_scaling_factor": 1.0, "rope_interleave": False, "num_hidden_layers": 1,
+        "first_k_dense_replace": 1,
     },
 }
 
@@ -152,12 +172,28 @@ def check_precision(model, tokens, targets):
 def watch_router_gaps(model, gaps):
     """Collects by how much the last chosen logit leads the first one not chosen: choices must not
     hang on rounding."""
+    def lead(scores, count):
+        ranked = scores.sort(dim=-1, descending=True).values
+        if count < ranked.shape[-1]:
+            gaps.append((ranked[:, count - 1] - ranked[:, count]).min().item())
+
     def hook(module, _, output):
-        ranked = output[0].sort(dim=-1, descending=True).values
-        gaps.append((ranked[:, module.top_k - 1] - ranked[:, module.top_k]).min().item())
+        lead(output[0], module.top_k)
+
+    def hook_of_groups(module, _, output):
+        scores = output[0].sigmoid().view(-1, module.num_group,
+                                          module.num_experts // module.num_group)
+        of_group = scores.topk(2, dim=-1).values.sum(dim=-1)
+        lead(of_group, module.topk_group)
+        best = of_group.topk(module.topk_group, dim=-1).indices
+        chosen = scores.gather(1, best[..., None].expand(-1, -1, scores.shape[-1]))
+        lead(chosen.flatten(1), module.top_k)
+
     for module in model.modules():
         if type(module).__name__.endswith("TopKRouter"):
             module.register_forward_hook(hook)
+        elif type(module).__name__.endswith("TopkRouter"):
+            module.register_forward_hook(hook_of_groups)
 
 
 def numbers(tensor):

@@ -141,13 +141,15 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
 // The files have 10 significant digits.
 INSTANTIATE_TEST_SUITE_P(
     Models, GoldenModel,
-    testing::Values(Golden{"llama", Precision::fp64, 1e-8}, Golden{"llama", Precision::fp32, 1e-5},
-                    Golden{"qwen3", Precision::fp64, 1e-8}, Golden{"qwen3", Precision::fp32, 1e-5},
-                    Golden{"gpt2", Precision::fp64, 1e-8}, Golden{"gpt2", Precision::fp32, 1e-5},
-                    Golden{"mixtral", Precision::fp64, 1e-8},
-                    Golden{"mixtral", Precision::fp32, 1e-5},
-                    Golden{"qwen2_moe", Precision::fp64, 1e-8},
-                    Golden{"qwen2_moe", Precision::fp32, 1e-5}),
+    testing::Values(
+        Golden{"llama", Precision::fp64, 1e-8}, Golden{"llama", Precision::fp32, 1e-5},
+        Golden{"qwen3", Precision::fp64, 1e-8}, Golden{"qwen3", Precision::fp32, 1e-5},
+        Golden{"gpt2", Precision::fp64, 1e-8}, Golden{"gpt2", Precision::fp32, 1e-5},
+        Golden{"mixtral", Precision::fp64, 1e-8}, Golden{"mixtral", Precision::fp32, 1e-5},
+        Golden{"qwen2_moe", Precision::fp64, 1e-8}, Golden{"qwen2_moe", Precision::fp32, 1e-5},
+        Golden{"deepseek_v3", Precision::fp64, 1e-8}, Golden{"deepseek_v3", Precision::fp32, 1e-5},
+        Golden{"deepseek_v3_half_pairs", Precision::fp64, 1e-8},
+        Golden{"deepseek_v3_half_pairs", Precision::fp32, 1e-5}),
     [](const auto& test) {
       return std::string(test.param.file) + "_" + std::string(to_string(test.param.precision));
     });

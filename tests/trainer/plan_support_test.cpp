@@ -42,7 +42,7 @@ TEST(PlanSupport, ModelsThatCannotRun) {
       {R"("model_type": "deepseek_v3", "n_routed_experts": 2, "kv_lora_rank": 4,
           "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 4,
           "moe_intermediate_size": 4, "num_nextn_predict_layers": 1)",
-       "deepseek_v3: latent attention"},
+       "deepseek_v3: multi-token prediction"},
       {R"("model_type": "glm4_moe", "n_routed_experts": 2, "moe_intermediate_size": 4)",
        "glm4_moe: heads that turn in part"},
   };

@@ -3,7 +3,6 @@
 #include "trainer/layers/attention.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "trainer/layers/context_attention.h"
 #include "trainer/layers/deferred.h"
@@ -15,13 +14,44 @@ namespace argosy {
 
 Attention::Attention(const LayerContext& ctx, const ParameterStore& store, int layer)
     : norm_(ctx, store, layer, TensorRole::attention_norm, TensorRole::attention_norm_bias),
-      projections_(ctx, store, layer),
       o_(ctx, store, layer, TensorRole::o),
       o_bias_(store.find(layer, TensorRole::o_bias)),
       layer_(layer),
       head_dim_(ctx.plan.model.head_dim),
+      value_dim_(ctx.plan.model.value_dim()),
       window_(ctx.plan.model.sliding_window),
-      keeps_result_(ctx.plan.recompute[static_cast<size_t>(layer)] != Recompute::selective) {}
+      scale_(ctx.plan.model.attention_scale()),
+      keeps_result_(ctx.plan.recompute[static_cast<size_t>(layer)] != Recompute::selective) {
+  if (ctx.plan.model.has_latent_attention()) {
+    latent_.emplace(ctx, store, layer);
+    num_heads_ = num_kv_heads_ = latent_->num_heads();
+  } else {
+    projections_.emplace(ctx, store, layer);
+    num_heads_ = projections_->num_heads();
+    num_kv_heads_ = projections_->num_kv_heads();
+  }
+}
+
+Heads Attention::make_heads(const LayerContext& ctx, const Microbatch& microbatch,
+                            const ops::RopeTable& rope, const Tensor& normed, AttentionState* state,
+                            MemoryCategory kept) const {
+  if (latent_) return latent_->forward(ctx, microbatch, rope, normed, &state->latent, kept);
+  return projections_->forward(ctx, microbatch, rope, normed, &state->projections, kept);
+}
+
+Heads Attention::heads_again(const LayerContext& ctx, const Microbatch& microbatch,
+                             const ops::RopeTable& rope, const AttentionState& state) const {
+  if (latent_) return state.latent.heads;
+  return projections_->ready(ctx, microbatch, rope, state.projections);
+}
+
+Tensor Attention::heads_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                                 const ops::RopeTable& rope, const Tensor& x,
+                                 const AttentionState& state, const Heads& gradient) const {
+  const NormedInput input = {norm_, x, state.norm};
+  if (latent_) return latent_->backward(ctx, microbatch, rope, input, state.latent, gradient);
+  return projections_->backward(ctx, microbatch, rope, input, state.projections, gradient);
+}
 
 ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
                                         const Microbatch& microbatch) const {
@@ -29,11 +59,12 @@ ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
   const int64_t parts = all_tokens ? ctx.plan.mesh.cp : 1;
   return {.batch = microbatch.batch,
           .seq_len = all_tokens ? microbatch.seq_len : microbatch.local_len,
-          .num_heads = projections_.num_heads() / parts,
-          .num_kv_heads = projections_.num_kv_heads() / parts,
+          .num_heads = num_heads_ / parts,
+          .num_kv_heads = num_kv_heads_ / parts,
           .head_dim = head_dim_,
-          .scale = 1.0 / std::sqrt(static_cast<double>(head_dim_)),
+          .scale = scale_,
           .window = window_,
+          .value_dim = value_dim_,
           .document_begin = microbatch.document_begin,
           .document_rows = microbatch.document_rows};
 }
@@ -42,10 +73,11 @@ AttentionResult Attention::attend(const LayerContext& ctx, const Microbatch& mic
                                   const Heads& heads, MemoryCategory kept) const {
   const bool exchange = exchanges_heads(ctx);
   const Tensor& q = heads.q;
+  const int64_t rows = q.dim(0), num_heads = q.dim(1) / head_dim_;
   AttentionResult result;
-  result.out =
-      ctx.device.empty(q.shape(), ctx.compute(), exchange ? MemoryCategory::workspace : kept);
-  result.lse = ctx.device.empty({q.dim(0), q.dim(1) / head_dim_}, ctx.statistic(), kept);
+  result.out = ctx.device.empty({rows, num_heads * value_dim_}, ctx.compute(),
+                                exchange ? MemoryCategory::workspace : kept);
+  result.lse = ctx.device.empty({rows, num_heads}, ctx.statistic(), kept);
   context_attention_forward(ctx, shape_of(ctx, microbatch), q, heads.k, heads.v, result.out,
                             result.lse);
   if (exchange) result.out = join_heads(ctx, microbatch, result.out, kept);
@@ -67,7 +99,7 @@ AttentionResult Attention::attend_cached(const LayerContext& ctx, const Microbat
   ops::AttentionShape shape = shape_of(ctx, microbatch);
   shape.queries = {{0, begin, end - begin}};
   shape.keys = {{0, oldest, end - oldest}};
-  AttentionResult result{ctx.scratch(q.shape()),
+  AttentionResult result{ctx.scratch({q.dim(0), shape.num_heads * value_dim_}),
                          ctx.scratch({q.dim(0), shape.num_heads}, ctx.statistic())};
   ops::attention_forward(ctx.device, shape, q, cache->k.rows(oldest, end),
                          cache->v.rows(oldest, end), result.out, result.lse);
@@ -94,9 +126,8 @@ Tensor Attention::forward(const LayerContext& ctx, const Microbatch& microbatch,
                           AttentionState* state, Keep keep, LayerCache* cache) const {
   CHECK(cache == nullptr || keep == Keep::discard, "a cache serves no backward pass");
   const MemoryCategory kept = category_of(keep);
-  const Heads heads = projections_.forward(ctx, microbatch, rope,
-                                           norm_.forward(ctx, x, residual, &state->norm, kept),
-                                           &state->projections, kept);
+  const Heads heads = make_heads(ctx, microbatch, rope,
+                                 norm_.forward(ctx, x, residual, &state->norm, kept), state, kept);
   state->result = cache != nullptr ? attend_cached(ctx, microbatch, heads, cache)
                                    : attend(ctx, microbatch, heads,
                                             keeps_result_ ? kept : MemoryCategory::workspace);
@@ -118,7 +149,7 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
 
   Heads dheads;
   {
-    const Heads heads = projections_.ready(ctx, microbatch, rope, state.projections);
+    const Heads heads = heads_again(ctx, microbatch, rope, state);
     const AttentionResult result =
         keeps_result_ ? state.result : attend(ctx, microbatch, heads, MemoryCategory::workspace);
     const Tensor dout = ctx.scratch(result.out.shape());
@@ -126,10 +157,8 @@ void Attention::backward(const LayerContext& ctx, const Microbatch& microbatch,
                 false);
     dheads = attend_backward(ctx, microbatch, dout, heads, result);
   }
-  const NormedInput input = {norm_, x, state.norm};
-  norm_.backward(ctx,
-                 projections_.backward(ctx, microbatch, rope, input, state.projections, dheads), x,
-                 state.norm, gradient, true);
+  norm_.backward(ctx, heads_backward(ctx, microbatch, rope, x, state, dheads), x, state.norm,
+                 gradient, true);
 }
 
 }  // namespace argosy

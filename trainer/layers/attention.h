@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The attention half of a block: y = o(attention(q, k, v)), where heads.h makes q, k, v of norm(x).
+// The attention half of a block: y = o(attention(q, k, v)), where heads.h, or for latent attention
+// latent_projections.h, makes q, k, v of norm(x).
 // Heads are split over tp; context_attention.h has what happens between the ranks of cp.
 #pragma once
+
+#include <optional>
 
 #include "trainer/layers/context.h"
 #include "trainer/layers/decoding_cache.h"
 #include "trainer/layers/heads.h"
+#include "trainer/layers/latent_projections.h"
 #include "trainer/layers/linear.h"
 #include "trainer/layers/norm.h"
 #include "trainer/ops/attention.h"
@@ -25,6 +29,7 @@ struct AttentionResult {
 struct AttentionState {
   NormStatistics norm;
   ProjectionState projections;
+  LatentState latent;      // instead, with latent attention
   AttentionResult result;  // not with Recompute::selective
   Tensor o_lora;           // (n, r)
 };
@@ -44,6 +49,16 @@ class Attention {
                 const Tensor& x, const AttentionState& state, const Tensor& gradient) const;
 
  private:
+  Heads make_heads(const LayerContext& ctx, const Microbatch& microbatch,
+                   const ops::RopeTable& rope, const Tensor& normed, AttentionState* state,
+                   MemoryCategory kept) const;
+  // The same from what is kept.
+  Heads heads_again(const LayerContext& ctx, const Microbatch& microbatch,
+                    const ops::RopeTable& rope, const AttentionState& state) const;
+  // Gradients of heads -> of the normed input (s, H).
+  Tensor heads_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                        const ops::RopeTable& rope, const Tensor& x, const AttentionState& state,
+                        const Heads& gradient) const;
   ops::AttentionShape shape_of(const LayerContext& ctx, const Microbatch& microbatch) const;
   // Softmax over all keys.
   AttentionResult attend(const LayerContext& ctx, const Microbatch& microbatch, const Heads& heads,
@@ -56,11 +71,14 @@ class Attention {
                         const Heads& heads, const AttentionResult& result) const;
 
   Norm norm_;
-  HeadProjections projections_;
+  std::optional<HeadProjections> projections_;
+  std::optional<LatentProjections> latent_;
   Linear o_;
   const Parameter* o_bias_;
   int layer_;
-  int64_t head_dim_, window_;
+  int64_t num_heads_, num_kv_heads_;  // of this rank
+  int64_t head_dim_, value_dim_, window_;
+  double scale_;
   bool keeps_result_;  // false: backward attends again
 };
 

@@ -19,6 +19,8 @@ class Norm {
  public:
   Norm(const LayerContext& ctx, const ParameterStore& store, int layer, TensorRole gain,
        TensorRole bias);
+  // RMSNorm with an epsilon of its own.
+  Norm(const Parameter& gain, double eps) : kind_(NormKind::rms), eps_(eps), gain_(&gain) {}
 
   // y (N, C) = norm of x (N, C), to which `residual` is added first, in the same pass, unless it is
   // undefined; fills statistics in `category`. y is scratch.
@@ -34,7 +36,7 @@ class Norm {
   NormKind kind_;
   double eps_;
   const Parameter* gain_;
-  const Parameter* bias_;  // LayerNorm alone
+  const Parameter* bias_ = nullptr;  // LayerNorm alone
 };
 
 }  // namespace argosy

@@ -29,8 +29,9 @@ Stage::Stage(const LayerContext& ctx, const ParameterStore& store, int64_t stage
   }
   if (stage == ctx.plan.num_stages() - 1) head_.emplace(ctx, store);
   if (model.position == PositionKind::rope) {
-    rope_ = ops::make_rope_table(ctx.device, rope_inverse_frequencies(model.rope, model.head_dim),
-                                 ctx.plan.seq_len, ctx.statistic(), model.rope.attention_factor);
+    rope_ =
+        ops::make_rope_table(ctx.device, rope_inverse_frequencies(model.rope, model.turning_dim()),
+                             ctx.plan.seq_len, ctx.statistic(), model.rope.attention_factor);
   }
 }
 
@@ -119,14 +120,16 @@ Tensor Stage::logits(const LayerContext& ctx, const Microbatch& microbatch) {
 }
 
 DecodingCache Stage::make_cache(const LayerContext& ctx) const {
-  const Shape shape{ctx.plan.seq_len, kv_elements_per_layer(ctx.plan.model) / 2};  // k, v alike
+  const ModelSpec& model = ctx.plan.model;
+  const int64_t tokens = ctx.plan.seq_len, heads = model.num_kv_heads;
   // Buffers, as what flows between blocks: it waits for no backward pass, and is no op's scratch.
-  const auto empty = [&] {
-    return ctx.device.empty(shape, ctx.compute(), MemoryCategory::buffers);
+  const auto empty = [&](int64_t head_size) {
+    return ctx.device.empty({tokens, heads * head_size}, ctx.compute(), MemoryCategory::buffers);
   };
   DecodingCache cache;
   cache.layers.reserve(blocks_.size());
-  for (size_t i = 0; i < blocks_.size(); ++i) cache.layers.push_back({empty(), empty()});
+  for (size_t i = 0; i < blocks_.size(); ++i)
+    cache.layers.push_back({empty(model.head_dim), empty(model.value_dim())});
   return cache;
 }
 
