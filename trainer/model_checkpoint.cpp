@@ -130,15 +130,14 @@ void check_same_trainable(const Manifest& stored, const std::vector<TensorSpec>&
 
 // (M, E): a tensor of E rows for each mixture layer.
 void append_router_pieces(const Plan& plan, const Tensor& table, const std::string& kind,
-                          const std::string& leaf, std::vector<TensorPiece>* pieces) {
+                          std::string (*name_of)(const ModelSpec&, int64_t),
+                          std::vector<TensorPiece>* pieces) {
   if (!table.defined()) return;
   const int64_t experts = table.dim(1);
   for (int64_t layer = 0; layer < plan.model.num_layers; ++layer) {
     if (!plan.model.layer_is_moe[static_cast<size_t>(layer)]) continue;
-    const std::string gate = tensor_name(plan.model, TensorRole::router, layer, -1);
-    const std::string module = gate.substr(0, gate.size() - std::string("weight").size());
     const Tensor row = table.rows(moe_row(plan.model, layer), moe_row(plan.model, layer) + 1);
-    pieces->push_back({module + leaf,
+    pieces->push_back({name_of(plan.model, layer),
                        kind,
                        experts,
                        1,
@@ -149,11 +148,16 @@ void append_router_pieces(const Plan& plan, const Tensor& table, const std::stri
   }
 }
 
+std::string shares_name(const ModelSpec& model, int64_t layer) {
+  const std::string gate = tensor_name(model, TensorRole::router, layer, -1);
+  return gate.substr(0, gate.rfind('.') + 1) + "shares";
+}
+
 std::vector<TensorPiece> all_router_pieces(const LayerContext& ctx) {
   std::vector<TensorPiece> pieces;
   if (ctx.router == nullptr) return pieces;
-  append_router_pieces(ctx.plan, ctx.router->bias, "parameter", "e_score_correction_bias", &pieces);
-  append_router_pieces(ctx.plan, ctx.router->shares, "router_shares", "shares", &pieces);
+  append_router_pieces(ctx.plan, ctx.router->bias, "parameter", balancing_bias_name, &pieces);
+  append_router_pieces(ctx.plan, ctx.router->shares, "router_shares", shares_name, &pieces);
   return pieces;
 }
 
@@ -272,8 +276,11 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
                         Restore what, ParameterStore& store, ShardedOptimizer* optimizer) {
   CHECK(what != Restore::resume || optimizer != nullptr);
   if (what == Restore::base && is_hf_folder(checkpoint_dir)) {
-    fill_together(ctx, value_pieces(store, values_of(what), {}),
-                  [&] { return find_hf_model(checkpoint_dir, ctx.plan.model); });
+    std::vector<TensorPiece> pieces = value_pieces(store, values_of(what), {});
+    for (TensorPiece& piece : all_router_pieces(ctx)) {
+      if (piece.kind == "parameter") pieces.push_back(std::move(piece));
+    }
+    fill_together(ctx, pieces, [&] { return find_hf_model(checkpoint_dir, ctx.plan.model); });
     if (optimizer != nullptr) optimizer->reset_master(ctx);
     return;
   }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "checkpoint/hf/model_folder.h"
 
+#include <charconv>
 #include <set>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
+#include "planner/spec/model_names.h"
 
 namespace argosy {
 namespace {
@@ -57,6 +59,28 @@ bool may_be_left(const ModelSpec& model, const std::string& name) {
          name.ends_with(".rotary_emb.inv_freq") || (model.tied_head && name == "lm_head.weight");
 }
 
+// Layers behind the last: modules for multi-token prediction, which Transformers leaves too.
+bool is_of_prediction(const ModelSpec& model, const std::string& name) {
+  constexpr std::string_view kPrefix = "model.layers.";
+  if (!model.moe.has_balancing_bias() || !name.starts_with(kPrefix)) return false;
+  int64_t layer = -1;
+  const char* begin = name.data() + kPrefix.size();
+  std::from_chars(begin, name.data() + name.size(), layer);
+  return layer >= model.num_layers;
+}
+
+// Those that gradients move, and what balances routers.
+std::vector<TensorSpec> tensors_in_files(const ModelSpec& model) {
+  std::vector<TensorSpec> tensors = model_tensors(model);
+  for (int64_t layer = 0; layer < model.num_layers; ++layer) {
+    if (!model.moe.has_balancing_bias() || !model.layer_is_moe[static_cast<size_t>(layer)])
+      continue;
+    tensors.push_back(
+        {.name = balancing_bias_name(model, layer), .rows = model.moe.num_experts, .cols = 1});
+  }
+  return tensors;
+}
+
 }  // namespace
 
 bool is_hf_folder(const fs::path& path) {
@@ -64,14 +88,14 @@ bool is_hf_folder(const fs::path& path) {
 }
 
 HfSources find_hf_model(const fs::path& folder, const ModelSpec& model) {
-  if (model.model_type == "gpt_oss" || model.moe.has_balancing_bias()) {
+  if (model.model_type == "gpt_oss") {
     throw ConfigError(concat(folder.string(), ": model_type ", model.model_type,
                              ": weights of Hugging Face are not supported yet"));
   }
   const FoundTensors found = tensors_of_folder(folder);
   std::set<std::string> used;
   HfSources sources;
-  for (const TensorSpec& spec : model_tensors(model)) {
+  for (const TensorSpec& spec : tensors_in_files(model)) {
     const HfPlace place = hf_place(model, spec);
     const auto it = find(found, place.name);
     if (it == found.end())
@@ -80,7 +104,7 @@ HfSources find_hf_model(const fs::path& folder, const ModelSpec& model) {
     sources.emplace(spec.name, hf_source(folder, spec, place, it->first, it->second));
   }
   for (const auto& [name, tensor] : found) {
-    if (used.contains(name) || may_be_left(model, name)) continue;
+    if (used.contains(name) || may_be_left(model, name) || is_of_prediction(model, name)) continue;
     throw ConfigError(concat(folder.string(), ": holds ", name, ", which the model has not"));
   }
   return sources;

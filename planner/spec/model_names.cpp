@@ -205,6 +205,11 @@ std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, 
   return concat(layers, layer, ".", path, leaf);
 }
 
+std::string balancing_bias_name(const ModelSpec& model, int64_t layer) {
+  const std::string gate = tensor_name(model, TensorRole::router, layer, -1);
+  return gate.substr(0, gate.rfind('.') + 1) + "e_score_correction_bias";
+}
+
 std::vector<TensorRole> adaptable_roles(const ModelSpec& model) {
   std::vector<TensorRole> roles = {TensorRole::q, TensorRole::k, TensorRole::v};
   if (model.has_latent_attention()) {

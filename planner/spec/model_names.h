@@ -19,6 +19,10 @@ std::string module_path(const ModelSpec& model, TensorRole role);
 // Name of a tensor: prefix of the layer, module path, "weight" or "bias".
 std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, int64_t expert);
 
+// Of the vector (E) that balances a layer's router (MoeSpec::has_balancing_bias): no tensor of
+// model_tensors(), as no gradient moves it.
+std::string balancing_bias_name(const ModelSpec& model, int64_t layer);
+
 // Linears that may carry an adapter, in the order of the network; the router, embeddings and the
 // head are not among them.
 std::vector<TensorRole> adaptable_roles(const ModelSpec& model);

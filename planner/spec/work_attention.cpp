@@ -39,6 +39,12 @@ int64_t latent_bytes(const RankShape& shape, const AttentionWork& attention) {
   return shape.tokens * attention.latent_width * shape.element_bytes;
 }
 
+void add_latent_gather(Pass& pass, const RankShape& shape, const AttentionWork& attention) {
+  if (!shape.sequence_parallel) return;
+  add_collective(pass, CollectiveKind::all_gather, Axis::tp, latent_bytes(shape, attention),
+                 shape.tp);
+}
+
 }  // namespace
 
 AttentionWork attention_linears(const RankShape& shape) {
@@ -80,9 +86,7 @@ int64_t attention_output_bytes(const RankShape& shape) {
 
 void add_attention_gather(Pass& pass, const RankShape& shape, const AttentionWork& attention) {
   if (gathers_input(shape, attention)) add_tp_gather(pass, shape);
-  if (!shape.sequence_parallel) return;
-  add_collective(pass, CollectiveKind::all_gather, Axis::tp, latent_bytes(shape, attention),
-                 shape.tp);
+  add_latent_gather(pass, shape, attention);
 }
 
 void add_attention_input_reduce(Pass& pass, const RankShape& shape,
@@ -91,6 +95,80 @@ void add_attention_input_reduce(Pass& pass, const RankShape& shape,
   add_collective(
       pass, shape.sequence_parallel ? CollectiveKind::reduce_scatter : CollectiveKind::all_reduce,
       Axis::tp, latent_bytes(shape, attention), shape.tp);
+}
+
+namespace {
+
+// Elements of what is read and written, and launches, by the ops that latent attention has between
+// its Linears; the trainer's are in trainer/layers/latent_projections.cpp.
+struct LatentOps {
+  explicit LatentOps(const RankShape& rank) : shape(rank), latent(rank.model.latent) {}
+
+  int64_t kv_width() const { return latent.kv_rank + latent.rope_dim; }
+  int64_t width() const { return latent.q_rank + kv_width(); }
+  int64_t num_latents() const { return latent.q_rank > 0 ? 3 : 2; }  // a key's shared part is one
+  int64_t norm_elements() const {
+    return 2 * shape.split_tokens * (latent.q_rank + latent.kv_rank);
+  }
+  int64_t num_norms() const { return latent.q_rank > 0 ? 2 : 1; }
+
+  void add(Pass& pass, int64_t elements, int64_t launches) const {
+    add_memory(pass, elements * shape.element_bytes, launches);
+  }
+  // The normed latents, and a key's shared part, of the rank's tokens; then of all of the group's.
+  void add_latents(Pass& pass) const {
+    add(pass, norm_elements() + 2 * shape.split_tokens * kv_width(), num_norms() + 2);
+    if (shape.sequence_parallel) add_side_by_side(pass);
+  }
+  // Into one tensor, and out of it behind a collective over tp.
+  void add_side_by_side(Pass& pass) const {
+    add(pass, 2 * (shape.tokens + shape.split_tokens) * width(), 2 * num_latents());
+  }
+  // Keys and values of the products' outputs, and what turns: or their gradients.
+  void add_heads(Pass& pass) const {
+    const int64_t of_head = 2 * (latent.nope_dim + latent.value_dim) + latent.rope_dim;
+    const int64_t turning = 2 * (shape.q_heads + 1) * latent.rope_dim;
+    add(pass, shape.tokens * (shape.q_heads * of_head + latent.rope_dim + turning), 1 + 2);
+  }
+
+  const RankShape& shape;
+  const LatentAttention& latent;
+};
+
+}  // namespace
+
+void add_latent_ops(Pass& pass, const RankShape& shape) {
+  const LatentOps ops(shape);
+  ops.add_latents(pass);
+  ops.add_heads(pass);
+}
+
+void add_latent_ops_backward(Pass& pass, const RankShape& shape) {
+  const LatentOps ops(shape);
+  ops.add_heads(pass);
+  if (shape.tp > 1) ops.add_side_by_side(pass);
+  // Norms backward: x, dy, dx; the columns that were normed, and both gradients side by side.
+  const int64_t columns = 2 * shape.split_tokens * (ops.latent.kv_rank + ops.kv_width());
+  ops.add(pass, ops.norm_elements() / 2 * 3 + columns,
+          ops.num_norms() * norm_backward_launches(shape) + 1 + 2);
+}
+
+void add_attention_inputs_again(Pass& pass, const RankShape& shape,
+                                const AttentionWork& attention) {
+  const auto reads = [&](size_t i) { return attention.in[i].reads_input_in_backward(); };
+  const bool is_latent = attention.latent_width > 0;
+  const size_t last = attention.in.size() - 1;
+  const bool reads_input = reads(0) || reads(last - 1) || (!is_latent && reads(last));
+  if (reads_input) add_memory_again(pass, 2 * shape.split_bytes());  // normed
+  if (gathers_input(shape, attention) && (is_latent ? reads(0) : reads_input)) {
+    add_tp_gather(pass, shape);
+  }
+  const bool reads_latents = reads(last) || (shape.model.latent.q_rank > 0 && reads(1));
+  if (!is_latent || !reads_latents) return;
+  const size_t first = pass.ops.size();
+  LatentOps(shape).add_latents(pass);
+  for (size_t i = first; i < pass.ops.size(); ++i) pass.ops[i].is_computed_again = true;
+  add_latent_gather(pass, shape, attention);
 }
 
 int64_t attention_inputs_bytes(const RankShape& shape, const AttentionWork& attention) {

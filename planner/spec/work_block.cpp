@@ -112,7 +112,11 @@ void add_attention_forward(Pass& pass, const RankShape& shape) {
   if (shape.cp_kind == ContextParallel::ulysses) {
     add_head_exchanges(pass, shape, {query_bytes(shape), key_bytes(shape), value_bytes(shape)});
   }
-  add_position_ops(pass, shape);
+  if (shape.model.has_latent_attention()) {
+    add_latent_ops(pass, shape);
+  } else {
+    add_position_ops(pass, shape);
+  }
   add_attend(pass, shape);
   add_forward(pass, attention.o);
   add_tp_reduce(pass, shape);
@@ -126,17 +130,18 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
       bias_gradient_launches(shape, shape.model.qkv_bias, 3 * kBiasGradientLaunches);
   add_tp_gather(pass, shape);  // dy
   add_backward(pass, attention.o);
-  // Forward again: q and k are kept as they came from the products, where norms follow.
-  const size_t first = pass.ops.size();
-  add_position_ops(pass, shape, {.rope = shape.model.qk_norm ? 1 : 0});
-  for (size_t i = first; i < pass.ops.size(); ++i) pass.ops[i].is_computed_again = true;
-  add_attend_backward(pass, shape);
-  add_position_ops(pass, shape, {.norm = shape.is_frozen ? 1 : 2});
-  if (std::any_of(attention.in.begin(), attention.in.end(),
-                  [](const LinearWork& l) { return l.reads_input_in_backward(); })) {
-    add_memory_again(pass, 2 * shape.split_bytes());  // the normed input
-    add_attention_gather(pass, shape, attention);
+  if (shape.model.has_latent_attention()) {
+    add_attend_backward(pass, shape);
+    add_latent_ops_backward(pass, shape);
+  } else {
+    // Forward again: q and k are kept as they came from the products, where norms follow.
+    const size_t first = pass.ops.size();
+    add_position_ops(pass, shape, {.rope = shape.model.qk_norm ? 1 : 0});
+    for (size_t i = first; i < pass.ops.size(); ++i) pass.ops[i].is_computed_again = true;
+    add_attend_backward(pass, shape);
+    add_position_ops(pass, shape, {.norm = shape.is_frozen ? 1 : 2});
   }
+  add_attention_inputs_again(pass, shape, attention);
   for (const LinearWork& l : attention.in) add_backward(pass, l);
   add_attention_input_reduce(pass, shape, attention);  // dx
   // Norm backward: x, dy, residual gradient, dx.

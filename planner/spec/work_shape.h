@@ -130,6 +130,12 @@ int64_t attention_output_bytes(const RankShape& shape);
 // Before and after the Linears of `in`: gather their input or, between them, the latents.
 void add_attention_gather(Pass& pass, const RankShape& shape, const AttentionWork& attention);
 void add_attention_input_reduce(Pass& pass, const RankShape& shape, const AttentionWork& attention);
+// What backward makes anew of the inputs of `in`, where gradients of their weights read them.
+void add_attention_inputs_again(Pass& pass, const RankShape& shape, const AttentionWork& attention);
+// Latent attention's memory-bound ops between its Linears: norms, columns that are put together
+// and taken apart, the parts that turn; and their gradients.
+void add_latent_ops(Pass& pass, const RankShape& shape);
+void add_latent_ops_backward(Pass& pass, const RankShape& shape);
 // What products of weights' gradients read, made anew by backward: inputs of the Linears of `in`,
 // each counted once.
 int64_t attention_inputs_bytes(const RankShape& shape, const AttentionWork& attention);

@@ -49,11 +49,13 @@ std::vector<Case> cases() {
                                             {"llama_window", M::llama, 0, 5},
                                             {"qwen2_tied_biases", M::qwen2_tied},
                                             {"qwen3_qk_norm", M::qwen3},
+                                            {"latent", M::latent_dense},
                                             {"gpt2_lora", M::gpt2, 2},
                                             {"qwen3_lora_window", M::qwen3, 2, 1}};
   const std::vector<TextModelSpec> experts = {{"mixtral", M::mixtral},
                                               {"qwen2_moe", M::qwen2_moe},
                                               {"sigmoid_moe", M::sigmoid_moe},
+                                              {"deepseek", M::deepseek},
                                               {"mixtral_lora", M::mixtral, 2}};
   std::vector<Case> all;
   for (const auto* models : {&dense, &experts}) {

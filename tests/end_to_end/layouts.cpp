@@ -89,7 +89,7 @@ const char* config_of(TinyModel model) {
       return R"({"model_type": "deepseek_v3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
           "num_hidden_layers": 2, "num_attention_heads": 4, "q_lora_rank": 7, "kv_lora_rank": 5,
           "qk_nope_head_dim": 3, "qk_rope_head_dim": 4, "v_head_dim": 8, "n_routed_experts": 2,
-          "num_experts_per_tok": 1, "moe_intermediate_size": 12, "first_k_dense_replace": 2,
+          "num_experts_per_tok": 1, "moe_intermediate_size": 12, "first_k_dense_replace": 1,
           "max_position_embeddings": 32, "initializer_range": 0.2})";
     case TinyModel::moonlight:
       return R"({"model_type": "deepseek_v3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
@@ -870,6 +870,8 @@ Plan plan_of(const Layout& layout) {
                    .model;
   // Of no config that can be trained yet: DeepSeek's and GLM's.
   if (layout.model == TinyModel::ungated_moe) plan.model.moe.shared_gate = false;
+  std::vector<bool>& is_moe = plan.model.layer_is_moe;  // of as many layers as there may be
+  if (layout.model == TinyModel::latent_dense) is_moe.assign(is_moe.size(), false);
   plan.cluster = "local-cpu";
   plan.mesh = layout.mesh;
   plan.zero_stage = layout.zero_stage;
