@@ -60,7 +60,10 @@ const Feature kFeatures[] = {
     {"sigmoid_router", Kind::model,
      [](const Layout& l) { return l.model == TinyModel::sigmoid_moe; },
      [](Layout& l) { l.model = TinyModel::sigmoid_moe; }},
-    {"latent", Kind::model, [](const Layout& l) { return l.model == TinyModel::deepseek; },
+    {"latent", Kind::model,
+     [](const Layout& l) {
+       return l.model == TinyModel::deepseek || l.model == TinyModel::latent_dense;
+     },
      [](Layout& l) { l.model = TinyModel::deepseek; }},
     {"tied", Kind::model, [](const Layout& l) { return l.model == TinyModel::qwen2_tied; },
      [](Layout& l) { l.model = TinyModel::qwen2_tied; }},
