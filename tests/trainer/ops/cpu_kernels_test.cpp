@@ -189,13 +189,15 @@ struct Attention {
     const int64_t rows = s.batch * s.seq_len;
     const DType statistic = dtype == DType::fp64 ? DType::fp64 : DType::fp32;
     uint32_t seed = 1;
-    const auto some = [&](int64_t heads) {
-      const Shape size{rows, heads * s.head_dim};
+    const auto some = [&](int64_t heads, int64_t dim) {
+      const Shape size{rows, heads * dim};
       return argosy::make(ctx, size, dtype, random_values(size.size(), seed++));
     };
-    q = some(s.num_heads), k = some(s.num_kv_heads), v = some(s.num_kv_heads);
-    dout = some(s.num_heads), out = some(s.num_heads), dq = some(s.num_heads);
-    dk = some(s.num_kv_heads), dv = some(s.num_kv_heads);
+    const int64_t dim = s.head_dim, value_dim = s.value_dim;
+    q = some(s.num_heads, dim), k = some(s.num_kv_heads, dim), v = some(s.num_kv_heads, value_dim);
+    dout = some(s.num_heads, value_dim), out = some(s.num_heads, value_dim);
+    dq = some(s.num_heads, dim), dk = some(s.num_kv_heads, dim);
+    dv = some(s.num_kv_heads, value_dim);
     lse = filled(ctx, {rows, s.num_heads}, statistic, kPoison);
   }
   ops::AttentionShape s;
@@ -203,12 +205,22 @@ struct Attention {
 };
 
 TEST_P(Kernels, AttendAsFp64Does) {
-  for (const auto& [seq_len, heads, kv_heads, dim, window] : {std::array<int64_t, 5>{1, 1, 1, 1, 0},
-                                                              {7, 2, 1, 3, 0},
-                                                              {97, 2, 2, 40, 0},
-                                                              {200, 4, 2, 64, 0},
-                                                              {331, 2, 1, 17, 70}}) {
-    const ops::AttentionShape shape = {2, seq_len, heads, kv_heads, dim, 0.3, window, {}, {}, {}};
+  for (const auto& [seq_len, heads, kv_heads, dim, value_dim, window] :
+       {std::array<int64_t, 6>{1, 1, 1, 1, 1, 0},
+        {7, 2, 1, 3, 3, 0},
+        {97, 2, 2, 40, 40, 0},
+        {200, 4, 2, 64, 64, 0},
+        {331, 2, 1, 17, 17, 70},
+        {200, 2, 2, 72, 40, 0},
+        {130, 2, 1, 17, 65, 0}}) {
+    const ops::AttentionShape shape = {.batch = 2,
+                                       .seq_len = seq_len,
+                                       .num_heads = heads,
+                                       .num_kv_heads = kv_heads,
+                                       .head_dim = dim,
+                                       .scale = 0.3,
+                                       .window = window,
+                                       .value_dim = value_dim};
     Attention expected(ctx, shape, DType::fp64), got(ctx, shape, kernel.dtype);
     {
       const auto& [s, q, k, v, dout, out, lse, dq, dk, dv] = expected;
