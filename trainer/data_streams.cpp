@@ -24,11 +24,11 @@ void pack(StreamOpener& opener, const fs::path& path, DataStream* stream) {
     throw ConfigError(concat(path.string(), ": --packing ", to_string(packing),
                              " needs sequences of at least 2 tokens, the plan has ", seq_len));
   }
-  std::unique_ptr<TokenSource> rows = std::move(stream->source);
+  std::shared_ptr<TokenSource> rows = std::move(stream->source);
   const std::vector<int64_t> begins =
       row_begins_of(*rows, opener.document_ends(*rows), path.string());
   PackedSamples samples = pack_rows(begins, rows->num_tokens(), seq_len, packing);
-  auto packed = std::make_unique<PackedRows>(std::move(rows), std::move(samples), seq_len);
+  auto packed = std::make_shared<PackedRows>(std::move(rows), std::move(samples), seq_len);
   stream->packed = packed.get();
   stream->source = std::move(packed);
 }
@@ -38,7 +38,7 @@ void mark_documents(StreamOpener& opener, DataStream* stream) {
   if (!opener.options.document_mask || stream->source->knows_documents()) return;
   std::vector<int32_t> ends = opener.document_ends(*stream->source);
   if (ends.size() < 2) return;
-  stream->source = std::make_unique<EndedDocuments>(std::move(stream->source), std::move(ends));
+  stream->source = std::make_shared<EndedDocuments>(std::move(stream->source), std::move(ends));
 }
 
 // What became of rows that are longer than a sample.
@@ -80,6 +80,19 @@ DataStream StreamOpener::open(const char* option, const fs::path& path, uint64_t
                                                  path.string());
     return stream;
   });
+}
+
+DataStream StreamOpener::hold_out(double fraction, DataStream* stream) const {
+  const int64_t num_samples = stream->order->num_samples();
+  if (num_samples < 2) {
+    throw ConfigError(concat("--eval-fraction: --data has one sample of ", plan.seq_len,
+                             " tokens, of which none can be held out"));
+  }
+  const auto wanted = static_cast<int64_t>(std::llround(fraction * double(num_samples)));
+  SampleOrder::Split split =
+      stream->order->hold_out(std::clamp<int64_t>(wanted, 1, num_samples - 1));
+  stream->order = std::make_unique<SampleOrder>(split.training);
+  return {stream->source, std::make_unique<SampleOrder>(split.held_out), stream->packed};
 }
 
 std::vector<int32_t> StreamOpener::document_ends(const TokenSource& source) {
@@ -126,8 +139,9 @@ std::string describe_samples(const DataStream& stream, int64_t seq_len) {
 
 std::string memory_warning(const DataStream& data, const DataStream& evaluation, int local_ranks) {
   constexpr int64_t kMuch = int64_t{1} << 30;
+  const bool has_more = evaluation.source != nullptr && evaluation.source != data.source;
   const int64_t held_bytes =
-      data.source->held_bytes() + (evaluation.source ? evaluation.source->held_bytes() : 0);
+      data.source->held_bytes() + (has_more ? evaluation.source->held_bytes() : 0);
   if (local_ranks < 2 || held_bytes * local_ranks < kMuch) return "";
   return concat("--data: its tokens take ", format_bytes(held_bytes), " of memory on each of ",
                 local_ranks, " ranks of a host, ", format_bytes(held_bytes * local_ranks),

@@ -22,7 +22,7 @@ namespace argosy {
 
 // Tokens and the order in which they are read.
 struct DataStream {
-  std::unique_ptr<TokenSource> source;
+  std::shared_ptr<TokenSource> source;  // held-out samples may be some of the training's data
   std::unique_ptr<SampleOrder> order;
   const PackedRows* packed = nullptr;  // the source, where rows stay whole
 
@@ -40,6 +40,10 @@ struct StreamOpener {
 
   // Throws ConfigError naming the option, the file and what would be valid.
   DataStream open(const char* option, const std::filesystem::path& path, uint64_t seed);
+
+  // Takes this part of the stream's samples, at least one of them, into a stream of their own.
+  // Throws ConfigError where there are none left to train on.
+  DataStream hold_out(double fraction, DataStream* stream) const;
 
   // Each of these tokens ends a document of `source`, where it does not know its documents: of
   // --end-of-text, else of the tokenizer that reads the text, else of the model's eos_token_id. Of

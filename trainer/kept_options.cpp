@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <boost/any.hpp>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "planner/spec/check.h"
 #include "planner/spec/checkpoint_names.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
+#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -23,13 +26,21 @@ std::string text_of(const po::variables_map& values, const char* key) {
   return values.count(key) > 0 ? values[key].as<std::string>() : std::string();
 }
 
+// In the type that the option has.
+boost::any value_of(const ConfigOption& option, const fs::path& run_cfg) {
+  if (option.key != "eval-fraction") return option.value;
+  const std::optional<double> number = number_in<double>(option.value);
+  if (!number) throw ConfigError(concat(run_cfg.string(), ": ", option.key, ": ", option.value));
+  return *number;
+}
+
 void keep_options(const fs::path& run_cfg, const std::vector<std::string>& keys,
                   po::variables_map& values) {
   if (!fs::exists(run_cfg)) return;
   for (const ConfigOption& option : parse_config_text(read_text_file(run_cfg), run_cfg.string())) {
     const bool is_kept = std::find(keys.begin(), keys.end(), option.key) != keys.end();
     if (is_kept && values.count(option.key) == 0) {
-      values.insert({option.key, po::variable_value(boost::any(option.value), false)});
+      values.insert({option.key, po::variable_value(value_of(option, run_cfg), false)});
     }
   }
 }
@@ -44,6 +55,7 @@ void keep_options_of_run(po::variables_map& values) {
   } else if (text_of(values, "resume") != "none") {
     runs = {"run-dir"};
     keys.emplace_back("packing");
+    if (values.count("eval-data") == 0) keys.emplace_back("eval-fraction");
   }
   for (const char* run : runs) {
     if (const std::string folder = text_of(values, run); !folder.empty()) {

@@ -21,6 +21,7 @@ constexpr const char* kUnset = "unset";
 constexpr const char* kOfSteps[] = {"lr",
                                     "min-lr",
                                     "warmup",
+                                    "warmup-ratio",
                                     "lr-schedule",
                                     "beta1",
                                     "beta2",
@@ -33,6 +34,7 @@ constexpr const char* kOfSteps[] = {"lr",
                                     "document-mask",
                                     "end-of-text",
                                     "packing",
+                                    "eval-fraction",
                                     "chat-template-kwargs",
                                     "router-aux-loss-coef",
                                     "allow-tf32",
@@ -50,7 +52,8 @@ Values values_of(std::string_view run_cfg) {
 std::string value_of(const Values& values, const std::string& key) {
   const auto it = values.find(key);
   if (it != values.end()) return it->second;
-  return key == "packing" ? std::string(to_string(Packing::stream)) : kUnset;
+  if (key == "packing") return std::string(to_string(Packing::stream));
+  return key == "warmup" ? "0" : kUnset;
 }
 
 // 3e-4 and 0.0003 are one number.
@@ -70,7 +73,10 @@ std::string changed_options(std::string_view before, std::string_view now) {
   };
   for (const char* key : kOfSteps) compare(key);
   // Where the rate falls, it falls until the last step.
-  if (value_of(new_values, "lr-schedule") != "constant") compare("steps");
+  if (value_of(new_values, "lr-schedule") != "constant") {
+    compare("steps");
+    compare("epochs");
+  }
   return changes;
 }
 

@@ -35,6 +35,8 @@ constexpr Row kRows[] = {
     {kSteps | kTokenize | kChat, {"chat-template-kwargs"}},
     {kWeights, {"run-dir", "init-adapter", "precision", "seed"}},
     {kWeights, {"lora-rank", "lora-alpha", "lora-targets"}},
+    {kTrain, {"epochs", "warmup-ratio"}},
+    {kSteps, {"eval-fraction"}},
     {kSteps, {"steps", "resume", "packing", "document-mask", "dropout", "optimizer", "overlap"}},
     {kSteps, {"lr", "min-lr", "warmup", "lr-schedule", "beta1", "beta2", "eps", "weight-decay"}},
     {kSteps, {"clip", "cuda-graphs", "check-replicas", "check-collectives", "watchdog"}},

@@ -49,6 +49,7 @@ po::options_description run_options() {
       "sample, its end cut, padded) or best-fit (whole, as many as fit, with --document-mask); "
       "unset: the run's with --resume, else stream");
   add("steps", whole(), "optimizer steps in total, resumed ones included");
+  add("epochs", po::value<double>(), "instead of --steps: passes over the samples of --data");
   add("run-dir", text(), "folder of the run: plan.json, metrics.jsonl, checkpoints/, report.html");
   add("config", text(),
       "file of 'option = value' lines, as a run.cfg; the command line wins; lines that have no "
@@ -80,7 +81,8 @@ po::options_description optimizer_options() {
   auto add = group.add_options();
   add("lr", number(3e-4, "3e-4"), "highest learning rate");
   add("min-lr", number(0, "0"), "at the last step");
-  add("warmup", whole(0), "steps of linear warm-up");
+  add("warmup", whole(), "steps of linear warm-up; unset: none");
+  add("warmup-ratio", po::value<double>(), "instead of --warmup: of all steps, 0.03");
   add("lr-schedule", text("constant"), "constant, linear, cosine or wsd");
   add("optimizer", text(), "adamw or sgd: must be the plan's");
   add("beta1", number(0.9, "0.9"), "AdamW");
@@ -133,6 +135,9 @@ po::options_description output_options() {
       "newest ones to keep: once one is whole, older ones of --run-dir beyond so many are removed; "
       "unset: all stay");
   add("eval-data", text(), "held-out tokens, as --data");
+  add("eval-fraction", po::value<double>(),
+      "instead of --eval-data: so much of --data's samples, 0.05, drawn by the seed, is held out; "
+      "unset: the run's with --resume");
   add("eval-every", whole(0), "steps; 0: before the first and after the last");
   add("eval-steps", whole(8), "batches of the global size per evaluation, at most");
   return group;

@@ -60,6 +60,12 @@ class Reader {
       throw ConfigError(concat("--", key, ": ", value, "; valid: 1 to 50"));
     return value;
   }
+  double part(const char* key) const {
+    const double value = get<double>(key);
+    if (!(value > 0 && value < 1))
+      throw ConfigError(concat("--", key, ": ", value, ", but it must be above 0 and below 1"));
+    return value;
+  }
   // Decay rate of a running average or probability of dropping: 1 would divide by zero.
   double decay(const char* key) const {
     const double value = get<double>(key);
@@ -114,13 +120,24 @@ TrainMode mode_of(const Reader& read) {
   return read.has("verify") ? TrainMode::verify : TrainMode::train;
 }
 
+void refuse_both(const Reader& read, const char* one, const char* other) {
+  if (read.has(one) && read.has(other))
+    throw ConfigError(concat("--", one, " and --", other, ": valid is one of them"));
+}
+
 void read_training(const Reader& read, TrainOptions* options) {
   if (options->mode == TrainMode::verify) {
     require(read, {"plan", "data"});
     options->verify_steps = read.count("verify", 1);
   } else {
-    require(read, {"plan", "data", "steps", "run-dir"});
-    options->steps = read.count("steps", 1);
+    refuse_both(read, "steps", "epochs");
+    if (read.has("epochs")) {
+      require(read, {"plan", "data", "run-dir"});
+      options->epochs = read.above_zero("epochs");
+    } else {
+      require(read, {"plan", "data", "steps", "run-dir"});
+      options->steps = read.count("steps", 1);
+    }
   }
   options->resume = read.get<std::string>("resume");
   if (options->resume != "none" && options->resume != "auto" && !is_step(options->resume)) {
@@ -130,15 +147,20 @@ void read_training(const Reader& read, TrainOptions* options) {
   if (read.has("keep-checkpoints")) options->keep_checkpoints = read.count("keep-checkpoints", 1);
   options->eval_every = read.count("eval-every", 0);
   options->eval_steps = read.count("eval-steps", 1);
-  if (options->eval_every > 0 && !read.has("eval-data")) {
+  refuse_both(read, "eval-data", "eval-fraction");
+  if (read.has("eval-fraction")) options->eval_fraction = read.part("eval-fraction");
+  if (options->eval_every > 0 && !read.has("eval-data") && !read.has("eval-fraction")) {
     throw ConfigError(concat("--eval-every: ", options->eval_every,
-                             ", but there is nothing to evaluate on; valid: with --eval-data"));
+                             ", but there is nothing to evaluate on; valid: with --eval-data or ",
+                             "--eval-fraction"));
   }
+  refuse_both(read, "warmup", "warmup-ratio");
+  if (read.has("warmup-ratio")) options->warmup_ratio = read.part("warmup-ratio");
   options->lr = {
       .kind = lr_schedule_from_string(read.get<std::string>("lr-schedule"), "--lr-schedule"),
       .lr = read.get<double>("lr"),
       .min_lr = read.get<double>("min-lr"),
-      .warmup_steps = read.get<int64_t>("warmup")};
+      .warmup_steps = read.has("warmup") ? read.get<int64_t>("warmup") : 0};
   validate(options->lr);
   options->optimizer = {.beta1 = read.decay("beta1"),
                         .beta2 = read.decay("beta2"),

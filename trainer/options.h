@@ -32,7 +32,10 @@ struct TrainOptions {
       tokenizer;  // a folder, "bytes", or empty: what lies with the weights
   double measure_s = 30;
   std::string chat_template_kwargs;  // a JSON object; "": none
-  int64_t steps = 0;
+  int64_t steps = 0;                 // 0: of so many epochs
+  double epochs = 0;
+  double warmup_ratio = 0;   // of all steps, instead of lr.warmup_steps; 0: not asked for
+  double eval_fraction = 0;  // of the training's samples; 0: none of them is held out
   Device device = Device::cpu;
   bool share_gpus = false;  // several ranks may run on one GPU
   ops::DevicePolicy policy;

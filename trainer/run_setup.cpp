@@ -79,6 +79,8 @@ RunInputs open_inputs(Communicator& world, const TrainOptions& options) {
               inputs.data = opener.open("--data", options.data, inputs.plan.seed);
               if (!options.eval_data.empty()) {
                 inputs.evaluation = opener.open("--eval-data", options.eval_data, 0);
+              } else if (options.eval_fraction > 0) {
+                inputs.evaluation = opener.hold_out(options.eval_fraction, &inputs.data);
               }
               inputs.layers = layer_settings(opener, inputs);
             })));

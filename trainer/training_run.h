@@ -80,7 +80,7 @@ class TrainingRun {
   void tell_saved(int64_t step, const std::string& text);
   int finish(RunState state, int exit_code, const std::string& message);
 
-  const TrainOptions& options_;
+  TrainOptions options_;  // with the length that the data give the run
   Communicator& world_;
   const TrainHost& host_;
   RunInputs inputs_;

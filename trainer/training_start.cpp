@@ -17,6 +17,7 @@
 #include "trainer/ops/matmul.h"
 #include "trainer/ops/threads.h"
 #include "trainer/placement.h"
+#include "trainer/run_length.h"
 #include "trainer/run_tokenizer.h"
 #include "trainer/training_run.h"
 
@@ -43,6 +44,7 @@ TrainingRun::TrainingRun(const TrainOptions& options, DeviceContext& device, Com
       inputs_(open_inputs(world, options)),
       progress_(*host.out, detect_terminal(STDOUT_FILENO)),
       device_(device) {
+  resolve_run_length(inputs_.data.order->num_samples(), plan().global_batch, &options_);
   lap("inputs");
 }
 
@@ -83,6 +85,14 @@ void TrainingRun::tell_data() {
   say(describe_data(options_.data, inputs_.data, inputs_.tokenizer));
   const std::string samples = describe_samples(inputs_.data, plan().seq_len);
   if (!samples.empty()) say(samples);
+  const int64_t num_samples = inputs_.data.order->num_samples();
+  const std::string length = describe_run_length(num_samples, plan().global_batch, options_);
+  if (!length.empty()) say(length);
+  if (options_.eval_fraction > 0) {
+    const int64_t held_out = inputs_.evaluation.order->num_samples();
+    say(concat("held out ", format_grouped(held_out), " of ",
+               format_counted(num_samples + held_out, "sample"), ", drawn by the seed"));
+  }
   const std::string memory = memory_warning(inputs_.data, inputs_.evaluation, host_.local_ranks);
   if (!memory.empty()) say(memory, Emphasis::warning);
   const std::string warning = data_warning(source, inputs_.tokenizer, plan().model.vocab_size);

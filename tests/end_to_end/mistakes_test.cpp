@@ -67,6 +67,13 @@ class Mistakes : public ProgramTest {
 TEST_F(Mistakes, OfOptions) {
   expect_mistake("argosy-train", {"missing: --plan, --data, --steps, --run-dir", "--help"});
   expect_option_mistake("--colour 3", {"'--colour'", "--help"});
+  expect_option_mistake("--epochs 2", {"--steps and --epochs", "valid is one of them"});
+  expect_option_mistake("--warmup 2 --warmup-ratio 0.1", {"--warmup and --warmup-ratio"});
+  expect_option_mistake("--eval-data text.txt --eval-fraction 0.1",
+                        {"--eval-data and --eval-fraction"});
+  expect_option_mistake("--eval-fraction 1", {"--eval-fraction: 1", "above 0 and below 1"});
+  expect_option_mistake("--eval-every 1", {"--eval-every: 1", "--eval-data or --eval-fraction"});
+  expect_mistake_in("--plan plan.json --data text.txt --epochs 0", {"--epochs: 0", "above 0"});
   expect_option_mistake("--sede 3", {"'--sede'", "meant --seed?", "--help"});
   expect_option_mistake("stray", {"'stray'", "valid: --option value"});
   expect_option_mistake("--seed=-1", {"--seed: -1", "at least 0"});

@@ -61,9 +61,20 @@ class SampleOrder {
   // 0 until every sample has been read once.
   int64_t epoch(int64_t step, int64_t slot, int64_t global_batch) const;
 
+  // Orders of two parts of the samples, drawn by the seed and not by their place in the file:
+  // training, and as many as `num_held_out`, of which there is at least one in either.
+  struct Split;
+  Split hold_out(int64_t num_held_out) const;
+
  private:
   int64_t num_samples_ = 0, seq_len_ = 0;
   uint64_t seed_ = 0;
+  // Of a part: its first place in the draw of all samples, of which there are so many. 0: it is
+  // all.
+  int64_t first_place_ = 0, num_drawn_ = 0;
+};
+struct SampleOrder::Split {
+  SampleOrder training, held_out;
 };
 
 // What counts: every slot, epoch after epoch (training), or each sample once (evaluation): slots

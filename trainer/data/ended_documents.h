@@ -15,7 +15,7 @@ namespace argosy {
 // Tokens of a file whose documents end with any of several tokens.
 class EndedDocuments : public TokenSource {
  public:
-  EndedDocuments(std::unique_ptr<TokenSource> tokens, std::vector<int32_t> ends)
+  EndedDocuments(std::shared_ptr<TokenSource> tokens, std::vector<int32_t> ends)
       : tokens_(std::move(tokens)), ends_(std::move(ends)) {}
 
   int64_t num_tokens() const override { return tokens_->num_tokens(); }
@@ -32,7 +32,7 @@ class EndedDocuments : public TokenSource {
   int64_t held_bytes() const override { return tokens_->held_bytes(); }
 
  private:
-  std::unique_ptr<TokenSource> tokens_;
+  std::shared_ptr<TokenSource> tokens_;
   std::vector<int32_t> ends_;
 };
 

@@ -16,7 +16,7 @@ class PackedRows : public TokenSource {
  public:
   static constexpr int32_t kPadding = 0;  // in every vocabulary
 
-  PackedRows(std::unique_ptr<TokenSource> rows, PackedSamples samples, int64_t seq_len)
+  PackedRows(std::shared_ptr<TokenSource> rows, PackedSamples samples, int64_t seq_len)
       : rows_(std::move(rows)), samples_(std::move(samples)), seq_len_(seq_len) {}
 
   int64_t num_tokens() const override { return samples_.num_samples() * seq_len_ + 1; }
@@ -40,7 +40,7 @@ class PackedRows : public TokenSource {
   };
   Place place_of(int64_t index) const;
 
-  std::unique_ptr<TokenSource> rows_;
+  std::shared_ptr<TokenSource> rows_;
   PackedSamples samples_;
   int64_t seq_len_;
 };

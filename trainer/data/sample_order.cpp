@@ -71,7 +71,24 @@ int64_t SampleOrder::first_token(int64_t step, int64_t slot, int64_t global_batc
   const auto epoch = static_cast<uint64_t>(number / num_samples_);
   const auto index = static_cast<uint64_t>(number % num_samples_);
   const uint64_t key = random_bits(seed_, hash_name("data order"), epoch);
-  return static_cast<int64_t>(permute(index, static_cast<uint64_t>(num_samples_), key)) * seq_len_;
+  uint64_t sample = permute(index, static_cast<uint64_t>(num_samples_), key);
+  if (num_drawn_ > 0) {
+    const uint64_t key_of_draw = random_bits(seed_, hash_name("held-out samples"), 0);
+    sample = permute(static_cast<uint64_t>(first_place_) + sample,
+                     static_cast<uint64_t>(num_drawn_), key_of_draw);
+  }
+  return static_cast<int64_t>(sample) * seq_len_;
+}
+
+SampleOrder::Split SampleOrder::hold_out(int64_t num_held_out) const {
+  CHECK(num_drawn_ == 0 && num_held_out > 0 && num_held_out < num_samples_, num_held_out, " of ",
+        num_samples_, " samples held out");
+  Split split{*this, *this};
+  split.training.num_drawn_ = split.held_out.num_drawn_ = num_samples_;
+  split.held_out.num_samples_ = num_held_out;
+  split.training.num_samples_ = num_samples_ - num_held_out;
+  split.training.first_place_ = num_held_out;
+  return split;
 }
 
 Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t step,

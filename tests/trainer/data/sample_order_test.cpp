@@ -103,6 +103,42 @@ TEST(SampleOrder, BatchSizeCutsOneSequence) {
   }
 }
 
+// Every sample is in one of the parts, each of which is a permutation in every epoch.
+TEST(SampleOrder, HeldOutSamplesAreNeverTrainedOn) {
+  for (const int64_t size : {2, 3, 20, 257}) {
+    const SampleOrder all(size * 7 + 1, 7, kSeed, "test");
+    for (const int64_t num_held_out : {int64_t{1}, size / 2, size - 1}) {
+      const SampleOrder::Split split = all.hold_out(num_held_out);
+      ASSERT_EQ(split.held_out.num_samples(), num_held_out);
+      ASSERT_EQ(split.training.num_samples(), size - num_held_out);
+      for (int64_t epoch = 0; epoch < 3; ++epoch) {
+        std::set<int64_t> seen;
+        for (const SampleOrder& part : {split.training, split.held_out}) {
+          for (const int64_t first : epoch_of(part, epoch)) ASSERT_TRUE(seen.insert(first).second);
+        }
+        ASSERT_EQ(static_cast<int64_t>(seen.size()), size);
+        ASSERT_EQ(*seen.rbegin(), (size - 1) * 7);
+      }
+    }
+  }
+}
+
+// Held out are samples from everywhere, and others with another seed.
+TEST(SampleOrder, HeldOutSamplesAreDrawnBySeed) {
+  const auto held_out = [](uint64_t seed) {
+    std::vector<int64_t> samples =
+        epoch_of(SampleOrder(10001, 1, seed, "test").hold_out(100).held_out, 0);
+    std::sort(samples.begin(), samples.end());
+    return samples;
+  };
+  const std::vector<int64_t> drawn = held_out(kSeed);
+  EXPECT_EQ(drawn, held_out(kSeed));
+  EXPECT_NE(drawn, held_out(kSeed + 1));
+  EXPECT_LT(drawn.front(), 1000);
+  EXPECT_GT(drawn.back(), 9000);
+  EXPECT_NEAR(static_cast<double>(drawn[50]), 5000, 1500);
+}
+
 TEST(SampleOrder, TooShortNamesBothLengths) {
   EXPECT_EQ(SampleOrder(9, 8, kSeed, "data file").num_samples(), 1);
   try {
