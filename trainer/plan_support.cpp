@@ -27,9 +27,6 @@ void require_trainable_model(const ModelSpec& model) {
          "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2");
   refuse(model.qk_norm_is_whole, "norms of whole q and k projections",
          "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2");
-  refuse(!model.windowed_layers.empty(),
-         "layers with and without an attention window (layer_types, max_window_layers)",
-         "a window in every layer, or in none");
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ std::vector<Case> cases() {
                                             {"llama", M::llama},
                                             {"llama_window", M::llama, 0, 5},
                                             {"qwen2_tied_biases", M::qwen2_tied},
+                                            {"qwen2_windows", M::qwen2_windows},
                                             {"qwen3_qk_norm", M::qwen3},
                                             {"latent", M::latent_dense},
                                             {"gpt2_lora", M::gpt2, 2},

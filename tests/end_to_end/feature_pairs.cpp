@@ -22,8 +22,8 @@ struct Feature {
 
 bool is_mixture(const Layout& l) {
   return l.model != TinyModel::llama && l.model != TinyModel::latent_dense &&
-         l.model != TinyModel::qwen2_tied && l.model != TinyModel::qwen3 &&
-         l.model != TinyModel::gpt2;
+         l.model != TinyModel::qwen2_tied && l.model != TinyModel::qwen2_windows &&
+         l.model != TinyModel::qwen3 && l.model != TinyModel::gpt2;
 }
 
 // Experts need a model that has some, and ranks to lie on.

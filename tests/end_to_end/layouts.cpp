@@ -36,6 +36,11 @@ const char* config_of(TinyModel model) {
       return R"({"model_type": "qwen2", "vocab_size": 59, "hidden_size": 24, "intermediate_size": 28,
           "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": true,
           "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::qwen2_windows:
+      return R"({"model_type": "qwen2", "vocab_size": 61, "hidden_size": 16, "intermediate_size": 20,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+          "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1,
+          "max_position_embeddings": 32, "initializer_range": 0.2})";
     case TinyModel::qwen3:
       return R"({"model_type": "qwen3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
           "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 6,
@@ -179,6 +184,16 @@ const std::vector<Layout>& layouts() {
       {"pp3_tied_dp2_zero1", M::qwen2_tied, {.pp = 3, .dp = 2}, 1, 2},
       {"pp2_tp2_sp_tied_zero1", M::qwen2_tied, {.tp = 2, .pp = 2, .dp = 2}, 1, 3},
       {"pp2_tp2_dp2_gpt2", M::gpt2, {.tp = 2, .pp = 2, .dp = 2}, 1, 2, kGpipe, kFull},
+      // an attention window in some layers
+      {"windows_one_rank_selective", M::qwen2_windows, {}, 0, 4, k1f1b, kSelective},
+      {"windows_tp2_sp_dp2_zero3", M::qwen2_windows, {.tp = 2, .dp = 2}, 3, 2},
+      {"windows_pp3_full", M::qwen2_windows, {.pp = 3}, 0, 2, k1f1b, kFull},
+      {.name = "windows_ulysses2_pp2_documents",
+       .model = M::qwen2_windows,
+       .mesh = {.pp = 2, .cp = 2},
+       .cp_kind = kUlysses,
+       .document_mask = true},
+      {"windows_lora_tp4", M::qwen2_windows, {.tp = 4}, 0, 2, k1f1b, kNone, 2, false},
       // mixture of experts
       {"moe_accumulate", M::mixtral, {}, 0, 1},
       {"moe_recompute", M::mixtral, {}, 0, 2, k1f1b, kFull},

@@ -19,6 +19,7 @@ namespace argosy {
 enum class TinyModel {
   llama,
   qwen2_tied,
+  qwen2_windows,  // in the layers from the second on
   qwen3,
   qwen3_moe,
   gpt2,

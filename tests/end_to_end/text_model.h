@@ -24,7 +24,7 @@ struct TextModelSpec {
   std::string name;
   TinyModel model = TinyModel::llama;
   int64_t lora_rank = 0;
-  int64_t window = 0;  // sliding; 0: none
+  int64_t window = 0;  // sliding; 0: as the model has it
   int64_t seq_len = 16;
 };
 
@@ -34,7 +34,7 @@ inline Plan plan_of(const TextModelSpec& spec, Precision precision) {
   Plan plan = plan_of(layout);
   plan.micro_batch = plan.global_batch = 1;
   plan.seq_len = spec.seq_len;
-  plan.model.sliding_window = spec.window;
+  if (spec.window > 0) plan.model.sliding_window = spec.window;
   plan.precision = precision;
   validate(plan);
   return plan;

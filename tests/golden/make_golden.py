@@ -44,6 +44,10 @@ LATENT = {
 }
 CONFIGS = {
     "llama": {"model_type": "llama", **LLAMA_LIKE, "attention_bias": False, "mlp_bias": False},
+    "qwen2": {
+        "model_type": "qwen2", **LLAMA_LIKE, "use_sliding_window": True, "sliding_window": 4,
+        "max_window_layers": 1,
+    },
     "qwen3": {"model_type": "qwen3", **LLAMA_LIKE, "head_dim": 8, "attention_bias": False},
     "gpt2": {
         "model_type": "gpt2", "vocab_size": VOCAB, "n_embd": 24, "n_layer": 2, "n_head": 4,

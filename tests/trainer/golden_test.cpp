@@ -143,6 +143,7 @@ INSTANTIATE_TEST_SUITE_P(
     Models, GoldenModel,
     testing::Values(
         Golden{"llama", Precision::fp64, 1e-8}, Golden{"llama", Precision::fp32, 1e-5},
+        Golden{"qwen2", Precision::fp64, 1e-8}, Golden{"qwen2", Precision::fp32, 1e-5},
         Golden{"qwen3", Precision::fp64, 1e-8}, Golden{"qwen3", Precision::fp32, 1e-5},
         Golden{"gpt2", Precision::fp64, 1e-8}, Golden{"gpt2", Precision::fp32, 1e-5},
         Golden{"mixtral", Precision::fp64, 1e-8}, Golden{"mixtral", Precision::fp32, 1e-5},

@@ -36,9 +36,6 @@ TEST(PlanSupport, ModelsThatCannotRun) {
   const std::pair<std::string, const char*> cases[] = {
       {R"("model_type": "gpt_oss", "num_local_experts": 2)", "gpt_oss: attention sinks"},
       {R"("model_type": "olmoe", "num_experts": 2)", "olmoe: norms of whole q and k"},
-      {R"("model_type": "mixtral", "num_local_experts": 2, "sliding_window": 4,
-          "layer_types": ["full_attention", "sliding_attention"])",
-       "mixtral: layers with and without an attention window"},
       {R"("model_type": "deepseek_v3", "n_routed_experts": 2, "kv_lora_rank": 4,
           "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 4,
           "moe_intermediate_size": 4, "num_nextn_predict_layers": 1)",

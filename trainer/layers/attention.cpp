@@ -19,7 +19,7 @@ Attention::Attention(const LayerContext& ctx, const ParameterStore& store, int l
       layer_(layer),
       head_dim_(ctx.plan.model.head_dim),
       value_dim_(ctx.plan.model.value_dim()),
-      window_(ctx.plan.model.sliding_window),
+      window_(ctx.plan.model.is_windowed(layer) ? ctx.plan.model.sliding_window : 0),
       scale_(ctx.plan.model.attention_scale()),
       keeps_result_(ctx.plan.recompute[static_cast<size_t>(layer)] != Recompute::selective) {
   if (ctx.plan.model.has_latent_attention()) {
