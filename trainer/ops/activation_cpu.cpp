@@ -65,6 +65,69 @@ void swiglu_backward<Device::cpu>(const Tensor& dy, const Tensor& gate, const Te
   });
 }
 
+namespace {
+
+// ClampedSwiglu in the type that T computes in. A NaN passes.
+template <typename A>
+struct Clamps {
+  A limit, alpha;
+  A gate(A x) const { return x > limit ? limit : x; }
+  A up(A x) const { return gate(x < -limit ? -limit : x); }
+};
+
+template <typename A>
+Clamps<A> clamps_of(const ClampedSwiglu& rule) {
+  return {static_cast<A>(rule.limit), static_cast<A>(rule.alpha)};
+}
+
+}  // namespace
+
+template <>
+void clamped_swiglu_forward<Device::cpu>(const ClampedSwiglu& rule, const Tensor& gate,
+                                         const Tensor& up, const Tensor& y) {
+  dispatch_float(y.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const Clamps<A> clamps = clamps_of<A>(rule);
+    const T *g = gate.data<T>(), *u = up.data<T>();
+    T* out = y.data<T>();
+    if (for_vectors<T>(y.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          rows.clamped_swiglu(bf16(g + i), bf16(u + i), static_cast<float>(clamps.limit),
+                              static_cast<float>(clamps.alpha), bf16(out + i), size);
+        }))
+      return;
+    for_each_element(y.size(), [=](int64_t i) {
+      const A x = clamps.gate(A(g[i]));
+      store(out[i], (clamps.up(A(u[i])) + A(1)) * x * sigmoid<T>(clamps.alpha * x));
+    });
+  });
+}
+
+template <>
+void clamped_swiglu_backward<Device::cpu>(const ClampedSwiglu& rule, const Tensor& dy,
+                                          const Tensor& gate, const Tensor& up, const Tensor& dgate,
+                                          const Tensor& dup) {
+  dispatch_float(dy.dtype(), [&]<typename T>() {
+    using A = Accumulator<T>;
+    const Clamps<A> clamps = clamps_of<A>(rule);
+    const T *d = dy.data<T>(), *g = gate.data<T>(), *u = up.data<T>();
+    T *dg = dgate.data<T>(), *du = dup.data<T>();
+    if (for_vectors<T>(dy.size(), [=](const VectorRows& rows, int64_t i, int64_t size) {
+          rows.clamped_swiglu_backward(
+              bf16(d + i), bf16(g + i), bf16(u + i), static_cast<float>(clamps.limit),
+              static_cast<float>(clamps.alpha), bf16(dg + i), bf16(du + i), size);
+        }))
+      return;
+    for_each_element(dy.size(), [=](int64_t i) {
+      const A grad = A(d[i]), linear = A(u[i]), gated = A(g[i]);
+      const A x = clamps.gate(gated), s = sigmoid<T>(clamps.alpha * x);
+      const A slope = s + clamps.alpha * x * s * (A(1) - s);
+      const A of_gate = grad * (clamps.up(linear) + A(1)) * slope, of_up = grad * x * s;
+      store(dg[i], gated > clamps.limit ? A(0) : of_gate);
+      store(du[i], linear > clamps.limit || linear < -clamps.limit ? A(0) : of_up);
+    });
+  });
+}
+
 template <>
 void gelu_forward<Device::cpu>(const Tensor& x, const Tensor& y) {
   dispatch_float(x.dtype(), [&]<typename T>() {

@@ -46,6 +46,60 @@ struct SwigluBackward {
   }
 };
 
+// ClampedSwiglu; a NaN passes.
+struct Clamps {
+  float limit, alpha;
+  __device__ float gate(float x) const { return x > limit ? limit : x; }
+  __device__ float up(float x) const { return gate(x < -limit ? -limit : x); }
+};
+
+inline Clamps clamps_of(const ClampedSwiglu& rule) {
+  return {static_cast<float>(rule.limit), static_cast<float>(rule.alpha)};
+}
+
+template <typename T>
+struct ClampedSwigluForward {
+  Clamps clamps;
+  const T *gate, *up;
+  T* y;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float g[kSize], u[kSize];
+    load(gate + i, g);
+    load(up + i, u);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) {
+      const float x = clamps.gate(g[j]);
+      u[j] = (clamps.up(u[j]) + 1) * x * sigmoid(clamps.alpha * x);
+    }
+    store(y + i, u);
+  }
+};
+
+// As SwigluBackward.
+template <typename T>
+struct ClampedSwigluBackward {
+  Clamps clamps;
+  const T *dy, *gate, *up;
+  T *dgate, *dup;
+  template <int kSize>
+  __device__ void run(int64_t i) const {
+    float d[kSize], g[kSize], u[kSize];
+    load(dy + i, d);
+    load(gate + i, g);
+    load(up + i, u);
+#pragma unroll
+    for (int j = 0; j < kSize; ++j) {
+      const float x = clamps.gate(g[j]), s = sigmoid(clamps.alpha * x);
+      const float slope = s + clamps.alpha * x * s * (1 - s);
+      g[j] = g[j] > clamps.limit ? 0.0f : d[j] * (clamps.up(u[j]) + 1) * slope;
+      u[j] = u[j] > clamps.limit || u[j] < -clamps.limit ? 0.0f : d[j] * x * s;
+    }
+    store(dgate + i, g);
+    store(dup + i, u);
+  }
+};
+
 __device__ inline float gelu_gate(float x) {
   return sigmoid(kLinear * x * (1 + kCubic * x * x));
 }
@@ -101,6 +155,28 @@ void swiglu_backward<Device::cuda>(const Tensor& dy, const Tensor& gate, const T
     const SwigluBackward<T> op{dy.data<T>(), gate.data<T>(), up.data<T>(), dgate.data<T>(),
                                dup.data<T>()};
     for_elements<kPack<T>>(cuda_of(dy), "swiglu_backward", dy.size(),
+                           are_aligned(op.dy, op.gate, op.up, op.dgate, op.dup), op);
+  });
+}
+
+template <>
+void clamped_swiglu_forward<Device::cuda>(const ClampedSwiglu& rule, const Tensor& gate,
+                                          const Tensor& up, const Tensor& y) {
+  dispatch_cuda(y.dtype(), [&]<typename T>() {
+    const ClampedSwigluForward<T> op{clamps_of(rule), gate.data<T>(), up.data<T>(), y.data<T>()};
+    for_elements<kPack<T>>(cuda_of(y), "clamped_swiglu_forward", y.size(),
+                           are_aligned(op.gate, op.up, op.y), op);
+  });
+}
+
+template <>
+void clamped_swiglu_backward<Device::cuda>(const ClampedSwiglu& rule, const Tensor& dy,
+                                           const Tensor& gate, const Tensor& up,
+                                           const Tensor& dgate, const Tensor& dup) {
+  dispatch_cuda(dy.dtype(), [&]<typename T>() {
+    const ClampedSwigluBackward<T> op{clamps_of(rule), dy.data<T>(),    gate.data<T>(),
+                                      up.data<T>(),    dgate.data<T>(), dup.data<T>()};
+    for_elements<kPack<T>>(cuda_of(dy), "clamped_swiglu_backward", dy.size(),
                            are_aligned(op.dy, op.gate, op.up, op.dgate, op.dup), op);
   });
 }

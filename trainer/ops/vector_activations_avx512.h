@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// GELU and SwiGLU of VectorRows. Included by vector_rows_avx512.cpp only; internal linkage, as
-// cpu_words_avx512.h.
+// GELU, SwiGLU and its clamped form of VectorRows. Included by vector_rows_avx512.cpp only;
+// internal linkage, as cpu_words_avx512.h.
 #pragma once
 
 #include <immintrin.h>
@@ -175,6 +175,51 @@ void swiglu_backward(const bfloat16* dy, const bfloat16* gate, const bfloat16* u
     const Quad d = load_quad(dy + i, part), u = load_quad(up + i, part);
     store_quad(dgate + i, times(times(d, u), fused(less_square(s), x, s)), part);
     store_quad(dup + i, times(times(d, x), s), part);
+  });
+}
+
+// min(x, limit), and x within +-limit. The second operand of the instructions passes where one is a
+// NaN.
+[[gnu::always_inline]] inline Quad at_most(float limit, const Quad& x) {
+  return each([=](__m512 v) { return _mm512_min_ps(all(limit), v); }, x);
+}
+[[gnu::always_inline]] inline Quad within(float limit, const Quad& x) {
+  return each([=](__m512 v) { return _mm512_max_ps(all(-limit), v); }, at_most(limit, x));
+}
+// x, but 0 where `at` is greater than the limit.
+[[gnu::always_inline]] inline Quad unless_beyond(float limit, const Quad& at, const Quad& x) {
+  return each(
+      [=](__m512 a, __m512 v) {
+        return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, all(limit), _CMP_NGT_UQ), v);
+      },
+      at, x);
+}
+[[gnu::always_inline]] inline Quad and_one(const Quad& x) {
+  return each([](__m512 v) { return _mm512_add_ps(v, all(1.0f)); }, x);
+}
+
+void clamped_swiglu(const bfloat16* gate, const bfloat16* up, float limit, float alpha, bfloat16* y,
+                    int64_t size) {
+  for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const Quad x = at_most(limit, load_quad(gate + i, part));
+    const Quad s = sigmoid_of_power<bfloat16>(times(-kLog2E * alpha, x));
+    const Quad u = and_one(within(limit, load_quad(up + i, part)));
+    store_quad(y + i, times(times(x, s), u), part);
+  });
+}
+
+void clamped_swiglu_backward(const bfloat16* dy, const bfloat16* gate, const bfloat16* up,
+                             float limit, float alpha, bfloat16* dgate, bfloat16* dup,
+                             int64_t size) {
+  for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
+    const Quad g = load_quad(gate + i, part), x = at_most(limit, g);
+    const Quad s = sigmoid_of_power<bfloat16>(times(-kLog2E * alpha, x));
+    const Quad d = load_quad(dy + i, part), u = load_quad(up + i, part);
+    const Quad slope = fused(less_square(s), times(alpha, x), s);
+    const Quad of_gate = times(times(d, and_one(within(limit, u))), slope);
+    const Quad distance = each([](__m512 v) { return _mm512_abs_ps(v); }, u);
+    store_quad(dgate + i, unless_beyond(limit, g, of_gate), part);
+    store_quad(dup + i, unless_beyond(limit, distance, times(times(d, x), s)), part);
   });
 }
 

@@ -41,6 +41,11 @@ struct VectorRows {
   void (*swiglu)(const bfloat16* gate, const bfloat16* up, bfloat16* y, int64_t size);
   void (*swiglu_backward)(const bfloat16* dy, const bfloat16* gate, const bfloat16* up,
                           bfloat16* dgate, bfloat16* dup, int64_t size);
+  void (*clamped_swiglu)(const bfloat16* gate, const bfloat16* up, float limit, float alpha,
+                         bfloat16* y, int64_t size);
+  void (*clamped_swiglu_backward)(const bfloat16* dy, const bfloat16* gate, const bfloat16* up,
+                                  float limit, float alpha, bfloat16* dgate, bfloat16* dup,
+                                  int64_t size);
   float (*sum_of_squares)(const bfloat16* x, int64_t size);
   Moments (*moments)(const bfloat16* x, int64_t size);  // size > 0
   // y = gain xhat + bias; bias may be null.

@@ -218,6 +218,8 @@ const VectorRows& avx512_vector_rows() {
                                        gelu_backward<float>,
                                        swiglu,
                                        swiglu_backward,
+                                       clamped_swiglu,
+                                       clamped_swiglu_backward,
                                        sum_of_squares,
                                        moments,
                                        normalize,

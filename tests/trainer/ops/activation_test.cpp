@@ -72,6 +72,71 @@ TEST(Swiglu, BackwardEqualsFiniteDifferences) {
   }
 }
 
+// Values on both sides of the limits, and on them: 0.5 is a bf16.
+constexpr ops::ClampedSwiglu kClamped = {.limit = 0.5, .alpha = 1.702};
+double clamped(double gate, double up) {
+  const double g = std::min(gate, kClamped.limit);
+  const double u = std::clamp(up, -kClamped.limit, kClamped.limit);
+  return (u + 1) * g / (1 + std::exp(-kClamped.alpha * g));
+}
+
+TEST(ClampedSwiglu, ForwardEqualsTheDefinition) {
+  DeviceContext ctx(Device::cpu);
+  const Values g = random_values(7 * 11, 1), u = random_values(7 * 11, 2);
+  Values expected(g.size());
+  for (size_t i = 0; i < g.size(); ++i) expected[i] = clamped(g[i], u[i]);
+  for (const DType dtype : kDTypes) {
+    const Tensor y = filled(ctx, {7, 11}, dtype, kPoison);
+    ops::clamped_swiglu_forward(ctx, kClamped, make(ctx, {7, 11}, dtype, g),
+                                make(ctx, {7, 11}, dtype, u), y);
+    EXPECT_LE(relative_error(values_of(y), expected), tolerance_of(dtype));
+  }
+}
+
+TEST(ClampedSwiglu, BackwardEqualsFiniteDifferences) {
+  DeviceContext ctx(Device::cpu);
+  const Values g = random_values(77, 1), u = random_values(77, 2), dy = random_values(77, 3);
+  const auto objective = [&](const Values& gate, const Values& up) {
+    double sum = 0;
+    for (size_t i = 0; i < gate.size(); ++i) sum += dy[i] * clamped(gate[i], up[i]);
+    return sum;
+  };
+  const Values dg = numeric_gradient([&](const Values& v) { return objective(v, u); }, g);
+  const Values du = numeric_gradient([&](const Values& v) { return objective(g, v); }, u);
+  for (const DType dtype : kDTypes) {
+    const Tensor gate = make(ctx, {77}, dtype, g), up = make(ctx, {77}, dtype, u);
+    const Tensor dgate = filled(ctx, {77}, dtype, kPoison), dup = filled(ctx, {77}, dtype, kPoison);
+    const Tensor grad = make(ctx, {77}, dtype, dy);
+    ops::clamped_swiglu_backward(ctx, kClamped, grad, gate, up, dgate, dup);
+    const double tolerance = std::max(tolerance_of(dtype), kGradientTolerance);
+    EXPECT_LE(relative_error(values_of(dgate), dg), tolerance);
+    EXPECT_LE(relative_error(values_of(dup), du), tolerance);
+    ops::clamped_swiglu_backward(ctx, kClamped, grad, gate, up, gate, up);  // in place
+    EXPECT_EQ(values_of(gate), values_of(dgate));
+    EXPECT_EQ(values_of(up), values_of(dup));
+  }
+}
+
+// On a limit a gradient passes, as torch.clamp's does; beyond it none; a NaN is not clamped away.
+TEST(ClampedSwiglu, LimitsAndNaN) {
+  DeviceContext ctx(Device::cpu);
+  for (const DType dtype : kDTypes) {
+    const Tensor gate = make(ctx, {4}, dtype, {0.5, 0.75, -3, kPoison});
+    const Tensor up = make(ctx, {4}, dtype, {-0.5, 0.5, -0.75, kPoison});
+    const Tensor one = filled(ctx, {4}, dtype, 1), y = filled(ctx, {4}, dtype, 0);
+    const Tensor dgate = filled(ctx, {4}, dtype, 0), dup = filled(ctx, {4}, dtype, 0);
+    ops::clamped_swiglu_forward(ctx, kClamped, gate, up, y);
+    ops::clamped_swiglu_backward(ctx, kClamped, one, gate, up, dgate, dup);
+    EXPECT_NE(values_of(dgate)[0], 0);
+    EXPECT_NE(values_of(dup)[0], 0);
+    EXPECT_EQ(values_of(dgate)[1], 0);
+    EXPECT_NE(values_of(dup)[1], 0);
+    EXPECT_NE(values_of(dgate)[2], 0);
+    EXPECT_EQ(values_of(dup)[2], 0);
+    for (const Tensor& x : {y, dgate, dup}) EXPECT_TRUE(std::isnan(values_of(x)[3]));
+  }
+}
+
 TEST(Gelu, ForwardAndBackward) {
   DeviceContext ctx(Device::cpu);
   const Values x = scaled(random_values(17, 4), 4.0), dy = random_values(17, 5);
@@ -117,6 +182,7 @@ TEST(Activation, ThreadsDoNotChangeBits) {
   const Tensor y = ctx.empty({n}, DType::fp32, kBuffers);
   expect_same_on_any_threads([&] {
     ops::swiglu_forward(ctx, x, x, y);
+    ops::clamped_swiglu_forward(ctx, kClamped, y, x, y);
     return values_of(y);
   });
 }

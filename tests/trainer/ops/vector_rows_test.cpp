@@ -95,6 +95,31 @@ TEST_F(VectorRowsTest, Activations) {
   }
 }
 
+TEST_F(VectorRowsTest, ClampedActivation) {
+  constexpr double kLimit = 0.75, kAlpha = 1.702;
+  const auto gated = [&](double x) { return std::min(x, kLimit); };
+  const auto linear = [&](double x) { return std::clamp(x, -kLimit, kLimit); };
+  for (const int64_t size : kSizes) {
+    const Halves x = halves(size, 1), u = halves(size, 2), d = halves(size, 3);
+    Halves y = halves(size, 4), z = halves(size, 5);
+    rows().clamped_swiglu(x.data(), u.data(), kLimit, kAlpha, y.data(), size);
+    expect(y, kBf16, [&](size_t i) {
+      const double v = gated(of(x, i));
+      return (linear(of(u, i)) + 1) * v * sigmoid(kAlpha * v);
+    });
+    rows().clamped_swiglu_backward(d.data(), x.data(), u.data(), kLimit, kAlpha, y.data(), z.data(),
+                                   size);
+    expect(y, kBf16, [&](size_t i) {
+      const double v = of(x, i), s = sigmoid(kAlpha * v);
+      return v > kLimit ? 0 : of(d, i) * (linear(of(u, i)) + 1) * s * (1 + kAlpha * v * (1 - s));
+    });
+    expect(z, kBf16, [&](size_t i) {
+      const double v = gated(of(x, i));
+      return std::abs(of(u, i)) > kLimit ? 0 : of(d, i) * v * sigmoid(kAlpha * v);
+    });
+  }
+}
+
 TEST_F(VectorRowsTest, ActivationsOfFloats) {
   for (const int64_t size : kSizes) {
     const Floats x = floats(size, 1), d = floats(size, 3);

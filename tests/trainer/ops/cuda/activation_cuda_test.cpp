@@ -40,6 +40,29 @@ TEST_F(ActivationCuda, Swiglu) {
   }
 }
 
+TEST_F(ActivationCuda, ClampedSwiglu) {
+  constexpr ops::ClampedSwiglu kClamped = {.limit = 0.5, .alpha = 1.702};  // in the operands' midst
+  for (const DType dtype : kCudaDTypes) {
+    for (const int64_t size : kSizes) {
+      for (const int64_t begin : kOffsets) {
+        offset = begin;
+        const Shape shape{size};
+        const Twin &gate = operand(shape, dtype), &up = operand(shape, dtype),
+                   &y = result(shape, dtype);
+        expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+          ops::clamped_swiglu_forward(ctx, kClamped, of(gate), of(up), of(y));
+        });
+        const Twin &dy = added_to(shape, dtype), &gate2 = operand(shape, dtype),
+                   &up2 = operand(shape, dtype), &dgate = result(shape, dtype);
+        expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+          ops::clamped_swiglu_backward(ctx, kClamped, of(dy), of(gate2), of(up2), of(dgate),
+                                       of(dy));
+        });
+      }
+    }
+  }
+}
+
 TEST_F(ActivationCuda, Gelu) {
   for (const DType dtype : kCudaDTypes) {
     for (const int64_t size : kSizes) {
