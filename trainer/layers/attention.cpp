@@ -8,6 +8,7 @@
 #include "trainer/layers/deferred.h"
 #include "trainer/layers/dropout.h"
 #include "trainer/layers/tensor_parallel.h"
+#include "trainer/ops/attention_sink.h"
 #include "trainer/ops/elementwise.h"
 
 namespace argosy {
@@ -16,6 +17,7 @@ Attention::Attention(const LayerContext& ctx, const ParameterStore& store, int l
     : norm_(ctx, store, layer, TensorRole::attention_norm, TensorRole::attention_norm_bias),
       o_(ctx, store, layer, TensorRole::o),
       o_bias_(store.find(layer, TensorRole::o_bias)),
+      sinks_(store.find(layer, TensorRole::sinks)),
       layer_(layer),
       head_dim_(ctx.plan.model.head_dim),
       value_dim_(ctx.plan.model.value_dim()),
@@ -69,6 +71,18 @@ ops::AttentionShape Attention::shape_of(const LayerContext& ctx,
           .document_rows = microbatch.document_rows};
 }
 
+Tensor Attention::of_heads_here(const LayerContext& ctx, const Tensor& x) const {
+  if (!exchanges_heads(ctx)) return x;
+  const int64_t size = x.size() / ctx.plan.mesh.cp;
+  const int64_t begin = ctx.groups.coordinates().cp * size;
+  return x.flat(begin, begin + size, Shape{size});
+}
+
+void Attention::add_sinks(const LayerContext& ctx, const AttentionResult& result) const {
+  if (sinks_ == nullptr) return;
+  ops::add_sinks(ctx.device, of_heads_here(ctx, sinks_->value), result.out, result.lse);
+}
+
 AttentionResult Attention::attend(const LayerContext& ctx, const Microbatch& microbatch,
                                   const Heads& heads, MemoryCategory kept) const {
   const bool exchange = exchanges_heads(ctx);
@@ -80,6 +94,7 @@ AttentionResult Attention::attend(const LayerContext& ctx, const Microbatch& mic
   result.lse = ctx.device.empty({rows, num_heads}, ctx.statistic(), kept);
   context_attention_forward(ctx, shape_of(ctx, microbatch), q, heads.k, heads.v, result.out,
                             result.lse);
+  add_sinks(ctx, result);
   if (exchange) result.out = join_heads(ctx, microbatch, result.out, kept);
   return result;
 }
@@ -103,6 +118,7 @@ AttentionResult Attention::attend_cached(const LayerContext& ctx, const Microbat
                          ctx.scratch({q.dim(0), shape.num_heads}, ctx.statistic())};
   ops::attention_forward(ctx.device, shape, q, cache->k.rows(oldest, end),
                          cache->v.rows(oldest, end), result.out, result.lse);
+  add_sinks(ctx, result);
   return result;
 }
 
@@ -118,6 +134,10 @@ Heads Attention::attend_backward(const LayerContext& ctx, const Microbatch& micr
   }
   context_attention_backward(ctx, shape_of(ctx, microbatch), dresult, heads.q, heads.k, heads.v,
                              out, result.lse, gradient.q, gradient.k, gradient.v);
+  if (sinks_ != nullptr && sinks_->grad.defined()) {
+    ops::sinks_backward(ctx.device, of_heads_here(ctx, sinks_->value), dresult, out, result.lse,
+                        of_heads_here(ctx, sinks_->grad));
+  }
   return gradient;
 }
 

@@ -66,6 +66,10 @@ class Attention {
   // The same over the keys of a cache, to which those of `heads` are appended.
   AttentionResult attend_cached(const LayerContext& ctx, const Microbatch& microbatch,
                                 const Heads& heads, LayerCache* cache) const;
+  // Of a vector of the rank's heads (hq), the part of those that attention works on.
+  Tensor of_heads_here(const LayerContext& ctx, const Tensor& x) const;
+  // In place: the result over all keys -> with the sinks, if there are any.
+  void add_sinks(const LayerContext& ctx, const AttentionResult& result) const;
   // Gradients in the shapes of `heads` from dout (n, hq*Dv).
   Heads attend_backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& dout,
                         const Heads& heads, const AttentionResult& result) const;
@@ -75,6 +79,7 @@ class Attention {
   std::optional<LatentProjections> latent_;
   Linear o_;
   const Parameter* o_bias_;
+  const Parameter* sinks_;  // (hq), null without
   int layer_;
   int64_t num_heads_, num_kv_heads_;  // of this rank
   int64_t head_dim_, value_dim_, window_;
