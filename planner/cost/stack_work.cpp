@@ -131,6 +131,9 @@ OpWork fused(OpWork op, const StackFacts& facts) {
 void rewrite_for_stack(const Job& job, Pass& pass) {
   const StackFacts& facts = job.stack.facts;
   if (facts.runs_own_kernels) return;
+  pass.ops.erase(std::remove_if(pass.ops.begin(), pass.ops.end(),
+                                [](const OpWork& op) { return op.is_of_trainer; }),
+                 pass.ops.end());
   pass.stack_launches = listed_launches(job, pass);
   // Autograd keeps the outputs of norms, activations and rotations that it reads.
   pass.ops.erase(std::remove_if(pass.ops.begin(), pass.ops.end(),

@@ -25,8 +25,8 @@ MegatronGptOss read_megatron_gpt_oss(MegatronFlags& flags, const MegatronExperts
     if (flags.has(flag)) refuse_flag(concat("--quick-geglu with ", flag), blocks);
   }
   flags.take("--enable-gpt-oss");  // its angles
-  flags.take("--activation-func-clamp-value");
   MegatronGptOss gpt_oss;
+  gpt_oss.clamp = flags.number("--activation-func-clamp-value", 0);
   gpt_oss.has_attention_bias = !is_bias_off;
   if (is_bias_off && flags.take("--add-qkv-bias")) {
     refuse_flag("--add-qkv-bias with --quick-geglu --disable-bias-linear",

@@ -14,6 +14,7 @@ namespace argosy {
 
 struct MegatronGptOss {
   bool has_attention_bias = true;
+  double clamp = 0;  // of its activation; 0: no flag says it
   std::vector<std::string> warnings;
 };
 

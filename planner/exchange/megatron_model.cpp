@@ -160,6 +160,9 @@ class ModelReader {
     config["model_type"] = "gpt_oss";
     config["attention_bias"] = gpt_oss.has_attention_bias;
     config["sliding_window"] = nullptr;  // unless a flag says one
+    // Else it would be gpt-oss' own YaRN. Flags of another come behind.
+    config["rope_scaling"] = {{"rope_type", "default"}};
+    if (gpt_oss.clamp > 0) config["swiglu_limit"] = gpt_oss.clamp;
     add_mixtral_experts(experts, config);
   }
 

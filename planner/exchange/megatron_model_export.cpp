@@ -56,10 +56,10 @@ void add_yarn(const RopeSpec& rope, MegatronLines& flags) {
 }
 
 // gpt-oss: a clamped GLU of its own, and a learned logit a head in the softmax.
-void add_gpt_oss(MegatronLines& flags) {
+void add_gpt_oss(const MoeSpec& moe, MegatronLines& flags) {
   flags.add("--quick-geglu");
   flags.add("--glu-linear-offset", 1);
-  flags.add("--activation-func-clamp-value", 7);
+  flags.add("--activation-func-clamp-value", moe.swiglu_limit);
   flags.add("--softmax-type", "learnable");
   flags.add("--no-bias-dropout-fusion");  // which experts with biases do not have
 }
@@ -170,7 +170,7 @@ void add_megatron_model(const Plan& plan, MegatronLines& flags) {
   flags.add("--normalization", m.norm == NormKind::rms ? "RMSNorm" : "LayerNorm");
   flags.add("--norm-epsilon", m.norm_eps);
   if (m.attention_sinks) {
-    add_gpt_oss(flags);
+    add_gpt_oss(m.moe, flags);
   } else {
     flags.add_if(m.mlp == MlpKind::swiglu, "--swiglu");
   }

@@ -51,6 +51,9 @@ struct MoeSpec {
   int64_t num_groups = 1, top_groups = 1;  // experts are chosen from the best groups alone
   double routed_scaling = 1.0;             // multiplies the weights of the choices
   bool has_biases = false;                 // on the router and on every expert's Linears (gpt-oss)
+  // gpt-oss' activation: gate at most the limit, up within +-limit and one more, and the sigmoid of
+  // alpha times the gate. 0: SwiGLU.
+  double swiglu_limit = 0.0, swiglu_alpha = 1.0;
   double aux_loss_coef = 0.0, z_loss_coef = 0.0;
 
   bool has_balancing_bias() const { return scoring == ScoringFunction::sigmoid; }

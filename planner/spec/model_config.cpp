@@ -42,7 +42,6 @@ constexpr const char* kHarmlessKeys[] = {
     "ep_size",
     "experts_per_token",  // gpt-oss writes num_experts_per_tok twice
     "initial_context_length",
-    "swiglu_limit",  // clamps activations: no byte and no product of a plan
 };
 
 // Randomness of training that a run turns on by itself, if at all.

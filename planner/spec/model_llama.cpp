@@ -147,7 +147,7 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   }
   read_sliding_window(config, model, type.sliding_window);
   model.norm_eps = config.positive_number("rms_norm_eps", type.rms_norm_eps);
-  model.rope = read_rope(config, type.rope_theta, model.max_positions);
+  model.rope = read_rope(config, type.rope_theta, model);
   model.tied_head = config.boolean("tie_word_embeddings", false);
   model.init_std = config.positive_number("initializer_range", 0.02);
   expect_word(config, "hidden_act", {"silu", "swish"});

@@ -52,7 +52,7 @@ void read_moe(JsonObject& config, ModelSpec& model) {
     config.fail("num_experts_per_tok",
                 concat("expected at most the ", moe.num_experts, " experts"));
   }
-  const double default_coef = type == "olmoe" ? 0.01 : type == "gpt_oss" ? 0.9 : 0.001;
+  const double default_coef = type == "olmoe" ? 0.01 : 0.001;
   moe.aux_loss_coef = config.number("router_aux_loss_coef", default_coef);
   moe.z_loss_coef = config.number("router_z_loss_coef", 0.0);
   if (!(moe.aux_loss_coef >= 0)) config.fail("router_aux_loss_coef", "expected at least 0");
@@ -62,7 +62,11 @@ void read_moe(JsonObject& config, ModelSpec& model) {
     moe.ffn_size = read_size(config, "intermediate_size");
     if (is_like_mixtral) moe.order = RouterOrder::topk_then_softmax;
     if (type == "olmoe") moe.normalize_topk = config.boolean("norm_topk_prob", false);
-    moe.has_biases = type == "gpt_oss";
+    if (type == "gpt_oss") {
+      moe.has_biases = true;
+      moe.swiglu_limit = config.positive_number("swiglu_limit", 7.0);
+      moe.swiglu_alpha = config.positive_number("swiglu_alpha", 1.702);
+    }
     read_choice(config, moe);
     model.layer_is_moe.assign(num_layers, true);
     return;

@@ -69,14 +69,25 @@ double yarn_dimension(const RopeSpec& rope, double head_dim, double rotations) {
          (2.0 * std::log(rope.theta));
 }
 
+// What Transformers assumes where the config says nothing: of gpt-oss its own YaRN.
+RopeSpec rope_without_scaling(RopeSpec rope, const ModelSpec& model) {
+  if (model.model_type != "gpt_oss") return rope;
+  rope.type = "yarn";
+  rope.factor = 32.0;
+  rope.original_max_positions = 4096;
+  rope.attention_factor = yarn_temperature(rope.factor, 1.0);
+  rope.truncates = false;
+  return rope;
+}
+
 }  // namespace
 
-RopeSpec read_rope(JsonObject& config, double default_theta, int64_t max_positions) {
+RopeSpec read_rope(JsonObject& config, double default_theta, const ModelSpec& model) {
   RopeSpec rope;
   rope.theta = config.positive_number("rope_theta", default_theta);
   const char* key = config.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   config.ignore("rope_scaling");
-  if (!config.has(key)) return rope;
+  if (!config.has(key)) return rope_without_scaling(rope, model);
   JsonObject scaling = config.object(key);
   rope.theta = scaling.positive_number("rope_theta", rope.theta);
   const char* type_key = scaling.has("rope_type") ? "rope_type" : "type";
@@ -87,7 +98,7 @@ RopeSpec read_rope(JsonObject& config, double default_theta, int64_t max_positio
   } else if (rope.type == "llama3") {
     read_llama3(scaling, rope);
   } else if (rope.type == "yarn") {
-    read_yarn(scaling, rope, max_positions);
+    read_yarn(scaling, rope, model.max_positions);
   } else if (rope.type != "default") {
     scaling.fail(type_key, "cannot be represented; valid: default, linear, llama3, yarn");
   }

@@ -75,6 +75,8 @@ struct OpWork {
   // In backward, of what forward had and did not keep: outputs of norms, activations, rotations.
   bool is_computed_again = false;
   bool is_expert_activation = false;  // or its gradient
+  // A pass of the trainer that other frameworks' kernels do not make, or that their facts count.
+  bool is_of_trainer = false;
   bool is_of_logits = false;  // of a chunk of the head: frameworks that keep logits have one chunk
 };
 

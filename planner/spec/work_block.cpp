@@ -69,9 +69,30 @@ void add_attention(Pass& pass, const RankShape& shape, bool is_backward) {
   pass.num_launches += attention_launches(shape, is_backward);
 }
 
+// A gradient of the bias of a Linear comes with its weight's, and is added by a launch more; of one
+// that is added behind a sum over tp, by two kernels over rows.
+constexpr int64_t kBiasGradientLaunches = 1, kAddedBiasGradientLaunches = 2;
+int64_t bias_gradient_launches(const RankShape& shape, bool has_bias, int64_t launches) {
+  return has_bias && !shape.is_frozen ? launches : 0;
+}
+
+// The result is scaled by what the sink of a head leaves to its keys, then the statistics; backward
+// each row's share of the sinks' gradient, and their sum.
+constexpr int64_t kSinkLaunches = 2, kSinkTermLaunches = 1;
+void add_sinks(Pass& pass, const RankShape& shape) {
+  if (!shape.model.attention_sinks) return;
+  add_memory_of_trainer(pass, 2 * attention_output_bytes(shape), kSinkLaunches);
+}
+void add_sinks_backward(Pass& pass, const RankShape& shape) {
+  if (!shape.model.attention_sinks || shape.is_frozen) return;
+  add_memory_of_trainer(pass, 2 * attention_output_bytes(shape),
+                        kSinkTermLaunches + kAddedBiasGradientLaunches);
+}
+
 // The softmax over all keys of the sequences.
 void add_attend(Pass& pass, const RankShape& shape) {
   add_attention(pass, shape, false);
+  add_sinks(pass, shape);
   if (shape.cp_kind == ContextParallel::ring) {
     add_hops(pass, shape, key_bytes(shape), value_bytes(shape));
   } else {
@@ -81,6 +102,7 @@ void add_attend(Pass& pass, const RankShape& shape) {
 
 void add_attend_backward(Pass& pass, const RankShape& shape) {
   add_attention(pass, shape, true);
+  add_sinks_backward(pass, shape);
   if (shape.cp_kind == ContextParallel::ring) {
     add_hops(pass, shape, key_bytes(shape), value_bytes(shape));
     const int64_t wider = shape.statistic_bytes / shape.element_bytes;
@@ -95,13 +117,6 @@ void add_attend_backward(Pass& pass, const RankShape& shape) {
 // The norm behind it adds it. A bias behind the sum over tp is an op of its own.
 void add_residual(Pass& pass, const RankShape& shape, bool has_bias) {
   add_memory(pass, 3 * shape.split_bytes(), has_bias ? 1 : 0);
-}
-
-// A gradient of the bias of a Linear comes with its weight's, and is added by a launch more; of one
-// that is added behind a sum over tp, by two kernels over rows.
-constexpr int64_t kBiasGradientLaunches = 1, kAddedBiasGradientLaunches = 2;
-int64_t bias_gradient_launches(const RankShape& shape, bool has_bias, int64_t launches) {
-  return has_bias && !shape.is_frozen ? launches : 0;
 }
 
 void add_attention_forward(Pass& pass, const RankShape& shape) {

@@ -92,8 +92,33 @@ void add_expert_activation(Pass& pass, int64_t bytes) {
   if (pass.ops.size() > before) pass.ops.back().is_expert_activation = true;
 }
 
+// Biases of the experts' Linears, one launch for all experts each: gate and up, read and written.
+constexpr int64_t kGroupSumLaunches = 2;
+void add_wide_biases(Pass& pass, const RankShape& shape) {
+  if (shape.model.moe.has_biases) {
+    add_memory_of_trainer(pass, 4 * expert_width_bytes(shape), 2);
+  }
+}
+// The same of down; of ranks that share an expert (etp) the first has it.
+void add_down_biases(Pass& pass, const RankShape& shape) {
+  if (shape.model.moe.has_biases) add_memory_of_trainer(pass, 2 * expert_input_bytes(shape), 1);
+}
+void add_bias_gradients(Pass& pass, const RankShape& shape) {
+  if (!shape.model.moe.has_biases || shape.is_frozen) return;
+  add_memory_of_trainer(pass, 2 * expert_width_bytes(shape) + expert_input_bytes(shape),
+                        3 * kGroupSumLaunches);
+}
+
+// The router's bias comes with its product; its gradient is two kernels over rows.
+constexpr int64_t kRouterBiasGradientLaunches = 2;
+void add_router_bias_gradient(Pass& pass, const RankShape& shape) {
+  if (!shape.model.moe.has_biases || shape.is_frozen) return;
+  add_memory_of_trainer(pass, probability_bytes(shape), kRouterBiasGradientLaunches);
+}
+
 void add_experts_backward(Pass& pass, const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
+  add_bias_gradients(pass, shape);
   if (experts.down.reads_input_in_backward()) {
     add_memory_again(pass, 3 * expert_width_bytes(shape));  // the activation
   }
@@ -109,14 +134,17 @@ void add_experts_backward(Pass& pass, const RankShape& shape) {
 void add_moe_read_in_backward(Pass& pass, const RankShape& shape) {
   const ExpertWork experts = expert_linears(shape);
   add_forward(pass, router(shape));
+  if (shape.model.moe.has_biases) ++pass.num_launches;                      // its bias in fp32
   add_memory(pass, 2 * probability_bytes(shape), routing_launches(shape));  // softmax, top-k
   add_memory(pass, dispatch_bytes(shape) + shape.split_bytes(),
              kPermuteLaunches);  // rows in expert order
   add_dispatch(pass, shape);
   add_forward(pass, experts.gate);
   add_forward(pass, experts.up);
+  add_wide_biases(pass, shape);
   add_expert_activation(pass, 3 * expert_width_bytes(shape));
   add_forward(pass, experts.down);
+  add_down_biases(pass, shape);
   add_return(pass, shape);
   if (shape.shared_ffn == 0) return;
   add_mlp_read_in_backward(pass, shape, shared_mlp(shape));
@@ -149,6 +177,7 @@ void add_moe_backward(Pass& pass, const RankShape& shape) {
   add_memory(pass, 3 * probability_bytes(shape),
              kRouterGradientLaunches);              // softmax, auxiliary and z loss
   add_memory_again(pass, 2 * shape.split_bytes());  // the normed input
+  add_router_bias_gradient(pass, shape);
   add_backward(pass, router(shape));
 }
 

@@ -155,6 +155,12 @@ void add_memory_again(Pass& pass, int64_t bytes) {
   if (pass.ops.size() > before) pass.ops.back().is_computed_again = true;
 }
 
+void add_memory_of_trainer(Pass& pass, int64_t bytes, int64_t launches) {
+  const size_t before = pass.ops.size();
+  add_memory(pass, bytes, launches);
+  if (pass.ops.size() > before) pass.ops.back().is_of_trainer = true;
+}
+
 int64_t norm_backward_launches(const RankShape& shape) {
   const int64_t num_parameters = shape.model.norm == NormKind::layer ? 2 : 1;
   return 1 + (shape.is_frozen ? 0 : num_parameters);

@@ -101,6 +101,24 @@ TEST(CudaLaunchesOfExperts, AreThoseOfTheSpec) {
   }
 }
 
+// Sinks, biases of experts and the router's, which is in fp32 as it is: one copy less.
+TEST(CudaLaunchesOfGptOss, AreThoseOfTheSpec) {
+  for (const bool is_lora : {false, true}) {
+    SCOPED_TRACE(is_lora);
+    Layout layout{.name = "gpt_oss", .model = TinyModel::gpt_oss};
+    layout.lora_rank = is_lora ? 2 : 0;
+    const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
+      return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
+    };
+    const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
+    const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
+    const int64_t launches = block.forward.num_launches + block.backward.num_launches;
+    const int64_t products = is_lora ? 2 * (4 + 1 + 3) + 6 * 4 : 3 * (4 + 1 + 3);
+    const int64_t attention = 2, copies = 2;
+    EXPECT_EQ(of_three - of_two, launches - products - attention - copies - 1);
+  }
+}
+
 // A ring clears and copies without a kernel, and has no cuDNN.
 TEST(CudaLaunchesOfARing, AreThoseOfTheSpec) {
   for (const int64_t cp : {2, 4}) {

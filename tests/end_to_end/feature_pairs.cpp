@@ -65,6 +65,11 @@ const Feature kFeatures[] = {
        return l.model == TinyModel::deepseek || l.model == TinyModel::latent_dense;
      },
      [](Layout& l) { l.model = TinyModel::deepseek; }},
+    {"gpt_oss", Kind::model,
+     [](const Layout& l) {
+       return l.model == TinyModel::gpt_oss || l.model == TinyModel::gpt_oss_wide;
+     },
+     [](Layout& l) { l.model = TinyModel::gpt_oss; }},
     {"tied", Kind::model, [](const Layout& l) { return l.model == TinyModel::qwen2_tied; },
      [](Layout& l) { l.model = TinyModel::qwen2_tied; }},
     {"gpt2", Kind::model, [](const Layout& l) { return l.model == TinyModel::gpt2; },
@@ -87,7 +92,10 @@ const Feature kFeatures[] = {
     {"zbv", Kind::schedule, [](const Layout& l) { return has_schedule(l, ScheduleKind::zb_v); },
      [](Layout& l) { set_schedule(l, ScheduleKind::zb_v, 2); }},
     {"ring", Kind::context, [](const Layout& l) { return has_cp(l, ContextParallel::ring); },
-     [](Layout& l) { l.mesh.cp = 2; }},
+     [](Layout& l) {
+       l.mesh.cp = 2;
+       if (l.model == TinyModel::gpt_oss) l.model = TinyModel::gpt_oss_wide;
+     }},
     {"ulysses", Kind::context, [](const Layout& l) { return has_cp(l, ContextParallel::ulysses); },
      [](Layout& l) {
        l.mesh.cp = 2, l.cp_kind = ContextParallel::ulysses;

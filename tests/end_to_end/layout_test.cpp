@@ -128,6 +128,7 @@ TEST(FeaturePairs, OnlyTheseAreRefused) {
       {"moe_and_tp_plain", "needs sequence_parallel"},
       {"shared_expert_and_tp_plain", "needs sequence_parallel"},
       {"sigmoid_router_and_tp_plain", "needs sequence_parallel"},
+      {"gpt_oss_and_tp_plain", "needs sequence_parallel"},
       {"tp_plain_and_ep", "needs sequence_parallel"},
       {"tp_plain_and_etp", "needs sequence_parallel"},
       {"tp_plain_and_capacity", "needs sequence_parallel"},

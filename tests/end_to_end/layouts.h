@@ -29,6 +29,8 @@ enum class TinyModel {
   sigmoid_moe,   // balancing bias, groups, scaled weights, 6 experts
   group_moe,     // softmax scores, groups, a shared expert
   two_experts,   // sigmoid scores, one choice of two: a large bias sends all tokens to one
+  gpt_oss,       // sinks, biases everywhere, clamped activation, a window in every other layer
+  gpt_oss_wide,  // the same, its window as long as a sequence: a ring knows no shorter one
   five_experts,  // one choice of five: fewer tokens on a rank than experts
   deepseek,      // latent attention, a dense layer, then sigmoid scores in groups, a shared expert
   moonlight,     // the same but for its queries, which are made of the input itself

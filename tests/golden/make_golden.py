@@ -79,6 +79,15 @@ CONFIGS = {
         "routed_scaling_factor": 1.0, "rope_interleave": False, "num_hidden_layers": 1,
         "first_k_dense_replace": 1,
     },
+    # A limit that many activations exceed; YaRN with bounds that are no whole numbers.
+    "gpt_oss": {
+        "model_type": "gpt_oss", **LLAMA_LIKE, "head_dim": 8, "intermediate_size": 14,
+        "num_local_experts": 4, "num_experts_per_tok": 2, "router_aux_loss_coef": 0.0,
+        "attention_bias": True, "sliding_window": 4, "swiglu_limit": 0.4,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0,
+                         "original_max_position_embeddings": 64, "truncate": False},
+    },
 }
 
 
@@ -96,6 +105,15 @@ def ours(model_type, name, tensor):
         width = view.shape[0] // 3
         return [(name.replace(f".{leaf}", f".{part}.{leaf}"), view[i * width:(i + 1) * width])
                 for i, part in enumerate("qkv")]
+    if model_type == "gpt_oss" and ".experts." in name:  # (E, H, 2I), gate and up in turn; (E, I, H)
+        result = []
+        for expert, part in enumerate(tensor):
+            view = part.t() if part.dim() == 2 else part  # biases are (E, outputs)
+            if leaf.startswith("down_proj"):
+                result.append((f"{name}.{expert}", view))
+            else:
+                result += [(f"{name}.{expert}.gate", view[0::2]), (f"{name}.{expert}.up", view[1::2])]
+        return result
     if leaf in ("gate_up_proj", "down_proj"):  # experts stacked: (E, 2I, H) and (E, H, I)
         mixtral = model_type == "mixtral"
         prefix = name.rsplit(".", 1)[0]
@@ -123,7 +141,7 @@ def fill(model, model_type):
     for name, parameter in model.named_parameters():
         for our_name, view in ours(model_type, name, parameter.data):
             is_norm = "norm" in our_name or ".ln_" in our_name
-            is_bias = our_name.endswith(".bias")
+            is_bias = our_name.endswith(".bias") or "_bias." in our_name
             entry = {"name": our_name, "shape": list(view.shape), "ordinal": len(entries),
                      "base": 1.0 if is_norm and not is_bias else 0.0,
                      "amplitude": 0.1 if is_norm or is_bias else 0.3}

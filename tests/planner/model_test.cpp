@@ -481,6 +481,42 @@ TEST(Rope, Llama3Frequencies) {
   for (const auto& [i, value] : expected) EXPECT_NEAR(frequencies[i] / value, 1.0, 1e-12) << i;
 }
 
+// As transformers 5.23 has them, in fp64: of the released config, and where it says nothing.
+TEST(Rope, GptOss) {
+  const std::string experts =
+      R"("num_key_value_heads": 2, "num_local_experts": 4, "num_experts_per_tok": 2)";
+  const std::string released = R"(, "rope_theta": 150000.0, "rope_scaling": {"rope_type": "yarn",
+      "factor": 32.0, "original_max_position_embeddings": 4096, "beta_fast": 32.0,
+      "beta_slow": 1.0, "truncate": false})";
+  for (const std::string& scaling :
+       {released, std::string(R"(, "rope_scaling": null)"), std::string()}) {
+    const RopeSpec rope = llama(experts + scaling, "gpt_oss").model.rope;
+    EXPECT_NEAR(rope.attention_factor, 1.3465735902799727, 1e-15);
+    const std::vector<double> frequencies = rope_inverse_frequencies(rope, 64);
+    const std::pair<size_t, double> expected[] = {{0, 1.0},
+                                                  {8, 0.050813274815461475},
+                                                  {10, 0.019335001126540362},
+                                                  {15, 0.0010526021013863359},
+                                                  {17, 0.00012931870124506317},
+                                                  {18, 3.8308812373753384e-05},
+                                                  {31, 3.0235114281192144e-07}};
+    for (const auto& [i, value] : expected) EXPECT_NEAR(frequencies[i] / value, 1.0, 1e-12) << i;
+  }
+  EXPECT_EQ(
+      llama(experts + R"(, "rope_scaling": {"rope_type": "default"})", "gpt_oss").model.rope.type,
+      "default");
+}
+
+TEST(Model, ActivationOfGptOss) {
+  const std::string experts =
+      R"("num_key_value_heads": 2, "num_local_experts": 4, "num_experts_per_tok": 2)";
+  EXPECT_EQ(llama(experts, "mixtral").model.moe.swiglu_limit, 0);
+  const MoeSpec moe = llama(experts, "gpt_oss").model.moe;
+  EXPECT_EQ(moe.swiglu_limit, 7.0);
+  EXPECT_EQ(moe.swiglu_alpha, 1.702);
+  EXPECT_EQ(llama(experts + R"(, "swiglu_limit": 0.5)", "gpt_oss").model.moe.swiglu_limit, 0.5);
+}
+
 TEST(Rope, YarnFrequenciesAndTemperature) {
   const RopeSpec rope = llama(R"("rope_theta": 1000000.0, "rope_scaling": {"rope_type": "yarn",
       "factor": 4.0, "original_max_position_embeddings": 32768})")

@@ -150,7 +150,8 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"qwen2_moe", Precision::fp64, 1e-8}, Golden{"qwen2_moe", Precision::fp32, 1e-5},
         Golden{"deepseek_v3", Precision::fp64, 1e-8}, Golden{"deepseek_v3", Precision::fp32, 1e-5},
         Golden{"deepseek_v3_half_pairs", Precision::fp64, 1e-8},
-        Golden{"deepseek_v3_half_pairs", Precision::fp32, 1e-5}),
+        Golden{"deepseek_v3_half_pairs", Precision::fp32, 1e-5},
+        Golden{"gpt_oss", Precision::fp64, 1e-8}, Golden{"gpt_oss", Precision::fp32, 1e-5}),
     [](const auto& test) {
       return std::string(test.param.file) + "_" + std::string(to_string(test.param.precision));
     });

@@ -3,6 +3,7 @@
 #include "trainer/layers/expert_linear.h"
 
 #include "trainer/layers/deferred.h"
+#include "trainer/ops/group_bias.h"
 #include "trainer/ops/grouped_matmul.h"
 
 namespace argosy {
@@ -27,13 +28,23 @@ std::vector<Tensor> values_of(const std::vector<const Parameter*>& parameters) {
   return values;
 }
 
+std::vector<Tensor> gradients_of(const std::vector<const Parameter*>& parameters) {
+  std::vector<Tensor> gradients;
+  gradients.reserve(parameters.size());
+  for (const Parameter* parameter : parameters) gradients.push_back(parameter->grad);
+  return gradients;
+}
+
 }  // namespace
 
 ExpertLinear::ExpertLinear(const LayerContext& ctx, const ParameterStore& store, int layer,
-                           TensorRole role, const std::vector<int64_t>& experts)
-    : lora_scale_(ctx.plan.lora.scale()) {
+                           TensorRole role, TensorRole bias_role,
+                           const std::vector<int64_t>& experts)
+    : adds_biases_(role != TensorRole::expert_down || ctx.groups.coordinates().etp == 0),
+      lora_scale_(ctx.plan.lora.scale()) {
   for (const int64_t expert : experts) {
     weights_.push_back(&store.at(layer, role, expert));
+    if (ctx.plan.model.moe.has_biases) biases_.push_back(&store.at(layer, bias_role, expert));
     const Parameter* a = store.find(layer, role, expert, LoraPart::a);
     if (a == nullptr) continue;
     lora_a_.push_back(a);
@@ -49,6 +60,9 @@ void ExpertLinear::forward(const LayerContext& ctx, const std::vector<int64_t>& 
                             copies_of(ctx, weights_, in_8_bits), y);
   } else {
     ops::grouped_matmul_nt(ctx.device, x.values(), rows_of_expert, values_of(weights_), y);
+  }
+  if (!biases_.empty() && adds_biases_) {
+    ops::add_group_biases(ctx.device, values_of(biases_), rows_of_expert, y);
   }
   if (!has_adapter()) return;
   *adapter_state =
@@ -72,6 +86,9 @@ void ExpertLinear::backward(const LayerContext& ctx, const std::vector<int64_t>&
   } else {
     ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(weights_), dx,
                            {.accumulate = accumulate});
+  }
+  if (!biases_.empty() && biases_.front()->grad.defined()) {
+    ops::group_biases_backward(ctx.device, dy, rows_of_expert, gradients_of(biases_));
   }
   if (is_trained) add_weight_gradients(ctx, weights_, rows_of_expert, gradient, x);
   if (!has_adapter()) return;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The same Linear of each of this rank's experts, on rows sorted by expert: y = x W[e]^T, with the
-// LoRA branch of linear.h. One grouped product instead of one product an expert.
+// The same Linear of each of this rank's experts, on rows sorted by expert: y = x W[e]^T (+ b[e]),
+// with the LoRA branch of linear.h. One grouped product instead of one product an expert.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,11 @@ namespace argosy {
 // R rows, of which rows_of_expert[e] in order belong to expert e; r LoRA rank.
 class ExpertLinear {
  public:
-  // `experts`: global numbers, in the order of the rows.
+  // `experts`: global numbers, in the order of the rows. `bias_role` is asked for where the model's
+  // experts have biases. A row-parallel Linear makes partial sums: the first of the ranks that
+  // share an expert (etp) adds its bias; all see its gradient, which is of all rows.
   ExpertLinear(const LayerContext& ctx, const ParameterStore& store, int layer, TensorRole role,
-               const std::vector<int64_t>& experts);
+               TensorRole bias_role, const std::vector<int64_t>& experts);
 
   int64_t out_features() const { return weights_.front()->value.dim(0); }
   bool has_adapter() const { return !lora_a_.empty(); }
@@ -41,7 +43,9 @@ class ExpertLinear {
   bool is_in_8_bits() const { return weights_.front()->is_multiplied_in_8_bits; }
 
   std::vector<const Parameter*> weights_;          // [E/ep]
+  std::vector<const Parameter*> biases_;           // [E/ep], empty without
   std::vector<const Parameter*> lora_a_, lora_b_;  // [E/ep], empty without adapter
+  bool adds_biases_ = false;
   double lora_scale_ = 0;
 };
 

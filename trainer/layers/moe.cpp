@@ -26,6 +26,10 @@ std::vector<int64_t> local_experts(const LayerContext& ctx) {
   return experts;
 }
 
+ops::ClampedSwiglu clamps_of(const MoeSpec& spec) {
+  return {.limit = spec.swiglu_limit, .alpha = spec.swiglu_alpha};
+}
+
 int64_t sum(const std::vector<int64_t>& values) {
   return std::accumulate(values.begin(), values.end(), int64_t{0});
 }
@@ -38,9 +42,12 @@ Moe::Moe(const LayerContext& ctx, const ParameterStore& store, int layer, int mo
       moe_index_(moe_index),
       state_row_(moe_row(ctx.plan.model, layer)),
       router_(&store.at(layer, TensorRole::router)),
-      gate_(ctx, store, layer, TensorRole::expert_gate, local_experts(ctx)),
-      up_(ctx, store, layer, TensorRole::expert_up, local_experts(ctx)),
-      down_(ctx, store, layer, TensorRole::expert_down, local_experts(ctx)) {
+      router_bias_(store.find(layer, TensorRole::router_bias)),
+      gate_(ctx, store, layer, TensorRole::expert_gate, TensorRole::expert_gate_bias,
+            local_experts(ctx)),
+      up_(ctx, store, layer, TensorRole::expert_up, TensorRole::expert_up_bias, local_experts(ctx)),
+      down_(ctx, store, layer, TensorRole::expert_down, TensorRole::expert_down_bias,
+            local_experts(ctx)) {
   if (spec_.shared_ffn_size > 0) shared_.emplace(ctx, store, layer, kSharedExpert);
   if (spec_.shared_gate) shared_gate_ = &store.at(layer, TensorRole::shared_expert_gate);
 }
@@ -99,11 +106,20 @@ void Moe::run_routed(const LayerContext& ctx, const Microbatch& microbatch, cons
   state->returned = return_from_experts(ctx, state->exchange, run_experts(ctx, state, kept), kept);
 }
 
+Tensor Moe::router_bias(const LayerContext& ctx) const {
+  if (router_bias_ == nullptr || router_bias_->value.dtype() == ctx.statistic()) {
+    return router_bias_ == nullptr ? Tensor() : router_bias_->value;
+  }
+  Tensor bias = ctx.scratch(router_bias_->value.shape(), ctx.statistic());
+  ops::copy(ctx.device, router_bias_->value, bias);
+  return bias;
+}
+
 void Moe::route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
                 MoeState* state, MemoryCategory kept, RouterTotals* totals) const {
   const int64_t s = input.dim(0), experts = spec_.num_experts, k = spec_.top_k;
   const Tensor logits = ctx.scratch({s, experts}, ctx.statistic());
-  ops::matmul_nt(ctx.device, input, router_->value, logits);
+  ops::matmul_nt(ctx.device, input, router_->value, logits, {.bias = router_bias(ctx)});
   state->probs = ctx.device.empty({s, experts}, ctx.statistic(), kept);
   state->experts = ctx.device.empty({s, k}, DType::int32, kept);
   state->weights = ctx.device.empty({s, k}, ctx.statistic(), kept);
@@ -154,12 +170,21 @@ Tensor Moe::run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory
   state->up = ctx.device.empty(wide, ctx.compute(), kept);
   gate_.forward(ctx, rows, x, state->gate, &state->gate_lora, kept);
   up_.forward(ctx, rows, x, state->up, &state->up_lora, kept);
-  const Tensor activated = ctx.scratch(wide);
-  ops::swiglu_forward(ctx.device, state->gate, state->up, activated);
+  const Tensor activated = activate(ctx, *state);
   Tensor out =
       ctx.device.empty(state->expert_input.shape(), ctx.compute(), category_of_rows(ctx, kept));
   down_.forward(ctx, rows, activated, out, &state->down_lora, kept);
   return out;
+}
+
+Tensor Moe::activate(const LayerContext& ctx, const MoeState& state) const {
+  Tensor activated = ctx.scratch(state.up.shape());
+  if (spec_.swiglu_limit > 0) {
+    ops::clamped_swiglu_forward(ctx.device, clamps_of(spec_), state.gate, state.up, activated);
+  } else {
+    ops::swiglu_forward(ctx.device, state.gate, state.up, activated);
+  }
+  return activated;
 }
 
 void Moe::run_gated_shared(const LayerContext& ctx, const Tensor& input, MoeState* state,
@@ -208,13 +233,20 @@ Tensor Moe::backward(const LayerContext& ctx, const Microbatch& microbatch, cons
 Tensor Moe::run_experts_backward(const LayerContext& ctx, const Tensor& dout,
                                  const MoeState& state) const {
   const std::vector<int64_t>& rows = state.exchange.rows_of_expert;
-  const Tensor activated = ctx.scratch(state.up.shape()), dup = ctx.scratch(state.up.shape());
-  ops::swiglu_forward(ctx.device, state.gate, state.up, activated);
+  // Where gradients of down do not read it, its memory alone.
+  const Tensor activated =
+      down_.needs_input() ? activate(ctx, state) : ctx.scratch(state.up.shape());
+  const Tensor dup = ctx.scratch(state.up.shape());
   down_.backward(ctx, rows, dout, activated, state.down_lora, dup, false);
   // The memory of `activated` is free now, unless the gradients of down are still to read it.
   const bool is_kept = ctx.deferred != nullptr && down_.needs_input();
   const Tensor dgate = is_kept ? ctx.scratch(state.gate.shape()) : activated;
-  ops::swiglu_backward(ctx.device, dup, state.gate, state.up, dgate, dup);
+  if (spec_.swiglu_limit > 0) {
+    ops::clamped_swiglu_backward(ctx.device, clamps_of(spec_), dup, state.gate, state.up, dgate,
+                                 dup);
+  } else {
+    ops::swiglu_backward(ctx.device, dup, state.gate, state.up, dgate, dup);
+  }
   const ProductOperand x = state.expert_input;
   Tensor dx = ctx.scratch(x.values().shape());  // (R, H)
   up_.backward(ctx, rows, dup, x, state.up_lora, dx, false);
@@ -236,6 +268,9 @@ void Moe::write_router_backward(const LayerContext& ctx, const Microbatch& micro
   ops::router_backward(ctx.device, rule_, dweights, state.probs, state.experts, state.weights,
                        dprobs, state.sums, spec_.z_loss_coef, microbatch.mask, dlogits);
   ops::matmul_nn(ctx.device, dlogits, router_->value, dx);
+  if (router_bias_ != nullptr && router_bias_->grad.defined()) {
+    ops::bias_backward(ctx.device, dlogits, router_bias_->grad);
+  }
   if (router_->grad.defined()) {
     ops::matmul_tn(ctx.device, dlogits, input, router_->grad,
                    {.accumulate = router_->adds_to_grad()});

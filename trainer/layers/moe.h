@@ -63,9 +63,13 @@ class Moe {
                   MoeState* state, MemoryCategory kept, RouterTotals* totals) const;
   void route(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
              MoeState* state, MemoryCategory kept, RouterTotals* totals) const;
+  // (E) in the dtype of logits, or undefined.
+  Tensor router_bias(const LayerContext& ctx) const;
   void count_choices(const LayerContext& ctx, const Microbatch& microbatch, MoeState* state,
                      RouterTotals* totals) const;
   Tensor run_experts(const LayerContext& ctx, MoeState* state, MemoryCategory kept) const;
+  // (R, Fe), scratch, from gate and up of the state.
+  Tensor activate(const LayerContext& ctx, const MoeState& state) const;
   Tensor run_experts_backward(const LayerContext& ctx, const Tensor& dout,
                               const MoeState& state) const;
   // Its output and gate, which the state keeps.
@@ -89,6 +93,7 @@ class Moe {
   int moe_index_;
   int64_t state_row_;  // of this layer in RouterState
   const Parameter* router_;
+  const Parameter* router_bias_;   // (E), null without
   ExpertLinear gate_, up_, down_;  // of this rank's experts
   std::optional<Mlp> shared_;
   const Parameter* shared_gate_ = nullptr;  // (1, H)
