@@ -68,29 +68,17 @@ std::vector<unsigned char> read_merged(ShardReader& reader, const HfPart& part, 
   return bytes;
 }
 
-// (rows, cols) into columns [first_col, first_col + rows) of a matrix (cols, width).
-void put_transposed(const std::vector<unsigned char>& rows_bytes, const HfPart& part, int64_t width,
-                    int64_t element_bytes, std::vector<unsigned char>* whole) {
-  const int64_t rows = part.stored->rows, cols = part.stored->cols;
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t col = 0; col < cols; ++col) {
-      std::memcpy(whole->data() + (col * width + part.place.first_col + row) * element_bytes,
-                  rows_bytes.data() + (row * cols + col) * element_bytes,
-                  static_cast<size_t>(element_bytes));
-    }
-  }
-}
-
 std::vector<unsigned char> bytes_of(ShardReader& reader, const HfTensor& tensor, double scale) {
   const DType dtype = tensor.header.dtype;
   const auto read = [&](const HfPart& part) {
     return part.lora_a != nullptr ? read_merged(reader, part, scale, dtype)
                                   : read_whole(reader, *part.stored, dtype);
   };
-  if (!tensor.parts.front().place.transposed) return read(tensor.parts.front());
+  if (tensor.parts.front().place.is_ours) return read(tensor.parts.front());
   std::vector<unsigned char> whole(static_cast<size_t>(tensor.header.size_bytes()));
   for (const HfPart& part : tensor.parts) {
-    put_transposed(read(part), part, tensor.header.shape.back(), size_in_bytes(dtype), &whole);
+    const HfImages images = {part.stored->rows, part.stored->cols, size_in_bytes(dtype)};
+    copy_to_place(part.place, images, read(part).data(), whole.data());
   }
   return whole;
 }
@@ -144,6 +132,7 @@ void write_model(const fs::path& folder, ShardReader& reader, const Plan& plan,
   if (files.size() > 1)
     write_durably(folder / "model.safetensors.index.json", index.dump(2) + "\n");
   Json config = parse_json(plan.model.config_json, "the model of the plan");
+  config.erase("quantization_config");  // what is written here is not packed
   const DType dtype = tensors.front().header.dtype;
   config["torch_dtype"] = dtype == DType::bf16   ? "bfloat16"
                           : dtype == DType::fp64 ? "float64"

@@ -3,8 +3,10 @@
 #include "checkpoint/hf/model_folder.h"
 
 #include <charconv>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "checkpoint/manifest.h"
 #include "planner/spec/check.h"
@@ -81,6 +83,18 @@ std::vector<TensorSpec> tensors_in_files(const ModelSpec& model) {
   return tensors;
 }
 
+// Of a weight in 4 bits, if the folder has its blocks and scales.
+std::optional<HfSource> find_packed(const fs::path& folder, const ModelSpec& model,
+                                    const TensorSpec& spec, const std::string& stacked,
+                                    const FoundTensors& found, std::set<std::string>* used) {
+  const Mxfp4Place place = mxfp4_place(model, spec, stacked);
+  const auto blocks = found.find(place.blocks), scales = found.find(place.scales);
+  const bool is_packed = blocks != found.end() && scales != found.end();
+  if (!is_packed || spec.cols % kMxfp4Block != 0) return std::nullopt;
+  used->insert({place.blocks, place.scales});
+  return packed_source(folder, spec, place, blocks->second, scales->second);
+}
+
 }  // namespace
 
 bool is_hf_folder(const fs::path& path) {
@@ -88,16 +102,18 @@ bool is_hf_folder(const fs::path& path) {
 }
 
 HfSources find_hf_model(const fs::path& folder, const ModelSpec& model) {
-  if (model.model_type == "gpt_oss") {
-    throw ConfigError(concat(folder.string(), ": model_type ", model.model_type,
-                             ": weights of Hugging Face are not supported yet"));
-  }
   const FoundTensors found = tensors_of_folder(folder);
   std::set<std::string> used;
   HfSources sources;
   for (const TensorSpec& spec : tensors_in_files(model)) {
     const HfPlace place = hf_place(model, spec);
     const auto it = find(found, place.name);
+    if (it == found.end() && !place.is_ours && spec.is_expert() && spec.cols > 1) {
+      if (auto packed = find_packed(folder, model, spec, place.name, found, &used)) {
+        sources.emplace(spec.name, std::move(*packed));
+        continue;
+      }
+    }
     if (it == found.end())
       throw ConfigError(concat(folder.string(), ": no tensor ", place.name, " of the model"));
     used.insert(it->first);

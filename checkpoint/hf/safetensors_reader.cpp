@@ -72,6 +72,7 @@ void check_covered(const std::set<std::pair<int64_t, int64_t>>& ranges, int64_t 
 int64_t FoundTensor::element_bytes() const {
   if (dtype == "F64") return 8;
   if (dtype == "F32") return 4;
+  if (dtype == kPackedDtype) return 1;
   return dtype == "F16" || dtype == "BF16" ? 2 : 0;
 }
 

@@ -10,9 +10,12 @@
 
 namespace argosy {
 
+// Bytes that hold weights of fewer bits (hf/mxfp4.h).
+inline constexpr const char* kPackedDtype = "U8";
+
 // A tensor of a mapped file, row-major.
 struct FoundTensor {
-  std::string dtype;  // as the file says: "F64", "F32", "F16", "BF16"
+  std::string dtype;  // as the file says: "F64", "F32", "F16", "BF16", or kPackedDtype
   std::vector<int64_t> shape;
   const unsigned char* data = nullptr;
   std::shared_ptr<const void> file;  // what keeps `data` mapped

@@ -35,21 +35,6 @@ float from_half(uint16_t bits) {
   return sign != 0 ? -value : value;
 }
 
-// Columns of (cols, width) as rows.
-std::vector<unsigned char> turned(const TensorSpec& spec, const FoundTensor& found,
-                                  int64_t first_col) {
-  const int64_t width = found.shape.back();
-  const int64_t each = found.element_bytes();
-  std::vector<unsigned char> rows(static_cast<size_t>(spec.size() * each));
-  for (int64_t row = 0; row < spec.rows; ++row) {
-    for (int64_t col = 0; col < spec.cols; ++col) {
-      std::memcpy(rows.data() + (row * spec.cols + col) * each,
-                  found.data + (col * width + first_col + row) * each, static_cast<size_t>(each));
-    }
-  }
-  return rows;
-}
-
 std::vector<unsigned char> widened(const unsigned char* halves, int64_t elements) {
   std::vector<unsigned char> wide(static_cast<size_t>(elements) * sizeof(float));
   for (int64_t i = 0; i < elements; ++i) {
@@ -61,28 +46,65 @@ std::vector<unsigned char> widened(const unsigned char* halves, int64_t elements
   return wide;
 }
 
-Image image_of(const TensorSpec& spec, const FoundTensor& found, const HfPlace& place) {
+Image image_of(const HfSource& source) {
+  const TensorSpec& spec = source.spec;
+  const FoundTensor& found = source.found;
   Image image{.data = found.data, .memory = {}};
-  if (found.dtype == "F64") image.dtype = DType::fp64;
-  if (found.dtype == "BF16") image.dtype = DType::bf16;
   const auto keep = [&](std::vector<unsigned char> memory) {
     image.memory = std::move(memory);
     image.data = image.memory.data();
   };
-  if (place.transposed) keep(turned(spec, found, place.first_col));
+  if (source.scales.data != nullptr) {
+    std::vector<unsigned char> values(static_cast<size_t>(spec.size()) * sizeof(float));
+    unpack_mxfp4(source.packed, spec, found.data, source.scales.data,
+                 reinterpret_cast<float*>(values.data()));
+    keep(std::move(values));
+    return image;
+  }
+  if (found.dtype == "F64") image.dtype = DType::fp64;
+  if (found.dtype == "BF16") image.dtype = DType::bf16;
+  if (!source.place.is_ours) {
+    const int64_t each = found.element_bytes();
+    std::vector<unsigned char> rows(static_cast<size_t>(spec.size() * each));
+    copy_from_place(source.place, {spec.rows, spec.cols, each}, found.data, rows.data());
+    keep(std::move(rows));
+  }
   if (found.dtype == "F16") keep(widened(image.data, spec.size()));
   return image;
+}
+
+void check_shape(const std::filesystem::path& folder, const std::string& name,
+                 const FoundTensor& found, const std::vector<int64_t>& shape) {
+  if (found.shape == shape) return;
+  throw ConfigError(concat(folder.string(), ": ", name, " is ", text_of(found.shape),
+                           ", the model has ", text_of(shape)));
+}
+
+// Bytes are weights where blocks and scales of 4 bits say so, and nowhere else.
+void check_is_bytes(const std::filesystem::path& folder, const std::string& name,
+                    const FoundTensor& found, bool are_bytes) {
+  if ((found.dtype == kPackedDtype) == are_bytes) return;
+  throw ConfigError(concat(folder.string(), ": ", name, " is of dtype ", found.dtype,
+                           are_bytes ? "; valid: U8" : "; valid: F64, F32, BF16, F16"));
 }
 
 }  // namespace
 
 HfSource hf_source(const std::filesystem::path& folder, const TensorSpec& spec,
                    const HfPlace& place, const std::string& name_there, const FoundTensor& found) {
-  if (found.shape != place.shape) {
-    throw ConfigError(concat(folder.string(), ": ", name_there, " is ", text_of(found.shape),
-                             ", the model has ", text_of(place.shape)));
-  }
+  check_shape(folder, name_there, found, place.shape);
+  check_is_bytes(folder, name_there, found, false);
   return {spec, place, found};
+}
+
+HfSource packed_source(const std::filesystem::path& folder, const TensorSpec& spec,
+                       const Mxfp4Place& place, const FoundTensor& blocks,
+                       const FoundTensor& scales) {
+  check_shape(folder, place.blocks, blocks, place.blocks_shape);
+  check_shape(folder, place.scales, scales, place.scales_shape);
+  check_is_bytes(folder, place.blocks, blocks, true);
+  check_is_bytes(folder, place.scales, scales, true);
+  return {spec, {}, blocks, place, scales};
 }
 
 void fill(const HfSources& sources, const std::vector<TensorPiece>& pieces) {
@@ -94,7 +116,7 @@ void fill(const HfSources& sources, const std::vector<TensorPiece>& pieces) {
     const auto it = sources.find(name);
     CHECK(it != sources.end(), name, " is not among what was found");
     const HfSource& source = it->second;
-    const Image image = image_of(source.spec, source.found, source.place);
+    const Image image = image_of(source);
     for (const TensorPiece* piece : parts) {
       CHECK(can_convert(image.dtype, piece->dtype), name);
       copy_common({{0, source.spec.rows}, {0, source.spec.cols}}, image.data, image.dtype, *piece);

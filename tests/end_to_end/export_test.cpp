@@ -3,6 +3,7 @@
 //
 // What others read of a checkpoint: Hugging Face's names, shapes and values, PEFT's adapters. The
 // file is taken apart here by the format's own description; the values are the checkpoint's.
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <tuple>
@@ -53,6 +54,22 @@ class ExportTest : public ProgramTest {
   void write_gpt2() const {
     write("gpt2.json", R"({"model_type": "gpt2", "vocab_size": 258, "n_embd": 8, "n_layer": 1,
                            "n_head": 2, "n_positions": 16, "activation_function": "gelu_new"})");
+  }
+
+  // Blocks of 32 inputs, so that its experts may be packed in 4 bits.
+  void write_gpt_oss() const {
+    write("oss.json", R"({"model_type": "gpt_oss", "vocab_size": 258, "hidden_size": 32,
+        "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 16, "num_local_experts": 4, "num_experts_per_tok": 2,
+        "router_aux_loss_coef": 0.01, "sliding_window": 6, "max_position_embeddings": 64})");
+  }
+
+  // A file written by the format's description: header and data.
+  void write_safetensors(const std::string& name, const Json& header,
+                         const std::string& data) const {
+    const std::string text = header.dump();
+    const uint64_t length = text.size();
+    write(name, std::string(reinterpret_cast<const char*>(&length), 8) + text + data);
   }
 
   // The folder "hf" of the run "run", plan.json, of so many steps.
@@ -120,6 +137,140 @@ TEST_F(ExportTest, Gpt2IsTransposedAndFused) {
   }
   EXPECT_EQ(tensors.at("transformer.h.0.mlp.c_fc.weight").shape, (std::vector<int64_t>{8, 32}));
   EXPECT_EQ(tensors.at("transformer.wte.weight").shape, (std::vector<int64_t>{258, 8}));
+}
+
+// As transformers' GptOssExperts has them: (experts, inputs, outputs), gate and up in turn.
+TEST_F(ExportTest, GptOssStacksItsExperts) {
+  write_gpt_oss();
+  make_plan("plan.json", "oss.json", 2, "tp=1,dp=2,ep=2,etp=1,pp=1");
+  succeed(launch("plan.json", "run", 2));
+  succeed("argosy-checkpoint export-hf run hf");
+  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  const std::string experts = "model.layers.1.mlp.experts.";
+  const Values& wide = tensors.at(experts + "gate_up_proj");
+  const Values& wide_bias = tensors.at(experts + "gate_up_proj_bias");
+  const Values& down = tensors.at(experts + "down_proj");
+  const Values& down_bias = tensors.at(experts + "down_proj_bias");
+  constexpr size_t kExperts = 4, kHidden = 32, kWidth = 64;
+  ASSERT_EQ(wide.shape, (std::vector<int64_t>{kExperts, kHidden, 2 * kWidth}));
+  ASSERT_EQ(wide_bias.shape, (std::vector<int64_t>{kExperts, 2 * kWidth}));
+  ASSERT_EQ(down.shape, (std::vector<int64_t>{kExperts, kWidth, kHidden}));
+  ASSERT_EQ(down_bias.shape, (std::vector<int64_t>{kExperts, kHidden}));
+  for (size_t e = 0; e < kExperts; ++e) {
+    const char* halves[] = {".gate", ".up"};
+    for (size_t half = 0; half < 2; ++half) {
+      const std::string name = concat(e, halves[half]);
+      const auto weight = parameter("run", 2, concat(experts, "gate_up_proj.", name), 64, 32);
+      const auto bias = parameter("run", 2, concat(experts, "gate_up_proj_bias.", name), 64, 1);
+      for (size_t out = 0; out < kWidth; ++out) {
+        const size_t column = 2 * out + half;
+        for (size_t in = 0; in < kHidden; ++in) {
+          ASSERT_EQ(wide.data[(e * kHidden + in) * 2 * kWidth + column],
+                    weight[out * kHidden + in]);
+        }
+        ASSERT_EQ(wide_bias.data[e * 2 * kWidth + column], bias[out]);
+      }
+    }
+    const auto weight = parameter("run", 2, concat(experts, "down_proj.", e), 32, 64);
+    const auto bias = parameter("run", 2, concat(experts, "down_proj_bias.", e), 32, 1);
+    for (size_t out = 0; out < kHidden; ++out) {
+      for (size_t in = 0; in < kWidth; ++in)
+        ASSERT_EQ(down.data[(e * kWidth + in) * kHidden + out], weight[out * kWidth + in]);
+      ASSERT_EQ(down_bias.data[e * kHidden + out], bias[out]);
+    }
+  }
+  EXPECT_EQ(tensors.at("model.layers.0.self_attn.sinks").shape, (std::vector<int64_t>{2}));
+  EXPECT_EQ(tensors.at("model.layers.0.mlp.router.bias").shape, (std::vector<int64_t>{4}));
+  EXPECT_EQ(tensors.size(), 3U + 2 * 17);
+}
+
+// Experts as OpenAI released them: blocks of 32 values of e2m1 with a scale of e8m0.
+TEST_F(ExportTest, TrainingStartsFromMxfp4) {
+  write_gpt_oss();
+  make_plan("plan.json", "oss.json", 1, "tp=1", "--precision bf16");
+  make_plan("fp32.json", "oss.json", 1, "tp=1");
+  succeed("argosy-train --plan fp32.json --data text.txt --run-dir fp32 --steps 1");
+  succeed("argosy-checkpoint export-hf fp32 hf");
+  const Tensors tensors = read_safetensors("hf/model.safetensors");
+  Json header = Json::object();
+  std::string data;
+  const auto add = [&](const std::string& name, const char* dtype,
+                       const std::vector<int64_t>& shape, const std::string& bytes) {
+    const size_t begin = data.size();
+    data += bytes;
+    header[name] = {{"dtype", dtype}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
+  };
+  // Byte i of all blocks is i * 7 + 3, block b has the scale 2^(b % 5 - 2).
+  for (const auto& [name, values] : tensors) {
+    if (!name.ends_with("gate_up_proj") && !name.ends_with("down_proj")) {
+      add(name, "F32", values.shape,
+          {reinterpret_cast<const char*>(values.data.data()), 4 * values.data.size()});
+      continue;
+    }
+    const int64_t outputs = values.shape[2], blocks = values.shape[1] / 32;
+    std::string packed, scales;
+    for (int64_t i = 0; i < 4 * outputs * blocks * 16; ++i)
+      packed += static_cast<char>(static_cast<unsigned char>(i * 7 + 3));
+    for (int64_t b = 0; b < 4 * outputs * blocks; ++b) scales += static_cast<char>(127 + b % 5 - 2);
+    add(name + "_blocks", "U8", {4, outputs, blocks, 16}, packed);
+    add(name + "_scales", "U8", {4, outputs, blocks}, scales);
+  }
+  fs::create_directory(path("packed"));
+  Json config = Json::parse(read("hf/config.json"));
+  config["quantization_config"] = {{"quant_method", "mxfp4"}};
+  write("packed/config.json", config.dump());
+  write_safetensors("packed/model.safetensors", header, data);
+
+  const std::string start = "argosy-train --plan plan.json --data text.txt --steps 1 --lr 0 ";
+  succeed(start + "--init packed --run-dir back");
+  constexpr float kE2m1[] = {0, 0.5F, 1, 1.5F, 2, 3, 4, 6};
+  const auto expect_unpacked = [&](const std::string& tensor, int64_t rows, int64_t cols,
+                                   const auto& row_there) {
+    const auto weight = parameter("back", 1, "model.layers.1.mlp.experts." + tensor, rows, cols);
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t col = 0; col < cols; ++col) {
+        const int64_t value = row_there(row) * cols + col, byte = value / 2 * 7 + 3;
+        const int64_t bits = (value % 2 == 0 ? byte : byte >> 4) & 15;
+        const float magnitude = std::ldexp(kE2m1[bits & 7], static_cast<int>(value / 32 % 5) - 2);
+        ASSERT_EQ(weight[static_cast<size_t>(row * cols + col)], bits > 7 ? -magnitude : magnitude)
+            << tensor << " " << row << " " << col;
+      }
+    }
+  };
+  expect_unpacked("gate_up_proj.2.gate", 64, 32, [](int64_t row) { return 2 * 128 + 2 * row; });
+  expect_unpacked("gate_up_proj.3.up", 64, 32, [](int64_t row) { return 3 * 128 + 2 * row + 1; });
+  expect_unpacked("down_proj.1", 32, 64, [](int64_t row) { return 32 + row; });
+  // What leaves is not packed, and says nothing else.
+  succeed("argosy-checkpoint export-hf back back_hf");
+  EXPECT_FALSE(Json::parse(read("back_hf/config.json")).contains("quantization_config"));
+
+  const std::string name = "model.layers.0.mlp.experts.down_proj";
+  header[name + "_blocks"]["shape"] = {4, 64, 1, 16};
+  write_safetensors("packed/model.safetensors", header, data);
+  const ProgramResult other = shell(start + "--init packed --run-dir never");
+  EXPECT_EQ(other.exit_code, kExitUserError) << other.err;
+  EXPECT_TRUE(contains(other.err, name + "_blocks is (4, 64, 1, 16), the model has (4, 32, 2, 16)"))
+      << other.err;
+}
+
+// Bytes are no weights anywhere else.
+TEST_F(ExportTest, BytesAreRefusedAsWeights) {
+  const Tensors tensors = export_gpt2(1);
+  fs::create_directory(path("bytes"));
+  fs::copy_file(path("hf/config.json"), path("bytes/config.json"));
+  Json header = Json::object();
+  std::string data;
+  for (const auto& [name, values] : tensors) {
+    const size_t begin = data.size();
+    data += std::string(values.data.size(), 'x');
+    header[name] = {
+        {"dtype", "U8"}, {"shape", values.shape}, {"data_offsets", {begin, data.size()}}};
+  }
+  write_safetensors("bytes/model.safetensors", header, data);
+  const ProgramResult result =
+      shell("argosy-train --plan plan.json --data text.txt --steps 1 --init bytes --run-dir never");
+  EXPECT_EQ(result.exit_code, kExitUserError) << result.err;
+  EXPECT_TRUE(contains(result.err, "is of dtype U8; valid: F64, F32, BF16, F16")) << result.err;
 }
 
 TEST_F(ExportTest, AdaptersArePeftsAndMergeByItsRule) {
@@ -197,13 +348,14 @@ TEST_F(ExportTest, MistakesAreNamedAndLeaveNothing) {
 // What was exported comes back to the bit on any layout, and a LoRA job starts from it.
 TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
   write_gpt2();
+  write_gpt_oss();
   write("latent.json", R"({"model_type": "deepseek_v3", "vocab_size": 258, "hidden_size": 16,
       "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "q_lora_rank": 8,
       "kv_lora_rank": 8, "qk_nope_head_dim": 4, "qk_rope_head_dim": 4, "v_head_dim": 4,
       "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8,
       "n_shared_experts": 1, "n_group": 1, "first_k_dense_replace": 1,
       "max_position_embeddings": 64})");
-  for (const std::string model : {"dense", "moe", "gpt2", "latent"}) {
+  for (const std::string model : {"dense", "moe", "gpt2", "latent", "oss"}) {
     SCOPED_TRACE(model);
     make_plan(model + "_plan.json", model + ".json", 1, "tp=1", "--precision bf16");
     succeed(concat("argosy-train --plan ", model, "_plan.json --data text.txt --steps 1 --run-dir ",
@@ -328,10 +480,7 @@ TEST_F(ExportTest, TrainingStartsFromPartsAndHalves) {
                       {"data_offsets", {begin, data.size()}}};
       index["weight_map"][name] = halves ? "a.safetensors" : "b.safetensors";
     }
-    const std::string text = header.dump();
-    const uint64_t length = text.size();
-    write(halves ? "parts/a.safetensors" : "parts/b.safetensors",
-          std::string(reinterpret_cast<const char*>(&length), 8) + text + data);
+    write_safetensors(halves ? "parts/a.safetensors" : "parts/b.safetensors", header, data);
   }
   write("parts/model.safetensors.index.json", index.dump());
   const std::string start = "argosy-train --data text.txt --steps 1 --lr 0 --init parts --plan ";
