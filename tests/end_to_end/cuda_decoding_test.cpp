@@ -38,7 +38,8 @@ INSTANTIATE_TEST_SUITE_P(Models, CudaDecoding,
                          testing::Values(TextModelSpec{"gpt2", TinyModel::gpt2, 2, 0, 8},
                                          TextModelSpec{"qwen3", TinyModel::qwen3, 0, 3, 8},
                                          TextModelSpec{"latent", TinyModel::latent_dense, 0, 0, 8},
-                                         TextModelSpec{"mixtral", TinyModel::mixtral, 0, 0, 8}),
+                                         TextModelSpec{"mixtral", TinyModel::mixtral, 0, 0, 8},
+                                         TextModelSpec{"gpt_oss", TinyModel::gpt_oss, 0, 0, 8}),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace
