@@ -99,19 +99,21 @@ void sum_groups(DeviceContext& ctx, const Tensor& dy, const std::vector<int64_t>
   const int64_t cols = dy.dim(1);
   std::vector<SumPart<T>> parts;
   parts.reserve(ends.size());
-  int64_t begin = 0;
+  int64_t begin = 0, num_chunks = 0;
   for (size_t g = 0; g < ends.size(); begin = ends[g++]) {
     parts.push_back({dy.data<T>() + begin * cols, dbiases[g].data<float>(), ends[g] - begin});
+    num_chunks += ceil_div(ends[g] - begin, kSumRows);
   }
+  const Tensor partials = ctx.empty({num_chunks, cols}, DType::fp32, MemoryCategory::workspace);
+  float* next = partials.data<float>();
   for_part_tables(parts, kSumRows, [&](const auto& table) {
-    const Tensor partials =
-        ctx.empty({table.num_chunks, cols}, DType::fp32, MemoryCategory::workspace);
     launch(cuda_of(dy), "group_sums", group_sums_kernel<kSize, T>,
            {blocks_of(table.num_chunks, ceil_div(cols, kSumThreads * kSize)), kSumThreads}, table,
-           cols, partials.data<float>());
+           cols, next);
     launch(cuda_of(dy), "add_group_sums", add_group_sums_kernel<T>,
            {blocks_of(table.num_parts, ceil_div(cols, kSumThreads)), kSumThreads}, table, cols,
-           partials.data<float>());
+           next);
+    next += table.num_chunks * cols;
   });
 }
 
