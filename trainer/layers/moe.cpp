@@ -107,11 +107,11 @@ void Moe::run_routed(const LayerContext& ctx, const Microbatch& microbatch, cons
 }
 
 Tensor Moe::router_bias(const LayerContext& ctx) const {
-  if (router_bias_ == nullptr || router_bias_->value.dtype() == ctx.statistic()) {
-    return router_bias_ == nullptr ? Tensor() : router_bias_->value;
-  }
-  Tensor bias = ctx.scratch(router_bias_->value.shape(), ctx.statistic());
-  ops::copy(ctx.device, router_bias_->value, bias);
+  if (router_bias_ == nullptr) return Tensor();
+  const Tensor& value = router_bias_->value;
+  if (value.dtype() == ctx.statistic()) return value;
+  Tensor bias = ctx.scratch(value.shape(), ctx.statistic());
+  ops::copy(ctx.device, value, bias);
   return bias;
 }
 
