@@ -61,6 +61,9 @@ class DeviceStreams {
   virtual std::unique_ptr<DeviceQueue> make_queue() = 0;
   // Called again and again while this rank waits for its device; it may throw. Empty: nothing.
   virtual void set_while_waiting(std::function<void()> action) = 0;
+  // To be called first by a thread that is not the rank's own and asks marks: CUDA gives a thread
+  // the first device of all, and its first call there takes half a GiB of that one's memory.
+  virtual void enter_thread() const {}
   virtual DeviceClock* clock() { return nullptr; }  // null: nobody can tell when work was done
   // What is put on the compute queue, and on those that wait for it, is written down to run later:
   // no mark of it is ever reached.

@@ -40,8 +40,9 @@ BackgroundSave::BackgroundSave(Communicator& world, DeviceBackend& backend, Pinn
                                const CheckpointContent& content,
                                const std::vector<TensorPiece>& pieces)
     : save_(world, checkpoints_dir, content),
+      streams_(*backend.streams()),
       pieces_(pieces),
-      queue_(backend.streams()->make_queue()) {
+      queue_(streams_.make_queue()) {
   const Outcome mine = attempt([&] { begin_copies(backend, arena); });
   throw_if_failed(agree(world, mine));
   writer_ = std::thread([this] { write(); });
@@ -76,6 +77,7 @@ void BackgroundSave::begin_copies(DeviceBackend& backend, PinnedArena& arena) {
 
 void BackgroundSave::write() {
   const Outcome copied = attempt([&] {
+    streams_.enter_thread();
     while (!copies_done_->reached()) {
       if (is_abandoned_) throw Error("the save was given up");
       std::this_thread::sleep_for(kBetweenLooks);

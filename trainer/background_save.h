@@ -62,6 +62,7 @@ class BackgroundSave {
   void write();
 
   CheckpointSave save_;
+  DeviceStreams& streams_;
   std::vector<TensorPiece> pieces_;  // in memory of the host once the copies are done
   std::unique_ptr<DeviceQueue> queue_;
   std::unique_ptr<DeviceMark> copies_done_;

@@ -179,5 +179,32 @@ TEST_F(BackgroundSaveTest, GivenUpItLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
+// The writer asks its own GPU: a call on the first one would take memory there in each rank.
+TEST(BackgroundSaveOnAnotherGpu, LeavesTheFirstAlone) {
+  cuda_emulation::reset_devices();
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / concat("argosy_background_gpu_", ::getpid());
+  {
+    DeviceContext gpu(Device::cuda, cuda_emulation::make_poisoning_backend(1));
+    const Tensor x = gpu.zeros({7}, DType::fp32, MemoryCategory::parameters);
+    const std::unique_ptr<Communicator> world = make_self_communicator();
+    PinnedArena arena(*gpu.backend().pinned_copies());
+    const CheckpointContent content{.step = 1, .plan_json = "{}", .state = {}};
+    BackgroundSave save(*world, gpu.backend(), arena, folder, content,
+                        {{"w",
+                          "parameter",
+                          7,
+                          1,
+                          DType::fp32,
+                          {{0, 7}, {0, 1}},
+                          x.raw(),
+                          std::make_shared<NoReads>()}});
+    save.finish();
+    EXPECT_EQ(cuda_emulation::entered_devices(), std::set<int>{1});
+  }
+  std::filesystem::remove_all(folder);
+  cuda_emulation::reset_devices();
+}
+
 }  // namespace
 }  // namespace argosy

@@ -119,7 +119,7 @@ class CudaBackend : public DeviceBackend {
  public:
   explicit CudaBackend(int index)
       : facts_(open_device(index)),
-        streams_(facts_.uuid),
+        streams_(facts_.index, facts_.uuid),
         device_(facts_, streams_.compute_stream(),
                 std::make_unique<Libraries>(streams_.compute_stream())),
         copies_(streams_),

@@ -87,6 +87,10 @@ double CudaClock::seconds(int64_t stamp) const {
   return static_cast<double>(milliseconds) / 1e3;
 }
 
+void CudaStreamSet::enter_thread() const {
+  check_cuda(cudaSetDevice(index_), "cudaSetDevice");
+}
+
 void CudaStreamSet::push_range(const std::string& name) {
   (void)nvtxRangePushA(name.c_str());
 }

@@ -72,8 +72,12 @@ class CudaClock : public DeviceClock {
 
 class CudaStreamSet : public DeviceStreams {
  public:
-  explicit CudaStreamSet(std::string device_id)
-      : device_id_(std::move(device_id)), compute_(StreamPriority::normal), clock_(compute_) {}
+  // index: of the device, which is this thread's.
+  CudaStreamSet(int index, std::string device_id)
+      : index_(index),
+        device_id_(std::move(device_id)),
+        compute_(StreamPriority::normal),
+        clock_(compute_) {}
   std::string device_id() const override { return device_id_; }
   DeviceQueue& compute() override { return compute_; }
   cudaStream_t compute_stream() const { return compute_.cuda_stream(); }
@@ -81,6 +85,7 @@ class CudaStreamSet : public DeviceStreams {
   void set_while_waiting(std::function<void()> action) override {
     while_waiting_ = std::move(action);
   }
+  void enter_thread() const override;
   DeviceClock* clock() override { return &clock_; }
   bool is_capturing() const override { return clock_.is_capturing(); }
   void set_capturing(bool capturing) { clock_.set_capturing(capturing); }
@@ -91,6 +96,7 @@ class CudaStreamSet : public DeviceStreams {
   void synchronize() const { wait(*compute_.mark()); }
 
  private:
+  int index_;
   std::string device_id_;
   CudaQueue compute_;
   CudaClock clock_;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,7 @@ struct Devices {
   uint64_t seed = 0;
   bool advancing = false;
   int64_t num_tasks_run = 0, num_tasks_ended = 0;
+  std::set<int> entered;  // devices that a thread has called
   std::vector<DeviceState> states = std::vector<DeviceState>(8);
   std::map<const void*, std::shared_ptr<Stream>> streams;
   std::map<const char*, int64_t> blocks, pinned;  // bytes by where they begin
@@ -74,6 +76,7 @@ struct Devices {
 Devices& devices();
 
 // All of these under the devices' lock.
+void enter_device();  // a call of this thread, whatever it is about
 std::shared_ptr<Task> put(Stream& stream, std::function<void()> work);
 void advance();
 bool reached(Event& event);

@@ -50,6 +50,10 @@ cudaError_t block_until_idle(int device) {
 
 }  // namespace
 
+void argosy::cuda_emulation::enter_device() {
+  devices().entered.insert(current_device);
+}
+
 const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
     case cudaSuccess:
@@ -136,6 +140,7 @@ cudaError_t cudaDeviceSynchronize() {
 
 cudaError_t cudaMalloc(void** memory, size_t bytes) {
   const std::scoped_lock lock(devices().mutex);
+  enter_device();
   DeviceState& device = devices().of(current_device);
   if (device.error != cudaSuccess) return device.error;
   if (const cudaError_t error = refuse_in_capture()) return error;
@@ -177,6 +182,7 @@ cudaError_t cudaFree(void* memory) {
 }
 cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
   const std::scoped_lock lock(devices().mutex);
+  enter_device();
   if (const cudaError_t error = refuse_in_capture()) return error;
   if (posix_memalign(memory, kAlignmentBytes, bytes) != 0) return cudaErrorMemoryAllocation;
   devices().pinned[static_cast<const char*>(*memory)] = static_cast<int64_t>(bytes);

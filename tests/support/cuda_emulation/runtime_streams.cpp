@@ -117,6 +117,7 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t handle, uns
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   const std::scoped_lock lock(devices().mutex);
+  enter_device();
   if (const cudaError_t error = refuse_in_capture()) return error;
   if (event_of(event).capture) return cudaErrorCapturedEvent;
   const bool done = reached(event_of(event));

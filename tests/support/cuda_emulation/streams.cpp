@@ -249,9 +249,14 @@ int64_t num_tasks_run() {
   const std::scoped_lock lock(all.mutex);
   return all.num_tasks_run;
 }
+std::set<int> entered_devices() {
+  const std::scoped_lock lock(devices().mutex);
+  return devices().entered;
+}
 void reset_devices() {
   Devices& all = devices();
   const std::scoped_lock lock(all.mutex);
+  all.entered.clear();
   all.timing = Timing::early;
   std::erase_if(all.streams, [](const auto& one) { return one.second->is_orphan; });
   for (DeviceState& device : all.states) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "tests/support/cuda_emulation/cuda_runtime.h"
@@ -63,6 +64,9 @@ int64_t peak_bytes_of_device(int device);          // since it was last all free
 void fail_later(int device, int64_t after, cudaError_t error);
 // Work of all streams, for tests that want to know that something ran.
 int64_t num_tasks_run();
+// Devices on which threads have made calls so far: on a GPU each takes memory of it for a context.
+// A thread that has chosen none calls device 0.
+std::set<int> entered_devices();
 // Errors, timing and failures to come are as at first; streams that nobody has are forgotten.
 void reset_devices();
 
