@@ -11,8 +11,8 @@ to reach.
 
 Both do the same step: forward, backward, gradient norm clipped to 1, AdamW, random tokens, bf16 products over fp32 weights
 (LoRA: a bf16 base). Each is given the micro-batch at which it is fastest. Medians of the steps behind the warm-up. MFU is
-Argosy's, against the matrix rate that it measured at its start. Argosy runs once more with its steps captured as CUDA
-graphs, at the same micro-batch.
+Argosy's, against the matrix rate that it measured at its start. Argosy runs twice more at the same micro-batch: with its
+steps captured as CUDA graphs, and with attention's gradients in any order (--deterministic off), as PyTorch adds them.
 """
 
 import argparse
@@ -184,20 +184,32 @@ def measure_argosy(work, deadline, problems):
     return best
 
 
+def measure_option(work, own, warmup_steps, deadline, problems, *option):
+    """(tokens/s with the option over those without, last loss); None where it does not run."""
+    try:
+        metrics, _ = argosy_steps(work, own["micro_batch"], STEPS, deadline, *option)
+    except CannotRun as error:
+        problems.append(f"{work.name}: Argosy {' '.join(option)}: {error}")
+        return None
+    ratio = statistics.median(m["tokens_per_s"] for m in metrics[warmup_steps:]) / own["tokens_per_s"]
+    say(f"    Argosy {' '.join(option)}: {ratio:.3f} of its tokens/s without")
+    return ratio, metrics[-1]["loss"]
+
+
 def measure_graphs(work, own, deadline, problems):
     """Tokens/s with captured steps over those without; None where there are none."""
     if not work.facts.get("graphs", True):
         return None
-    try:
-        metrics, _ = argosy_steps(work, own["micro_batch"], STEPS, deadline, "--cuda-graphs", "on")
-    except CannotRun as error:
-        problems.append(f"{work.name}: Argosy with CUDA graphs: {error}")
-        return None
-    if metrics[-1]["loss"] != own["loss"]:
-        problems.append(f"{work.name}: loss {metrics[-1]['loss']!r} with CUDA graphs, {own['loss']!r} without")
-    ratio = statistics.median(m["tokens_per_s"] for m in metrics[GRAPH_WARMUP_STEPS:]) / own["tokens_per_s"]
-    say(f"    Argosy with CUDA graphs: {ratio:.3f} of its tokens/s without")
-    return ratio
+    found = measure_option(work, own, GRAPH_WARMUP_STEPS, deadline, problems, "--cuda-graphs", "on")
+    if found and found[1] != own["loss"]:
+        problems.append(f"{work.name}: loss {found[1]!r} with CUDA graphs, {own['loss']!r} without")
+    return found and found[0]
+
+
+def measure_any_order(work, own, deadline, problems):
+    """Tokens/s with attention's gradients in any order over those in a fixed one."""
+    found = measure_option(work, own, WARMUP_STEPS, deadline, problems, "--deterministic", "off")
+    return found and found[0]
 
 
 def peer_environment():
@@ -215,7 +227,7 @@ def measure_torch(work, deadline, *options):
     return json.loads(run(command, work.folder / "torch.log", deadline, peer_environment(), takes_part=True).splitlines()[-1])
 
 
-def row(work, own, peer, start, graphs):
+def row(work, own, peer, start, graphs, any_order):
     facts = work.facts
     ratio = own["tokens_per_s"] / peer["tokens_per_s"] if peer else None
     def goal(value, wanted, text):
@@ -223,6 +235,7 @@ def row(work, own, peer, start, graphs):
     cells = [f"{work.name}, T={work.seq_len}", f"{own['tokens_per_s']:,.0f} (mb {own['micro_batch']})"]
     cells.append(f"{peer['tokens_per_s']:,.0f} (mb {peer['micro_batch']}{'' if peer['is_compiled'] else ', eager'})" if peer else "-")
     cells.append(goal(ratio, facts["ratio"], f"{ratio:.2f}") if peer and peer["is_compiled"] else f"- (>= {facts['ratio']})" if "ratio" in facts else "-")
+    cells.append("-" if not any_order else f"{ratio * any_order:.2f}" if ratio else f"{any_order:.3f} of its own")
     cells.append(f"{graphs:.3f}" if graphs else "-")
     mfu = own["mfu"]
     cells.append(goal(mfu, facts["mfu"], f"{mfu:.3f}") if "mfu" in facts else f"{mfu:.3f}")
@@ -238,7 +251,9 @@ def row(work, own, peer, start, graphs):
 
 def compare(work, deadline, problems, has_torch):
     own = measure_argosy(work, deadline, problems)
-    graphs = measure_graphs(work, own, deadline, problems)  # seconds: before the peer, which may take all that is left
+    # Seconds: before the peer, which may take all that is left.
+    graphs = measure_graphs(work, own, deadline, problems)
+    any_order = measure_any_order(work, own, deadline, problems)
     peer = start = None
     if has_torch and "ratio" in work.facts:
         try:
@@ -253,10 +268,10 @@ def compare(work, deadline, problems, has_torch):
                 start = measure_torch(work, deadline, "--start")
         except CannotRun as error:
             problems.append(f"{work.name}: PyTorch: {error}")
-    return row(work, own, peer, start, graphs)
+    return row(work, own, peer, start, graphs, any_order)
 
 
-HEADER = ["work", "Argosy tokens/s", "PyTorch tokens/s", "ratio", "with CUDA graphs", "MFU", "peak GiB, both", "process start to first step"]
+HEADER = ["work", "Argosy tokens/s", "PyTorch tokens/s", "ratio", "ratio, gradients in any order", "with CUDA graphs", "MFU", "peak GiB, both", "process start to first step"]
 
 
 def print_table(rows, problems):
