@@ -107,9 +107,9 @@ void losses(const MemoryOps& b) {
   const Tensor logits = values(b, {rows, kVocab}), targets = integers(b, rows, kVocab);
   const Tensor maximum = values(b, {rows}), sums = values(b, {2, rows}), loss = values(b, {rows});
   b.compare("cross entropy: sums", {logits.bytes(), 0, 0}, {.read = 1},
-            [&] { ops::cross_entropy_sums(b.ctx, logits, targets, 0, maximum, sums); });
+            [&] { ops::cross_entropy_sums(b.ctx, logits, targets, {0}, maximum, sums); });
   b.compare("cross entropy: gradient", {0, 0, logits.bytes()}, {.updated = 1}, [&] {
-    ops::cross_entropy_finish(b.ctx, logits, targets, 0, maximum, sums, loss, true);
+    ops::cross_entropy_finish(b.ctx, logits, targets, {0}, maximum, sums, loss, true);
   });
 }
 

@@ -51,29 +51,31 @@ void Head::forward(const LayerContext& ctx, const Microbatch& microbatch, const 
 
 void Head::add_chunk(const LayerContext& ctx, const Tensor& hidden, const Tensor& targets,
                      const Tensor& dhidden, bool with_gradient, const Tensor& loss_sum) const {
-  const int64_t rows = hidden.dim(0);
+  const int64_t rows = hidden.dim(0), vocab = weight_->value.dim(0);
+  const ops::OwnIds ids{first_id_, vocab};
   Communicator& tp = ctx.groups[Axis::tp];
-  const Tensor logits = ctx.scratch({rows, weight_->value.dim(0)}, ctx.statistic());
+  const int64_t columns = ops::padded_columns(ctx.device.device(), ctx.compute(), vocab);
+  const Tensor logits = ctx.scratch({rows, columns}, ctx.statistic());
   ops::matmul_nt(ctx.device, hidden, weight_->value, logits);
 
   const Tensor maximum = ctx.scratch({rows}, ctx.statistic()),
                sums = ctx.scratch({2, rows}, ctx.statistic());
-  ops::cross_entropy_sums(ctx.device, logits, targets, first_id_, maximum, sums);
+  ops::cross_entropy_sums(ctx.device, logits, targets, ids, maximum, sums);
   if (tp.size() > 1) {
     const Tensor of_rank = ctx.scratch({rows}, ctx.statistic());
     ops::copy(ctx.device, maximum, of_rank);
     tp.all_reduce(buffer_of(maximum), ReduceOp::max);
-    ops::cross_entropy_rescale(ctx.device, logits, targets, first_id_, of_rank, maximum, sums);
+    ops::cross_entropy_rescale(ctx.device, logits, targets, ids, of_rank, maximum, sums);
     tp.all_reduce(buffer_of(sums));
   }
   const Tensor losses = ctx.scratch({rows}, ctx.statistic());
   Tensor dlogits = logits;
   if (with_gradient && ctx.compute() == DType::bf16) {
     // In the compute dtype: a product with an fp32 operand would run at half the rate of bf16.
-    dlogits = ops::cross_entropy_finish_in_bf16(ctx.device, logits, targets, first_id_, maximum,
-                                                sums, losses);
+    dlogits =
+        ops::cross_entropy_finish_in_bf16(ctx.device, logits, targets, ids, maximum, sums, losses);
   } else {
-    ops::cross_entropy_finish(ctx.device, logits, targets, first_id_, maximum, sums, losses,
+    ops::cross_entropy_finish(ctx.device, logits, targets, ids, maximum, sums, losses,
                               with_gradient);
   }
 

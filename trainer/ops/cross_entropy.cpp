@@ -17,6 +17,13 @@ void check_statistic(const Tensor& logits, const Tensor& statistic, const Shape&
   check_dtype(name, statistic, statistic_of(logits.dtype()));
 }
 
+// With their number.
+OwnIds whole(const OwnIds& ids, const Tensor& logits) {
+  CHECK(ids.count >= -1 && ids.count <= logits.dim(1), ids.count, " ids for logits ",
+        to_string(logits.shape()));
+  return {ids.first, ids.count < 0 ? logits.dim(1) : ids.count};
+}
+
 void check_targets(const Tensor& logits, const Tensor& targets) {
   check_dtype("targets", targets, DType::int32);
   CHECK(targets.size() == logits.dim(0), targets.size(), " targets for logits ",
@@ -26,46 +33,46 @@ void check_targets(const Tensor& logits, const Tensor& targets) {
 }  // namespace
 
 void cross_entropy_sums(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
-                        int64_t first_id, const Tensor& maximum, const Tensor& sums) {
+                        const OwnIds& ids, const Tensor& maximum, const Tensor& sums) {
   check_targets(logits, targets);
   check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
   check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::cross_entropy_sums<device>(logits, targets, first_id, maximum, sums);
+    detail::cross_entropy_sums<device>(logits, targets, whole(ids, logits), maximum, sums);
   });
 }
 
 void cross_entropy_rescale(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
-                           int64_t first_id, const Tensor& from, const Tensor& to,
+                           const OwnIds& ids, const Tensor& from, const Tensor& to,
                            const Tensor& sums) {
   check_targets(logits, targets);
   check_statistic(logits, from, {logits.dim(0)}, "from");
   check_statistic(logits, to, {logits.dim(0)}, "to");
   check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::cross_entropy_rescale<device>(logits, targets, first_id, from, to, sums);
+    detail::cross_entropy_rescale<device>(logits, targets, whole(ids, logits), from, to, sums);
   });
 }
 
 void cross_entropy_finish(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
-                          int64_t first_id, const Tensor& maximum, const Tensor& sums,
+                          const OwnIds& ids, const Tensor& maximum, const Tensor& sums,
                           const Tensor& loss, bool with_gradient) {
   check_targets(logits, targets);
   check_statistic(logits, maximum, {logits.dim(0)}, "maximum");
   check_statistic(logits, sums, {2, logits.dim(0)}, "sums");
   check_statistic(logits, loss, {logits.dim(0)}, "loss");
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::cross_entropy_finish<device>(logits, targets, first_id, maximum, sums, loss,
+    detail::cross_entropy_finish<device>(logits, targets, whole(ids, logits), maximum, sums, loss,
                                          with_gradient);
   });
 }
 
 template <Device device>
 void detail::cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits,
-                                          const Tensor& targets, int64_t first_id,
+                                          const Tensor& targets, const OwnIds& ids,
                                           const Tensor& maximum, const Tensor& sums,
                                           const Tensor& loss, const Tensor& gradient) {
-  cross_entropy_finish<device>(logits, targets, first_id, maximum, sums, loss, true);
+  cross_entropy_finish<device>(logits, targets, ids, maximum, sums, loss, true);
   const Tensor first = ctx.empty({1, logits.dim(1)}, DType::bf16, MemoryCategory::workspace);
   copy<device>(logits.rows(0, 1), first);
   copy<device>(first, gradient.rows(0, 1));
@@ -75,7 +82,7 @@ void detail::cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logi
 }
 
 Tensor cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits, const Tensor& targets,
-                                    int64_t first_id, const Tensor& maximum, const Tensor& sums,
+                                    const OwnIds& ids, const Tensor& maximum, const Tensor& sums,
                                     const Tensor& loss) {
   check_dtype("logits", logits, DType::fp32);
   check_targets(logits, targets);
@@ -85,8 +92,8 @@ Tensor cross_entropy_finish_in_bf16(DeviceContext& ctx, const Tensor& logits, co
   Tensor gradient(logits.storage(), logits.raw(), logits.shape(), DType::bf16, logits.device());
   if (logits.dim(0) == 0) return gradient;
   dispatch_device(ctx.device(), [&]<Device device>() {
-    detail::cross_entropy_finish_in_bf16<device>(ctx, logits, targets, first_id, maximum, sums,
-                                                 loss, gradient);
+    detail::cross_entropy_finish_in_bf16<device>(ctx, logits, targets, whole(ids, logits), maximum,
+                                                 sums, loss, gradient);
   });
   return gradient;
 }

@@ -53,9 +53,9 @@ void exp_scale(const T* x, S top, S scale, To* to, int64_t size) {
 }
 
 // The target's place among the logits of this rank, or -1.
-int64_t place_of(int32_t target, int64_t first_id, int64_t vocab) {
-  const int64_t place = target - first_id;
-  return target >= 0 && place >= 0 && place < vocab ? place : -1;
+int64_t place_of(int32_t target, const OwnIds& ids) {
+  const int64_t place = target - ids.first;
+  return target >= 0 && place >= 0 && place < ids.count ? place : -1;
 }
 
 // The maximum of a row of logits, and the sum of e^(x - maximum).
@@ -116,15 +116,15 @@ RowSum<Accumulator<T>> sum_of_row(const T* x, int64_t vocab) {
 
 template <>
 void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor& targets,
-                                             int64_t first_id, const Tensor& maximum,
+                                             const OwnIds& ids, const Tensor& maximum,
                                              const Tensor& sums) {
   dispatch_float(logits.dtype(), [&]<typename T>() {
     using S = Accumulator<T>;
-    const int64_t num_rows = logits.dim(0), vocab = logits.dim(1);
+    const int64_t num_rows = logits.dim(0), vocab = ids.count, stride = logits.dim(1);
     for_rows(num_rows, vocab, [&](int64_t row) {
-      const T* x = logits.data<T>() + row * vocab;  // (V)
+      const T* x = logits.data<T>() + row * stride;  // (V)
       const auto [largest, sum] = sum_of_row(x, vocab);
-      const int64_t place = place_of(targets.data<int32_t>()[row], first_id, vocab);
+      const int64_t place = place_of(targets.data<int32_t>()[row], ids);
       maximum.data<S>()[row] = largest;
       sums.data<S>()[row] = sum;
       sums.data<S>()[num_rows + row] = place >= 0 ? static_cast<S>(x[place]) - largest : S(0);
@@ -134,13 +134,13 @@ void detail::cross_entropy_sums<Device::cpu>(const Tensor& logits, const Tensor&
 
 template <>
 void detail::cross_entropy_rescale<Device::cpu>(const Tensor& logits, const Tensor& targets,
-                                                int64_t first_id, const Tensor& from,
+                                                const OwnIds& ids, const Tensor& from,
                                                 const Tensor& to, const Tensor& sums) {
   dispatch_statistic(sums.dtype(), [&]<typename S>() {
     const int64_t num_rows = logits.dim(0);
     for (int64_t row = 0; row < num_rows; ++row) {
       const S shift = from.data<S>()[row] - to.data<S>()[row];  // at most 0
-      const bool here = place_of(targets.data<int32_t>()[row], first_id, logits.dim(1)) >= 0;
+      const bool here = place_of(targets.data<int32_t>()[row], ids) >= 0;
       sums.data<S>()[row] *= simd_exp(shift);
       if (here) sums.data<S>()[num_rows + row] += shift;
     }
@@ -159,14 +159,14 @@ struct RowOfLogits {
 
 // The row's loss goes to its place.
 template <typename S>
-RowOfLogits<S> finish_loss(const Tensor& logits, const Tensor& targets, int64_t first_id,
+RowOfLogits<S> finish_loss(const Tensor& logits, const Tensor& targets, const OwnIds& ids,
                            const Tensor& maximum, const Tensor& sums, const Tensor& loss,
                            int64_t row) {
   const int32_t id = targets.data<int32_t>()[row];
   const S exp_sum = sums.data<S>()[row];
   const S of_target = sums.data<S>()[logits.dim(0) + row];
   loss.data<S>()[row] = id < 0 ? S(0) : std::log(exp_sum) - of_target;
-  return {place_of(id, first_id, logits.dim(1)), id < 0, maximum.data<S>()[row], 1 / exp_sum};
+  return {place_of(id, ids), id < 0, maximum.data<S>()[row], 1 / exp_sum};
 }
 
 // x (V) to its gradient at `to`, which may be x.
@@ -188,15 +188,15 @@ void write_gradient(const RowOfLogits<S>& row, const T* x, int64_t vocab, To* to
 
 template <>
 void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tensor& targets,
-                                               int64_t first_id, const Tensor& maximum,
+                                               const OwnIds& ids, const Tensor& maximum,
                                                const Tensor& sums, const Tensor& loss,
                                                bool with_gradient) {
   dispatch_float(logits.dtype(), [&]<typename T>() {
     using S = Accumulator<T>;
-    const int64_t vocab = logits.dim(1);
+    const int64_t vocab = ids.count, stride = logits.dim(1);
     for_rows(logits.dim(0), vocab, [&](int64_t row) {
-      const auto known = finish_loss<S>(logits, targets, first_id, maximum, sums, loss, row);
-      T* x = logits.data<T>() + row * vocab;  // (V), becomes its gradient
+      const auto known = finish_loss<S>(logits, targets, ids, maximum, sums, loss, row);
+      T* x = logits.data<T>() + row * stride;  // (V), becomes its gradient
       if (with_gradient) write_gradient(known, x, vocab, x);
     });
   });
@@ -204,20 +204,20 @@ void detail::cross_entropy_finish<Device::cpu>(const Tensor& logits, const Tenso
 
 template <>
 void detail::cross_entropy_finish_in_bf16<Device::cpu>(DeviceContext& ctx, const Tensor& logits,
-                                                       const Tensor& targets, int64_t first_id,
+                                                       const Tensor& targets, const OwnIds& ids,
                                                        const Tensor& maximum, const Tensor& sums,
                                                        const Tensor& loss, const Tensor& gradient) {
-  const int64_t vocab = logits.dim(1);
+  const int64_t vocab = ids.count, stride = logits.dim(1);
   const auto finish = [&](int64_t row, bfloat16* to) {
-    const auto known = finish_loss<float>(logits, targets, first_id, maximum, sums, loss, row);
-    write_gradient(known, logits.data<float>() + row * vocab, vocab, to);
+    const auto known = finish_loss<float>(logits, targets, ids, maximum, sums, loss, row);
+    write_gradient(known, logits.data<float>() + row * stride, vocab, to);
   };
-  const Tensor first = ctx.empty({1, vocab}, DType::bf16, MemoryCategory::workspace);
+  const Tensor first = ctx.empty({1, stride}, DType::bf16, MemoryCategory::workspace);
   finish(0, first.data<bfloat16>());
   copy<Device::cpu>(first, gradient.rows(0, 1));
   for_shrinking_rows(logits.dim(0), [&](int64_t begin, int64_t end) {
     for_rows(end - begin, vocab, [&](int64_t i) {
-      finish(begin + i, gradient.data<bfloat16>() + (begin + i) * vocab);
+      finish(begin + i, gradient.data<bfloat16>() + (begin + i) * stride);
     });
   });
 }

@@ -57,10 +57,10 @@ void set(const Preference& preference, cublasLtMatmulPreferenceAttributes_t attr
 }
 
 // Rows of the row-major matrix are columns to cuBLASLt.
-Layout layout(MatrixType type, int64_t rows, int64_t cols) {
+Layout layout(MatrixType type, int64_t rows, int64_t cols, int64_t stride) {
   cublasLtMatrixLayout_t made = nullptr;
   check_cublas(cublasLtMatrixLayoutCreate(&made, type_of(type), static_cast<uint64_t>(cols),
-                                          static_cast<uint64_t>(rows), cols),
+                                          static_cast<uint64_t>(rows), stride > 0 ? stride : cols),
                "cublasLtMatrixLayoutCreate");
   return Layout(made);
 }
@@ -151,9 +151,15 @@ uint32_t alignment_bytes(const void* data) {
 }  // namespace
 
 Layouts layouts_of(const ProductKey& key, const Product& p) {
-  return {p.transpose_b ? layout(key.b, p.n, p.k) : layout(key.b, p.k, p.n),
-          p.transpose_a ? layout(key.a, p.k, p.m) : layout(key.a, p.m, p.k),
-          layout(key.result, p.m, p.n)};
+  const auto of_b = [&](int64_t rows, int64_t cols) {
+    return layout(key.b, rows, cols, key.stride_of_b);
+  };
+  const auto of_a = [&](int64_t rows, int64_t cols) {
+    return layout(key.a, rows, cols, key.stride_of_a);
+  };
+  return {p.transpose_b ? of_b(p.n, p.k) : of_b(p.k, p.n),
+          p.transpose_a ? of_a(p.k, p.m) : of_a(p.m, p.k),
+          layout(key.result, p.m, p.n, key.stride_of_c)};
 }
 
 std::string text_of(const ProductKey& key) {
@@ -183,6 +189,9 @@ ProductKey key_of(const LibraryProduct& p, bool allow_tf32) {
           .m = size(p.sizes.m, Ragged::m),
           .n = p.sizes.n,
           .k = size(p.sizes.k, Ragged::k),
+          .stride_of_a = p.a.stride,
+          .stride_of_b = p.b.stride,
+          .stride_of_c = p.stride,
           .a = p.a.type,
           .b = p.b.type,
           .result = p.result,

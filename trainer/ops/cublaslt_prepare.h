@@ -40,6 +40,7 @@ struct ProductKey {
   Epilogue epilogue = Epilogue::none;
   bool has_bias = false;
   int64_t m = 0, n = 0, k = 0;
+  int64_t stride_of_a = 0, stride_of_b = 0, stride_of_c = 0;  // 0: no gaps
   MatrixType a = MatrixType::fp32, b = MatrixType::fp32, result = MatrixType::fp32;
   std::array<uint32_t, 5> alignment_bytes = {};  // of a, b, c, bias, aux
   auto operator<=>(const ProductKey&) const = default;

@@ -15,11 +15,12 @@ namespace argosy::ops::detail {
 enum class MatrixType { fp32, bf16, e4m3, e5m2 };
 MatrixType matrix_type(DType dtype);
 
-// A row-major matrix without gaps.
+// A row-major matrix.
 struct MatrixOperand {
   const void* data = nullptr;
   MatrixType type = MatrixType::fp32;
   const float* scale = nullptr;  // fp8: on the device; what is meant is stored * scale
+  int64_t stride = 0;            // elements from row to row; 0: as many as it has columns
 };
 
 enum class Epilogue {
@@ -35,6 +36,7 @@ struct LibraryProduct {
   MatrixOperand a, b;
   void* c = nullptr;
   MatrixType result = MatrixType::fp32;
+  int64_t stride = 0;  // of c
   double alpha = 1.0;
   bool accumulate = false;
   Epilogue epilogue = Epilogue::none;

@@ -67,11 +67,15 @@ void run_apart(DeviceContext& ctx, const Product& p, const Tensor& a, const Tens
 
 void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
          const MatmulOptions& options) {
-  check_shape("the first operand", a, p.transpose_a ? Shape{p.k, p.m} : Shape{p.m, p.k});
+  const int64_t of_a = p.transpose_b ? 0 : p.gap, of_c = p.gap - of_a;
+  check_shape("the first operand", a,
+              p.transpose_a ? Shape{p.k, p.m + of_a} : Shape{p.m, p.k + of_a});
   check_shape("the second operand", b, p.transpose_b ? Shape{p.n, p.k} : Shape{p.k, p.n});
-  check_shape("the output", c, {p.m, p.n});
+  check_shape("the output", c, {p.m, p.n + of_c});
   check_one_precision(a, b, c);
   check_options(p, c, options);
+  CHECK(p.gap == 0 || (p.gap > 0 && !is_fusion(options) && !options.bias.defined()), "a gap of ",
+        p.gap, " columns");
   if (!is_fusion(options) || !run_fused(ctx, p, a, b, c, options))
     run_apart(ctx, p, a, b, c, options);
   ctx.matmul_flops += 2 * p.m * p.n * p.k;
@@ -88,20 +92,36 @@ void check_matrices(const Tensor& a, const Tensor& b, const Tensor& c) {
 void matmul_nt(DeviceContext& ctx, const Tensor& x, const Tensor& w, const Tensor& y,
                const MatmulOptions& options) {
   check_matrices(x, w, y);
-  run(ctx, {.transpose_b = true, .m = x.dim(0), .n = w.dim(0), .k = x.dim(1)}, x, w, y, options);
+  run(ctx,
+      {.transpose_b = true,
+       .m = x.dim(0),
+       .n = w.dim(0),
+       .k = x.dim(1),
+       .gap = y.dim(1) - w.dim(0)},
+      x, w, y, options);
 }
 
 void matmul_nn(DeviceContext& ctx, const Tensor& dy, const Tensor& w, const Tensor& dx,
                const MatmulOptions& options) {
   check_matrices(dy, w, dx);
-  run(ctx, {.m = dy.dim(0), .n = w.dim(1), .k = dy.dim(1)}, dy, w, dx, options);
+  run(ctx, {.m = dy.dim(0), .n = w.dim(1), .k = w.dim(0), .gap = dy.dim(1) - w.dim(0)}, dy, w, dx,
+      options);
 }
 
 void matmul_tn(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tensor& dw,
                const MatmulOptions& options) {
   check_matrices(dy, x, dw);
-  run(ctx, {.transpose_a = true, .m = dy.dim(1), .n = x.dim(1), .k = dy.dim(0)}, dy, x, dw,
-      options);
+  run(ctx,
+      {.transpose_a = true,
+       .m = dw.dim(0),
+       .n = x.dim(1),
+       .k = dy.dim(0),
+       .gap = dy.dim(1) - dw.dim(0)},
+      dy, x, dw, options);
+}
+
+int64_t padded_columns(Device device, DType dtype, int64_t n) {
+  return dispatch_device(device, [&]<Device D>() { return detail::padded_columns<D>(dtype, n); });
 }
 
 bool takes_squares(Device device) {

@@ -27,6 +27,13 @@ struct MatmulOptions {
   Tensor squares = {};
 };
 
+// Columns that rows of n elements are given in memory where products of `dtype` read or write them:
+// on a GPU whole 16 bytes of bf16, without which tensor cores run at a part of their rate.
+int64_t padded_columns(Device device, DType dtype, int64_t n);
+
+// y and dy may have more columns than w or dw has rows, as padded_columns() says: those behind are
+// neither read nor written. No option but `accumulate` and `alpha` then.
+//
 // y (M,N) = x (M,K) w (N,K)^T: the forward of a Linear.
 void matmul_nt(DeviceContext& ctx, const Tensor& x, const Tensor& w, const Tensor& y,
                const MatmulOptions& options = {});
@@ -56,6 +63,7 @@ namespace detail {
 struct Product {
   bool transpose_a = false, transpose_b = false;
   int64_t m = 0, n = 0, k = 0;
+  int64_t gap = 0;  // columns behind each row of c, where b is transposed, else of a
 };
 // Which of the sizes follows from the data, so that it changes from call to call.
 enum class Ragged { none, m, k };
@@ -67,6 +75,8 @@ void matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const T
 template <Device D>
 bool fused_matmul(DeviceContext& ctx, const Product& product, const Tensor& a, const Tensor& b,
                   const Tensor& c, const MatmulOptions& options);
+template <Device D>
+int64_t padded_columns(DType dtype, int64_t n);
 template <Device D>
 bool takes_squares();
 template <Device D>

@@ -103,6 +103,7 @@ PackedProduct packed_product(const Product& p, const Tensor& a, const Tensor& b,
 template <>
 void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
                          const Tensor& c, const MatmulOptions& options) {
+  CHECK(p.gap == 0, "a CPU's rows have no columns but their own");
   if (p.m == 0 || p.n == 0) return;
   if (has_few_rows(p, c)) return few_rows_product(ctx, p, a, b, c, options);
   const CpuKernel* kernel = packed_kernel(a, b, c);
@@ -115,6 +116,11 @@ void matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a, 
     converted_sgemm(ctx, p, a, b, c, options);
   }
   if (options.bias.defined()) ops::add_bias(ctx, options.bias, c);
+}
+
+template <>
+int64_t padded_columns<Device::cpu>(DType, int64_t n) {
+  return n;
 }
 
 template <>

@@ -5,6 +5,7 @@
 // or TF32 where CudaMatmulPolicy allows it. A mix of both is widened to fp32 before.
 #include <cublasLt.h>
 
+#include "planner/spec/integers.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/ops/cublaslt_product.h"
 #include "trainer/ops/elementwise.h"
@@ -27,6 +28,49 @@ LibraryProduct product_of(const Product& p, const Tensor& a, const Tensor& b, co
 void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b, const Tensor& c,
          const MatmulOptions& options) {
   run_product_with_bias(ctx, product_of(p, a, b, c, options), options.bias, c);
+}
+
+constexpr int64_t kWholeColumns = 8;  // 16 bytes of bf16
+
+// Ids [begin, begin + size) of a vocabulary: columns of c, rows of c, or what is summed over.
+LibraryProduct part_of(const LibraryProduct& whole, const Product& p, int64_t begin, int64_t size) {
+  LibraryProduct part = whole;
+  part.sizes.gap = 0;
+  const auto behind = [](const void* data, int64_t elements, MatrixType type) {
+    return static_cast<const char*>(data) + elements * (type == MatrixType::bf16 ? 2 : 4);
+  };
+  const auto move_result = [&](int64_t elements) {
+    part.c = const_cast<char*>(behind(whole.c, elements, whole.result));
+  };
+  if (p.transpose_b) {  // columns of c
+    part.sizes.n = size;
+    part.stride = p.n + p.gap;
+    part.b.data = behind(whole.b.data, begin * p.k, whole.b.type);
+    move_result(begin);
+    return part;
+  }
+  part.a.stride = (p.transpose_a ? p.m : p.k) + p.gap;
+  part.a.data = behind(whole.a.data, begin, whole.a.type);
+  if (p.transpose_a) {  // rows of c
+    part.sizes.m = size;
+    move_result(begin * p.n);
+  } else {
+    part.sizes.k = size;
+    part.b.data = behind(whole.b.data, begin * p.n, whole.b.type);
+    part.accumulate = whole.accumulate || begin + size < p.k;  // the second of two
+  }
+  return part;
+}
+
+// The few ids behind those that are whole 16 bytes first, whose sum is so rounded while it is
+// small; then the others, all of whose matrices are aligned.
+void run_with_gap(DeviceContext& ctx, const LibraryProduct& whole) {
+  const Product& p = whole.sizes;
+  const int64_t all = p.transpose_b ? p.n : p.transpose_a ? p.m : p.k;
+  const int64_t aligned = all / kWholeColumns * kWholeColumns;
+  CHECK(aligned < all, all, " ids are whole 16 bytes: no gap");
+  run_product(ctx, part_of(whole, p, aligned, all - aligned));
+  if (aligned > 0) run_product(ctx, part_of(whole, p, 0, aligned));
 }
 
 bool is_uniform(const Tensor& a, const Tensor& b, const Tensor& c) {
@@ -56,6 +100,10 @@ void matmul<Device::cuda>(DeviceContext& ctx, const Product& p, const Tensor& a,
     if (options.bias.defined()) ops::add_bias(ctx, options.bias, c);
     return;
   }
+  if (p.gap > 0) {
+    CHECK(is_uniform(a, b, c), "a gap between rows of several types");
+    return run_with_gap(ctx, product_of(p, a, b, c, options));
+  }
   if (is_uniform(a, b, c)) return run(ctx, p, a, b, c, options);
   const Tensor wide_c = c.dtype() == DType::fp32 || options.accumulate
                             ? as_fp32(ctx, c)
@@ -64,6 +112,11 @@ void matmul<Device::cuda>(DeviceContext& ctx, const Product& p, const Tensor& a,
   wide.bias = as_fp32(ctx, options.bias);
   run(ctx, p, as_fp32(ctx, a), as_fp32(ctx, b), wide_c, wide);
   if (c.dtype() != DType::fp32) ops::copy(ctx, wide_c, c);
+}
+
+template <>
+int64_t padded_columns<Device::cuda>(DType dtype, int64_t n) {
+  return dtype == DType::bf16 ? round_up(n, kWholeColumns) : n;
 }
 
 // One launch takes the norm of all gradients at the end.

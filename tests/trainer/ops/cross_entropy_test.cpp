@@ -29,13 +29,13 @@ class CrossEntropy : public OpTest {
       parts.push_back(columns(logits, rows, vocab, cuts[p], cuts[p + 1], dtype));
       part_maxima.push_back(poisoned({rows}, statistic));
       part_sums.push_back(poisoned({2, rows}, statistic));
-      cross_entropy_sums(ctx, parts[p], target, cuts[p], part_maxima[p], part_sums[p]);
+      cross_entropy_sums(ctx, parts[p], target, {cuts[p]}, part_maxima[p], part_sums[p]);
       const Values part_maximum = values_of(part_maxima[p]);
       for (size_t i = 0; i < n; ++i) maximum[i] = std::max(maximum[i], part_maximum[i]);
     }
     const Tensor all_maximum = make({rows}, statistic, maximum);
     for (size_t p = 0; p < parts.size(); ++p) {
-      cross_entropy_rescale(ctx, parts[p], target, cuts[p], part_maxima[p], all_maximum,
+      cross_entropy_rescale(ctx, parts[p], target, {cuts[p]}, part_maxima[p], all_maximum,
                             part_sums[p]);
       for (size_t i = 0; i < 2 * n; ++i) sums[i] += values_of(part_sums[p])[i];
     }
@@ -43,7 +43,7 @@ class CrossEntropy : public OpTest {
     LossAndGradient result{{}, Values(logits.size())};
     for (size_t p = 0; p < parts.size(); ++p) {
       const Tensor loss = poisoned({rows}, statistic);
-      cross_entropy_finish(ctx, parts[p], target, cuts[p], all_maximum, all_sums, loss, true);
+      cross_entropy_finish(ctx, parts[p], target, {cuts[p]}, all_maximum, all_sums, loss, true);
       result.loss = values_of(loss);
       const Values part = values_of(parts[p]);
       const int64_t width = cuts[p + 1] - cuts[p];
@@ -123,9 +123,9 @@ TEST_F(CrossEntropy, GradientInBf16TakesTheMemoryOfTheLogits) {
       const Tensor maximum = poisoned({num_rows}, DType::fp32),
                    sums = poisoned({2, num_rows}, DType::fp32),
                    loss = poisoned({num_rows}, DType::fp32);
-      cross_entropy_sums(ctx, logits, ids, 0, maximum, sums);
+      cross_entropy_sums(ctx, logits, ids, {0}, maximum, sums);
       const Tensor gradient =
-          cross_entropy_finish_in_bf16(ctx, logits, ids, 0, maximum, sums, loss);
+          cross_entropy_finish_in_bf16(ctx, logits, ids, {0}, maximum, sums, loss);
       EXPECT_EQ(gradient.raw(), logits.raw());
       expect_near(values_of(loss), expected.loss, 2e-6);
       const Values got = values_of(gradient);
@@ -181,8 +181,8 @@ TEST_F(CrossEntropy, WithoutGradientLogitsStay) {
   const Values before = values_of(x);
   const Tensor maximum = poisoned({2}, DType::fp32), sums = poisoned({2, 2}, DType::fp32);
   const Tensor loss = poisoned({2}, DType::fp32);
-  cross_entropy_sums(ctx, x, target, 0, maximum, sums);
-  cross_entropy_finish(ctx, x, target, 0, maximum, sums, loss, false);
+  cross_entropy_sums(ctx, x, target, {0}, maximum, sums);
+  cross_entropy_finish(ctx, x, target, {0}, maximum, sums, loss, false);
   EXPECT_EQ(values_of(x), before);
   EXPECT_GT(values_of(loss)[0], 0.0);
 }
@@ -190,10 +190,10 @@ TEST_F(CrossEntropy, WithoutGradientLogitsStay) {
 TEST_F(CrossEntropy, RankWithoutVocabularyAndNoRowsAreFine) {
   const Tensor none = poisoned({2, 0}, DType::fp32), maximum = poisoned({2}, DType::fp32);
   const Tensor sums = poisoned({2, 2}, DType::fp32), target = ids({2}, {0, 1});
-  cross_entropy_sums(ctx, none, target, 5, maximum, sums);
+  cross_entropy_sums(ctx, none, target, {5}, maximum, sums);
   EXPECT_EQ(values_of(maximum), Values(2, -std::numeric_limits<double>::infinity()));
   EXPECT_EQ(values_of(sums), Values(4, 0.0));
-  cross_entropy_rescale(ctx, none, target, 5, maximum, make({2}, DType::fp32, {1, 2}), sums);
+  cross_entropy_rescale(ctx, none, target, {5}, maximum, make({2}, DType::fp32, {1, 2}), sums);
   EXPECT_EQ(values_of(sums), Values(4, 0.0));
   const LossAndGradient empty = run({}, 3, {}, DType::fp32, {0, 3});
   EXPECT_TRUE(empty.loss.empty());

@@ -234,5 +234,71 @@ TEST_F(MatmulCuda, NamesTheLibrary) {
   EXPECT_NE(ops::matmul_description(Device::cuda).find("cuBLASLt"), std::string::npos);
 }
 
+// Logits of a vocabulary that is no whole 16 bytes, in rows that are: what is behind is neither
+// read nor written.
+TEST_F(MatmulCuda, RowsWithColumnsBehind) {
+  constexpr int64_t kRows = 11, kHidden = 24;
+  constexpr float kBehind = 7;
+  const auto on_cuda = [&](const Tensor& x) {
+    const Tensor copy = cuda->empty(x.shape(), x.dtype(), MemoryCategory::buffers);
+    cuda->backend().upload(x.raw(), copy.raw(), x.bytes());
+    return copy;
+  };
+  const auto random = [&](Shape shape, DType dtype, uint32_t seed) {
+    return make(cpu, shape, dtype, random_values(shape.size(), seed));
+  };
+  // The first columns of each row, and kBehind or a NaN after them.
+  const auto padded = [&](const Tensor& x, int64_t cols, double behind) {
+    Values values(static_cast<size_t>(x.dim(0) * cols), behind);
+    const Values own = values_of(x);
+    for (int64_t i = 0; i < x.size(); ++i)
+      values[static_cast<size_t>(i / x.dim(1) * cols + i % x.dim(1))] = own[static_cast<size_t>(i)];
+    return on_cuda(make(cpu, {x.dim(0), cols}, x.dtype(), values));
+  };
+  const auto expect_equal = [&](const Tensor& got, const Tensor& expected, double tolerance) {
+    const Tensor host = cpu.empty(got.shape(), got.dtype(), MemoryCategory::buffers);
+    cuda->backend().download(got.raw(), host.raw(), got.bytes());
+    const Values values = values_of(host), wanted = values_of(expected);
+    Values own;
+    for (int64_t i = 0; i < got.size(); ++i) {
+      const double value = values[static_cast<size_t>(i)];
+      if (i % got.dim(1) < expected.dim(1))
+        own.push_back(value);
+      else
+        EXPECT_EQ(value, kBehind) << i;
+    }
+    EXPECT_LE(relative_error(own, wanted), tolerance);
+  };
+  EXPECT_EQ(ops::padded_columns(Device::cpu, DType::bf16, 13), 13);
+  EXPECT_EQ(ops::padded_columns(Device::cuda, DType::fp32, 13), 13);
+  for (const int64_t vocab : {13, 5, 50}) {
+    SCOPED_TRACE(vocab);
+    const int64_t cols = ops::padded_columns(Device::cuda, DType::bf16, vocab);
+    EXPECT_EQ(cols, (vocab + 7) / 8 * 8);
+    const Tensor x = random({kRows, kHidden}, DType::bf16, 1),
+                 w = random({vocab, kHidden}, DType::bf16, 2),
+                 dy = random({kRows, vocab}, DType::bf16, 3),
+                 dw = random({vocab, kHidden}, DType::fp32, 4),
+                 y = cpu.zeros({kRows, vocab}, DType::fp32, MemoryCategory::buffers),
+                 dx = cpu.zeros({kRows, kHidden}, DType::bf16, MemoryCategory::buffers);
+    const Tensor cuda_x = on_cuda(x), cuda_w = on_cuda(w), cuda_dw = on_cuda(dw),
+                 cuda_y = padded(y, cols, kBehind),
+                 cuda_dx = on_cuda(make(cpu, dx.shape(), DType::bf16,
+                                        Values(static_cast<size_t>(dx.size()), kPoison))),
+                 cuda_dy = padded(dy, cols, kPoison);
+    cuda->matmul_flops = cpu.matmul_flops = 0;
+    ops::matmul_nt(cpu, x, w, y);
+    ops::matmul_nn(cpu, dy, w, dx);
+    ops::matmul_tn(cpu, dy, x, dw, {.accumulate = true});
+    ops::matmul_nt(*cuda, cuda_x, cuda_w, cuda_y);
+    ops::matmul_nn(*cuda, cuda_dy, cuda_w, cuda_dx);
+    ops::matmul_tn(*cuda, cuda_dy, cuda_x, cuda_dw, {.accumulate = true});
+    expect_equal(cuda_y, y, 1e-5);
+    expect_equal(cuda_dx, dx, 2e-2);  // rounded once more
+    expect_equal(cuda_dw, dw, 1e-5);
+    EXPECT_EQ(cuda->matmul_flops, cpu.matmul_flops);
+  }
+}
+
 }  // namespace
 }  // namespace argosy

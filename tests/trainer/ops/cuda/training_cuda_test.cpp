@@ -8,10 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "planner/spec/integers.h"
 #include "planner/spec/split_float.h"
 #include "tests/trainer/ops/cuda/twin.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/ops/cross_entropy.h"
+#include "trainer/ops/elementwise.h"
 #include "trainer/ops/initialize.h"
 #include "trainer/ops/update.h"
 
@@ -51,13 +53,49 @@ TEST_F(TrainingCuda, CrossEntropy) {
         Values highest(static_cast<size_t>(rows), 15);  // of all ranks
         const Twin& overall = operand({rows}, DType::fp32, highest);
         expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-          ops::cross_entropy_sums(ctx, of(x), of(targets), first_id, of(maximum), of(sums));
-          ops::cross_entropy_rescale(ctx, of(x), of(targets), first_id, of(maximum), of(overall),
+          ops::cross_entropy_sums(ctx, of(x), of(targets), {first_id}, of(maximum), of(sums));
+          ops::cross_entropy_rescale(ctx, of(x), of(targets), {first_id}, of(maximum), of(overall),
                                      of(sums));
-          ops::cross_entropy_finish(ctx, of(x), of(targets), first_id, of(overall), of(sums),
+          ops::cross_entropy_finish(ctx, of(x), of(targets), {first_id}, of(overall), of(sums),
                                     of(loss), with_gradient);
         });
       }
+    }
+  }
+}
+
+// Columns behind the vocabulary are nobody's; gradients in bf16 take the place of fp32 logits.
+TEST_F(TrainingCuda, CrossEntropyOfRowsWithColumnsBehind) {
+  constexpr int64_t kRows = 9, kFirst = 3;
+  constexpr double kBehind = 14;  // above all logits
+  for (const int64_t vocab : {5, 8, 13, 4099}) {
+    for (const int64_t cols : {vocab, vocab + 3, round_up(vocab, 8)}) {
+      const Twin& random = logits({kRows, cols}, DType::fp32);
+      Values values = random.values;
+      for (int64_t i = 0; i < kRows * cols; ++i)
+        if (i % cols >= vocab) values[static_cast<size_t>(i)] = kBehind;
+      const double last = static_cast<double>(kFirst + vocab) - 1;
+      const Twin &x = changed({kRows, cols}, DType::fp32, values),
+                 &lost = changed({kRows, cols}, DType::fp32, values),
+                 &targets = ids({kRows}, {-1, 3, last, last + 1, 0, 4, 3, last, -1}),
+                 &maximum = result({kRows}, DType::fp32), &sums = result({2, kRows}, DType::fp32),
+                 &loss = result({kRows}, DType::fp32), &again = result({kRows}, DType::fp32),
+                 &gradient = result({kRows, vocab}, DType::bf16);
+      const ops::OwnIds own{kFirst, vocab};
+      expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
+        const Tensor wide = ctx.empty({kRows, cols}, DType::fp32, MemoryCategory::buffers);
+        ops::copy(ctx, of(lost), wide);
+        ops::cross_entropy_sums(ctx, of(x), of(targets), own, of(maximum), of(sums));
+        ops::cross_entropy_finish(ctx, of(x), of(targets), own, of(maximum), of(sums), of(loss),
+                                  true);
+        const Tensor narrow = ops::cross_entropy_finish_in_bf16(ctx, wide, of(targets), own,
+                                                                of(maximum), of(sums), of(again));
+        for (int64_t row = 0; row < kRows; ++row) {
+          ops::copy(ctx, narrow.flat(row * cols, row * cols + vocab, {1, vocab}),
+                    of(gradient).rows(row, row + 1));
+        }
+      });
+      forget_twins();
     }
   }
 }
@@ -67,8 +105,8 @@ TEST_F(TrainingCuda, CrossEntropyOfNoRows) {
              &maximum = result({0}, DType::fp32), &sums = result({2, 0}, DType::fp32),
              &loss = result({0}, DType::fp32);
   expect_twins_agree([&](DeviceContext& ctx, const auto& of) {
-    ops::cross_entropy_sums(ctx, of(x), of(targets), 0, of(maximum), of(sums));
-    ops::cross_entropy_finish(ctx, of(x), of(targets), 0, of(maximum), of(sums), of(loss), true);
+    ops::cross_entropy_sums(ctx, of(x), of(targets), {0}, of(maximum), of(sums));
+    ops::cross_entropy_finish(ctx, of(x), of(targets), {0}, of(maximum), of(sums), of(loss), true);
   });
 }
 
@@ -83,8 +121,8 @@ TEST_F(TrainingCuda, CrossEntropyKeepsNan) {
                loss = cuda->zeros({1}, DType::fp32, MemoryCategory::buffers);
   const Tensor host = make(cpu, {1, 600}, DType::fp32, values);
   cuda->backend().upload(host.raw(), x.raw(), host.bytes());
-  ops::cross_entropy_sums(*cuda, x, targets, 0, maximum, sums);
-  ops::cross_entropy_finish(*cuda, x, targets, 0, maximum, sums, loss, true);
+  ops::cross_entropy_sums(*cuda, x, targets, {0}, maximum, sums);
+  ops::cross_entropy_finish(*cuda, x, targets, {0}, maximum, sums, loss, true);
   float value = 0;
   cuda->backend().download(loss.raw(), &value, sizeof(value));
   EXPECT_TRUE(std::isnan(value));
