@@ -7,6 +7,7 @@
 #include "checkpoint/exchange.h"
 #include "planner/report/units.h"
 #include "planner/spec/cpu_scratch.h"
+#include "planner/spec/gpu_scratch.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/work.h"
 #include "trainer/run_tokenizer.h"
@@ -114,22 +115,26 @@ namespace {
 
 // What the ledger says of rank 0, the largest scratch of one of its layers, and what kernels hold
 // in one of them.
-std::string memory_line(const Plan& plan, int cpu_threads) {
+std::string memory_line(const Plan& plan, const KernelDevice& device) {
   const Ledger ledger = predict_ledger(plan, 0);
-  int64_t workspace_bytes = 0, packed_bytes = 0;
+  const int threads = device.cpu_threads;
+  int64_t workspace_bytes = 0, of_kernels_bytes = 0;
   for (const int64_t stage : stages_of_pipeline_rank(plan, 0)) {
     for (const LayerWork& work : stage_work(plan, stage)) {
-      const int64_t packed =
-          cpu_threads > 0 ? cpu_scratch(plan, work, cpu_threads).most_bytes() : 0;
-      if (work.workspace_bytes + packed <= workspace_bytes) continue;
-      workspace_bytes = work.workspace_bytes + packed;
-      packed_bytes = packed;
+      int64_t bytes = threads > 0 ? cpu_scratch(plan, work, threads).most_bytes() : 0;
+      if (device.ordered_gpu_bytes > 0)
+        bytes += ordered_attention_bytes(plan, work, device.ordered_gpu_bytes);
+      if (work.workspace_bytes + bytes <= workspace_bytes) continue;
+      workspace_bytes = work.workspace_bytes + bytes;
+      of_kernels_bytes = bytes;
     }
   }
-  std::string packed;
-  if (packed_bytes > 0) {
-    packed = concat(" (", format_bytes(packed_bytes), " of them packed operands of ", cpu_threads,
-                    cpu_threads == 1 ? " thread)" : " threads)");
+  std::string of_kernels;
+  if (of_kernels_bytes > 0) {
+    of_kernels = concat(" (", format_bytes(of_kernels_bytes), " of them ",
+                        threads > 0 ? concat("packed operands of ", threads,
+                                             threads == 1 ? " thread)" : " threads)")
+                                    : "for attention's gradients in a fixed order)");
   }
   const int64_t total_bytes = ledger.parameter_bytes + ledger.gradient_bytes +
                               ledger.optimizer_bytes + ledger.activation_peak_bytes +
@@ -138,12 +143,12 @@ std::string memory_line(const Plan& plan, int cpu_threads) {
       "memory   parameters ", format_bytes(ledger.parameter_bytes), ", gradients ",
       format_bytes(ledger.gradient_bytes), ", optimizer ", format_bytes(ledger.optimizer_bytes),
       ", activations ", format_bytes(ledger.activation_peak_bytes), ", workspace up to ",
-      format_bytes(workspace_bytes), packed, ": ", format_bytes(total_bytes), " on rank 0");
+      format_bytes(workspace_bytes), of_kernels, ": ", format_bytes(total_bytes), " on rank 0");
 }
 
 }  // namespace
 
-std::vector<std::string> describe_run(const Plan& plan, int cpu_threads) {
+std::vector<std::string> describe_run(const Plan& plan, const KernelDevice& device) {
   const ParameterCount count = count_parameters(plan.model, plan.lora);
   std::string model = concat("model    ", plan.model.name, " (", plan.model.model_type, "), ",
                              format_count(static_cast<double>(count.total)), " parameters");
@@ -161,7 +166,7 @@ std::vector<std::string> describe_run(const Plan& plan, int cpu_threads) {
                  plan.mesh.dp, " data-parallel ranks"),
           concat("numbers  ", to_string(plan.precision), ", ", to_string(plan.optimizer), ", seed ",
                  plan.seed),
-          memory_line(plan, cpu_threads)};
+          memory_line(plan, device)};
 }
 
 }  // namespace argosy

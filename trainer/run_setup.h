@@ -50,7 +50,12 @@ void on_root(Communicator& world, const std::function<void()>& action);
 // it.
 std::string trainable_line(const Plan& plan);
 
-// A few lines that say what runs where. cpu_threads: of each rank; 0 if its device is no CPU.
-std::vector<std::string> describe_run(const Plan& plan, int cpu_threads);
+// What kernels hold besides the workspaces of the plan follows from the device of a rank.
+struct KernelDevice {
+  int cpu_threads = 0;            // 0: it is no CPU
+  int64_t ordered_gpu_bytes = 0;  // memory of a GPU that adds in a fixed order; 0: it is none
+};
+// A few lines that say what runs where.
+std::vector<std::string> describe_run(const Plan& plan, const KernelDevice& device);
 
 }  // namespace argosy

@@ -64,11 +64,13 @@ void TrainingRun::prepare() {
   }
   if (plan().task == Task::lora && start_.checkpoint.empty())
     say("LoRA on initial values: --init names no weights", Emphasis::warning);
-  const int cpu_threads = device_.device() == Device::cpu ? ops::num_threads() : 0;
-  for (const std::string& line : describe_run(plan(), cpu_threads)) say(line);
+  memory_limit_bytes_ = memory_of_rank_bytes(device_, host_.local_ranks);
+  const KernelDevice device{
+      .cpu_threads = is_gpu() ? 0 : ops::num_threads(),
+      .ordered_gpu_bytes = is_gpu() && options_.policy.is_deterministic ? memory_limit_bytes_ : 0};
+  for (const std::string& line : describe_run(plan(), device)) say(line);
   if (is_root()) tell_data();
   if (plan().task == Task::lora) say(trainable_line(plan()), Emphasis::strong);
-  memory_limit_bytes_ = memory_of_rank_bytes(device_, host_.local_ranks);
   if (is_gpu()) tell_gpu();
   measure_peak();
   lap("peak");

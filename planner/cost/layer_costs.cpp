@@ -8,6 +8,7 @@
 #include "planner/cost/stack_pass.h"
 #include "planner/cost/stack_work.h"
 #include "planner/spec/cpu_scratch.h"
+#include "planner/spec/gpu_scratch.h"
 
 namespace argosy {
 
@@ -104,6 +105,9 @@ LayerWorks layer_works(const Job& job, const Candidate& candidate) {
     }
     if (job.cluster.device == Device::cpu) {
       work.workspace_bytes += cpu_scratch(probe, work, threads_of_rank(job.cluster)).most_bytes();
+    } else if (job.stack.facts.is_own) {
+      work.workspace_bytes +=
+          ordered_attention_bytes(probe, work, job.cluster.accelerator.memory_bytes);
     }
     works[index(kind_of_layer(probe.model, work.layer))] = std::move(work);
   }

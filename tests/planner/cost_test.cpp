@@ -17,6 +17,7 @@
 #include "planner/cost/totals.h"
 #include "planner/spec/check.h"
 #include "planner/spec/cpu_scratch.h"
+#include "planner/spec/gpu_scratch.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/schedule.h"
 #include "tests/planner/small_jobs.h"
@@ -706,10 +707,36 @@ TEST(Memory, WorkspaceOfCpusHasWhatKernelsPack) {
       most_bytes = std::max(most_bytes,
                             work.workspace_bytes + cpu_scratch(plan, work, 4 / ranks).most_bytes());
     }
+    job.stack.facts.is_own = false;
     EXPECT_EQ(planned(Device::cuda), without_bytes);
+    job.stack.facts.is_own = true;
     EXPECT_EQ(planned(Device::cpu), most_bytes);
     EXPECT_GE(most_bytes - without_bytes, kPackedRowsBytes);
   }
+}
+
+// What our trainer's attention holds on a GPU, in 16 bits.
+TEST(Memory, WorkspaceOfGpusHasGradientsInOrder) {
+  Job job = small_job(SmallModel::llama, 1, 8);
+  job.cluster.device = Device::cuda;
+  job.precision = Precision::bf16;
+  job.seq_len = 256;
+  Candidate candidate;
+  candidate.micro_batch = 2;
+  LayerCostCache cache(job);
+  const StageMemory memory =
+      fullest_stage(job, candidate, stage_layers(job.model, candidate.num_stages()),
+                    cache.elements(candidate), cache.costs(candidate));
+  int64_t most_bytes = 0, without_bytes = 0;
+  const Plan plan = to_plan(job, candidate);
+  for (const LayerWork& work : stage_work(plan, 0)) {
+    const int64_t ordered =
+        ordered_attention_bytes(plan, work, job.cluster.accelerator.memory_bytes);
+    without_bytes = std::max(without_bytes, work.workspace_bytes);
+    most_bytes = std::max(most_bytes, work.workspace_bytes + ordered);
+  }
+  EXPECT_EQ(memory.bytes[static_cast<size_t>(MemoryCategory::workspace)], most_bytes);
+  EXPECT_GT(most_bytes, without_bytes);
 }
 
 }  // namespace

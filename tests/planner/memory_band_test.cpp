@@ -159,6 +159,7 @@ TEST(MemoryBand, WithoutContextBytesThereIsNone) {
 // A plan that fits by the nominal reserve, but not surely enough, is rejected and named.
 TEST(MemoryBand, TheSearchObeysTheProbability) {
   Job job = lone_job();
+  job.stack.facts.is_own = false;  // our attention's scratch follows the memory, which changes here
   const SearchResult all = search(job, {}, 1, 1);
   ASSERT_FALSE(all.plans.empty());
   const int64_t peak = all.plans.front().predicted.peak_bytes;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
-#include <bit>
-
 #include "trainer/ops/attention.h"
 #include "trainer/ops/cuda_attention.h"
 #include "trainer/ops/cuda_elements.cuh"
@@ -78,21 +76,47 @@ DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& s) {
   return offsets;
 }
 
-// As cuDNN 9.19 says for an H200: 384 MiB for 16 sequences of 1,024 and 12 heads, 16 GiB for 16
-// documents in sequences of 4,096 and 32 heads; for grouped queries as much as dk and dv of all
-// heads more.
-int64_t ordered_scratch_bytes(const AttentionShape& s) {
-  constexpr int64_t kRows = 64, kCols = 128, kBytes = 2;  // of its tiles; of a number
-  return s.num_heads * round_up(s.seq_len, kRows) * round_up(s.seq_len, kCols) * kBytes;
+GradientCall gradient_call_of(const AttentionShape& s) {
+  const bool has_documents = s.document_rows.defined();
+  return {.count = has_documents ? s.document_rows.size() - 1 : s.batch,
+          .seq_len = s.seq_len,
+          .num_heads = s.num_heads,
+          .num_kv_heads = s.num_kv_heads,
+          .has_documents = has_documents};
 }
 
-int64_t sequences_at_once(const AttentionShape& s, int64_t most_bytes) {
-  const bool has_documents = s.document_rows.defined();
-  const int64_t count = has_documents ? s.document_rows.size() - 1 : s.batch;
-  const int64_t most =
-      std::clamp(most_bytes / std::max<int64_t>(1, ordered_scratch_bytes(s)), int64_t{1}, count);
-  if (!has_documents) return ceil_div(count, ceil_div(count, most));
-  return static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most)));
+void check_ordered_scratch(const GradientCall& call, const GradientPart& at_once,
+                           int64_t device_bytes) {
+  const int64_t bytes = ordered_scratch_bytes(call, at_once);
+  if (2 * bytes <= device_bytes) return;
+  constexpr double kGiB = int64_t{1} << 30;
+  throw ConfigError(concat("attention's gradients in a fixed order over sequences of ",
+                           call.seq_len, " tokens take ", static_cast<double>(bytes) / kGiB,
+                           " GiB of scratch for ", at_once.heads, " heads at a time, of ",
+                           static_cast<double>(device_bytes) / kGiB,
+                           " GiB of the device; valid: --deterministic off, or shorter sequences"));
+}
+
+std::vector<AttentionPart> parts_of(const AttentionShape& s, const GradientPart& at_once) {
+  const GradientCall call = gradient_call_of(s);
+  const int64_t group = s.num_heads / s.num_kv_heads;
+  std::vector<AttentionPart> parts;
+  for (int64_t begin = 0; begin < call.count; begin += at_once.count) {
+    const int64_t count = std::min(at_once.count, call.count - begin);
+    for (int64_t head = 0; head < s.num_heads; head += at_once.heads) {
+      AttentionPart part{s, 0, head};
+      part.shape.num_heads = std::min(at_once.heads, s.num_heads - head);
+      part.shape.num_kv_heads = part.shape.num_heads / group;
+      if (call.has_documents) {  // which say themselves where they lie
+        part.shape.document_rows = s.document_rows.flat(begin, begin + count + 1, {count + 1});
+      } else {
+        part.shape.batch = count;
+        part.first_row = begin * s.seq_len;
+      }
+      parts.push_back(std::move(part));
+    }
+  }
+  return parts;
 }
 
 void statistics_to_lse(const AttentionShape& s, const Tensor& statistics, const Tensor& lse) {

@@ -23,20 +23,26 @@ struct GraphCache {
   std::map<GraphKey, BuiltGraph> graphs;
 };
 
-BuiltGraph& graph_of(DeviceContext& ctx, const AttentionShape& s, bool is_backward) {
+// row: the shape of all heads.
+BuiltGraph& graph_of(DeviceContext& ctx, const AttentionShape& s, const AttentionShape& row,
+                     bool is_backward) {
   CudaDevice& device = cuda_of(ctx);
   const int64_t documents = s.document_rows.defined() ? s.document_rows.size() - 1 : 0;
-  const GraphKey key{is_backward,
-                     s.batch,
-                     s.seq_len,
-                     s.num_heads,
-                     s.num_kv_heads,
-                     s.head_dim,
-                     s.value_dim,
-                     s.window,
-                     s.scale,
-                     documents,
-                     !is_backward || device.state<CudaAttention>().is_deterministic};
+  GraphKey key{is_backward,
+               s.batch,
+               s.seq_len,
+               s.num_heads,
+               s.num_kv_heads,
+               s.head_dim,
+               s.value_dim,
+               s.window,
+               s.scale,
+               documents,
+               !is_backward || device.state<CudaAttention>().is_deterministic};
+  if (s.num_heads < row.num_heads) {
+    key.row_heads = row.num_heads;
+    key.row_kv_heads = row.num_kv_heads;
+  }
   std::map<GraphKey, BuiltGraph>& graphs = device.state<GraphCache>().graphs;
   const auto [place, is_new] = graphs.try_emplace(key);
   if (is_new) {
@@ -46,6 +52,7 @@ BuiltGraph& graph_of(DeviceContext& ctx, const AttentionShape& s, bool is_backwa
   return place->second;
 }
 
+// s: with the heads of a row.
 void run(DeviceContext& ctx, const AttentionShape& s, const BuiltGraph& built, Pointers tensors) {
   DocumentOffsets offsets;  // of this stream's scratch: free as soon as the graph is launched
   if (s.document_rows.defined()) {
@@ -68,30 +75,42 @@ Tensor statistics_of(DeviceContext& ctx, const AttentionShape& s, const Tensor& 
   return ctx.empty({s.batch, s.num_heads, s.seq_len}, DType::fp32, MemoryCategory::workspace);
 }
 
-// What a call of the library's gradients gets: all, or as many sequences or documents as its
-// scratch has room for.
-std::vector<AttentionShape> parts_of(DeviceContext& ctx, const AttentionShape& s) {
-  constexpr int64_t kShare = 32;  // of the device's memory: 4.4 GiB of an H200
+// All at once, or what the library's scratch has room for. Throws ConfigError where there is none
+// even for a few heads of a sequence.
+std::vector<AttentionPart> parts_of_call(DeviceContext& ctx, const AttentionShape& s) {
   auto& settings = cuda_of(ctx).state<CudaAttention>();
-  if (!settings.is_deterministic) return {s};
-  if (settings.most_scratch_bytes == 0)
-    settings.most_scratch_bytes = ctx.backend().total_bytes() / kShare;
-  const int64_t documents = s.document_rows.defined() ? s.document_rows.size() - 1 : 0;
-  const int64_t count = documents > 0 ? documents : s.batch;
-  const int64_t at_once = sequences_at_once(s, settings.most_scratch_bytes);
-  std::vector<AttentionShape> parts;
-  parts.reserve(static_cast<size_t>(ceil_div(count, at_once)));
-  for (int64_t begin = 0; begin < count; begin += at_once) {
-    const int64_t size = std::min(at_once, count - begin);
-    parts.push_back(s);
-    if (documents > 0) {
-      parts.back().document_rows = s.document_rows.flat(begin, begin + size + 1, {size + 1});
-    } else {
-      parts.back().batch = size;
-    }
-  }
-  return parts;
+  if (!settings.is_deterministic) return {AttentionPart{s, 0, 0}};
+  if (settings.device_bytes == 0) settings.device_bytes = ctx.backend().total_bytes();
+  const int64_t most_bytes = settings.most_scratch_bytes > 0
+                                 ? settings.most_scratch_bytes
+                                 : most_ordered_bytes(settings.device_bytes);
+  const GradientCall call = gradient_call_of(s);
+  const GradientPart at_once = gradient_part(call, most_bytes);
+  check_ordered_scratch(call, at_once, settings.device_bytes);
+  return parts_of(s, at_once);
 }
+
+// Rows and heads of a part, in tensors of all heads.
+struct PartOf {
+  const AttentionPart& part;
+  const AttentionShape& row;
+
+  int64_t end() const { return part.first_row + part.shape.batch * part.shape.seq_len; }
+  void* at(const Tensor& x, int64_t first_head, int64_t size) const {
+    const int64_t bytes = first_head * size * size_in_bytes(x.dtype());
+    return static_cast<char*>(x.rows(part.first_row, end()).raw()) + bytes;
+  }
+  int64_t first_kv_head() const { return part.first_head / (row.num_heads / row.num_kv_heads); }
+  void* of_query(const Tensor& x) const { return at(x, part.first_head, row.head_dim); }
+  void* of_key(const Tensor& x) const { return at(x, first_kv_head(), row.head_dim); }
+  void* of_value(const Tensor& x) const { return at(x, first_kv_head(), row.value_dim); }
+  void* of_result(const Tensor& x) const { return at(x, part.first_head, row.value_dim); }
+  // Of lse a column is a head; of statistics a head has seq_len columns.
+  void* of_statistics(const Tensor& x) const {
+    const int64_t of_head = row.document_rows.defined() ? 1 : row.seq_len;
+    return x.data<float>() + part.first_head * of_head;
+  }
+};
 
 }  // namespace
 
@@ -104,7 +123,7 @@ std::string fused_attention_description() {
 bool fused_attention_forward(DeviceContext& ctx, const AttentionShape& s, const Tensor& q,
                              const Tensor& k, const Tensor& v, const Tensor& out,
                              const Tensor& lse) {
-  const BuiltGraph& built = graph_of(ctx, s, false);
+  const BuiltGraph& built = graph_of(ctx, s, s, false);
   if (!built.graph) return false;
   const Tensor statistics = statistics_of(ctx, s, lse);
   run(ctx, s, built,
@@ -121,27 +140,33 @@ bool fused_attention_backward(DeviceContext& ctx, const AttentionShape& s, const
                               const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
                               const Tensor& lse, const Tensor& dq, const Tensor& dk,
                               const Tensor& dv) {
-  const std::vector<AttentionShape> parts = parts_of(ctx, s);
-  for (const AttentionShape& part : {parts.front(), parts.back()}) {
-    if (!graph_of(ctx, part, true).graph) return false;
+  const std::vector<AttentionPart> parts = parts_of_call(ctx, s);
+  for (const AttentionPart& part : parts) {
+    if (!graph_of(ctx, part.shape, s, true).graph) return false;
   }
-  int64_t row = 0;  // documents say themselves where they lie
-  for (const AttentionShape& part : parts) {
-    const int64_t end = row + part.batch * part.seq_len;
-    const Tensor own_lse = lse.rows(row, end), statistics = statistics_of(ctx, part, own_lse);
-    if (statistics.raw() != own_lse.raw()) lse_to_statistics(part, own_lse, statistics);
-    const auto at = [&](const Tensor& x) { return x.rows(row, end).raw(); };
-    run(ctx, part, graph_of(ctx, part, true),
-        {{kQ, at(q)},
-         {kK, at(k)},
-         {kV, at(v)},
-         {kOut, at(out)},
-         {kDout, at(dout)},
-         {kStatistics, statistics.raw()},
-         {kDq, at(dq)},
-         {kDk, at(dk)},
-         {kDv, at(dv)}});
-    if (!s.document_rows.defined()) row = end;
+  Tensor statistics;  // of the sequences from `first_row` on
+  int64_t first_row = -1;
+  for (const AttentionPart& part : parts) {
+    const PartOf of{part, s};
+    AttentionShape row = part.shape;  // with all heads
+    row.num_heads = s.num_heads;
+    row.num_kv_heads = s.num_kv_heads;
+    if (part.first_row != first_row) {
+      first_row = part.first_row;
+      const Tensor own_lse = lse.rows(first_row, of.end());
+      statistics = statistics_of(ctx, row, own_lse);
+      if (statistics.raw() != own_lse.raw()) lse_to_statistics(row, own_lse, statistics);
+    }
+    run(ctx, row, graph_of(ctx, part.shape, s, true),
+        {{kQ, of.of_query(q)},
+         {kK, of.of_key(k)},
+         {kV, of.of_value(v)},
+         {kOut, of.of_result(out)},
+         {kDout, of.of_result(dout)},
+         {kStatistics, of.of_statistics(statistics)},
+         {kDq, of.of_query(dq)},
+         {kDk, of.of_key(dk)},
+         {kDv, of.of_value(dv)}});
   }
   return true;
 }

@@ -7,7 +7,9 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
+#include "planner/spec/gpu_scratch.h"
 #include "trainer/ops/attention.h"
 
 namespace argosy::ops::detail {
@@ -17,8 +19,9 @@ struct CudaAttention {
   bool plain_only = false;  // for tests: never ask the library
   // Off: gradients of queries may be added in any order, faster, and a second run gives other bits.
   bool is_deterministic = true;
-  // Of the library's gradients in a fixed order; 0: not asked yet.
+  // For tests: of the library's gradients in a fixed order; 0: what the device lends.
   int64_t most_scratch_bytes = 0;
+  int64_t device_bytes = 0;  // 0: not asked yet; nobody may ask in a capture
   // Shapes that the library refused, with its reason: they run plain. For a run's log.
   std::map<std::string, std::string> refused;
 };
@@ -49,18 +52,24 @@ std::string fused_attention_description();
 
 // Documents for cuDNN, as many "sequences" of their own lengths: where each begins, in elements of
 // q (N, hq*D), of k (N, hk*D) and of lse (N, hq), (D+1) int32 each, and its rows, (D).
+// The shape's heads are those of a row.
 struct DocumentOffsets {
   Tensor q, k, v, out, lse, lengths;
 };
 DocumentOffsets document_offsets(DeviceContext& ctx, const AttentionShape& shape);
 
-// Scratch of cuDNN's gradients in a fixed order, of a sequence or of a document, whose length it
-// does not know: gradients of all scores in bf16, also of those that a mask hides. (In any order it
-// takes none: they are added to dq as they come.) So a call is given as many as have room.
-int64_t ordered_scratch_bytes(const AttentionShape& shape);
-// Of `count` sequences or documents, for `most_bytes` of scratch: parts of about one size; of
-// documents, a power of two.
-int64_t sequences_at_once(const AttentionShape& shape, int64_t most_bytes);
+// How its gradients in a fixed order are cut (planner/spec/gpu_scratch.h): heads [first_head, +
+// shape.num_heads) of some sequences or documents. Rows of tensors stay those of all heads.
+struct AttentionPart {
+  AttentionShape shape;
+  int64_t first_row = 0, first_head = 0;
+};
+GradientCall gradient_call_of(const AttentionShape& shape);
+// Throws ConfigError where a part wants more than half of the device.
+void check_ordered_scratch(const GradientCall& call, const GradientPart& at_once,
+                           int64_t device_bytes);
+// Sequences in their order, all heads of some before those of the next.
+std::vector<AttentionPart> parts_of(const AttentionShape& shape, const GradientPart& at_once);
 
 // lse (B*T, H) and cuDNN's statistics (B, H, T), both fp32, one into the other.
 void statistics_to_lse(const AttentionShape& shape, const Tensor& statistics, const Tensor& lse);

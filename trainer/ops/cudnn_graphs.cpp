@@ -40,25 +40,31 @@ Ragged add_ragged(Graph& graph, const GraphKey& key) {
           integers(kOffsetsOfStatistics, key.documents + 1)};
 }
 
-// Heads of rows (B*T, heads*size), as (B, heads, T, size).
+// Heads of rows (B*T, row_heads*size), the first of a row, as (B, heads, T, size).
 struct HeadLayout {
-  int64_t heads = 0, size = 0;
+  int64_t heads = 0, row_heads = 0, size = 0;
   GraphTensor offsets;  // of documents; null without them
 };
+int64_t query_row(const GraphKey& key) {
+  return key.row_heads > 0 ? key.row_heads : key.num_heads;
+}
+int64_t kv_row(const GraphKey& key) {
+  return key.row_kv_heads > 0 ? key.row_kv_heads : key.num_kv_heads;
+}
 HeadLayout of_queries(const GraphKey& key, const Ragged& ragged) {
-  return {key.num_heads, key.head_dim, ragged.q};
+  return {key.num_heads, query_row(key), key.head_dim, ragged.q};
 }
 HeadLayout of_keys(const GraphKey& key, const Ragged& ragged) {
-  return {key.num_kv_heads, key.head_dim, ragged.k};
+  return {key.num_kv_heads, kv_row(key), key.head_dim, ragged.k};
 }
 HeadLayout of_values(const GraphKey& key, const Ragged& ragged) {
-  return {key.num_kv_heads, key.value_dim, ragged.v};
+  return {key.num_kv_heads, kv_row(key), key.value_dim, ragged.v};
 }
 HeadLayout of_results(const GraphKey& key, const Ragged& ragged) {
-  return {key.num_heads, key.value_dim, ragged.out};
+  return {key.num_heads, query_row(key), key.value_dim, ragged.out};
 }
 void set_layout(Attributes& tensor, const GraphKey& key, const HeadLayout& layout) {
-  const int64_t row = layout.heads * layout.size;
+  const int64_t row = layout.row_heads * layout.size;
   tensor.set_dim({graph_batch(key), layout.heads, key.seq_len, layout.size})
       .set_stride({key.seq_len * row, layout.size, row, 1});
   if (layout.offsets) tensor.set_ragged_offset(layout.offsets);
@@ -73,16 +79,17 @@ void set_result(const GraphTensor& tensor, const GraphKey& key, Uid uid, const H
   tensor->set_output(true).set_uid(uid).set_data_type(fe::DataType_t::BFLOAT16);
   set_layout(*tensor, key, layout);
 }
-// Of documents as lse is, head by head in a row; of whole sequences all rows of a head.
+// Of documents as lse is, head by head in a row; of whole sequences all rows of a head, packed: of
+// some heads of a row there is one sequence.
 void set_statistics(Attributes& tensor, const GraphKey& key, const GraphTensor& offsets) {
   tensor.set_uid(kStatistics)
       .set_data_type(fe::DataType_t::FLOAT)
       .set_dim({graph_batch(key), key.num_heads, key.seq_len, 1});
-  const int64_t sequence = key.num_heads * key.seq_len;
   if (offsets) {
-    tensor.set_stride({sequence, 1, key.num_heads, 1}).set_ragged_offset(offsets);
+    const int64_t of_row = query_row(key);
+    tensor.set_stride({of_row * key.seq_len, 1, of_row, 1}).set_ragged_offset(offsets);
   } else {
-    tensor.set_stride({sequence, key.seq_len, 1, 1});
+    tensor.set_stride({key.num_heads * key.seq_len, key.seq_len, 1, 1});
   }
 }
 
@@ -138,6 +145,7 @@ std::string text_of(const GraphKey& key) {
   return concat(key.is_backward ? "backward" : "forward", " of batch ", key.batch, ", T ",
                 key.seq_len, ", heads ", key.num_heads, "/", key.num_kv_heads, " x ", key.head_dim,
                 key.value_dim != key.head_dim ? concat(" (values ", key.value_dim, ")") : "",
+                key.row_heads > 0 ? concat(" of ", key.row_heads, "/", key.row_kv_heads) : "",
                 ", window ", key.window,
                 key.documents > 0 ? concat(", documents ", key.documents) : "",
                 key.is_backward && !key.is_deterministic ? ", in any order" : "");

@@ -44,6 +44,8 @@ struct GraphKey {
   double scale = 0;
   int64_t documents = 0;  // 0: whole sequences
   bool is_deterministic = true;
+  // Of a row in memory, whose first heads these are; 0: there are no others.
+  int64_t row_heads = 0, row_kv_heads = 0;
   auto operator<=>(const GraphKey&) const = default;
 };
 

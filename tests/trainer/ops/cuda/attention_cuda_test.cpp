@@ -220,24 +220,48 @@ TEST_F(AttentionCuda, PlainKernelEqualsTheLibrarys) {
   }
 }
 
-// The bytes are cuDNN 9.19's own answers for an H200, without those of grouped queries.
-TEST_F(AttentionCuda, ScratchOfGradientsInOrderIsBounded) {
-  constexpr int64_t kMiB = int64_t{1} << 20;
-  const AttentionShape gpt2 = shape_of(16, 1024, 12, 12, 64), llama = shape_of(8, 4096, 32, 8, 64);
-  EXPECT_EQ(16 * ops::detail::ordered_scratch_bytes(gpt2), 384 * kMiB);
-  EXPECT_EQ(2 * ops::detail::ordered_scratch_bytes(shape_of(2, 1000, 12, 4, 80)), 48 * kMiB);
-  EXPECT_EQ(ops::detail::ordered_scratch_bytes(llama), 1024 * kMiB);
-  EXPECT_EQ(ops::detail::sequences_at_once(gpt2, 384 * kMiB), 16);
-  EXPECT_EQ(ops::detail::sequences_at_once(llama, 4096 * kMiB), 4);
-  EXPECT_EQ(ops::detail::sequences_at_once(llama, 7000 * kMiB), 4);  // not 6 and 2
-  EXPECT_EQ(ops::detail::sequences_at_once(llama, 1), 1);
-  AttentionShape documents = llama;
-  documents.document_rows = cuda->empty({65}, DType::int32, MemoryCategory::buffers);
-  EXPECT_EQ(ops::detail::sequences_at_once(documents, 7000 * kMiB), 4);
-  EXPECT_EQ(ops::detail::sequences_at_once(documents, 65536 * kMiB), 64);
+// Each head of each sequence or document once, whatever a call gets.
+TEST_F(AttentionCuda, PartsCoverACall) {
+  for (const bool has_documents : {false, true}) {
+    AttentionShape s = shape_of(5, 96, 12, 4, 64);
+    if (has_documents) s.document_rows = cuda->empty({9}, DType::int32, MemoryCategory::buffers);
+    const GradientCall call = ops::detail::gradient_call_of(s);
+    EXPECT_EQ(call.count, has_documents ? 8 : 5);
+    for (const GradientPart at_once : {GradientPart{12, 4}, {12, 1}, {9, 1}, {3, 1}, {12, 8}}) {
+      std::vector<int> seen(static_cast<size_t>(call.count * s.num_heads));
+      for (const ops::detail::AttentionPart& part : ops::detail::parts_of(s, at_once)) {
+        const AttentionShape& own = part.shape;
+        EXPECT_EQ(own.num_heads, 3 * own.num_kv_heads);
+        EXPECT_EQ(part.first_head % 3, 0);
+        const Tensor& rows = own.document_rows;
+        const int64_t count = has_documents ? rows.size() - 1 : own.batch;
+        const int64_t first = has_documents ? rows.data<int32_t>() - s.document_rows.data<int32_t>()
+                                            : part.first_row / s.seq_len;
+        for (int64_t i = first; i < first + count; ++i) {
+          for (int64_t h = part.first_head; h < part.first_head + own.num_heads; ++h)
+            ++seen.at(static_cast<size_t>(i * s.num_heads + h));
+        }
+      }
+      EXPECT_EQ(seen, std::vector<int>(seen.size(), 1)) << at_once.heads << " " << at_once.count;
+    }
+  }
 }
 
-// On a GPU: sequences, and documents, some after the others as all at once.
+TEST_F(AttentionCuda, ScratchBeyondTheDeviceIsTheUsersMistake) {
+  const GradientCall call{1, 1 << 18, 32, 8};
+  const GradientPart least = gradient_part(call, 1);
+  try {
+    ops::detail::check_ordered_scratch(call, least, int64_t{141} << 30);
+    FAIL() << "512 GiB of 141";
+  } catch (const ConfigError& error) {
+    EXPECT_NE(std::string(error.what()).find("512 GiB of scratch for 4 heads"), std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("--deterministic off"), std::string::npos);
+  }
+  ops::detail::check_ordered_scratch(call, least, int64_t{1024} << 30);
+}
+
+// On a GPU: sequences and documents, and their heads, some after the others as all at once.
 TEST_F(AttentionCuda, PartsOfABatchHaveItsGradients) {
   auto& settings = cuda_of(*cuda).state<ops::detail::CudaAttention>();
   const Shape of_q{288, 256}, of_k{288, 128};

@@ -101,7 +101,7 @@ TEST_F(CudnnGraphs, AnH200HasKernelsForWhatModelsAsk) {
   }
 }
 
-// By which batches are cut (sequences_at_once()). Besides there are some KB for documents and, for
+// By which batches are cut (gradient_part()). Besides there are some KB for documents and, for
 // grouped queries, dk and dv of all heads.
 TEST_F(CudnnGraphs, GradientsInOrderTakeTheScratchThatIsReckonedWith) {
   const std::vector<Case> cases = {{16, 1024, 12, 12, 64, 0, 0},
@@ -112,11 +112,28 @@ TEST_F(CudnnGraphs, GradientsInOrderTakeTheScratchThatIsReckonedWith) {
   constexpr int64_t kBesides = 1 << 16;
   for (const Case& c : cases) {
     const GraphKey key = key_of(c, true, true);
-    const AttentionShape shape{.batch = c.batch, .seq_len = c.seq_len, .num_heads = c.num_heads};
-    const int64_t bytes = (c.documents > 0 ? c.documents : c.batch) * ordered_scratch_bytes(shape);
+    const int64_t bytes = ordered_scratch_bytes(
+        {.seq_len = c.seq_len}, {c.num_heads, c.documents > 0 ? c.documents : c.batch});
     EXPECT_EQ(refusal(key, bytes + kBesides), "") << text_of(key);
     EXPECT_NE(refusal(key, bytes - 1), "") << text_of(key);
     EXPECT_EQ(refusal(key_of(c, true, false), bytes / 8), "") << text_of(key) << ", in any order";
+  }
+}
+
+// Of long sequences a few heads at a time, in rows of all heads: 8 GiB where all want 64.
+TEST_F(CudnnGraphs, GradientsOfSomeHeadsOfLongRows) {
+  const std::vector<Case> cases = {{1, 32768, 4, 1, 128, 0, 0},
+                                   {1, 32768, 4, 4, 64, 0, 0},
+                                   {1, 32768, 4, 1, 128, 4096, 0},
+                                   {1, 32768, 4, 1, 128, 0, 1}};
+  constexpr int64_t kRowHeads = 32, kBesides = int64_t{128} << 20;  // dk and dv of grouped queries
+  for (const Case& c : cases) {
+    GraphKey key = key_of(c, true, true);
+    key.row_heads = kRowHeads;
+    key.row_kv_heads = kRowHeads / (c.num_heads / c.num_kv_heads);
+    const int64_t bytes = ordered_scratch_bytes({.seq_len = c.seq_len}, {c.num_heads, 1});
+    EXPECT_EQ(bytes, int64_t{8} << 30);
+    EXPECT_EQ(refusal(key, bytes + kBesides), "") << text_of(key);
   }
 }
 
