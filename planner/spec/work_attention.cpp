@@ -115,14 +115,19 @@ struct LatentOps {
   void add(Pass& pass, int64_t elements, int64_t launches) const {
     add_memory(pass, elements * shape.element_bytes, launches);
   }
+  // Columns that others read and write where they are.
+  void add_copies(Pass& pass, int64_t elements, int64_t launches) const {
+    add_memory_of_trainer(pass, 2 * elements * shape.element_bytes, launches);
+  }
   // The normed latents, and a key's shared part, of the rank's tokens; then of all of the group's.
   void add_latents(Pass& pass) const {
-    add(pass, norm_elements() + 2 * shape.split_tokens * kv_width(), num_norms() + 2);
+    add(pass, norm_elements(), num_norms());
+    add_copies(pass, shape.split_tokens * kv_width(), 2);
     if (shape.sequence_parallel) add_side_by_side(pass);
   }
   // Into one tensor, and out of it behind a collective over tp.
   void add_side_by_side(Pass& pass) const {
-    add(pass, 2 * (shape.tokens + shape.split_tokens) * width(), 2 * num_latents());
+    add_copies(pass, (shape.tokens + shape.split_tokens) * width(), 2 * num_latents());
   }
   // Keys and values of the products' outputs, and what turns: or their gradients.
   void add_heads(Pass& pass) const {
@@ -147,10 +152,9 @@ void add_latent_ops_backward(Pass& pass, const RankShape& shape) {
   const LatentOps ops(shape);
   ops.add_heads(pass);
   if (shape.tp > 1) ops.add_side_by_side(pass);
-  // Norms backward: x, dy, dx; the columns that were normed, and both gradients side by side.
-  const int64_t columns = 2 * shape.split_tokens * (ops.latent.kv_rank + ops.kv_width());
-  ops.add(pass, ops.norm_elements() / 2 * 3 + columns,
-          ops.num_norms() * norm_backward_launches(shape) + 1 + 2);
+  // Norms backward: x, dy, dx. The columns that were normed, and both gradients side by side.
+  ops.add(pass, ops.norm_elements() / 2 * 3, ops.num_norms() * norm_backward_launches(shape));
+  ops.add_copies(pass, shape.split_tokens * (ops.latent.kv_rank + ops.kv_width()), 1 + 2);
 }
 
 void add_attention_inputs_again(Pass& pass, const RankShape& shape,

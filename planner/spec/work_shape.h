@@ -87,9 +87,9 @@ int64_t head_chunk_tokens(int64_t tokens, int64_t vocab, Precision precision);
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
                 int64_t count = 1, bool is_block_product = false);
 void add_memory(Pass& pass, int64_t bytes, int64_t launches = 1);
-// What backward needs and forward did not keep.
 // Of the trainer alone (OpWork::is_of_trainer).
 void add_memory_of_trainer(Pass& pass, int64_t bytes, int64_t launches);
+// What backward needs and forward did not keep.
 void add_memory_again(Pass& pass, int64_t bytes);
 // Launches for a norm's gradients: the input's, and sums for each parameter that is trained.
 int64_t norm_backward_launches(const RankShape& shape);
