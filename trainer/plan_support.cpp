@@ -19,12 +19,8 @@ void require_trainable_model(const ModelSpec& model) {
   const auto refuse = [&](bool condition, const char* what, const char* valid) {
     refuse_if(condition, concat("model_type ", model.model_type, ": ", what), valid);
   };
-  refuse(model.model_type == "glm4_moe", "heads that turn in part (partial_rotary_factor)",
-         "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2, gpt_oss");
   refuse(model.num_mtp_modules > 0, "multi-token prediction (num_nextn_predict_layers)",
          "num_nextn_predict_layers 0");
-  refuse(model.qk_norm_is_whole, "norms of whole q and k projections",
-         "llama, mistral, qwen2, qwen3, mixtral, qwen2_moe, qwen3_moe, gpt2, gpt_oss");
 }
 
 }  // namespace

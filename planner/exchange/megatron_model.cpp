@@ -142,6 +142,7 @@ class ModelReader {
       config["model_type"] = "glm4_moe";
       config["attention_bias"] = qkv_bias;
       config["use_qk_norm"] = qk_norm;
+      config["partial_rotary_factor"] = flags_.number("--rotary-percent", 1.0);
       add_deepseek_experts(experts, config);
     } else if (!has_experts) {
       config["model_type"] = qkv_bias ? "qwen2" : qk_norm ? "qwen3" : "llama";

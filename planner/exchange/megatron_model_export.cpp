@@ -91,6 +91,7 @@ void add_attention(const ModelSpec& m, MegatronLines& flags) {
   }
   flags.add("--position-embedding-type", "rope");
   flags.add("--rotary-base", static_cast<int64_t>(m.rope.theta));
+  if (m.rope.turning_part != 1) flags.add("--rotary-percent", m.rope.turning_part);
   if (m.rope.type == "linear") flags.add("--rotary-seq-len-interpolation-factor", m.rope.factor);
   if (m.rope.type == "llama3") {
     flags.add("--use-rope-scaling");

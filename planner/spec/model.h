@@ -35,10 +35,11 @@ struct RopeSpec {
   double beta_fast = 32.0, beta_slow = 1.0;              // yarn
   double attention_factor = 1.0;                         // yarn: multiplies cos and sin
   double score_factor = 1.0;  // yarn, with latent attention: multiplies the scale of the scores
+  double turning_part = 1.0;  // of a head's elements, from its first on (GLM-4.5: half)
   bool truncates = true;      // yarn: the dimensions between which it blends are whole numbers
 };
-// D/2 angular frequencies for head size D.
-std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_dim);
+// D/2 angular frequencies for heads of which D elements turn.
+std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t turning_dim);
 
 struct MoeSpec {
   int64_t num_experts = 0, top_k = 0;
@@ -108,7 +109,7 @@ struct ModelSpec {
   bool needs_embedding_at_end() const { return tied_head || num_mtp_modules > 0; }
   int64_t value_dim() const { return has_latent_attention() ? latent.value_dim : head_dim; }
   // Elements of a query's head that turn with its position.
-  int64_t turning_dim() const { return has_latent_attention() ? latent.rope_dim : head_dim; }
+  int64_t turning_dim() const;
   double attention_scale() const;  // of q . k, before the softmax
 };
 

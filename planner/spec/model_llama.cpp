@@ -113,12 +113,25 @@ void read_attention(JsonObject& config, ModelSpec& model, const TypeFacts& type)
   model.attention_output_bias = bias && !is_glm;
   if (type.qkv_bias) expect_flag(config, "qkv_bias", true);
   model.qk_norm = type.qk_norm || (is_glm && config.boolean("use_qk_norm", false));
-  // A part of each head turns: other angles, the same work.
-  if (is_glm) config.ignore("partial_rotary_factor");
   model.qk_norm_is_whole = model.model_type == "olmoe";
   model.attention_sinks = is_gpt_oss;
   if (config.has("clip_qkv")) config.fail("clip_qkv", "cannot be represented; only null is valid");
   config.ignore("clip_qkv");
+}
+
+// GLM-4.5 turns a part of each head, half of it where its config is silent.
+void read_rotation(JsonObject& config, ModelSpec& model, const TypeFacts& type) {
+  constexpr double kHalf = 0.5;
+  const bool is_glm = model.model_type == "glm4_moe";
+  const double part = is_glm ? config.positive_number("partial_rotary_factor", kHalf) : kWholeHeads;
+  model.rope = read_rope(config, type.rope_theta, model, part);
+  const int64_t turning = model.turning_dim();
+  if (is_glm && (turning < 2 || turning > model.head_dim || turning % 2 != 0)) {
+    throw ConfigError(concat(config.where(),
+                             ": partial_rotary_factor: of head_dim=", model.head_dim,
+                             " an even number of elements must turn, 2 to ", model.head_dim,
+                             ", found ", model.rope.turning_part, ", which is ", turning));
+  }
 }
 
 }  // namespace
@@ -147,7 +160,7 @@ bool read_llama_like(JsonObject& config, ModelSpec& model) {
   }
   read_sliding_window(config, model, type.sliding_window);
   model.norm_eps = config.positive_number("rms_norm_eps", type.rms_norm_eps);
-  model.rope = read_rope(config, type.rope_theta, model);
+  read_rotation(config, model, type);
   model.tied_head = config.boolean("tie_word_embeddings", false);
   model.init_std = config.positive_number("initializer_range", 0.02);
   expect_word(config, "hidden_act", {"silu", "swish"});

@@ -25,9 +25,12 @@ void read_latent_attention(JsonObject& config, ModelSpec& model);
 void read_deepseek_moe(JsonObject& config, ModelSpec& model);
 
 // Both spellings of Transformers: `rope_theta` with `rope_scaling` (v4) and `rope_parameters` (v5).
-// `model` has its type and max_positions. Throws ConfigError for a rope type that is not in
+// `model` has its type and max_positions; `turning_part`: RopeSpec's, where the scaling does not
+// say; kWholeHeads where it may say no other. Throws ConfigError for a rope type that is not in
 // RopeSpec.
-RopeSpec read_rope(JsonObject& config, double default_theta, const ModelSpec& model);
+inline constexpr double kWholeHeads = 1.0;
+RopeSpec read_rope(JsonObject& config, double default_theta, const ModelSpec& model,
+                   double turning_part = kWholeHeads);
 
 // hidden_size, num_heads and, unless the config or `model.head_dim` has it, head_dim.
 void read_heads(JsonObject& config, ModelSpec& model, const std::string& hidden_key,

@@ -63,9 +63,9 @@ double llama3_frequency(const RopeSpec& rope, double frequency) {
 }
 
 // The pair of dimensions that turns `rotations` times within the original context.
-double yarn_dimension(const RopeSpec& rope, double head_dim, double rotations) {
+double yarn_dimension(const RopeSpec& rope, double turning_dim, double rotations) {
   const auto original = static_cast<double>(rope.original_max_positions);
-  return head_dim * std::log(original / (2.0 * std::numbers::pi * rotations)) /
+  return turning_dim * std::log(original / (2.0 * std::numbers::pi * rotations)) /
          (2.0 * std::log(rope.theta));
 }
 
@@ -82,8 +82,10 @@ RopeSpec rope_without_scaling(RopeSpec rope, const ModelSpec& model) {
 
 }  // namespace
 
-RopeSpec read_rope(JsonObject& config, double default_theta, const ModelSpec& model) {
+RopeSpec read_rope(JsonObject& config, double default_theta, const ModelSpec& model,
+                   double turning_part) {
   RopeSpec rope;
+  rope.turning_part = turning_part;
   rope.theta = config.positive_number("rope_theta", default_theta);
   const char* key = config.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   config.ignore("rope_scaling");
@@ -102,7 +104,8 @@ RopeSpec read_rope(JsonObject& config, double default_theta, const ModelSpec& mo
   } else if (rope.type != "default") {
     scaling.fail(type_key, "cannot be represented; valid: default, linear, llama3, yarn");
   }
-  if (scaling.number("partial_rotary_factor", 1.0) != 1.0) {
+  rope.turning_part = scaling.number("partial_rotary_factor", turning_part);
+  if (turning_part == kWholeHeads && rope.turning_part != kWholeHeads) {
     scaling.fail("partial_rotary_factor", "cannot be represented; only 1 is valid");
   }
   scaling.reject_unknown_keys();  // a key that scales positions must not be passed over
@@ -114,10 +117,16 @@ double ModelSpec::attention_scale() const {
   return has_latent_attention() ? scale * rope.score_factor : scale;
 }
 
-std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t head_dim) {
-  CHECK(head_dim > 0 && head_dim % 2 == 0, "head size ", head_dim);
-  const auto size = static_cast<double>(head_dim);
-  std::vector<double> frequencies(static_cast<size_t>(head_dim / 2));  // [D/2]
+// Rounded down, as Transformers does.
+int64_t ModelSpec::turning_dim() const {
+  if (has_latent_attention()) return latent.rope_dim;
+  return static_cast<int64_t>(static_cast<double>(head_dim) * rope.turning_part);
+}
+
+std::vector<double> rope_inverse_frequencies(const RopeSpec& rope, int64_t turning_dim) {
+  CHECK(turning_dim > 0 && turning_dim % 2 == 0, turning_dim, " elements of a head");
+  const auto size = static_cast<double>(turning_dim);
+  std::vector<double> frequencies(static_cast<size_t>(turning_dim / 2));  // [D/2]
   double low = 0.0, high = 0.0;
   if (rope.type == "yarn") {
     low = yarn_dimension(rope, size, rope.beta_fast);

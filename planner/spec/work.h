@@ -16,15 +16,16 @@
 //   block      input (s,H)e; norm statistics (s)z, LayerNorm twice that; q (n,hq*D)e; k, v
 //   (n,hk*D)e; attention output
 //              (n,hq*D)e; log-sum-exp (n,hq)z; q_norm/k_norm: their statistics (n,hq)z, (n,hk)z
-//              (over whole projections (n)z each), and q, k are kept as they were before the norm;
-//              input of the MLP norm (s,H)e and its statistics dense MLP: gate and up (n,F)e each;
-//              GPT-2: up (n,F)e MoE: router probabilities (s,E)z; chosen experts (s,k)int32; their
-//              weights (s,k)z; their logits' log-sum-exp (s)z; row order (s*k)int32; expert inputs
-//              (R,H)e; gate and up (R,Fe)e each; returned rows (s*k,H)e; shared expert: gate and up
-//              (n,Fs)e each; with shared_gate also its output (s,H)e and the gate (s)z LoRA: x A^T,
-//              (rows of its input, r)e, of each adapted Linear Norm outputs, activations and RoPE
-//              are computed again in backward; sharded inputs of column-parallel Linears are
-//              gathered again when a weight or adapter gradient needs them.
+//              (over whole projections (n)z each, with Ulysses (cp*n)z), and q, k are kept as they
+//              were before the norm; input of the MLP norm (s,H)e and its statistics dense MLP:
+//              gate and up (n,F)e each; GPT-2: up (n,F)e MoE: router probabilities (s,E)z; chosen
+//              experts (s,k)int32; their weights (s,k)z; their logits' log-sum-exp (s)z; row order
+//              (s*k)int32; expert inputs (R,H)e; gate and up (R,Fe)e each; returned rows (s*k,H)e;
+//              shared expert: gate and up (n,Fs)e each; with shared_gate also its output (s,H)e and
+//              the gate (s)z LoRA: x A^T, (rows of its input, r)e, of each adapted Linear Norm
+//              outputs, activations and RoPE are computed again in backward; sharded inputs of
+//              column-parallel Linears are gathered again when a weight or adapter gradient needs
+//              them.
 //   recompute full: the block's input (s,H)e alone; forward runs again in backward, up to the last
 //              of what is kept without recomputation: no further than gate and up (GPT-2: GELU) of
 //              a dense MLP and of a shared expert without gate, the rows that experts return, and

@@ -67,8 +67,12 @@ RankShape seen_by_layer(RankShape shape, bool is_windowed) {
 
 int64_t qk_statistic_bytes(const RankShape& shape) {
   if (!shape.model.qk_norm) return 0;
-  const int64_t num_rows = shape.model.qk_norm_is_whole ? 2 : shape.q_heads + shape.kv_heads;
-  return shape.tokens * num_rows * shape.statistic_bytes;
+  if (!shape.model.qk_norm_is_whole) {
+    return shape.tokens * (shape.q_heads + shape.kv_heads) * shape.statistic_bytes;
+  }
+  // Where heads are exchanged a rank knows the statistics of all tokens.
+  const int64_t parts = shape.cp_kind == ContextParallel::ulysses ? shape.cp : 1;
+  return 2 * parts * shape.tokens * shape.statistic_bytes;
 }
 
 int64_t query_bytes(const RankShape& shape) {

@@ -17,15 +17,23 @@ struct PositionLaunches {
   int64_t norm = 1, rope = 1;
 };
 
-// RoPE and the norms of q and k: each reads and writes both. A norm over all heads sums squares of
-// both over tp.
+// RoPE and the norms of q and k: each reads and writes both.
 void add_position_ops(Pass& pass, const RankShape& shape, PositionLaunches launches = {}) {
   const int64_t bytes = 2 * (query_bytes(shape) + key_bytes(shape));
   if (shape.model.qk_norm) add_memory(pass, bytes, 2 * launches.norm);
-  if (shape.model.qk_norm && shape.model.qk_norm_is_whole) {
-    add_collective(pass, CollectiveKind::all_reduce, Axis::tp, qk_statistic_bytes(shape), shape.tp);
-  }
   if (shape.model.position == PositionKind::rope) add_memory(pass, bytes, 2 * launches.rope);
+}
+
+// Sums over the columns of a norm over all heads, which ranks share: `num_tensors` of q's and k's
+// are read by `launches` kernels each, one collective has the sums of both.
+void add_shared_norm_sums(Pass& pass, const RankShape& shape, int64_t num_tensors,
+                          int64_t launches) {
+  const int64_t exchanged = shape.cp_kind == ContextParallel::ulysses ? shape.cp : 1;
+  if (!shape.model.qk_norm || !shape.model.qk_norm_is_whole || shape.tp * exchanged == 1) return;
+  add_memory(pass, num_tensors * (query_bytes(shape) + key_bytes(shape)), 2 * launches);
+  const int64_t bytes = qk_statistic_bytes(shape);
+  add_collective(pass, CollectiveKind::all_reduce, Axis::tp, bytes, shape.tp);
+  add_collective(pass, CollectiveKind::all_reduce, Axis::cp, bytes, exchanged);
 }
 
 // Over cp (trainer/layers/context_attention.h): the ring's messages to the next rank and from the
@@ -130,6 +138,7 @@ void add_attention_forward(Pass& pass, const RankShape& shape) {
   if (shape.model.has_latent_attention()) {
     add_latent_ops(pass, shape);
   } else {
+    add_shared_norm_sums(pass, shape, 1, 2);  // squares, and from them the statistic
     add_position_ops(pass, shape);
   }
   add_attend(pass, shape);
@@ -154,6 +163,7 @@ void add_attention_backward(Pass& pass, const RankShape& shape) {
     add_position_ops(pass, shape, {.rope = shape.model.qk_norm ? 1 : 0});
     for (size_t i = first; i < pass.ops.size(); ++i) pass.ops[i].is_computed_again = true;
     add_attend_backward(pass, shape);
+    add_shared_norm_sums(pass, shape, 2, 1);  // of the gradient times the normed tensor
     add_position_ops(pass, shape, {.norm = shape.is_frozen ? 1 : 2});
   }
   add_attention_inputs_again(pass, shape, attention);

@@ -123,7 +123,8 @@ struct AttentionWork {
 AttentionWork attention_linears(const RankShape& shape);
 // The shape as a layer with (or without) an attention window sees it: its `pairs`.
 RankShape seen_by_layer(RankShape shape, bool is_windowed);
-// The vectors of statistics that norms of q and k keep: (n, heads)z, of whole projections (n)z.
+// The vectors of statistics that norms of q and k keep: (n, heads)z, of whole projections (n)z, or
+// of all tokens of the sequences where heads are exchanged.
 int64_t qk_statistic_bytes(const RankShape& shape);
 int64_t query_bytes(const RankShape& shape);
 int64_t key_bytes(const RankShape& shape);

@@ -82,6 +82,19 @@ TEST_P(CudaLaunches, AreThoseOfTheSpec) {
             ranks * (kernels_of_layer(works[0]) + kernels_of_layer(works[3]) - copies));
 }
 
+// What one more micro-batch launches in one more block, on all ranks, and what the spec says of it.
+struct BlockLaunches {
+  int64_t kernels = 0, planned = 0;
+};
+BlockLaunches block_launches(const Layout& layout) {
+  const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
+    return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
+  };
+  const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
+  const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
+  return {of_three - of_two, block.forward.num_launches + block.backward.num_launches};
+}
+
 // Experts: 4 products of attention, the router's and 3 of all experts, twice as many in backward;
 // counts of rows are cleared and brought to the host without a kernel, rows of other ranks' experts
 // are put in an order that comes from the host.
@@ -90,14 +103,9 @@ TEST(CudaLaunchesOfExperts, AreThoseOfTheSpec) {
     SCOPED_TRACE(ep);
     Layout layout{.name = "experts", .model = TinyModel::mixtral};
     layout.mesh.dp = layout.mesh.ep = ep;
-    const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
-      return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
-    };
-    const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
-    const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
-    const int64_t launches = block.forward.num_launches + block.backward.num_launches;
+    const BlockLaunches launches = block_launches(layout);
     const int64_t products = 3 * (4 + 1 + 3), attention = 2, copies = ep > 1 ? 6 : 2;
-    EXPECT_EQ(of_three - of_two, ep * (launches - products - attention - copies));
+    EXPECT_EQ(launches.kernels, ep * (launches.planned - products - attention - copies));
   }
 }
 
@@ -107,15 +115,23 @@ TEST(CudaLaunchesOfGptOss, AreThoseOfTheSpec) {
     SCOPED_TRACE(is_lora);
     Layout layout{.name = "gpt_oss", .model = TinyModel::gpt_oss};
     layout.lora_rank = is_lora ? 2 : 0;
-    const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
-      return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
-    };
-    const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
-    const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
-    const int64_t launches = block.forward.num_launches + block.backward.num_launches;
+    const BlockLaunches launches = block_launches(layout);
     const int64_t products = is_lora ? 2 * (4 + 1 + 3) + 6 * 4 : 3 * (4 + 1 + 3);
     const int64_t attention = 2, copies = 2;
-    EXPECT_EQ(of_three - of_two, launches - products - attention - copies - 1);
+    EXPECT_EQ(launches.kernels, launches.planned - products - attention - copies - 1);
+  }
+}
+
+// Norms over all heads of a token, on one rank, over tp, and over cp; experts as above.
+TEST(CudaLaunchesOfWholeNorms, AreThoseOfTheSpec) {
+  for (const Mesh& mesh : {Mesh{}, Mesh{.tp = 2}, Mesh{.cp = 2}}) {
+    SCOPED_TRACE(testing::Message() << "tp=" << mesh.tp << " cp=" << mesh.cp);
+    Layout layout{.name = "whole_norms", .model = TinyModel::olmoe, .mesh = mesh};
+    layout.cp_kind = ContextParallel::ulysses;
+    const BlockLaunches launches = block_launches(layout);
+    const int64_t products = 3 * (4 + 1 + 3), attention = 2, copies = 2;
+    EXPECT_EQ(launches.kernels,
+              mesh.world_size() * (launches.planned - products - attention - copies));
   }
 }
 
@@ -125,14 +141,9 @@ TEST(CudaLaunchesOfARing, AreThoseOfTheSpec) {
     SCOPED_TRACE(cp);
     Layout layout{.name = "ring", .model = TinyModel::llama};
     layout.mesh.cp = cp;
-    const auto kernels = [&](int64_t num_layers, int64_t num_microbatches) {
-      return kernels_of_step(layout, plan_with(layout, num_layers, num_microbatches));
-    };
-    const int64_t of_two = kernels(2, 3) - kernels(2, 2), of_three = kernels(3, 3) - kernels(3, 2);
-    const LayerWork block = stage_work(plan_with(layout, 2, 2), 0)[1];
-    const int64_t launches = block.forward.num_launches + block.backward.num_launches;
+    const BlockLaunches launches = block_launches(layout);
     const int64_t products = 3 * 7, copies = 1 + 2 * cp + 1 + 3;
-    EXPECT_EQ(of_three - of_two, cp * (launches - products - copies));
+    EXPECT_EQ(launches.kernels, cp * (launches.planned - products - copies));
   }
 }
 

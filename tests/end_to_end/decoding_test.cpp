@@ -53,9 +53,14 @@ std::vector<Case> cases() {
                                             {"latent", M::latent_dense},
                                             {"gpt2_lora", M::gpt2, 2},
                                             {"qwen3_lora_window", M::qwen3, 2, 1}};
-  const std::vector<TextModelSpec> experts = {
-      {"mixtral", M::mixtral},   {"qwen2_moe", M::qwen2_moe}, {"sigmoid_moe", M::sigmoid_moe},
-      {"deepseek", M::deepseek}, {"gpt_oss", M::gpt_oss},     {"mixtral_lora", M::mixtral, 2}};
+  const std::vector<TextModelSpec> experts = {{"mixtral", M::mixtral},
+                                              {"qwen2_moe", M::qwen2_moe},
+                                              {"sigmoid_moe", M::sigmoid_moe},
+                                              {"deepseek", M::deepseek},
+                                              {"olmoe", M::olmoe},
+                                              {"glm4_moe", M::glm4_moe},
+                                              {"gpt_oss", M::gpt_oss},
+                                              {"mixtral_lora", M::mixtral, 2}};
   std::vector<Case> all;
   for (const auto* models : {&dense, &experts}) {
     for (const TextModelSpec& model : *models) {

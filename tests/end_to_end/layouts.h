@@ -32,6 +32,8 @@ enum class TinyModel {
   gpt_oss,       // sinks, biases everywhere, clamped activation, a window in every other layer
   gpt_oss_wide,  // the same, its window as long as a sequence: a ring knows no shorter one
   five_experts,  // one choice of five: fewer tokens on a rank than experts
+  olmoe,         // norms over all heads of a token together
+  glm4_moe,      // a part of each head turns, a dense layer first, a shared expert
   deepseek,      // latent attention, a dense layer, then sigmoid scores in groups, a shared expert
   moonlight,     // the same but for its queries, which are made of the input itself
   latent_dense   // latent attention without experts

@@ -65,6 +65,19 @@ CONFIGS = {
         "norm_topk_prob": False, "decoder_sparse_step": 1, "mlp_only_layers": [],
         "router_aux_loss_coef": 0.0, "use_sliding_window": False,
     },
+    "olmoe": {
+        "model_type": "olmoe", **LLAMA_LIKE, "intermediate_size": 14, "num_experts": 6,
+        "num_experts_per_tok": 2, "norm_topk_prob": False, "clip_qkv": None,
+        "attention_bias": False, "router_aux_loss_coef": 0.0,
+    },
+    # 10 of 20 elements of a head turn.
+    "glm4_moe": {
+        "model_type": "glm4_moe", **LLAMA_LIKE, "head_dim": 20, "partial_rotary_factor": 0.5,
+        "use_qk_norm": True, "attention_bias": True, "n_routed_experts": 8,
+        "num_experts_per_tok": 2, "moe_intermediate_size": 10, "n_shared_experts": 2,
+        "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1, "norm_topk_prob": True,
+        "routed_scaling_factor": 1.5, "num_nextn_predict_layers": 0,
+    },
     # Latent attention with both ranks and yarn's factor of the scores, a dense layer and experts in
     # groups; then with queries of the input itself and pairs half a part apart.
     "deepseek_v3": {

@@ -107,8 +107,8 @@ Mesh mesh(int64_t tp, int64_t pp, int64_t dp, int64_t ep = 1) {
 }
 
 TEST(Layout, EveryElementIsOwnedOnceUnderAnyLayout) {
-  const ModelSpec models[] = {tiny_llama(),   tiny_qwen2(),     tiny_gpt2(),
-                              tiny_mixtral(), tiny_qwen2_moe(), tiny_qwen3_moe()};
+  const ModelSpec models[] = {tiny_llama(),     tiny_qwen2(),     tiny_gpt2(),  tiny_mixtral(),
+                              tiny_qwen2_moe(), tiny_qwen3_moe(), tiny_olmoe(), tiny_glm4_moe()};
   int num_plans = 0;
   for (const ModelSpec& model : models) {
     for (const int64_t tp : {1, 2, 4}) {

@@ -110,7 +110,8 @@ TEST(Ledger, LoraHasNoStateForTheBase) {
 }
 
 TEST(Ledger, RanksSumUpToExecutedFlops) {
-  for (const ModelSpec& model : {tiny_llama(), tiny_gpt2(), tiny_qwen2_moe(), tiny_qwen3_moe()}) {
+  for (const ModelSpec& model : {tiny_llama(), tiny_gpt2(), tiny_qwen2_moe(), tiny_qwen3_moe(),
+                                 tiny_olmoe(), tiny_glm4_moe()}) {
     const int64_t ep = model.has_moe() ? 2 : 1;
     for (const int64_t lora_rank : {0, 2}) {
       Plan plan = tiny_plan(model, {.tp = 2, .pp = 3, .dp = 2, .ep = ep}, 0, lora_rank);

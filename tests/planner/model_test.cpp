@@ -418,6 +418,13 @@ TEST(Model, MistakesAreNamed) {
           "moe_intermediate_size": 4, "num_nextn_predict_layers": -1)",
        "num_nextn_predict_layers: expected 0 to 100, found -1"},
       {"glm4_moe", R"("num_key_value_heads": 2)", "n_routed_experts: expected an integer"},
+      {"glm4_moe", R"("num_key_value_heads": 2, "head_dim": 10, "partial_rotary_factor": 0.5)",
+       "partial_rotary_factor: of head_dim=10 an even number of elements must turn, 2 to 10"},
+      {"glm4_moe", R"("num_key_value_heads": 2, "partial_rotary_factor": 1.5)",
+       "partial_rotary_factor: of head_dim="},
+      {"qwen3", R"("num_key_value_heads": 2,
+          "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5})",
+       "rope_parameters.partial_rotary_factor: cannot be represented; only 1 is valid"},
   };
   for (const auto& each : cases) {
     try {
@@ -428,6 +435,25 @@ TEST(Model, MistakesAreNamed) {
       EXPECT_NE(std::string(error.what()).find(each.message), std::string::npos) << error.what();
     }
   }
+}
+
+// By either spelling of Transformers, half where the config is silent; frequencies are those of a
+// head of as many elements as turn.
+TEST(Model, PartOfAHeadTurns) {
+  const std::string rest = R"("num_key_value_heads": 2, "head_dim": 20, "n_routed_experts": 2,
+      "num_experts_per_tok": 1, "moe_intermediate_size": 4)";
+  const auto turning = [&](const std::string& more) {
+    return llama(rest + more, "glm4_moe").model.turning_dim();
+  };
+  EXPECT_EQ(turning(""), 10);
+  EXPECT_EQ(turning(R"(, "partial_rotary_factor": 0.9)"), 18);
+  EXPECT_EQ(turning(R"(, "rope_parameters": {"rope_type": "default",
+      "partial_rotary_factor": 0.2})"),
+            4);
+  EXPECT_EQ(turning(R"(, "partial_rotary_factor": 1.0)"), 20);
+  EXPECT_EQ(llama(R"("num_key_value_heads": 2, "head_dim": 20)", "qwen3").model.turning_dim(), 20);
+  EXPECT_EQ(read_model(kModels / "glm-4.5-air.json").model.turning_dim(), 64);
+  EXPECT_EQ(read_model(kModels / "deepseek-v3.json").model.turning_dim(), 64);
 }
 
 TEST(Model, SizesMustBePositive) {

@@ -56,6 +56,22 @@ inline ModelSpec tiny_qwen3_moe() {
       "num_experts_per_tok": 2, "norm_topk_prob": true})");
 }
 
+// Norms over all heads of a token together.
+inline ModelSpec tiny_olmoe() {
+  return tiny_model("tiny-olmoe", R"({"model_type": "olmoe", "vocab_size": 13, "hidden_size": 8,
+      "intermediate_size": 6, "num_hidden_layers": 3, "num_attention_heads": 4,
+      "num_key_value_heads": 2, "num_experts": 4, "num_experts_per_tok": 2})");
+}
+
+// Half of each head turns; a dense layer first, shared experts.
+inline ModelSpec tiny_glm4_moe() {
+  return tiny_model("tiny-glm4-moe", R"({"model_type": "glm4_moe", "vocab_size": 13,
+      "hidden_size": 8, "head_dim": 4, "intermediate_size": 12, "moe_intermediate_size": 12,
+      "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+      "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1,
+      "first_k_dense_replace": 1, "attention_bias": true})");
+}
+
 // A valid plan: two micro-batches for each data-parallel rank, sequence parallelism with tp > 1.
 inline Plan tiny_plan(const ModelSpec& model, const Mesh& mesh, int zero_stage = 0,
                       int64_t lora_rank = 0) {

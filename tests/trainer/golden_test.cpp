@@ -148,6 +148,8 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"gpt2", Precision::fp64, 1e-8}, Golden{"gpt2", Precision::fp32, 1e-5},
         Golden{"mixtral", Precision::fp64, 1e-8}, Golden{"mixtral", Precision::fp32, 1e-5},
         Golden{"qwen2_moe", Precision::fp64, 1e-8}, Golden{"qwen2_moe", Precision::fp32, 1e-5},
+        Golden{"olmoe", Precision::fp64, 1e-8}, Golden{"olmoe", Precision::fp32, 1e-5},
+        Golden{"glm4_moe", Precision::fp64, 1e-8}, Golden{"glm4_moe", Precision::fp32, 1e-5},
         Golden{"deepseek_v3", Precision::fp64, 1e-8}, Golden{"deepseek_v3", Precision::fp32, 1e-5},
         Golden{"deepseek_v3_half_pairs", Precision::fp64, 1e-8},
         Golden{"deepseek_v3_half_pairs", Precision::fp32, 1e-5},

@@ -4,7 +4,6 @@
 
 #include "trainer/layers/context_attention.h"
 #include "trainer/layers/tensor_parallel.h"
-#include "trainer/ops/norm.h"
 
 namespace argosy {
 
@@ -12,11 +11,10 @@ HeadProjections::HeadProjections(const LayerContext& ctx, const ParameterStore& 
     : q_(ctx, store, layer, TensorRole::q, TensorRole::q_bias),
       k_(ctx, store, layer, TensorRole::k, TensorRole::k_bias),
       v_(ctx, store, layer, TensorRole::v, TensorRole::v_bias),
-      q_norm_(store.find(layer, TensorRole::q_norm)),
-      k_norm_(store.find(layer, TensorRole::k_norm)),
+      norms_(ctx, store, layer),
       head_dim_(ctx.plan.model.head_dim),
-      use_rope_(ctx.plan.model.position == PositionKind::rope),
-      eps_(ctx.plan.model.norm_eps) {}
+      turning_{.head_dim = head_dim_, .begin = 0, .size = ctx.plan.model.turning_dim()},
+      use_rope_(ctx.plan.model.position == PositionKind::rope) {}
 
 Tensor HeadProjections::project(const LayerContext& ctx, const Microbatch& microbatch,
                                 const Linear& linear, const ProductOperand& input, Tensor* lora,
@@ -28,20 +26,11 @@ Tensor HeadProjections::project(const LayerContext& ctx, const Microbatch& micro
   return exchange ? split_heads(ctx, microbatch, y, kept) : y;
 }
 
-Tensor HeadProjections::norm_heads(const LayerContext& ctx, const Parameter& gain, const Tensor& x,
-                                   Tensor* rms, MemoryCategory kept) const {
-  const Shape per_head = {x.size() / head_dim_, head_dim_};
-  *rms = ctx.device.empty({per_head[0]}, ctx.statistic(), kept);
-  Tensor y = ctx.scratch(x.shape());
-  ops::rms_norm_forward(ctx.device, x.view(per_head), gain.value, eps_, y.view(per_head), *rms);
-  return y;
-}
-
 void HeadProjections::turn(const LayerContext& ctx, const Microbatch& microbatch,
-                           const ops::RopeTable& rope, const Tensor& x, bool inverse) const {
+                           const ops::RopeTable& rope, const QueryKey& x, bool inverse) const {
   if (!use_rope_) return;
-  const ops::RopePart whole = {.head_dim = head_dim_, .begin = 0, .size = head_dim_};
-  ops::rope(ctx.device, x, whole, microbatch.attention_positions, rope, inverse);
+  for (const Tensor* heads : {&x.q, &x.k})
+    ops::rope(ctx.device, *heads, turning_, microbatch.attention_positions, rope, inverse);
 }
 
 Heads HeadProjections::forward(const LayerContext& ctx, const Microbatch& microbatch,
@@ -52,49 +41,28 @@ Heads HeadProjections::forward(const LayerContext& ctx, const Microbatch& microb
   heads.q = project(ctx, microbatch, q_, input, &state->q_lora, kept);
   heads.k = project(ctx, microbatch, k_, input, &state->k_lora, kept);
   heads.v = project(ctx, microbatch, v_, input, &state->v_lora, kept);
-  Heads ready = heads;
-  if (q_norm_ != nullptr) {
-    ready.q = norm_heads(ctx, *q_norm_, heads.q, &state->q_rms, kept);
-    ready.k = norm_heads(ctx, *k_norm_, heads.k, &state->k_rms, kept);
-  }
-  turn(ctx, microbatch, rope, ready.q, false);
-  turn(ctx, microbatch, rope, ready.k, false);
-  return ready;
-}
-
-Tensor HeadProjections::ready(const LayerContext& ctx, const Microbatch& microbatch,
-                              const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
-                              const Parameter* gain) const {
-  if (gain == nullptr) return kept;
-  Tensor x = ctx.scratch(kept.shape());
-  const Shape per_head = {kept.size() / head_dim_, head_dim_};
-  ops::rms_norm_apply(ctx.device, kept.view(per_head), gain->value, rms, x.view(per_head));
-  turn(ctx, microbatch, rope, x, false);
-  return x;
+  QueryKey ready{heads.q, heads.k};
+  if (norms_.exist()) ready = norms_.forward(ctx, ready, &state->norms, kept);
+  turn(ctx, microbatch, rope, ready, false);
+  return {ready.q, ready.k, heads.v};
 }
 
 Heads HeadProjections::ready(const LayerContext& ctx, const Microbatch& microbatch,
                              const ops::RopeTable& rope, const ProjectionState& state) const {
-  return {ready(ctx, microbatch, rope, state.heads.q, state.q_rms, q_norm_),
-          ready(ctx, microbatch, rope, state.heads.k, state.k_rms, k_norm_), state.heads.v};
-}
-
-void HeadProjections::ready_backward(const LayerContext& ctx, const Microbatch& microbatch,
-                                     const ops::RopeTable& rope, const Tensor& kept,
-                                     const Tensor& rms, const Parameter* gain,
-                                     const Tensor& gradient) const {
-  turn(ctx, microbatch, rope, gradient, true);
-  if (gain == nullptr) return;
-  const Shape per_head = {kept.size() / head_dim_, head_dim_};
-  ops::rms_norm_backward(ctx.device, gradient.view(per_head), kept.view(per_head), gain->value, rms,
-                         gradient.view(per_head), gain->grad, false);
+  if (!norms_.exist()) return state.heads;
+  const QueryKey ready = norms_.apply(ctx, {state.heads.q, state.heads.k}, state.norms);
+  turn(ctx, microbatch, rope, ready, false);
+  return {ready.q, ready.k, state.heads.v};
 }
 
 Tensor HeadProjections::backward(const LayerContext& ctx, const Microbatch& microbatch,
                                  const ops::RopeTable& rope, const NormedInput& input,
                                  const ProjectionState& state, Heads gradient) const {
-  ready_backward(ctx, microbatch, rope, state.heads.q, state.q_rms, q_norm_, gradient.q);
-  ready_backward(ctx, microbatch, rope, state.heads.k, state.k_rms, k_norm_, gradient.k);
+  const QueryKey dready{gradient.q, gradient.k};
+  turn(ctx, microbatch, rope, dready, true);
+  if (norms_.exist()) {
+    norms_.backward(ctx, {state.heads.q, state.heads.k}, state.norms, dready);
+  }
   if (exchanges_heads(ctx)) {
     for (Tensor* d : {&gradient.q, &gradient.k, &gradient.v}) {
       *d = join_heads(ctx, microbatch, *d, MemoryCategory::workspace);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "trainer/layers/context.h"
+#include "trainer/layers/head_norms.h"
 #include "trainer/layers/linear.h"
 #include "trainer/layers/norm.h"
 #include "trainer/ops/rope.h"
@@ -28,8 +29,8 @@ struct NormedInput {
 
 // Kept by forward.
 struct ProjectionState {
-  Heads heads;                    // ready, or with q_norm/k_norm q and k before the norm
-  Tensor q_rms, k_rms;            // (n*hq), (n*hk) statistics of q_norm and k_norm
+  Heads heads;  // ready, or with q_norm/k_norm q and k before the norm
+  HeadNormStatistics norms;
   Tensor q_lora, k_lora, v_lora;  // (n, r)
 };
 
@@ -54,26 +55,15 @@ class HeadProjections {
   // A Linear of the normed input (n, H), as attention works on it.
   Tensor project(const LayerContext& ctx, const Microbatch& microbatch, const Linear& linear,
                  const ProductOperand& input, Tensor* lora, MemoryCategory kept) const;
-  // q or k, normed into new memory; fills its statistics.
-  Tensor norm_heads(const LayerContext& ctx, const Parameter& gain, const Tensor& x, Tensor* rms,
-                    MemoryCategory kept) const;
-  // In place, on whole heads.
+  // In place, the part of each head that turns.
   void turn(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-            const Tensor& x, bool inverse) const;
-  // q or k as attention reads it, from what is kept.
-  Tensor ready(const LayerContext& ctx, const Microbatch& microbatch, const ops::RopeTable& rope,
-               const Tensor& kept, const Tensor& rms, const Parameter* gain) const;
-  // In place: gradient of a ready q or k -> gradient of the Linear's output.
-  void ready_backward(const LayerContext& ctx, const Microbatch& microbatch,
-                      const ops::RopeTable& rope, const Tensor& kept, const Tensor& rms,
-                      const Parameter* gain, const Tensor& gradient) const;
+            const QueryKey& x, bool inverse) const;
 
   Linear q_, k_, v_;
-  const Parameter* q_norm_;  // gain (D), null without q_norm/k_norm
-  const Parameter* k_norm_;
+  HeadNorms norms_;
   int64_t head_dim_;
+  ops::RopePart turning_;
   bool use_rope_;
-  double eps_;
 };
 
 }  // namespace argosy
