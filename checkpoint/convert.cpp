@@ -23,6 +23,7 @@ void with_type(DType dtype, const Use& use) {
       return use(bfloat16{});
     case DType::int32:
     case DType::int16:
+    case DType::uint8:
       break;
   }
   CHECK(false, "no conversion from or to ", to_string(dtype));
@@ -43,7 +44,7 @@ void convert(const unsigned char* source, unsigned char* destination, int64_t co
 
 bool can_convert(DType from, DType to) {
   const auto is_integer = [](DType dtype) {
-    return dtype == DType::int32 || dtype == DType::int16;
+    return dtype == DType::int32 || dtype == DType::int16 || dtype == DType::uint8;
   };
   return from == to || (!is_integer(from) && !is_integer(to));
 }

@@ -117,7 +117,7 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   add("lora-targets", word(o.lora_targets, "LIST")->default_value(o.lora_targets),
       "comma separated module names as in PEFT, or all-linear");
   add("base-bits", po::value(&o.base_bits)->value_name("16|4")->default_value(o.base_bits),
-      "with lora: how the frozen base is kept; 4: NF4, as QLoRA does it (for planning)");
+      "with lora: how the frozen base is kept; 4: its blocks' matrices in NF4, as QLoRA does it");
   add("sample-tokens", count(o.sample_tokens, "sample-tokens", "T"),
       "with finetune or lora: every sample is padded to seq-len and has this many tokens in the "
       "mean, so that --tokens takes more steps; default: samples are packed");

@@ -276,9 +276,9 @@ Request read_request(const PlanOptions& given, const ImportSetup* setup) {
   job.fit_probability = fit_probability_of(options, job.cluster);
   require_precision(job);
   require_figures(job);
-  if (job.lora.base_bits != kUnquantizedBits && job.precision != Precision::bf16) {
+  if (job.lora.base_bits != kUnquantizedBits && job.precision == Precision::fp8) {
     throw ConfigError(concat("--base-bits: ", job.lora.base_bits, " with --precision ",
-                             to_string(job.precision), "; valid: --precision bf16"));
+                             to_string(job.precision), "; valid: --precision bf16, fp32, fp64"));
   }
   job.moe_imbalance = options.moe_imbalance;
   if (job.moe_imbalance > 1 && !job.model.has_moe()) {

@@ -22,6 +22,8 @@ const char* word_of(DType dtype) {
       return "I32";
     case DType::int16:
       return "I16";
+    case DType::uint8:
+      return "U8";
   }
   CHECK(false, "dtype ", static_cast<int>(dtype));
 }

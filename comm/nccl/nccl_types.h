@@ -21,6 +21,7 @@ inline ncclDataType_t nccl_type(DType dtype) {
     case DType::int32:
       return ncclInt32;
     case DType::int16:
+    case DType::uint8:
       break;  // stays on its rank
   }
   CHECK(false, to_string(dtype), " is not communicated");

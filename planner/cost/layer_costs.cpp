@@ -159,7 +159,7 @@ ElementTable count_elements(const Job& job, const Candidate& candidate) {
     auto& buckets = tensor.shard == Shard::vocab ? elements.table : elements.layer;
     BucketElements& bucket = buckets[static_cast<size_t>(local.domain)];
     bucket.size += local.box.size();
-    bucket.products.add(tensor, local.box.size());
+    bucket.products.add(tensor, local.box);
     if (local.gradient_sum == GradientSum::tp) bucket.tp_summed += local.box.size();
     if (local.gradient_sum == GradientSum::kv_replica) bucket.kv_summed += local.box.size();
   }

@@ -7,6 +7,7 @@
 
 #include "planner/spec/check.h"
 #include "planner/spec/integers.h"
+#include "planner/spec/nf4.h"
 
 namespace argosy {
 
@@ -76,8 +77,8 @@ GradientSum gradient_sum_of(const Plan& plan, const TensorSpec& tensor, const Cu
     return cut.kv_copies > 1 ? GradientSum::kv_replica : GradientSum::none;
   }
   if (tensor.shard != Shard::replicated) return GradientSum::none;
-  // A replicated factor of an adapter meets the rank's part of the outputs (A) or inputs (B); beside
-  // a weight that is replicated itself, what that meets.
+  // A replicated factor of an adapter meets the rank's part of the outputs (A) or inputs (B);
+  // beside a weight that is replicated itself, what that meets.
   const bool is_beside_a_part = !sees_part_of_sequence(tensor.role);
   if (tensor.lora != LoraPart::none && is_beside_a_part) return GradientSum::tp;
   // Each rank normalises its own heads.
@@ -168,7 +169,7 @@ void append(const TensorSpec& tensor, LocalTensor& local, DomainLayout& domain) 
     buckets.push_back(bucket);
   }
   const int64_t size = local.box.size();
-  domain.buckets.back().products.add(tensor, size);
+  domain.buckets.back().products.add(tensor, local.box);
   Bucket& bucket = buckets.back();
   local.bucket = static_cast<int>(buckets.size()) - 1;
   local.offset = domain.num_elements;
@@ -198,10 +199,10 @@ void cut_buckets(const Plan& plan, int64_t size, int64_t shard_size, int64_t ind
 
 }  // namespace
 
-void ProductWeights::add(const TensorSpec& tensor, int64_t num_elements) {
+void ProductWeights::add(const TensorSpec& tensor, const Box& box) {
   if (!is_block_product(tensor.role) || tensor.lora != LoraPart::none) return;
-  elements += num_elements;
-  nf4_bytes += ::argosy::nf4_bytes(num_elements);
+  elements += box.size();
+  nf4_bytes += ::argosy::nf4_bytes(box);
 }
 
 int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,

@@ -66,7 +66,7 @@ struct LocalTensor {
 // NF4.
 struct ProductWeights {
   int64_t elements = 0, nf4_bytes = 0;
-  void add(const TensorSpec& tensor, int64_t num_elements);
+  void add(const TensorSpec& tensor, const Box& box);  // a rank's part of it
 };
 
 // Bytes in which `kept` of a bucket's `size` elements are stored. A frozen base of 4 bits keeps its

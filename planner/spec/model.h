@@ -234,9 +234,6 @@ struct LoraSpec {
 // matches nothing (naming what would match). A tied head has no tensor of its own.
 std::vector<TensorSpec> model_tensors(const ModelSpec& model, const LoraSpec& lora = {});
 
-// Bytes of a tensor of `elements` in NF4 with double quantization (Dettmers et al. 2023, section
-// 3): 4 bits each, an 8-bit scale for every 64, an fp32 scale for every 256 of those: 4.127 bits.
-int64_t nf4_bytes(int64_t elements);
 // The products of a block with weights: a kernel each where q, k and v, or gate and up, are one, in
 // the order in which they run.
 enum class BlockProduct { qkv, o, router, up, down, expert_up, expert_down, mtp_projection, none };
@@ -245,8 +242,9 @@ BlockProduct block_product(TensorRole role);
 // that frameworks keep in NF4 (bitsandbytes) or multiply in 8 bits (Transformer Engine). Embedding,
 // head, norms and biases stay in the compute dtype, adapters too.
 bool is_block_product(TensorRole role);
-// True if this weight is kept in NF4 under `lora`.
+// True if this weight is kept in NF4 (planner/spec/nf4.h) under `lora`.
 bool is_quantized(const LoraSpec& lora, TensorRole role);
+bool is_quantized(const LoraSpec& lora, const TensorSpec& tensor);
 
 // True if the Linear of this role carries an adapter under `lora`.
 bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole role);

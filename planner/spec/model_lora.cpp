@@ -9,7 +9,6 @@
 #include <sstream>
 
 #include "planner/spec/check.h"
-#include "planner/spec/integers.h"
 #include "planner/spec/model.h"
 #include "planner/spec/model_names.h"
 
@@ -63,13 +62,6 @@ bool is_lora_target(const ModelSpec& model, const LoraSpec& lora, TensorRole rol
                      [&](const std::string& target) { return matches(path, target); });
 }
 
-int64_t nf4_bytes(int64_t elements) {
-  constexpr int64_t kBlock = 64, kScaleBlock = 256, kScaleOfScalesBytes = 4;
-  const auto groups = [](int64_t size, int64_t group) { return ceil_div(size, group); };
-  const int64_t scales = groups(elements, kBlock);
-  return groups(elements, 2) + scales + groups(scales, kScaleBlock) * kScaleOfScalesBytes;
-}
-
 BlockProduct block_product(TensorRole role) {
   switch (role) {
     case TensorRole::q:
@@ -112,6 +104,10 @@ bool is_block_product(TensorRole role) {
 
 bool is_quantized(const LoraSpec& lora, TensorRole role) {
   return lora.rank > 0 && lora.base_bits != kUnquantizedBits && is_block_product(role);
+}
+
+bool is_quantized(const LoraSpec& lora, const TensorSpec& tensor) {
+  return tensor.lora == LoraPart::none && is_quantized(lora, tensor.role);
 }
 
 void validate_lora(const ModelSpec& model, const LoraSpec& lora) {

@@ -202,8 +202,8 @@ void require_task(const Plan& plan) {
   const bool is_quantized = plan.lora.base_bits != kUnquantizedBits;
   require(!is_quantized || plan.task == Task::lora, "base_bits=", plan.lora.base_bits,
           " with task=", to_string(plan.task), "; valid: 16, or task=lora");
-  require(!is_quantized || plan.precision == Precision::bf16, "base_bits=", plan.lora.base_bits,
-          " with precision=", to_string(plan.precision), "; valid: precision=bf16");
+  require(!is_quantized || plan.precision != Precision::fp8, "base_bits=", plan.lora.base_bits,
+          " with precision=", to_string(plan.precision), "; valid: precision=bf16, fp32 or fp64");
 }
 
 }  // namespace

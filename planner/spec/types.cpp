@@ -18,6 +18,8 @@ int64_t size_in_bytes(DType dtype) {
       return 4;
     case DType::int16:
       return 2;
+    case DType::uint8:
+      return 1;
   }
   CHECK(false, "dtype ", static_cast<int>(dtype));
   return 0;
@@ -53,6 +55,8 @@ std::string_view to_string(DType dtype) {
       return "int32";
     case DType::int16:
       return "int16";
+    case DType::uint8:
+      return "uint8";
   }
   return "?";
 }

@@ -10,7 +10,7 @@
 
 namespace argosy {
 
-enum class DType { fp64, fp32, bf16, int32, int16 };
+enum class DType { fp64, fp32, bf16, int32, int16, uint8 };
 enum class Device { cpu, cuda };
 
 // How a run computes. bf16 keeps fp32 master weights and accumulates gradients in fp32. The master

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "planner/spec/integers.h"
+#include "planner/spec/nf4.h"
 
 namespace argosy {
 
@@ -76,11 +77,10 @@ void load_experts(RankShape& shape, double expert_load) {
   shape.exchanged_rows = loaded(shape.exchanged_rows);
 }
 
-int64_t LinearWork::dequantize_bytes() const {
-  if (!is_quantized) return 0;
+int64_t LinearWork::num_dequantized() const {
   int64_t num_weights = 0;
   for (const RowGroup& group : groups) num_weights += group.rows > 0 ? group.count : 0;
-  return num_weights * (nf4_bytes(inputs * outputs) + dequantized_bytes());
+  return is_quantized ? num_weights : 0;
 }
 
 int64_t LinearWork::dequantized_bytes() const {
@@ -210,6 +210,16 @@ void add_product(Pass& pass, const LinearWork& l, ProductOf product_of, int64_t 
   pass.ops.back().block_product = l.block_product;
 }
 
+// Each weight is read in NF4 and written in the compute dtype before its product: those of experts
+// are multiplied with one by one.
+void add_dequantization(Pass& pass, const LinearWork& l) {
+  const int64_t count = l.num_dequantized();
+  if (count == 0) return;
+  const int64_t bytes = nf4_bytes({{0, l.outputs}, {0, l.inputs}}) + l.dequantized_bytes();
+  add_memory(pass, count * bytes, count);
+  pass.num_launches += count - 1;
+}
+
 }  // namespace
 
 void add_adapter_input(Pass& pass, const LinearWork& l) {
@@ -219,7 +229,7 @@ void add_adapter_input(Pass& pass, const LinearWork& l) {
 }
 
 void add_output(Pass& pass, const LinearWork& l) {
-  add_memory(pass, l.dequantize_bytes());
+  add_dequantization(pass, l);
   for_each_group(pass, l, [&](int64_t rows, int64_t count) {
     add_product(pass, l, ProductOf::output, rows, count);
     add_matmul(pass, rows, l.outputs, l.lora_rank, l.element_bytes, count);  // y += scale u B^T
@@ -232,7 +242,7 @@ void add_forward(Pass& pass, const LinearWork& l) {
 }
 
 void add_backward(Pass& pass, const LinearWork& l) {
-  add_memory(pass, l.dequantize_bytes());
+  add_dequantization(pass, l);
   for_each_group(pass, l, [&](int64_t rows, int64_t count) {
     add_product(pass, l, ProductOf::input_gradient, rows, count);
     if (l.is_trainable) add_product(pass, l, ProductOf::weight_gradient, rows, count);

@@ -64,9 +64,8 @@ struct LinearWork {
   // The weight's or adapter's gradient reads the input.
   bool reads_input_in_backward() const { return is_trainable || lora_rank > 0; }
   int64_t num_rows() const;
-  // Of all groups: bytes read and written to bring NF4 weights to the compute dtype, and the
-  // largest of them there.
-  int64_t dequantize_bytes() const;
+  // Weights that each pass brings out of NF4, one after the other, and the bytes of one there.
+  int64_t num_dequantized() const;
   int64_t dequantized_bytes() const;
   int64_t adapter_bytes() const { return num_rows() * lora_rank * element_bytes; }  // x A^T
   int64_t output_bytes() const { return num_rows() * outputs * element_bytes; }

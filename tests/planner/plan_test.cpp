@@ -262,8 +262,9 @@ TEST(PlanValidate, EveryRuleNamesItsNumbers) {
        [](Plan& p) {
          p.task = Task::lora;
          p.lora = {2, 4.0, {"q_proj"}, 4};
+         p.precision = Precision::fp8;
        },
-       "base_bits=4 with precision=fp64; valid: precision=bf16"},
+       "base_bits=4 with precision=fp8; valid: precision=bf16, fp32 or fp64"},
       {tiny_llama(), [](Plan& p) { p.micro_batch = 0; }, "micro_batch=0; valid: at least 1"},
       {tiny_llama(), [](Plan& p) { p.global_batch = -2; }, "global_batch=-2; valid: at least 1"},
       {tiny_llama(), [](Plan& p) { p.seq_len = 0; }, "seq_len=0; valid: at least 1"},

@@ -15,6 +15,7 @@
 #include "planner/cost/search.h"
 #include "planner/cost/step_pass.h"
 #include "planner/spec/check.h"
+#include "planner/spec/nf4.h"
 #include "planner/spec/work.h"
 #include "tests/planner/small_jobs.h"
 #include "tests/planner/work_counts.h"
@@ -208,12 +209,26 @@ Job lora_job(int64_t base_bits) {
   return job;
 }
 
+Box whole(int64_t rows, int64_t cols) {
+  return {{0, rows}, {0, cols}};
+}
+
 // Dettmers et al. 2023 (arXiv:2305.14314, section 3): 4 bits, and scales of 0.127 bits a parameter.
 TEST(Qlora, Nf4TakesTheBitsOfThePaper) {
-  const double bits = 8.0 * static_cast<double>(nf4_bytes(4096 * 4096)) / (4096 * 4096);
+  const double bits = 8.0 * static_cast<double>(nf4_bytes(whole(4096, 4096))) / (4096 * 4096);
   EXPECT_NEAR(bits, 4.127, 0.0005);
-  EXPECT_EQ(nf4_bytes(1), 1 + 1 + 4);
-  EXPECT_EQ(nf4_bytes(128), 64 + 2 + 4);
+  EXPECT_EQ(nf4_bytes(whole(1, 1)), 1 + 1 + 4);
+  EXPECT_EQ(nf4_bytes(whole(1, 128)), 64 + 2 + 4);
+  EXPECT_EQ(nf4_bytes(whole(0, 128)), 0);
+}
+
+// Blocks are of the whole weight: a part that cuts them keeps the scales of all that it touches.
+TEST(Qlora, PartsKeepTheScalesOfWhatTheyTouch) {
+  const Box part = {{60, 70}, {100, 300}};  // blocks 1 to 4 of 10 rows; 2 by 2 tiles
+  EXPECT_EQ(nf4_bytes(part), 1000 + 10 * 4 + 4 * 4);
+  EXPECT_EQ(nf4_tiles_around(part, 100, 310), (Box{{0, 100}, {0, 310}}));
+  EXPECT_EQ(nf4_tiles_around(part, 1000, 1000), (Box{{0, 128}, {0, 512}}));
+  EXPECT_EQ(nf4_bytes({{64, 128}, {256, 512}}), 64 * 256 / 2 + 256 + 4);
 }
 
 TEST(Qlora, BlocksAreQuantizedAndTheRestIsNot) {
@@ -223,7 +238,7 @@ TEST(Qlora, BlocksAreQuantizedAndTheRestIsNot) {
   LayerCostCache cache(job);
   const StageMemory memory =
       stage_memory(job, c, stage_layers(job.model, 1), 0, cache.elements(c), cache.costs(c));
-  const int64_t products = 32 * (4 * nf4_bytes(4096 * 4096) + 3 * nf4_bytes(4096 * 11008));
+  const int64_t products = 32 * (4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)));
   const int64_t tables = 2 * 32000 * 4096, norms = 65 * 4096, adapters = 32 * 2 * 8 * 8192;
   EXPECT_EQ(memory.bytes[0], products + 2 * (tables + norms + adapters));
   EXPECT_EQ(memory.bytes[0], predict_ledger(to_plan(job, c), 0).parameter_bytes);
@@ -241,7 +256,7 @@ TEST(Qlora, EachPassDequantizes) {
     return bytes;
   };
   const int64_t weights = 4 * 4096 * 4096 + 3 * 4096 * 11008;
-  const int64_t once = 4 * nf4_bytes(4096 * 4096) + 3 * nf4_bytes(4096 * 11008) + 2 * weights;
+  const int64_t once = 4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)) + 2 * weights;
   EXPECT_EQ(moved(packed.forward) - moved(plain.forward), once);
   EXPECT_EQ(moved(packed.backward) - moved(plain.backward), once);
   EXPECT_EQ(flops(packed.forward), flops(plain.forward));

@@ -35,6 +35,7 @@ decltype(auto) dispatch_float(DType dtype, Body&& body) {
       return body.template operator()<bfloat16>();
     case DType::int32:
     case DType::int16:
+    case DType::uint8:
       break;
   }
   CHECK(false, "not a floating dtype: ", to_string(dtype));

@@ -36,6 +36,8 @@ void with_data(const Tensor& x, Body&& body) {
       return body(x.data<int32_t>());
     case DType::int16:
       return body(x.data<int16_t>());
+    case DType::uint8:
+      return body(x.data<uint8_t>());
   }
 }
 
