@@ -9,6 +9,7 @@
 #include "trainer/ops/cross_entropy.h"
 #include "trainer/ops/elementwise.h"
 #include "trainer/ops/embedding.h"
+#include "trainer/ops/nf4.h"
 #include "trainer/ops/norm.h"
 #include "trainer/ops/permute.h"
 #include "trainer/ops/rope.h"
@@ -123,6 +124,16 @@ void embeddings(const MemoryOps& b) {
             {.read = 1, .updated = 1}, [&] { ops::embedding_backward(b.ctx, y, ids, 0, dtable); });
 }
 
+// A weight of 4 bits, as before each of its products.
+void packed_weights(const MemoryOps& b) {
+  const Tensor weight = values(b, {b.rows, kHidden});
+  const Box box = {{0, b.rows}, {0, kHidden}};
+  const ops::Nf4Matrix matrix = ops::empty_nf4(b.ctx, {box}, MemoryCategory::buffers).front();
+  ops::quantize_nf4(b.ctx, weight, box, matrix);
+  b.compare("NF4", {nf4_bytes(box), weight.bytes(), 0}, {.read = 1, .written = 1},
+            [&] { ops::dequantize_nf4(b.ctx, matrix, weight); });
+}
+
 void updates(const MemoryOps& b) {
   const bool has_master = b.dtype == DType::bf16;
   const Tensor params = values(b, {b.parameters}), grads = values(b, {b.parameters}, DType::fp32);
@@ -167,8 +178,8 @@ void experts(const MemoryOps& b) {
 }  // namespace
 
 void run_memory_ops(const MemoryOps& b) {
-  for (const auto group :
-       {norms, elementwise, activations, ropes, losses, embeddings, updates, experts}) {
+  for (const auto group : {norms, elementwise, activations, ropes, losses, embeddings,
+                           packed_weights, updates, experts}) {
     group(b);
   }
 }

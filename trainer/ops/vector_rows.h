@@ -71,6 +71,12 @@ struct VectorRows {
   float (*scaled_and_dot)(const bfloat16* x, const bfloat16* y, float factor, bfloat16* to,
                           int64_t size, const bfloat16* later_x, const bfloat16* later_y,
                           bfloat16* later_to);
+  // to (num_blocks * kNf4Block): the levels of `codes`, two a byte, times the scale of their block,
+  // which is (scales[block] + 1) 256ths of tile_scale. To the bit what the plain loop gives.
+  void (*nf4)(const uint8_t* codes, const uint8_t* scales, float tile_scale, int64_t num_blocks,
+              bfloat16* to);
+  void (*nf4_floats)(const uint8_t* codes, const uint8_t* scales, float tile_scale,
+                     int64_t num_blocks, float* to);
   // Sum of squares of (rows, cols), cols <= 32, rows `stride` elements apart.
   float (*tile_squares)(const float* x, int64_t rows, int64_t cols, int64_t stride);
   // The softmax of a row of logits: their maximum, sum of exp(x - top) with their maximum beside it

@@ -7,6 +7,7 @@
 
 #include "trainer/ops/cpu_kernel_list.h"
 #include "trainer/ops/vector_activations_avx512.h"
+#include "trainer/ops/vector_nf4_avx512.h"
 #include "trainer/ops/vector_norms_avx512.h"
 #include "trainer/ops/vector_pairs_avx512.h"
 
@@ -230,6 +231,8 @@ const VectorRows& avx512_vector_rows() {
                                        sum_rows,
                                        weighted_sum,
                                        scaled_and_dot,
+                                       nf4,
+                                       nf4_floats,
                                        tile_squares,
                                        maximum,
                                        exp_sum,
