@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -94,8 +95,11 @@ void save_checkpoint(Communicator& world, const std::filesystem::path& checkpoin
 // Fills `pieces` from the checkpoint, converting between floating dtypes; every element of every
 // piece must be there (Error naming tensor and rectangle otherwise; ConfigError when shapes differ,
 // naming both). CRCs of all extents read are checked. Collective; all ranks throw if one does.
+// After `pieces` come those that `next` gives, call by call, until it gives none: when it is called
+// the ones before are filled, and their memory may be used again.
+using NextPieces = std::function<std::vector<TensorPiece>()>;
 Manifest load_checkpoint(Communicator& world, const std::filesystem::path& checkpoint_dir,
-                         const std::vector<TensorPiece>& pieces);
+                         const std::vector<TensorPiece>& pieces, const NextPieces& next = {});
 
 // Newest step below `before` whose manifest and shard sizes are whole, skipping damaged ones (each
 // named in *skipped). Tensors are not read: whether their CRCs hold, a load says.

@@ -101,9 +101,8 @@ void check_wanted(const StoredTensor& stored, const TensorPiece& piece) {
   }
 }
 
-void fill_pieces(const std::filesystem::path& checkpoint_dir, const Manifest& manifest,
+void fill_pieces(const ExtentIndex& index, ShardReader& reader,
                  const std::vector<TensorPiece>& pieces) {
-  const ExtentIndex index(manifest);
   ReadPlan plan;
   for (const TensorPiece& piece : pieces) {
     if (piece.box.empty()) continue;
@@ -111,7 +110,6 @@ void fill_pieces(const std::filesystem::path& checkpoint_dir, const Manifest& ma
     check_piece(piece);
     index.plan_reads(piece, plan);
   }
-  ShardReader reader(checkpoint_dir, manifest);
   for (const auto& entry : plan) {
     const PlannedRead& read = entry.second;
     reader.read(*read.tensor, *read.extent, [&](const Box& part, const unsigned char* data) {
@@ -125,7 +123,7 @@ void fill_pieces(const std::filesystem::path& checkpoint_dir, const Manifest& ma
 }  // namespace
 
 Manifest load_checkpoint(Communicator& world, const std::filesystem::path& checkpoint_dir,
-                         const std::vector<TensorPiece>& pieces) {
+                         const std::vector<TensorPiece>& pieces, const NextPieces& next) {
   // One rank asks the file system about all files; the others would only repeat the questions.
   std::string text;
   Outcome mine = attempt([&] {
@@ -141,7 +139,14 @@ Manifest load_checkpoint(Communicator& world, const std::filesystem::path& check
   Manifest manifest;
   mine = attempt([&] {
     manifest = parse_manifest_file(text, (checkpoint_dir / kManifestFile).string());
-    fill_pieces(checkpoint_dir, manifest, pieces);
+    const ExtentIndex index(manifest);
+    ShardReader reader(checkpoint_dir, manifest);
+    fill_pieces(index, reader, pieces);
+    while (next) {
+      const std::vector<TensorPiece> more = next();
+      if (more.empty()) break;
+      fill_pieces(index, reader, more);
+    }
   });
   throw_if_failed(agree(world, mine));
   return manifest;

@@ -14,31 +14,12 @@
 #include "checkpoint/hf/model_folder.h"
 #include "planner/spec/model_names.h"
 #include "trainer/master_memory.h"
+#include "trainer/packed_pieces.h"
+#include "trainer/piece_memory.h"
 
 namespace argosy {
 
 namespace {
-
-class DeviceMemory : public PieceMemory {
- public:
-  explicit DeviceMemory(DeviceBackend& backend) : backend_(backend) {}
-  bool is_image() const override { return true; }
-  void read(const void* data, void* host, int64_t bytes) override {
-    backend_.download(data, host, bytes);
-  }
-  void write(const void* host, void* data, int64_t width_bytes, int64_t num_rows,
-             int64_t pitch_bytes) override {
-    backend_.upload_rows(host, data, {width_bytes, num_rows, pitch_bytes});
-  }
-
- private:
-  DeviceBackend& backend_;
-};
-
-std::shared_ptr<PieceMemory> memory_of(const Tensor& tensor) {
-  DeviceBackend& backend = backend_of(tensor);
-  return backend.is_host_memory() ? nullptr : std::make_shared<DeviceMemory>(backend);
-}
 
 // Where elements lie one after the other.
 struct Place {
@@ -95,15 +76,21 @@ void append_state(const ParameterStore& store, const LocalTensor& local, const s
 // What this rank keeps of the values of `local`, in `within` alone.
 void append_values(const ParameterStore& store, const LocalTensor& local, const std::string& kind,
                    Range within, std::vector<TensorPiece>* pieces) {
-  const Tensor& values = store.values(local.domain);
   if (store.keeps_value_shards(local.domain)) {
     const Range shard = store.layout().bucket_of(local).shard;
-    append_from_shards(store, local, kind, values, intersect(within, shard), pieces);
+    append_from_shards(store, local, kind, store.values(local.domain), intersect(within, shard),
+                       pieces);
     return;
   }
   const Range mine = intersect(local.elements(), within);
   if (mine.empty()) return;
-  append_pieces(store, local, kind, place_of(flat_part(values, mine)), mine, pieces);
+  if (const ops::Nf4Matrix& matrix = store.in_4_bits(local); matrix.defined()) {
+    const auto memory = std::make_shared<PackedMemory>(store.device(), matrix, store.dtype());
+    const Place place = {memory->address(mine.begin - local.offset), store.dtype(), memory};
+    append_pieces(store, local, kind, place, mine, pieces);
+    return;
+  }
+  append_pieces(store, local, kind, place_of(store.values_of(local, mine)), mine, pieces);
 }
 
 // Names of the tensors that a checkpoint holds of this kind.
@@ -237,8 +224,16 @@ namespace {
 
 // Each rank reads what it wants of mapped files; all throw if one does.
 void fill_together(const LayerContext& ctx, const std::vector<TensorPiece>& pieces,
-                   const std::function<HfSources()>& find_sources) {
-  throw_if_failed(agree(ctx.groups.control(), attempt([&] { fill(find_sources(), pieces); })));
+                   const std::function<HfSources()>& find_sources, const NextPieces& next = {}) {
+  throw_if_failed(agree(ctx.groups.control(), attempt([&] {
+                          const HfSources sources = find_sources();
+                          fill(sources, pieces);
+                          while (next) {
+                            const std::vector<TensorPiece> more = next();
+                            if (more.empty()) break;
+                            fill(sources, more);
+                          }
+                        })));
 }
 
 enum class Values { all, base, adapters };
@@ -251,15 +246,19 @@ Values values_of(Restore what) {
   return what == Restore::base ? Values::base : Values::all;
 }
 
-// Values of this rank; a name of `masters` from its master.
+// Where a value is read from: a name of `masters` from its master.
+std::string value_kind(const std::set<std::string>& masters, const TensorSpec& spec) {
+  return masters.contains(spec.name) ? "master" : "parameter";
+}
+
+// Values of this rank, but for those in NF4, which PackedLoad reads.
 std::vector<TensorPiece> value_pieces(const ParameterStore& store, Values values,
                                       const std::set<std::string>& masters) {
   std::vector<TensorPiece> pieces;
   for (const LocalTensor& local : store.layout().tensors) {
     const TensorSpec& spec = store.spec_of(local);
-    if (!holds(values, spec)) continue;
-    append_values(store, local, masters.contains(spec.name) ? "master" : "parameter",
-                  local.elements(), &pieces);
+    if (!holds(values, spec) || store.in_4_bits(local).defined()) continue;
+    append_values(store, local, value_kind(masters, spec), local.elements(), &pieces);
   }
   return pieces;
 }
@@ -280,7 +279,10 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
     for (TensorPiece& piece : all_router_pieces(ctx)) {
       if (piece.kind == "parameter") pieces.push_back(std::move(piece));
     }
-    fill_together(ctx, pieces, [&] { return find_hf_model(checkpoint_dir, ctx.plan.model); });
+    PackedLoad packed(store, [](const TensorSpec&) { return "parameter"; });
+    fill_together(
+        ctx, pieces, [&] { return find_hf_model(checkpoint_dir, ctx.plan.model); },
+        [&] { return packed.next(); });
     if (optimizer != nullptr) optimizer->reset_master(ctx);
     return;
   }
@@ -290,8 +292,8 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
                           check_same_model(stored, store.tensors(), what, checkpoint_dir);
                         })));
   const std::set<std::string> masters = names_of_kind(stored, "master");
-  std::vector<TensorPiece> pieces =
-      value_pieces(store, values_of(what), wider_masters(ctx, stored));
+  const std::set<std::string> wider = wider_masters(ctx, stored);
+  std::vector<TensorPiece> pieces = value_pieces(store, values_of(what), wider);
   if (what == Restore::resume) {
     for (const ShardedOptimizer::StateTensor& state : optimizer->state()) {
       const bool missing_master = state.kind == "master" && masters.empty();
@@ -303,7 +305,8 @@ void restore_checkpoint(const LayerContext& ctx, const std::filesystem::path& ch
     }
   }
   append_stored_router_pieces(ctx, stored, what, &pieces);
-  load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces);
+  PackedLoad packed(store, [&](const TensorSpec& spec) { return value_kind(wider, spec); });
+  load_checkpoint(ctx.groups.control(), checkpoint_dir, pieces, [&] { return packed.next(); });
   if (what != Restore::resume && optimizer != nullptr) optimizer->reset_master(ctx);
 }
 

@@ -235,8 +235,13 @@ std::string export_checkpoint(const fs::path& checkpoint_dir, Export what, const
   }
   int64_t bytes = 0;
   for (const HfTensor& tensor : tensors) bytes += tensor.header.size_bytes();
+  const bool is_of_4_bits = what == Export::merged && plan.lora.base_bits != kUnquantizedBits;
   return concat(out.string(), ": ", tensors.size(), " tensors, ", bytes, " bytes of step ",
-                manifest.step);
+                manifest.step,
+                is_of_4_bits ? concat(", adapters added into the base of ", plan.lora.base_bits,
+                                      " bits that they were trained on; for another base: "
+                                      "export-adapter")
+                             : std::string());
 }
 
 }  // namespace argosy

@@ -157,6 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
         Layout{.name = "selective", .model = TinyModel::qwen3, .recompute = Recompute::selective},
         Layout{.name = "full", .model = TinyModel::llama, .recompute = Recompute::full},
         Layout{.name = "lora", .model = TinyModel::llama, .lora_rank = 2},
+        Layout{.name = "nf4", .model = TinyModel::llama, .lora_rank = 2, .base_bits = 4},
         Layout{.name = "tp2", .model = TinyModel::llama, .mesh = {.tp = 2}},
         Layout{.name = "latent", .model = TinyModel::latent_dense},
         Layout{.name = "latent_tp2_sp", .model = TinyModel::latent_dense, .mesh = {.tp = 2}},

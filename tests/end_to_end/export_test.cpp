@@ -391,6 +391,36 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
       << changed.out << changed.err;
 }
 
+// A base of 4 bits is the same numbers from a checkpoint and from a folder of Hugging Face, on any
+// layout; merged, it is the network that was trained.
+TEST_F(ExportTest, ABaseOf4BitsDependsOnNoLayout) {
+  const std::string qlora =
+      "--precision fp32 --task lora --lora-rank 4 --lora-alpha 6 --base-bits 4";
+  make_plan("base.json", "moe.json", 1, "tp=1", "--precision fp32");
+  make_plan("qlora.json", "moe.json", 2, "tp=2,dp=1,pp=1", qlora);
+  make_plan("other.json", "moe.json", 2, "tp=1,dp=2,pp=1,zero=1", qlora);
+  succeed("argosy-train --plan base.json --data text.txt --steps 20 --lr 1e-2 --run-dir base");
+  succeed("argosy-checkpoint export-hf base hf");
+  succeed(launch("qlora.json", "qlora", 3, "--init base --lr 1e-2"));
+  succeed(launch("other.json", "again", 3, "--init hf --lr 1e-2"));
+  const ProgramResult same =
+      succeed("argosy-checkpoint diff --kind parameter --ignore lora qlora again");
+  EXPECT_TRUE(contains(same.out, " equal to the bit, 0 not")) << same.out;
+  const ProgramResult changed =
+      shell("argosy-checkpoint diff --kind parameter --ignore lora base qlora");
+  EXPECT_EQ(changed.exit_code, 1) << "NF4 is not what was read: " << changed.out;
+  const ProgramResult merged = succeed("argosy-checkpoint merge qlora merged");
+  EXPECT_TRUE(contains(merged.out, "into the base of 4 bits")) << merged.out;
+  // Within the run's 16 tokens, behind which its window is another than that of the merged model.
+  const std::string ask = " --generate 'the ' --temperature 0 --max-new-tokens 11";
+  EXPECT_EQ(succeed("argosy-train --run-dir qlora" + ask).out,
+            succeed("argosy-train --init merged" + ask).out);
+  succeed(launch("qlora.json", "qlora", 4, "--resume auto --lr 0"));
+  const ProgramResult resumed =
+      succeed("argosy-checkpoint diff --kind parameter --ignore lora qlora again");
+  EXPECT_TRUE(contains(resumed.out, " equal to the bit, 0 not")) << resumed.out;
+}
+
 // A bf16 job's factors and their fp32 masters come back to the bit on another layout.
 TEST_F(ExportTest, AnAdapterIsTakenUpAgain) {
   const std::string lora = "--precision bf16 --task lora --lora-rank 4 --lora-alpha 6";

@@ -163,6 +163,11 @@ Layout capacity(double factor, Layout layout) {
   return layout;
 }
 
+Layout in_4_bits(Layout layout) {
+  layout.base_bits = 4;
+  return layout;
+}
+
 }  // namespace
 
 const std::vector<Layout>& layouts() {
@@ -406,6 +411,37 @@ const std::vector<Layout>& layouts() {
        k1f1b,
        Recompute::none,
        2},
+      // LoRA on a base in NF4, whose blocks and tiles the cuts go through
+      in_4_bits({"nf4_accumulate", M::llama, {}, 0, 2, k1f1b, Recompute::none, 3}),
+      in_4_bits({"nf4_tp2_sp_dp2_zero2", M::llama, {.tp = 2, .dp = 2}, 2, 2, k1f1b, kFull, 3}),
+      in_4_bits({"nf4_tp4_kv_copies", M::llama, {.tp = 4}, 0, 2, k1f1b, kNone, 3, false}),
+      in_4_bits({"nf4_cp2_tp2_sp", M::llama, {.tp = 2, .cp = 2}, 0, 2, k1f1b, kSelective, 2}),
+      in_4_bits({"nf4_pp2_dp2_zero1_gpt2", M::gpt2, {.pp = 2, .dp = 2}, 1, 2, k1f1b, kNone, 2}),
+      in_4_bits({"nf4_moe_tp2_sp_ep2", M::mixtral, {.tp = 2, .ep = 2}, 0, 2, k1f1b, kNone, 2}),
+      in_4_bits({"nf4_moe_dp4_ep2_etp2_zero1",
+                 M::mixtral,
+                 {.dp = 4, .ep = 2, .etp = 2},
+                 1,
+                 1,
+                 k1f1b,
+                 kFull,
+                 2}),
+      in_4_bits({"nf4_shared_pp2_tp2_ep2",
+                 M::qwen2_moe,
+                 {.tp = 2, .pp = 2, .ep = 2},
+                 0,
+                 2,
+                 kZbH1,
+                 kNone,
+                 2}),
+      in_4_bits({"nf4_latent_tp2_sp", M::deepseek, {.tp = 2}, 0, 2, k1f1b, kNone, 2}),
+      in_4_bits({.name = "nf4_il_tied_pp2_v2",
+                 .model = M::qwen2_tied,
+                 .mesh = {.pp = 2},
+                 .schedule = kInterleaved,
+                 .lora_rank = 2,
+                 .virtual_stages = 2,
+                 .num_layers = 4}),
       // interleaved pipeline: micro-batches that are a multiple of the stages, are not, are fewer
       {.name = "il_pp2_v2", .mesh = {.pp = 2}, .schedule = kInterleaved, .virtual_stages = 2},
       {.name = "il_one_rank_v3", .micro_batch = 4, .schedule = kInterleaved, .virtual_stages = 3},
@@ -1002,7 +1038,10 @@ Plan plan_of(const Layout& layout) {
   plan.moe_capacity_factor = layout.moe_capacity_factor;
   if (layout.lora_rank > 0) {
     plan.task = Task::lora;
-    plan.lora = {.rank = layout.lora_rank, .alpha = 5.0, .targets = {"all-linear"}};
+    plan.lora = {.rank = layout.lora_rank,
+                 .alpha = 5.0,
+                 .targets = {"all-linear"},
+                 .base_bits = layout.base_bits};
   }
   validate(plan);
   return plan;

@@ -59,7 +59,8 @@ struct Layout {
   AuxLossScope aux_loss_scope = AuxLossScope::sequence;
   double moe_capacity_factor = 0;
   double router_bias_rate = 0.05;
-  bool mixed_recompute = false;  // layer by layer: none, selective, full, and again
+  int64_t base_bits = kUnquantizedBits;  // with lora_rank > 0
+  bool mixed_recompute = false;          // layer by layer: none, selective, full, and again
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {

@@ -79,6 +79,13 @@ TEST_F(Resume, IsExactToTheBitInMixedPrecisionWithShardedOptimizer) {
   expect_bitwise_resume();
 }
 
+// A base in NF4 is saved as the values that it has, and quantized again to the same bits.
+TEST_F(Resume, IsExactToTheBitOnABaseOf4Bits) {
+  make_plan("plan.json", "moe.json", 4, concat(kPipeline, ",zero=1"),
+            "--precision bf16 --task lora --lora-rank 4 --base-bits 4");
+  expect_bitwise_resume();
+}
+
 TEST_F(Resume, GoesOnUnderAnotherLayout) {
   make_plan("first.json", "moe.json", 4, kPipeline);
   make_plan("second.json", "moe.json", 4, "pp=1,dp=2,ep=2,tp=2,micro_batch=2,zero=1");

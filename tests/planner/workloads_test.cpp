@@ -238,7 +238,8 @@ TEST(Qlora, BlocksAreQuantizedAndTheRestIsNot) {
   LayerCostCache cache(job);
   const StageMemory memory =
       stage_memory(job, c, stage_layers(job.model, 1), 0, cache.elements(c), cache.costs(c));
-  const int64_t products = 32 * (4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)));
+  const int64_t products =
+      32 * (4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)));
   const int64_t tables = 2 * 32000 * 4096, norms = 65 * 4096, adapters = 32 * 2 * 8 * 8192;
   EXPECT_EQ(memory.bytes[0], products + 2 * (tables + norms + adapters));
   EXPECT_EQ(memory.bytes[0], predict_ledger(to_plan(job, c), 0).parameter_bytes);
@@ -256,7 +257,8 @@ TEST(Qlora, EachPassDequantizes) {
     return bytes;
   };
   const int64_t weights = 4 * 4096 * 4096 + 3 * 4096 * 11008;
-  const int64_t once = 4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)) + 2 * weights;
+  const int64_t once =
+      4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)) + 2 * weights;
   EXPECT_EQ(moved(packed.forward) - moved(plain.forward), once);
   EXPECT_EQ(moved(packed.backward) - moved(plain.backward), once);
   EXPECT_EQ(flops(packed.forward), flops(plain.forward));

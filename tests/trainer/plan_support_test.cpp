@@ -51,10 +51,11 @@ TEST(PlanSupport, ModelsThatCannotRun) {
 }
 
 TEST(PlanSupport, DecisionsThatCannotRun) {
-  Plan qlora = tiny_plan(tiny_llama(), {}, 0, 2);
-  qlora.precision = Precision::bf16;
+  Plan qlora = tiny_plan(tiny_llama(), {.dp = 2}, 3, 2);
   qlora.lora.base_bits = 4;
-  expect_refusal(qlora, "a LoRA base of 4 bits");
+  expect_refusal(qlora, "a LoRA base of 4 bits in shards (zero=3)");
+  qlora.zero_stage = 2;
+  require_trainable(qlora);
   Plan offload = tiny_plan(tiny_llama(), {});
   offload.offload = Offload::optimizer;
   expect_refusal(offload, "offload=optimizer");

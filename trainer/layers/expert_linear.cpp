@@ -35,6 +35,23 @@ std::vector<Tensor> gradients_of(const std::vector<const Parameter*>& parameters
   return gradients;
 }
 
+// multiply(x, rows, weights, y) for the rows of each expert that has any, of one after the other:
+// so that one weight at a time is out of NF4.
+template <typename Multiply>
+void for_each_expert(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                     const std::vector<const Parameter*>& weights, const Tensor& x, const Tensor& y,
+                     const Multiply& multiply) {
+  int64_t begin = 0;
+  for (size_t e = 0; e < weights.size(); ++e) {
+    const int64_t end = begin + rows_of_expert[e];
+    if (end > begin) {
+      multiply(x.rows(begin, end), {end - begin}, {values_for_product(ctx, *weights[e])},
+               y.rows(begin, end));
+    }
+    begin = end;
+  }
+}
+
 }  // namespace
 
 ExpertLinear::ExpertLinear(const LayerContext& ctx, const ParameterStore& store, int layer,
@@ -52,6 +69,27 @@ ExpertLinear::ExpertLinear(const LayerContext& ctx, const ParameterStore& store,
   }
 }
 
+void ExpertLinear::multiply(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                            const Tensor& x, const Tensor& y) const {
+  const auto product = [&](const Tensor& from, const std::vector<int64_t>& rows,
+                           const std::vector<Tensor>& weights, const Tensor& to) {
+    ops::grouped_matmul_nt(ctx.device, from, rows, weights, to);
+  };
+  if (!is_in_4_bits()) return product(x, rows_of_expert, values_of(weights_), y);
+  for_each_expert(ctx, rows_of_expert, weights_, x, y, product);
+}
+
+void ExpertLinear::multiply_back(const LayerContext& ctx,
+                                 const std::vector<int64_t>& rows_of_expert, const Tensor& dy,
+                                 const Tensor& dx, bool accumulate) const {
+  const auto product = [&](const Tensor& from, const std::vector<int64_t>& rows,
+                           const std::vector<Tensor>& weights, const Tensor& to) {
+    ops::grouped_matmul_nn(ctx.device, from, rows, weights, to, {.accumulate = accumulate});
+  };
+  if (!is_in_4_bits()) return product(dy, rows_of_expert, values_of(weights_), dx);
+  for_each_expert(ctx, rows_of_expert, weights_, dy, dx, product);
+}
+
 void ExpertLinear::forward(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
                            const ProductOperand& x, const Tensor& y, Tensor* adapter_state,
                            MemoryCategory category) const {
@@ -59,7 +97,7 @@ void ExpertLinear::forward(const LayerContext& ctx, const std::vector<int64_t>& 
     ops::grouped_matmul_fp8(ctx.device, x.plain(ctx), rows_of_expert,
                             copies_of(ctx, weights_, in_8_bits), y);
   } else {
-    ops::grouped_matmul_nt(ctx.device, x.values(), rows_of_expert, values_of(weights_), y);
+    multiply(ctx, rows_of_expert, x.values(), y);
   }
   if (!biases_.empty() && adds_biases_) {
     ops::add_group_biases(ctx.device, values_of(biases_), rows_of_expert, y);
@@ -84,8 +122,7 @@ void ExpertLinear::backward(const LayerContext& ctx, const std::vector<int64_t>&
                             copies_of(ctx, weights_, turned_in_8_bits), dx,
                             {.accumulate = accumulate});
   } else {
-    ops::grouped_matmul_nn(ctx.device, dy, rows_of_expert, values_of(weights_), dx,
-                           {.accumulate = accumulate});
+    multiply_back(ctx, rows_of_expert, dy, dx, accumulate);
   }
   if (!biases_.empty() && biases_.front()->grad.defined()) {
     ops::group_biases_backward(ctx.device, dy, rows_of_expert, gradients_of(biases_));

@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // The same Linear of each of this rank's experts, on rows sorted by expert: y = x W[e]^T (+ b[e]),
-// with the LoRA branch of linear.h. One grouped product instead of one product an expert.
+// with the LoRA branch of linear.h. One grouped product instead of one product an expert, unless
+// weights are in NF4.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,12 @@ class ExpertLinear {
 
  private:
   bool is_in_8_bits() const { return weights_.front()->is_multiplied_in_8_bits; }
+  bool is_in_4_bits() const { return weights_.front()->in_4_bits.defined(); }
+  // y (R, out) = x W[e]^T and dx (R, in) = dy W[e] in the compute dtype.
+  void multiply(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                const Tensor& x, const Tensor& y) const;
+  void multiply_back(const LayerContext& ctx, const std::vector<int64_t>& rows_of_expert,
+                     const Tensor& dy, const Tensor& dx, bool accumulate) const;
 
   std::vector<const Parameter*> weights_;          // [E/ep]
   std::vector<const Parameter*> biases_;           // [E/ep], empty without

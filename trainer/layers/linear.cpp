@@ -21,7 +21,7 @@ void Linear::multiply(const LayerContext& ctx, const ProductOperand& x, const Te
                       const Tensor& gelu_input) const {
   const Tensor bias = bias_ == nullptr ? Tensor() : bias_->value;
   if (!weight_->is_multiplied_in_8_bits) {
-    ops::matmul_nt(ctx.device, x.values(), weight_->value, y,
+    ops::matmul_nt(ctx.device, x.values(), values_for_product(ctx, *weight_), y,
                    {.bias = bias, .gelu_input = gelu_input});
     return;
   }
@@ -33,7 +33,7 @@ void Linear::multiply(const LayerContext& ctx, const ProductOperand& x, const Te
 void Linear::multiply_back(const LayerContext& ctx, const ProductOperand& dy, const Tensor& dx,
                            bool accumulate, const Tensor& gelu_input) const {
   if (!weight_->is_multiplied_in_8_bits) {
-    ops::matmul_nn(ctx.device, dy.values(), weight_->value, dx,
+    ops::matmul_nn(ctx.device, dy.values(), values_for_product(ctx, *weight_), dx,
                    {.accumulate = accumulate, .gelu_gradient_at = gelu_input});
     return;
   }

@@ -15,11 +15,6 @@ namespace {
 constexpr std::array<Domain, kNumDomains> kDomains = {Domain::dense, Domain::expert,
                                                       Domain::dense_frozen, Domain::expert_frozen};
 
-Shape shape_of(const TensorSpec& spec, const Box& box) {
-  const bool is_vector = spec.cols == 1 && spec.lora == LoraPart::none;
-  return is_vector ? Shape{box.rows.size()} : Shape{box.rows.size(), box.cols.size()};
-}
-
 bool has_tied_head(const Plan& plan, int64_t rank) {
   const std::vector<int64_t> stages =
       stages_of_pipeline_rank(plan, coordinates(plan.mesh, rank).pp);
@@ -41,23 +36,11 @@ bool takes_squares(const DeviceContext& device, const Plan& plan) {
 ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t rank,
                                Gradients gradients)
     : device_(device),
+      dtype_(compute_dtype(plan.precision)),
       num_microbatches_(plan.num_microbatches()),
       tied_head_is_here_(has_tied_head(plan, rank)),
       tensors_(model_tensors(plan.model, plan.lora)),
       layout_(rank_layout(plan, tensors_, rank)) {
-  for (const Domain domain : kDomains) {
-    const auto d = static_cast<size_t>(domain);
-    value_shards_[d] = shards_parameters(plan, domain);
-    gradient_shards_[d] = shards_gradients(plan, domain);
-    const int64_t all = layout_[domain].num_elements, shards = layout_[domain].num_shard_elements;
-    if (all == 0) continue;
-    values_[d] = device.zeros({value_shards_[d] ? shards : all}, compute_dtype(plan.precision),
-                              MemoryCategory::parameters);
-    if (is_trainable(domain) && gradients == Gradients::kept) {
-      grads_[d] = device.zeros({gradient_shards_[d] ? shards : all}, gradient_dtype(plan.precision),
-                               MemoryCategory::gradients);
-    }
-  }
   if (gradients == Gradients::kept && takes_squares(device, plan))
     squares_ = device.zeros({1}, DType::fp64, MemoryCategory::buffers);
   for (const LocalTensor& local : layout_.tensors) {
@@ -69,6 +52,8 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
     if (plan.precision == Precision::fp8) prepare_fp8(plan, local, &it->second);
   }
   for (const Domain domain : kDomains) {
+    allocate(plan, domain, gradients);
+    if (has_4_bits(domain)) continue;
     const auto& buckets = layout_[domain].buckets;
     for (size_t b = 0; b < buckets.size(); ++b) {
       const Range range = buckets[b].range;
@@ -80,6 +65,29 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
       bind_grads(domain, static_cast<int>(b),
                  keeps_gradient_shards(domain) ? Tensor() : lend(grads(domain)));
     }
+  }
+}
+
+Shape ParameterStore::shape_of(const LocalTensor& local) const {
+  const TensorSpec& spec = spec_of(local);
+  const Box& box = local.box;
+  const bool is_vector = spec.cols == 1 && spec.lora == LoraPart::none;
+  return is_vector ? Shape{box.rows.size()} : Shape{box.rows.size(), box.cols.size()};
+}
+
+void ParameterStore::allocate(const Plan& plan, Domain domain, Gradients gradients) {
+  const auto d = static_cast<size_t>(domain);
+  value_shards_[d] = shards_parameters(plan, domain);
+  gradient_shards_[d] = shards_gradients(plan, domain);
+  four_bits_[d] = plan.lora.base_bits != kUnquantizedBits && !is_trainable(domain);
+  const int64_t all = layout_[domain].num_elements, shards = layout_[domain].num_shard_elements;
+  if (all == 0) return;
+  if (four_bits_[d]) return allocate_in_4_bits(plan, domain);
+  values_[d] = device_.zeros({value_shards_[d] ? shards : all}, compute_dtype(plan.precision),
+                             MemoryCategory::parameters);
+  if (is_trainable(domain) && gradients == Gradients::kept) {
+    grads_[d] = device_.zeros({gradient_shards_[d] ? shards : all}, gradient_dtype(plan.precision),
+                              MemoryCategory::gradients);
   }
 }
 
@@ -120,10 +128,8 @@ Tensor ParameterStore::shard_values(Domain domain, const Bucket& bucket, Range p
 
 std::vector<KeptPart> ParameterStore::kept(const LocalTensor& local) const {
   const Bucket& bucket = layout_.bucket_of(local);
-  if (!keeps_value_shards(local.domain))
-    return {
-        {local.box,
-         values(local.domain).flat(local.offset, local.elements().end, Shape{local.box.size()})}};
+  if (in_4_bits(local).defined()) return {{local.box, values_in_4_bits(local)}};
+  if (!keeps_value_shards(local.domain)) return {{local.box, values_of(local, local.elements())}};
   Range part = intersect(local.elements(), bucket.shard);
   std::vector<KeptPart> parts;
   for (const Box& box :
@@ -141,7 +147,7 @@ void ParameterStore::bind(Domain domain, int bucket, const Tensor& memory,
   for (size_t i = 0; i < layout_.tensors.size(); ++i) {
     const LocalTensor& local = layout_.tensors[i];
     if (local.domain != domain || local.bucket != bucket) continue;
-    const Shape shape = shape_of(spec_of(local), local.box);
+    const Shape shape = shape_of(local);
     // Without memory the shape stays: layers are built from it.
     parameter_of_[i]->*view =
         memory.defined() ? memory.flat(local.offset - begin, local.elements().end - begin, shape)
@@ -173,6 +179,12 @@ void ParameterStore::initialize(uint64_t seed, InitialValues which) {
   if (which == InitialValues::none) return;
   for (const LocalTensor& local : layout_.tensors) {
     if (which == InitialValues::adapters && spec_of(local).lora == LoraPart::none) continue;
+    if (in_4_bits(local).defined()) {
+      const KeptPart tiles = empty_tiles_around(local);
+      ops::initialize(device_, spec_of(local), tiles.box, seed, tiles.values);
+      quantize(local, tiles);
+      continue;
+    }
     for (const KeptPart& part : kept(local)) {
       ops::initialize(device_, spec_of(local), part.box, seed,
                       part.values.view({part.box.rows.size(), part.box.cols.size()}));

@@ -17,15 +17,17 @@
 #include "planner/spec/plan.h"
 #include "trainer/device/device_context.h"
 #include "trainer/ops/fp8.h"
+#include "trainer/ops/nf4.h"
 #include "trainer/tensor.h"
 
 namespace argosy {
 
 struct Parameter {
   Tensor value;  // (rows, cols) of this rank, or (rows) for vectors; compute dtype; with ZeRO-3
-                 // only a shape, undefined, while its bucket is not gathered
-  Tensor grad;   // same shape, gradient dtype; undefined when frozen, and with ZeRO 2 and 3 outside
-                 // of the backward pass of its layer
+                 // only a shape, undefined, while its bucket is not gathered; in NF4 always so
+  ops::Nf4Matrix in_4_bits;  // of a LoRA job whose base is in NF4: what it has instead of `value`
+  Tensor grad;  // same shape, gradient dtype; undefined when frozen, and with ZeRO 2 and 3 outside
+                // of the backward pass of its layer
   // In fp8 runs, of weights that blocks multiply with: `value` and its transpose in 8 bits, for
   // forward and backward. Old when value has changed since; whoever multiplies makes them new.
   // Undefined with ZeRO 3: each product has one of its own, of the value that was gathered for it.
@@ -77,7 +79,8 @@ class ParameterStore {
   // CHECKs that there is one.
   const Parameter& at(int layer, TensorRole role, int64_t expert = -1) const;
 
-  // Flat buffers; undefined where a domain is empty (frozen domains have no gradients). Either
+  // Flat buffers; undefined where a domain is empty (frozen domains have no gradients). Values in
+  // NF4 are not among them. Either
   // (num_elements), or (num_shard_elements): the shards alone, where shards_parameters(plan,
   // domain), for values, and shards_gradients(plan, domain), for gradients, say so.
   const Tensor& values(Domain domain) const { return values_[static_cast<size_t>(domain)]; }
@@ -87,8 +90,19 @@ class ParameterStore {
 
   // Values of `part`, a part of the bucket's shard.
   Tensor shard_values(Domain domain, const Bucket& bucket, Range part) const;
-  // All that this rank keeps of a tensor's values.
+  // All that this rank keeps of a tensor's values; of one in NF4, what they are.
   std::vector<KeptPart> kept(const LocalTensor& local) const;
+  // Elements `part` of the domain's layout, within a tensor that this rank keeps whole and not in
+  // NF4, where they lie.
+  Tensor values_of(const LocalTensor& local, Range part) const;
+
+  // Matrices in NF4: undefined where a tensor is not kept so. Their values, of all rows and columns
+  // that nf4_tiles_around(local.box) names, are quantized by quantize().
+  const ops::Nf4Matrix& in_4_bits(const LocalTensor& local) const {
+    return parameter_of_[index_of(local)]->in_4_bits;
+  }
+  KeptPart empty_tiles_around(const LocalTensor& local) const;  // memory for them, scratch
+  void quantize(const LocalTensor& local, const KeptPart& tiles);
 
   // Lends a bucket memory (bucket.range.size()) for its parameters' `value` or `grad`; an undefined
   // tensor takes it back.
@@ -97,6 +111,8 @@ class ParameterStore {
 
   const std::vector<TensorSpec>& tensors() const { return tensors_; }
   const RankLayout& layout() const { return layout_; }
+  DeviceContext& device() const { return device_; }
+  DType dtype() const { return dtype_; }  // of values
   const TensorSpec& spec_of(const LocalTensor& local) const {
     return tensors_[static_cast<size_t>(local.tensor)];
   }
@@ -116,24 +132,35 @@ class ParameterStore {
   const Tensor& squares() const { return squares_; }
   // Whether they have those of a tensor.
   bool has_squares(const LocalTensor& local) const {
-    return parameter_of_[static_cast<size_t>(&local - layout_.tensors.data())]->has_squares;
+    return parameter_of_[index_of(local)]->has_squares;
   }
 
  private:
   using Key = std::tuple<int, TensorRole, int64_t, LoraPart>;
+  size_t index_of(const LocalTensor& local) const {
+    return static_cast<size_t>(&local - layout_.tensors.data());
+  }
+  Shape shape_of(const LocalTensor& local) const;  // of its value
   void bind(Domain domain, int bucket, const Tensor& memory, Tensor Parameter::*view);
+  void allocate(const Plan& plan, Domain domain, Gradients gradients);
+  // Of a frozen domain whose products are in NF4.
+  void allocate_in_4_bits(const Plan& plan, Domain domain);
+  Tensor values_in_4_bits(const LocalTensor& local) const;  // (box.size()), scratch
+  bool has_4_bits(Domain domain) const { return four_bits_[static_cast<size_t>(domain)]; }
   void prepare_fp8(const Plan& plan, const LocalTensor& local, Parameter* parameter);
   bool is_first_a_product(const LocalTensor& local) const;
   void count_products();
 
   DeviceContext& device_;
+  DType dtype_;
   int64_t num_microbatches_;
   Tensor squares_;
   bool tied_head_is_here_;  // a rank of the last stage, whose head multiplies with the embedding
   std::vector<TensorSpec> tensors_;
   RankLayout layout_;
   std::array<Tensor, kNumDomains> values_, grads_;
-  std::array<bool, kNumDomains> value_shards_{}, gradient_shards_{};
+  std::array<bool, kNumDomains> value_shards_{}, gradient_shards_{}, four_bits_{};
+  std::vector<int64_t> value_begin_;      // [layout().tensors]: in values(); of what is not in NF4
   std::map<Key, Parameter> parameters_;   // nodes stay where they are
   std::vector<Parameter*> parameter_of_;  // [layout().tensors]
 };

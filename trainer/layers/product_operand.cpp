@@ -39,6 +39,13 @@ const ops::Fp8Groups& ProductOperand::turned(const LayerContext& ctx,
   return turned_;
 }
 
+Tensor values_for_product(const LayerContext& ctx, const Parameter& weight) {
+  if (!weight.in_4_bits.defined()) return weight.value;
+  Tensor values = ctx.scratch(weight.value.shape());
+  ops::dequantize_nf4(ctx.device, weight.in_4_bits, values);
+  return values;
+}
+
 namespace {
 
 void renew_copies(const LayerContext& ctx, const Parameter& weight) {

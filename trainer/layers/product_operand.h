@@ -2,7 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // What products in 8 bits read: a tensor that is rounded once for all products that read it, and a
-// weight's copies, which are its own or, where its value is only lent (ZeRO 3), of one product.
+// weight's copies, which are its own or, where its value is only lent (ZeRO 3), of one product. And
+// what products read of a weight that is kept in 4.
 #pragma once
 
 #include <utility>
@@ -37,6 +38,9 @@ class ProductOperand {
   mutable ops::Fp8Matrix plain_;
   mutable ops::Fp8Groups turned_;
 };
+
+// A weight (out, in) as products read it: its value, or what it is in NF4, in scratch.
+Tensor values_for_product(const LayerContext& ctx, const Parameter& weight);
 
 // Weights (out, in) in 8 bits, and their transposes. Copies that the parameter keeps are made new
 // where it has changed.
