@@ -215,7 +215,7 @@ TEST(WorkloadsCli, MistakesNameTheOption) {
   const std::string dense = "--model llama-3.1-8b --cluster h200-8 ";
   expect_plan_mistake(dense + "--base-bits 4", "--base-bits: 4; valid: only with --task lora");
   expect_plan_mistake(dense + "--task lora --base-bits 8", "--base-bits: 8; valid: 16, 4");
-  expect_plan_mistake(dense + "--task lora --base-bits 4 --precision fp32", "--precision bf16");
+  expect_plan_mistake(dense + "--task lora --base-bits 4 --precision fp8", "--precision bf16");
   expect_plan_mistake(dense + "--moe-imbalance 1.2", "--moe-imbalance: 1.2, but llama-3.1-8b");
   expect_plan_mistake(dense + "--moe-imbalance 0.5", "--moe-imbalance: 0.5; valid: at least 1");
   expect_plan_mistake(dense + "--task sft", "--task: 'sft'");

@@ -43,6 +43,12 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
       layout_(rank_layout(plan, tensors_, rank)) {
   if (gradients == Gradients::kept && takes_squares(device, plan))
     squares_ = device.zeros({1}, DType::fp64, MemoryCategory::buffers);
+  for (const Domain domain : kDomains) {  // of which the copies in 8 bits below are told
+    const auto d = static_cast<size_t>(domain);
+    value_shards_[d] = shards_parameters(plan, domain);
+    gradient_shards_[d] = shards_gradients(plan, domain);
+    four_bits_[d] = plan.lora.base_bits != kUnquantizedBits && !is_trainable(domain);
+  }
   for (const LocalTensor& local : layout_.tensors) {
     const TensorSpec& spec = spec_of(local);
     const auto it =
@@ -77,9 +83,6 @@ Shape ParameterStore::shape_of(const LocalTensor& local) const {
 
 void ParameterStore::allocate(const Plan& plan, Domain domain, Gradients gradients) {
   const auto d = static_cast<size_t>(domain);
-  value_shards_[d] = shards_parameters(plan, domain);
-  gradient_shards_[d] = shards_gradients(plan, domain);
-  four_bits_[d] = plan.lora.base_bits != kUnquantizedBits && !is_trainable(domain);
   const int64_t all = layout_[domain].num_elements, shards = layout_[domain].num_shard_elements;
   if (all == 0) return;
   if (four_bits_[d]) return allocate_in_4_bits(plan, domain);
