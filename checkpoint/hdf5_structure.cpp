@@ -100,10 +100,9 @@ Handle file_type(DType dtype) {
       return {checked_id(H5Tcopy(H5T_IEEE_F32LE), "H5Tcopy", "fp32"), H5Tclose};
     case DType::int32:
       return {checked_id(H5Tcopy(H5T_STD_I32LE), "H5Tcopy", "int32"), H5Tclose};
-    case DType::int16:
-      break;  // parts of master weights, which are stored whole
-    case DType::uint8:
-      break;  // parts of weights in NF4, which are stored as what they mean
+    case DType::int16:  // parts of master weights, which are stored whole
+    case DType::uint8:  // parts of weights in NF4, which are stored as what they mean
+      break;
     case DType::bf16:
       return bf16_type();
   }

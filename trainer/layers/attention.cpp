@@ -125,8 +125,8 @@ AttentionResult Attention::attend_cached(const LayerContext& ctx, const Microbat
 Heads Attention::attend_backward(const LayerContext& ctx, const Microbatch& microbatch,
                                  const Tensor& dout, const Heads& heads,
                                  const AttentionResult& result) const {
-  const Heads gradient = {ctx.scratch(heads.q.shape()), ctx.scratch(heads.k.shape()),
-                          ctx.scratch(heads.v.shape())};
+  Heads gradient = {ctx.scratch(heads.q.shape()), ctx.scratch(heads.k.shape()),
+                    ctx.scratch(heads.v.shape())};
   Tensor out = result.out, dresult = dout;
   if (exchanges_heads(ctx)) {
     out = split_heads(ctx, microbatch, out, MemoryCategory::workspace);

@@ -53,7 +53,7 @@ QueryKey HeadNorms::forward(const LayerContext& ctx, const QueryKey& x,
     ops::inverse_rms(ctx.device, statistics->k, k.width, eps_);
     return apply(ctx, x, *statistics);
   }
-  const QueryKey y{ctx.scratch(x.q.shape()), ctx.scratch(x.k.shape())};
+  QueryKey y{ctx.scratch(x.q.shape()), ctx.scratch(x.k.shape())};
   ops::rms_norm_forward(ctx.device, q.x, q.gain, eps_, y.q.view(q.x.shape()), statistics->q);
   ops::rms_norm_forward(ctx.device, k.x, k.gain, eps_, y.k.view(k.x.shape()), statistics->k);
   return y;
@@ -62,7 +62,7 @@ QueryKey HeadNorms::forward(const LayerContext& ctx, const QueryKey& x,
 QueryKey HeadNorms::apply(const LayerContext& ctx, const QueryKey& x,
                           const HeadNormStatistics& statistics) const {
   const Part q = part(ctx, *q_gain_, x.q), k = part(ctx, *k_gain_, x.k);
-  const QueryKey y{ctx.scratch(x.q.shape()), ctx.scratch(x.k.shape())};
+  QueryKey y{ctx.scratch(x.q.shape()), ctx.scratch(x.k.shape())};
   ops::rms_norm_apply(ctx.device, q.x, q.gain, statistics.q, y.q.view(q.x.shape()));
   ops::rms_norm_apply(ctx.device, k.x, k.gain, statistics.k, y.k.view(k.x.shape()));
   return y;

@@ -11,8 +11,8 @@ RopeTable make_rope_table(DeviceContext& ctx, const std::vector<double>& inverse
                           int64_t num_positions, DType statistic, double factor) {
   CHECK(statistic == statistic_of(statistic), "a table in ", to_string(statistic));
   const Shape shape{num_positions, static_cast<int64_t>(inverse_frequencies.size())};
-  const RopeTable table{ctx.empty(shape, statistic, MemoryCategory::buffers),
-                        ctx.empty(shape, statistic, MemoryCategory::buffers)};
+  RopeTable table{ctx.empty(shape, statistic, MemoryCategory::buffers),
+                  ctx.empty(shape, statistic, MemoryCategory::buffers)};
   dispatch_device(ctx.device(), [&]<Device D>() {
     detail::fill_rope_table<D>(inverse_frequencies, factor, table);
   });
