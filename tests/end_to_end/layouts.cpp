@@ -434,7 +434,7 @@ const std::vector<Layout>& layouts() {
                  kZbH1,
                  kNone,
                  2}),
-      in_4_bits({"nf4_latent_tp2_sp", M::deepseek, {.tp = 2}, 0, 2, k1f1b, kNone, 2}),
+      in_4_bits({"nf4_latent_tp2_sp", M::latent_dense, {.tp = 2}, 0, 2, k1f1b, kNone, 2}),
       in_4_bits({.name = "nf4_il_tied_pp2_v2",
                  .model = M::qwen2_tied,
                  .mesh = {.pp = 2},
