@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/any.hpp>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +12,6 @@
 #include "planner/spec/checkpoint_names.h"
 #include "planner/spec/config_text.h"
 #include "planner/spec/files.h"
-#include "planner/spec/number_text.h"
 
 namespace argosy {
 
@@ -26,28 +24,31 @@ std::string text_of(const po::variables_map& values, const char* key) {
   return values.count(key) > 0 ? values[key].as<std::string>() : std::string();
 }
 
-// In the type that the option has.
-boost::any value_of(const ConfigOption& option, const fs::path& run_cfg) {
-  if (option.key != "eval-fraction") return option.value;
-  const std::optional<double> number = number_in<double>(option.value);
-  if (!number) throw ConfigError(concat(run_cfg.string(), ": ", option.key, ": ", option.value));
-  return *number;
+boost::any value_of(const po::options_description& list, const ConfigOption& option,
+                    const fs::path& run_cfg) {
+  boost::any value;
+  try {
+    list.find(option.key, false).semantic()->parse(value, {option.value}, true);
+  } catch (const po::error&) {
+    throw ConfigError(concat(run_cfg.string(), ": ", option.key, ": ", option.value));
+  }
+  return value;
 }
 
-void keep_options(const fs::path& run_cfg, const std::vector<std::string>& keys,
-                  po::variables_map& values) {
+void keep_options(const po::options_description& list, const fs::path& run_cfg,
+                  const std::vector<std::string>& keys, po::variables_map& values) {
   if (!fs::exists(run_cfg)) return;
   for (const ConfigOption& option : parse_config_text(read_text_file(run_cfg), run_cfg.string())) {
     const bool is_kept = std::find(keys.begin(), keys.end(), option.key) != keys.end();
     if (is_kept && values.count(option.key) == 0) {
-      values.insert({option.key, po::variable_value(value_of(option, run_cfg), false)});
+      values.insert({option.key, po::variable_value(value_of(list, option, run_cfg), false)});
     }
   }
 }
 
 }  // namespace
 
-void keep_options_of_run(po::variables_map& values) {
+void keep_options_of_run(const po::options_description& list, po::variables_map& values) {
   std::vector<std::string> keys = {"chat-template-kwargs"};
   std::vector<const char*> runs;  // the first that says something of a key decides
   if (values.count("generate") > 0) {
@@ -59,7 +60,7 @@ void keep_options_of_run(po::variables_map& values) {
   }
   for (const char* run : runs) {
     if (const std::string folder = text_of(values, run); !folder.empty()) {
-      keep_options(run_of(folder) / "run.cfg", keys, values);
+      keep_options(list, run_of(folder) / "run.cfg", keys, values);
     }
   }
 }

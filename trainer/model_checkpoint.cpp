@@ -117,14 +117,13 @@ void check_same_trainable(const Manifest& stored, const std::vector<TensorSpec>&
 
 // (M, E): a tensor of E rows for each mixture layer.
 void append_router_pieces(const Plan& plan, const Tensor& table, const std::string& kind,
-                          std::string (*name_of)(const ModelSpec&, int64_t),
-                          std::vector<TensorPiece>* pieces) {
+                          std::string_view leaf, std::vector<TensorPiece>* pieces) {
   if (!table.defined()) return;
   const int64_t experts = table.dim(1);
   for (int64_t layer = 0; layer < plan.model.num_layers; ++layer) {
     if (!plan.model.layer_is_moe[static_cast<size_t>(layer)]) continue;
     const Tensor row = table.rows(moe_row(plan.model, layer), moe_row(plan.model, layer) + 1);
-    pieces->push_back({name_of(plan.model, layer),
+    pieces->push_back({router_state_name(plan.model, layer, leaf),
                        kind,
                        experts,
                        1,
@@ -135,16 +134,11 @@ void append_router_pieces(const Plan& plan, const Tensor& table, const std::stri
   }
 }
 
-std::string shares_name(const ModelSpec& model, int64_t layer) {
-  const std::string gate = tensor_name(model, TensorRole::router, layer, -1);
-  return gate.substr(0, gate.rfind('.') + 1) + "shares";
-}
-
 std::vector<TensorPiece> all_router_pieces(const LayerContext& ctx) {
   std::vector<TensorPiece> pieces;
   if (ctx.router == nullptr) return pieces;
-  append_router_pieces(ctx.plan, ctx.router->bias, "parameter", balancing_bias_name, &pieces);
-  append_router_pieces(ctx.plan, ctx.router->shares, "router_shares", shares_name, &pieces);
+  append_router_pieces(ctx.plan, ctx.router->bias, "parameter", kBalancingBias, &pieces);
+  append_router_pieces(ctx.plan, ctx.router->shares, "router_shares", kRouterShares, &pieces);
   return pieces;
 }
 

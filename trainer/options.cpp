@@ -275,7 +275,7 @@ void read_job(const Reader& read, TrainOptions* options) {
 TrainOptions parse_train_options(int argc, const char* const* argv) {
   const po::options_description list = option_list();
   po::variables_map values = parse_options(list, argc, argv);
-  keep_options_of_run(values);
+  keep_options_of_run(list, values);
   const Reader read(values);
   TrainOptions options;
   options.help = help_of(list);

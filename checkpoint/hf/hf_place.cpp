@@ -80,6 +80,18 @@ void dispatch_bytes(int64_t element_bytes, const Body& body) {
   }
 }
 
+// Calls copy.template operator()<T>(byte in our image, byte in theirs) for each element, a T.
+template <typename Copy>
+void for_elements(const HfPlace& place, const HfImages& images, const Copy& copy) {
+  dispatch_bytes(images.element_bytes, [&]<typename T>() {
+    constexpr int64_t kBytes = sizeof(T);
+    for_squares(images.rows, images.cols, [&](int64_t row, int64_t col) {
+      const int64_t at = place.first + row * place.row_step + col * place.col_step;
+      copy.template operator()<T>((row * images.cols + col) * kBytes, at * kBytes);
+    });
+  });
+}
+
 }  // namespace
 
 HfPlace hf_place(const ModelSpec& model, const TensorSpec& spec) {
@@ -101,23 +113,15 @@ HfPlace peft_place(const TensorSpec& spec) {
 
 void copy_from_place(const HfPlace& place, const HfImages& images, const unsigned char* there,
                      unsigned char* ours) {
-  dispatch_bytes(images.element_bytes, [&]<typename T>() {
-    for_squares(images.rows, images.cols, [&](int64_t row, int64_t col) {
-      const int64_t at = place.first + row * place.row_step + col * place.col_step;
-      std::memcpy(ours + (row * images.cols + col) * static_cast<int64_t>(sizeof(T)),
-                  there + at * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    });
+  for_elements(place, images, [&]<typename T>(int64_t in_ours, int64_t in_theirs) {
+    std::memcpy(ours + in_ours, there + in_theirs, sizeof(T));
   });
 }
 
 void copy_to_place(const HfPlace& place, const HfImages& images, const unsigned char* ours,
                    unsigned char* there) {
-  dispatch_bytes(images.element_bytes, [&]<typename T>() {
-    for_squares(images.rows, images.cols, [&](int64_t row, int64_t col) {
-      const int64_t at = place.first + row * place.row_step + col * place.col_step;
-      std::memcpy(there + at * static_cast<int64_t>(sizeof(T)),
-                  ours + (row * images.cols + col) * static_cast<int64_t>(sizeof(T)), sizeof(T));
-    });
+  for_elements(place, images, [&]<typename T>(int64_t in_ours, int64_t in_theirs) {
+    std::memcpy(there + in_theirs, ours + in_ours, sizeof(T));
   });
 }
 

@@ -61,14 +61,16 @@ bool may_be_left(const ModelSpec& model, const std::string& name) {
          name.ends_with(".rotary_emb.inv_freq") || (model.tied_head && name == "lm_head.weight");
 }
 
-// Layers behind the last: modules for multi-token prediction, which Transformers leaves too.
-bool is_of_prediction(const ModelSpec& model, const std::string& name) {
+// Of a layer behind the last that is a module for multi-token prediction, which Transformers leaves
+// too. Any other would be a block of the network that `model` has not.
+bool is_of_prediction(const ModelSpec& model, const FoundTensors& found, const std::string& name) {
   constexpr std::string_view kPrefix = "model.layers.";
-  if (!model.moe.has_balancing_bias() || !name.starts_with(kPrefix)) return false;
+  if (!is_like_deepseek(model.model_type) || !name.starts_with(kPrefix)) return false;
   int64_t layer = -1;
   const char* begin = name.data() + kPrefix.size();
   std::from_chars(begin, name.data() + name.size(), layer);
-  return layer >= model.num_layers;
+  return layer >= model.num_layers &&
+         found.contains(tensor_name(model, TensorRole::mtp_projection, layer, -1));
 }
 
 // Those that gradients move, and what balances routers.
@@ -77,8 +79,9 @@ std::vector<TensorSpec> tensors_in_files(const ModelSpec& model) {
   for (int64_t layer = 0; layer < model.num_layers; ++layer) {
     if (!model.moe.has_balancing_bias() || !model.layer_is_moe[static_cast<size_t>(layer)])
       continue;
-    tensors.push_back(
-        {.name = balancing_bias_name(model, layer), .rows = model.moe.num_experts, .cols = 1});
+    tensors.push_back({.name = router_state_name(model, layer, kBalancingBias),
+                       .rows = model.moe.num_experts,
+                       .cols = 1});
   }
   return tensors;
 }
@@ -120,7 +123,8 @@ HfSources find_hf_model(const fs::path& folder, const ModelSpec& model) {
     sources.emplace(spec.name, hf_source(folder, spec, place, it->first, it->second));
   }
   for (const auto& [name, tensor] : found) {
-    if (used.contains(name) || may_be_left(model, name) || is_of_prediction(model, name)) continue;
+    if (used.contains(name) || may_be_left(model, name) || is_of_prediction(model, found, name))
+      continue;
     throw ConfigError(concat(folder.string(), ": holds ", name, ", which the model has not"));
   }
   return sources;

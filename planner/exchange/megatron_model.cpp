@@ -7,6 +7,7 @@
 #include "planner/exchange/megatron_vocabulary.h"
 #include "planner/spec/check.h"
 #include "planner/spec/json.h"
+#include "planner/spec/model_names.h"
 
 namespace argosy {
 
@@ -246,9 +247,8 @@ class ModelReader {
   // How experts are chosen.
   void add_choice(const MegatronExperts& experts, Json& config) {
     const std::string type = config["model_type"];
-    const bool is_like_deepseek = type == "deepseek_v3" || type == "glm4_moe";
     config["num_experts_per_tok"] = experts.top_k;
-    config["scoring_func"] = is_like_deepseek || experts.is_sigmoid ? "sigmoid" : "softmax";
+    config["scoring_func"] = is_like_deepseek(type) || experts.is_sigmoid ? "sigmoid" : "softmax";
     // Mixtral's and gpt-oss's weights always sum to one, whatever is said.
     const bool is_like_mixtral = type == "mixtral" || type == "gpt_oss";
     if (!is_like_mixtral || experts.is_sigmoid) {

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "planner/spec/integers.h"
+#include "planner/spec/work_shape.h"
 
 namespace argosy {
 namespace {
@@ -48,6 +49,10 @@ int64_t ordered_scratch_bytes(const GradientCall& call, const GradientPart& part
   return part.heads * part.count * ordered_head_bytes(call.seq_len);
 }
 
+int64_t padded_gpu_columns(int64_t element_bytes, int64_t n) {
+  return element_bytes == size_in_bytes(DType::bf16) ? round_up(n, kGpuColumns) : n;
+}
+
 int64_t most_ordered_bytes(int64_t device_bytes) {
   constexpr int64_t kShare = 32;
   return device_bytes / kShare;
@@ -59,12 +64,11 @@ int64_t ordered_attention_bytes(const Plan& plan, const LayerWork& layer, int64_
                                    [](const OpWork& op) { return op.kind == OpKind::attention; });
   const bool is_ring = plan.mesh.cp > 1 && plan.cp_kind == ContextParallel::ring;
   if (!attends || is_ring || compute_dtype(plan.precision) != DType::bf16) return 0;
-  const int64_t ranks_of_heads = plan.mesh.tp * plan.mesh.cp;
-  const GradientCall call{
-      .count = plan.micro_batch,
-      .seq_len = plan.seq_len,
-      .num_heads = std::max<int64_t>(1, plan.model.num_heads / ranks_of_heads),
-      .num_kv_heads = std::max<int64_t>(1, plan.model.num_kv_heads / ranks_of_heads)};
+  const RankShape shape = rank_shape(plan, 0);  // whose heads Ulysses deals out over cp
+  const GradientCall call{.count = plan.micro_batch,
+                          .seq_len = plan.seq_len,
+                          .num_heads = std::max<int64_t>(1, shape.q_heads / shape.cp),
+                          .num_kv_heads = std::max<int64_t>(1, shape.kv_heads / shape.cp)};
   const GradientPart part = gradient_part(call, most_ordered_bytes(device_bytes));
   const int64_t of_all_heads = call.num_heads == call.num_kv_heads
                                    ? 0

@@ -34,6 +34,11 @@ int64_t ordered_scratch_bytes(const GradientCall& call, const GradientPart& part
 // What a GPU of so many bytes lends to it: 4.4 GiB of an H200.
 int64_t most_ordered_bytes(int64_t device_bytes);
 
+// Columns of logits, of such elements, that a GPU's rows have beside each other: in bf16 whole 16
+// bytes, as cuBLAS has no kernels of Hopper for others.
+inline constexpr int64_t kGpuColumns = 8;
+int64_t padded_gpu_columns(int64_t element_bytes, int64_t n);
+
 // Upper bound for one rank in `layer` of a run on such a GPU; 0 where our plain kernel adds (fp32,
 // rings) or nothing attends. For grouped queries dk and dv of all heads are in it.
 int64_t ordered_attention_bytes(const Plan& plan, const LayerWork& layer, int64_t device_bytes);

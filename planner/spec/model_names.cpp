@@ -179,14 +179,16 @@ const char* expert_path(bool mixtral, bool deepseek, TensorRole role) {
 
 }  // namespace
 
+bool is_like_deepseek(const std::string& model_type) {
+  return model_type == "deepseek_v3" || model_type == "glm4_moe";
+}
+
 std::string module_path(const ModelSpec& model, TensorRole role) {
   const TensorRole weight = weight_of(role);
   const char* path = model.model_type == "gpt2" ? gpt2_path(weight) : llama_path(weight);
   if (path == nullptr && model.model_type == "gpt_oss") path = gpt_oss_expert_path(weight);
   if (path == nullptr) {
-    const bool is_like_deepseek =
-        model.model_type == "deepseek_v3" || model.model_type == "glm4_moe";
-    path = expert_path(model.model_type == "mixtral", is_like_deepseek, weight);
+    path = expert_path(model.model_type == "mixtral", is_like_deepseek(model.model_type), weight);
   }
   CHECK(path != nullptr, "role ", static_cast<int>(role), " of ", model.model_type);
   return path;
@@ -205,9 +207,9 @@ std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, 
   return concat(layers, layer, ".", path, leaf);
 }
 
-std::string balancing_bias_name(const ModelSpec& model, int64_t layer) {
+std::string router_state_name(const ModelSpec& model, int64_t layer, std::string_view leaf) {
   const std::string gate = tensor_name(model, TensorRole::router, layer, -1);
-  return gate.substr(0, gate.rfind('.') + 1) + "e_score_correction_bias";
+  return concat(gate.substr(0, gate.rfind('.') + 1), leaf);
 }
 
 std::vector<TensorRole> adaptable_roles(const ModelSpec& model) {

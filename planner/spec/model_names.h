@@ -5,11 +5,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "planner/spec/model.h"
 
 namespace argosy {
+
+// Types whose router has sigmoid scores and a balancing bias, with DeepSeek's names.
+bool is_like_deepseek(const std::string& model_type);
 
 // Path of a role's module within its layer ("self_attn.q_proj"), "{}" standing for the expert's
 // number; of roles outside of the layers the whole path ("model.embed_tokens"). Biases share the
@@ -19,9 +23,12 @@ std::string module_path(const ModelSpec& model, TensorRole role);
 // Name of a tensor: prefix of the layer, module path, "weight" or "bias".
 std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, int64_t expert);
 
-// Of the vector (E) that balances a layer's router (MoeSpec::has_balancing_bias): no tensor of
-// model_tensors(), as no gradient moves it.
-std::string balancing_bias_name(const ModelSpec& model, int64_t layer);
+// Of a vector (E) beside a layer's router: no tensor of model_tensors(), as no gradient moves it.
+std::string router_state_name(const ModelSpec& model, int64_t layer, std::string_view leaf);
+// What balances it (MoeSpec::has_balancing_bias), as Hugging Face's files call it.
+inline constexpr std::string_view kBalancingBias = "e_score_correction_bias";
+// Shares of the step before, where the auxiliary loss is global; our checkpoints' alone.
+inline constexpr std::string_view kRouterShares = "shares";
 
 // Linears that may carry an adapter, in the order of the network; the router, embeddings and the
 // head are not among them.

@@ -4,7 +4,7 @@
 // The two ends of the network: embedding, and final norm with the head and its loss.
 #include <algorithm>
 
-#include "planner/spec/integers.h"
+#include "planner/spec/gpu_scratch.h"
 #include "planner/spec/work_shape.h"
 
 namespace argosy {
@@ -82,9 +82,8 @@ int64_t head_saved_bytes(const RankShape& shape) {
 // whole 16 bytes of it.
 int64_t head_workspace_bytes(const RankShape& shape) {
   const int64_t chunk = std::min(shape.head_chunk_tokens, shape.tokens);
-  const int64_t whole = shape.element_bytes == 2 ? 8 : 1;
-  const int64_t logits =
-      (chunk * shape.statistic_bytes + shape.element_bytes) * round_up(shape.vocab, whole);
+  const int64_t logits = (chunk * shape.statistic_bytes + shape.element_bytes) *
+                         padded_gpu_columns(shape.element_bytes, shape.vocab);
   return 2 * shape.full_bytes() + 2 * shape.split_bytes() + logits +
          4 * chunk * shape.statistic_bytes;
 }

@@ -87,9 +87,7 @@ void add_return(Pass& pass, const RankShape& shape) {
 
 // The activation of the experts' width, or its gradient, moving so many bytes.
 void add_expert_activation(Pass& pass, int64_t bytes) {
-  const size_t before = pass.ops.size();
-  add_memory(pass, bytes);
-  if (pass.ops.size() > before) pass.ops.back().is_expert_activation = true;
+  if (OpWork* op = add_memory(pass, bytes)) op->is_expert_activation = true;
 }
 
 // Biases of the experts' Linears, one launch for all experts each: gate and up, read and written.

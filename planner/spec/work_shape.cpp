@@ -141,24 +141,21 @@ void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t e
   pass.num_launches += count;
 }
 
-void add_memory(Pass& pass, int64_t bytes, int64_t launches) {
-  if (bytes == 0) return;
+OpWork* add_memory(Pass& pass, int64_t bytes, int64_t launches) {
+  if (bytes == 0) return nullptr;
   OpWork op;
   op.bytes = bytes;
   pass.ops.push_back(op);
   pass.num_launches += launches;
+  return &pass.ops.back();
 }
 
 void add_memory_again(Pass& pass, int64_t bytes) {
-  const size_t before = pass.ops.size();
-  add_memory(pass, bytes);
-  if (pass.ops.size() > before) pass.ops.back().is_computed_again = true;
+  if (OpWork* op = add_memory(pass, bytes)) op->is_computed_again = true;
 }
 
 void add_memory_of_trainer(Pass& pass, int64_t bytes, int64_t launches) {
-  const size_t before = pass.ops.size();
-  add_memory(pass, bytes, launches);
-  if (pass.ops.size() > before) pass.ops.back().is_of_trainer = true;
+  if (OpWork* op = add_memory(pass, bytes, launches)) op->is_of_trainer = true;
 }
 
 int64_t norm_backward_launches(const RankShape& shape) {

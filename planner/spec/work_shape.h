@@ -85,7 +85,8 @@ int64_t head_chunk_tokens(int64_t tokens, int64_t vocab, Precision precision);
 // `launches`: of Pass::num_launches; of products one each.
 void add_matmul(Pass& pass, int64_t rows, int64_t cols, int64_t inner, int64_t element_bytes,
                 int64_t count = 1, bool is_block_product = false);
-void add_memory(Pass& pass, int64_t bytes, int64_t launches = 1);
+// The op, to be told more of; null where nothing is moved.
+OpWork* add_memory(Pass& pass, int64_t bytes, int64_t launches = 1);
 // Of the trainer alone (OpWork::is_of_trainer).
 void add_memory_of_trainer(Pass& pass, int64_t bytes, int64_t launches);
 // What backward needs and forward did not keep.

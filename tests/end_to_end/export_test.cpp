@@ -64,6 +64,15 @@ class ExportTest : public ProgramTest {
         "router_aux_loss_coef": 0.01, "sliding_window": 6, "max_position_embeddings": 64})");
   }
 
+  void write_glm(const std::string& name, int num_layers) const {
+    write(name, concat(R"({"model_type": "glm4_moe", "vocab_size": 258, "hidden_size": 16,
+        "intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 2,
+        "head_dim": 12, "use_qk_norm": true, "attention_bias": true, "n_routed_experts": 4,
+        "num_experts_per_tok": 2, "moe_intermediate_size": 8, "n_shared_experts": 1,
+        "first_k_dense_replace": 1, "max_position_embeddings": 64, "num_hidden_layers": )",
+                       num_layers, "}"));
+  }
+
   // A file written by the format's description: header and data.
   void write_safetensors(const std::string& name, const Json& header,
                          const std::string& data) const {
@@ -359,11 +368,7 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
       "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
       "num_key_value_heads": 2, "num_experts": 4, "num_experts_per_tok": 2,
       "max_position_embeddings": 64})");
-  write("glm.json", R"({"model_type": "glm4_moe", "vocab_size": 258, "hidden_size": 16,
-      "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2,
-      "num_key_value_heads": 2, "head_dim": 12, "use_qk_norm": true, "attention_bias": true,
-      "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8,
-      "n_shared_experts": 1, "first_k_dense_replace": 1, "max_position_embeddings": 64})");
+  write_glm("glm.json", 2);
   for (const std::string model : {"dense", "moe", "gpt2", "latent", "oss", "olmoe", "glm"}) {
     SCOPED_TRACE(model);
     make_plan(model + "_plan.json", model + ".json", 1, "tp=1", "--precision bf16");
@@ -389,6 +394,39 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
   EXPECT_TRUE(
       contains(changed.out + changed.err, "--init: initializer_range is 0.5 in dense_hf/config"))
       << changed.out << changed.err;
+}
+
+// A module for multi-token prediction is told by its projection: any other layer behind the plan's
+// last is a block that would be missing.
+TEST_F(ExportTest, ALayerBehindTheLastIsLeftIfItPredicts) {
+  write_glm("three.json", 3);
+  write_glm("two.json", 2);
+  make_plan("three_plan.json", "three.json", 1, "tp=1");
+  make_plan("two_plan.json", "two.json", 1, "tp=1");
+  succeed("argosy-train --plan three_plan.json --data text.txt --steps 1 --run-dir three");
+  succeed("argosy-checkpoint export-hf three hf");
+  Json config = Json::parse(read("hf/config.json"));
+  config["num_hidden_layers"] = 2;
+  write("hf/config.json", config.dump());
+  const std::string start =
+      "argosy-train --plan two_plan.json --data text.txt --steps 1 --init hf --run-dir ";
+  const ProgramResult block = shell(start + "never");
+  EXPECT_EQ(block.exit_code, kExitUserError) << block.err;
+  EXPECT_TRUE(contains(block.err, "holds model.layers.2.")) << block.err;
+  EXPECT_TRUE(contains(block.err, "which the model has not")) << block.err;
+
+  Json header = Json::object();
+  std::string data;
+  const auto add = [&](const std::string& name, const Values& values) {
+    const size_t begin = data.size();
+    data.append(reinterpret_cast<const char*>(values.data.data()), 4 * values.data.size());
+    header[name] = {
+        {"dtype", "F32"}, {"shape", values.shape}, {"data_offsets", {begin, data.size()}}};
+  };
+  for (const auto& [name, values] : read_safetensors("hf/model.safetensors")) add(name, values);
+  add("model.layers.2.eh_proj.weight", {{16, 32}, std::vector<float>(16 * 32)});
+  write_safetensors("hf/model.safetensors", header, data);
+  succeed(start + "two");
 }
 
 // A base of 4 bits is the same numbers from a checkpoint and from a folder of Hugging Face, on any

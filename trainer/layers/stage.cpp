@@ -2,7 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/stage.h"
 
-#include "planner/spec/kv_cache.h"
 #include "trainer/layers/unit_hooks.h"
 #include "trainer/ops/elementwise.h"
 

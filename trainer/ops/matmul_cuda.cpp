@@ -5,7 +5,7 @@
 // or TF32 where CudaMatmulPolicy allows it. A mix of both is widened to fp32 before.
 #include <cublasLt.h>
 
-#include "planner/spec/integers.h"
+#include "planner/spec/gpu_scratch.h"
 #include "trainer/device/cuda_device.h"
 #include "trainer/ops/cublaslt_product.h"
 #include "trainer/ops/elementwise.h"
@@ -29,8 +29,6 @@ void run(DeviceContext& ctx, const Product& p, const Tensor& a, const Tensor& b,
          const MatmulOptions& options) {
   run_product_with_bias(ctx, product_of(p, a, b, c, options), options.bias, c);
 }
-
-constexpr int64_t kWholeColumns = 8;  // 16 bytes of bf16
 
 // Ids [begin, begin + size) of a vocabulary: columns of c, rows of c, or what is summed over.
 LibraryProduct part_of(const LibraryProduct& whole, const Product& p, int64_t begin, int64_t size) {
@@ -67,7 +65,7 @@ LibraryProduct part_of(const LibraryProduct& whole, const Product& p, int64_t be
 void run_with_gap(DeviceContext& ctx, const LibraryProduct& whole) {
   const Product& p = whole.sizes;
   const int64_t all = p.transpose_b ? p.n : p.transpose_a ? p.m : p.k;
-  const int64_t aligned = all / kWholeColumns * kWholeColumns;
+  const int64_t aligned = all / kGpuColumns * kGpuColumns;
   CHECK(aligned < all, all, " ids are whole 16 bytes: no gap");
   run_product(ctx, part_of(whole, p, aligned, all - aligned));
   if (aligned > 0) run_product(ctx, part_of(whole, p, 0, aligned));
@@ -116,7 +114,7 @@ void matmul<Device::cuda>(DeviceContext& ctx, const Product& p, const Tensor& a,
 
 template <>
 int64_t padded_columns<Device::cuda>(DType dtype, int64_t n) {
-  return dtype == DType::bf16 ? round_up(n, kWholeColumns) : n;
+  return padded_gpu_columns(size_in_bytes(dtype), n);
 }
 
 // One launch takes the norm of all gradients at the end.

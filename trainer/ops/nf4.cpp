@@ -12,8 +12,8 @@ bool contains(const Box& around, const Box& box) {
   return intersect(around, box) == box;
 }
 
-// Whether `around` ends where tiles do, or where the weight does.
-bool is_of_tiles(const Box& around) {
+// Where `around` ends, the weight may too, within a tile: only its beginning can be told.
+bool begins_with_tiles(const Box& around) {
   return around.rows.begin % kNf4TileRows == 0 && around.cols.begin % kNf4TileCols == 0;
 }
 
@@ -54,9 +54,14 @@ std::vector<Nf4Matrix> empty_nf4(DeviceContext& ctx, const std::vector<Box>& box
   return matrices;
 }
 
+Nf4View detail::view_of(const Nf4Matrix& x) {
+  return {place_of(x.box), x.codes.data<uint8_t>(), x.scales.data<uint8_t>(),
+          x.tile_scales.data<float>()};
+}
+
 void quantize_nf4(DeviceContext& ctx, const Tensor& x, const Box& around, const Nf4Matrix& to) {
   check_shape("the values", x, {around.rows.size(), around.cols.size()});
-  CHECK(contains(around, to.box) && is_of_tiles(around), "values of another part");
+  CHECK(contains(around, to.box) && begins_with_tiles(around), "values of another part");
   check_matrix(to);
   if (to.box.empty()) return;
   dispatch_device(ctx.device(), [&]<Device D>() { detail::quantize_nf4<D>(ctx, x, around, to); });

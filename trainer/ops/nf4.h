@@ -14,6 +14,7 @@
 
 #include "planner/spec/nf4.h"
 #include "trainer/device/device_context.h"
+#include "trainer/ops/nf4_numbers.h"
 
 namespace argosy::ops {
 
@@ -38,6 +39,7 @@ void quantize_nf4(DeviceContext& ctx, const Tensor& x, const Box& around, const 
 void dequantize_nf4(DeviceContext& ctx, const Nf4Matrix& from, const Tensor& out);
 
 namespace detail {
+Nf4View view_of(const Nf4Matrix& x);
 template <Device D>
 void quantize_nf4(DeviceContext& ctx, const Tensor& x, const Box& around, const Nf4Matrix& to);
 template <Device D>

@@ -6,7 +6,6 @@
 #include "trainer/ops/cpu_loops.h"
 #include "trainer/ops/dispatch.h"
 #include "trainer/ops/nf4.h"
-#include "trainer/ops/nf4_numbers.h"
 
 namespace argosy::ops {
 namespace {
@@ -69,11 +68,6 @@ void set_scales(const Tensor& x, const Box& around, const Box& tile, const Nf4Ma
       to.tile_scales.data<float>()[place.tile_at(r, b)] = of_tile;
     }
   }
-}
-
-Nf4View view_of(const Nf4Matrix& x) {
-  return {place_of(x.box), x.codes.data<uint8_t>(), x.scales.data<uint8_t>(),
-          x.tile_scales.data<float>()};
 }
 
 // Codes of columns of row r, which are of one block.

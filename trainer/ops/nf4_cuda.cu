@@ -10,7 +10,6 @@
 #include "trainer/ops/cuda_kernel.cuh"
 #include "trainer/ops/cuda_launch.cuh"
 #include "trainer/ops/nf4.h"
-#include "trainer/ops/nf4_numbers.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -125,11 +124,6 @@ __global__ void widen_kernel(Nf4View view, unsigned packs, T* out) {
     }
     store(out + i, values);
   }
-}
-
-Nf4View view_of(const Nf4Matrix& x) {
-  return {place_of(x.box), x.codes.data<uint8_t>(), x.scales.data<uint8_t>(),
-          x.tile_scales.data<float>()};
 }
 
 template <int kSize, typename T>
