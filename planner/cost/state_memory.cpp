@@ -26,16 +26,19 @@ void add_state(const Job& job, const Candidate& candidate, const std::vector<Sta
   MemoryBytes& bytes = memory.bytes;
   const int64_t gradient = size_in_bytes(gradient_dtype(job.precision));
   for (const StageBucket& bucket : buckets) {
-    const auto kept = [&](int from_stage) {
-      const bool in_shards = is_in_shards(candidate, from_stage, bucket.domain);
-      return in_shards ? bucket.shard_elements(candidate) : bucket.elements.size;
+    const auto is_cut = [&](int from_stage) {
+      return is_in_shards(candidate, from_stage, bucket.domain);
     };
+    const int64_t num_shards =
+        is_cut(3) ? degree(candidate.mesh, shard_axis(candidate.mesh, bucket.domain)) : 1;
     bytes_of(bytes, MemoryCategory::parameters) +=
         bucket.count * stored_bytes(job.precision, job.lora, !is_trainable(bucket.domain),
-                                    bucket.elements.size, bucket.elements.products, kept(3));
+                                    bucket.elements.size, bucket.elements.products, {num_shards});
     if (!is_trainable(bucket.domain)) continue;
-    bytes_of(bytes, MemoryCategory::gradients) += bucket.count * kept(2) * gradient;
-    const int64_t owned = bucket.count * bucket.shard_elements(candidate);
+    const int64_t shard = bucket.shard_elements(candidate);
+    bytes_of(bytes, MemoryCategory::gradients) +=
+        bucket.count * (is_cut(2) ? shard : bucket.elements.size) * gradient;
+    const int64_t owned = bucket.count * shard;
     if (candidate.offload == Offload::optimizer) {
       memory.host_bytes += owned * host_bytes_per_element(job);
     } else {
@@ -51,8 +54,7 @@ void add_temporaries(const Job& job, const Candidate& candidate, const StageLaye
   bytes_of(bytes, MemoryCategory::gradients) +=
       unreduced_gradient_elements(candidate, layers, table, is_repeated) *
       size_in_bytes(gradient_dtype(job.precision));
-  bytes_of(bytes, MemoryCategory::buffers) += gathered_value_elements(candidate, layers, table) *
-                                              size_in_bytes(compute_dtype(job.precision));
+  bytes_of(bytes, MemoryCategory::buffers) += gathered_value_bytes(job, candidate, layers, table);
 }
 
 Plan plan_of_elements(const Job& job) {

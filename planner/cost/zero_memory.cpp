@@ -9,8 +9,8 @@ namespace argosy {
 
 namespace {
 
-// Elements, in shards while nobody works on them, of the parts that a stage's layers have: each 0
-// where the stage has no such layer.
+// Elements or bytes, in shards while nobody works on them, of the parts that a stage's layers have:
+// each 0 where the stage has no such layer.
 struct Parts {
   int64_t embedding = 0;  // with its table
   int64_t block = 0;      // the largest
@@ -18,20 +18,13 @@ struct Parts {
   int64_t norm = 0, head = 0;  // the last norm; the table of the head
 };
 
-Parts parts_of(const Candidate& candidate, const StageLayers& layers, const ElementTable& table,
-               bool of_gradients) {
-  std::array<bool, kNumDomains> counts{};
-  for (size_t d = 0; d < kNumDomains; ++d) {
-    const auto domain = static_cast<Domain>(d);
-    counts[d] = (!of_gradients || is_trainable(domain)) &&
-                is_in_shards(candidate, of_gradients ? 2 : 3, domain);
-  }
-  const auto sum = [&counts](const std::array<BucketElements, kNumDomains>& buckets) {
-    int64_t elements = 0;
-    for (size_t d = 0; d < kNumDomains; ++d) {
-      if (counts[d]) elements += buckets[d].size;
-    }
-    return elements;
+// size_of(domain, bucket): 0 of what is not in shards.
+template <typename SizeOf>
+Parts parts_of(const StageLayers& layers, const ElementTable& table, const SizeOf& size_of) {
+  const auto sum = [&](const std::array<BucketElements, kNumDomains>& buckets) {
+    int64_t size = 0;
+    for (size_t d = 0; d < kNumDomains; ++d) size += size_of(static_cast<Domain>(d), buckets[d]);
+    return size;
   };
   const auto at = [](LayerKind kind) { return static_cast<size_t>(kind); };
   Parts parts;
@@ -69,7 +62,11 @@ const LayerElements& head_table(const ElementTable& table) {
 int64_t unreduced_gradient_elements(const Candidate& candidate, const StageLayers& layers,
                                     const ElementTable& table, bool is_repeated) {
   if (candidate.zero_stage < 2) return 0;
-  const Parts parts = parts_of(candidate, layers, table, true);
+  const auto size_of = [&](Domain domain, const BucketElements& bucket) {
+    const bool counts = is_trainable(domain) && is_in_shards(candidate, 2, domain);
+    return counts ? bucket.size : int64_t{0};
+  };
+  const Parts parts = parts_of(layers, table, size_of);
   int64_t largest = 0, previous = 0;
   const auto add = [&](int64_t elements) {
     if (elements == 0) return;
@@ -91,10 +88,15 @@ int64_t unreduced_gradient_elements(const Candidate& candidate, const StageLayer
   return largest;
 }
 
-int64_t gathered_value_elements(const Candidate& candidate, const StageLayers& layers,
-                                const ElementTable& table) {
+int64_t gathered_value_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                             const ElementTable& table) {
   if (candidate.zero_stage < 3) return 0;
-  const Parts parts = parts_of(candidate, layers, table, false);
+  const auto size_of = [&](Domain domain, const BucketElements& bucket) {
+    if (!is_in_shards(candidate, 3, domain)) return int64_t{0};
+    return gathered_bytes(job.precision, job.lora, !is_trainable(domain), bucket.size,
+                          bucket.products);
+  };
+  const Parts parts = parts_of(layers, table, size_of);
   return parts.block + std::max({parts.num_blocks > 1 ? parts.block : 0, parts.head + parts.norm,
                                  parts.embedding});
 }

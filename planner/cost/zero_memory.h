@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// What ZeRO 2 and 3 hold of a layer or two while they run (trainer/parallel/data_parallel.h), in
-// elements of a stage's layers.
+// What ZeRO 2 and 3 hold of a layer or two of a stage while they run
+// (trainer/parallel/data_parallel.h).
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,9 @@ const LayerElements& head_table(const ElementTable& table);
 int64_t unreduced_gradient_elements(const Candidate& candidate, const StageLayers& layers,
                                     const ElementTable& table, bool is_repeated);
 
-// ZeRO 3: gathered values at once, of two neighbouring layers; of mixed blocks an upper bound.
-int64_t gathered_value_elements(const Candidate& candidate, const StageLayers& layers,
-                                const ElementTable& table);
+// ZeRO 3: gathered values at once, as they are stored, of two neighbouring layers; of mixed blocks
+// an upper bound.
+int64_t gathered_value_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
+                             const ElementTable& table);
 
 }  // namespace argosy

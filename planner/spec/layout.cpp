@@ -6,8 +6,6 @@
 #include <tuple>
 
 #include "planner/spec/check.h"
-#include "planner/spec/integers.h"
-#include "planner/spec/nf4.h"
 
 namespace argosy {
 
@@ -186,42 +184,25 @@ Range part_of(Range range, int64_t parts, int64_t index) {
 
 // Cuts the buckets of a domain whose data-parallel group has `size` ranks, this one at `index`;
 // `shard_size` neighbours of them share the shards.
-void cut_buckets(const Plan& plan, int64_t size, int64_t shard_size, int64_t index,
+void cut_buckets(const Plan& plan, int64_t size, int64_t shard_size, int64_t index, bool is_frozen,
                  DomainLayout& domain) {
   const int64_t num_shards = plan.zero_stage == 0 ? 1 : shard_size;
+  domain.shard = {num_shards, index % num_shards};
   for (Bucket& bucket : domain.buckets) {
     bucket.shard = part_of(bucket.range, num_shards, index % num_shards);
     bucket.owned = part_of(bucket.shard, size / num_shards, index / num_shards);
     bucket.shard_offset = domain.num_shard_elements;
-    domain.num_shard_elements += bucket.shard.size();
+    if (is_packed(plan.lora, is_frozen, bucket.products)) {
+      bucket.packed_bytes = gathered_bytes(plan.precision, plan.lora, is_frozen,
+                                           bucket.range.size(), bucket.products);
+      bucket.packed_shard = split_range(bucket.packed_bytes, num_shards, index % num_shards);
+    } else {
+      domain.num_shard_elements += bucket.shard.size();
+    }
   }
 }
 
 }  // namespace
-
-void ProductWeights::add(const TensorSpec& tensor, const Box& box) {
-  if (!is_block_product(tensor.role) || tensor.lora != LoraPart::none) return;
-  elements += box.size();
-  nf4_bytes += ::argosy::nf4_bytes(box);
-}
-
-int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
-                     const ProductWeights& products, int64_t kept) {
-  constexpr int64_t kCopiesIn8Bits = 2;
-  const int64_t element = size_in_bytes(compute_dtype(precision));
-  if (is_frozen && lora.base_bits != kUnquantizedBits && size > 0) {
-    const int64_t whole = (size - products.elements) * element + products.nf4_bytes;
-    return ceil_div(whole * kept, size);
-  }
-  const bool has_copies = precision == Precision::fp8 && kept == size;
-  return kept * element + (has_copies ? kCopiesIn8Bits * products.elements : 0);
-}
-
-int64_t gathered_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
-                       const ProductWeights& products) {
-  const Precision stored = precision == Precision::fp8 ? Precision::bf16 : precision;
-  return stored_bytes(stored, lora, is_frozen, size, products, size);
-}
 
 Range tp_summed(const Bucket& bucket) {
   return intersect(bucket.shard, {bucket.range.begin, bucket.range.begin + bucket.num_tp_summed});
@@ -250,7 +231,7 @@ RankLayout rank_layout(const Plan& plan, const std::vector<TensorSpec>& tensors,
     const Axis axis = reduction_axis(domain);
     const int64_t index = axis == Axis::edp ? at.edp : at.dp * plan.mesh.cp + at.cp;
     cut_buckets(plan, degree(plan.mesh, axis), degree(plan.mesh, shard_axis(plan.mesh, domain)),
-                index, layout.domains[static_cast<size_t>(i)]);
+                index, !is_trainable(domain), layout.domains[static_cast<size_t>(i)]);
   }
   return layout;
 }

@@ -69,14 +69,24 @@ struct ProductWeights {
   void add(const TensorSpec& tensor, const Box& box);  // a rank's part of it
 };
 
-// Bytes in which `kept` of a bucket's `size` elements are stored. A frozen base of 4 bits keeps its
-// products in NF4, a shard its share of them. In fp8 whole weights have two copies of 8 bits beside
-// the one of 16, as Transformer Engine keeps them: one for the products of forward, and a
-// transposed one for backward; shards have none.
-int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
-                     const ProductWeights& products, int64_t kept);
+// Whether a bucket is packed: a frozen one of a base of 4 bits that has products, which are in NF4.
+// With ZeRO 3 its bytes are cut, not its elements: a cut anywhere between elements would leave
+// scales on one rank and their levels on another too, and this way shards are equal.
+bool is_packed(const LoraSpec& lora, bool is_frozen, const ProductWeights& products);
 
-// Bytes of a gather of the whole bucket: as it is stored, without the copies of fp8.
+// One of `parts` shards, as split_range() cuts; of one part all.
+struct ShardOf {
+  int64_t parts = 1, index = 0;
+};
+
+// Bytes in which a shard of a bucket of `size` elements is stored: of a packed bucket's bytes its
+// part. In fp8 whole weights have two copies of 8 bits beside the one of 16, as Transformer Engine
+// keeps them: one for the products of forward, and a transposed one for backward; shards have none.
+int64_t stored_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
+                     const ProductWeights& products, ShardOf shard);
+
+// Bytes of a gather of the whole bucket, and of the memory that is lent to what was gathered: as it
+// is stored, without the copies of fp8.
 int64_t gathered_bytes(Precision precision, const LoraSpec& lora, bool is_frozen, int64_t size,
                        const ProductWeights& products);
 
@@ -96,6 +106,10 @@ struct Bucket {
   // gradient norm and in checkpoints: the ranks that update the same share that work.
   Range shard, owned;
   int64_t shard_offset = 0;  // of shard.begin in the rank's shards, one after the other
+  // If it is_packed(): its bytes, and those that are the rank's shard with ZeRO 3. It keeps these
+  // in place of `shard`, and what it owns comes to it with a gather. Else 0 and empty.
+  int64_t packed_bytes = 0;
+  Range packed_shard;
 
   // Where `part` of `shard` lies in the rank's shards.
   Range in_shards(Range part) const {
@@ -117,7 +131,8 @@ int64_t value_uses(const Plan& plan, int64_t pipeline_rank, const Bucket& bucket
 
 struct DomainLayout {
   int64_t num_elements = 0;        // of the flat buffer on this rank
-  int64_t num_shard_elements = 0;  // of all its shards
+  int64_t num_shard_elements = 0;  // of all its shards but those of packed buckets
+  ShardOf shard;                   // which part of each bucket
   std::vector<Bucket> buckets;     // in the order of the flat buffer
 };
 

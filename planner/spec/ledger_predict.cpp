@@ -78,10 +78,10 @@ void set_state_bytes(Ledger& ledger, const Plan& plan, const RankLayout& layout)
   for (int i = 0; i < kNumDomains; ++i) {
     const auto kind = static_cast<Domain>(i);
     const DomainLayout& domain = layout[kind];
+    const ShardOf shard = shards_parameters(plan, kind) ? domain.shard : ShardOf{};
     for (const Bucket& bucket : domain.buckets) {
-      const Range kept = shards_parameters(plan, kind) ? bucket.shard : bucket.range;
       ledger.parameter_bytes += stored_bytes(plan.precision, plan.lora, !is_trainable(kind),
-                                             bucket.range.size(), bucket.products, kept.size());
+                                             bucket.range.size(), bucket.products, shard);
     }
     if (!is_trainable(kind) || plan.offload == Offload::optimizer) continue;
     ledger.optimizer_bytes += domain.num_shard_elements * optimizer_bytes_per_element(plan);

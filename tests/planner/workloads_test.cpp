@@ -299,6 +299,45 @@ TEST(Qlora, ShardsAreGatheredInNf4) {
   EXPECT_LT(gathered(packed), gathered(plain) / 3);
 }
 
+// A rank keeps a part of a block's bytes, levels and scales, and lent memory has them all; tables
+// and the last norm are cut by elements. By hand, and as the layout of each rank says.
+TEST(Qlora, ShardsAreKeptAndLentInNf4) {
+  const int64_t block =
+      4 * nf4_bytes(whole(4096, 4096)) + 3 * nf4_bytes(whole(4096, 11008)) + 2 * 2 * 4096;
+  const int64_t table = 2 * 32000 * 4096, norm = 2 * 4096, adapters = 2 * 2 * 8 * 8192;
+  Job job = lora_job(4);
+  Candidate c;
+  for (const int64_t dp : {8, 7}) {  // bytes that divide, and that do not
+    job.cluster.num_devices = job.global_batch = dp;
+    c.mesh.dp = dp;
+    LayerCostCache cache(job);
+    const auto memory = [&](int zero_stage) {
+      c.zero_stage = zero_stage;
+      return stage_memory(job, c, stage_layers(job.model, 1), 0, cache.elements(c), cache.costs(c));
+    };
+    const auto part = [&](int64_t size) { return split_range(size, dp, 0).size(); };
+    const StageMemory whole_base = memory(2), shards = memory(3);
+    EXPECT_EQ(shards.bytes[0], 32 * (part(block) + 2 * part(adapters / 2)) +
+                                   2 * (2 * part(table / 2)) + 2 * part(norm / 2));
+    const auto buffers = static_cast<size_t>(MemoryCategory::buffers);
+    EXPECT_EQ(shards.bytes[buffers] - whole_base.bytes[buffers],
+              block + adapters + std::max(block + adapters, table + norm));
+    const Plan plan = to_plan(job, c);
+    EXPECT_EQ(shards.bytes[0], predict_ledger(plan, 0).parameter_bytes);
+    int64_t next = 0;
+    for (int64_t rank = 0; rank < dp; ++rank) {
+      const RankLayout layout = rank_layout(plan, model_tensors(plan.model, plan.lora), rank);
+      const Bucket& bucket =
+          layout[Domain::dense_frozen].buckets[2];  // embedding, block 0, block 1
+      ASSERT_EQ(bucket.layer, 1);
+      EXPECT_EQ(bucket.packed_bytes, block);
+      EXPECT_EQ(bucket.packed_shard.begin, next);
+      next = bucket.packed_shard.end;
+    }
+    EXPECT_EQ(next, block);
+  }
+}
+
 TEST(Fp8, CopiesStandBesideBf16Weights) {
   Job job = small_job(SmallModel::llama, 8, 8);
   job.model = read_model(kModels / "llama-2-7b.json").model;
