@@ -64,6 +64,8 @@ class Tensor {
   Tensor view(Shape shape) const;                              // same elements, other dims
   Tensor rows(int64_t begin, int64_t end) const;               // part of dim 0
   Tensor flat(int64_t begin, int64_t end, Shape shape) const;  // elements [begin, end) as `shape`
+  // Its bytes from `first` on as elements of `dtype`, for which they are aligned.
+  Tensor bytes_as(int64_t first, Shape shape, DType dtype) const;
   const std::shared_ptr<Storage>& storage() const { return storage_; }
   void reset() { *this = Tensor(); }
 

@@ -231,8 +231,8 @@ Request NcclCommunicator::start_all_reduce(Buffer inout, ReduceOp op) {
   if (inout.count == 0 || size() == 1) return Request();
   return enqueue("ncclAllReduce", [&](ncclComm_t comm, cudaStream_t stream) {
     return ncclAllReduce(inout.data, inout.data, static_cast<size_t>(inout.count),
-                         nccl_type(inout.dtype), op == ReduceOp::sum ? ncclSum : ncclMax, comm,
-                         stream);
+                         nccl_number_type(inout.dtype), op == ReduceOp::sum ? ncclSum : ncclMax,
+                         comm, stream);
   });
 }
 
@@ -242,7 +242,7 @@ Request NcclCommunicator::start_reduce_scatter(ConstBuffer input, Buffer output,
     return of_hosts(hosts_->start_reduce_scatter(input, output, counts));
   check_reduce_scatter(input, output, counts, rank(), size(), Device::cuda);
   if (input.count == 0) return Request();
-  const ncclDataType_t type = nccl_type(input.dtype);
+  const ncclDataType_t type = nccl_number_type(input.dtype);
   if (all_equal(counts)) {
     return enqueue("ncclReduceScatter", [&](ncclComm_t comm, cudaStream_t stream) {
       return ncclReduceScatter(input.data, output.data, static_cast<size_t>(counts[0]), type,

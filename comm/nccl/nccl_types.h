@@ -20,12 +20,19 @@ inline ncclDataType_t nccl_type(DType dtype) {
       return ncclBfloat16;
     case DType::int32:
       return ncclInt32;
-    case DType::int16:
     case DType::uint8:
+      return ncclUint8;
+    case DType::int16:
       break;  // stays on its rank
   }
   CHECK(false, to_string(dtype), " is not communicated");
   return ncclInt32;
+}
+
+// Of what is summed or compared.
+inline ncclDataType_t nccl_number_type(DType dtype) {
+  CHECK(dtype != DType::uint8, to_string(dtype), " is not reduced");
+  return nccl_type(dtype);
 }
 
 inline cudaStream_t nccl_stream(const DeviceQueue& queue) {

@@ -22,6 +22,7 @@ constexpr DType dtype_of() {
   if constexpr (std::is_same_v<T, double>) return DType::fp64;
   if constexpr (std::is_same_v<T, float>) return DType::fp32;
   if constexpr (std::is_same_v<T, bfloat16>) return DType::bf16;
+  if constexpr (std::is_same_v<T, uint8_t>) return DType::uint8;
   return DType::int32;
 }
 
@@ -42,8 +43,8 @@ T value_of(int rank, int64_t index) {
   x = (x ^ (x >> 31)) * 0xbf58476d1ce4e5b9u;
   x ^= x >> 29;
   const int64_t mantissa = static_cast<int64_t>(x % 20001) - 10000;
-  if constexpr (std::is_same_v<T, int32_t>) {
-    return static_cast<int32_t>(mantissa);
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(mantissa);
   } else {
     const int exponent = static_cast<int>((x >> 32) % 24) - 12;
     return static_cast<T>(std::ldexp(static_cast<float>(mantissa), exponent));

@@ -49,4 +49,14 @@ Tensor Tensor::flat(int64_t begin, int64_t end, Shape shape) const {
   return Tensor(storage_, first, shape, dtype_, device_);
 }
 
+Tensor Tensor::bytes_as(int64_t first, Shape shape, DType dtype) const {
+  const int64_t end = first + shape.size() * size_in_bytes(dtype);
+  CHECK(0 <= first && end <= bytes(), "bytes ", first, "..", end, " of ", bytes());
+  auto* begin = static_cast<std::byte*>(data_) + first;
+  const auto address = reinterpret_cast<uintptr_t>(begin);
+  CHECK(address % static_cast<uintptr_t>(size_in_bytes(dtype)) == 0, to_string(dtype), " at byte ",
+        first);
+  return Tensor(storage_, begin, shape, dtype, device_);
+}
+
 }  // namespace argosy

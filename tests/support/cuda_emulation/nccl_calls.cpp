@@ -14,7 +14,7 @@ namespace {
 using Work = std::function<void(Call&)>;
 
 size_t bytes_of(ncclDataType_t type) {
-  return type == ncclFloat64 ? 8 : type == ncclBfloat16 ? 2 : 4;
+  return type == ncclFloat64 ? 8 : type == ncclBfloat16 ? 2 : type == ncclUint8 ? 1 : 4;
 }
 
 ncclResult_t collective(ncclComm_t comm, cudaStream_t stream, const void* input, void* output,

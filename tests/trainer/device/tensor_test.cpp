@@ -43,6 +43,19 @@ TEST(Tensor, WrongViewsAreRefused) {
   EXPECT_THROW(x.flat(0, 5, {6}), std::logic_error);
 }
 
+TEST(Tensor, BytesAsNumbers) {
+  DeviceContext ctx(Device::cpu);
+  const Tensor bytes = ctx.zeros({30}, DType::uint8, MemoryCategory::buffers);
+  const Tensor x = bytes.bytes_as(12, {2, 2}, DType::fp32);
+  x.data<float>()[3] = 2.0f;  // sign and exponent in its last two bytes
+  EXPECT_EQ(bytes.data<uint8_t>()[27], 0x40);
+  EXPECT_EQ(x.bytes_as(15, {1}, DType::uint8).data<uint8_t>()[0], 0x40);
+  EXPECT_EQ(bytes.bytes_as(30, {0}, DType::uint8).size(), 0);
+  EXPECT_THROW(bytes.bytes_as(2, {1}, DType::fp32), std::logic_error);   // not aligned
+  EXPECT_THROW(bytes.bytes_as(28, {1}, DType::fp32), std::logic_error);  // not all there
+  EXPECT_THROW(bytes.bytes_as(-4, {1}, DType::fp32), std::logic_error);
+}
+
 TEST(Tensor, DefinedUntilReset) {
   DeviceContext ctx(Device::cpu);
   Tensor x = ctx.empty({0, 3}, DType::bf16, MemoryCategory::buffers);
