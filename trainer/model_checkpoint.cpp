@@ -15,6 +15,7 @@
 #include "planner/spec/model_names.h"
 #include "trainer/master_memory.h"
 #include "trainer/packed_pieces.h"
+#include "trainer/packed_save.h"
 #include "trainer/piece_memory.h"
 
 namespace argosy {
@@ -153,14 +154,14 @@ void append_stored_router_pieces(const LayerContext& ctx, const Manifest& stored
 
 }  // namespace
 
-std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
+std::vector<TensorPiece> owned_pieces(const LayerContext& ctx, const ParameterStore& store,
                                       const ShardedOptimizer& optimizer) {
-  std::vector<TensorPiece> pieces;
+  std::vector<TensorPiece> pieces = owned_packed_pieces(ctx, store);
   const auto states = optimizer.state();
   for (const LocalTensor& local : store.layout().tensors) {
     if (!local.counts) continue;
     const Range owned = store.layout().bucket_of(local).owned;
-    append_values(store, local, "parameter", owned, &pieces);
+    if (!store.is_in_packed_shards(local)) append_values(store, local, "parameter", owned, &pieces);
     for (const ShardedOptimizer::StateTensor& state : states) {
       if (state.domain == local.domain)
         append_state(store, local, state.kind, state, owned, &pieces);
@@ -175,7 +176,7 @@ std::vector<TensorPiece> router_pieces(const LayerContext& ctx) {
 
 std::vector<TensorPiece> checkpoint_pieces(const LayerContext& ctx, const ParameterStore& store,
                                            const ShardedOptimizer& optimizer) {
-  std::vector<TensorPiece> pieces = owned_pieces(store, optimizer);
+  std::vector<TensorPiece> pieces = owned_pieces(ctx, store, optimizer);
   for (TensorPiece& piece : router_pieces(ctx)) pieces.push_back(std::move(piece));
   return pieces;
 }
@@ -245,13 +246,13 @@ std::string value_kind(const std::set<std::string>& masters, const TensorSpec& s
   return masters.contains(spec.name) ? "master" : "parameter";
 }
 
-// Values of this rank, but for those in NF4, which PackedLoad reads.
+// Values of this rank, but for those that PackedLoad reads.
 std::vector<TensorPiece> value_pieces(const ParameterStore& store, Values values,
                                       const std::set<std::string>& masters) {
   std::vector<TensorPiece> pieces;
   for (const LocalTensor& local : store.layout().tensors) {
     const TensorSpec& spec = store.spec_of(local);
-    if (!holds(values, spec) || store.in_4_bits(local).defined()) continue;
+    if (!holds(values, spec) || store.is_set_whole(local)) continue;
     append_values(store, local, value_kind(masters, spec), local.elements(), &pieces);
   }
   return pieces;

@@ -18,9 +18,9 @@
 
 namespace argosy {
 
-// Parameters ("parameter") and optimizer state that this rank stands for: over all ranks disjoint
-// and complete.
-std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
+// Collective. Parameters ("parameter") and optimizer state that this rank stands for: over all
+// ranks disjoint and complete.
+std::vector<TensorPiece> owned_pieces(const LayerContext& ctx, const ParameterStore& store,
                                       const ShardedOptimizer& optimizer);
 
 // What the routers remember, saved by the first rank: the balancing bias of a layer is a
@@ -28,7 +28,7 @@ std::vector<TensorPiece> owned_pieces(const ParameterStore& store,
 // shares of the step before are of kind "router_shares".
 std::vector<TensorPiece> router_pieces(const LayerContext& ctx);
 
-// All that a checkpoint has of this rank: both of these.
+// Collective. All that a checkpoint has of this rank: both of these.
 std::vector<TensorPiece> checkpoint_pieces(const LayerContext& ctx, const ParameterStore& store,
                                            const ShardedOptimizer& optimizer);
 

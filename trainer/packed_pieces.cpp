@@ -17,16 +17,20 @@ void* PackedMemory::address(int64_t element) const {
   return static_cast<char*>(matrix_.codes.raw()) + element * size_in_bytes(dtype_);
 }
 
-// Rows of the part, of which the first begins a byte of codes.
-ops::Nf4Matrix PackedMemory::rows(Range range) const {
-  const Box& box = matrix_.box;
-  const Box part = {{box.rows.begin + range.begin, box.rows.begin + range.end}, box.cols};
-  const int64_t first_code = range.begin * box.cols.size() / 2,
+ops::Nf4Matrix nf4_rows(const ops::Nf4Matrix& matrix, Range rows) {
+  const Box& box = matrix.box;
+  CHECK(rows.begin * box.cols.size() % 2 == 0, "row ", rows.begin, " begins within a byte");
+  const Box part = {{box.rows.begin + rows.begin, box.rows.begin + rows.end}, box.cols};
+  const int64_t first_code = rows.begin * box.cols.size() / 2,
                 first_tile = nf4_tiles(box).rows.begin;
   const Range tiles = nf4_tiles(part).rows;
-  return {part, matrix_.codes.rows(first_code, first_code + nf4_code_bytes(part)),
-          matrix_.scales.rows(range.begin, range.end),
-          matrix_.tile_scales.rows(tiles.begin - first_tile, tiles.end - first_tile)};
+  return {part, matrix.codes.rows(first_code, first_code + nf4_code_bytes(part)),
+          matrix.scales.rows(rows.begin, rows.end),
+          matrix.tile_scales.rows(tiles.begin - first_tile, tiles.end - first_tile)};
+}
+
+Range nf4_rows_around(Range elements, int64_t cols) {
+  return {elements.begin / cols / 2 * 2, ceil_div(elements.end, cols)};
 }
 
 void PackedMemory::read(const void* data, void* host, int64_t bytes) {
@@ -35,9 +39,9 @@ void PackedMemory::read(const void* data, void* host, int64_t bytes) {
       (static_cast<const char*>(data) - static_cast<const char*>(address(0))) / element_bytes;
   const int64_t end = first + bytes / element_bytes;
   if (end == first) return;
-  const Range range = {first / cols / 2 * 2, ceil_div(end, cols)};
+  const Range range = nf4_rows_around({first, end}, cols);
   const Tensor values = device_.empty({range.size(), cols}, dtype_, MemoryCategory::workspace);
-  ops::dequantize_nf4(device_, rows(range), values);
+  ops::dequantize_nf4(device_, nf4_rows(matrix_, range), values);
   const int64_t skipped = first - range.begin * cols;
   device_.backend().download(static_cast<const char*>(values.raw()) + skipped * element_bytes, host,
                              bytes);
@@ -52,8 +56,8 @@ PackedLoad::PackedLoad(ParameterStore& store, std::function<std::string(const Te
 
 std::vector<TensorPiece> PackedLoad::next() {
   const std::vector<LocalTensor>& locals = store_.layout().tensors;
-  if (tiles_.values.defined()) store_.quantize(locals[next_ - 1], std::exchange(tiles_, {}));
-  while (next_ < locals.size() && !store_.in_4_bits(locals[next_]).defined()) ++next_;
+  if (tiles_.values.defined()) store_.set_values(locals[next_ - 1], std::exchange(tiles_, {}));
+  while (next_ < locals.size() && !store_.is_set_whole(locals[next_])) ++next_;
   if (next_ == locals.size()) return {};
   const LocalTensor& local = locals[next_++];
   const TensorSpec& spec = store_.spec_of(local);

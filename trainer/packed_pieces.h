@@ -29,21 +29,25 @@ class PackedMemory : public PieceMemory {
              int64_t pitch_bytes) override;
 
  private:
-  ops::Nf4Matrix rows(Range range) const;
-
   DeviceContext& device_;
   ops::Nf4Matrix matrix_;
   DType dtype_;
 };
 
-// The store's weights in NF4, read one after the other: each into memory of its own for the tiles
-// around it, which is quantized and given back before the next is read.
+// The fewest rows of `cols` columns that have these elements, of which the first begins a byte of
+// levels; and these rows of a part.
+Range nf4_rows_around(Range elements, int64_t cols);
+ops::Nf4Matrix nf4_rows(const ops::Nf4Matrix& matrix, Range rows);
+
+// The store's weights in NF4 and in packed shards, read one after the other: each into memory of
+// its own, in NF4 for the tiles around it, which is quantized and given back before the next is
+// read.
 class PackedLoad {
  public:
   // kind_of: which kind of stored tensor has the values. The store must outlive this.
   PackedLoad(ParameterStore& store, std::function<std::string(const TensorSpec&)> kind_of);
 
-  // Quantizes what was read of the one before; none: they are done.
+  // Keeps what was read of the one before; none: they are done.
   std::vector<TensorPiece> next();
 
  private:

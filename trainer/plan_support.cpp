@@ -27,9 +27,6 @@ void require_trainable_model(const ModelSpec& model) {
 
 void require_trainable(const Plan& plan) {
   require_trainable_model(plan.model);
-  refuse_if(plan.lora.base_bits != kUnquantizedBits && plan.zero_stage == 3,
-            concat("a LoRA base of ", plan.lora.base_bits, " bits in shards (zero=3)"),
-            "--fix zero=2, or --base-bits 16");
   refuse_if(plan.offload != Offload::none, concat("offload=", to_string(plan.offload)),
             "--fix offload=none");
 }

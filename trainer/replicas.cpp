@@ -15,12 +15,16 @@ namespace argosy {
 
 namespace {
 
-// A part of a tensor on one rank, as it travels.
+// A part of a tensor on one rank, as it travels: a rectangle, or of one that is kept as bytes a
+// part of these.
 struct Part {
   int64_t tensor = 0;  // index into the model's tensors
   int64_t row_begin = 0, row_end = 0, col_begin = 0, col_end = 0;
+  int64_t kind = 0, byte_begin = 0, byte_end = 0;  // KeptBytes
   uint64_t hash = 0;
-  auto place() const { return std::tuple(tensor, row_begin, row_end, col_begin, col_end); }
+  auto place() const {
+    return std::tuple(tensor, row_begin, row_end, col_begin, col_end, kind, byte_begin, byte_end);
+  }
 };
 
 // Not cryptographic: each word is mixed in by a multiplication and a rotation, so that order and
@@ -47,12 +51,18 @@ uint64_t hash_values(const Tensor& values) {
 
 std::vector<Part> parts_of(const ParameterStore& store) {
   std::vector<Part> parts;
+  const auto add = [&](const LocalTensor& local, const Box& box, const KeptBytes& bytes,
+                       const Tensor& values) {
+    parts.push_back({local.tensor, box.rows.begin, box.rows.end, box.cols.begin, box.cols.end,
+                     bytes.kind, bytes.part.begin, bytes.part.end, hash_values(values)});
+  };
   for (const LocalTensor& local : store.layout().tensors) {
-    for (const KeptPart& part : store.kept(local)) {
-      const Box& box = part.box;
-      parts.push_back({local.tensor, box.rows.begin, box.rows.end, box.cols.begin, box.cols.end,
-                       hash_values(part.values)});
+    if (store.is_in_packed_shards(local)) {
+      for (const KeptBytes& bytes : store.kept_bytes(local))
+        add(local, local.box, bytes, bytes.bytes);
+      continue;
     }
+    for (const KeptPart& part : store.kept(local)) add(local, part.box, {}, part.values);
   }
   return parts;
 }

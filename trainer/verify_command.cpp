@@ -133,7 +133,7 @@ class Verification {
 
   std::vector<TensorPiece> pieces(Trainer& trainer, bool gradients) const {
     return gradients ? owned_gradients(trainer.parameters(), trainer.reduced_gradients())
-                     : owned_pieces(trainer.parameters(), trainer.optimizer());
+                     : owned_pieces(trainer.context(), trainer.parameters(), trainer.optimizer());
   }
 
   // Tensor by tensor, so that no more than one whole tensor is held at a time.

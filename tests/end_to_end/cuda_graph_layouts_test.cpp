@@ -63,6 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"tp2_sp_dp2_zero1", kComputeLate, Precision::bf16},
                     Case{"tp4_sp_kv_copies", kOthersLate}, Case{"ulysses2", kSeeded},
                     Case{"lora_tp2_sp", kOthersLate, Precision::bf16},
+                    Case{"nf4_zero3_dp2", kComputeLate, Precision::bf16},
                     Case{"dropout_accumulate_full", kSeeded},
                     Case{"dropout_dp2_zero1_gpt2", kOthersLate}),
     [](const auto& test) { return std::string(test.param.layout); });

@@ -88,7 +88,7 @@ TEST_F(CudaGraphSteps, GoOnFromACheckpoint) {
   const auto save_at_two = [&](Trainer& trainer, int64_t step) {
     if (step != 2) return;
     save_checkpoint(trainer.groups().control(), folder_, {2, to_json(plan), {}},
-                    owned_pieces(trainer.parameters(), trainer.optimizer()));
+                    owned_pieces(trainer.context(), trainer.parameters(), trainer.optimizer()));
   };
   train(plan, settings_for(layout), {.num_steps = 2, .after = save_at_two});
   const auto restore_before = [&](int64_t when) {

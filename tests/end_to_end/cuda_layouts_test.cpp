@@ -113,6 +113,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"lora_moe_tp2_sp_ep2", kOthersLate}, Case{"selective_moe_tp2_sp_ep2", kComputeLate},
         Case{"global_dp2", kSeeded, 15}, Case{"latent_tp2_sp_ring", kOthersLate},
         Case{"nf4_tp2_sp_dp2_zero2", kOthersLate}, Case{"nf4_moe_tp2_sp_ep2", kSeeded, 18},
+        Case{"nf4_zero3_tp2_sp_dp2", kOthersLate}, Case{"nf4_zero3_moe_dp4_ep2", kSeeded, 19},
         Case{"latent_lora_tp2_sp", kSeeded, 16}, Case{"plain_queries_tp2_sp_ep2", kComputeLate},
         Case{"gpt_oss_tp4_sp_ep2_etp2_zero1", kSeeded, 17},
         Case{"gpt_oss_ulysses2_dp2_zero2", kOthersLate},

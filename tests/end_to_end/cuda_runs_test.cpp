@@ -129,6 +129,14 @@ TEST_F(CudaRuns, CheckpointsGoToTheCpuAndBack) {
   expect_checkpoints_to_travel(run_on, on_gpus, on_cpus, folder_);
 }
 
+// A save beside the steps gathers shards of levels and scales, and keeps what it has of them.
+TEST_F(CudaRuns, ShardsOf4BitsGoToTheCpuAndBack) {
+  cuda_emulation::set_timing(Timing::seeded, 4);
+  const Plan on_gpus = plan_in(Precision::bf16, "nf4_zero3_moe_dp4_ep2", OptimizerKind::adamw);
+  const Plan on_cpus = plan_in(Precision::bf16, "nf4_moe_tp2_sp_ep2", OptimizerKind::adamw);
+  expect_checkpoints_to_travel(run_on, on_gpus, on_cpus, folder_);
+}
+
 ModelSpec small_model(const char* config) {
   return parse_model(config, "small", "cuda_runs_test.cpp").model;
 }

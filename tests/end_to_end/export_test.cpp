@@ -437,6 +437,7 @@ TEST_F(ExportTest, ABaseOf4BitsDependsOnNoLayout) {
   make_plan("base.json", "moe.json", 1, "tp=1", "--precision fp32");
   make_plan("qlora.json", "moe.json", 2, "tp=2,dp=1,pp=1", qlora);
   make_plan("other.json", "moe.json", 2, "tp=1,dp=2,pp=1,zero=1", qlora);
+  make_plan("shards.json", "moe.json", 2, "tp=1,dp=2,pp=1,zero=3", qlora);
   succeed("argosy-train --plan base.json --data text.txt --steps 20 --lr 1e-2 --run-dir base");
   succeed("argosy-checkpoint export-hf base hf");
   succeed(launch("qlora.json", "qlora", 3, "--init base --lr 1e-2"));
@@ -444,6 +445,12 @@ TEST_F(ExportTest, ABaseOf4BitsDependsOnNoLayout) {
   const ProgramResult same =
       succeed("argosy-checkpoint diff --kind parameter --ignore lora qlora again");
   EXPECT_TRUE(contains(same.out, " equal to the bit, 0 not")) << same.out;
+  for (const std::string init : {"base", "hf"}) {
+    succeed(launch("shards.json", "shards_" + init, 3, concat("--init ", init, " --lr 1e-2")));
+    const ProgramResult in_shards = succeed(
+        concat("argosy-checkpoint diff --kind parameter --ignore lora shards_", init, " again"));
+    EXPECT_TRUE(contains(in_shards.out, " equal to the bit, 0 not")) << in_shards.out;
+  }
   const ProgramResult changed =
       shell("argosy-checkpoint diff --kind parameter --ignore lora base qlora");
   EXPECT_EQ(changed.exit_code, 1) << "NF4 is not what was read: " << changed.out;
@@ -453,10 +460,15 @@ TEST_F(ExportTest, ABaseOf4BitsDependsOnNoLayout) {
   const std::string ask = " --generate 'the ' --temperature 0 --max-new-tokens 11";
   EXPECT_EQ(succeed("argosy-train --run-dir qlora" + ask).out,
             succeed("argosy-train --init merged" + ask).out);
-  succeed(launch("qlora.json", "qlora", 4, "--resume auto --lr 0"));
-  const ProgramResult resumed =
-      succeed("argosy-checkpoint diff --kind parameter --ignore lora qlora again");
-  EXPECT_TRUE(contains(resumed.out, " equal to the bit, 0 not")) << resumed.out;
+  int step = 3;
+  for (const char* plan : {"shards.json", "qlora.json"}) {  // into shards and out of them
+    succeed(launch(plan, "qlora", ++step, "--resume auto --lr 0"));
+    const ProgramResult resumed =
+        succeed("argosy-checkpoint diff --kind parameter --ignore lora qlora again");
+    EXPECT_TRUE(contains(resumed.out, " equal to the bit, 0 not")) << resumed.out;
+  }
+  EXPECT_EQ(succeed("argosy-train --run-dir shards_hf" + ask).out,
+            succeed("argosy-train --run-dir shards_base" + ask).out);
 }
 
 // A bf16 job's factors and their fp32 masters come back to the bit on another layout.

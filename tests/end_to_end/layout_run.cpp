@@ -106,7 +106,8 @@ LayoutRecord run_layout(Communicator& world, DeviceContext& device, const Plan& 
       assemble_all(world, tensors,
                    owned_gradients(trainer.parameters(), trainer.reduced_gradients()), "gradient");
   record.parameters = assemble_all(
-      world, tensors, owned_pieces(trainer.parameters(), trainer.optimizer()), "parameter");
+      world, tensors, owned_pieces(trainer.context(), trainer.parameters(), trainer.optimizer()),
+      "parameter");
   const RouterState& router = *trainer.context().router;
   if (router.bias.defined()) record.parameters["router bias"] = copy_to_doubles(router.bias);
   if (router.shares.defined()) record.parameters["router shares"] = copy_to_doubles(router.shares);

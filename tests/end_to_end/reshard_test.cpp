@@ -115,5 +115,19 @@ TEST(Reshard, LoraJobsAreEqualToTheBitUnderEveryLayout) {
       {"lora_moe_tp2_sp_ep2", "lora_moe_dp4_ep2_zero1", "zero3_lora_moe_dp4_ep2"});
 }
 
+// The same values, and so the same levels and scales, also where shards cut between them.
+TEST(Reshard, BasesOf4BitsAreEqualToTheBitUnderEveryLayout) {
+  expect_all_pairs_equal({"nf4_accumulate", "nf4_tp2_sp_dp2_zero2", "nf4_zero3_dp2",
+                          "nf4_zero3_tp2_sp_dp2", "nf4_zero3_tp4_kv_copies_dp2"});
+  expect_all_pairs_equal({"nf4_moe_tp2_sp_ep2", "nf4_zero3_moe_dp4_ep2"});
+}
+
+// Three ranks cut anywhere; holders of the same shards; stages and a tied table.
+TEST(Reshard, BasesOf4BitsInShardsOfAnyCut) {
+  expect_all_pairs_equal({"nf4_pp2_dp2_zero1_gpt2", "nf4_zero3_dp3_gpt2"});
+  expect_all_pairs_equal({"nf4_cp2_tp2_sp", "nf4_zero3_shard2_dp4", "nf4_zero3_cp2_dp2"});
+  expect_all_pairs_equal({"nf4_zero3_pp3_dp2_tied"});
+}
+
 }  // namespace
 }  // namespace argosy

@@ -8,14 +8,13 @@ namespace argosy {
 
 // What is not in NF4 lies in values(), the rest in three buffers of its own: together they are the
 // bytes that stored_bytes() counts.
-void ParameterStore::allocate_in_4_bits(const Plan& plan, Domain domain) {
-  CHECK(!keeps_value_shards(domain), "shards in NF4");
+void ParameterStore::allocate_in_4_bits(Domain domain) {
   std::vector<Box> boxes;
   int64_t num_values = 0;
   value_begin_.resize(layout_.tensors.size());
   for (const LocalTensor& local : layout_.tensors) {
     if (local.domain != domain) continue;
-    if (is_quantized(plan.lora, spec_of(local))) {
+    if (is_in_4_bits(local)) {
       boxes.push_back(local.box);
     } else {
       value_begin_[index_of(local)] = num_values;
@@ -31,7 +30,7 @@ void ParameterStore::allocate_in_4_bits(const Plan& plan, Domain domain) {
     if (local.domain != domain) continue;
     Parameter& parameter = *parameter_of_[index_of(local)];
     const Shape shape = shape_of(local);
-    const bool is_packed = is_quantized(plan.lora, spec_of(local));
+    const bool is_packed = is_in_4_bits(local);
     if (is_packed) parameter.in_4_bits = *next++;
     parameter.value = is_packed ? Tensor(nullptr, nullptr, shape, dtype_, device_.device())
                                 : values_of(local, local.elements()).view(shape);
@@ -39,7 +38,7 @@ void ParameterStore::allocate_in_4_bits(const Plan& plan, Domain domain) {
 }
 
 Tensor ParameterStore::values_of(const LocalTensor& local, Range part) const {
-  CHECK(!in_4_bits(local).defined() && !keeps_value_shards(local.domain), spec_of(local).name);
+  CHECK(!is_in_4_bits(local) && !keeps_value_shards(local.domain), spec_of(local).name);
   const int64_t begin =
       part.begin +
       (has_4_bits(local.domain) ? value_begin_[index_of(local)] - local.offset : int64_t{0});
@@ -55,13 +54,14 @@ Tensor ParameterStore::values_in_4_bits(const LocalTensor& local) const {
 
 KeptPart ParameterStore::empty_tiles_around(const LocalTensor& local) const {
   const TensorSpec& spec = spec_of(local);
-  const Box box = nf4_tiles_around(local.box, spec.rows, spec.cols);
+  const Box box =
+      is_in_4_bits(local) ? nf4_tiles_around(local.box, spec.rows, spec.cols) : local.box;
   return {box,
-          device_.empty({box.rows.size(), box.cols.size()},
-                        parameter_of_[index_of(local)]->value.dtype(), MemoryCategory::workspace)};
+          device_.empty({box.rows.size(), box.cols.size()}, dtype_, MemoryCategory::workspace)};
 }
 
-void ParameterStore::quantize(const LocalTensor& local, const KeptPart& tiles) {
+void ParameterStore::set_values(const LocalTensor& local, const KeptPart& tiles) {
+  if (is_in_packed_shards(local)) return set_packed_shard(local, tiles);
   ops::quantize_nf4(device_, tiles.values, tiles.box, in_4_bits(local));
 }
 

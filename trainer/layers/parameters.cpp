@@ -37,6 +37,7 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
                                Gradients gradients)
     : device_(device),
       dtype_(compute_dtype(plan.precision)),
+      lora_(plan.lora),
       num_microbatches_(plan.num_microbatches()),
       tied_head_is_here_(has_tied_head(plan, rank)),
       tensors_(model_tensors(plan.model, plan.lora)),
@@ -59,7 +60,7 @@ ParameterStore::ParameterStore(DeviceContext& device, const Plan& plan, int64_t 
   }
   for (const Domain domain : kDomains) {
     allocate(plan, domain, gradients);
-    if (has_4_bits(domain)) continue;
+    if (has_4_bits(domain) && !keeps_value_shards(domain)) continue;
     const auto& buckets = layout_[domain].buckets;
     for (size_t b = 0; b < buckets.size(); ++b) {
       const Range range = buckets[b].range;
@@ -85,9 +86,10 @@ void ParameterStore::allocate(const Plan& plan, Domain domain, Gradients gradien
   const auto d = static_cast<size_t>(domain);
   const int64_t all = layout_[domain].num_elements, shards = layout_[domain].num_shard_elements;
   if (all == 0) return;
-  if (four_bits_[d]) return allocate_in_4_bits(plan, domain);
-  values_[d] = device_.zeros({value_shards_[d] ? shards : all}, compute_dtype(plan.precision),
-                             MemoryCategory::parameters);
+  if (four_bits_[d] && !value_shards_[d]) return allocate_in_4_bits(domain);
+  if (four_bits_[d]) allocate_packed_shards(domain);
+  const int64_t kept = value_shards_[d] ? shards : all;
+  if (kept > 0) values_[d] = device_.zeros({kept}, dtype_, MemoryCategory::parameters);
   if (is_trainable(domain) && gradients == Gradients::kept) {
     grads_[d] = device_.zeros({gradient_shards_[d] ? shards : all}, gradient_dtype(plan.precision),
                               MemoryCategory::gradients);
@@ -131,7 +133,8 @@ Tensor ParameterStore::shard_values(Domain domain, const Bucket& bucket, Range p
 
 std::vector<KeptPart> ParameterStore::kept(const LocalTensor& local) const {
   const Bucket& bucket = layout_.bucket_of(local);
-  if (in_4_bits(local).defined()) return {{local.box, values_in_4_bits(local)}};
+  CHECK(!is_in_packed_shards(local), spec_of(local).name);
+  if (is_in_4_bits(local)) return {{local.box, values_in_4_bits(local)}};
   if (!keeps_value_shards(local.domain)) return {{local.box, values_of(local, local.elements())}};
   Range part = intersect(local.elements(), bucket.shard);
   std::vector<KeptPart> parts;
@@ -159,6 +162,8 @@ void ParameterStore::bind(Domain domain, int bucket, const Tensor& memory,
 }
 
 void ParameterStore::bind_values(Domain domain, int bucket, const Tensor& memory) {
+  const Bucket& of = layout_[domain].buckets[static_cast<size_t>(bucket)];
+  if (is_packed_shard(domain, of)) return bind_packed(domain, bucket, memory);
   bind(domain, bucket, memory, &Parameter::value);
 }
 
@@ -182,10 +187,10 @@ void ParameterStore::initialize(uint64_t seed, InitialValues which) {
   if (which == InitialValues::none) return;
   for (const LocalTensor& local : layout_.tensors) {
     if (which == InitialValues::adapters && spec_of(local).lora == LoraPart::none) continue;
-    if (in_4_bits(local).defined()) {
+    if (is_set_whole(local)) {
       const KeptPart tiles = empty_tiles_around(local);
       ops::initialize(device_, spec_of(local), tiles.box, seed, tiles.values);
-      quantize(local, tiles);
+      set_values(local, tiles);
       continue;
     }
     for (const KeptPart& part : kept(local)) {

@@ -68,12 +68,7 @@ std::vector<DataParallel::BucketId> DataParallel::gradients_of_backward(int laye
 
 void DataParallel::start_gather(BucketId id) {
   if (!store_.keeps_value_shards(id.domain) || gathers_.contains(id)) return;
-  Gather& gather = gathers_[id];
-  gather.values =
-      ctx_.device.empty({bucket(id).range.size()}, ctx_.compute(), MemoryCategory::buffers);
-  const Tensor shard = store_.shard_values(id.domain, bucket(id), bucket(id).shard);
-  gather.request =
-      group(id).start_all_gather(buffer_of(shard), buffer_of(gather.values), shard_sizes(id));
+  gathers_[id] = start_value_gather(ctx_, store_, id.domain, id.index, MemoryCategory::buffers);
 }
 
 void DataParallel::gather(const std::vector<BucketId>& now, const std::vector<BucketId>& next) {

@@ -22,6 +22,7 @@
 #include "trainer/layers/parameters.h"
 #include "trainer/layers/unit_hooks.h"
 #include "trainer/parallel/gradients.h"
+#include "trainer/parallel/value_gather.h"
 
 namespace argosy {
 
@@ -49,10 +50,6 @@ class DataParallel : public UnitHooks {
     auto operator<=>(const BucketId&) const = default;
   };
   enum class Pick { tables, others, all };
-  struct Gather {
-    Tensor values;    // (bucket.range.size())
-    Request request;  // declared last: destroyed, and so completed, first
-  };
   // A bucket's gradient of one micro-batch on its way into the shards.
   struct Scatter {
     BucketId id;
@@ -92,7 +89,7 @@ class DataParallel : public UnitHooks {
   const LayerContext& ctx_;
   ParameterStore& store_;
   Overlap overlap_;
-  std::map<BucketId, Gather> gathers_;
+  std::map<BucketId, ValueGather> gathers_;
   std::map<BucketId, Tensor> lent_;           // gradients that a layer is adding to
   std::list<std::vector<Scatter>> scatters_;  // by layer, oldest first
   std::array<Tensor, kNumDomains> shards_;    // ZeRO-1: reduced gradients (num_shard_elements)
