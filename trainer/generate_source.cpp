@@ -86,6 +86,7 @@ GenerateSource find_generate_source(const TrainOptions& options) {
     source.weights = checkpoint_at(from);
     source.plan = plan_of_checkpoint(source.weights);
   }
+  source.plan.model.num_mtp_modules = 0;  // their weights stay where they are
   add_adapter(options, &source);
   source.plan = single_rank(apply_options(source.plan, options));
   source.plan.micro_batch = source.plan.global_batch = 1;

@@ -11,6 +11,7 @@
 #include "trainer/device/host_copy.h"
 #include "trainer/layers/context_attention.h"
 #include "trainer/ops/elementwise.h"
+#include "trainer/token_places.h"
 
 namespace argosy {
 
@@ -67,39 +68,6 @@ std::vector<double> count_unmasked(const std::vector<int32_t>& targets, int64_t 
   return unmasked;
 }
 
-// Of the tokens of whole sequences, (batch * seq_len) each.
-struct Places {
-  std::vector<int32_t> document_begins;  // where in the sequence the token's document begins
-  std::vector<int32_t> positions;        // in the document
-  std::vector<int32_t> ids;              // in the global batch
-};
-
-// At index > 0.
-bool begins_document(const LayerSettings& settings, const Batch& tokens, int64_t index) {
-  const auto i = static_cast<size_t>(index);
-  const bool is_told = !tokens.begins_document.empty() && tokens.begins_document[i];
-  return is_told || (settings.end_of_text >= 0 && tokens.inputs[i - 1] == settings.end_of_text);
-}
-
-// Without document masks a sequence is one document.
-Places places_of(const LayerSettings& settings, const Batch& tokens, int64_t seq_len,
-                 int64_t first_slot) {
-  const auto size = static_cast<int64_t>(tokens.inputs.size());
-  CHECK(first_slot * seq_len + size <= INT32_MAX, "slot ", first_slot, " of sequences of ",
-        seq_len);
-  Places places;
-  int32_t begin = 0;
-  for (int64_t i = 0; i < size; ++i) {
-    const auto position = static_cast<int32_t>(i % seq_len);
-    if (position == 0 || (settings.document_mask && begins_document(settings, tokens, i)))
-      begin = position;
-    places.document_begins.push_back(begin);
-    places.positions.push_back(position - begin);
-    places.ids.push_back(static_cast<int32_t>(first_slot * seq_len + i));
-  }
-  return places;
-}
-
 // The rows that attention works on: this rank's, or all of them where heads are exchanged.
 std::vector<int32_t> for_attention(const LayerContext& ctx, const std::vector<int32_t>& values,
                                    const std::vector<int64_t>& tokens) {
@@ -108,7 +76,7 @@ std::vector<int32_t> for_attention(const LayerContext& ctx, const std::vector<in
 
 // First rows of all documents, then the end; the end once more for as many empty documents as make
 // their number a power of two: kernels are prepared for a number of them.
-std::vector<int32_t> document_rows(const Places& places) {
+std::vector<int32_t> document_rows(const TokenPlaces& places) {
   std::vector<int32_t> rows;
   for (size_t i = 0; i < places.positions.size(); ++i) {
     if (places.positions[i] == 0) rows.push_back(static_cast<int32_t>(i));
@@ -121,17 +89,26 @@ int64_t count_unmasked(const std::vector<int32_t>& targets) {
   return std::count_if(targets.begin(), targets.end(), [](int32_t target) { return target >= 0; });
 }
 
+void upload_ahead(const LayerContext& ctx, const WholeTokensAhead& whole,
+                  const std::vector<int64_t>& tokens, TokensAhead* to) {
+  const std::vector<int32_t> targets = values_of(whole.targets, tokens);
+  upload(ctx, values_of(whole.inputs, tokens), &to->inputs);
+  upload(ctx, targets, &to->targets);
+  to->num_targets = count_unmasked(targets);
+}
+
 }  // namespace
 
 Microbatch make_microbatch(const LayerContext& ctx, const Batch& batch_tokens, int64_t batch,
                            int64_t seq_len, int64_t first_slot, Microbatch before) {
-  const auto& [inputs, targets, begins] = batch_tokens;
+  const auto& [inputs, targets, begins, ends] = batch_tokens;
   const int64_t size = batch * seq_len;
   CHECK(static_cast<int64_t>(inputs.size()) == size && static_cast<int64_t>(targets.size()) == size,
         inputs.size(), " inputs and ", targets.size(), " targets for ", batch, " x ", seq_len);
   CHECK(begins.empty() || begins.size() == inputs.size(), begins.size(), " beginnings");
+  CHECK(ends.size() == begins.size(), ends.size(), " ends of ", begins.size(), " documents");
   const std::vector<int64_t> tokens = local_tokens(ctx, batch, seq_len);
-  const Places places = places_of(ctx.settings, batch_tokens, seq_len, first_slot);
+  const TokenPlaces places = places_of(ctx.settings, batch_tokens, seq_len, first_slot);
   Microbatch microbatch = std::move(before);
   microbatch.batch = batch;
   microbatch.seq_len = seq_len;
@@ -140,6 +117,12 @@ Microbatch make_microbatch(const LayerContext& ctx, const Batch& batch_tokens, i
   upload(ctx, values_of(inputs, tokens), &microbatch.inputs);
   upload(ctx, local_targets, &microbatch.targets);
   microbatch.num_targets = count_unmasked(local_targets);
+  microbatch.ahead.resize(static_cast<size_t>(ctx.plan.model.num_mtp_modules));
+  for (size_t i = 0; i < microbatch.ahead.size(); ++i) {
+    const WholeTokensAhead ahead =
+        tokens_ahead(ctx.settings, batch_tokens, places, seq_len, static_cast<int64_t>(i) + 1);
+    upload_ahead(ctx, ahead, tokens, &microbatch.ahead[i]);
+  }
   upload(ctx, values_of(places.positions, tokens), &microbatch.positions);
   upload(ctx, values_of(places.ids, tokens), &microbatch.token_ids);
   if (ctx.plan.moe_capacity_factor > 0) {
@@ -212,6 +195,29 @@ int64_t count_targets(const std::vector<Microbatch>& microbatches) {
   int64_t count = 0;
   for (const Microbatch& microbatch : microbatches) count += microbatch.num_targets;
   return count;
+}
+
+std::vector<double> count_all_targets(const Plan& plan,
+                                      const std::vector<Microbatch>& microbatches) {
+  std::vector<double> counts(static_cast<size_t>(1 + plan.model.num_mtp_modules), 0.0);
+  for (const Microbatch& microbatch : microbatches) {
+    counts[0] += static_cast<double>(microbatch.num_targets);
+    for (size_t i = 0; i < microbatch.ahead.size(); ++i)
+      counts[i + 1] += static_cast<double>(microbatch.ahead[i].num_targets);
+  }
+  return counts;
+}
+
+void weigh_tokens_ahead(const std::vector<double>& num_targets, double scaling_factor,
+                        std::vector<Microbatch>* microbatches) {
+  for (Microbatch& microbatch : *microbatches) {
+    const auto num_modules = static_cast<double>(microbatch.ahead.size());
+    for (size_t i = 0; i < microbatch.ahead.size(); ++i) {
+      const double of_module = std::max(num_targets.at(i + 1), 1.0);
+      microbatch.ahead[i].loss_weight =
+          scaling_factor / num_modules * num_targets.at(0) / of_module;
+    }
+  }
 }
 
 }  // namespace argosy

@@ -30,7 +30,15 @@ Microbatch make_microbatch(const LayerContext& ctx, const Batch& tokens, int64_t
 Microbatch make_text_microbatch(const LayerContext& ctx, const std::vector<int32_t>& tokens,
                                 int64_t position);
 
-// Unmasked tokens of these micro-batches, in this rank's part of the sequences.
+// Unmasked tokens of these micro-batches, in this rank's part of the sequences: the next ones, then
+// what each module for multi-token prediction predicts.
 int64_t count_targets(const std::vector<Microbatch>& microbatches);
+std::vector<double> count_all_targets(const Plan& plan,
+                                      const std::vector<Microbatch>& microbatches);
+
+// Weighs the modules' losses for an objective that is divided by the number of next tokens: each
+// mean counts scaling_factor / modules. num_targets: as count_all_targets() has them, of all ranks.
+void weigh_tokens_ahead(const std::vector<double>& num_targets, double scaling_factor,
+                        std::vector<Microbatch>* microbatches);
 
 }  // namespace argosy

@@ -121,8 +121,7 @@ void append_router_pieces(const Plan& plan, const Tensor& table, const std::stri
                           std::string_view leaf, std::vector<TensorPiece>* pieces) {
   if (!table.defined()) return;
   const int64_t experts = table.dim(1);
-  for (int64_t layer = 0; layer < plan.model.num_layers; ++layer) {
-    if (!plan.model.layer_is_moe[static_cast<size_t>(layer)]) continue;
+  for (const int layer : plan.model.moe_layers()) {
     const Tensor row = table.rows(moe_row(plan.model, layer), moe_row(plan.model, layer) + 1);
     pieces->push_back({router_state_name(plan.model, layer, leaf),
                        kind,

@@ -39,7 +39,8 @@ constexpr const char* kOfSteps[] = {"lr",
                                     "router-aux-loss-coef",
                                     "allow-tf32",
                                     "router-aux-loss",
-                                    "router-bias-update-rate"};
+                                    "router-bias-update-rate",
+                                    "mtp-loss-scaling-factor"};
 
 Values values_of(std::string_view run_cfg) {
   Values values;

@@ -41,6 +41,7 @@ constexpr Row kRows[] = {
     {kSteps, {"lr", "min-lr", "warmup", "lr-schedule", "beta1", "beta2", "eps", "weight-decay"}},
     {kSteps, {"clip", "cuda-graphs", "check-replicas", "check-collectives", "watchdog"}},
     {kSteps, {"router-aux-loss-coef", "router-aux-loss", "router-bias-update-rate"}},
+    {kSteps, {"mtp-loss-scaling-factor"}},
     {kSteps, {"checkpoint-every", "keep-checkpoints", "eval-data", "eval-every", "eval-steps"}},
     {kGenerate, {"generate", "chat", "max-new-tokens", "temperature", "top-k"}},
     {kMeasure, {"measure", "measure-seconds"}},

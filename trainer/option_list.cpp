@@ -114,6 +114,9 @@ po::options_description network_options() {
       "balances experts within each sequence, or global: by the shares of the step before");
   add("router-bias-update-rate", number(1e-3, "1e-3"),
       "step of the balancing bias of sigmoid routers; 0: fixed");
+  add("mtp-loss-scaling-factor", po::value<double>(),
+      "weight of the mean loss of modules for multi-token prediction; 0: nothing is learnt of it; "
+      "unset: 0.1");
   return group;
 }
 

@@ -181,6 +181,8 @@ void read_training(const Reader& read, TrainOptions* options) {
   options->cuda_graphs = cuda_graphs(read.get<std::string>("cuda-graphs"));
   options->router_aux_loss = aux_loss_scope(read.get<std::string>("router-aux-loss"));
   options->router_bias_update_rate = read.at_least_zero("router-bias-update-rate");
+  if (read.has("mtp-loss-scaling-factor"))
+    options->mtp_loss_scaling_factor = read.at_least_zero("mtp-loss-scaling-factor");
 }
 
 Device available_device(const std::string& name) {
@@ -241,6 +243,11 @@ void check_against(const Plan& plan, const TrainOptions& options) {
   }
   if (options.lora_targets && sorted(*options.lora_targets) != sorted(plan.lora.targets)) {
     contradiction("lora-targets", join(*options.lora_targets), join(plan.lora.targets));
+  }
+  if (options.mtp_loss_scaling_factor && plan.model.num_mtp_modules == 0) {
+    contradiction("mtp-loss-scaling-factor", concat(*options.mtp_loss_scaling_factor),
+                  "a model that has no modules for multi-token prediction "
+                  "(num_nextn_predict_layers 0)");
   }
   if (plan.model.has_moe()) return;
   if (options.router_aux_loss_coef >= 0)

@@ -58,6 +58,7 @@ struct TrainOptions {
   bool overlap = true;  // communication beside computation
   CudaGraphs cuda_graphs = CudaGraphs::off;
   double router_bias_update_rate = 1e-3;
+  std::optional<double> mtp_loss_scaling_factor;  // unset: kMtpLossScalingFactor
   // What may also stand in the plan; unset: as there.
   std::optional<Precision> precision;
   std::optional<OptimizerKind> optimizer_kind;

@@ -51,14 +51,16 @@ LayerSettings layer_settings(StreamOpener& opener, const RunInputs& inputs) {
 }  // namespace
 
 TrainerSettings trainer_settings(const TrainOptions& options) {
-  return {.optimizer = options.optimizer,
-          .clip = options.clip,
-          .check_replicas_every = options.check_replicas_every,
-          .check_collectives_every = options.check_collectives_every,
-          .overlap = options.overlap ? Overlap::on : Overlap::off,
-          .aux_loss_scope = options.router_aux_loss,
-          .router_bias_rate = options.router_bias_update_rate,
-          .cuda_graphs = options.cuda_graphs};
+  return {
+      .optimizer = options.optimizer,
+      .clip = options.clip,
+      .check_replicas_every = options.check_replicas_every,
+      .check_collectives_every = options.check_collectives_every,
+      .overlap = options.overlap ? Overlap::on : Overlap::off,
+      .aux_loss_scope = options.router_aux_loss,
+      .router_bias_rate = options.router_bias_update_rate,
+      .cuda_graphs = options.cuda_graphs,
+      .mtp_loss_scaling_factor = options.mtp_loss_scaling_factor.value_or(kMtpLossScalingFactor)};
 }
 
 Plan open_plan(const TrainOptions& options) {

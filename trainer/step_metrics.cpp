@@ -18,6 +18,7 @@ StepMetrics metrics_of(const Plan& plan, int64_t step, double lr, const StepResu
   metrics.lr = lr;
   metrics.tokens = plan.tokens_per_step();
   metrics.trained_tokens = result.num_targets;
+  metrics.mtp_losses = result.mtp_losses;
   if (!plan.model.has_moe()) return metrics;
   metrics.aux_loss = result.aux_loss;
   if (plan.model.moe.z_loss_coef > 0) metrics.z_loss = result.z_loss;

@@ -14,7 +14,7 @@
 namespace argosy {
 
 StepTotalsLayout Trainer::layout_of_totals() const {
-  return {moe_row(plan_.model, plan_.model.num_layers), plan_.model.moe.num_experts};
+  return {num_moe_rows(plan_.model), plan_.model.moe.num_experts, plan_.model.num_mtp_modules};
 }
 
 // Gradients, too, are sums over the targets.
@@ -46,9 +46,22 @@ void Trainer::fill_objective(const StepTotals& totals, double num_targets,
   result->num_targets = static_cast<int64_t>(totals.num_targets);
   result->loss = totals.loss_sum / num_targets;
   result->aux_loss = plan_.model.moe.aux_loss_coef * totals.aux_sum / num_targets;
+  for (size_t i = 0; i < totals.mtp_sums.size(); ++i)
+    result->mtp_losses.push_back(totals.mtp_sums[i] / std::max(all_targets_[i + 1], 1.0));
   result->z_loss = plan_.model.moe.z_loss_coef * totals.z_sum / num_targets;
   result->grad_norm = std::sqrt(totals.sum_of_squares) / num_targets;
   result->router = router_metrics(totals.choices, totals.dropped, plan_.model.moe.num_experts);
+}
+
+// Their weights are in gradients, and so known before the passes.
+void Trainer::weigh_modules() {
+  if (plan_.model.num_mtp_modules == 0) return;
+  const Coordinates& at = groups_.coordinates();
+  all_targets_ = count_all_targets(plan_, microbatches_);
+  if (at.tp > 0 || at.pp > 0) std::fill(all_targets_.begin(), all_targets_.end(), 0.0);
+  const auto count = static_cast<int64_t>(all_targets_.size());
+  groups_.control().all_reduce({all_targets_.data(), count, DType::fp64});
+  weigh_tokens_ahead(all_targets_, settings_.mtp_loss_scaling_factor, &microbatches_);
 }
 
 // The host's part of the sums, before the passes: these are the same every step.
@@ -78,8 +91,15 @@ Tensor Trainer::reduce_totals(const PipelineResult& result) {
     const auto size = static_cast<int64_t>(dropped.size());
     copy_to_device(std::span<const double>(dropped), on_device.flat(begin, begin + size, {size}));
   }
-  if (at.tp == 0)
-    ops::copy(device_, result.loss_sum, StepTotals::part(on_device, StepTotals::at_loss));
+  if (at.tp == 0) {
+    const int64_t begin = layout.mtp_begin(), modules = layout.num_modules;
+    ops::copy(device_, result.loss_sums.rows(0, 1),
+              StepTotals::part(on_device, StepTotals::at_loss));
+    if (modules > 0) {
+      ops::copy(device_, result.loss_sums.rows(1, 1 + modules),
+                on_device.flat(begin, begin + modules, {modules}));
+    }
+  }
   owned_sum_of_squares(context_, parameters_, reduced_,
                        StepTotals::part(on_device, StepTotals::at_squares));
   for (size_t i = 0; i < stages.size(); ++i) {
@@ -105,7 +125,9 @@ StepTotals Trainer::read_totals(const Tensor& on_device) const {
     totals.aux_sum += experts_end[0];
     totals.z_sum += experts_end[1];
   }
-  totals.dropped.assign(sums.begin() + layout.dropped_begin(0), sums.end());
+  const auto modules = sums.begin() + layout.mtp_begin();
+  totals.dropped.assign(sums.begin() + layout.dropped_begin(0), modules);
+  totals.mtp_sums.assign(modules, sums.end());
   return totals;
 }
 

@@ -14,9 +14,10 @@ namespace argosy {
 // Sums over the world; control traffic.
 struct StepTotals {
   double num_targets = 0, loss_sum = 0, sum_of_squares = 0;
-  double aux_sum = 0, z_sum = 0;     // of all MoE layers, coefficients left out
-  std::vector<double> choices = {};  // [MoE layer of the model][E]
-  std::vector<double> dropped = {};  // [MoE layer of the model]
+  double aux_sum = 0, z_sum = 0;      // of all MoE layers, coefficients left out
+  std::vector<double> choices = {};   // [MoE layer of the model][E]
+  std::vector<double> dropped = {};   // [MoE layer of the model]
+  std::vector<double> mtp_sums = {};  // [module for multi-token prediction] its loss
 
   // On the device the first three stand first, in this order.
   enum Scalar { at_targets, at_loss, at_squares, num_scalars };
@@ -26,15 +27,16 @@ struct StepTotals {
 };
 
 // Then, for each MoE layer of the model, what its router adds up (ops/router_totals.h), then what
-// each dropped.
+// each dropped, then each module's loss.
 struct StepTotalsLayout {
-  int64_t moe_layers = 0, num_experts = 0;
+  int64_t moe_layers = 0, num_experts = 0, num_modules = 0;
 
   int64_t row_begin(int64_t layer) const {
     return StepTotals::num_scalars + layer * (num_experts + 2);
   }
   int64_t dropped_begin(int64_t layer) const { return row_begin(moe_layers) + layer; }
-  int64_t size() const { return dropped_begin(moe_layers); }
+  int64_t mtp_begin() const { return dropped_begin(moe_layers); }
+  int64_t size() const { return mtp_begin() + num_modules; }
 };
 
 }  // namespace argosy

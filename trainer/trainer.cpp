@@ -105,6 +105,7 @@ StepResult Trainer::step(const TokenSource& source, const SampleOrder& order, in
   context_.act("data");
   microbatches_ =
       read_microbatches(context_, source, order, step, Epochs::all, std::move(microbatches_));
+  weigh_modules();
   upload_sums();
   optimizer_.begin_step(step, lr);
   timer.end_phase(&StepParts::data_s, "data");
@@ -214,7 +215,7 @@ double Trainer::evaluate(const TokenSource& source, const SampleOrder& order, in
         run_pipeline(context, stages_, evaluation_schedule_, microbatches, Keep::discard);
     if (counts && groups_.coordinates().pp == 0)
       sums[0] += static_cast<double>(count_targets(microbatches));
-    if (counts) sums[1] += copy_to_host<double>(result.loss_sum).front();
+    if (counts) sums[1] += copy_to_host<double>(result.loss_sums).front();
   }
   groups_.control().all_reduce({sums.data(), 2, DType::fp64});
   if (sums[0] == 0) {

@@ -29,6 +29,9 @@
 
 namespace argosy {
 
+// Megatron-LM's default (TransformerConfig.mtp_loss_scaling_factor).
+inline constexpr double kMtpLossScalingFactor = 0.1;
+
 struct TrainerSettings {
   OptimizerSettings optimizer;
   double clip = 1.0;                    // global gradient norm is scaled down to this; 0: not
@@ -43,6 +46,7 @@ struct TrainerSettings {
   double router_bias_rate = 1e-3;  // step of the balancing bias; nothing moves in LoRA jobs
   InitialValues initial_values = InitialValues::all;  // the others are loaded before the first step
   CudaGraphs cuda_graphs = CudaGraphs::off;           // `on` where they cannot be is a ConfigError
+  double mtp_loss_scaling_factor = kMtpLossScalingFactor;  // of the mean of the modules' losses
 };
 
 // What all ranks agree on after a step, and this rank's own counts.
@@ -50,7 +54,8 @@ struct StepResult {
   double loss = 0;      // cross entropy per unmasked token, before the update
   double aux_loss = 0;  // with its coefficient, as in the objective
   double z_loss = 0;
-  double grad_norm = 0;  // of the objective, before clipping
+  std::vector<double> mtp_losses;  // of each module, cross entropy per token that it predicts
+  double grad_norm = 0;            // of the objective, before clipping
   int64_t num_targets = 0;
   RouterMetrics router;  // of all ranks together; empty: no MoE
   Ledger ledger;         // measured, this rank
@@ -113,6 +118,7 @@ class Trainer {
   void capture(int64_t after_step);
   const StepWork& launch_passes(StepTimer* timer);
   // Sums over the world (step_totals.cpp).
+  void weigh_modules();
   void upload_sums();
   Tensor reduce_totals(const PipelineResult& result);
   Tensor gradient_scale(const Tensor& sums);
@@ -143,6 +149,8 @@ class Trainer {
   int64_t num_steps_ = 0;  // since the start of this process
   // Of the step that runs; with graphs their tensors stay.
   std::vector<Microbatch> microbatches_;
+  // Tokens that are predicted in it, of all ranks: the next ones, then each module's; empty: none.
+  std::vector<double> all_targets_;
   Tensor sums_of_host_;  // fp64 (StepTotalsLayout::size()): what the host adds to the sums
   std::unique_ptr<CapturedStep> captured_;  // null: steps run op by op
 };

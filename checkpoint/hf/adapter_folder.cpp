@@ -132,15 +132,21 @@ HfSources find_peft_adapter(const fs::path& folder, const Plan& plan) {
     const HfPlace place = peft_place(spec);
     const auto it = found.find(place.name);
     if (it == found.end()) {
+      const bool is_of_module = spec.layer > plan.model.num_layers;
       throw ConfigError(concat(file.string(), ": no tensor ", place.name,
-                               " of the plan's adapters; valid: a plan with --lora-targets of the "
-                               "adapter's target_modules"));
+                               " of the plan's adapters; valid: a plan ",
+                               is_of_module ? "of a config with num_nextn_predict_layers 0: PEFT "
+                                              "knows no modules for multi-token prediction"
+                                            : "with --lora-targets of the adapter's "
+                                              "target_modules"));
     }
     used.insert(it->first);
     sources.emplace(spec.name, hf_source(folder, spec, place, it->first, it->second));
   }
   for (const auto& [name, tensor] : found) {
-    if (used.contains(name)) continue;
+    const bool is_left = name.starts_with(kPeftPrefix) &&
+                         layer_behind_last(plan.model, name.substr(kPeftPrefix.size()));
+    if (used.contains(name) || is_left) continue;
     throw ConfigError(concat(file.string(), ": holds ", name,
                              ", which the plan's adapters have not; valid: a plan with "
                              "--lora-targets of the adapter's target_modules"));

@@ -72,6 +72,11 @@ std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest) {
     add_factors(stored, spec.name, &part);
     tensors.append(part);
   }
+  for (const HfCopy& copy : copies_in_modules(plan.model)) {
+    const StoredTensor* shared = find(stored, copy.of, {"parameter"});
+    tensors.append(
+        {.stored = shared, .place = {.name = copy.name, .shape = {shared->rows, shared->cols}}});
+  }
   for (const StoredTensor& tensor : manifest.tensors) {  // balancing biases of routers
     if (tensor.kind == "parameter" && !known.contains(tensor.name))
       tensors.append({.stored = &tensor, .place = {.name = tensor.name, .shape = {tensor.rows}}});

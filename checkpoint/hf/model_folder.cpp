@@ -2,7 +2,6 @@
 // Copyright 2026 The Argosy Authors
 #include "checkpoint/hf/model_folder.h"
 
-#include <charconv>
 #include <optional>
 #include <set>
 #include <string>
@@ -61,24 +60,18 @@ bool may_be_left(const ModelSpec& model, const std::string& name) {
          name.ends_with(".rotary_emb.inv_freq") || (model.tied_head && name == "lm_head.weight");
 }
 
-// Of a layer behind the last that is a module for multi-token prediction, which Transformers leaves
-// too. Any other would be a block of the network that `model` has not.
-bool is_of_prediction(const ModelSpec& model, const FoundTensors& found, const std::string& name) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (!is_like_deepseek(model.model_type) || !name.starts_with(kPrefix)) return false;
-  int64_t layer = -1;
-  const char* begin = name.data() + kPrefix.size();
-  std::from_chars(begin, name.data() + name.size(), layer);
-  return layer >= model.num_layers &&
-         found.contains(tensor_name(model, TensorRole::mtp_projection, layer, -1));
+// Of a module for multi-token prediction that the model does without. Any other layer behind the
+// last would be a block of the network that it has not.
+bool is_of_module(const ModelSpec& model, const FoundTensors& found, const std::string& name) {
+  const std::optional<int64_t> layer = layer_behind_last(model, name);
+  return layer && found.contains(tensor_name(model, TensorRole::mtp_projection, *layer, -1));
 }
 
 // Those that gradients move, and what balances routers.
 std::vector<TensorSpec> tensors_in_files(const ModelSpec& model) {
   std::vector<TensorSpec> tensors = model_tensors(model);
-  for (int64_t layer = 0; layer < model.num_layers; ++layer) {
-    if (!model.moe.has_balancing_bias() || !model.layer_is_moe[static_cast<size_t>(layer)])
-      continue;
+  for (const int layer : model.moe_layers()) {
+    if (!model.moe.has_balancing_bias()) break;
     tensors.push_back({.name = router_state_name(model, layer, kBalancingBias),
                        .rows = model.moe.num_experts,
                        .cols = 1});
@@ -117,13 +110,27 @@ HfSources find_hf_model(const fs::path& folder, const ModelSpec& model) {
         continue;
       }
     }
-    if (it == found.end())
-      throw ConfigError(concat(folder.string(), ": no tensor ", place.name, " of the model"));
+    if (it == found.end()) {
+      const bool is_of_module = spec.layer > model.num_layers;
+      throw ConfigError(concat(folder.string(), ": no tensor ", place.name, " of the model",
+                               is_of_module
+                                   ? "'s modules for multi-token prediction; valid: a plan "
+                                     "of a config with num_nextn_predict_layers 0"
+                                   : ""));
+    }
     used.insert(it->first);
     sources.emplace(spec.name, hf_source(folder, spec, place, it->first, it->second));
   }
+  for (const HfCopy& copy : copies_in_modules(model)) {
+    const auto it = found.find(copy.name);
+    if (it == found.end()) continue;
+    // Looked at, not read: what is shared has one value (README_WEIGHTS.md of DeepSeek-V3).
+    const HfSource& shared = sources.at(copy.of);
+    (void)hf_source(folder, shared.spec, shared.place, copy.name, it->second);
+    used.insert(copy.name);
+  }
   for (const auto& [name, tensor] : found) {
-    if (used.contains(name) || may_be_left(model, name) || is_of_prediction(model, found, name))
+    if (used.contains(name) || may_be_left(model, name) || is_of_module(model, found, name))
       continue;
     throw ConfigError(concat(folder.string(), ": holds ", name, ", which the model has not"));
   }

@@ -11,6 +11,11 @@ std::string obstacle_to_graphs(const Plan& plan) {
     return "experts: how many tokens each has is read by the host, which gives the sizes of "
            "their products";
   }
+  if (plan.model.num_mtp_modules > 0) {
+    return "multi-token prediction: the weight of its losses is an argument of products and "
+           "changes "
+           "with the masked tokens of a step";
+  }
   if (plan.mesh.pp > 1) {
     return concat("pp=", plan.mesh.pp,
                   ": the hosts of neighbour stages agree on each transfer while the step runs");

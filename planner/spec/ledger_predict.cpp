@@ -41,7 +41,7 @@ class GradientWalk {
     }
     if (kind != ActionKind::backward) return;  // split backward passes go without shards
     for (int64_t i = num_modules; is_last && i-- > 0;) {
-      add(head + 1 + static_cast<int>(i), false);
+      add(plan_.model.mtp_layer(i), false);
       add(-1, true);
     }
     if (is_last) add(head, false);

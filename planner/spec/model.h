@@ -103,6 +103,13 @@ struct ModelSpec {
 
   bool has_moe() const;
   bool has_latent_attention() const { return latent.kv_rank > 0; }
+  // `layer` here and below: TensorSpec::layer of a block. A module's is of the kind of the last
+  // one.
+  int64_t kind_layer(int64_t layer) const { return layer < num_layers ? layer : num_layers - 1; }
+  int mtp_layer(int64_t module) const { return static_cast<int>(num_layers + 1 + module); }
+  // What names of tensors call it: modules count on from the layers.
+  int64_t number_in_names(int64_t layer) const { return layer > num_layers ? layer - 1 : layer; }
+  std::vector<int> moe_layers() const;  // blocks with experts, in the order of the network
   bool is_windowed(int64_t layer) const;
   bool has_windowed_layer() const;
   // The last stage uses the token embedding too: for a tied head, or to predict further tokens.

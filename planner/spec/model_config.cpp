@@ -155,9 +155,21 @@ void read_gpt2(JsonObject& config, ModelSpec& model) {
   expect_flag(config, "add_cross_attention", false);
 }
 
+std::vector<int> ModelSpec::moe_layers() const {
+  std::vector<int> layers;
+  for (int64_t layer = 0; layer < num_layers; ++layer) {
+    if (layer_is_moe[static_cast<size_t>(layer)]) layers.push_back(static_cast<int>(layer));
+  }
+  const bool is_last_moe = !layer_is_moe.empty() && layer_is_moe.back();
+  for (int64_t module = 0; is_last_moe && module < num_mtp_modules; ++module) {
+    layers.push_back(mtp_layer(module));
+  }
+  return layers;
+}
+
 bool ModelSpec::is_windowed(int64_t layer) const {
   if (sliding_window <= 0) return false;
-  return windowed_layers.empty() || windowed_layers.at(static_cast<size_t>(layer));
+  return windowed_layers.empty() || windowed_layers.at(static_cast<size_t>(kind_layer(layer)));
 }
 
 bool ModelSpec::has_windowed_layer() const {

@@ -208,7 +208,7 @@ std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, 
 }
 
 std::string router_state_name(const ModelSpec& model, int64_t layer, std::string_view leaf) {
-  const std::string gate = tensor_name(model, TensorRole::router, layer, -1);
+  const std::string gate = tensor_name(model, TensorRole::router, model.number_in_names(layer), -1);
   return concat(gate.substr(0, gate.rfind('.') + 1), leaf);
 }
 

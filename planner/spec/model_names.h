@@ -20,10 +20,12 @@ bool is_like_deepseek(const std::string& model_type);
 // path of their weight. CHECK fails for a role that the model type does not have.
 std::string module_path(const ModelSpec& model, TensorRole role);
 
-// Name of a tensor: prefix of the layer, module path, "weight" or "bias".
+// Name of a tensor: prefix of the layer (ModelSpec::number_in_names), module path, "weight" or
+// "bias".
 std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, int64_t expert);
 
-// Of a vector (E) beside a layer's router: no tensor of model_tensors(), as no gradient moves it.
+// Of a vector (E) beside the router of a block, `layer` as in TensorSpec: no tensor of
+// model_tensors(), as no gradient moves it.
 std::string router_state_name(const ModelSpec& model, int64_t layer, std::string_view leaf);
 // What balances it (MoeSpec::has_balancing_bias), as Hugging Face's files call it.
 inline constexpr std::string_view kBalancingBias = "e_score_correction_bias";

@@ -188,7 +188,8 @@ void add_block(const ModelSpec& model, bool is_moe, TensorList& list) {
 // the layers (model.layers.61 of DeepSeek-V3), layers from the head.
 void add_mtp_module(const ModelSpec& model, int64_t module, TensorList& list) {
   const int64_t hidden = model.hidden_size;
-  list.enter_layer(model.num_layers + 1 + module, model.num_layers + module);
+  const int layer = model.mtp_layer(module);
+  list.enter_layer(layer, model.number_in_names(layer));
   list.vector(TensorRole::mtp_embedding_norm, hidden, Init::ones);
   list.vector(TensorRole::mtp_hidden_norm, hidden, Init::ones);
   list.linear(TensorRole::mtp_projection, hidden, 2 * hidden, Shard::replicated);

@@ -188,7 +188,7 @@ std::vector<LayerWork> stage_work(const Plan& plan, int64_t stage, int64_t tp_in
   result.push_back(head_work(shapes));
   for (int64_t module = 0; module < plan.model.num_mtp_modules; ++module) {
     result.push_back(mtp_work(shapes, plan));
-    result.back().layer = static_cast<int>(plan.model.num_layers + 1 + module);
+    result.back().layer = plan.model.mtp_layer(module);
   }
   return result;
 }

@@ -37,7 +37,8 @@
 //              normed hidden state (s,H)e: the head runs its own backward inside forward, in chunks
 //              of tokens, so that logits never exist as a whole.
 //   module for multi-token prediction: the block; both norms' inputs, of which the hidden state is
-//   kept by the head before it, so the next tokens' embedding (s,H)e, and 2 statistics; a head.
+//   made again of what the head before it kept, so the next tokens' embedding (s,H)e, and 2
+//   statistics; a head. In a model with modules each head keeps its norm's gain (H)e too.
 //   Split backward (zb-h1, zb-v): between backward_input and backward_weight of a stage, what the
 //   gradients of its Linears read: of each that is trained or adapted, the gradient of its output,
 //   its input (q, k, v share one (n,H)e, so do gate and up), and of an adapter x A^T and its

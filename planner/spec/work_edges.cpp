@@ -60,6 +60,9 @@ Pass head_forward(const RankShape& shape) {
   Pass pass;
   const int64_t chunk = shape.head_chunk_tokens;
   add_memory(pass, 2 * shape.split_bytes());  // norm
+  if (shape.model.num_mtp_modules > 0) {
+    add_memory_of_trainer(pass, 2 * shape.hidden * shape.element_bytes, 1);  // its gain
+  }
   add_tp_gather(pass, shape);
   add_head_chunk(pass, shape, chunk, shape.tokens / chunk);
   add_head_chunk(pass, shape, shape.tokens % chunk, 1);
@@ -73,8 +76,10 @@ Pass head_backward(const RankShape& shape) {
   return pass;
 }
 
+// Modules for multi-token prediction make the normed state again, of the norm's gain as it was.
 int64_t head_saved_bytes(const RankShape& shape) {
-  return 2 * shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens);
+  const int64_t gain = shape.model.num_mtp_modules > 0 ? shape.hidden * shape.element_bytes : 0;
+  return 2 * shape.split_bytes() + norm_statistic_bytes(shape, shape.split_tokens) + gain;
 }
 
 // The normed input and its gradient, gathered and split, and one chunk's logits, which become their

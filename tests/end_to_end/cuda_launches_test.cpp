@@ -135,6 +135,29 @@ TEST(CudaLaunchesOfWholeNorms, AreThoseOfTheSpec) {
   }
 }
 
+// A whole micro-batch of a model with two modules for multi-token prediction, and so three heads,
+// each of which copies its norm's gain without a kernel.
+TEST(CudaLaunchesOfModules, AreThoseOfTheSpec) {
+  for (const int64_t tp : {1, 2}) {
+    for (const int64_t lora_rank : {0, 2}) {
+      SCOPED_TRACE(testing::Message() << "tp=" << tp << " lora_rank=" << lora_rank);
+      const Layout layout{.name = "modules",
+                          .model = TinyModel::dense_mtp,
+                          .mesh = {.tp = tp},
+                          .lora_rank = lora_rank};
+      const auto kernels = [&](int64_t num_microbatches) {
+        return kernels_of_step(layout, plan_with(layout, 2, num_microbatches));
+      };
+      const std::vector<LayerWork> works = stage_work(plan_with(layout, 2, 2), 0);
+      ASSERT_EQ(works.size(), 6u);
+      int64_t planned = 0;
+      for (const LayerWork& work : works) planned += kernels_of_layer(work);
+      const int64_t copies = 3 * (tp > 1 ? 2 : 1);
+      EXPECT_EQ(kernels(3) - kernels(2), tp * (planned - copies));
+    }
+  }
+}
+
 // A ring clears and copies without a kernel, and has no cuDNN.
 TEST(CudaLaunchesOfARing, AreThoseOfTheSpec) {
   for (const int64_t cp : {2, 4}) {

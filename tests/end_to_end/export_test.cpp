@@ -369,7 +369,10 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
       "num_key_value_heads": 2, "num_experts": 4, "num_experts_per_tok": 2,
       "max_position_embeddings": 64})");
   write_glm("glm.json", 2);
-  for (const std::string model : {"dense", "moe", "gpt2", "latent", "oss", "olmoe", "glm"}) {
+  Json with_modules = Json::parse(read("glm.json"));
+  with_modules["num_nextn_predict_layers"] = 1;
+  write("mtp.json", with_modules.dump());
+  for (const std::string model : {"dense", "moe", "gpt2", "latent", "oss", "olmoe", "glm", "mtp"}) {
     SCOPED_TRACE(model);
     make_plan(model + "_plan.json", model + ".json", 1, "tp=1", "--precision bf16");
     succeed(concat("argosy-train --plan ", model, "_plan.json --data text.txt --steps 1 --run-dir ",
@@ -377,7 +380,8 @@ TEST_F(ExportTest, TrainingStartsFromTheExportedModel) {
     succeed(concat("argosy-checkpoint export-hf ", model, " ", model, "_hf"));
     const std::string layout = model == "gpt2" ? "tp=2" : "pp=2,tp=1,dp=1";
     make_plan(model + "_on_two.json", model + ".json", 2, layout, "--precision bf16");
-    const char* fixed = model == "latent" || model == "glm" ? " --router-bias-update-rate 0" : "";
+    const bool has_bias = model == "latent" || model == "glm" || model == "mtp";
+    const char* fixed = has_bias ? " --router-bias-update-rate 0" : "";
     succeed(launch(model + "_on_two.json", model + "_back", 1,
                    concat("--init ", model, "_hf --lr 0", fixed)));
     const ProgramResult diff =

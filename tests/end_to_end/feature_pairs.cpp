@@ -22,8 +22,14 @@ struct Feature {
 
 bool is_mixture(const Layout& l) {
   return l.model != TinyModel::llama && l.model != TinyModel::latent_dense &&
+         l.model != TinyModel::dense_mtp && l.model != TinyModel::tied_mtp &&
          l.model != TinyModel::qwen2_tied && l.model != TinyModel::qwen2_windows &&
          l.model != TinyModel::qwen3 && l.model != TinyModel::gpt2;
+}
+
+bool has_modules(const Layout& l) {
+  return l.model == TinyModel::deepseek_mtp || l.model == TinyModel::glm_mtp ||
+         l.model == TinyModel::dense_mtp || l.model == TinyModel::tied_mtp;
 }
 
 // Experts need a model that has some, and ranks to lie on.
@@ -65,6 +71,7 @@ const Feature kFeatures[] = {
        return l.model == TinyModel::deepseek || l.model == TinyModel::latent_dense;
      },
      [](Layout& l) { l.model = TinyModel::deepseek; }},
+    {"mtp", Kind::model, has_modules, [](Layout& l) { l.model = TinyModel::deepseek_mtp; }},
     {"gpt_oss", Kind::model,
      [](const Layout& l) {
        return l.model == TinyModel::gpt_oss || l.model == TinyModel::gpt_oss_wide;

@@ -96,6 +96,8 @@ LayoutRecord run_layout(Communicator& world, DeviceContext& device, const Plan& 
     record.grad_norms.push_back(result.grad_norm);
     record.aux_losses.push_back(result.aux_loss);
     record.z_losses.push_back(result.z_loss);
+    record.mtp_losses.insert(record.mtp_losses.end(), result.mtp_losses.begin(),
+                             result.mtp_losses.end());
     record.ledger = result.ledger;
     record.timeline = result.timeline;
     record.num_targets = result.num_targets;
@@ -137,6 +139,7 @@ std::vector<std::string> compare_within(const LayoutRecord& expected, const Layo
   compare_steps("gradient norm", expected.grad_norms, actual.grad_norms, tolerance, &lines);
   compare_steps("auxiliary loss", expected.aux_losses, actual.aux_losses, tolerance, &lines);
   compare_steps("z loss", expected.z_losses, actual.z_losses, tolerance, &lines);
+  compare_steps("loss of modules", expected.mtp_losses, actual.mtp_losses, tolerance, &lines);
   for (const auto& [name, values] : expected.gradients) {
     compare_values("gradient of " + name, values, actual.gradients.at(name), gradient_scale,
                    tolerance, &lines);

@@ -24,6 +24,7 @@ using GlobalTensors =
 
 struct LayoutRecord {
   std::vector<double> losses, grad_norms, aux_losses, z_losses;  // [step]
+  std::vector<double> mtp_losses;                                // [step][module]
   GlobalTensors gradients;   // of the last step, as the optimizer reads them: sums, not means
   GlobalTensors parameters;  // after the last step, with what routers remember
   Ledger ledger;             // measured in the last step, this rank

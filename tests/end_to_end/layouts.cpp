@@ -108,6 +108,31 @@ const char* config_of(TinyModel model) {
           "qk_nope_head_dim": 3, "qk_rope_head_dim": 4, "v_head_dim": 8, "n_routed_experts": 2,
           "num_experts_per_tok": 1, "moe_intermediate_size": 12, "first_k_dense_replace": 1,
           "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::deepseek_mtp:
+      return R"({"model_type": "deepseek_v3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "q_lora_rank": 7, "kv_lora_rank": 5,
+          "qk_nope_head_dim": 3, "qk_rope_head_dim": 4, "v_head_dim": 5, "n_routed_experts": 6,
+          "num_experts_per_tok": 2, "moe_intermediate_size": 12, "n_shared_experts": 1, "n_group": 3,
+          "topk_group": 2, "norm_topk_prob": true, "routed_scaling_factor": 2.5, "first_k_dense_replace": 1,
+          "num_nextn_predict_layers": 2, "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::glm_mtp:
+      return R"({"model_type": "glm4_moe", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 10,
+          "partial_rotary_factor": 0.6, "use_qk_norm": true, "attention_bias": true,
+          "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 12,
+          "n_shared_experts": 1, "routed_scaling_factor": 1.5, "first_k_dense_replace": 1,
+          "num_nextn_predict_layers": 1, "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::dense_mtp:
+      return R"({"model_type": "glm4_moe", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+          "n_routed_experts": 2, "first_k_dense_replace": 1, "num_experts_per_tok": 1, "moe_intermediate_size": 12,
+          "num_nextn_predict_layers": 2, "max_position_embeddings": 32, "initializer_range": 0.2})";
+    case TinyModel::tied_mtp:
+      return R"({"model_type": "glm4_moe", "vocab_size": 59, "hidden_size": 12, "intermediate_size": 20,
+          "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+          "n_routed_experts": 2, "first_k_dense_replace": 1, "num_experts_per_tok": 1, "moe_intermediate_size": 12,
+          "num_nextn_predict_layers": 2, "tie_word_embeddings": true, "max_position_embeddings": 32,
+          "initializer_range": 0.2})";
     case TinyModel::moonlight:
       return R"({"model_type": "deepseek_v3", "vocab_size": 61, "hidden_size": 12, "intermediate_size": 20,
           "num_hidden_layers": 2, "num_attention_heads": 4, "q_lora_rank": null, "kv_lora_rank": 6,
@@ -136,6 +161,12 @@ const char* config_of(TinyModel model) {
           "max_position_embeddings": 32, "initializer_range": 0.2})";
   }
   return "";
+}
+
+// Of model types that have experts.
+bool is_dense(TinyModel model) {
+  return model == TinyModel::latent_dense || model == TinyModel::dense_mtp ||
+         model == TinyModel::tied_mtp;
 }
 
 // The tiny model with another number of layers.
@@ -1031,6 +1062,71 @@ const std::vector<Layout>& layouts() {
       {.name = "glm_ulysses", .model = M::glm4_moe, .mesh = {.cp = 2}, .cp_kind = kUlysses},
       {"glm_pp3_dp2_ep2_zero1", M::glm4_moe, {.pp = 3, .dp = 2, .ep = 2}, 1, 2},
       {.name = "glm_lora_tp2", .model = M::glm4_moe, .mesh = {.tp = 2}, .lora_rank = 2},
+      // modules for multi-token prediction; their pairs stand in feature_pairs.cpp
+      {"mtp_one_rank", M::deepseek_mtp, {}, 0, 2},
+      {"mtp_one_rank_full", M::glm_mtp, {}, 0, 3, k1f1b, kFull},
+      {"mtp_dense_selective", M::dense_mtp, {}, 0, 2, k1f1b, kSelective},
+      {"mtp_tp2", M::dense_mtp, {.tp = 2}, 0, 2, k1f1b, kNone, 0, false},
+      {"mtp_tp2_sp_dp2_ep2_zero1", M::deepseek_mtp, {.tp = 2, .dp = 2, .ep = 2}, 1, 2},
+      {"mtp_tp4_sp_kv_copies_etp2", M::glm_mtp, {.tp = 4, .etp = 2}, 0, 2, k1f1b, kFull},
+      {"mtp_pp3_gpipe_tp2_sp", M::deepseek_mtp, {.tp = 2, .pp = 3}, 0, 3, kGpipe},
+      {"mtp_pp2_tied_dp2_zero1", M::tied_mtp, {.pp = 2, .dp = 2}, 1, 2},
+      {.name = "mtp_il_pp2_v2_full",
+       .model = M::dense_mtp,
+       .mesh = {.pp = 2},
+       .schedule = kInterleaved,
+       .recompute = kFull,
+       .virtual_stages = 2,
+       .num_layers = 5},
+      {.name = "mtp_zbh1_one_rank", .model = M::dense_mtp, .micro_batch = 3, .schedule = kZbH1},
+      {.name = "mtp_zbh1_pp2_full",
+       .model = M::dense_mtp,
+       .mesh = {.pp = 2},
+       .micro_batch = 2,
+       .schedule = kZbH1,
+       .recompute = kFull},
+      {.name = "mtp_zbh1_pp2_tp2_sp_ep2",
+       .model = M::deepseek_mtp,
+       .mesh = {.tp = 2, .pp = 2, .ep = 2},
+       .micro_batch = 2,
+       .schedule = kZbH1,
+       .recompute = kSelective},
+      {.name = "mtp_zbv_pp2",
+       .model = M::dense_mtp,
+       .mesh = {.pp = 2},
+       .micro_batch = 2,
+       .schedule = kZbV,
+       .virtual_stages = 2,
+       .num_layers = 5},
+      {.name = "mtp_zbv_pp2_tied_tp2_dp2_zero1",
+       .model = M::tied_mtp,
+       .mesh = {.tp = 2, .pp = 2, .dp = 2},
+       .zero_stage = 1,
+       .micro_batch = 2,
+       .schedule = kZbV,
+       .sequence_parallel = false,
+       .virtual_stages = 2,
+       .num_layers = 4},
+      {"mtp_cp2_tp2_sp_ep2", M::deepseek_mtp, {.tp = 2, .cp = 2, .ep = 2}, 0, 2},
+      {.name = "mtp_ulysses2_dp2_adamw",
+       .model = M::dense_mtp,
+       .mesh = {.dp = 2, .cp = 2},
+       .zero_stage = 1,
+       .optimizer = OptimizerKind::adamw,
+       .cp_kind = kUlysses},
+      {.name = "mtp_documents_cp2_pp2",
+       .model = M::glm_mtp,
+       .mesh = {.pp = 2, .cp = 2},
+       .document_mask = true},
+      {"mtp_zero2_dp2_tied", M::tied_mtp, {.dp = 2}, 2, 2},
+      {"mtp_zero2_pp2_dp2", M::dense_mtp, {.pp = 2, .dp = 2}, 2, 2},
+      {"mtp_zero3_dp3", M::dense_mtp, {.dp = 3}, 3, 1},
+      {"mtp_zero3_pp2_dp2_tied", M::tied_mtp, {.pp = 2, .dp = 2}, 3, 3, k1f1b, kFull},
+      {"mtp_zero3_tp2_sp_dp2_ep2", M::deepseek_mtp, {.tp = 2, .dp = 2, .ep = 2}, 3, 2},
+      {"mtp_lora_tp2_sp", M::glm_mtp, {.tp = 2}, 0, 2, k1f1b, kNone, 2},
+      {"mtp_lora_zero3_dp2_tied", M::tied_mtp, {.dp = 2}, 3, 2, k1f1b, kFull, 2},
+      in_4_bits({"mtp_nf4_tp2_sp_pp2", M::dense_mtp, {.tp = 2, .pp = 2}, 0, 2, k1f1b, kNone, 2}),
+      global_aux_loss({"mtp_global_pp3_dp2_ep2", M::deepseek_mtp, {.pp = 3, .dp = 2, .ep = 2}}),
       // shards of one element and of none: twelve ranks share a norm of twelve
       {"zero3_dp12", M::llama, {.dp = 12}, 3, 1},
   };
@@ -1052,7 +1148,11 @@ Plan plan_of(const Layout& layout) {
   // Of no config that can be trained yet: DeepSeek's and GLM's.
   if (layout.model == TinyModel::ungated_moe) plan.model.moe.shared_gate = false;
   std::vector<bool>& is_moe = plan.model.layer_is_moe;  // of as many layers as there may be
-  if (layout.model == TinyModel::latent_dense) is_moe.assign(is_moe.size(), false);
+  if (is_dense(layout.model)) {
+    is_moe.assign(is_moe.size(), false);
+    CHECK(plan.model.ffn_size > 0, "a config without a dense layer says no width of one");
+  }
+  if (layout.model == TinyModel::deepseek_mtp) plan.model.moe.aux_loss_coef = 0.05;
   plan.cluster = "local-cpu";
   plan.mesh = layout.mesh;
   plan.zero_stage = layout.zero_stage;
@@ -1095,7 +1195,8 @@ TrainerSettings settings_of(const Layout& layout) {
                      .document_mask = layout.document_mask,
                      .end_of_text = 7},
           .aux_loss_scope = layout.aux_loss_scope,
-          .router_bias_rate = layout.router_bias_rate};
+          .router_bias_rate = layout.router_bias_rate,
+          .mtp_loss_scaling_factor = 0.7};
 }
 
 Plan reference_plan_of(const Layout& layout) {

@@ -36,7 +36,12 @@ enum class TinyModel {
   glm4_moe,      // a part of each head turns, a dense layer first, a shared expert
   deepseek,      // latent attention, a dense layer, then sigmoid scores in groups, a shared expert
   moonlight,     // the same but for its queries, which are made of the input itself
-  latent_dense   // latent attention without experts
+  latent_dense,  // latent attention without experts
+  // With modules for multi-token prediction:
+  deepseek_mtp,  // two, as the other, with an auxiliary loss
+  glm_mtp,       // one, as the other
+  dense_mtp,     // two, without experts
+  tied_mtp       // the same with a tied head
 };
 
 struct Layout {

@@ -110,6 +110,20 @@ TEST(Reshard, WhatRoutersRememberIsEqualToTheBitUnderEveryLayout) {
   EXPECT_EQ(num_shares, 3);
 }
 
+// Modules for multi-token prediction, their routers' biases too.
+TEST(Reshard, ModulesAreEqualToTheBitUnderEveryLayout) {
+  expect_all_pairs_equal({"mtp_one_rank", "mtp_tp2_sp_dp2_ep2_zero1", "mtp_pp3_gpipe_tp2_sp",
+                          "mtp_zero3_tp2_sp_dp2_ep2"});
+  expect_all_pairs_equal(
+      {"mtp_pp2_tied_dp2_zero1", "mtp_zero2_dp2_tied", "mtp_zero3_pp2_dp2_tied"});
+  const Folder folder("argosy_reshard_modules");
+  train_and_save(mixed_precision("mtp_one_rank"), folder.path());
+  int num_biases = 0;
+  for (const auto& [key, hash] : content_hashes(checkpoint_path(folder.path(), 2)))
+    num_biases += key.find("mlp.gate.e_score_correction_bias") != std::string::npos;
+  EXPECT_EQ(num_biases, 4) << "of two layers and two modules";
+}
+
 TEST(Reshard, LoraJobsAreEqualToTheBitUnderEveryLayout) {
   expect_all_pairs_equal(
       {"lora_moe_tp2_sp_ep2", "lora_moe_dp4_ep2_zero1", "zero3_lora_moe_dp4_ep2"});

@@ -44,6 +44,7 @@ class Documents : public TokenSource {
 struct Result {
   double loss = 0, grad_norm = 0, evaluation = 0;
   int64_t num_targets = 0;
+  std::vector<double> mtp_losses = {};
 };
 
 Result first_step_of(Communicator& world, const Plan& plan, const LayerSettings& settings,
@@ -52,7 +53,7 @@ Result first_step_of(Communicator& world, const Plan& plan, const LayerSettings&
   Trainer trainer(device, world, plan, {.optimizer = {}, .layers = settings});
   const double evaluation = trainer.evaluate(source, order, 1);
   const StepResult step = trainer.step(source, order, 1, 0.1);
-  return {step.loss, step.grad_norm, evaluation, step.num_targets};
+  return {step.loss, step.grad_norm, evaluation, step.num_targets, step.mtp_losses};
 }
 
 // All documents in one step: `packed` of them in a sequence.
@@ -77,6 +78,9 @@ void expect_equal(const Result& actual, const Result& expected) {
   EXPECT_NEAR(actual.loss, expected.loss, 1e-12 * expected.loss);
   EXPECT_NEAR(actual.grad_norm, expected.grad_norm, 1e-12 * expected.grad_norm);
   EXPECT_NEAR(actual.evaluation, expected.evaluation, 1e-12 * expected.evaluation);
+  ASSERT_EQ(actual.mtp_losses.size(), expected.mtp_losses.size());
+  for (size_t i = 0; i < actual.mtp_losses.size(); ++i)
+    EXPECT_NEAR(actual.mtp_losses[i], expected.mtp_losses[i], 1e-12 * expected.mtp_losses[i]) << i;
 }
 
 const LayerSettings kMasked = {.document_mask = true, .end_of_text = kEnd};
@@ -89,6 +93,25 @@ TEST(DocumentMask, PackedDocumentsTrainAsSeparateOnes) {
     expect_equal(train_on_one_rank(layout, 4, kMasked), separate);
     const Result unmasked = train_on_one_rank(layout, 4, {});  // the mask is what makes them equal
     EXPECT_GT(std::abs(unmasked.loss - separate.loss), 1e-6);
+  }
+}
+
+// Modules for multi-token prediction read and predict tokens of the document alone: with masks the
+// last document of a sequence ends where the others do.
+TEST(DocumentMask, ModulesStayWithinDocuments) {
+  for (const TinyModel model : {TinyModel::dense_mtp, TinyModel::glm_mtp}) {
+    const Layout layout = {.name = "documents", .model = model};
+    const Result separate = train_on_one_rank(layout, 1, kMasked);
+    expect_equal(train_on_one_rank(layout, 2, kMasked), separate);
+    expect_equal(train_on_one_rank(layout, 4, kMasked), separate);
+    const Result unmasked = train_on_one_rank(layout, 1, {});
+    EXPECT_EQ(unmasked.loss, separate.loss) << "a sequence is a document either way";
+    EXPECT_GT(std::abs(unmasked.mtp_losses[0] - separate.mtp_losses[0]), 1e-6)
+        << "the token behind its end is of the next one";
+    const LayerSettings rows = {.document_mask = true};
+    const Result known = train_on_one_rank(layout, 1, rows, /*knows_documents=*/true);
+    expect_equal(known, separate);
+    expect_equal(train_on_one_rank(layout, 4, rows, /*knows_documents=*/true), separate);
   }
 }
 

@@ -7,17 +7,20 @@
     venv/bin/python tests/golden/make_golden.py
 
 Each file holds a tiny model's config.json, tokens, targets, logits, loss and every gradient, computed
-in fp64 throughout. README.md beside this file describes the format.
+in fp64 throughout. README.md beside this file describes the format. With names of models: those alone.
 """
 
 import json
 import math
 import pathlib
+import sys
 
 import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+from mtp_reference import WithModules
 
 # Norms, RoPE, softmax and router convert to fp32 inside the library ("torch.float32", ".float()"),
 # even in an fp64 model. Here those conversions go to fp64; check_precision proves that they do.
@@ -29,6 +32,7 @@ torch.set_num_threads(1)
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 BATCH, SEQ_LEN, VOCAB = 2, 12, 61
+MTP_LOSS_SCALING_FACTOR = 0.3
 
 LLAMA_LIKE = {
     "vocab_size": VOCAB, "hidden_size": 24, "intermediate_size": 20, "num_hidden_layers": 2,
@@ -102,6 +106,11 @@ CONFIGS = {
                          "original_max_position_embeddings": 64, "truncate": False},
     },
 }
+# With modules for multi-token prediction behind the last layer (mtp_reference.py): two, of which the
+# second reads the first, and one.
+CONFIGS["deepseek_v3_mtp"] = {**CONFIGS["deepseek_v3"], "routed_scaling_factor": 2.0,
+                              "num_nextn_predict_layers": 2}
+CONFIGS["glm4_moe_mtp"] = {**CONFIGS["glm4_moe"], "num_nextn_predict_layers": 1}
 
 
 def ours(model_type, name, tensor):
@@ -176,10 +185,14 @@ def text():
 
 
 def loss_of(model, tokens, targets):
+    """logits; the means of the next tokens and of each module; what the gradient is of."""
+    if isinstance(model, WithModules):
+        logits, means = model.losses(tokens, targets)
+        return logits, means, model.objective(means)
     logits = model(input_ids=tokens, use_cache=False).logits
     loss = torch.nn.functional.cross_entropy(logits.view(-1, VOCAB), targets.view(-1),
                                              ignore_index=-100)
-    return logits, loss
+    return logits, [loss], loss
 
 
 def check_precision(model, tokens, targets):
@@ -195,7 +208,7 @@ def check_precision(model, tokens, targets):
         for move in (step, -2 * step):
             for p, d in zip(parameters, directions):
                 p += move * d
-            values.append(loss_of(model, tokens, targets)[1].item())
+            values.append(loss_of(model, tokens, targets)[2].item())
         for p, d in zip(parameters, directions):
             p += step * d
     numeric = (values[0] - values[1]) / (2 * step)
@@ -241,12 +254,14 @@ def write_model(name, config):
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config),
                                              attn_implementation="eager",
                                              experts_implementation="eager").double().train()
+    if config.get("num_nextn_predict_layers", 0) > 0:
+        model = WithModules(model, MTP_LOSS_SCALING_FACTOR).double()
     entries = fill(model, config["model_type"])
     tokens, targets = text()
     gaps = []
     watch_router_gaps(model, gaps)
-    logits, loss = loss_of(model, tokens, targets)
-    loss.backward()
+    logits, (loss, *mtp_losses), objective = loss_of(model, tokens, targets)
+    objective.backward()
     error = check_precision(model, tokens, targets)
     assert not gaps or min(gaps) > 1e-3, f"{name}: router gap {min(gaps)}"
     gradients = [view for key, p in model.named_parameters()
@@ -256,6 +271,9 @@ def write_model(name, config):
             "made_with": {"torch": torch.__version__, "transformers": transformers.__version__},
             "config": config, "tokens": tokens.tolist(), "targets": targets.tolist(),
             "loss": loss.item(), "grad_norm": norm}
+    if mtp_losses:
+        head["mtp_loss_scaling_factor"] = MTP_LOSS_SCALING_FACTOR
+        head["mtp_losses"] = [mean.item() for mean in mtp_losses]
     lines = [json.dumps(head)[:-1] + ",", f'"logits": {numbers(logits)},', '"parameters": [']
     for i, (entry, gradient) in enumerate(zip(entries, gradients)):
         comma = "," if i + 1 < len(entries) else ""
@@ -292,6 +310,8 @@ def write_rope():
 
 
 if __name__ == "__main__":
-    for model_name, model_config in CONFIGS.items():
-        write_model(model_name, model_config)
-    write_rope()
+    chosen = sys.argv[1:]
+    for model_name in chosen or CONFIGS:
+        write_model(model_name, CONFIGS[model_name])
+    if not chosen:
+        write_rope()

@@ -72,6 +72,13 @@ inline ModelSpec tiny_glm4_moe() {
       "first_k_dense_replace": 1, "attention_bias": true})");
 }
 
+// With two modules for multi-token prediction.
+inline ModelSpec tiny_glm4_moe_mtp() {
+  ModelSpec model = tiny_glm4_moe();
+  model.num_mtp_modules = 2;
+  return model;
+}
+
 // A valid plan: two micro-batches for each data-parallel rank, sequence parallelism with tp > 1.
 inline Plan tiny_plan(const ModelSpec& model, const Mesh& mesh, int zero_stage = 0,
                       int64_t lora_rank = 0) {

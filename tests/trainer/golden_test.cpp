@@ -123,11 +123,18 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
   expect_close("logits", values_of(trainer.stages().front().logits(ctx, microbatch)),
                golden["logits"].get<std::vector<double>>(), tolerance, 1e-3);
 
+  std::vector<Microbatch> microbatches = {microbatch};
+  const std::vector<double> counts = count_all_targets(plan, microbatches);
+  const double num_targets = counts.front();
+  if (golden.contains("mtp_losses"))
+    weigh_tokens_ahead(counts, golden["mtp_loss_scaling_factor"], &microbatches);
   const PipelineResult result = run_pipeline(
-      ctx, trainer.stages(), build_schedule(plan.schedule, 1, 1), {microbatch}, Keep::for_backward);
-  const auto num_targets = static_cast<double>(count_targets({microbatch}));
-  const double loss = golden["loss"];
-  EXPECT_NEAR(values_of(result.loss_sum).front() / num_targets, loss, tolerance * loss);
+      ctx, trainer.stages(), build_schedule(plan.schedule, 1, 1), microbatches, Keep::for_backward);
+  std::vector<double> losses = values_of(result.loss_sums);
+  for (size_t i = 0; i < losses.size(); ++i) losses[i] /= counts[i];
+  std::vector<double> expected = golden.value("mtp_losses", std::vector<double>());
+  expected.insert(expected.begin(), golden["loss"].get<double>());
+  expect_close("losses", losses, expected, tolerance, 0);
   for (const auto& parameter : golden["parameters"]) {
     const auto name = parameter["name"].get<std::string>();
     const LocalTensor& local = *locals.at(name);
@@ -153,7 +160,11 @@ INSTANTIATE_TEST_SUITE_P(
         Golden{"deepseek_v3", Precision::fp64, 1e-8}, Golden{"deepseek_v3", Precision::fp32, 1e-5},
         Golden{"deepseek_v3_half_pairs", Precision::fp64, 1e-8},
         Golden{"deepseek_v3_half_pairs", Precision::fp32, 1e-5},
-        Golden{"gpt_oss", Precision::fp64, 1e-8}, Golden{"gpt_oss", Precision::fp32, 1e-5}),
+        Golden{"deepseek_v3_mtp", Precision::fp64, 1e-8},
+        Golden{"deepseek_v3_mtp", Precision::fp32, 1e-5},
+        Golden{"glm4_moe_mtp", Precision::fp64, 1e-8},
+        Golden{"glm4_moe_mtp", Precision::fp32, 1e-5}, Golden{"gpt_oss", Precision::fp64, 1e-8},
+        Golden{"gpt_oss", Precision::fp32, 1e-5}),
     [](const auto& test) {
       return std::string(test.param.file) + "_" + std::string(to_string(test.param.precision));
     });

@@ -86,6 +86,7 @@ enum class Epochs { all, first };
 struct Batch {
   std::vector<int32_t> inputs, targets;
   std::vector<bool> begins_document = {};  // of each input; empty where the source does not know
+  std::vector<bool> ends_document = {};    // the same of the token behind each input
 };
 Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t step,
                  int64_t first_slot, int64_t count, int64_t seq_len, int64_t global_batch,

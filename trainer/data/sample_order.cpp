@@ -104,8 +104,11 @@ Batch read_batch(const TokenSource& source, const SampleOrder& order, int64_t st
     const bool counts = epochs == Epochs::all || order.epoch(step, slot, global_batch) == 0;
     for (int64_t position = first; position < first + seq_len; ++position) {
       batch.inputs.push_back(source.token(position));
-      if (knows_documents) batch.begins_document.push_back(source.begins_document(position));
       const int64_t next = position + 1;
+      if (knows_documents) {
+        batch.begins_document.push_back(source.begins_document(position));
+        batch.ends_document.push_back(source.begins_document(next));
+      }
       batch.targets.push_back(counts && source.is_target(next) ? source.token(next) : kMasked);
     }
   }

@@ -23,7 +23,8 @@ Attention::Attention(const LayerContext& ctx, const ParameterStore& store, int l
       value_dim_(ctx.plan.model.value_dim()),
       window_(ctx.plan.model.is_windowed(layer) ? ctx.plan.model.sliding_window : 0),
       scale_(ctx.plan.model.attention_scale()),
-      keeps_result_(ctx.plan.recompute[static_cast<size_t>(layer)] != Recompute::selective) {
+      keeps_result_(ctx.plan.recompute[static_cast<size_t>(ctx.plan.model.kind_layer(layer))] !=
+                    Recompute::selective) {
   if (ctx.plan.model.has_latent_attention()) {
     latent_.emplace(ctx, store, layer);
     num_heads_ = num_kv_heads_ = latent_->num_heads();

@@ -8,7 +8,7 @@ namespace argosy {
 
 Block::Block(const LayerContext& ctx, const ParameterStore& store, int layer, int moe_index)
     : layer_(layer),
-      recompute_(ctx.plan.recompute[static_cast<size_t>(layer)]),
+      recompute_(ctx.plan.recompute[static_cast<size_t>(ctx.plan.model.kind_layer(layer))]),
       attention_(ctx, store, layer),
       mlp_norm_(ctx, store, layer, TensorRole::mlp_norm, TensorRole::mlp_norm_bias) {
   if (moe_index >= 0) {

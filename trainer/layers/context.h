@@ -6,6 +6,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "comm/groups.h"
 #include "comm/heartbeat.h"
@@ -61,18 +62,29 @@ struct LayerContext {
 
 // Whether forward keeps what backward needs. In `discard` the same tensors are scratch.
 enum class Keep { for_backward, discard };
-inline MemoryCategory category_of(Keep keep) {
+constexpr MemoryCategory category_of(Keep keep) {
   return keep == Keep::for_backward ? MemoryCategory::activations : MemoryCategory::workspace;
 }
 
+// What a module for multi-token prediction reads and predicts instead, as far as the sequence and,
+// with document masks, the document of each token go on.
+struct TokensAhead {
+  Tensor inputs;   // (n) int32: k tokens on from Microbatch::inputs, k from 1; -1: none is there
+  Tensor targets;  // (n) int32: as far from Microbatch::targets; negative: masked
+  int64_t num_targets = 0;  // of them not masked
+  double loss_weight = 1;   // of their summed cross entropy in the objective
+};
+
 // One micro-batch as a stage sees it. A context-parallel rank has a part of each sequence.
 struct Microbatch {
-  int64_t batch = 0;           // B
-  int64_t seq_len = 0;         // T
-  int64_t local_len = 0;       // T/cp: rows of each sequence on this rank
-  Tensor inputs;               // (n) int32
-  Tensor targets;              // (n) int32, negative: masked
-  int64_t num_targets = 0;     // of them not masked
+  int64_t batch = 0;                    // B
+  int64_t seq_len = 0;                  // T
+  int64_t local_len = 0;                // T/cp: rows of each sequence on this rank
+  Tensor inputs;                        // (n) int32
+  Tensor targets;                       // (n) int32, negative: masked
+  int64_t num_targets = 0;              // of them not masked
+  double loss_weight = 1;               // of their summed cross entropy in the objective
+  std::vector<TokensAhead> ahead = {};  // [module for multi-token prediction]
   Tensor positions;            // (n) int32: where each token stands in its sequence or document
   Tensor token_ids;            // (n) int32: index of each token in the global batch
   Tensor places;               // (n, 1) int32: sequence of the micro-batch * T + place in it; with

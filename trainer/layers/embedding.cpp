@@ -30,22 +30,21 @@ Embedding::Embedding(const LayerContext& ctx, const ParameterStore& store)
   if (ctx.fault == Fault::vocabulary_offset_ignored) first_id_ = 0;
 }
 
-Tensor Embedding::forward(const LayerContext& ctx, const Microbatch& microbatch) const {
+Tensor Embedding::forward(const LayerContext& ctx, const Microbatch& microbatch, int layer) const {
   const Tensor partial = ctx.scratch({microbatch.tokens(), ctx.hidden()});
   ops::embedding_forward(ctx.device, microbatch.inputs, table_->value, first_id_, partial);
   Tensor y = reduce_tokens(ctx, partial, MemoryCategory::buffers);
   if (positions_ != nullptr) {
     ops::add_positions(ctx.device, positions_->value, positions_of(ctx, microbatch, y), y);
   }
-  apply_dropout(ctx, microbatch, kEmbeddingLayer, DropoutSite::embedding, y);
+  apply_dropout(ctx, microbatch, layer, DropoutSite::embedding, y);
   return y;
 }
 
 void Embedding::backward(const LayerContext& ctx, const Microbatch& microbatch,
-                         const Tensor& gradient) const {
+                         const Tensor& gradient, int layer) const {
   if (!table_->grad.defined()) return;
-  const Tensor dy =
-      dropout_backward(ctx, microbatch, kEmbeddingLayer, DropoutSite::embedding, gradient);
+  const Tensor dy = dropout_backward(ctx, microbatch, layer, DropoutSite::embedding, gradient);
   if (positions_ != nullptr) {
     ops::positions_backward(ctx.device, dy, positions_of(ctx, microbatch, dy), positions_->grad);
   }

@@ -13,11 +13,12 @@ class Embedding {
  public:
   Embedding(const LayerContext& ctx, const ParameterStore& store);
 
-  // (s, H) in buffers.
-  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch) const;
+  // (s, H) in buffers. layer: whose masks of dropout; TensorSpec::layer of a module for multi-token
+  // prediction that reads it too.
+  Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, int layer = -1) const;
   // gradient (s, H) of the output. Does nothing when the table is frozen.
-  void backward(const LayerContext& ctx, const Microbatch& microbatch,
-                const Tensor& gradient) const;
+  void backward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& gradient,
+                int layer = -1) const;
 
  private:
   const Parameter* table_;      // (V, H)

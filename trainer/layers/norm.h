@@ -22,6 +22,8 @@ class Norm {
   // RMSNorm with an epsilon of its own.
   Norm(const Parameter& gain, double eps) : kind_(NormKind::rms), eps_(eps), gain_(&gain) {}
 
+  const Tensor& gain() const { return gain_->value; }
+
   // y (N, C) = norm of x (N, C), to which `residual` is added first, in the same pass, unless it is
   // undefined; fills statistics in `category`. y is scratch.
   Tensor forward(const LayerContext& ctx, const Tensor& x, const Tensor& residual,

@@ -9,16 +9,20 @@
 
 namespace argosy {
 
+int64_t num_moe_rows(const ModelSpec& model) {
+  return static_cast<int64_t>(model.moe_layers().size());
+}
+
 int64_t moe_row(const ModelSpec& model, int64_t layer) {
-  const auto begin = model.layer_is_moe.begin();
-  return std::count(begin, begin + layer, true);
+  const std::vector<int> layers = model.moe_layers();
+  return std::lower_bound(layers.begin(), layers.end(), layer) - layers.begin();
 }
 
 RouterState make_router_state(DeviceContext& device, const Plan& plan, AuxLossScope scope) {
   RouterState state;
   if (!plan.model.has_moe()) return state;
   const int64_t experts = plan.model.moe.num_experts;
-  const Shape shape = {moe_row(plan.model, plan.model.num_layers), experts};
+  const Shape shape = {num_moe_rows(plan.model), experts};
   const DType dtype = statistic_dtype(plan.precision);
   if (plan.model.moe.has_balancing_bias()) {
     state.bias = device.zeros(shape, dtype, MemoryCategory::buffers);

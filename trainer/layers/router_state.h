@@ -2,8 +2,8 @@
 // Copyright 2026 The Argosy Authors
 //
 // What routers remember from step to step that no gradient trains. Every rank holds it for all
-// mixture layers of the model (a few numbers an expert) and updates it from the same counts, so
-// that all copies stay equal bit for bit.
+// mixture layers of the model, those of modules for multi-token prediction included (a few numbers
+// an expert), and updates it from the same counts, so that all copies stay equal bit for bit.
 #pragma once
 
 #include <vector>
@@ -33,7 +33,8 @@ RouterState make_router_state(DeviceContext& device, const Plan& plan, AuxLossSc
 void update_router_state(DeviceContext& device, const std::vector<double>& choices,
                          double bias_rate, RouterState* state);
 
-// Position of a layer among the mixture layers of the model.
+// Mixture layers of the model; how many of them come before `layer` (TensorSpec::layer).
+int64_t num_moe_rows(const ModelSpec& model);
 int64_t moe_row(const ModelSpec& model, int64_t layer);
 
 }  // namespace argosy

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// The layers of one pipeline stage on one rank: [embedding] blocks [head], and what they keep of
-// each micro-batch.
+// The layers of one pipeline stage on one rank: [embedding] blocks [head [modules for multi-token
+// prediction]], and what they keep of each micro-batch.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,7 @@
 #include "trainer/layers/context.h"
 #include "trainer/layers/embedding.h"
 #include "trainer/layers/head.h"
+#include "trainer/layers/mtp_module.h"
 
 namespace argosy {
 
@@ -21,20 +22,22 @@ namespace argosy {
 struct StageState {
   std::vector<BlockState> blocks;
   HeadState head;
+  std::vector<MtpState> modules;
 };
 
 class Stage {
  public:
   Stage(const LayerContext& ctx, const ParameterStore& store, int64_t stage);
 
-  bool is_first() const { return embedding_.has_value(); }
+  bool is_first() const { return is_first_; }
   bool is_last() const { return head_.has_value(); }
 
   // input: (s, H) from the previous stage; undefined on the first. Returns the stage's output (s,
-  // H) in buffers; undefined on the last, where the loss is added to loss_sum, fp64 (1) on the
-  // device. totals may be null.
+  // H) in buffers; undefined on the last, where the losses are added to loss_sums, fp64 (1 +
+  // modules) on the device: that of the next tokens, then each module's. Modules run with
+  // Keep::for_backward alone. totals may be null.
   Tensor forward(const LayerContext& ctx, const Microbatch& microbatch, const Tensor& input,
-                 StageState* state, Keep keep, const Tensor& loss_sum, RouterTotals* totals);
+                 StageState* state, Keep keep, const Tensor& loss_sums, RouterTotals* totals);
   // gradient: (s, H) of the output; undefined on the last. Returns the gradient of the input;
   // undefined on the first.
   Tensor backward(const LayerContext& ctx, const Microbatch& microbatch, StageState* state,
@@ -56,22 +59,34 @@ class Stage {
   RouterTotals make_totals(const LayerContext& ctx) const;
 
  private:
-  int first_unit() const { return embedding_ ? -1 : first_layer_; }
-  int last_unit() const {
-    return head_ ? num_layers_ : first_layer_ + static_cast<int>(blocks_.size()) - 1;
+  // Index into units_ of what stands behind the blocks.
+  size_t head_unit() const { return (is_first_ ? 1 : 0) + blocks_.size(); }
+  // Modules are left out where nothing is kept for backward.
+  size_t num_units(Keep keep) const {
+    return keep == Keep::for_backward ? units_.size() : units_.size() - 2 * modules_.size();
   }
-  void run_forward(const LayerContext& ctx, int layer, Keep keep,
+  // unit: index into units_.
+  void run_forward(const LayerContext& ctx, size_t unit, Keep keep,
                    const std::function<void()>& run) const;
-  void run_backward(const LayerContext& ctx, int layer, const std::function<void()>& run) const;
+  void run_backward(const LayerContext& ctx, size_t unit, const std::function<void()>& run) const;
   Hidden run_blocks(const LayerContext& ctx, const Microbatch& microbatch, Hidden x,
                     StageState* state, Keep keep, RouterTotals* totals,
                     DecodingCache* cache = nullptr);
+  // hidden: what the head before the modules multiplies.
+  void run_modules(const LayerContext& ctx, const Microbatch& microbatch, Tensor hidden,
+                   StageState* state, const Tensor& loss_sums, RouterTotals* totals);
+  void run_modules_backward(const LayerContext& ctx, const Microbatch& microbatch,
+                            StageState* state) const;
 
-  std::optional<Embedding> embedding_;
+  std::optional<Embedding> embedding_;  // of the first stage, and of modules
+  bool is_first_;
   std::vector<Block> blocks_;
   std::optional<Head> head_;
-  ops::RopeTable rope_;           // (max seq_len, D/2)
-  int first_layer_, num_layers_;  // of the stage; of the model
+  std::vector<MtpModule> modules_;
+  // What runs one after the other in a forward pass with modules, as hooks know it; backward runs
+  // it from behind. A module is two: its embedding, then all else.
+  std::vector<int> units_;
+  ops::RopeTable rope_;  // (max seq_len, D/2)
   int num_moe_layers_ = 0;
   int64_t num_experts_;
   std::map<int, int64_t> saved_bytes_;

@@ -11,9 +11,10 @@
 
 namespace argosy {
 
-// `layer` is TensorSpec::layer: -1 the embedding, num_layers the head. `next` runs after it in the
-// same pass of the same stage. The head adds to the gradient of its table in forward already
-// (planner/spec/work.h); a block that is computed again in backward is not announced again.
+// `layer` is TensorSpec::layer: -1 the embedding, num_layers the head, beyond it modules for
+// multi-token prediction, each with its head and behind another pass of the embedding. `next` runs
+// after it in the same pass of the same stage. A head adds to the gradient of its table in forward
+// already (planner/spec/work.h); a block that is computed again in backward is not announced again.
 class UnitHooks {
  public:
   virtual ~UnitHooks() = default;

@@ -38,12 +38,17 @@ std::vector<DataParallel::BucketId> DataParallel::buckets(int layer, Pick pick) 
   return ids;
 }
 
+std::vector<DataParallel::BucketId> DataParallel::table_of_head() const {
+  const ModelSpec& model = ctx_.plan.model;
+  return buckets(model.tied_head ? -1 : static_cast<int>(model.num_layers), Pick::tables);
+}
+
 std::vector<DataParallel::BucketId> DataParallel::values_of_forward(int layer) const {
   std::vector<BucketId> ids = buckets(layer, Pick::all);
-  if (layer == ctx_.plan.model.num_layers && ctx_.plan.model.tied_head) {
-    const std::vector<BucketId> tied = buckets(-1, Pick::tables);
-    ids.insert(ids.end(), tied.begin(), tied.end());
-  }
+  const int head = static_cast<int>(ctx_.plan.model.num_layers);
+  if (layer < head || (layer == head && !ctx_.plan.model.tied_head)) return ids;
+  const std::vector<BucketId> table = table_of_head();
+  ids.insert(ids.end(), table.begin(), table.end());
   return ids;
 }
 
@@ -52,8 +57,8 @@ std::vector<DataParallel::BucketId> DataParallel::values_of_backward(int layer) 
 }
 
 std::vector<DataParallel::BucketId> DataParallel::gradients_of_forward(int layer) const {
-  if (layer != ctx_.plan.model.num_layers) return {};
-  std::vector<BucketId> ids = buckets(ctx_.plan.model.tied_head ? -1 : layer, Pick::tables);
+  if (layer < ctx_.plan.model.num_layers) return {};
+  std::vector<BucketId> ids = table_of_head();
   std::erase_if(ids, [](BucketId id) { return !is_trainable(id.domain); });
   return ids;
 }

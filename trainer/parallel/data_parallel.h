@@ -68,6 +68,7 @@ class DataParallel : public UnitHooks {
     return split_sizes(bucket(id).range.size(), group(id).size());
   }
   std::vector<BucketId> buckets(int layer, Pick pick) const;
+  std::vector<BucketId> table_of_head() const;  // of modules for multi-token prediction too
   // What the passes of a layer read; what they add to.
   std::vector<BucketId> values_of_forward(int layer) const;
   std::vector<BucketId> values_of_backward(int layer) const;

@@ -33,7 +33,8 @@ class Run {
         keep_(keep),
         hook_(hook),
         states_(stages.size()) {
-    result_.loss_sum = ctx.device.zeros({1}, DType::fp64, MemoryCategory::buffers);
+    result_.loss_sums = ctx.device.zeros({1 + ctx.plan.model.num_mtp_modules}, DType::fp64,
+                                         MemoryCategory::buffers);
     for (const Stage& stage : stages) result_.routers.push_back(stage.make_totals(ctx));
     for (std::vector<StageState>& states : states_) states.resize(microbatches.size());
     index_of_stage_.resize(schedule.rank_of_stage.size());
@@ -88,7 +89,7 @@ class Run {
       input = take({ActionKind::recv_activation, action.stage, action.microbatch});
     const Moment start = begin(action);
     Tensor output = stage.forward(ctx_, microbatches_[m], input, &states_[index][m], keep_,
-                                  result_.loss_sum, &result_.routers[index]);
+                                  result_.loss_sums, &result_.routers[index]);
     record(to_string(action), start);
     if (output.defined())
       finished_[{ActionKind::send_activation, action.stage, action.microbatch}] = output;

@@ -17,9 +17,9 @@
 namespace argosy {
 
 struct PipelineResult {
-  // fp64 (1) on the device: over unmasked tokens of this rank's micro-batches; 0 but on the last
-  // stage.
-  Tensor loss_sum;
+  // fp64 (1 + modules for multi-token prediction) on the device: over unmasked tokens of this
+  // rank's micro-batches, of the next ones first; 0 but on the last stage.
+  Tensor loss_sums;
   std::vector<RouterTotals> routers;  // [stage of this rank]
   std::vector<WorkSpan> events;       // by the clock of the context's device
 };

@@ -143,6 +143,7 @@ std::string to_json_line(const StepMetrics& metrics) {
   for (const OptionalNumber& number : kOptionalNumbers) {
     if (const auto& value = metrics.*number.field) line[number.key] = *value;
   }
+  if (!metrics.mtp_losses.empty()) line["mtp_losses"] = metrics.mtp_losses;
   if (metrics.router) line["router"] = router_json(*metrics.router);
   if (metrics.parts) write_parts(*metrics.parts, &line);
   if (metrics.ops) write_ops(*metrics.ops, &line);
@@ -171,6 +172,7 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
   for (const OptionalNumber& number : kOptionalNumbers) {
     if (object.has(number.key)) metrics.*number.field = object.number(number.key);
   }
+  if (object.has("mtp_losses")) metrics.mtp_losses = object.numbers("mtp_losses");
   if (object.has("router")) metrics.router = read_router(object.object("router"));
   if (object.has(kPartsKey)) metrics.parts = read_parts(object);
   if (object.has(kOpsKey)) metrics.ops = read_ops(object);

@@ -32,15 +32,18 @@ struct StepMetrics {
   int64_t peak_bytes = 0;                                    // of all categories together
 
   std::optional<double> aux_loss, z_loss;  // as they enter the objective, coefficients included
-  std::optional<double> moe_imbalance;     // most loaded expert's tokens over the mean, over layers
-  std::optional<double> moe_dropped;       // share of the routed rows
-  std::optional<RouterMetrics> router;     // the same and more of each mixture layer
-  std::optional<double> bubble_fraction;   // idle share of the step of the average stage
-  std::optional<double> exposed_comm_s;    // seconds that communication took from the average rank
-  std::optional<StepParts> parts;          // mean over the ranks; they sum to step_s
-  std::optional<OpParts> ops;              // of them, by kind of op and collective
-  std::optional<double> eval_loss;         // on the evaluation data after this step
-  std::optional<int64_t> trained_tokens;   // unmasked tokens of this step
+  // Of each module for multi-token prediction, cross entropy per token that it predicts; no
+  // coefficient. Empty: the model has none.
+  std::vector<double> mtp_losses = {};
+  std::optional<double> moe_imbalance;    // most loaded expert's tokens over the mean, over layers
+  std::optional<double> moe_dropped;      // share of the routed rows
+  std::optional<RouterMetrics> router;    // the same and more of each mixture layer
+  std::optional<double> bubble_fraction;  // idle share of the step of the average stage
+  std::optional<double> exposed_comm_s;   // seconds that communication took from the average rank
+  std::optional<StepParts> parts;         // mean over the ranks; they sum to step_s
+  std::optional<OpParts> ops;             // of them, by kind of op and collective
+  std::optional<double> eval_loss;        // on the evaluation data after this step
+  std::optional<int64_t> trained_tokens;  // unmasked tokens of this step
   int64_t start = 0;   // which start of the job made it, from 1 (RunDir::start); 0: not known
   std::string layout;  // under which it ran (planner/report/run_report.h); empty: not known
 

@@ -45,6 +45,12 @@ std::string experts(const StepMetrics& metrics) {
   return text.empty() ? text : concat(" |", text);
 }
 
+std::string modules(const StepMetrics& metrics) {
+  std::string text;
+  for (const double loss : metrics.mtp_losses) text += " " + format("%.4f", loss);
+  return text.empty() ? text : concat(" | mtp", text);
+}
+
 std::string memory(const StepMetrics& metrics, int64_t limit_bytes) {
   const std::string limit = limit_bytes > 0 ? "/" + format_gib(limit_bytes) : "";
   return concat(" | mem ", format_gib(metrics.peak_bytes), limit, " GiB");
@@ -61,7 +67,7 @@ std::string step_line(const StepMetrics& metrics, const StepLineContext& context
   if (context.planned_mfu) line += " (plan " + percent("%.1f", *context.planned_mfu) + ")";
   line += bubble_and_comm(metrics) + memory(metrics, context.memory_limit_bytes);
   if (context.eta_s) line += " | eta " + format_duration(*context.eta_s);
-  line += experts(metrics);
+  line += experts(metrics) + modules(metrics);
   if (metrics.eval_loss) line += " | eval " + format("%.4f", *metrics.eval_loss);
   return line;
 }

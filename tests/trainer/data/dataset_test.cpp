@@ -205,6 +205,7 @@ TEST_F(DatasetTest, RowsAreDocuments) {
   const SampleOrder order(source->num_tokens(), 5, 0, "a.jsonl");
   const Batch batch = read_batch(*source, order, 1, 0, 1, 5, 1);
   EXPECT_EQ(batch.begins_document, (std::vector<bool>{true, false, false, true, true}));
+  EXPECT_EQ(batch.ends_document, (std::vector<bool>{false, false, true, true, false}));
   EXPECT_FALSE(open_tokens(write("a.txt", "ab"), kVocabSize)->knows_documents());
 }
 

@@ -35,6 +35,7 @@ StepMetrics full_metrics() {
   metrics.ops = OpParts{.matmul_s = 0.05, .attention_s = 1.0 / 7};
   metrics.ops->collective_s[static_cast<size_t>(CollectiveKind::all_to_all)] = 0.011;
   metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
+  metrics.mtp_losses = {1.0 / 3, 4.25};
   metrics.start = 3, metrics.layout = "tp=2 pp=1";
   return metrics;
 }
@@ -60,31 +61,19 @@ TEST(Metrics, KeysOfTheContract) {
   const std::string line = to_json_line(full_metrics());
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const Json json = parse_json(line, "test");
-  for (const char* key : {"step",
-                          "loss",
-                          "grad_norm",
-                          "lr",
-                          "step_s",
-                          "tokens",
-                          "tokens_per_s",
-                          "mfu",
-                          "mfu_palm",
-                          "hfu",
-                          "memory_bytes",
-                          "aux_loss",
-                          "z_loss",
-                          "moe_imbalance",
-                          "moe_dropped",
-                          "router",
-                          "bubble_fraction",
-                          "exposed_comm_s",
-                          "exposed_comm_by_axis_s",
-                          "parts_s",
-                          "ops_s",
-                          "collectives_s",
-                          "eval_loss",
-                          "trained_tokens",
-                          "start",
+  for (const char* key : {"step",           "loss",
+                          "grad_norm",      "lr",
+                          "step_s",         "tokens",
+                          "tokens_per_s",   "mfu",
+                          "mfu_palm",       "hfu",
+                          "memory_bytes",   "aux_loss",
+                          "z_loss",         "mtp_losses",
+                          "moe_imbalance",  "moe_dropped",
+                          "router",         "bubble_fraction",
+                          "exposed_comm_s", "exposed_comm_by_axis_s",
+                          "parts_s",        "ops_s",
+                          "collectives_s",  "eval_loss",
+                          "trained_tokens", "start",
                           "layout"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }

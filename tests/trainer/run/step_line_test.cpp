@@ -31,6 +31,9 @@ TEST(StepLine, AsTheDesignShowsIt) {
   EXPECT_EQ(step_line(metrics, context), dense + " | aux 0.0102 imb 1.31 drop 0.0%");
   metrics.eval_loss = 3.30124;
   EXPECT_EQ(step_line(metrics, context), dense + " | aux 0.0102 imb 1.31 drop 0.0% | eval 3.3012");
+  metrics.mtp_losses = {3.51234, 4};
+  EXPECT_EQ(step_line(metrics, context),
+            dense + " | aux 0.0102 imb 1.31 drop 0.0% | mtp 3.5123 4.0000 | eval 3.3012");
 }
 
 // A peak that was measured beside other programs is too low.
