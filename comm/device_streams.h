@@ -61,6 +61,11 @@ class DeviceStreams {
   virtual std::unique_ptr<DeviceQueue> make_queue() = 0;
   // Called again and again while this rank waits for its device; it may throw. Empty: nothing.
   virtual void set_while_waiting(std::function<void()> action) = 0;
+  // Returns when the mark is reached.
+  virtual void wait(const DeviceMark& mark) const {
+    while (!mark.reached()) {
+    }
+  }
   // To be called first by a thread that is not the rank's own and asks marks: CUDA gives a thread
   // the first device of all, and its first call there takes half a GiB of that one's memory.
   virtual void enter_thread() const {}

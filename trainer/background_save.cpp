@@ -30,6 +30,12 @@ char* PinnedArena::reserve(int64_t bytes) {
     memory_ = nullptr;
     bytes_ = 0;
     memory_ = copies_.allocate(bytes);
+    if (memory_ == nullptr) {
+      throw Error(concat("out of host memory: a checkpoint that is written beside the steps wants ",
+                         bytes,
+                         " bytes of pinned memory; what would help: fewer ranks on a node, "
+                         "or a plan whose ranks share more of the model"));
+    }
     bytes_ = bytes;
   }
   return static_cast<char*>(memory_);

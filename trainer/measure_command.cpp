@@ -117,6 +117,7 @@ double copy_out_rate(Meter& meter) {
   PinnedCopies& copies = *backend.pinned_copies();
   const std::shared_ptr<void> pinned(copies.allocate(kBytes),
                                      [&](void* memory) { copies.release(memory); });
+  if (pinned == nullptr) throw Error(concat("out of host memory: ", kBytes, " bytes to copy into"));
   return static_cast<double>(kBytes) / meter.seconds([&] {
     copies.begin(*queue, from.raw(), pinned.get(), kBytes);
     backend.streams()->compute().wait_for(*queue->mark());

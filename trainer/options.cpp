@@ -16,7 +16,6 @@
 #include "trainer/ops/fp8.h"
 #include "trainer/option_jobs.h"
 #include "trainer/option_list.h"
-#include "trainer/plan_support.h"
 
 namespace argosy {
 
@@ -332,7 +331,6 @@ Plan apply_options(Plan plan, const TrainOptions& options) {
   if (plan.precision == Precision::fp8 && options.device == Device::cpu) {
     throw ConfigError(ops::kNoFp8OnCpus);
   }
-  require_trainable(plan);
   const LayerSettings layers{.dropout = options.dropout, .document_mask = options.document_mask};
   (void)uses_graphs(options.cuda_graphs, plan, layers, options.device);
   return plan;

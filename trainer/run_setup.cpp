@@ -8,6 +8,7 @@
 #include "planner/report/units.h"
 #include "planner/spec/cpu_scratch.h"
 #include "planner/spec/gpu_scratch.h"
+#include "planner/spec/host_loads.h"
 #include "planner/spec/ledger.h"
 #include "planner/spec/work.h"
 #include "trainer/run_tokenizer.h"
@@ -145,7 +146,13 @@ std::string memory_line(const Plan& plan, const KernelDevice& device) {
       "memory   parameters ", format_bytes(ledger.parameter_bytes), ", gradients ",
       format_bytes(ledger.gradient_bytes), ", optimizer ", format_bytes(ledger.optimizer_bytes),
       ", activations ", format_bytes(ledger.activation_peak_bytes), ", workspace up to ",
-      format_bytes(workspace_bytes), of_kernels, ": ", format_bytes(total_bytes), " on rank 0");
+      format_bytes(workspace_bytes), of_kernels, ": ", format_bytes(total_bytes), " on rank 0",
+      plan.offload == Offload::optimizer
+          ? concat("; the optimizer in the host's memory: ", format_bytes(ledger.host_bytes),
+                   threads > 0 ? ""
+                               : concat(", and ", format_bytes(host_staging_bytes(plan.precision)),
+                                        " to pass through"))
+          : "");
 }
 
 }  // namespace

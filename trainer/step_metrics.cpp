@@ -19,6 +19,7 @@ StepMetrics metrics_of(const Plan& plan, int64_t step, double lr, const StepResu
   metrics.tokens = plan.tokens_per_step();
   metrics.trained_tokens = result.num_targets;
   metrics.mtp_losses = result.mtp_losses;
+  if (plan.offload == Offload::optimizer) metrics.host_bytes = result.ledger.host_bytes;
   if (!plan.model.has_moe()) return metrics;
   metrics.aux_loss = result.aux_loss;
   if (plan.model.moe.z_loss_coef > 0) metrics.z_loss = result.z_loss;
@@ -31,15 +32,17 @@ StepMetrics metrics_of(const Plan& plan, int64_t step, double lr, const StepResu
 StepEnd gather_end(Communicator& world, const StepEnd& of_rank, const MemoryUse& memory,
                    StepMetrics* metrics) {
   constexpr size_t kPeak = kNumMemoryCategories;  // behind the categories, then what a StepEnd has
-  std::array<double, kPeak + 4> maxima{};
+  std::array<double, kPeak + 5> maxima{};
   for (size_t c = 0; c < kPeak; ++c) maxima[c] = static_cast<double>(memory.peak[c]);
   maxima[kPeak] = static_cast<double>(memory.total_peak);
   maxima[kPeak + 1] = of_rank.step_s;
   maxima[kPeak + 2] = of_rank.stop_requested ? 1 : 0;
   maxima[kPeak + 3] = of_rank.is_writing ? 1 : 0;
+  maxima[kPeak + 4] = static_cast<double>(metrics->host_bytes.value_or(0));
   maximum_over_ranks(world, maxima);
   for (size_t c = 0; c < kPeak; ++c) metrics->memory_bytes[c] = static_cast<int64_t>(maxima[c]);
   metrics->peak_bytes = static_cast<int64_t>(maxima[kPeak]);
+  if (metrics->host_bytes) metrics->host_bytes = static_cast<int64_t>(maxima[kPeak + 4]);
   return {maxima[kPeak + 1], maxima[kPeak + 2] > 0, maxima[kPeak + 3] > 0};
 }
 

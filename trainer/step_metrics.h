@@ -14,7 +14,7 @@
 
 namespace argosy {
 
-// What the step computed, which is the same on all ranks.
+// What the step computed, which is the same on all ranks, and what this rank has offloaded.
 StepMetrics metrics_of(const Plan& plan, int64_t step, double lr, const StepResult& result);
 
 // Of a rank where a step ends, and of all of them.

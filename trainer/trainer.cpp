@@ -193,6 +193,9 @@ void Trainer::fill_ledger(StepResult* result) const {
   result->ledger.gradient_bytes =
       result->memory.peak[static_cast<size_t>(MemoryCategory::gradients)];
   result->ledger.optimizer_bytes = bytes(MemoryCategory::optimizer);
+  if (const MemoryUse* host = optimizer_.host_memory()) {
+    result->ledger.host_bytes = host->current[static_cast<size_t>(MemoryCategory::optimizer)];
+  }
   result->ledger.activation_peak_bytes =
       result->memory.peak[static_cast<size_t>(MemoryCategory::activations)];
   for (const Stage& stage : stages_) {

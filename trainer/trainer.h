@@ -59,7 +59,7 @@ struct StepResult {
   int64_t num_targets = 0;
   RouterMetrics router;  // of all ranks together; empty: no MoE
   Ledger ledger;         // measured, this rank
-  MemoryUse memory;      // this rank; peaks are this step's
+  MemoryUse memory;      // this rank's device; peaks are this step's
   Timeline timeline;     // this rank
   StepParts parts;       // of the timeline's step_s, this rank
   OpParts ops;           // this rank; on a device, products and attention of one step in eight,

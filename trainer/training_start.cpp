@@ -115,12 +115,12 @@ void TrainingRun::make_trainer() {
                  [this](int64_t step, const std::string& text) { tell_saved(step, text); });
 }
 
-// Collective. Where GPUs compute, nobody minds which cores the hosts have.
+// Collective. Where GPUs compute, nobody minds which cores the hosts have, unless they update.
 void TrainingRun::tell_places() {
   const std::string routes = describe_routes(trainer_->groups());
   say(concat("comm     ", is_gpu() ? "NCCL between GPUs; hosts: " : "", routes));
   std::vector<std::string> warnings = route_warnings(trainer_->groups());
-  if (!is_gpu()) {
+  if (!is_gpu() || plan().offload == Offload::optimizer) {
     for (std::string& warning :
          placement_warnings(world_, placement_of_rank(host_.local_cpus, host_.local_ranks))) {
       warnings.push_back(std::move(warning));

@@ -37,6 +37,7 @@ Plan single_rank(Plan plan) {
   plan.virtual_stages = 1;
   plan.layers_per_stage = {plan.model.num_layers};
   plan.recompute.assign(static_cast<size_t>(plan.model.num_layers), Recompute::none);
+  plan.offload = Offload::none;
   plan.predicted = {};
   return plan;
 }

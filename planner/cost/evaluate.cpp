@@ -46,7 +46,7 @@ std::vector<StageDurations> durations_of(const std::vector<StageTime>& times) {
 int64_t missing_bytes(const Job& job, const Candidate& candidate, const StageMemory& memory) {
   const int64_t on_device = memory.total_bytes - usable_bytes(job, candidate, memory.routed_bytes);
   if (memory.host_bytes == 0) return on_device;
-  return std::max(on_device, missing_host_bytes(job.cluster, memory.host_bytes));
+  return std::max(on_device, missing_host_bytes(job, memory.host_bytes));
 }
 
 std::string describe_shortage(const StageMemory& memory, const Candidate& candidate,

@@ -278,7 +278,7 @@ bool Fits::fits_in_full(size_t zero) {
   for (size_t i = 0; i < kept_.size(); ++i) {
     Kept& kept = kept_[i];
     const int64_t budget = known.usable_bytes - state[i].on_device - kept.passing_bytes;
-    if (kept.at_least > budget || missing_host_bytes(job_.cluster, state[i].on_host) > 0) {
+    if (kept.at_least > budget || missing_host_bytes(job_, state[i].on_host) > 0) {
       return false;
     }
     if (kept.full_at_most > budget && full_peak(split_->ranks[i], kept).bytes > budget) {
@@ -329,7 +329,7 @@ int64_t Fits::missing_bytes(size_t zero) {
     Kept& kept = kept_[i];
     const int64_t budget = known.most_usable_bytes - state[i].on_device - kept.passing_bytes;
     if (state[i].on_host > 0) {
-      missing = std::max(missing, missing_host_bytes(job_.cluster, state[i].on_host));
+      missing = std::max(missing, missing_host_bytes(job_, state[i].on_host));
     }
     if (kept.at_most <= budget) continue;
     // One rank that is too full settles it: the others' limits are not sharpened then.

@@ -4,7 +4,6 @@
 
 #include <numeric>
 
-#include "planner/cost/offload.h"
 #include "planner/cost/zero_memory.h"
 #include "planner/spec/schedule.h"
 
@@ -38,12 +37,9 @@ void add_state(const Job& job, const Candidate& candidate, const std::vector<Sta
     const int64_t shard = bucket.shard_elements(candidate);
     bytes_of(bytes, MemoryCategory::gradients) +=
         bucket.count * (is_cut(2) ? shard : bucket.elements.size) * gradient;
-    const int64_t owned = bucket.count * shard;
-    if (candidate.offload == Offload::optimizer) {
-      memory.host_bytes += owned * host_bytes_per_element(job);
-    } else {
-      bytes_of(bytes, MemoryCategory::optimizer) += owned * state_bytes_per_element(job);
-    }
+    const bool is_on_host = candidate.offload == Offload::optimizer;
+    (is_on_host ? memory.host_bytes : bytes_of(bytes, MemoryCategory::optimizer)) +=
+        bucket.count * shard * state_bytes_per_element(job);
   }
 }
 

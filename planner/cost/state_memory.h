@@ -56,9 +56,8 @@ StateBytes lasting_bytes(const Job& job, const Candidate& candidate, const Stage
 int64_t temporary_bytes(const Job& job, const Candidate& candidate, const StageLayers& layers,
                         const ElementTable& elements);
 
-// Optimizer state of one owned element as the trainer keeps it on its device, a master being the
-// weight and a rest, and with whole masters, as other frameworks and a host that takes the
-// optimizer do.
+// Optimizer state of one owned element as the trainer keeps it, a master being the weight and a
+// rest, and with whole masters, as other frameworks do.
 int64_t state_bytes_per_element(const Job& job);
 int64_t whole_state_bytes_per_element(const Job& job);
 // Bytes that the update moves for an owned element: gradient read, state and weight read and

@@ -127,7 +127,7 @@ std::string bytes_text(const Job& job, const Plan& plan) {
   }
   if (p.host_bytes > 0) {
     table.rows.push_back({"on the host", format_bytes(p.host_bytes),
-                          "offload=optimizer: state and gradient of what the device owns"});
+                          "offload=optimizer: state of what the device owns"});
   }
   const int64_t free = unreserved_bytes(job.cluster.accelerator) - p.peak_bytes;
   table.rows.push_back({"free", format_bytes(free),

@@ -278,7 +278,7 @@ std::string offload_text(const std::vector<Plan>& plans) {
   if (found == plans.end()) return "";
   return wrap(concat("+host: the optimizer's state is in the host's memory, ",
                      format_bytes(found->predicted.host_bytes), " for each device of plan ",
-                     found - plans.begin() + 1, "; planned, not trained by argosy-train"),
+                     found - plans.begin() + 1),
               kTextColumns, "    ");
 }
 

@@ -24,6 +24,9 @@ std::string obstacle_to_graphs(const Plan& plan) {
     return concat("cp=", plan.mesh.cp,
                   " with ring attention: the hosts agree on each transfer while the step runs");
   }
+  if (plan.offload == Offload::optimizer) {
+    return "offload=optimizer: the host updates each part of the weights between two copies";
+  }
   return "";
 }
 

@@ -28,6 +28,7 @@ std::vector<Line> totals(const Ledger& ledger) {
   return {{"parameter_bytes", ledger.parameter_bytes},
           {"gradient_bytes", ledger.gradient_bytes},
           {"optimizer_bytes", ledger.optimizer_bytes},
+          {"host_bytes", ledger.host_bytes},
           {"activation_peak_bytes", ledger.activation_peak_bytes},
           {"matmul_flops", ledger.matmul_flops}};
 }

@@ -49,7 +49,8 @@ struct Ledger {
   // Largest at once: all gradients, or with ZeRO 2 and 3 this rank's shards and the unreduced
   // gradients of the two layers, following each other in the schedule, that are largest together.
   int64_t gradient_bytes = 0;
-  int64_t optimizer_bytes = 0;
+  int64_t optimizer_bytes = 0;  // on the device
+  int64_t host_bytes = 0;       // the optimizer's in the host's memory, where the plan offloads it
   int64_t activation_peak_bytes = 0;  // exact for dense models
   std::map<int, int64_t>
       saved_bytes;  // layer -> bytes kept for backward by one micro-batch; -1 embedding, L head

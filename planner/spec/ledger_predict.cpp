@@ -83,8 +83,10 @@ void set_state_bytes(Ledger& ledger, const Plan& plan, const RankLayout& layout)
       ledger.parameter_bytes += stored_bytes(plan.precision, plan.lora, !is_trainable(kind),
                                              bucket.range.size(), bucket.products, shard);
     }
-    if (!is_trainable(kind) || plan.offload == Offload::optimizer) continue;
-    ledger.optimizer_bytes += domain.num_shard_elements * optimizer_bytes_per_element(plan);
+    if (!is_trainable(kind)) continue;
+    const bool is_on_host = plan.offload == Offload::optimizer;
+    (is_on_host ? ledger.host_bytes : ledger.optimizer_bytes) +=
+        domain.num_shard_elements * optimizer_bytes_per_element(plan);
   }
 }
 

@@ -135,8 +135,8 @@ struct Plan {
 // with sequence parallelism; sequence by 2*cp (ring) or cp, and then key/value heads of a rank by
 // cp (ulysses); experts by ep; global batch by dp*micro_batch; MoE with tp > 1 requires sequence
 // parallelism; virtual_stages suit the schedule (interleaved any, zb-v 2, the others 1);
-// layers_per_stage sums up; seq_len <= max positions of a model with learned positions. What can be
-// planned but not run yet is valid here: trainer/plan_support.h refuses it.
+// layers_per_stage sums up; seq_len <= max positions of a model with learned positions. What is
+// valid is what the trainer runs.
 void validate(const Plan& plan);
 
 // The split of `num_layers` into stages that differ by at most one layer; later stages take the

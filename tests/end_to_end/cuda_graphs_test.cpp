@@ -198,7 +198,8 @@ TEST_F(CudaGraphSteps, AreLeftOutWhereTheyCannotBe) {
       {"moe_dp2", "experts: "},
       {"pp2_1f1b", "pp=2: "},
       {"cp2", "cp=2 with ring attention: "},
-      {"documents_cp2_dp2", "ring attention: "}};
+      {"documents_cp2_dp2", "ring attention: "},
+      {"offload_dp2", "offload=optimizer: "}};
   for (const auto& [layout, why] : obstacles) {
     const Plan plan = plan_in(Precision::fp32, layout);
     try {

@@ -77,6 +77,7 @@ TEST_P(CudaLayout, EqualsTheCpu) {
   plan.precision = Precision::fp32;
   TrainerSettings settings = settings_of(layout);
   settings.optimizer.eps = kEps;
+  settings.optimizer.host_load_elements = 1000;  // several for what a host updates
   const Records expected = run_on_cpu(plan, settings);
   cuda_emulation::set_timing(GetParam().timing, GetParam().seed);
   const Records actual = run_on_cuda(plan, settings);
@@ -117,7 +118,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"latent_lora_tp2_sp", kSeeded, 16}, Case{"plain_queries_tp2_sp_ep2", kComputeLate},
         Case{"gpt_oss_tp4_sp_ep2_etp2_zero1", kSeeded, 17},
         Case{"gpt_oss_ulysses2_dp2_zero2", kOthersLate},
-        Case{"gpt_oss_cp4_documents_selective", kComputeLate}),
+        Case{"gpt_oss_cp4_documents_selective", kComputeLate}, Case{"offload_one_rank", kLate},
+        Case{"offload_dp2", kComputeLate}, Case{"offload_dp3_zero1", kOthersLate},
+        Case{"offload_tp2_sp_dp2_zero2", kSeeded, 19}, Case{"offload_zero3_dp2", kOthersLate},
+        Case{"offload_pp2_tied_zero1", kSeeded, 20},
+        Case{"offload_moe_dp4_ep2_zero1", kSeeded, 21}),
     [](const auto& test) { return std::string(test.param.layout); });
 
 }  // namespace

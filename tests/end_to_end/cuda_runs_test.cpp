@@ -56,7 +56,8 @@ Plan plan_in(Precision precision, const char* name, OptimizerKind optimizer) {
 TEST_F(CudaRuns, AreTheSameToTheBitHoweverStreamsAreTimed) {
   const std::pair<const char*, Precision> runs[] = {{"zero3_dp2", Precision::bf16},
                                                     {"il_pp2_v2", Precision::fp32},
-                                                    {"moe_dp2_ep2", Precision::bf16}};
+                                                    {"moe_dp2_ep2", Precision::bf16},
+                                                    {"offload_dp3_zero1", Precision::bf16}};
   for (const auto& [name, precision] : runs) {
     const Plan plan = plan_in(precision, name, OptimizerKind::adamw);
     std::vector<LayoutRecord> records;
@@ -137,6 +138,14 @@ TEST_F(CudaRuns, ShardsOf4BitsGoToTheCpuAndBack) {
   expect_checkpoints_to_travel(run_on, on_gpus, on_cpus, folder_);
 }
 
+// The optimizer's state is the host's then; masters are in both memories.
+TEST_F(CudaRuns, CheckpointsOfAnOffloadedOptimizerGoToTheCpuAndBack) {
+  cuda_emulation::set_timing(Timing::seeded, 4);
+  const Plan on_gpus = plan_in(Precision::bf16, "offload_dp3_zero1", OptimizerKind::adamw);
+  const Plan on_cpus = plan_in(Precision::bf16, "tp2_sp_dp2_zero1", OptimizerKind::adamw);
+  expect_checkpoints_to_travel(run_on, on_gpus, on_cpus, folder_);
+}
+
 ModelSpec small_model(const char* config) {
   return parse_model(config, "small", "cuda_runs_test.cpp").model;
 }
@@ -202,7 +211,7 @@ TEST_F(CudaRuns, VerifyComparesGpusWithOneGpu) {
 // A save beside the steps is waited for; the state after the last good step comes from the device.
 TEST_F(CudaRuns, ARunThatIsNotFiniteSavesItsLastGoodStep) {
   cuda_emulation::set_timing(Timing::seeded, 3);
-  for (const char* name : {"zero3_dp2", "moe_dp2_ep2"}) {
+  for (const char* name : {"zero3_dp2", "moe_dp2_ep2", "offload_dp2"}) {
     const Plan plan = plan_in(Precision::bf16, name, OptimizerKind::adamw);
     TrainOptions options;
     options.run_dir = folder_ / name;

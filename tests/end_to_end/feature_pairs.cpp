@@ -146,6 +146,11 @@ const Feature kFeatures[] = {
      [](Layout& l) { l.mixed_recompute = true; }},
     {"lora", Kind::other, [](const Layout& l) { return l.lora_rank > 0; },
      [](Layout& l) { l.lora_rank = 2; }},
+    {"offload", Kind::other, [](const Layout& l) { return l.offload == Offload::optimizer; },
+     [](Layout& l) {
+       l.offload = Offload::optimizer;
+       if (l.model != TinyModel::gpt2) l.optimizer = OptimizerKind::adamw;  // as below
+     }},
     {"dropout", Kind::other, [](const Layout& l) { return l.dropout > 0; },
      [](Layout& l) { l.dropout = 0.2; }},
     {"documents", Kind::other, [](const Layout& l) { return l.document_mask; },

@@ -60,6 +60,7 @@ Ledger sum(const std::map<int, Ledger>& ledgers) {
     total.parameter_bytes += ledger.parameter_bytes;
     total.gradient_bytes += ledger.gradient_bytes;
     total.optimizer_bytes += ledger.optimizer_bytes;
+    total.host_bytes += ledger.host_bytes;
     total.matmul_flops += ledger.matmul_flops;
     for (const auto& [layer, bytes] : ledger.saved_bytes) total.saved_bytes[layer] += bytes;
     for (const auto& [key, value] : ledger.collectives) {

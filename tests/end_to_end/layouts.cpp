@@ -194,6 +194,12 @@ Layout capacity(double factor, Layout layout) {
   return layout;
 }
 
+Layout offloaded(Layout layout) {
+  layout.offload = Offload::optimizer;
+  layout.optimizer = OptimizerKind::adamw;
+  return layout;
+}
+
 Layout in_4_bits(Layout layout) {
   layout.base_bits = 4;
   return layout;
@@ -1127,6 +1133,14 @@ const std::vector<Layout>& layouts() {
       {"mtp_lora_zero3_dp2_tied", M::tied_mtp, {.dp = 2}, 3, 2, k1f1b, kFull, 2},
       in_4_bits({"mtp_nf4_tp2_sp_pp2", M::dense_mtp, {.tp = 2, .pp = 2}, 0, 2, k1f1b, kNone, 2}),
       global_aux_loss({"mtp_global_pp3_dp2_ep2", M::deepseek_mtp, {.pp = 3, .dp = 2, .ep = 2}}),
+      // the optimizer in the host's memory
+      offloaded({"offload_one_rank", M::llama, {}, 0, 4}),
+      offloaded({"offload_dp2", M::qwen2_tied, {.dp = 2}, 0, 2}),
+      offloaded({"offload_dp3_zero1", M::llama, {.dp = 3}, 1, 2}),
+      offloaded({"offload_tp2_sp_dp2_zero2", M::llama, {.tp = 2, .dp = 2}, 2, 2}),
+      offloaded({"offload_zero3_dp2", M::llama, {.dp = 2}, 3, 2}),
+      offloaded({"offload_pp2_tied_zero1", M::qwen2_tied, {.pp = 2, .dp = 2}, 1, 2}),
+      offloaded({"offload_moe_dp4_ep2_zero1", M::mixtral, {.dp = 4, .ep = 2}, 1, 1}),
       // shards of one element and of none: twelve ranks share a norm of twelve
       {"zero3_dp12", M::llama, {.dp = 12}, 3, 1},
   };
@@ -1174,6 +1188,7 @@ Plan plan_of(const Layout& layout) {
       plan.recompute[i] = std::array{kNone, kSelective, kFull}[i % 3];
   }
   plan.optimizer = layout.optimizer;
+  plan.offload = layout.offload;
   plan.moe_capacity_factor = layout.moe_capacity_factor;
   if (layout.lora_rank > 0) {
     plan.task = Task::lora;

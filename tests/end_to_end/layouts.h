@@ -66,6 +66,7 @@ struct Layout {
   double router_bias_rate = 0.05;
   int64_t base_bits = kUnquantizedBits;  // with lora_rank > 0
   bool mixed_recompute = false;          // layer by layer: none, selective, full, and again
+  Offload offload = Offload::none;
 };
 
 inline void PrintTo(const Layout& layout, std::ostream* out) {

@@ -143,5 +143,10 @@ TEST(Reshard, BasesOf4BitsInShardsOfAnyCut) {
   expect_all_pairs_equal({"nf4_zero3_pp3_dp2_tied"});
 }
 
+TEST(Reshard, AnOptimizerOnTheHostIsTheSameState) {
+  expect_all_pairs_equal(
+      {"dp3_zero1", "offload_one_rank", "offload_dp3_zero1", "offload_zero3_dp2"});
+}
+
 }  // namespace
 }  // namespace argosy

@@ -101,6 +101,19 @@ TEST(Ledger, Zero1ShardsOptimizerState) {
   EXPECT_EQ(predict_ledger(plan, 0).optimizer_bytes, (2 * 21 + 3 * 100 + 2) * 10);
 }
 
+TEST(Ledger, AnOffloadedOptimizerIsOnTheHost) {
+  Plan plan = tiny_plan(tiny_llama(), {.dp = 5}, 1);
+  plan.precision = Precision::bf16;
+  const Ledger on_device = predict_ledger(plan, 0);
+  plan.offload = Offload::optimizer;
+  Ledger expected = predict_ledger(plan, 0);
+  EXPECT_EQ(expected.optimizer_bytes, 0);
+  EXPECT_EQ(expected.host_bytes, (2 * 21 + 3 * 100 + 2) * 10);
+  EXPECT_EQ(difference(on_device, expected),
+            "host_bytes: expected 0, actual 3440 (+3440)\n"
+            "optimizer_bytes: expected 3440, actual 0 (-3440)\n");
+}
+
 TEST(Ledger, LoraHasNoStateForTheBase) {
   const Ledger ledger = predict_ledger(tiny_plan(tiny_llama(), {}, 0, 2), 0);
   const int64_t adapters = 3 * 2 * 116;  // r (in + out) of seven Linears

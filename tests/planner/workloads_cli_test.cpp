@@ -101,7 +101,7 @@ TEST(WorkloadsCli, OffloadIsTheNearestChangeOfWhatDoesNotFit) {
   const Json plan = best(job + " --fix offload=optimizer");
   EXPECT_EQ(plan["offload"], "optimizer");
   EXPECT_EQ(plan["predicted"]["memory_bytes"]["optimizer"], 0);
-  EXPECT_NEAR(number(plan, "host_bytes"), 8.03e9 * 16, 0.1e9);
+  EXPECT_NEAR(number(plan, "host_bytes"), 8.03e9 * 10, 0.1e9);
   EXPECT_NE(run_plan(job + " --explain").out.find("--fix offload=optimizer: fits"),
             std::string::npos);
   EXPECT_NE(run_plan(job + " --explain --fix offload=optimizer").out.find("on the host"),

@@ -65,12 +65,14 @@ TEST(Verify, OneRankHasNothingToShare) {
   plan.zero_stage = 1;
   plan.sequence_parallel = true;
   plan.micro_batch = 2;
+  plan.offload = Offload::optimizer;
   const Plan one = single_rank(plan);
   EXPECT_EQ(one.mesh.world_size(), 1);
   EXPECT_EQ(one.zero_stage, 0);
   EXPECT_FALSE(one.sequence_parallel);
   EXPECT_EQ(one.layers_per_stage, std::vector<int64_t>{3});
   EXPECT_EQ(one.micro_batch, 2);
+  EXPECT_EQ(one.offload, Offload::none);
 }
 
 }  // namespace

@@ -40,6 +40,16 @@ class Libraries : public CudaLibraries {
   cudnnHandle_t cudnn_ = nullptr;
 };
 
+// What an allocation came to: nullptr where there is not as much memory left.
+void* allocated(void* block, cudaError_t code, const char* call) {
+  if (code == cudaErrorMemoryAllocation) {
+    (void)cudaGetLastError();  // or the next check would report it
+    return nullptr;
+  }
+  check_cuda(code, call);
+  return block;
+}
+
 void* allocate_pinned(int64_t bytes) {
   void* memory = nullptr;
   check_cuda(cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault),
@@ -74,12 +84,23 @@ class Copies : public CopyEngine {
   std::array<std::unique_ptr<DeviceMark>, Staging::kNumSlots> done_;
 };
 
-class CopiesOut : public PinnedCopies {
+class CopiesBeside : public PinnedCopies {
  public:
-  void* allocate(int64_t bytes) override { return allocate_pinned(bytes); }
+  void* allocate(int64_t bytes) override {
+    void* memory = nullptr;
+    const cudaError_t code =
+        cudaHostAlloc(&memory, static_cast<size_t>(bytes), cudaHostAllocDefault);
+    return allocated(memory, code, "cudaHostAlloc");
+  }
   void release(void* pinned) noexcept override { (void)cudaFreeHost(pinned); }
   void begin(const DeviceQueue& queue, const void* data, void* pinned, int64_t bytes) override {
     check_cuda(cudaMemcpyAsync(pinned, data, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost,
+                               static_cast<cudaStream_t>(queue.stream())),
+               "cudaMemcpyAsync");
+  }
+  void begin_upload(const DeviceQueue& queue, const void* pinned, void* data,
+                    int64_t bytes) override {
+    check_cuda(cudaMemcpyAsync(data, pinned, static_cast<size_t>(bytes), cudaMemcpyHostToDevice,
                                static_cast<cudaStream_t>(queue.stream())),
                "cudaMemcpyAsync");
   }
@@ -135,12 +156,7 @@ class CudaBackend : public DeviceBackend {
     }
     void* block = nullptr;
     const cudaError_t code = cudaMalloc(&block, static_cast<size_t>(size_bytes));
-    if (code == cudaErrorMemoryAllocation) {
-      (void)cudaGetLastError();  // or the next check would report it
-      return nullptr;
-    }
-    check_cuda(code, "cudaMalloc");
-    return block;
+    return allocated(block, code, "cudaMalloc");
   }
   void release(void* block) noexcept override { (void)cudaFree(block); }
   int64_t free_bytes() const override { return memory_info().free_bytes; }
@@ -161,7 +177,7 @@ class CudaBackend : public DeviceBackend {
   void synchronize() override { streams_.synchronize(); }
   CudaDevice* cuda() override { return &device_; }
   DeviceStreams* streams() override { return &streams_; }
-  PinnedCopies* pinned_copies() override { return &copies_out_; }
+  PinnedCopies* pinned_copies() override { return &copies_beside_; }
   DeviceGraphs* graphs() override { return &graphs_; }
 
  private:
@@ -177,7 +193,7 @@ class CudaBackend : public DeviceBackend {
   CudaStreamSet streams_;
   CudaDevice device_;  // what ops keep in it ends before the streams
   Copies copies_;
-  CopiesOut copies_out_;
+  CopiesBeside copies_beside_;
   Staging staging_;
   CudaGraphs graphs_;
 };

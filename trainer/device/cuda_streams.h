@@ -91,7 +91,7 @@ class CudaStreamSet : public DeviceStreams {
   void set_capturing(bool capturing) { clock_.set_capturing(capturing); }
   void push_range(const std::string& name) override;  // NVTX
   void pop_range() override;
-  void wait(const DeviceMark& mark) const;
+  void wait(const DeviceMark& mark) const override;
   // For everything on the compute stream, and with it for the calls that it waits for.
   void synchronize() const { wait(*compute_.mark()); }
 

@@ -31,6 +31,8 @@ class DeviceBackend {
 
   // Whether the host may read and write this memory as its own.
   virtual bool is_host_memory() const = 0;
+  // Whether this is the host's memory beside a device's (host_backend.h). For errors.
+  virtual bool is_beside_device() const { return false; }
 
   // A block of memory, aligned to a cache line at least; nullptr: there is not as much left.
   virtual void* allocate(int64_t size_bytes) = 0;
@@ -57,7 +59,7 @@ class DeviceBackend {
 
   virtual CudaDevice* cuda() { return nullptr; }             // what CUDA's ops ask for
   virtual DeviceStreams* streams() { return nullptr; }       // what communicators ask for
-  virtual PinnedCopies* pinned_copies() { return nullptr; }  // copies out beside the ops
+  virtual PinnedCopies* pinned_copies() { return nullptr; }  // copies beside the ops
   virtual DeviceGraphs* graphs() { return nullptr; }         // steps that are captured
 };
 

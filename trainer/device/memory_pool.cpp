@@ -20,6 +20,11 @@ void add_bytes(MemoryUse& use, MemoryCategory category, int64_t bytes) {
   use.total_peak = std::max(use.total_peak, use.total_current);
 }
 
+// What takes fewer bytes of a host, all of whose ranks keep their state there.
+constexpr const char* kHostRemedy =
+    "a plan whose ranks share the optimizer's state (zero=1 or more with more dp, or more tp or "
+    "pp), fewer ranks on a node, --task lora, or offload=none";
+
 // What takes fewer bytes of this kind, in the words of the planner and the plan.
 const char* remedy(MemoryCategory category) {
   switch (category) {
@@ -121,14 +126,16 @@ void* MemoryPool::take(int64_t bytes, MemoryCategory category) {
   if (block == nullptr && category == MemoryCategory::workspace) block = borrow(size_bytes);
   if (block == nullptr) block = allocate(size_bytes);
   if (block == nullptr) {
-    throw Error(concat("out of device memory: ", to_string(category), " wants ", bytes, " bytes (",
-                       in_mib(bytes), "), ", in_mib(backend_->free_bytes()), " of ",
-                       in_mib(backend_->total_bytes()), " are free; in use here: ", in_use(use_),
-                       steps_are_reserved_ ? concat(", kept for CUDA graphs ",
-                                                    in_mib(kept(BlockList::steps).total_bytes),
-                                                    " (--cuda-graphs off keeps none)")
-                                           : "",
-                       "; what would help: ", remedy(category)));
+    const bool is_beside = backend_->is_beside_device();
+    throw Error(
+        concat("out of ", is_beside ? "host" : "device", " memory: ", to_string(category),
+               " wants ", bytes, " bytes (", in_mib(bytes), "), ", in_mib(backend_->free_bytes()),
+               " of ", in_mib(backend_->total_bytes()), " are free; in use here: ", in_use(use_),
+               steps_are_reserved_
+                   ? concat(", kept for CUDA graphs ", in_mib(kept(BlockList::steps).total_bytes),
+                            " (--cuda-graphs off keeps none)")
+                   : "",
+               "; what would help: ", is_beside ? kHostRemedy : remedy(category)));
   }
   add_bytes(use_, category, bytes);
   return block;

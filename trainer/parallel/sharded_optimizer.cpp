@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/parallel/sharded_optimizer.h"
 
+#include <optional>
+
 #include "trainer/ops/elementwise.h"
 
 namespace argosy {
@@ -37,28 +39,32 @@ std::vector<Segment> segments_of(const ParameterStore& store, Domain domain, con
 
 ShardedOptimizer::ShardedOptimizer(const LayerContext& ctx, const ParameterStore& store,
                                    const OptimizerSettings& settings)
-    : kind_(ctx.plan.optimizer),
-      settings_(settings),
-      numbers_(ops::make_update_numbers(ctx.device)) {
+    : kind_(ctx.plan.optimizer), settings_(settings) {
   const DType dtype = gradient_dtype(ctx.plan.precision);
+  if (ctx.plan.offload == Offload::optimizer) {
+    host_ =
+        std::make_unique<HostMemory>(ctx.device, ctx.compute(), dtype, settings.host_load_elements);
+  }
+  DeviceContext& place = place_of(ctx);
+  numbers_ = ops::make_update_numbers(place);
   for (const Domain domain : kTrainable) {
     const DomainLayout& layout = store.layout()[domain];
     if (layout.num_elements == 0) continue;
     DomainState& state = states_[static_cast<size_t>(domain)];
     const Shape shape = {layout.num_shard_elements};
     if (has_master_weights(ctx.plan.precision)) {
-      state.master_rest = ctx.device.zeros(shape, DType::int16, MemoryCategory::optimizer);
+      state.master_rest = place.zeros(shape, DType::int16, MemoryCategory::optimizer);
     }
     if (kind_ == OptimizerKind::adamw) {
-      state.exp_avg = ctx.device.zeros(shape, dtype, MemoryCategory::optimizer);
-      state.exp_avg_sq = ctx.device.zeros(shape, dtype, MemoryCategory::optimizer);
+      state.exp_avg = place.zeros(shape, dtype, MemoryCategory::optimizer);
+      state.exp_avg_sq = place.zeros(shape, dtype, MemoryCategory::optimizer);
     }
   }
 }
 
 void ShardedOptimizer::reset_master(const LayerContext& ctx) {
   for (const DomainState& state : states_) {
-    if (state.master_rest.defined()) ops::fill_zero(ctx.device, state.master_rest);
+    if (state.master_rest.defined()) ops::fill_zero(place_of(ctx), state.master_rest);
   }
 }
 
@@ -70,34 +76,54 @@ void ShardedOptimizer::begin_step(int64_t step, double lr) const {
 void ShardedOptimizer::update(const LayerContext& ctx, const ParameterStore& store,
                               const ReducedGradients& reduced, const Tensor& grad_scale,
                               Overlap overlap) {
+  const Work work = work_of(ctx, store, reduced);
+  std::optional<HostUpdate> on_host;
+  if (host_) on_host.emplace(*host_, work.parts, grad_scale);
+  size_t num_updated = 0;
+  const auto update_until = [&](size_t num_parts) {
+    const Parts parts = Parts(work.parts).subspan(num_updated, num_parts - num_updated);
+    num_updated = num_parts;
+    if (!on_host) return update_parts(ctx.device, parts, grad_scale);
+    on_host->advance(num_parts, [&](Parts here, const Tensor& scale) {
+      update_parts(host_->context(), here, scale);
+    });
+  };
   std::vector<Request> gathers;
-  Parts parts;
-  for (const Domain domain : kTrainable) {
-    const Tensor& values = store.values(domain);
-    if (!values.defined()) continue;
-    Communicator& group = ctx.groups[shard_axis(ctx.plan.mesh, domain)];
-    const bool gathers_values =
-        ctx.plan.zero_stage > 0 && group.size() > 1 && !store.keeps_value_shards(domain);
-    for (const Bucket& bucket : store.layout()[domain].buckets) {
-      add_parts(store, domain, bucket, reduced[static_cast<size_t>(domain)], &parts);
-      if (!gathers_values) continue;
-      update_parts(ctx, parts, grad_scale);
-      parts.clear();
-      if (ctx.fault == Fault::parameters_stale) continue;
-      Request gather = group.start_all_gather(buffer_of(flat_part(values, bucket.shard)),
-                                              buffer_of(flat_part(values, bucket.range)),
-                                              split_sizes(bucket.range.size(), group.size()));
-      if (overlap == Overlap::off) gather.wait();
-      gathers.push_back(std::move(gather));
-      for (Request& request : gathers) request.test();
-    }
+  for (const Gather& due : work.gathers) {
+    update_until(due.num_parts);
+    if (ctx.fault == Fault::parameters_stale) continue;
+    const Tensor& values = store.values(due.domain);
+    Communicator& group = ctx.groups[shard_axis(ctx.plan.mesh, due.domain)];
+    Request gather = group.start_all_gather(buffer_of(flat_part(values, due.bucket->shard)),
+                                            buffer_of(flat_part(values, due.bucket->range)),
+                                            split_sizes(due.bucket->range.size(), group.size()));
+    if (overlap == Overlap::off) gather.wait();
+    gathers.push_back(std::move(gather));
+    for (Request& request : gathers) request.test();
   }
-  update_parts(ctx, parts, grad_scale);
+  update_until(work.parts.size());
   for (Request& gather : gathers) gather.wait();
 }
 
+ShardedOptimizer::Work ShardedOptimizer::work_of(const LayerContext& ctx,
+                                                 const ParameterStore& store,
+                                                 const ReducedGradients& reduced) const {
+  Work work;
+  for (const Domain domain : kTrainable) {
+    if (!store.values(domain).defined()) continue;
+    const bool gathers_values = ctx.plan.zero_stage > 0 &&
+                                ctx.groups[shard_axis(ctx.plan.mesh, domain)].size() > 1 &&
+                                !store.keeps_value_shards(domain);
+    for (const Bucket& bucket : store.layout()[domain].buckets) {
+      add_parts(store, domain, bucket, reduced[static_cast<size_t>(domain)], &work.parts);
+      if (gathers_values) work.gathers.push_back({work.parts.size(), domain, &bucket});
+    }
+  }
+  return work;
+}
+
 void ShardedOptimizer::add_parts(const ParameterStore& store, Domain domain, const Bucket& bucket,
-                                 const Tensor& grads, Parts* parts) const {
+                                 const Tensor& grads, std::vector<ops::UpdatePart>* parts) const {
   const DomainState& state = states_[static_cast<size_t>(domain)];
   for (const Segment& segment : segments_of(store, domain, bucket)) {
     const Range in_shards = bucket.in_shards(segment.range);
@@ -110,13 +136,13 @@ void ShardedOptimizer::add_parts(const ParameterStore& store, Domain domain, con
   }
 }
 
-void ShardedOptimizer::update_parts(const LayerContext& ctx, const Parts& parts,
+void ShardedOptimizer::update_parts(DeviceContext& place, Parts parts,
                                     const Tensor& grad_scale) const {
   if (kind_ == OptimizerKind::sgd) {
-    ops::sgd_update(ctx.device, numbers_, parts, grad_scale);
+    ops::sgd_update(place, numbers_, parts, grad_scale);
     return;
   }
-  ops::adamw_update(ctx.device,
+  ops::adamw_update(place,
                     {.beta1 = settings_.beta1, .beta2 = settings_.beta2, .eps = settings_.eps},
                     numbers_, parts, grad_scale);
 }

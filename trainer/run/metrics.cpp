@@ -148,6 +148,7 @@ std::string to_json_line(const StepMetrics& metrics) {
   if (metrics.parts) write_parts(*metrics.parts, &line);
   if (metrics.ops) write_ops(*metrics.ops, &line);
   if (metrics.trained_tokens) line["trained_tokens"] = *metrics.trained_tokens;
+  if (metrics.host_bytes) line["host_bytes"] = *metrics.host_bytes;
   if (metrics.start > 0) line["start"] = metrics.start;
   if (!metrics.layout.empty()) line["layout"] = metrics.layout;
   return line.dump();  // the shortest digits that read back exactly
@@ -177,6 +178,7 @@ StepMetrics parse_metrics(std::string_view line, const std::string& where) {
   if (object.has(kPartsKey)) metrics.parts = read_parts(object);
   if (object.has(kOpsKey)) metrics.ops = read_ops(object);
   if (object.has("trained_tokens")) metrics.trained_tokens = object.integer("trained_tokens");
+  if (object.has("host_bytes")) metrics.host_bytes = object.integer("host_bytes");
   if (object.has("start")) metrics.start = object.positive_integer("start");
   if (object.has("layout")) metrics.layout = object.text("layout");
   return metrics;

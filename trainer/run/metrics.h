@@ -44,6 +44,7 @@ struct StepMetrics {
   std::optional<OpParts> ops;             // of them, by kind of op and collective
   std::optional<double> eval_loss;        // on the evaluation data after this step
   std::optional<int64_t> trained_tokens;  // unmasked tokens of this step
+  std::optional<int64_t> host_bytes;      // offloaded, beside the device's, of the fullest rank
   int64_t start = 0;   // which start of the job made it, from 1 (RunDir::start); 0: not known
   std::string layout;  // under which it ran (planner/report/run_report.h); empty: not known
 

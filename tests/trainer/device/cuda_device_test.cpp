@@ -16,6 +16,7 @@
 #include "planner/spec/check.h"
 #include "trainer/device/device_context.h"
 #include "trainer/device/device_graph.h"
+#include "trainer/device/host_backend.h"
 #include "trainer/device/host_copy.h"
 #include "trainer/device/pinned_copies.h"
 
@@ -94,6 +95,24 @@ TEST_F(CudaDeviceTest, CopiesOutBesideTheOps) {
   device->synchronize();
   EXPECT_EQ(std::memcmp(pinned, values.data(), static_cast<size_t>(x.bytes())), 0);
   copies.release(pinned);
+}
+
+// As weights come back from a host that updates them, out of memory that it computes with.
+TEST_F(CudaDeviceTest, CopiesBackBesideTheOps) {
+  DeviceContext host(Device::cpu, make_host_backend(device->backend()));
+  const Tensor pinned = host.empty({100'003}, DType::fp32, MemoryCategory::workspace);
+  std::vector<float> values(100'003);
+  std::iota(values.begin(), values.end(), 1.0f);
+  copy_to_device(std::span<const float>(values), pinned);
+  const Tensor x = device->zeros(pinned.shape(), DType::fp32, MemoryCategory::buffers);
+  const std::unique_ptr<DeviceQueue> queue = streams().make_queue();
+  queue->wait_for(*streams().compute().mark());
+  device->backend().pinned_copies()->begin_upload(*queue, pinned.raw(), x.raw(), x.bytes());
+  const std::unique_ptr<DeviceMark> done = queue->mark();
+  streams().wait(*done);
+  EXPECT_TRUE(done->reached());
+  EXPECT_EQ(copy_to_host<float>(x), values);
+  EXPECT_EQ(host.memory().total_current, pinned.bytes());
 }
 
 TEST_F(CudaDeviceTest, LaunchesWhatWasCaptured) {

@@ -34,7 +34,7 @@ StepMetrics full_metrics() {
   metrics.parts->exposed_comm_s[static_cast<size_t>(Axis::dp_cp)] = 0.011;
   metrics.ops = OpParts{.matmul_s = 0.05, .attention_s = 1.0 / 7};
   metrics.ops->collective_s[static_cast<size_t>(CollectiveKind::all_to_all)] = 0.011;
-  metrics.eval_loss = 3.5, metrics.trained_tokens = 77;
+  metrics.eval_loss = 3.5, metrics.trained_tokens = 77, metrics.host_bytes = 4096;
   metrics.mtp_losses = {1.0 / 3, 4.25};
   metrics.start = 3, metrics.layout = "tp=2 pp=1";
   return metrics;
@@ -73,8 +73,8 @@ TEST(Metrics, KeysOfTheContract) {
                           "exposed_comm_s", "exposed_comm_by_axis_s",
                           "parts_s",        "ops_s",
                           "collectives_s",  "eval_loss",
-                          "trained_tokens", "start",
-                          "layout"}) {
+                          "trained_tokens", "host_bytes",
+                          "start",          "layout"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
   for (const char* key :
