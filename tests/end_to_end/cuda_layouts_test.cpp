@@ -121,8 +121,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"gpt_oss_cp4_documents_selective", kComputeLate}, Case{"offload_one_rank", kLate},
         Case{"offload_dp2", kComputeLate}, Case{"offload_dp3_zero1", kOthersLate},
         Case{"offload_tp2_sp_dp2_zero2", kSeeded, 19}, Case{"offload_zero3_dp2", kOthersLate},
-        Case{"offload_pp2_tied_zero1", kSeeded, 20},
-        Case{"offload_moe_dp4_ep2_zero1", kSeeded, 21}),
+        Case{"offload_pp2_tied_zero1", kSeeded, 20}, Case{"offload_moe_dp4_ep2_zero1", kSeeded, 21},
+        Case{"mtp_tp2_sp_dp2_ep2_zero1", kSeeded, 19}, Case{"mtp_zbv_pp2", kOthersLate},
+        Case{"mtp_zero3_pp2_dp2_tied", kComputeLate}, Case{"mtp_lora_tp2_sp", kOthersLate}),
     [](const auto& test) { return std::string(test.param.layout); });
 
 }  // namespace
