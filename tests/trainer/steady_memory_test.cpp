@@ -51,7 +51,7 @@ int64_t minor_faults() {
   return usage.ru_minflt;
 }
 
-// Faults of the middle one of the steps after `warm_steps`: where memory is short the kernel moves
+// Faults of the steps after `warm_steps`, the fewest first: where memory is short the kernel moves
 // pages about, and a step that runs meanwhile counts that too.
 std::vector<int64_t> faults_of_steps(const Plan& plan, int warm_steps) {
   constexpr int kSteps = 8;
