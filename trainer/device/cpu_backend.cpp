@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -61,8 +62,20 @@ class Slabs {
   int64_t used_bytes_ = 0;  // of the open one
 };
 
+// Libraries take memory for each product from malloc. Whether glibc gives it back to the system when
+// it is freed depends on where the heap ends: a step then mapped some MiB anew, 4 KiB at a time. The
+// limit between heap and mappings is the largest that glibc finds by itself (mallopt(3)), and twice
+// as much stays at the heap's end, as there.
+void keep_freed_heap() {
+  constexpr int kLargestInHeap = 32 << 20;
+  (void)mallopt(M_MMAP_THRESHOLD, kLargestInHeap);
+  (void)mallopt(M_TRIM_THRESHOLD, 2 * kLargestInHeap);
+}
+
 class CpuBackend : public DeviceBackend {
  public:
+  CpuBackend() { keep_freed_heap(); }
+
   bool is_host_memory() const override { return true; }
   int64_t size_step_bytes(int64_t size_bytes) const override {
     return size_bytes > Slabs::kLargest ? kHugePageBytes : kLineBytes;
