@@ -121,8 +121,10 @@ void append_router_pieces(const Plan& plan, const Tensor& table, const std::stri
                           std::string_view leaf, std::vector<TensorPiece>* pieces) {
   if (!table.defined()) return;
   const int64_t experts = table.dim(1);
+  int64_t next = 0;
   for (const int layer : plan.model.moe_layers()) {
-    const Tensor row = table.rows(moe_row(plan.model, layer), moe_row(plan.model, layer) + 1);
+    const Tensor row = table.rows(next, next + 1);
+    ++next;
     pieces->push_back({router_state_name(plan.model, layer, leaf),
                        kind,
                        experts,

@@ -8,6 +8,7 @@
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
 #include "planner/spec/json.h"
+#include "planner/spec/model_names.h"
 
 namespace argosy {
 namespace {

@@ -3,11 +3,9 @@
 #include "checkpoint/hf/hf_place.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "planner/spec/check.h"
-#include "planner/spec/model_names.h"
 
 namespace argosy {
 namespace {
@@ -110,29 +108,6 @@ HfPlace peft_place(const TensorSpec& spec) {
                              "valid: argosy-checkpoint merge, or targets without c_attn"));
   }
   return {.name = std::string(kPeftPrefix) + spec.name, .shape = {spec.rows, spec.cols}};
-}
-
-std::vector<HfCopy> copies_in_modules(const ModelSpec& model) {
-  std::vector<HfCopy> copies;
-  if (model.num_mtp_modules == 0) return copies;
-  const std::string table = tensor_name(model, TensorRole::embedding, -1, -1);
-  const std::string head = model.tied_head ? table : tensor_name(model, TensorRole::head, -1, -1);
-  for (int64_t module = 0; module < model.num_mtp_modules; ++module) {
-    const int64_t number = model.number_in_names(model.mtp_layer(module));
-    const std::string layer = concat("model.layers.", number);
-    copies.push_back({layer + ".embed_tokens.weight", table});
-    copies.push_back({layer + ".shared_head.head.weight", head});
-  }
-  return copies;
-}
-
-std::optional<int64_t> layer_behind_last(const ModelSpec& model, std::string_view name) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  if (model.num_mtp_modules > 0 || !is_like_deepseek(model.model_type)) return std::nullopt;
-  if (!name.starts_with(kPrefix)) return std::nullopt;
-  int64_t layer = -1;
-  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
-  return layer >= model.num_layers ? std::optional(layer) : std::nullopt;
 }
 
 void copy_from_place(const HfPlace& place, const HfImages& images, const unsigned char* there,

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,16 +31,6 @@ inline constexpr std::string_view kPeftPrefix = "base_model.model.";
 // The same of a factor of an adapter in PEFT's file. Throws ConfigError where PEFT has no tensor
 // like it: q, k and v of GPT-2 have an adapter each here, one of c_attn there.
 HfPlace peft_place(const TensorSpec& spec);
-
-// What modules for multi-token prediction share with the model stands once more in each of them, as
-// in released files (README_WEIGHTS.md of DeepSeek-V3): a name there, and of which tensor of ours.
-struct HfCopy {
-  std::string name, of;
-};
-std::vector<HfCopy> copies_in_modules(const ModelSpec& model);
-// Of a tensor in a layer behind the last, where modules for multi-token prediction are: its number
-// there. None with such modules, which Transformers leaves too, and in models that know none.
-std::optional<int64_t> layer_behind_last(const ModelSpec& model, std::string_view name);
 
 // Row-major images of ours and of the tensor there, of elements of 2, 4 or 8 bytes: ours out of
 // there, and ours into there. The place is not `is_ours`.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "planner/spec/check.h"
+#include "planner/spec/model_names.h"
 
 namespace argosy {
 namespace {
@@ -72,7 +73,7 @@ std::vector<HfTensor> hf_tensors(const Plan& plan, const Manifest& manifest) {
     add_factors(stored, spec.name, &part);
     tensors.append(part);
   }
-  for (const HfCopy& copy : copies_in_modules(plan.model)) {
+  for (const TensorCopy& copy : copies_in_modules(plan.model)) {
     const StoredTensor* shared = find(stored, copy.of, {"parameter"});
     tensors.append(
         {.stored = shared, .place = {.name = copy.name, .shape = {shared->rows, shared->cols}}});

@@ -121,7 +121,7 @@ HfSources find_hf_model(const fs::path& folder, const ModelSpec& model) {
     used.insert(it->first);
     sources.emplace(spec.name, hf_source(folder, spec, place, it->first, it->second));
   }
-  for (const HfCopy& copy : copies_in_modules(model)) {
+  for (const TensorCopy& copy : copies_in_modules(model)) {
     const auto it = found.find(copy.name);
     if (it == found.end()) continue;
     // Looked at, not read: what is shared has one value (README_WEIGHTS.md of DeepSeek-V3).

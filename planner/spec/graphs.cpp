@@ -12,9 +12,8 @@ std::string obstacle_to_graphs(const Plan& plan) {
            "their products";
   }
   if (plan.model.num_mtp_modules > 0) {
-    return "multi-token prediction: the weight of its losses is an argument of products and "
-           "changes "
-           "with the masked tokens of a step";
+    return "multi-token prediction: the weight of its losses is an argument of products, and "
+           "changes with the masked tokens of a step";
   }
   if (plan.mesh.pp > 1) {
     return concat("pp=", plan.mesh.pp,

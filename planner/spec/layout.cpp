@@ -187,15 +187,16 @@ Range part_of(Range range, int64_t parts, int64_t index) {
 void cut_buckets(const Plan& plan, int64_t size, int64_t shard_size, int64_t index, bool is_frozen,
                  DomainLayout& domain) {
   const int64_t num_shards = plan.zero_stage == 0 ? 1 : shard_size;
-  domain.shard = {num_shards, index % num_shards};
+  const ShardOf shard = {num_shards, index % num_shards};
+  domain.shard = shard;
   for (Bucket& bucket : domain.buckets) {
-    bucket.shard = part_of(bucket.range, num_shards, index % num_shards);
+    bucket.shard = part_of(bucket.range, shard.parts, shard.index);
     bucket.owned = part_of(bucket.shard, size / num_shards, index / num_shards);
     bucket.shard_offset = domain.num_shard_elements;
     if (is_packed(plan.lora, is_frozen, bucket.products)) {
       bucket.packed_bytes = gathered_bytes(plan.precision, plan.lora, is_frozen,
                                            bucket.range.size(), bucket.products);
-      bucket.packed_shard = split_range(bucket.packed_bytes, num_shards, index % num_shards);
+      bucket.packed_shard = split_range(bucket.packed_bytes, shard.parts, shard.index);
     } else {
       domain.num_shard_elements += bucket.shard.size();
     }

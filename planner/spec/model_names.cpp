@@ -2,6 +2,8 @@
 // Copyright 2026 The Argosy Authors
 #include "planner/spec/model_names.h"
 
+#include <charconv>
+
 #include "planner/spec/check.h"
 
 namespace argosy {
@@ -177,6 +179,10 @@ const char* expert_path(bool mixtral, bool deepseek, TensorRole role) {
   }
 }
 
+const char* layers_path(const ModelSpec& model) {
+  return model.model_type == "gpt2" ? "transformer.h." : "model.layers.";
+}
+
 }  // namespace
 
 bool is_like_deepseek(const std::string& model_type) {
@@ -203,8 +209,30 @@ std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, 
   // Parameters of a module, not modules with a weight of their own.
   if (role == TensorRole::sinks || (expert >= 0 && model.model_type == "gpt_oss")) leaf = "";
   if (is_outside_layers(role)) return path + leaf;
-  const char* layers = model.model_type == "gpt2" ? "transformer.h." : "model.layers.";
-  return concat(layers, layer, ".", path, leaf);
+  return concat(layers_path(model), layer, ".", path, leaf);
+}
+
+std::vector<TensorCopy> copies_in_modules(const ModelSpec& model) {
+  std::vector<TensorCopy> copies;
+  if (model.num_mtp_modules == 0) return copies;
+  const std::string table = tensor_name(model, TensorRole::embedding, -1, -1);
+  const std::string head = model.tied_head ? table : tensor_name(model, TensorRole::head, -1, -1);
+  for (int64_t module = 0; module < model.num_mtp_modules; ++module) {
+    const std::string layer =
+        concat(layers_path(model), model.number_in_names(model.mtp_layer(module)));
+    copies.push_back({layer + ".embed_tokens.weight", table});
+    copies.push_back({layer + ".shared_head.head.weight", head});
+  }
+  return copies;
+}
+
+std::optional<int64_t> layer_behind_last(const ModelSpec& model, std::string_view name) {
+  const std::string_view prefix = layers_path(model);
+  if (model.num_mtp_modules > 0 || !is_like_deepseek(model.model_type)) return std::nullopt;
+  if (!name.starts_with(prefix)) return std::nullopt;
+  int64_t layer = -1;
+  std::from_chars(name.data() + prefix.size(), name.data() + name.size(), layer);
+  return layer >= model.num_layers ? std::optional(layer) : std::nullopt;
 }
 
 std::string router_state_name(const ModelSpec& model, int64_t layer, std::string_view leaf) {

@@ -4,6 +4,8 @@
 // How Hugging Face names the modules of each model type. For .cpp files only.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,16 @@ std::string module_path(const ModelSpec& model, TensorRole role);
 // Name of a tensor: prefix of the layer (ModelSpec::number_in_names), module path, "weight" or
 // "bias".
 std::string tensor_name(const ModelSpec& model, TensorRole role, int64_t layer, int64_t expert);
+
+// What modules for multi-token prediction share with the model stands once more in each of them, as
+// in released files (README_WEIGHTS.md of DeepSeek-V3): a name there, and of which tensor.
+struct TensorCopy {
+  std::string name, of;
+};
+std::vector<TensorCopy> copies_in_modules(const ModelSpec& model);
+// Of a tensor in a layer behind the last, where modules for multi-token prediction are: the layer's
+// number in its name. None with such modules, and in models that know none.
+std::optional<int64_t> layer_behind_last(const ModelSpec& model, std::string_view name);
 
 // Of a vector (E) beside the router of a block, `layer` as in TensorSpec: no tensor of
 // model_tensors(), as no gradient moves it.

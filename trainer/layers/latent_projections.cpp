@@ -2,6 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/latent_projections.h"
 
+#include "trainer/layers/columns.h"
 #include "trainer/layers/context_attention.h"
 #include "trainer/layers/tensor_parallel.h"
 
@@ -11,17 +12,6 @@ namespace {
 
 TensorRole role_of_queries(const ModelSpec& model) {
   return model.latent.q_rank > 0 ? TensorRole::q_b : TensorRole::q;
-}
-
-Tensor columns(const LayerContext& ctx, const Tensor& x, int64_t begin, int64_t width) {
-  Tensor part = ctx.scratch({x.dim(0), width});
-  ops::copy_columns(ctx.device, {.from_begin = begin, .to_begin = 0, .width = width}, x, part);
-  return part;
-}
-
-// x -> columns [begin, ...) of joined.
-void put_columns(const LayerContext& ctx, const Tensor& x, const Tensor& joined, int64_t begin) {
-  ops::copy_columns(ctx.device, {.from_begin = 0, .to_begin = begin, .width = x.dim(1)}, x, joined);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // Copyright 2026 The Argosy Authors
 #include "trainer/layers/mtp_module.h"
 
-#include "trainer/ops/latent_heads.h"
+#include "trainer/layers/columns.h"
 
 namespace argosy {
 
@@ -12,17 +12,15 @@ namespace {
 Tensor join(const LayerContext& ctx, const Tensor& first, const Tensor& second) {
   const int64_t width = first.dim(1);
   Tensor joined = ctx.scratch({first.dim(0), 2 * width});
-  ops::copy_columns(ctx.device, {0, 0, width}, first, joined);
-  ops::copy_columns(ctx.device, {0, width, width}, second, joined);
+  put_columns(ctx, first, joined, 0);
+  put_columns(ctx, second, joined, width);
   return joined;
 }
 
 // (s, H): one of the two.
 Tensor half(const LayerContext& ctx, const Tensor& joined, int64_t index) {
   const int64_t width = joined.dim(1) / 2;
-  Tensor part = ctx.scratch({joined.dim(0), width});
-  ops::copy_columns(ctx.device, {index * width, 0, width}, joined, part);
-  return part;
+  return columns(ctx, joined, index * width, width);
 }
 
 }  // namespace
