@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "trainer/ops/cpu_loops.h"
@@ -61,6 +62,12 @@ void detail::add<Device::cpu>(const Tensor& x, const Tensor& y) {
     using W = Wider<X, Y>;
     const X* from = x.data<X>();
     Y* to = y.data<Y>();
+    if constexpr (std::is_same_v<X, Y>) {
+      const auto add = [&](const VectorRows& rows, int64_t begin, int64_t size) {
+        rows.add(bf16(from) + begin, bf16(to) + begin, size);
+      };
+      if (for_vectors<X>(x.size(), add)) return;
+    }
     for_elements(x.size(), [&](int64_t begin, int64_t end) {
 #pragma omp simd
       for (int64_t i = begin; i < end; ++i) {
@@ -101,39 +108,55 @@ void detail::add_bias<Device::cpu>(const Tensor& bias, const Tensor& y) {
   });
 }
 
-// Rows are summed in blocks of a fixed number, then block after block: a thread reads whole rows,
-// one behind the other, and the number of threads changes no bit.
+namespace {
+
+// Rows of which each is added to the same sums are taken so many at a time: the sums are loaded and
+// stored once for them, and the same number of rows behind them is asked for, in memory's order.
+// Measured on a Zen 4, one thread, of what reading alone reaches: rows of 3 KiB 86 to 94%, of 12
+// KiB 103%; four at a time 72 and 106%; one by one 56 to 100%, as addresses fell.
+constexpr int64_t kRowsAtOnce = 8;
+
+// sums (C) += rows, one behind the other, as many as there are indices.
+template <typename T, typename A, size_t... kRow>
+void add_rows(const T* rows, int64_t num_cols, A* sums, std::index_sequence<kRow...>) {
+  constexpr int64_t kRows = sizeof...(kRow), kStep = 32;
+  const auto add_column = [=](int64_t c) [[gnu::always_inline]] {
+    sums[c] += (... + static_cast<A>(rows[int64_t{kRow} * num_cols + c]));
+  };
+  int64_t begin = 0;
+  for (; begin + kStep <= num_cols; begin += kStep) {
+    prefetch_row(rows + kRows * (num_cols + begin), {0, kRows * kStep * int64_t{sizeof(T)}});
+#pragma omp simd
+    for (int64_t c = begin; c < begin + kStep; ++c) add_column(c);
+  }
+#pragma omp simd
+  for (int64_t c = begin; c < num_cols; ++c) add_column(c);
+}
+
+}  // namespace
+
 template <>
 void detail::bias_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy, const Tensor& dbias) {
-  constexpr int64_t kRowsPerBlock = 64;  // long against the second sum, short against N
   dispatch_float(dy.dtype(), [&]<typename T>() {
     using A = Accumulator<T>;
     const int64_t num_rows = dy.dim(0), num_cols = dy.dim(1);
-    const int64_t num_blocks = (num_rows + kRowsPerBlock - 1) / kRowsPerBlock;
+    const int64_t block = rows_of_block(num_rows, 64);
+    const int64_t num_blocks = (num_rows + block - 1) / block;
     const T* from = dy.data<T>();  // (N,C)
     const Tensor partials =
         ctx.empty({num_blocks, num_cols}, dbias.dtype(), MemoryCategory::workspace);
-    for_blocks(num_rows, kRowsPerBlock, num_cols, [&](int64_t begin, int64_t end) {
-      A* sums = partials.data<A>() + begin / kRowsPerBlock * num_cols;
+    for_blocks(num_rows, block, num_cols, [&](int64_t begin, int64_t end) {
+      A* sums = partials.data<A>() + begin / block * num_cols;
       if (const VectorRows* vectors = vector_rows_of<T>()) {
         return vectors->sum_rows(bf16(from + begin * num_cols), end - begin,
                                  reinterpret_cast<float*>(sums), num_cols);
       }
       std::fill_n(sums, num_cols, A(0));
       int64_t row = begin;
-      for (; row + 4 <= end; row += 4) {  // so that sums are loaded and stored once for four rows
-        const T *r0 = from + row * num_cols, *r1 = r0 + num_cols, *r2 = r1 + num_cols;
-        const T* r3 = r2 + num_cols;
-#pragma omp simd
-        for (int64_t c = 0; c < num_cols; ++c) {
-          sums[c] += (static_cast<A>(r0[c]) + static_cast<A>(r1[c])) +
-                     (static_cast<A>(r2[c]) + static_cast<A>(r3[c]));
-        }
-      }
-      for (; row < end; ++row) {
-#pragma omp simd
-        for (int64_t c = 0; c < num_cols; ++c) sums[c] += static_cast<A>(from[row * num_cols + c]);
-      }
+      for (; row + kRowsAtOnce <= end; row += kRowsAtOnce)
+        add_rows(from + row * num_cols, num_cols, sums, std::make_index_sequence<kRowsAtOnce>());
+      for (; row < end; ++row)
+        add_rows(from + row * num_cols, num_cols, sums, std::make_index_sequence<1>());
     });
     add_partials<A>(partials, dbias);
   });

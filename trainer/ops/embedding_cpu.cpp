@@ -25,13 +25,15 @@ void detail::embedding_forward<Device::cpu>(const Tensor& ids, const Tensor& tab
     const int64_t row = i < ids.size() ? id[i] - first_id : -1;
     return row >= 0 && row < num_ids ? from + row * row_bytes : nullptr;
   };
-  const CopiesAhead copies = copies_ahead(row_bytes);
+  constexpr int64_t kAheadBytes = 2048;  // of what is written
+  const int64_t ahead = rows_ahead(row_bytes);
   for_rows(ids.size(), table.dim(1), [&](int64_t i) {
-    const char *row = row_of(i), *later = row_of(i + copies.rows);
+    const char *row = row_of(i), *later = row_of(i + ahead);
     char* target = to + i * row_bytes;
     if (row == nullptr) std::memset(target, 0, static_cast<size_t>(row_bytes));
-    for_pieces(row_bytes, copies.piece_bytes, [&](Range piece) {
+    for_pieces(row_bytes, [&](Range piece) {
       if (later != nullptr) prefetch_row(later, piece);
+      prefetch_row(target + kAheadBytes, piece);
       if (row != nullptr) copy_piece(row, target, piece);
     });
   });
@@ -82,7 +84,7 @@ void add_row(const T* from, S* to, int64_t size, const T* later_from, const S* l
   int64_t begin = 0;
   for (; begin + kStep <= size; begin += kStep) {
     prefetch_row(later_from + begin, {0, kStep * int64_t{sizeof(T)}});
-    prefetch_row<true>(later_to + begin, {0, kStep * int64_t{sizeof(S)}});
+    prefetch_row(later_to + begin, {0, kStep * int64_t{sizeof(S)}});
 #pragma omp simd
     for (int64_t c = 0; c < kStep; ++c) to[begin + c] += static_cast<S>(from[begin + c]);
   }

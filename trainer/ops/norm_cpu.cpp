@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// Rows are independent; sums over rows (dgain, dbias) are taken in blocks of a fixed number of rows
-// and then over blocks in order, so that the number of threads changes no bit.
+// Rows are independent; sums over rows (dgain, dbias) are taken in rows_of_block(), and then over
+// blocks in order.
 #include <algorithm>
 #include <cmath>
 
@@ -14,14 +14,20 @@
 namespace argosy::ops::detail {
 namespace {
 
-constexpr int64_t kRowsPerBlock = 32;  // long against the second sum, short against N
+constexpr int64_t kRowsPerBlock = 32;  // or a multiple of it
+
+// The CPU's vector loops for T, or null.
+template <typename T>
+const VectorNorm<T>* vector_norm() {
+  const VectorRows* rows = vector_rows();
+  if constexpr (std::is_same_v<T, bfloat16>) return rows == nullptr ? nullptr : &rows->norm;
+  if constexpr (std::is_same_v<T, float>) return rows == nullptr ? nullptr : &rows->norm_of_floats;
+  return nullptr;
+}
 
 // row += residual; what follows finds the row in the cache.
-template <typename T>
+template <typename T, typename A = Accumulator<T>>
 void add_row(const T* residual, int64_t cols, T* row) {
-  using A = Accumulator<T>;
-  if (const VectorRows* rows = vector_rows_of<T>())
-    return rows->add(bf16(residual), bf16(row), cols);
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) store(row[c], A(row[c]) + A(residual[c]));
 }
@@ -30,17 +36,6 @@ void add_row(const T* residual, int64_t cols, T* row) {
 template <bool kCentered, typename T, typename A = Accumulator<T>>
 void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
   mean = 0;
-  if (const VectorRows* rows = vector_rows_of<T>()) {
-    Moments moments = {};
-    if constexpr (kCentered) {
-      moments = rows->moments(bf16(x), cols);
-    } else {
-      moments.variance = rows->sum_of_squares(bf16(x), cols) / static_cast<float>(cols);
-    }
-    mean = moments.mean;
-    inv = A(1) / std::sqrt(A(moments.variance) + eps);
-    return;
-  }
   // The passes over this row leave the memory time for the next.
   prefetch_row(x + cols, {0, cols * static_cast<int64_t>(sizeof(T))});
   if constexpr (kCentered) {
@@ -56,10 +51,9 @@ void row_statistics(const T* x, int64_t cols, A eps, A& mean, A& inv) {
 
 template <bool kCentered, typename T, typename A = Accumulator<T>>
 void normalize_row(const T* x, const T* gain, const T* bias, A mean, A inv, int64_t cols, T* y) {
-  if (const VectorRows* rows = vector_rows_of<T>()) {
-    const NormRow row = {bf16(x), bf16(gain), cols, static_cast<float>(mean),
-                         static_cast<float>(inv)};
-    return rows->normalize(row, kCentered ? bf16(bias) : nullptr, bf16(y));
+  if constexpr (!std::is_same_v<T, double>) {
+    if (const VectorNorm<T>* vectors = vector_norm<T>())
+      return vectors->apply({x, gain, cols, mean, inv}, bias, y);
   }
 #pragma omp simd
   for (int64_t c = 0; c < cols; ++c) {
@@ -99,7 +93,8 @@ void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tenso
               const Tensor& mean, const Tensor& inv, const Tensor& dx, const Tensor& dgain,
               const Tensor& dbias, bool accumulate_dx) {
   const int64_t rows = x.dim(0), cols = x.dim(1);
-  const int64_t blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
+  const int64_t block_rows = rows_of_block(rows, kRowsPerBlock);
+  const int64_t blocks = (rows + block_rows - 1) / block_rows;
   Tensor gain_partials, bias_partials;
   if (kGradients) {
     gain_partials = ctx.empty({blocks, cols}, inv.dtype(), MemoryCategory::workspace);
@@ -115,28 +110,37 @@ void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tenso
       return sums;
     };
     A *gain_sum = sums_of(gain_partials), *bias_sum = sums_of(bias_partials);
-    const int64_t begin = b * kRowsPerBlock, end = std::min(rows, begin + kRowsPerBlock);
-    const auto mean_of = [&](int64_t r) { return kCentered ? mean.data<A>()[r] : A(0); };
+    const int64_t begin = b * block_rows, end = std::min(rows, begin + block_rows);
     if constexpr (std::is_same_v<T, bfloat16>) {
       if (const VectorRows* vectors = vector_rows()) {
-        NormRow block[kRowsPerBlock];
-        for (int64_t r = begin; r < end; ++r) {
-          block[r - begin] = {x.data<T>() + r * cols, gain.data<T>(), cols, mean_of(r),
-                              inv.data<A>()[r]};
-        }
+        const NormRows<bfloat16> block = {x.data<T>() + begin * cols, gain.data<T>(), cols,
+                                          kCentered ? mean.data<A>() + begin : nullptr,
+                                          inv.data<A>() + begin};
         vectors->normalize_backward(block, end - begin, dy.data<T>() + begin * cols, kCentered,
                                     accumulate_dx, dx.data<T>() + begin * cols, gain_sum, bias_sum);
         continue;
       }
     }
     for (int64_t r = begin; r < end; ++r) {
-      row_backward<kCentered, kGradients>(
-          dy.data<T>() + r * cols, x.data<T>() + r * cols, gain.data<T>(), mean_of(r),
-          inv.data<A>()[r], cols, accumulate_dx, dx.data<T>() + r * cols, gain_sum, bias_sum);
+      row_backward<kCentered, kGradients>(dy.data<T>() + r * cols, x.data<T>() + r * cols,
+                                          gain.data<T>(), kCentered ? mean.data<A>()[r] : A(0),
+                                          inv.data<A>()[r], cols, accumulate_dx,
+                                          dx.data<T>() + r * cols, gain_sum, bias_sum);
     }
   }
   if (dgain.defined()) add_partials<A>(gain_partials, dgain);
   if (dbias.defined()) add_partials<A>(bias_partials, dbias);
+}
+
+// The rows from `row` on.
+template <typename T>
+NormForward<T> from_row(NormForward<T> rows, int64_t row) {
+  if (rows.residual != nullptr) rows.residual += row * rows.cols;
+  rows.x += row * rows.cols;
+  rows.y += row * rows.cols;
+  if (rows.means != nullptr) rows.means += row;
+  rows.invs += row;
+  return rows;
 }
 
 // Calls body.operator()<kCentered, T>().
@@ -160,17 +164,29 @@ void norm_forward<Device::cpu>(const Tensor& residual, const Tensor& x, const Te
   const int64_t rows = x.dim(0), cols = x.dim(1);
   dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
     using A = Accumulator<T>;
-#pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
-    for (int64_t r = 0; r < rows; ++r) {
+    const T* added = residual.defined() ? residual.data<T>() : nullptr;
+    const T* shift = kCentered ? bias.data<T>() : nullptr;
+    A* means = kCentered ? mean.data<A>() : nullptr;
+    if constexpr (!std::is_same_v<T, double>) {
+      if (const VectorNorm<T>* vectors = vector_norm<T>()) {
+        const NormForward<T> all = {added,       x.data<T>(), gain.data<T>(),
+                                    shift,       cols,        static_cast<A>(eps),
+                                    y.data<T>(), means,       inv.data<A>()};
+        return for_blocks(rows, kRowsPerBlock, cols, [&](int64_t begin, int64_t end) {
+          vectors->forward(from_row(all, begin), end - begin);
+        });
+      }
+    }
+    for_rows(rows, cols, [&](int64_t r) {
       T* row = x.data<T>() + r * cols;
-      if (residual.defined()) add_row(residual.data<T>() + r * cols, cols, row);
+      if (added != nullptr) add_row(added + r * cols, cols, row);
       A center, scale;
       row_statistics<kCentered>(row, cols, static_cast<A>(eps), center, scale);
-      if constexpr (kCentered) mean.data<A>()[r] = center;
+      if constexpr (kCentered) means[r] = center;
       inv.data<A>()[r] = scale;
-      normalize_row<kCentered>(row, gain.data<T>(), bias.data<T>(), center, scale, cols,
+      normalize_row<kCentered>(row, gain.data<T>(), shift, center, scale, cols,
                                y.data<T>() + r * cols);
-    }
+    });
   });
 }
 
@@ -183,8 +199,9 @@ void norm_apply<Device::cpu>(const Tensor& x, const Tensor& gain, const Tensor& 
 #pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
     for (int64_t r = 0; r < rows; ++r) {
       const A center = kCentered ? mean.data<A>()[r] : A(0);
-      normalize_row<kCentered>(x.data<T>() + r * cols, gain.data<T>(), bias.data<T>(), center,
-                               inv.data<A>()[r], cols, y.data<T>() + r * cols);
+      normalize_row<kCentered>(x.data<T>() + r * cols, gain.data<T>(),
+                               kCentered ? bias.data<T>() : nullptr, center, inv.data<A>()[r], cols,
+                               y.data<T>() + r * cols);
     }
   });
 }

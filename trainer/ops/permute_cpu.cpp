@@ -146,29 +146,21 @@ void sum_rows(const Choices<T>& choices, int64_t num_cols, T* to) {
   }
 }
 
-// Asks for a piece of the rows of `many` that belong to slots [begin, end) and were kept.
-template <bool kIsWritten>
-void prefetch_kept(const Tensor& many, const Tensor& position, int64_t begin, int64_t end,
-                   Range piece) {
+// Asks for a piece of the rows of `many` that belong to slots of token t and were kept.
+void prefetch_token(const Tensor& many, const Tensor& position, int64_t t, int64_t k, Range piece) {
   const int64_t row_bytes = many.dim(1) * size_in_bytes(many.dtype());
-  for (int64_t slot = begin; slot < std::min(end, position.size()); ++slot) {
+  for (int64_t slot = t * k; slot < std::min((t + 1) * k, position.size()); ++slot) {
     const int64_t row = position.data<int32_t>()[slot];
     if (row < many.dim(0))
-      prefetch_row<kIsWritten>(static_cast<const char*>(many.raw()) + row * row_bytes, piece);
+      prefetch_row(static_cast<const char*>(many.raw()) + row * row_bytes, piece);
   }
-}
-
-// The same of token t's slots.
-template <bool kIsWritten>
-void prefetch_token(const Tensor& many, const Tensor& position, int64_t t, int64_t k, Range piece) {
-  prefetch_kept<kIsWritten>(many, position, t * k, (t + 1) * k, piece);
 }
 
 // to = sum of the choices' rows, piece by piece; ahead(piece) asks for what comes later.
 template <bool kAdd, typename T, typename Ahead>
 void sum_in_pieces(Choices<T>& choices, int64_t num_cols, T* to, const Ahead& ahead) {
   constexpr auto kBytes = static_cast<int64_t>(sizeof(T));
-  for_pieces(num_cols * kBytes, kPieceBytes, [&](Range piece) {
+  for_pieces(num_cols * kBytes, [&](Range piece) {
     ahead(piece);
     const int64_t size = piece.size() / kBytes;
     sum_rows<kAdd>(choices, size, to + piece.begin / kBytes);
@@ -176,21 +168,20 @@ void sum_in_pieces(Choices<T>& choices, int64_t num_cols, T* to, const Ahead& ah
   });
 }
 
-// to = factor * x; returns the sum of x * y. later: x, y and `to` of the next slot, to be asked
-// for.
+// to = factor * x; returns the sum of x * y. x of the next slot is asked for: rows and their
+// gradients lie in order.
 template <typename T>
 struct SlotRows {
   const T *x, *y;
   T* to;
 };
 template <typename T, typename A = Accumulator<T>>
-A scaled_and_dot(const SlotRows<T>& rows, A factor, int64_t size, const SlotRows<T>& later) {
+A scaled_and_dot(const SlotRows<T>& rows, A factor, int64_t size, const T* later_x) {
   if (const detail::VectorRows* vectors = vector_rows_of<T>()) {
     return A(vectors->scaled_and_dot(bf16(rows.x), bf16(rows.y), static_cast<float>(factor),
-                                     bf16(rows.to), size, bf16(later.x), bf16(later.y),
-                                     bf16(later.to)));
+                                     bf16(rows.to), size, bf16(later_x)));
   }
-  prefetch_row(later.x, {0, size * int64_t{sizeof(T)}});  // the others follow this one's
+  prefetch_row(later_x, {0, size * int64_t{sizeof(T)}});
   A dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (int64_t c = 0; c < size; ++c) {
@@ -219,11 +210,11 @@ template <>
 void detail::dispatch_rows<Device::cpu>(const Tensor& x, const Tensor& position, int64_t k,
                                         const Tensor& y) {
   const int64_t row_bytes = x.dim(1) * size_in_bytes(x.dtype());
-  const CopiesAhead copies = copies_ahead(row_bytes);
+  const int64_t ahead = rows_ahead(row_bytes);
   for_rows(x.dim(0), x.dim(1) * k, [&](int64_t t) {
     const char* from = static_cast<const char*>(x.raw()) + t * row_bytes;
-    for_pieces(row_bytes, copies.piece_bytes, [&](Range piece) {
-      prefetch_token<true>(y, position, t + copies.rows, k, piece);
+    for_pieces(row_bytes, [&](Range piece) {
+      prefetch_token(y, position, t + ahead, k, piece);
       for (int64_t j = 0; j < k; ++j) {
         const int64_t row = position.data<int32_t>()[t * k + j];
         if (row >= y.dim(0)) continue;  // not kept
@@ -243,7 +234,7 @@ void detail::dispatch_rows_backward<Device::cpu>(const Tensor& drows, const Tens
       Choices<T> choices =
           kept_choices<T>(drows, position.data<int32_t>() + t * k, k, [](int64_t) { return A(1); });
       sum_in_pieces<true>(choices, num_cols, dx.data<T>() + t * num_cols, [&](Range piece) {
-        prefetch_token<false>(drows, position, t + ahead, k, piece);
+        prefetch_token(drows, position, t + ahead, k, piece);
       });
     });
   });
@@ -261,7 +252,7 @@ void detail::combine_rows<Device::cpu>(const Tensor& rows, const Tensor& positio
       Choices<T> choices = kept_choices<T>(rows, position.data<int32_t>() + t * k, k,
                                            [=](int64_t j) { return weight[j]; });
       sum_in_pieces<false>(choices, num_cols, y.data<T>() + t * num_cols, [&](Range piece) {
-        prefetch_token<false>(rows, position, t + ahead, k, piece);
+        prefetch_token(rows, position, t + ahead, k, piece);
       });
     });
   });
@@ -298,7 +289,7 @@ void detail::combine_rows_backward<Device::cpu>(DeviceContext&, const Tensor& dy
         for (int64_t i = end_row - (last - first); i < end_row; ++i) {
           const int64_t slot = slots[i];
           dweights.data<A>()[slot] = scaled_and_dot(rows_at(i), weights.data<A>()[slot], cols,
-                                                    rows_at(std::min(i + 1, end_row - 1)));
+                                                    rows_at(std::min(i + 1, end_row - 1)).x);
         }
       }
     });

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Argosy Authors
 //
-// As norm_cpu.cpp: rows are independent, sums over rows are taken in blocks of a fixed number of
-// rows and then over blocks in order.
+// As norm_cpu.cpp: rows are independent, sums over rows are taken in rows_of_block() and then over
+// blocks in order.
 #include <algorithm>
 #include <cmath>
 
@@ -13,8 +13,6 @@
 
 namespace argosy::ops::detail {
 namespace {
-
-constexpr int64_t kRowsPerBlock = 32;
 
 // One row; dgain may be null.
 template <typename T, typename A = Accumulator<T>>
@@ -77,17 +75,18 @@ void shared_rms_norm_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy,
                                            const Tensor& sums, int64_t width, const Tensor& dx,
                                            const Tensor& dgain) {
   const int64_t rows = x.dim(0), cols = x.dim(1);
-  const int64_t blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
+  const int64_t block_rows = rows_of_block(rows, 32);
+  const int64_t blocks = (rows + block_rows - 1) / block_rows;
   Tensor partials;  // (blocks, cols)
   if (dgain.defined())
     partials = ctx.empty({blocks, cols}, inv_rms.dtype(), MemoryCategory::workspace);
   dispatch_float(x.dtype(), [&]<typename T>() {
     using A = Accumulator<T>;
-    for_rows(blocks, kRowsPerBlock * cols, [&](int64_t b) {
+    for_rows(blocks, block_rows * cols, [&](int64_t b) {
       A* gain_sums = partials.defined() ? partials.data<A>() + b * cols : nullptr;
       if (gain_sums != nullptr) std::fill_n(gain_sums, cols, A(0));
-      const int64_t end = std::min(rows, (b + 1) * kRowsPerBlock);
-      for (int64_t r = b * kRowsPerBlock; r < end; ++r) {
+      const int64_t end = std::min(rows, (b + 1) * block_rows);
+      for (int64_t r = b * block_rows; r < end; ++r) {
         row_backward(dy.data<T>() + r * cols, x.data<T>() + r * cols, gain.data<T>(),
                      inv_rms.data<A>()[r], sums.data<A>()[r] / static_cast<A>(width), cols,
                      dx.data<T>() + r * cols, gain_sums);

@@ -11,6 +11,7 @@
 
 #include "trainer/ops/gelu.h"
 #include "trainer/ops/vector_pairs_avx512.h"
+#include "trainer/ops/vector_powers_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -92,13 +93,6 @@ template <typename Body>
   return each([](__m512 x, __m512 y) { return _mm512_scalef_ps(x, y); }, p, t);
 }
 
-// 2^r for fp32, |r| <= 1/2: of degree 6, 2e-9.
-[[gnu::always_inline]] inline __m512 fine_polynomial(__m512 r) {
-  __m512 p = _mm512_fmadd_ps(all(1.53458110e-4f), r, all(1.33999309e-3f));
-  for (const float term : {9.61848907e-3f, 5.55032864e-2f, 2.40226462e-1f, 6.93147182e-1f, 1.0f})
-    p = _mm512_fmadd_ps(p, r, all(term));
-  return p;
-}
 // 2^t: for what is left of t beside the nearest whole number, and that for the exponent.
 [[gnu::always_inline]] inline __m512 fine_power_of_two(__m512 t) {
   const __m512 r = _mm512_reduce_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -128,7 +122,6 @@ template <typename T>
   return each([](__m512 v) { return _mm512_fnmadd_ps(v, v, v); }, x);
 }
 
-constexpr float kLog2E = 1.44269504088896341f;
 [[gnu::always_inline]] inline Quad sigmoid(const Quad& x) {
   return sigmoid_of_power<bfloat16>(times(-kLog2E, x));
 }
@@ -136,24 +129,22 @@ constexpr float kLog2E = 1.44269504088896341f;
 // gelu(x) = x sigmoid(2u), 2u = x (kLinear + kCube x^2).
 constexpr float kLinear = static_cast<float>(kGeluLinear);
 constexpr float kCube = kLinear * static_cast<float>(kGeluCubic);
-template <typename T>
 [[gnu::always_inline]] inline Quad gelu_sigmoid(const Quad& x, const Quad& square) {
-  return sigmoid_of_power<T>(times(x, fused(-kLog2E * kCube, square, -kLog2E * kLinear)));
+  return sigmoid_of_power<float>(times(x, fused(-kLog2E * kCube, square, -kLog2E * kLinear)));
 }
 
-template <typename T>
-void gelu(const T* x, T* y, int64_t size) {
+// In bf16: vector_gelu_avx512.h.
+void gelu(const float* x, float* y, int64_t size) {
   for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     const Quad v = load_quad(x + i, part);
-    store_quad(y + i, times(v, gelu_sigmoid<T>(v, times(v, v))), part);
+    store_quad(y + i, times(v, gelu_sigmoid(v, times(v, v))), part);
   });
 }
 
-template <typename T>
-void gelu_backward(const T* dy, const T* x, T* dx, int64_t size) {
+void gelu_backward(const float* dy, const float* x, float* dx, int64_t size) {
   for_quads(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
     const Quad v = load_quad(x + i, part), square = times(v, v);
-    const Quad s = gelu_sigmoid<T>(v, square);
+    const Quad s = gelu_sigmoid(v, square);
     const Quad slope = times(v, fused(3 * kCube, square, kLinear));
     const Quad bent = fused(less_square(s), slope, s);
     store_quad(dx + i, times(load_quad(dy + i, part), bent), part);

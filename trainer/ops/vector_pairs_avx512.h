@@ -7,7 +7,9 @@
 
 #include <immintrin.h>
 
-#include "trainer/ops/cpu_attention_avx512.h"
+#include <type_traits>
+
+#include "trainer/ops/cpu_words_avx512.h"
 
 namespace argosy::ops::detail {
 namespace {
@@ -109,6 +111,28 @@ inline void store_mixed(bfloat16* at, Pair v, Part p) {
   _mm512_mask_storeu_epi16(at, p.mask, in_order(v));
 }
 
+// fp32 has one order.
+[[gnu::always_inline]] inline Pair load_mixed(const float* at, auto part) {
+  return load(at, part);
+}
+[[gnu::always_inline]] inline void store_mixed(float* at, const Pair& v, auto part) {
+  store(at, v, part);
+}
+
+// v, of elements of T as load_mixed() gives them, but zero beyond the end.
+template <typename T>
+[[gnu::always_inline]] inline Pair existing(const Pair& v, Whole) {
+  return v;
+}
+template <typename T>
+[[gnu::always_inline]] inline Pair existing(const Pair& v, Part p) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    return {_mm512_maskz_mov_ps(even_mask(p), v.low), _mm512_maskz_mov_ps(odd_mask(p), v.high)};
+  } else {
+    return {_mm512_maskz_mov_ps(low_mask(p), v.low), _mm512_maskz_mov_ps(high_mask(p), v.high)};
+  }
+}
+
 // body(i, Whole or Part) for each 32 elements; those beyond the end read as zero.
 template <typename Body>
 [[gnu::always_inline]] inline void for_steps(int64_t size, const Body& body) {
@@ -139,10 +163,14 @@ template <typename F, typename... P>
   return {f(pairs.low...), f(pairs.high...)};
 }
 
-// Asks for memory that the next row will read, in a loop over one that is in the cache: without it
-// arithmetic and memory take turns. Any address will do.
+// Asks for memory that is read in order, which the CPU brings into its level-2 cache by itself, in
+// a loop whose arithmetic keeps it from looking far ahead. Any address will do.
 inline void prefetch(const void* at) {
   _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T0);
+}
+// The same of several rows at once, as prefetch_row(): into the level-2 cache.
+inline void prefetch_rows(const void* at) {
+  _mm_prefetch(static_cast<const char*>(at), _MM_HINT_T1);
 }
 
 inline __m512 all(float value) {

@@ -6,9 +6,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "planner/spec/philox.h"
@@ -95,6 +100,30 @@ TEST_F(VectorRowsTest, Activations) {
   }
 }
 
+// Of every number within +-8, which is more than the pieces of vector_gelu_avx512.h are for.
+TEST_F(VectorRowsTest, GeluOfEveryNumber) {
+  constexpr double kSmallest = std::numeric_limits<float>::min();  // denormals become zero
+  Halves x;
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto number = std::bit_cast<float>(bits << 16);
+    if (std::abs(number) <= 8) x.emplace_back(number);
+  }
+  const auto size = static_cast<int64_t>(x.size());
+  const Halves one(x.size(), bfloat16(1.0f));
+  Halves y(x.size()), dx(x.size());
+  rows().gelu(x.data(), y.data(), size);
+  rows().gelu_backward(one.data(), x.data(), dx.data(), size);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double v = of(x, i), s = sigmoid(gelu_argument(v)), h = 1e-5;
+    const double slope =
+        s + v * s * (1 - s) * (gelu_argument(v + h) - gelu_argument(v - h)) / (2 * h);
+    ASSERT_NEAR(of(y, i), v * s, 0x1p-8 * std::abs(v * s) + 1e-5) << v;
+    ASSERT_NEAR(of(dx, i), slope, 0x1p-8 * std::abs(slope) + 5e-5) << v;
+    if (std::abs(v) > 4) continue;
+    ASSERT_NEAR(of(y, i), v * s, (0x1p-8 + 3e-3) * std::abs(v * s) + kSmallest) << v;
+  }
+}
+
 TEST_F(VectorRowsTest, ClampedActivation) {
   constexpr double kLimit = 0.75, kAlpha = 1.702;
   const auto gated = [&](double x) { return std::min(x, kLimit); };
@@ -167,22 +196,107 @@ TEST_F(VectorRowsTest, ActivationsOfExtremes) {
   EXPECT_TRUE(std::isnan(of(y, 5)));
 }
 
-TEST_F(VectorRowsTest, Norms) {
-  for (const int64_t size : kSizes) {
-    if (size == 0) continue;
-    const Halves x = halves(size, 1), gain = halves(size, 2), bias = halves(size, 3);
-    const float mean = 0.25f, inv = 0.75f;
-    double squares = 0;
-    for (size_t i = 0; i + 1 < x.size(); ++i) squares += of(x, i) * of(x, i);
-    EXPECT_NEAR(rows().sum_of_squares(x.data(), size), squares, kFp32 * squares);
-    const NormRow row = {x.data(), gain.data(), size, mean, inv};
-    const auto xhat = [&](size_t i) { return (of(x, i) - mean) * inv; };
-    Halves y = halves(size, 4);
-    rows().normalize(row, bias.data(), y.data());
-    expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i) + of(bias, i); });
-    rows().normalize(row, nullptr, y.data());
-    expect(y, kBf16, [&](size_t i) { return of(gain, i) * xhat(i); });
+template <typename T>
+std::vector<T> values(int64_t size, uint64_t stream) {
+  if constexpr (std::is_same_v<T, bfloat16>) return halves(size, stream);
+  if constexpr (std::is_same_v<T, float>) return floats(size, stream);
+}
+
+// Rows of one norm with a mean that is far from that of their first elements; behind all outputs
+// kBehind.
+template <typename T>
+struct NormRowsOfTest {
+  static constexpr int64_t kRows = 5;
+  int64_t cols;
+  std::vector<T> x = values<T>(kRows * cols, 1), residual = values<T>(kRows * cols, 2);
+  std::vector<T> gain = values<T>(cols, 3), bias = values<T>(cols, 4);
+  std::vector<T> y = values<T>(kRows * cols, 5);
+  Floats means = floats(kRows, 6), invs = floats(kRows, 7);
+
+  explicit NormRowsOfTest(int64_t width) : cols(width) {
+    for (int64_t i = cols / 2; i + 1 < cols; ++i)
+      x[static_cast<size_t>(i)] = T(static_cast<float>(x[static_cast<size_t>(i)]) + 3.0f);
   }
+  NormForward<T> rows(bool centered, bool with_residual) {
+    return {with_residual ? residual.data() : nullptr,
+            x.data(),
+            gain.data(),
+            centered ? bias.data() : nullptr,
+            cols,
+            1e-3f,
+            y.data(),
+            centered ? means.data() : nullptr,
+            invs.data()};
+  }
+};
+
+// y and the statistics against fp64, of the rows that x has become.
+template <typename T>
+void expect_norms(const NormRowsOfTest<T>& test, bool centered, double tolerance) {
+  const auto cols = static_cast<size_t>(test.cols);
+  const auto number = [](T v) { return static_cast<double>(static_cast<float>(v)); };
+  for (size_t r = 0; r < size_t{NormRowsOfTest<T>::kRows}; ++r) {
+    double mean = 0, variance = 0;
+    for (size_t c = 0; c < cols; ++c) mean += number(test.x[r * cols + c]) / test.cols;
+    if (!centered) mean = 0;
+    for (size_t c = 0; c < cols; ++c)
+      variance += std::pow(number(test.x[r * cols + c]) - mean, 2) / test.cols;
+    const double inv = 1 / std::sqrt(variance + 1e-3);
+    if (centered) {
+      ASSERT_NEAR(test.means[r], mean, kFewRoundings * (1 + std::abs(mean))) << r;
+    }
+    ASSERT_NEAR(test.invs[r], inv, kFewRoundings * 4 * inv) << r << " of " << cols;
+    for (size_t c = 0; c < cols; ++c) {
+      const double shift = centered ? number(test.bias[c]) : 0;
+      const double scaled = number(test.gain[c]) * (number(test.x[r * cols + c]) - mean) * inv;
+      ASSERT_NEAR(number(test.y[r * cols + c]), scaled + shift,
+                  tolerance * std::max({std::abs(scaled) + std::abs(shift), 1e-2}))
+          << r << ", " << c;
+    }
+  }
+  for (const T behind : {test.x.back(), test.y.back()})
+    EXPECT_EQ(static_cast<float>(behind), kBehind);
+  EXPECT_EQ(test.invs.back(), kBehind);
+  EXPECT_EQ(test.means.back(), kBehind);
+}
+
+template <typename T>
+void expect_norms(const VectorNorm<T>& norm, double tolerance) {
+  for (const int64_t cols : kSizes) {
+    if (cols == 0) continue;
+    for (const bool centered : {false, true}) {
+      NormRowsOfTest<T> plain(cols), added(cols), alone(cols);
+      norm.forward(plain.rows(centered, false), plain.kRows);
+      expect_norms(plain, centered, tolerance);
+      norm.forward(added.rows(centered, true), added.kRows);
+      expect_norms(added, centered, tolerance);
+      // The sums as they are now, row by row: the same bits.
+      alone.x = added.x;
+      for (int64_t r = 0; r < alone.kRows; ++r) {
+        NormForward<T> row = alone.rows(centered, false);
+        row.x += r * cols, row.y += r * cols, row.invs += r;
+        if (centered) row.means += r;
+        norm.forward(row, 1);
+      }
+      const auto bits = [](const auto& v) { return std::as_bytes(std::span(v)); };
+      EXPECT_TRUE(std::ranges::equal(bits(alone.y), bits(added.y))) << cols;
+      EXPECT_EQ(alone.invs, added.invs) << cols;
+      // And again from the statistics.
+      const std::vector<T> y = added.y;
+      for (int64_t r = 0; r < added.kRows; ++r) {
+        const auto at = static_cast<size_t>(r);
+        norm.apply({added.x.data() + r * cols, added.gain.data(), cols,
+                    centered ? added.means[at] : 0.0f, added.invs[at]},
+                   centered ? added.bias.data() : nullptr, added.y.data() + r * cols);
+      }
+      EXPECT_TRUE(std::ranges::equal(bits(y), bits(added.y))) << cols;
+    }
+  }
+}
+
+TEST_F(VectorRowsTest, Norms) {
+  expect_norms<bfloat16>(rows().norm, kBf16);
+  expect_norms<float>(rows().norm_of_floats, kFp32);
 }
 
 // Rows alone, four together, and four with others behind them.
@@ -193,19 +307,15 @@ TEST_F(VectorRowsTest, NormsBackward) {
     const auto width = static_cast<size_t>(size);
     const Halves x = halves(kRows * size, 1), gain = halves(size, 2);
     const Halves dy = halves(kRows * size, 5), old = halves(kRows * size, 6);
-    std::vector<NormRow> norm;
-    for (int64_t r = 0; r < kRows; ++r) {
-      const float place = static_cast<float>(r);
-      norm.push_back({x.data() + r * size, gain.data(), size, 0.0f, 1 / (1 + place)});
-    }
+    Floats means(kRows), invs;
+    for (int64_t r = 0; r < kRows; ++r) invs.push_back(1 / (1 + static_cast<float>(r)));
     const auto xhat = [&](size_t i) {
-      const NormRow& row = norm[i / width];
-      return (of(x, i) - static_cast<double>(row.mean)) * static_cast<double>(row.inv);
+      return (of(x, i) - static_cast<double>(means[i / width])) *
+             static_cast<double>(invs[i / width]);
     };
     const auto d = [&](size_t i) { return of(gain, i % width) * of(dy, i); };
     for (const bool centered : {false, true}) {
-      for (int64_t r = 0; r < kRows; ++r)
-        norm[static_cast<size_t>(r)].mean = centered ? 0.25f * static_cast<float>(r) : 0.0f;
+      for (size_t r = 0; r < kRows; ++r) means[r] = centered ? 0.25f * static_cast<float>(r) : 0.0f;
       for (const bool add : {false, true}) {
         std::vector<double> shift(kRows), slope(kRows);
         for (size_t i = 0; i < kRows * width; ++i) {
@@ -216,10 +326,12 @@ TEST_F(VectorRowsTest, NormsBackward) {
         Floats dgain(width, 1.0f), dbias = dgain;
         dgain.push_back(kBehind);
         dbias.push_back(kBehind);
-        rows().normalize_backward(norm.data(), kRows, dy.data(), centered, add, dx.data(),
-                                  dgain.data(), centered ? dbias.data() : nullptr);
+        const NormRows<bfloat16> norm = {x.data(), gain.data(), size,
+                                         centered ? means.data() : nullptr, invs.data()};
+        rows().normalize_backward(norm, kRows, dy.data(), centered, add, dx.data(), dgain.data(),
+                                  centered ? dbias.data() : nullptr);
         expect(dx, 2 * kBf16, [&](size_t i) {
-          const double inv = static_cast<double>(norm[i / width].inv);
+          const double inv = static_cast<double>(invs[i / width]);
           return (add ? of(old, i) : 0) +
                  inv * (d(i) - shift[i / width] - xhat(i) * slope[i / width]);
         });
@@ -258,34 +370,50 @@ TEST_F(VectorRowsTest, SquaresOfATile) {
   }
 }
 
+// LayerNorm's mean and 1 / sqrt(variance + eps) of one row.
+template <typename T>
+std::pair<double, double> statistics(const VectorNorm<T>& norm, std::vector<T> x, float eps) {
+  const std::vector<T> ones(x.size(), T(1.0f));
+  std::vector<T> y(x.size());
+  float mean = 0, inv = 0;
+  norm.forward({nullptr, x.data(), ones.data(), ones.data(), static_cast<int64_t>(x.size()), eps,
+                y.data(), &mean, &inv},
+               1);
+  return {mean, inv};
+}
+
 // Also where the first elements are far from the mean, the mean is far from zero, and nothing
 // varies.
-TEST_F(VectorRowsTest, MomentsOfARow) {
+template <typename T>
+void expect_statistics(const VectorNorm<T>& norm) {
   for (const int64_t size : kSizes) {
     if (size == 0) continue;
     for (const float first : {1.0f, 3000.0f}) {
       for (const float offset : {0.0f, -64.0f}) {
-        Halves x = halves(size, 1);
-        for (bfloat16& v : x) v = bfloat16(static_cast<float>(v) + offset);
-        x[0] = bfloat16(first);
-        double mean = 0, variance = 0;
-        for (size_t i = 0; i + 1 < x.size(); ++i) mean += of(x, i) / static_cast<double>(size);
-        for (size_t i = 0; i + 1 < x.size(); ++i) {
-          variance += (of(x, i) - mean) * (of(x, i) - mean) / static_cast<double>(size);
-        }
-        const Moments got = rows().moments(x.data(), size);
-        EXPECT_NEAR(got.mean, mean, 1e-6 * (std::abs(mean) + std::sqrt(variance))) << size;
-        EXPECT_NEAR(got.variance, variance, kFp32 * variance) << size;
+        std::vector<T> x;
+        for (int64_t i = 0; i < size; ++i) x.emplace_back(value_at(1, i) + offset);
+        x[0] = T(first);
+        double mean = 0, variance = 1e-6;
+        for (const T v : x) mean += static_cast<double>(static_cast<float>(v)) / size;
+        for (const T v : x)
+          variance += std::pow(static_cast<double>(static_cast<float>(v)) - mean, 2) / size;
+        const auto [got_mean, got_inv] = statistics(norm, x, 1e-6f);
+        EXPECT_NEAR(got_mean, mean, 1e-6 * (std::abs(mean) + std::sqrt(variance))) << size;
+        EXPECT_NEAR(got_inv * std::sqrt(variance), 1, kFp32) << size;
       }
     }
-    const Halves equal(static_cast<size_t>(size) + 1, bfloat16(0.1f));
-    const Moments got = rows().moments(equal.data(), size);
-    EXPECT_NEAR(got.mean, of(equal, 0), 1e-7);
-    EXPECT_LT(got.variance, 1e-14);
-    EXPECT_GE(got.variance, 0);
+    const std::vector<T> equal(static_cast<size_t>(size), T(0.1f));
+    const auto [mean, inv] = statistics(norm, equal, 1e-12f);
+    EXPECT_NEAR(mean, static_cast<double>(static_cast<float>(equal[0])), 1e-7);
+    EXPECT_NEAR(inv, 1e6, 1e4);
   }
-  const Halves bad(40, bfloat16(std::numeric_limits<float>::quiet_NaN()));
-  EXPECT_TRUE(std::isnan(rows().moments(bad.data(), 40).variance));
+  const std::vector<T> bad(40, T(std::numeric_limits<float>::quiet_NaN()));
+  EXPECT_TRUE(std::isnan(statistics(norm, bad, 1e-6f).second));
+}
+
+TEST_F(VectorRowsTest, StatisticsOfARow) {
+  expect_statistics<bfloat16>(rows().norm);
+  expect_statistics<float>(rows().norm_of_floats);
 }
 
 // Three heads with something between them, which stays.
@@ -346,9 +474,8 @@ TEST_F(VectorRowsTest, Sums) {
     expect(sum, 2 * kBf16, [&](size_t i) { return of(old, i) + 0.75 * of(a, i) - 2 * of(b, i); });
     double dot = 0;
     for (size_t i = 0; i + 1 < a.size(); ++i) dot += of(a, i) * of(b, i);
-    EXPECT_NEAR(rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size, a.data(),
-                                      b.data(), y.data()),
-                dot, 1e-2);
+    EXPECT_NEAR(rows().scaled_and_dot(a.data(), b.data(), 0.375f, y.data(), size, a.data()), dot,
+                1e-2);
     expect(y, kBf16, [&](size_t i) { return 0.375 * of(a, i); });
   }
 }
