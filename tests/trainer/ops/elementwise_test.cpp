@@ -132,6 +132,21 @@ TEST_F(Elementwise, BiasGradientDoesNotDependOnThreads) {
   });
 }
 
+// More rows than 128 blocks of the usual length have, and a width that no loop's step divides.
+TEST_F(Elementwise, BiasGradientOfManyRows) {
+  const int64_t rows = 9001, cols = 37;
+  for (const DType dtype : {DType::fp64, DType::fp32, DType::bf16}) {
+    const Tensor dy = random({rows, cols}, dtype, 5);
+    const Tensor dbias = make({cols}, dtype == DType::fp64 ? DType::fp64 : DType::fp32,
+                              Values(static_cast<size_t>(cols), 0.5));
+    bias_backward(ctx, dy, dbias);
+    const Values values = values_of(dy);
+    Values expected(static_cast<size_t>(cols), 0.5);
+    for (size_t i = 0; i < values.size(); ++i) expected[i % static_cast<size_t>(cols)] += values[i];
+    expect_near(values_of(dbias), expected, dtype == DType::fp64 ? 1e-10 : 1e-3);
+  }
+}
+
 TEST_F(Elementwise, EmptyAndNaN) {
   const Tensor none = poisoned({0}, DType::fp32);
   fill_zero(ctx, none);

@@ -96,7 +96,7 @@ TEST(Norm, ForwardAndApplyEqualTheDefinition) {
   for (const bool centered : {false, true}) {
     for (const DType dtype : kDTypes) {
       for (const int64_t cols : {1, 5, 31, 129}) {
-        Fixture f(ctx, centered, 7, cols, dtype);
+        Fixture f(ctx, centered, 37, cols, dtype);  // more rows than go forward in one loop
         f.forward();
         EXPECT_LE(relative_error(values_of(f.y), f.expected_y()), tolerance_of(dtype));
         const Values first = values_of(f.y);
@@ -113,9 +113,9 @@ TEST(Norm, WithAResidualItIsASumAndANormToTheBit) {
   for (const bool centered : {false, true}) {
     for (const DType dtype : kDTypes) {
       for (const int64_t cols : {1, 5, 31, 129}) {
-        const Shape shape = {7, cols};
-        const Tensor residual = make(ctx, shape, dtype, random_values(7 * cols, 9));
-        Fixture one(ctx, centered, 7, cols, dtype), two(ctx, centered, 7, cols, dtype);
+        const Shape shape = {37, cols};
+        const Tensor residual = make(ctx, shape, dtype, random_values(37 * cols, 9));
+        Fixture one(ctx, centered, 37, cols, dtype), two(ctx, centered, 37, cols, dtype);
         one.add_forward(residual);
         ops::add(ctx, residual, two.x);
         two.forward();
@@ -182,6 +182,33 @@ TEST(Norm, BackwardAccumulatesOrOverwritesItsInput) {
     f.dbias.reset();
     f.backward(f.dy, f.dy, false);
     EXPECT_EQ(values_of(f.dy), plain);
+  }
+}
+
+// Blocks of partial sums that are longer than usual: the sums are those of fewer rows at a time.
+TEST(Norm, GradientsOfManyRows) {
+  DeviceContext ctx(Device::cpu);
+  const int64_t rows = 5000, cols = 3;
+  for (const bool centered : {false, true}) {
+    for (const DType dtype : kDTypes) {
+      Fixture f(ctx, centered, rows, cols, dtype);
+      f.forward();
+      f.backward(f.dy, f.dx, false);
+      const Values dx = values_of(f.dx), dgain = values_of(f.dgain), dbias = values_of(f.dbias);
+      set_values(f.dgain, Values(cols, 0.5));
+      set_values(f.dbias, Values(cols, 0.25));
+      const Fixture whole = f;
+      for (int64_t begin = 0; begin < rows; begin += 1000) {
+        f.x = whole.x.rows(begin, begin + 1000);
+        f.mean = whole.mean.flat(begin, begin + 1000, {1000});
+        f.inv = whole.inv.flat(begin, begin + 1000, {1000});
+        f.backward(whole.dy.rows(begin, begin + 1000), whole.dx.rows(begin, begin + 1000), false);
+      }
+      EXPECT_EQ(values_of(whole.dx), dx);
+      const double tolerance = dtype == DType::fp64 ? 1e-12 : 1e-5;
+      EXPECT_LE(relative_error(dgain, values_of(f.dgain)), tolerance);
+      EXPECT_LE(relative_error(dbias, values_of(f.dbias)), tolerance);
+    }
   }
 }
 
