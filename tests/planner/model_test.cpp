@@ -10,10 +10,12 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "planner/spec/check.h"
+#include "planner/spec/model_names.h"
 
 namespace argosy {
 namespace {
@@ -138,6 +140,36 @@ TEST(Model, ModuleForMultiTokenPredictionOfDeepSeekV3) {
     EXPECT_EQ(names.count(concat("model.layers.61.", name, ".weight")), 1u) << name;
   }
   for (const std::string& name : names) EXPECT_TRUE(name.starts_with("model.layers.61.")) << name;
+}
+
+// What modules share: a copy of the head is one of the embedding where that is the head.
+TEST(Model, CopiesInModulesAreOfTensorsThatThereAre) {
+  ModelSpec model = read_model(kModels / "deepseek-v3.json").model;
+  const std::string table = "model.embed_tokens.weight";
+  for (const bool is_tied : {false, true}) {
+    model.tied_head = is_tied;
+    std::map<std::string, std::string> copies;
+    for (const TensorCopy& copy : copies_in_modules(model)) copies[copy.name] = copy.of;
+    const std::map<std::string, std::string> expected = {
+        {"model.layers.61.embed_tokens.weight", table},
+        {"model.layers.61.shared_head.head.weight", is_tied ? table : "lm_head.weight"}};
+    EXPECT_EQ(copies, expected);
+  }
+  model.num_mtp_modules = 0;
+  EXPECT_TRUE(copies_in_modules(model).empty());
+}
+
+// Where modules were left out of the plan: their layer is known by its number, in models that know
+// them.
+TEST(Model, LayersBehindTheLastAreKnownByTheirNumber) {
+  ModelSpec model = read_model(kModels / "deepseek-v3.json").model;
+  EXPECT_EQ(layer_behind_last(model, "model.layers.61.eh_proj.weight"), std::nullopt);
+  model.num_mtp_modules = 0;
+  EXPECT_EQ(layer_behind_last(model, "model.layers.61.eh_proj.weight"), 61);
+  EXPECT_EQ(layer_behind_last(model, "model.layers.60.eh_proj.weight"), std::nullopt);
+  EXPECT_EQ(layer_behind_last(model, "lm_head.weight"), std::nullopt);
+  model.model_type = "llama";
+  EXPECT_EQ(layer_behind_last(model, "model.layers.61.mlp.up_proj.weight"), std::nullopt);
 }
 
 // arXiv:2508.06471, table 1: 106B parameters, 12B active; the hub counts the module for multi-token
