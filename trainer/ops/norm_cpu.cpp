@@ -172,7 +172,9 @@ void norm_forward<Device::cpu>(const Tensor& residual, const Tensor& x, const Te
         const NormForward<T> all = {added,       x.data<T>(), gain.data<T>(),
                                     shift,       cols,        static_cast<A>(eps),
                                     y.data<T>(), means,       inv.data<A>()};
-        return for_blocks(rows, kRowsPerBlock, cols, [&](int64_t begin, int64_t end) {
+        const int64_t threads = omp_get_max_threads(), share = (rows + threads - 1) / threads;
+        const int64_t block = std::clamp<int64_t>(share, 1, kRowsPerBlock);
+        return for_blocks(rows, block, cols, [&](int64_t begin, int64_t end) {
           vectors->forward(from_row(all, begin), end - begin);
         });
       }

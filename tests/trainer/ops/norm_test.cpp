@@ -221,7 +221,9 @@ TEST(Norm, ThreadsDoNotChangeBits) {
       f.forward();
       f.backward(f.dy, f.dx, false);
       Values all = values_of(f.dx);
-      for (const double v : values_of(f.dgain)) all.push_back(v);
+      for (const Tensor& t : {f.y, f.dgain}) {
+        for (const double v : values_of(t)) all.push_back(v);
+      }
       return all;
     });
   }
