@@ -188,6 +188,9 @@ struct Sums {
 inline Pair plus(const Pair& a, const Pair& b) {
   return {_mm512_add_ps(a.low, b.low), _mm512_add_ps(a.high, b.high)};
 }
+inline Pair times(const Pair& a, const Pair& b) {
+  return {_mm512_mul_ps(a.low, b.low), _mm512_mul_ps(a.high, b.high)};
+}
 // a b + c
 inline Pair fused(const Pair& a, const Pair& b, const Pair& c) {
   return {_mm512_fmadd_ps(a.low, b.low, c.low), _mm512_fmadd_ps(a.high, b.high, c.high)};

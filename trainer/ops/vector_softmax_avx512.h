@@ -30,13 +30,13 @@ float maximum(const float* x, int64_t size) {
   return _mm512_reduce_max_ps(_mm512_max_ps(low, high));
 }
 
-// sums += a, of the elements that there are.
-inline Pair add_terms(const Pair& a, const Pair& sums, Whole) {
-  return plus(a, sums);
+// sums += a b, of the elements that there are.
+inline Pair add_products(const Pair& a, const Pair& b, const Pair& sums, Whole) {
+  return fused(a, b, sums);
 }
-inline Pair add_terms(const Pair& a, const Pair& sums, Part p) {
-  return {_mm512_mask_add_ps(sums.low, low_mask(p), a.low, sums.low),
-          _mm512_mask_add_ps(sums.high, high_mask(p), a.high, sums.high)};
+inline Pair add_products(const Pair& a, const Pair& b, const Pair& sums, Part p) {
+  return {_mm512_mask3_fmadd_ps(a.low, b.low, sums.low, low_mask(p)),
+          _mm512_mask3_fmadd_ps(a.high, b.high, sums.high, high_mask(p))};
 }
 
 // The larger of both, of the elements that there are; a NaN is passed over.
@@ -48,31 +48,33 @@ inline Pair larger(const Pair& v, const Pair& most, Part p) {
           _mm512_mask_max_ps(most.high, high_mask(p), v.high, most.high)};
 }
 
-// e^v = 2^n 2^r, where n is the whole number next to v log2(e) and stands in the low bits of
-// v log2(e) + kRound: multiplications, additions and shifts. VREDUCEPS and VSCALEFPS would be fewer
-// instructions, but each of them takes a Zen 4 the time of two.
-inline __m512 nearest_power(__m512 v) {
-  return _mm512_fmadd_ps(v, all(kLog2E), all(kRound));
-}
-// r
-inline __m512 beside_power(__m512 v, __m512 n) {
-  return _mm512_fmsub_ps(v, all(kLog2E), _mm512_sub_ps(n, all(kRound)));
-}
-// n where an exponent is.
-inline __m512i as_exponent(__m512 n) {
-  return _mm512_slli_epi32(_mm512_castps_si512(n), 23);
-}
-// x - top, but no less than `least`; the second operand where one is a NaN.
-inline Pair below_top(const Pair& x, float top, float least) {
-  return both([=](__m512 v) { return _mm512_max_ps(all(least), _mm512_sub_ps(v, all(top))); }, x);
+// e^(x - top) scale = 2^n times `fraction`, scale 2^r.
+struct Exponentials {
+  Pair fraction, power;
+};
+
+// n, the whole number next to (x - top) log2(e), stands in the low bits of that and kShift, beside
+// fp32's own offset of exponents: multiplications, additions and a shift. VREDUCEPS and VSCALEFPS
+// would be fewer instructions, but each of them takes a Zen 4 the time of two. n is at least -127,
+// where 2^n so written is 0: what is below e^-87.6 counts as 0. The two are multiplied, not their
+// exponents added, as a NaN has any bits.
+[[gnu::always_inline]] inline Exponentials exponentials(const Pair& x, float top, float scale) {
+  constexpr float kShift = kRound + 127;
+  const auto below_top = [=](__m512 v) {  // the second operand where one is a NaN
+    return _mm512_max_ps(all(-88.0f), _mm512_sub_ps(v, all(top)));
+  };
+  const auto nearest = [](__m512 v) { return _mm512_fmadd_ps(v, all(kLog2E), all(kShift)); };
+  const auto rest = [](__m512 v, __m512 n) {
+    return _mm512_fmsub_ps(v, all(kLog2E), _mm512_sub_ps(n, all(kShift)));
+  };
+  const auto fraction = [=](__m512 r) { return fine_polynomial(r, scale); };
+  const auto power = [](__m512 n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(n), 23));
+  };
+  const Pair v = both(below_top, x), n = both(nearest, v);
+  return {both(fraction, both(rest, v, n)), both(power, n)};
 }
 
-// 2^n 2^r, of numbers and a result whose exponents fp32 has.
-inline __m512 power_added(__m512 p, __m512 n) {
-  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), as_exponent(n)));
-}
-
-// What is below e^-87 counts as that: beside a sum of at least 1 it is nothing.
 float exp_sum(const float* x, float top, int64_t size, float* largest) {
   constexpr int64_t kAhead = 1024;  // 4 KiB: farther than the CPU looks while it computes
   Sums sums;
@@ -83,29 +85,18 @@ float exp_sum(const float* x, float top, int64_t size, float* largest) {
     prefetch(x + i + kAhead + 16);
     const Pair logits = load(x + i, part);
     most = larger(logits, most, part);
-    const Pair v = below_top(logits, top, -87.0f), n = both(nearest_power, v);
-    const Pair p = both([](__m512 r) { return fine_polynomial(r); }, both(beside_power, v, n));
-    const Pair terms = both(power_added, p, n);
-    sums.chains[chain] = add_terms(terms, sums.chains[chain], part);
+    const Exponentials e = exponentials(logits, top, 1.0f);
+    sums.chains[chain] = add_products(e.fraction, e.power, sums.chains[chain], part);
   });
   *largest = _mm512_reduce_max_ps(_mm512_max_ps(most.low, most.high));
   return sums.total();
 }
 
-// 2^n by writing n and fp32's offset of exponents into one: 0 for n = -127, so that what is below
-// e^-87.6 is 0, and a product with the scale may be as small as numbers are.
 template <typename T>
 void exp_to(const float* x, float top, float scale, T* to, int64_t size) {
-  constexpr int32_t kOffset = 127 << 23;
-  const auto power = [](__m512 n) {
-    return _mm512_castsi512_ps(_mm512_add_epi32(as_exponent(n), _mm512_set1_epi32(kOffset)));
-  };
   for_steps(size, [=](int64_t i, auto part) [[gnu::always_inline]] {
-    const Pair v = below_top(load(x + i, part), top, -88.0f), n = both(nearest_power, v);
-    const Pair p =
-        both([=](__m512 r) { return fine_polynomial(r, scale); }, both(beside_power, v, n));
-    const auto product = [](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); };
-    store(to + i, both(product, p, both(power, n)), part);
+    const Exponentials e = exponentials(load(x + i, part), top, scale);
+    store(to + i, times(e.fraction, e.power), part);
   });
 }
 

@@ -510,8 +510,16 @@ TEST_F(VectorRowsTest, Softmax) {
   float largest = 0;
   EXPECT_EQ(rows().exp_sum(x.data(), 1.0f, 4, &largest), 2.0f);
   EXPECT_EQ(largest, 1.0f);
-  const Floats bad = {1.0f, std::numeric_limits<float>::quiet_NaN()};
-  EXPECT_TRUE(std::isnan(rows().exp_sum(bad.data(), 1.0f, 2, &largest)));
+  // Whatever the lower bits of a NaN: the exponentials count whole numbers there.
+  for (const uint32_t bits : {0x7fc00000u, 0x7fc00001u, 0x7fc001ffu, 0x7f812345u, 0xffc00001u}) {
+    const Floats bad = {1.0f, std::bit_cast<float>(bits)};
+    Floats y(2);
+    EXPECT_TRUE(std::isnan(rows().exp_sum(bad.data(), 1.0f, 2, &largest))) << bits;
+    rows().exp_scaled(bad.data(), 1.0f, 0.5f, y.data(), 2);
+    EXPECT_TRUE(std::isnan(y[1])) << bits;
+    rows().gelu_of_floats(bad.data(), y.data(), 2);
+    EXPECT_TRUE(std::isnan(y[1])) << bits;
+  }
 }
 
 }  // namespace
