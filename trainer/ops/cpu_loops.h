@@ -11,6 +11,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "planner/spec/integers.h"
 #include "planner/spec/mesh.h"
 #include "trainer/device/device_backend.h"
 #include "trainer/ops/simd_math.h"
@@ -58,8 +59,7 @@ void for_elements(int64_t size, const Body& body) {
 // that there are at most 128 blocks: their sums are written, and read once more.
 inline int64_t rows_of_block(int64_t num_rows, int64_t least) {
   constexpr int64_t kMostBlocks = 128;
-  const int64_t most_of_least = kMostBlocks * least;
-  return least * std::max<int64_t>(1, (num_rows + most_of_least - 1) / most_of_least);
+  return least * std::max<int64_t>(1, ceil_div(num_rows, kMostBlocks * least));
 }
 
 // body(begin, end) for blocks of columns of a (num_rows, num_cols) matrix; body walks all rows. A

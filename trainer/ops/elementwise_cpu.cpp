@@ -141,7 +141,7 @@ void detail::bias_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy, co
     using A = Accumulator<T>;
     const int64_t num_rows = dy.dim(0), num_cols = dy.dim(1);
     const int64_t block = rows_of_block(num_rows, 64);
-    const int64_t num_blocks = (num_rows + block - 1) / block;
+    const int64_t num_blocks = ceil_div(num_rows, block);
     const T* from = dy.data<T>();  // (N,C)
     const Tensor partials =
         ctx.empty({num_blocks, num_cols}, dbias.dtype(), MemoryCategory::workspace);

@@ -94,7 +94,7 @@ void backward(DeviceContext& ctx, const Tensor& dy, const Tensor& x, const Tenso
               const Tensor& dbias, bool accumulate_dx) {
   const int64_t rows = x.dim(0), cols = x.dim(1);
   const int64_t block_rows = rows_of_block(rows, kRowsPerBlock);
-  const int64_t blocks = (rows + block_rows - 1) / block_rows;
+  const int64_t blocks = ceil_div(rows, block_rows);
   Tensor gain_partials, bias_partials;
   if (kGradients) {
     gain_partials = ctx.empty({blocks, cols}, inv.dtype(), MemoryCategory::workspace);
@@ -172,7 +172,7 @@ void norm_forward<Device::cpu>(const Tensor& residual, const Tensor& x, const Te
         const NormForward<T> all = {added,       x.data<T>(), gain.data<T>(),
                                     shift,       cols,        static_cast<A>(eps),
                                     y.data<T>(), means,       inv.data<A>()};
-        const int64_t threads = omp_get_max_threads(), share = (rows + threads - 1) / threads;
+        const int64_t share = ceil_div(rows, omp_get_max_threads());
         const int64_t block = std::clamp<int64_t>(share, 1, kRowsPerBlock);
         return for_blocks(rows, block, cols, [&](int64_t begin, int64_t end) {
           vectors->forward(from_row(all, begin), end - begin);
@@ -198,13 +198,12 @@ void norm_apply<Device::cpu>(const Tensor& x, const Tensor& gain, const Tensor& 
   const int64_t rows = x.dim(0), cols = x.dim(1);
   dispatch_norm(mean.defined(), x.dtype(), [&]<bool kCentered, typename T>() {
     using A = Accumulator<T>;
-#pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
-    for (int64_t r = 0; r < rows; ++r) {
+    for_rows(rows, cols, [&](int64_t r) {
       const A center = kCentered ? mean.data<A>()[r] : A(0);
       normalize_row<kCentered>(x.data<T>() + r * cols, gain.data<T>(),
                                kCentered ? bias.data<T>() : nullptr, center, inv.data<A>()[r], cols,
                                y.data<T>() + r * cols);
-    }
+    });
   });
 }
 

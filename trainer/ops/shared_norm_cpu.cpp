@@ -76,7 +76,7 @@ void shared_rms_norm_backward<Device::cpu>(DeviceContext& ctx, const Tensor& dy,
                                            const Tensor& dgain) {
   const int64_t rows = x.dim(0), cols = x.dim(1);
   const int64_t block_rows = rows_of_block(rows, 32);
-  const int64_t blocks = (rows + block_rows - 1) / block_rows;
+  const int64_t blocks = ceil_div(rows, block_rows);
   Tensor partials;  // (blocks, cols)
   if (dgain.defined())
     partials = ctx.empty({blocks, cols}, inv_rms.dtype(), MemoryCategory::workspace);

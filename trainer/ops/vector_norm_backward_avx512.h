@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+#include "trainer/ops/vector_norm_forward_avx512.h"
 #include "trainer/ops/vector_pairs_avx512.h"
 #include "trainer/ops/vector_rows.h"
 
@@ -25,7 +26,7 @@ inline void accumulate(float* sums, const Pair& a, const Pair& b, Whole part) {
   store(sums, fused(a, b, load(sums, part)), part);
 }
 inline void accumulate(float* sums, const Pair& a, const Pair& b, Part part) {
-  accumulate(sums, both([](__m512 x, __m512 y) { return _mm512_mul_ps(x, y); }, a, b), part);
+  accumulate(sums, times(a, b), part);
 }
 // f of each whole step of the sums, which may be null.
 void reorder(float* sums, int64_t size, Pair (*f)(const Pair&)) {
@@ -40,16 +41,6 @@ struct RowTerms {
   float shift, slope;
 };
 
-// xhat of a row; RMSNorm's mean is 0.
-template <bool kCentered>
-[[gnu::always_inline]] inline Pair xhat_of(const NormRow<bfloat16>& row, int64_t i, auto part) {
-  const __m512 mean = all(row.mean), inv = all(row.inv);
-  const auto f = [=](__m512 x) {
-    return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
-  };
-  return both(f, load_mixed(row.x + i, part));
-}
-
 // The sums over the columns that shift and slope come from.
 template <bool kCentered>
 struct RowSums {
@@ -57,8 +48,7 @@ struct RowSums {
 
   [[gnu::always_inline]] void add(const NormRow<bfloat16>& row, const bfloat16* dy,
                                   const Pair& gain, int64_t i, auto part) {
-    const Pair d = both([](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); },
-                        load_mixed(dy + i, part), gain);
+    const Pair d = times(load_mixed(dy + i, part), gain);
     const Pair xhat = xhat_of<kCentered>(row, i, part);
     if constexpr (kCentered) sum = _mm512_add_ps(sum, _mm512_add_ps(d.low, d.high));
     projection = _mm512_fmadd_ps(d.low, xhat.low, projection);

@@ -17,21 +17,25 @@
 namespace argosy::ops::detail {
 namespace {
 
+// xhat of a row; RMSNorm's mean is 0.
+template <bool kCentered, typename T>
+[[gnu::always_inline]] inline Pair xhat_of(const NormRow<T>& row, int64_t i, auto part) {
+  const __m512 mean = all(row.mean), inv = all(row.inv);
+  const auto f = [=](__m512 x) {
+    return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
+  };
+  return both(f, load_mixed(row.x + i, part));
+}
+
 // y = gain (x - mean) inv + bias of 32 elements; without kCentered neither mean nor bias.
 template <bool kCentered, typename T>
 [[gnu::always_inline]] inline void normalize_step(const NormRow<T>& row, const T* bias, T* y,
                                                   int64_t i, auto part) {
-  const __m512 mean = all(row.mean), inv = all(row.inv);
-  const auto xhat_of = [=](__m512 x) {
-    return _mm512_mul_ps(kCentered ? _mm512_sub_ps(x, mean) : x, inv);
-  };
-  const Pair xhat = both(xhat_of, load_mixed(row.x + i, part));
-  const Pair gain = load_mixed(row.gain + i, part);
+  const Pair xhat = xhat_of<kCentered>(row, i, part), gain = load_mixed(row.gain + i, part);
   if constexpr (kCentered) {
     store_mixed(y + i, fused(xhat, gain, load_mixed(bias + i, part)), part);
   } else {
-    const auto product = [](__m512 a, __m512 b) { return _mm512_mul_ps(a, b); };
-    store_mixed(y + i, both(product, xhat, gain), part);
+    store_mixed(y + i, times(xhat, gain), part);
   }
 }
 
