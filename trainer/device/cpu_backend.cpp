@@ -62,10 +62,10 @@ class Slabs {
   int64_t used_bytes_ = 0;  // of the open one
 };
 
-// Libraries take memory for each product from malloc. Whether glibc gives it back to the system when
-// it is freed depends on where the heap ends: a step then mapped some MiB anew, 4 KiB at a time. The
-// limit between heap and mappings is the largest that glibc finds by itself (mallopt(3)), and twice
-// as much stays at the heap's end, as there.
+// Libraries take memory for each product from malloc. Whether glibc gives it back to the system
+// when it is freed depends on where the heap ends: a step then mapped some MiB anew, 4 KiB at a
+// time. The limit between heap and mappings is the largest that glibc finds by itself (mallopt(3)),
+// and twice as much stays at the heap's end, as there.
 void keep_freed_heap() {
   constexpr int kLargestInHeap = 32 << 20;
   (void)mallopt(M_MMAP_THRESHOLD, kLargestInHeap);
