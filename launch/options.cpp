@@ -174,7 +174,12 @@ LaunchOptions parse_options(const std::vector<std::string>& arguments) {
 std::string launch_usage() {
   return "Usage: argosy-launch --plan plan.json [options] -- <arguments of argosy-train>\n"
          "Starts as many ranks of argosy-train as the plan has, and ends with its exit code.\n\n" +
-         help_of(description());
+         help_of(description()) +
+         "\nExit codes: 0 done, 1 failed, 2 a mistake in options or files, 75 stopped by SIGUSR1, "
+         "with\n"
+         "--max-restarts also by SIGTERM, SIGINT or SIGHUP, and saved. What ends with 93 is not "
+         "started\n"
+         "again.\n";
 }
 
 }  // namespace argosy

@@ -8,6 +8,7 @@
 #include "planner/calibrate/corrections_file.h"
 #include "planner/cluster_file.h"
 #include "planner/config_files.h"
+#include "planner/messages.h"
 #include "planner/options.h"
 #include "planner/spec/check.h"
 #include "planner/spec/files.h"
@@ -34,7 +35,7 @@ void run_calibration(const PlanOptions& options) {
   const ClusterSpec assumed = read_cluster_file(request.assumed).cluster;
   const ClusterReading reading = calibrate(request);
   const ClusterSpec& measured = reading.cluster;
-  for (const std::string& warning : reading.warnings) std::cerr << "warning: " << warning << "\n";
+  for (const std::string& warning : reading.warnings) warn(warning);
   if (options.json) {
     std::cout << calibration_json(measured, assumed, request.out);
     return;
@@ -56,7 +57,7 @@ void run_learning(const PlanOptions& options) {
   const std::string text = to_json(file);
   write_text_file(path, text);
   if (options.json) {
-    for (const std::string& line : learning.left_out) std::cerr << "warning: " << line << "\n";
+    for (const std::string& line : learning.left_out) warn(line);
     std::cout << text;
     return;
   }

@@ -12,6 +12,7 @@
 
 #include "planner/cost/search.h"
 #include "planner/exchange/export.h"
+#include "planner/messages.h"
 #include "planner/options.h"
 #include "planner/questions/answers.h"
 #include "planner/report/plan_report.h"
@@ -93,8 +94,8 @@ SearchResult find_plans(const PlanOptions& options, int num_threads, Job& job, c
   any.fit_probability = 0;
   SearchResult less_sure = search(any, fixed, options.top, num_threads, rows);
   if (less_sure.plans.empty()) return result;
-  std::cerr << "warning: no plan fits with " << probability_text(job.fit_probability)
-            << "; these may fit (--fit-probability 0)\n";
+  warn(concat("no plan fits with ", probability_text(job.fit_probability),
+              "; these may fit (--fit-probability 0)"));
   job = std::move(any);
   return less_sure;
 }
@@ -102,7 +103,7 @@ SearchResult find_plans(const PlanOptions& options, int num_threads, Job& job, c
 // The best plan in another framework's words alone, so that it can go into a file.
 void print_export(ExportFormat format, const Job& job, const SearchResult& result) {
   if (result.plans.empty()) {
-    std::cerr << "No plan fits: nothing to export.\n";
+    tell("No plan fits: nothing to export.");
     return;
   }
   const StackFacts& facts = job.stack.facts;
@@ -163,7 +164,7 @@ int run(const PlanOptions& options) {
     format = export_format_from_string(options.export_to, "--export");
   }
   Request request = make_request(options);
-  for (const std::string& warning : request.warnings) std::cerr << "warning: " << warning << "\n";
+  for (const std::string& warning : request.warnings) warn(warning);
   const int threads = options.threads > 0 ? static_cast<int>(options.threads)
                                           : static_cast<int>(std::thread::hardware_concurrency());
   Questions questions = questions_of(options, request, threads);
@@ -171,11 +172,11 @@ int run(const PlanOptions& options) {
   SearchResult result = find_plans(options, threads, request.job, request.fixed);
   if (format && !result.plans.empty()) {
     const std::string note = choose_exportable(request, *format, threads, result.plans);
-    if (!note.empty()) std::cerr << "warning: " << note << "\n";
+    if (!note.empty()) warn(note);
   }
   const bool is_table = !format && !options.json;
   if (result.plans.empty() && !is_table && !request.unmodelled_savings.empty()) {
-    std::cerr << "warning: " << savings_note(request) << "\n";
+    warn(savings_note(request));
   }
   const Answers answers = answer(questions, request.job, request.fixed, result);
   if (format) {
@@ -196,7 +197,7 @@ int run(const PlanOptions& options) {
 
 // The message on stderr; for who reads JSON alone, on stdout too.
 int fail(int argc, const char* const* argv, const std::string& message, int exit_code) {
-  std::cerr << "argosy-plan: " << message << "\n";
+  tell("argosy-plan: " + message);
   const bool is_json =
       std::any_of(argv, argv + argc, [](std::string_view word) { return word == "--json"; });
   if (is_json) std::cout << error_json(message);

@@ -127,8 +127,7 @@ void add_job_options(po::options_description& all, PlanOptions& o) {
   add("optimizer", word(o.optimizer, "adamw|sgd")->default_value(o.optimizer), "optimizer");
   add("precision", word(o.precision, "fp64|fp32|bf16|fp8")->default_value(o.precision),
       "bf16 keeps fp32 master weights; fp8 multiplies blocks' weights in 8 bits and keeps copies "
-      "of "
-      "them (for planning)");
+      "of them; GPUs from compute capability 8.9 on");
   add("moe-imbalance",
       po::value(&o.moe_imbalance)
           ->value_name("X")
@@ -198,16 +197,16 @@ void add_search_options(po::options_description& all, PlanOptions& o) {
       "devices of the setup (and the capacity of its experts), and searches its layout anew: "
       "degrees, micro-batch, ZeRO, schedule, recomputation; --fix may decide some of it");
   add("fix", word(o.fix, "LIST"),
-      "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, etp, "
-      "zero=0|1|2|3, zero_shard, micro_batch, schedule=gpipe|1f1b|interleaved|zb-h1|zb-v, "
-      "virtual_stages, layers (of each stage, as 9+10+10+9), recompute=none|selective|full, "
-      "recompute_layers (how many of them), sequence_parallel=0|1 (default: where tp > 1), "
-      "moe_capacity_factor (default: dropless), offload=none|optimizer (as --offload), "
-      "order=tp-cp-dp-pp|tp-cp-pp-dp of ranks on the devices; the rest is "
-      "searched");
+      "decide yourself, as tp=8,pp=15,zero=1; keys: tp, pp, dp, cp, cp_kind=ring|ulysses, ep, "
+      "etp, zero=0|1|2|3, zero_shard (HSDP: ranks of a shard group), micro_batch, schedule "
+      "(gpipe, 1f1b, interleaved, zb-h1 or zb-v), virtual_stages, layers (of each stage, as "
+      "9+10+10+9), recompute (none, selective or full), recompute_layers (how many of them), "
+      "sequence_parallel=0|1 (default: where tp > 1), moe_capacity_factor (default: dropless), "
+      "offload=none|optimizer (as --offload), order (tp-cp-dp-pp or tp-cp-pp-dp, of ranks on the "
+      "devices); the rest is searched");
   add("offload", word(o.offload, "none|auto|optimizer")->default_value(o.offload),
       "the optimizer's state in the host's memory, as ZeRO-Offload keeps it: never, where it is "
-      "better, always (for planning: argosy-train does not do it)");
+      "better, always; needs a `host` section in the cluster's file");
   add("fit-probability", po::value<double>()->value_name("P")->notifier([&o](double probability) {
     if (!(probability >= 0 && probability < 1)) {
       throw ConfigError(concat("--fit-probability: ", probability, "; valid: 0 to below 1"));
@@ -312,8 +311,7 @@ void add_output_options(po::options_description& all, PlanOptions& o) {
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
   CommandLine line;
-  po::options_description all("argosy-plan: how to train a model on a cluster", kHelpColumns,
-                              kHelpColumns / 2);
+  po::options_description all(kHelpColumns, kHelpColumns / 2);
   add_job_options(all, line.options);
   add_serve_options(all, line.options);
   add_search_options(all, line.options);
@@ -327,8 +325,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   const po::variables_map values = read_options(all, {argv + 1, argv + argc}, "argosy-plan");
   if (values.count("help") > 0) {
     line.help =
-        concat(help_of(all),
-               "\nExit codes: 0 done, 2 a mistake in the options or files, 3 no plan fits.\n");
+        concat("argosy-plan: how to train a model on a cluster\n\n", help_of(all),
+               "\nExit codes: 0 done, 1 a failure, 2 a mistake in the options or files, 3 no plan "
+               "fits.\n");
     return line;
   }
   for (std::string* list : {&line.options.fix, &line.options.what_if, &line.options.phases}) {

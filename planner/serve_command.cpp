@@ -4,6 +4,7 @@
 // --task serve: splits for generating tokens, and what else is asked about them.
 #include <iostream>
 
+#include "planner/messages.h"
 #include "planner/options.h"
 #include "planner/serve/serve_report.h"
 
@@ -12,7 +13,7 @@ namespace argosy {
 bool run_serve(const PlanOptions& options) {
   std::vector<std::string> warnings;
   const ServeJob job = make_serve_job(options, warnings);
-  for (const std::string& warning : warnings) std::cerr << "warning: " << warning << "\n";
+  for (const std::string& warning : warnings) warn(warning);
   ServeAnswers answers;
   if (!options.what_if.empty()) {
     answers.changes = parse_machine_changes(options.what_if);

@@ -5,6 +5,8 @@
 #include <boost/program_options/value_semantic.hpp>
 
 #include "planner/report/text_table.h"
+#include "planner/spec/check.h"
+#include "planner/spec/command_line.h"
 
 namespace argosy {
 
@@ -37,7 +39,8 @@ po::options_description run_options() {
   add("plan", text(), "plan.json of argosy-plan: what runs where");
   add("data", text(),
       "tokens: llm.c .bin, Megatron-LM .bin with .idx or their prefix; or text: .txt, .jsonl or "
-      ".json with text, prompt and completion, messages, instruction and output, or input_ids");
+      ".json with text, prompt and completion, messages, conversations, instruction and output, or "
+      "input_ids");
   add("tokenizer", text(),
       "what reads text: a folder with tokenizer.json, or bytes; unset: what lies with --init or in "
       "--run-dir, else bytes");
@@ -187,10 +190,7 @@ po::options_description other_options() {
 }  // namespace
 
 po::options_description option_list() {
-  po::options_description all(
-      "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
-      "Trains by a plan; start it with argosy-launch or mpirun, one rank a device",
-      kHelpColumns);
+  po::options_description all(kHelpColumns);
   return all.add(run_options())
       .add(optimizer_options())
       .add(network_options())
@@ -198,6 +198,15 @@ po::options_description option_list() {
       .add(output_options())
       .add(guard_options())
       .add(other_options());
+}
+
+std::string help_text(const po::options_description& list) {
+  return concat(
+      "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
+      "Trains by a plan; start it with argosy-launch or mpirun, one rank a device\n",
+      help_of(list),
+      "\nExit codes: 0 done, 1 failed, 2 a mistake in options or files, 75 stopped by SIGUSR1 or "
+      "SIGTERM\nand saved.\n");
 }
 
 }  // namespace argosy

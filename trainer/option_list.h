@@ -16,6 +16,9 @@ namespace argosy {
 
 boost::program_options::options_description option_list();
 
+// What --help prints: the list, with how the program is called and what its exit codes say.
+std::string help_text(const boost::program_options::options_description& list);
+
 // The command line wins over the file that its --config names. Throws ConfigError naming the
 // option, its value and what would be valid.
 boost::program_options::variables_map parse_options(

@@ -284,7 +284,7 @@ TrainOptions parse_train_options(int argc, const char* const* argv) {
   keep_options_of_run(list, values);
   const Reader read(values);
   TrainOptions options;
-  options.help = help_of(list);
+  options.help = help_text(list);
   options.mode = mode_of(read);
   if (options.mode == TrainMode::help) return options;
   options.chat = read.get<bool>("chat");

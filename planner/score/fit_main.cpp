@@ -24,8 +24,19 @@ using namespace argosy;  // NOLINT: the program is a part of it
 
 const std::string kWrite = "--write", kFolds = "--folds=";
 constexpr const char* kUsage =
-    "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--folds=K]... [--models] [--json] "
-    "[--write[=STACK,...]] [--sustained]";
+    "usage: argosy-fit-stacks CONFIGS RUNS.csv... [--folds=K]... [--models] [--json]\n"
+    "                         [--write[=STACK,...]] [--sustained]";
+
+constexpr const char* kHelp =
+    "Fits the numbers of the profiles in CONFIGS/stacks to tables of published runs, and says how "
+    "far\n"
+    "predictions are off.\n"
+    "  --folds=K       also with every row left out of the fit, in K parts\n"
+    "  --models        also with one model on one accelerator left out at a time\n"
+    "  --json          an object a line, with every row\n"
+    "  --write         the numbers into the profiles' files, or those of some: --write=STACK,...\n"
+    "  --sustained     instead: what share of its rates each accelerator sustains\n"
+    "  --help          this text\n";
 
 // Three digits: more would claim more than the runs say.
 double rounded(double value) {
@@ -165,6 +176,10 @@ int main(int argc, char** argv) {
       } else {
         paths.push_back(argument);
       }
+    }
+    if (flags.count("--help") > 0) {
+      std::cout << kUsage << "\n" << kHelp;
+      return kExitDone;
     }
     if (paths.size() < 2) throw ConfigError(kUsage);
     check_flags(flags);

@@ -163,9 +163,9 @@ TEST_F(LaunchTest, MistakesOfTheUser) {
 TEST_F(LaunchTest, HelpNamesTheOptions) {
   const Outcome outcome = shell(kProgram + " --help");
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* option :
-       {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts", "--ranks-per-node",
-        "--bind-to", "--image", "--claim", "--job-name", "--namespace", "--memory"}) {
+  for (const char* option : {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts",
+                             "--ranks-per-node", "--bind-to", "--image", "--claim", "--job-name",
+                             "--namespace", "--memory", "Exit codes:"}) {
     EXPECT_NE(outcome.output.find(option), std::string::npos) << option;
   }
 }

@@ -2,8 +2,11 @@
 // Copyright 2026 The Argosy Authors
 //
 // argosy-plan as scripts see it: exit codes, what is on which stream, files, first answers.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -382,6 +385,37 @@ TEST(PlanCli, HelpHasNoBlanksAtTheEnds) {
   }
 }
 
+// Where a log is searched, a message is one line; people at a terminal get lines that fit.
+TEST(PlanCli, MessagesKeepToATerminalsWidth) {
+  const std::string mistake = kSmall + "--fix speed=9";
+  const std::string whole = run_plan(mistake).err;
+  ASSERT_GT(whole.size(), 101u);
+
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0) GTEST_SKIP() << "no pseudo-terminals here";
+  ASSERT_EQ(::grantpt(terminal), 0);
+  ASSERT_EQ(::unlockpt(terminal), 0);
+  const std::string name = ::ptsname(terminal);
+  const std::string command = "cd / && " ARGOSY_BINARY_DIR "/argosy-plan " + mistake + " 2>" + name;
+  EXPECT_NE(std::system(command.c_str()), 0);
+  std::string printed;
+  char part[256];
+  // When the program has ended and all is read, reading fails.
+  for (ssize_t size = 0; (size = ::read(terminal, part, sizeof part)) > 0;) {
+    printed.append(part, static_cast<size_t>(size));
+  }
+  ::close(terminal);
+
+  std::istringstream lines(printed);
+  std::string joined;
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(line.find_last_not_of("\r") + 1);
+    EXPECT_LE(line.size(), 100u) << line;
+    joined += (joined.empty() ? "" : " ") + line.substr(line.find_first_not_of(' '));
+  }
+  EXPECT_EQ(joined + "\n", whole);
+}
+
 // What is planned unasked fits with 90%; where nothing does, what may fit is shown, and said.
 TEST(PlanCli, PlansFitSurelyUnlessNoneDoes) {
   const std::string job = "--model mixtral-8x7b --cluster h100-8192 --devices 64 --top 1 ";
@@ -444,6 +478,7 @@ TEST(PlanCli, HelpNamesEveryOption) {
         "--weights",   "--cache",     "--seed",      "--config",     "--schedule-csv"}) {
     EXPECT_NE(result.out.find(option), std::string::npos) << option;
   }
+  EXPECT_NE(result.out.find("Exit codes: 0 done, 1 a failure, 2 a mistake"), std::string::npos);
 }
 
 // arXiv:2302.13971 section 2.4: 1.4T tokens on 2,048 A100 80 GB take about 21 days.
