@@ -40,6 +40,8 @@ PROGRAM
 program pack/bin/gpu_ops_bench <<<'printf "| op | GB/s |\n| copy | 4300 |\n"'
 program pack/tests/cuda_device_test <<<'echo "[  PASSED  ] 3 tests."'
 program pack/tests/comm_nccl_test <<<'exit 1'
+program pack/tests/gpu_runs_test <<<'echo "[  PASSED  ] 3 tests of runs."'
+program pack/tests/cudnn_graphs_test <<<'echo "refused: no kernel"; exit 1'
 program pack/tests/cuda_ops_test <<'PROGRAM'
 [[ $1 == --gtest_list_tests ]] && { printf 'Running main()\nNormCuda.\n  A\n  B\nFp8Cuda.\n  C\nAttentionCuda.\n  E\n  F\nSizes/RowsCuda.\n  D/0  # of a parameter\n'; exit; }
 case "$*" in
@@ -69,6 +71,8 @@ has '| demo-moe, 20 steps | FAILED, exit code'
 has '| copy | 4300 |'
 has '| two ranks on one GPU | FAILED, exit code 1'
 has '| memcheck, ops | clean'
+has ', checkpoints | [  PASSED  ] 3 tests of runs.'
+has '| cuDNN'\''s kernels | FAILED, exit code 1'
 has '| PyTorch, llama-1b-fp8 | FAILED'
 has '| all parts |'
 files=$(find "$work/out" -type f | wc -l)

@@ -50,9 +50,11 @@ void run_on(Device kind, int64_t num_ranks,
   body(*world, device);
 }
 
-// The demo's mixture, and the same without experts.
+// The demo's mixture, and the same without experts. A program that tests/gpu.sh --pack has brought
+// finds it in the working directory: the folder that it was built in is on another machine.
 std::vector<ModelSpec> demo_models() {
-  const fs::path path = fs::path(ARGOSY_SOURCE_DIR) / "configs/models/demo-moe.json";
+  fs::path path = "configs/models/demo-moe.json";
+  if (!fs::exists(path)) path = ARGOSY_SOURCE_DIR / path;
   auto config = nlohmann::json::parse(read_text_file(path), nullptr, true, true);
   config["model_type"] = "llama";
   for (const char* key : {"architectures", "num_local_experts", "num_experts_per_tok",
