@@ -129,7 +129,7 @@ bool takes_squares<Device::cpu>() {
 }
 
 // Squares alone: gelu, its gradient and RoPE gain nothing from rows that are still in the cache
-// (README.md).
+// (NOTES.md).
 template <>
 bool fused_matmul<Device::cpu>(DeviceContext& ctx, const Product& p, const Tensor& a,
                                const Tensor& b, const Tensor& c, const MatmulOptions& options) {
