@@ -12,40 +12,67 @@
 // is even: the etp ranks that hold slices of an expert gather their rows), e bytes of the compute
 // dtype, z bytes of the statistic dtype, r LoRA rank.
 //
+// clang-format off
 // Kept for backward (the list that every device obeys):
-//   block      input (s,H)e; norm statistics (s)z, LayerNorm twice that; q (n,hq*D)e; k, v
-//   (n,hk*D)e; attention output
-//              (n,hq*D)e; log-sum-exp (n,hq)z; q_norm/k_norm: their statistics (n,hq)z, (n,hk)z
-//              (over whole projections (n)z each, with Ulysses (cp*n)z), and q, k are kept as they
-//              were before the norm; input of the MLP norm (s,H)e and its statistics dense MLP:
-//              gate and up (n,F)e each; GPT-2: up (n,F)e MoE: router probabilities (s,E)z; chosen
-//              experts (s,k)int32; their weights (s,k)z; their logits' log-sum-exp (s)z; row order
-//              (s*k)int32; expert inputs (R,H)e; gate and up (R,Fe)e each; returned rows (s*k,H)e;
-//              shared expert: gate and up (n,Fs)e each; with shared_gate also its output (s,H)e and
-//              the gate (s)z LoRA: x A^T, (rows of its input, r)e, of each adapted Linear Norm
-//              outputs, activations and RoPE are computed again in backward; sharded inputs of
-//              column-parallel Linears are gathered again when a weight or adapter gradient needs
-//              them.
-//   recompute full: the block's input (s,H)e alone; forward runs again in backward, up to the last
-//              of what is kept without recomputation: no further than gate and up (GPT-2: GELU) of
-//              a dense MLP and of a shared expert without gate, the rows that experts return, and
-//              x A^T of adapted Linears.
-//   recompute selective: all but the attention output and its log-sum-exp; the softmax (with what
-//              it exchanges over cp) runs again in backward.
-//   embedding  nothing         head  final norm's input (s,H)e, its statistics, and the gradient of
-//   the loss with respect to the
-//              normed hidden state (s,H)e: the head runs its own backward inside forward, in chunks
-//              of tokens, so that logits never exist as a whole.
-//   module for multi-token prediction: the block; both norms' inputs, of which the hidden state is
-//   made again of what the head before it kept, so the next tokens' embedding (s,H)e, and 2
-//   statistics; a head. In a model with modules each head keeps its norm's gain (H)e too.
-//   Split backward (zb-h1, zb-v): between backward_input and backward_weight of a stage, what the
-//   gradients of its Linears read: of each that is trained or adapted, the gradient of its output,
-//   its input (q, k, v share one (n,H)e, so do gate and up), and of an adapter x A^T and its
-//   gradient. Of these the attention output (unless recomputation is selective), expert inputs and
-//   x A^T were kept already; the others are new. Router, shared gate, norms, biases and embedding
-//   are not put off, and the head's gradients are done. Inside a stage the input of a block is the
-//   output of the one before it: kept once, by the block whose input it is.
+//   block:
+//     input                              (s,H)e
+//     its norm's statistics              (s)z, LayerNorm twice that
+//     q                                  (n,hq*D)e
+//     k, v                               (n,hk*D)e each
+//     attention output                   (n,hq*D)e
+//     its log-sum-exp                    (n,hq)z
+//     q_norm's and k_norm's statistics   (n,hq)z and (n,hk)z; over whole projections (n)z each,
+//                                        with Ulysses (cp*n)z. q and k are then kept as before it.
+//     input of the MLP's norm            (s,H)e
+//     its statistics                     as above
+//     dense MLP: gate and up             (n,F)e each; GPT-2: up alone
+//     MoE: router probabilities          (s,E)z
+//          chosen experts                (s,k)int32
+//          their weights                 (s,k)z
+//          their logits' log-sum-exp     (s)z
+//          row order                     (s*k)int32
+//          expert inputs                 (R,H)e
+//          gate and up                   (R,Fe)e each
+//          returned rows                 (s*k,H)e
+//     shared expert: gate and up         (n,Fs)e each
+//       with shared_gate also its output (s,H)e, and the gate (s)z
+//     LoRA: x A^T of each adapted Linear (rows of its input, r)e
+//     Norm outputs, activations and RoPE are computed again in backward; sharded inputs of
+//     column-parallel Linears are gathered again when a weight or adapter gradient needs them.
+//   block, recompute full:
+//     its input                          (s,H)e
+//     Forward runs again in backward, up to the last of what is kept without recomputation: no
+//     further than gate and up (GPT-2: GELU) of a dense MLP and of a shared expert without gate,
+//     the rows that experts return, and x A^T of adapted Linears.
+//   block, recompute selective:
+//     all but the attention output and its log-sum-exp
+//     The softmax (with what it exchanges over cp) runs again in backward.
+//   embedding:
+//     nothing
+//   head:
+//     final norm's input                 (s,H)e
+//     its statistics                     as above
+//     gradient of the loss with respect to the normed hidden state
+//                                        (s,H)e
+//     The head runs its own backward inside forward, in chunks of tokens, so that logits never
+//     exist as a whole. In a model with modules for multi-token prediction each head keeps its
+//     norm's gain (H)e too.
+//   module for multi-token prediction:
+//     a block, as above
+//     the next tokens' embedding         (s,H)e: input of one of its norms; that of the other, the
+//                                        hidden state, is made of what the head before it kept
+//     statistics of both norms           as above
+//     a head, as above
+//   split backward (zb-h1, zb-v), between backward_input and backward_weight of a stage:
+//     of each Linear that is trained or adapted, what its gradients read:
+//       gradient of its output, its input (q, k, v share one (n,H)e, so do gate and up), and of an
+//       adapter x A^T and its gradient
+//     Of these the attention output (unless recomputation is selective), expert inputs and x A^T
+//     were kept already; the others are new. Router, shared gate, norms, biases and embedding are
+//     not put off, and the head's gradients are done.
+// Inside a stage the input of a block is the output of the one before it: kept once, by the block
+// whose input it is.
+// clang-format on
 #pragma once
 
 #include <cstdint>
