@@ -28,6 +28,10 @@ constexpr const char* kUsage =
     "DIR is a checkpoint (step_N), a folder of checkpoints or a run folder: of these the newest\n"
     "checkpoint is taken.\n";
 
+constexpr const char* kExitCodes =
+    "\nExit codes: 0 done, 1 failed, or the answer of a command above, 2 a mistake in the options\n"
+    "or files.\n";
+
 constexpr std::pair<const char*, Export> kExports[] = {
     {"export-hf", Export::model}, {"export-adapter", Export::adapter}, {"merge", Export::merged}};
 
@@ -123,7 +127,7 @@ int main(int argc, char** argv) {
     const CommandLine line = parse(argc, argv);
     if (line.help) {
       CommandLine unused;
-      std::cout << kUsage << "\n" << visible_options(unused);
+      std::cout << kUsage << "\n" << visible_options(unused) << kExitCodes;
       return kExitDone;
     }
     return run(line);
