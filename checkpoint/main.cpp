@@ -28,10 +28,6 @@ constexpr const char* kUsage =
     "DIR is a checkpoint (step_N), a folder of checkpoints or a run folder: of these the newest\n"
     "checkpoint is taken.\n";
 
-constexpr const char* kExitCodes =
-    "\nExit codes: 0 done, 1 failed, or the answer of a command above, 2 a mistake in the options\n"
-    "or files.\n";
-
 constexpr std::pair<const char*, Export> kExports[] = {
     {"export-hf", Export::model}, {"export-adapter", Export::adapter}, {"merge", Export::merged}};
 
@@ -127,7 +123,10 @@ int main(int argc, char** argv) {
     const CommandLine line = parse(argc, argv);
     if (line.help) {
       CommandLine unused;
-      std::cout << kUsage << "\n" << visible_options(unused) << kExitCodes;
+      std::cout << kUsage << "\n"
+                << visible_options(unused) << "\nExit codes: " << kExitDone << " done, "
+                << kExitFailure << " failed, or the answer of a command above, " << kExitUserError
+                << " a mistake in\nthe options or files.\n";
       return kExitDone;
     }
     return run(line);

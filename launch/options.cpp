@@ -175,11 +175,10 @@ std::string launch_usage() {
   return "Usage: argosy-launch --plan plan.json [options] -- <arguments of argosy-train>\n"
          "Starts as many ranks of argosy-train as the plan has, and ends with its exit code.\n\n" +
          help_of(description()) +
-         "\nExit codes: 0 done, 1 failed, 2 a mistake in options or files, 75 stopped by SIGUSR1, "
-         "with\n"
-         "--max-restarts also by SIGTERM, SIGINT or SIGHUP, and saved. What ends with 93 is not "
-         "started\n"
-         "again.\n";
+         concat("\nExit codes: ", kExitDone, " done, ", kExitFailure, " failed, ", kExitUserError,
+                " a mistake in options or files, ", kExitRequeue, " stopped by SIGUSR1,\n",
+                "with --max-restarts also by SIGTERM, SIGINT or SIGHUP, and saved.\n",
+                "What ends with ", kExitDoNotRequeue, " is not started again.\n");
 }
 
 }  // namespace argosy

@@ -326,8 +326,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (values.count("help") > 0) {
     line.help =
         concat("argosy-plan: how to train a model on a cluster\n\n", help_of(all),
-               "\nExit codes: 0 done, 1 a failure, 2 a mistake in the options or files, 3 no plan "
-               "fits.\n");
+               "\nExit codes: ", kExitDone, " done, ", kExitFailure, " a failure, ", kExitUserError,
+               " a mistake in the options or files, ", kExitNoPlan, " no plan fits.\n");
     return line;
   }
   for (std::string* list : {&line.options.fix, &line.options.what_if, &line.options.phases}) {

@@ -204,9 +204,9 @@ std::string help_text(const po::options_description& list) {
   return concat(
       "argosy-train --plan plan.json --data PATH --steps N --run-dir DIR [options]\n"
       "Trains by a plan; start it with argosy-launch or mpirun, one rank a device\n",
-      help_of(list),
-      "\nExit codes: 0 done, 1 failed, 2 a mistake in options or files, 75 stopped by SIGUSR1 or "
-      "SIGTERM\nand saved.\n");
+      help_of(list), "\nExit codes: ", kExitDone, " done, ", kExitFailure, " failed, ",
+      kExitUserError, " a mistake in options or files,\n", kExitRequeue,
+      " stopped by SIGUSR1 or SIGTERM and saved.\n");
 }
 
 }  // namespace argosy

@@ -28,9 +28,8 @@ constexpr const char* kUsage =
     "                         [--write[=STACK,...]] [--sustained]";
 
 constexpr const char* kHelp =
-    "Fits the numbers of the profiles in CONFIGS/stacks to tables of published runs, and says how "
-    "far\n"
-    "predictions are off.\n"
+    "Fits the numbers of the profiles in CONFIGS/stacks to tables of published runs,\n"
+    "and says how far predictions are off.\n"
     "  --folds=K       also with every row left out of the fit, in K parts\n"
     "  --models        also with one model on one accelerator left out at a time\n"
     "  --json          an object a line, with every row\n"

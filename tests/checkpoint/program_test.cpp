@@ -190,7 +190,9 @@ TEST_F(Program, MistakesAreOneMessageAndExit2) {
     EXPECT_TRUE(contains(result.output, c.expected)) << c.arguments << ": " << result.output;
     EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
   }
-  EXPECT_EQ(run("--help").exit_code, 0);
+  const Result help = run("--help");
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_TRUE(contains(help.output, "\nExit codes: 0 done, 1 failed")) << help.output;
 }
 
 // Reading tensors is reading files: not even HDF5 is linked in.

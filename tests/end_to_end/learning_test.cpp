@@ -109,6 +109,7 @@ TEST_F(Learning, HelpNamesTheOptions) {
                              "--warmup",
                              "--lr-schedule",
                              "--weight-decay",
+                             "75 stopped by SIGUSR1",
                              "--clip",
                              "--seed",
                              "--lora-rank",

@@ -165,7 +165,7 @@ TEST_F(LaunchTest, HelpNamesTheOptions) {
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* option : {"--plan", "--hostfile", "--scheduler", "--dry-run", "--max-restarts",
                              "--ranks-per-node", "--bind-to", "--image", "--claim", "--job-name",
-                             "--namespace", "--memory", "Exit codes:"}) {
+                             "--namespace", "--memory", "75 stopped by SIGUSR1"}) {
     EXPECT_NE(outcome.output.find(option), std::string::npos) << option;
   }
 }
